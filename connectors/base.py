@@ -1,0 +1,270 @@
+"""The seam between freshkb and the places that documents come from.
+
+A connector answers two questions about one source: *what exists now* (`list`, `stat`, `delta`) and *what
+does it hold* (`fetch`). It never decides what should happen: plans, deletions and retries belong to
+`index`. A new source implements `Connector`, names its settings model, and registers under the entry-point
+group ``freshkb.connectors``; nothing else in the project has to know about it.
+
+Errors::
+
+    ConnectorError
+    ├── SourceUnavailable      the source as a whole cannot be asked: unmounted, offline, forbidden
+    ├── UnknownConnector       the configuration names a type that is not installed
+    └── DocumentError          one document cannot be had; the others can
+        ├── DocumentVanished   it is gone (or became something that is not a document)
+        ├── DocumentForbidden  it exists and may not be read
+        ├── DocumentChanging   it never held still long enough to be read whole
+        └── DocumentTooLarge   it is larger than the configured limit
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+ENTRY_POINT_GROUP = "freshkb.connectors"
+
+#: Connectors that ship with freshkb; looked up without scanning the installed distributions.
+BUILT_IN = {"files": "connectors.files:FilesConnector"}
+
+
+class ConnectorError(Exception):
+    """Base of everything a connector raises on purpose."""
+
+
+class SourceUnavailable(ConnectorError):
+    """The source cannot be asked at all. Never to be read as "the source is empty"."""
+
+
+class UnknownConnector(ConnectorError):
+    """No installed connector has this type."""
+
+
+class DocumentError(ConnectorError):
+    """One document cannot be had. The message is a full sentence that a person understands."""
+
+
+class DocumentVanished(DocumentError):
+    """The document is gone from the source."""
+
+
+class DocumentForbidden(DocumentError):
+    """The document exists and may not be read."""
+
+
+class DocumentChanging(DocumentError):
+    """The document changed during every attempt to read it whole."""
+
+
+class DocumentTooLarge(DocumentError):
+    """The document is larger than the limit."""
+
+
+class Entry(NamedTuple):
+    """One document as a listing shows it. A tuple, because listings hold millions of them."""
+
+    uri: str
+    """Address inside the source; unique there."""
+    token: str | None
+    """Change token: equal tokens mean an equal version. None: the source cannot tell without reading."""
+    size: int | None
+    """Bytes, when the source knows without reading."""
+    modified_at: int | None
+    """Nanoseconds since the epoch, UTC."""
+    native_id: str | None
+    """An identity that survives a rename inside the source (inode, file id)."""
+    properties: Mapping[str, str] | None = None
+    """What the source itself says of the document, by front-matter names: title, owner, url, git_commit …"""
+
+
+@dataclass(slots=True)
+class Listing:
+    """What a source says exists, in ascending order of uri (by code point), readable once.
+
+    `complete` MUST NOT be believed before the iteration has ended. A connector that meets an error below
+    appends a sentence to `errors` and goes on: the listing is then incomplete, and nothing may be deleted
+    because of it.
+    """
+
+    entries: Iterator[Entry]
+    errors: list[str] = field(default_factory=list)
+    ended: bool = False
+
+    def __iter__(self) -> Iterator[Entry]:
+        yield from self.entries
+        self.ended = True
+
+    @property
+    def complete(self) -> bool:
+        return self.ended and not self.errors
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """One whole version of a document."""
+
+    entry: Entry
+    """As it was read. Its token is None when a later change might not change the token (a file modified
+    within its clock's granularity of the reading): such a version is looked at again next time."""
+    content_hash: str
+    """sha256 of the bytes, hex."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """Changes since a cursor: present entries, uris that are gone, and the cursor for the next call."""
+
+    entries: Sequence[Entry]
+    gone: Sequence[str]
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a connector can do beyond the mandatory methods."""
+
+    token: Literal["mtime", "etag", "version", "content"]
+    """What change tokens are made of. With ``mtime`` a changed token often hides an unchanged text, so a
+    plan hashes the document to tell; with the others a changed token is a changed document."""
+    delta: bool = False
+    watch: bool = False
+
+
+class ConnectorSettings(BaseModel):
+    """Settings every connector has. Each connector extends it; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    include: tuple[str, ...] = ("**/*",)
+    exclude: tuple[str, ...] = ("**/~$*",)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the configuration knows and a connector needs besides its own settings."""
+
+    source: str
+    base: Path
+    """Relative paths in the settings are relative to this folder."""
+    max_size: int
+    """Bytes; `fetch` raises DocumentTooLarge above."""
+    private: frozenset[Path] = frozenset()
+    """Resolved paths that are never documents, also inside a root: state folder, configuration, reports."""
+
+
+class Connector(ABC):
+    """One configured source. Implementations are safe to call from one thread at a time.
+
+    The contract suite ``tests/contracts/connector_contract.py`` states every MUST below as a test.
+    """
+
+    settings_model: ClassVar[type[ConnectorSettings]] = ConnectorSettings
+    capabilities: ClassVar[Capabilities]
+
+    def __init__(self, settings: ConnectorSettings, context: Context) -> None:
+        self.settings = settings
+        self.context = context
+
+    @abstractmethod
+    def probe(self) -> str:
+        """The identity of what is being mirrored (a root, a bucket, a space).
+
+        MUST raise SourceUnavailable when the source cannot be asked. Another identity than last time
+        means another source behind the same id; nothing is deleted on its word without approval.
+        """
+
+    @abstractmethod
+    def list(self, folders: Collection[str] | None = None) -> Listing:
+        """Everything that exists and passes the filters; or only what lies *directly* in these folders.
+
+        A folder is a uri without a trailing slash; the top is "". A hinted folder that is gone lists
+        nothing. MUST raise SourceUnavailable when the top itself cannot be listed; errors further down
+        go to `Listing.errors`. MUST yield in ascending order of uri, without duplicates.
+        """
+
+    @abstractmethod
+    def stat(self, uri: str) -> Entry | None:
+        """The entry as it is now; None when it is gone or the filters leave it out."""
+
+    @abstractmethod
+    def fetch(self, uri: str, into: Path | None) -> Fetched:
+        """Read one whole version, writing its bytes to the file `into` (None: only hash them).
+
+        MUST NOT mix two versions: what is returned existed as a whole at the source.
+        """
+
+    @abstractmethod
+    def url(self, uri: str) -> str:
+        """The link that a person opens."""
+
+    def delta(self, cursor: str | None) -> Delta:
+        """Changes since the cursor. Only with `capabilities.delta`."""
+        raise ConnectorError(f"{type(self).__name__} has no change feed.")
+
+    def watch(self, on_hint: Callable[[str | None], None], *, polling: bool = False) -> AbstractContextManager[None]:
+        """Call `on_hint(folder)` from any thread when something in this folder may have changed.
+
+        ``on_hint(None)`` means that hints were lost and the whole source should be looked at. Hints may be
+        lost, doubled and reordered; they never say what changed. Only with `capabilities.watch`.
+        """
+        raise ConnectorError(f"{type(self).__name__} cannot be watched.")
+
+    def close(self) -> None:
+        """Give back what is held. May be called twice."""
+
+
+class Patterns:
+    """Gitignore-style patterns as one compiled expression; a uri matches when the last matching pattern
+    is not negated with ``!``.
+
+    >>> Patterns(["docs/", "!docs/old/**"]).match("docs/a.md")
+    True
+    """
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self._everything = tuple(patterns) == ("**/*",)
+        self._parts: list[tuple[bool, re.Pattern[str]]] = []
+        if not self._everything:
+            from pathspec.patterns.gitignore.basic import GitIgnoreBasicPattern
+
+            for pattern in patterns:
+                regex, include = GitIgnoreBasicPattern.pattern_to_regex(pattern)
+                if regex is not None and include is not None:
+                    self._parts.append((include, re.compile(regex)))
+        positive = all(include for include, _ in self._parts)
+        #: Without negation order does not matter, and one alternation answers for all patterns.
+        self._any = re.compile("|".join(p.pattern for _, p in self._parts)) if positive and self._parts else None
+
+    def match(self, uri: str) -> bool:
+        if self._everything:
+            return True
+        if self._any is not None:
+            return self._any.match(uri) is not None
+        for include, regex in reversed(self._parts):
+            if regex.match(uri):
+                return include
+        return False
+
+
+def connector_class(type_name: str) -> type[Connector]:
+    """The connector of this type. Raises UnknownConnector, naming those that are installed."""
+    if type_name in BUILT_IN:
+        module, _, name = BUILT_IN[type_name].partition(":")
+        found: type[Connector] = getattr(importlib.import_module(module), name)
+        return found
+    from importlib.metadata import entry_points
+
+    installed = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
+    if type_name in installed:
+        loaded: type[Connector] = installed[type_name].load()
+        return loaded
+    names = ", ".join(sorted({*BUILT_IN, *installed}))
+    raise UnknownConnector(f"No connector of type {type_name!r} is installed; installed are: {names}.")

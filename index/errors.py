@@ -1,0 +1,66 @@
+"""Errors of the index, and the exit code that each one ends a command with.
+
+::
+
+    FreshkbError                exit 1
+    ├── ConfigError             exit 2   the configuration or the call is wrong
+    ├── Refused                 exit 4   a guard said no; nothing was done
+    │   ├── PlanChanged                  an approved plan is no longer the same
+    │   ├── Locked                       another process holds what is needed
+    │   └── ModelChanged                 the index was built by another model: `freshkb reindex`
+    ├── LedgerError             exit 1   the ledger cannot be used
+    ├── StoreError              exit 1   the vector store cannot be used, or did not do what it said
+    │   └── StoreMismatch                ledger and store do not belong together
+    ├── ParserError             exit 1   the parser itself is broken (not a document)
+    └── EmbedderError           exit 1   the model cannot be loaded or used
+
+A document that fails is a value (`index.model.Failure`), never an exception.
+"""
+
+from __future__ import annotations
+
+
+class FreshkbError(Exception):
+    """The message says what happened, to which thing, and what to do next."""
+
+    exit_code = 1
+
+
+class ConfigError(FreshkbError):
+    exit_code = 2
+
+
+class Refused(FreshkbError):
+    exit_code = 4
+
+
+class PlanChanged(Refused):
+    pass
+
+
+class Locked(Refused):
+    pass
+
+
+class ModelChanged(Refused):
+    pass
+
+
+class LedgerError(FreshkbError):
+    pass
+
+
+class StoreError(FreshkbError):
+    pass
+
+
+class StoreMismatch(StoreError):
+    pass
+
+
+class ParserError(FreshkbError):
+    pass
+
+
+class EmbedderError(FreshkbError):
+    pass

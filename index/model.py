@@ -1,0 +1,279 @@
+"""The values that the modules of the index hand to each other. No I/O, no clock."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+#: Namespace of every point id; part of the on-disk format.
+POINT_NAMESPACE = uuid.UUID("6f1f3c0e-6a4b-5c0e-9d53-2f5b1f4c7a10")
+
+
+class State(StrEnum):
+    INDEXED = "indexed"
+    PENDING = "pending"
+    QUARANTINED = "quarantined"
+    SKIPPED = "skipped"
+    HELD = "held"
+    DELETED = "deleted"
+    ERASED = "erased"
+
+
+#: States of documents that exist, as opposed to those that are gone.
+LIVE = frozenset({State.INDEXED, State.PENDING, State.QUARANTINED, State.SKIPPED, State.HELD})
+
+
+class Action(StrEnum):
+    ADD = "add"
+    UPDATE = "update"
+    MOVE = "move"
+    DELETE = "delete"
+    TOUCH = "touch"
+    HOLD = "held"
+    REFUSE = "refused"
+
+
+# ── Parsing and chunking ──────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """A block of a parsed document, in reading order."""
+
+    text: str
+    kind: str
+    """unstructured's category: Title, NarrativeText, ListItem, Table, CodeSnippet, UncategorizedText …"""
+    heading_path: tuple[str, ...] = ()
+    """The headings above it, outermost first; a Title's own text is the last."""
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What a parser made of one version."""
+
+    elements: tuple[Element, ...]
+    title: str = ""
+    """Front matter, first top-level heading or document property; never the file's name."""
+    language: str | None = None
+    content_type: str = ""
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    """Scalars of the front matter or document properties, by name; nested keys joined with dots."""
+
+    @property
+    def text(self) -> str:
+        """The document's text: each element closed by a blank line. Chunks are slices of it."""
+        return "".join(element.text + "\n\n" for element in self.elements)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a document could not be indexed, in words that a person understands."""
+
+    reason: str
+    #: True: it will be tried at every sync (it could not be read); False: only when something changes.
+    transient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A slice of a document's text, and what the model sees of it."""
+
+    text: str
+    """Exact slice, separators included: the chunks' texts, joined with nothing, are `Parsed.text`."""
+    embedded_text: str
+    """Title, heading path (and a table's header row) before the text."""
+    heading_path: tuple[str, ...]
+    page: int | None
+    tokens: int
+    """Of `embedded_text`, in the model's tokens, special ones included."""
+
+    @property
+    def embedded_hash(self) -> str:
+        return hashlib.sha256(self.embedded_text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def point_id(document_id: str, embedded_hash: str, occurrence: int, fingerprint: str) -> str:
+    """The id of a chunk's point: never of time, run or place in the document.
+
+    `occurrence` counts equal embedded texts inside the document, from 0.
+    """
+    return str(uuid.uuid5(POINT_NAMESPACE, f"{document_id}\n{embedded_hash}\n{occurrence}\n{fingerprint}"))
+
+
+# ── Ledger records ────────────────────────────────────────────────────────────────────────────────────
+
+
+class Row(NamedTuple):
+    """What a plan needs to know of a document; a tuple, because a plan reads millions of them."""
+
+    document_id: str
+    uri: str
+    token: str | None
+    native_id: str | None
+    size: int | None
+    seen_hash: str | None
+    """Content hash of the version last looked at (also when it failed to parse)."""
+    seen_extraction: str
+    """Extraction fingerprint it was looked at with; "" when its type was not supported."""
+    state: str
+    held: bool
+    """A legal hold stands on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document as the ledger records it. The `seen_*` fields, with token, native_id and size, describe the
+    version last looked at; the others describe the version that is in the index."""
+
+    document_id: str
+    source: str
+    uri: str
+    state: State
+    reason: str = ""
+    token: str | None = None
+    native_id: str | None = None
+    size: int | None = None
+    seen_hash: str | None = None
+    seen_extraction: str = ""
+    version: int = 0
+    """Counts committed versions; 0 before the first."""
+    content_hash: str | None = None
+    extraction_fingerprint: str = ""
+    modified_at: datetime | None = None
+    title: str = ""
+    url: str = ""
+    content_type: str = ""
+    language: str | None = None
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    owner: str = ""
+    owner_source: str = ""
+    """front matter, rule, source, default."""
+    reviewed_at: datetime | None = None
+    """Last attested review."""
+    date_used: datetime | None = None
+    warn_at: datetime | None = None
+    stale_at: datetime | None = None
+    chunk_count: int = 0
+    first_seen_at: datetime | None = None
+    indexed_at: datetime | None = None
+    deleted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRecord:
+    """A committed or intended chunk: everything but its text."""
+
+    point_id: str
+    document_id: str
+    chunk_index: int
+    embedded_hash: str
+    payload_digest: str
+    page: int | None = None
+    tokens: int = 0
+    vector_digest: str = ""
+    """Of both vectors as read back from the store; "" before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A document's next committed state: written durably before the store is touched."""
+
+    action: Action
+    document: Document
+    chunks: tuple[ChunkRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """What is remembered of a source between runs."""
+
+    source: str
+    type: str = "files"
+    identity: str = ""
+    """What `Connector.probe` said when a listing was last accepted as the whole truth."""
+    filter_fingerprint: str = ""
+    rules_fingerprint: str = ""
+    cursor: str | None = None
+    listed_at: datetime | None = None
+    """Last complete listing."""
+    synced_at: datetime | None = None
+    """Last run that brought the index up to a complete listing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A collection of the store, and the embedding that all its vectors share."""
+
+    name: str
+    embedding_fingerprint: str
+    model: str
+    revision: str
+    dtype: str
+    dimension: int
+    state: str
+    """building, current, dropping."""
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    run_id: str
+    kind: str
+    """sync, watch, verify, audit, reindex, retry."""
+    started_at: datetime
+    finished_at: datetime | None = None
+    outcome: str = ""
+    """done, partial, refused, failed, interrupted; "" while it runs or when it was killed."""
+    host: str = ""
+    pid: int = 0
+    counts: Mapping[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of a plan."""
+
+    action: Action
+    uri: str
+    document_id: str
+    old_uri: str | None = None
+    """Of a move."""
+    reason: str = ""
+
+
+# ── Points ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Sparse:
+    indices: Sequence[int]
+    values: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A row of the vector store. Vectors are None where they were not asked for or are missing."""
+
+    id: str
+    payload: Mapping[str, Any]
+    dense: Sequence[float] | None = None
+    sparse: Sparse | None = None
+
+
+def digest(value: object) -> str:
+    """sha256 of canonical JSON: the same for equal values on any machine."""
+    canonical = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def rfc3339(moment: datetime | None) -> str | None:
+    """UTC with a Z, microseconds only where there are any."""
+    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
