@@ -1,0 +1,70 @@
+"""What a source says exists, and its bytes.
+
+======================  ===========================================================================
+module                  holds
+======================  ===========================================================================
+`connectors.base`       the seam: `Connector`, the values it hands over, errors, patterns, plug-ins
+`connectors.files`      the connector for folders: settings, `list`, `stat`, `fetch`, `watch`
+`connectors.paths`      file names as uris and back; opening without following links
+`connectors.walk`       a folder tree in ascending order of uri
+`connectors.reading`    one whole version of a file that others may be writing
+`connectors.watching`   hints from the operating system (the only module that imports watchdog)
+======================  ===========================================================================
+
+Nothing here imports anything of ours from outside the package, and nothing here decides what should happen.
+
+Promises that every connector keeps, each a test of ``tests/contracts/connector_contract.py``:
+
+- **Silence is not deletion.** What could not be looked at is an error, never an absence: the whole source
+  raises `SourceUnavailable`, a part of it makes the listing incomplete.
+- **Whole versions only.** What `fetch` returns existed as a whole, and its entry describes just that.
+- **Tokens tell the truth.** Equal tokens mean an equal version; where a source cannot promise that, the token
+  is None.
+- **Order.** Listings ascend by uri, by code point, without duplicates, and are never held in memory.
+- **Hints are only hints.** They say where to look, not what happened.
+
+A plug-in is a distribution with an entry point in the group ``freshkb.connectors``::
+
+    [project.entry-points."freshkb.connectors"]
+    wiki = "acme_wiki:WikiConnector"
+"""
+
+from connectors.base import (
+    Capabilities,
+    Connector,
+    ConnectorError,
+    ConnectorSettings,
+    Context,
+    Delta,
+    DocumentChanging,
+    DocumentError,
+    DocumentForbidden,
+    DocumentTooLarge,
+    DocumentVanished,
+    Entry,
+    Fetched,
+    Listing,
+    SourceUnavailable,
+    UnknownConnector,
+    connector_class,
+)
+
+__all__ = [
+    "Capabilities",
+    "Connector",
+    "ConnectorError",
+    "ConnectorSettings",
+    "Context",
+    "Delta",
+    "DocumentChanging",
+    "DocumentError",
+    "DocumentForbidden",
+    "DocumentTooLarge",
+    "DocumentVanished",
+    "Entry",
+    "Fetched",
+    "Listing",
+    "SourceUnavailable",
+    "UnknownConnector",
+    "connector_class",
+]

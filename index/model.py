@@ -258,6 +258,10 @@ class Sparse:
     values: Sequence[float]
 
 
+#: Dense and sparse vector of one text.
+Vectors = tuple[Sequence[float], Sparse]
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
     """A row of the vector store. Vectors are None where they were not asked for or are missing."""

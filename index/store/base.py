@@ -58,8 +58,10 @@ class Session(Protocol):
     def retrieve(self, ids: Sequence[str], *, vectors: bool) -> dict[str, Point]:
         """Those of the ids that exist, whole; vectors exactly as the store holds them."""
 
-    def scroll(self, *, vectors: bool, page: int = 1000) -> Iterator[Point]:
-        """Every point, once, in order of id."""
+    def scroll(
+        self, *, vectors: bool, page: int = 1000, first: str | None = None, end: str | None = None
+    ) -> Iterator[Point]:
+        """Every point with an id in [first, end), once, in order of id."""
 
     def count(self) -> int: ...
 
@@ -85,6 +87,10 @@ class VectorStore(Protocol):
 
     def drop(self, collection: str) -> None:
         """The collection and everything in it. Unknown ones are no error."""
+
+    def publish(self, name: str, collection: str) -> None:
+        """Let other readers find the collection under this name from now on, all at once.
+        Nothing to do where there are no other readers."""
 
     def session(self, collection: str) -> AbstractContextManager[Session]:
         """Hold the collection. Raises StoreError when there is none."""

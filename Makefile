@@ -1,0 +1,71 @@
+# `make demo` shows what freshkb does, `make test` proves it. Both set up .venv first, when it is not there yet.
+# PYTHON chooses the interpreter: make test PYTHON=python3.12
+
+PYTHON ?= python3
+BIN := .venv/bin
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint bench lock clean
+
+help:
+	@echo "make demo   mirror, change, search and audit an example knowledge base (first time: some minutes)"
+	@echo "make test   run the tests"
+	@echo "make lint   ruff and mypy"
+	@echo "make bench  measure, and print one table"
+	@echo "make lock   resolve pyproject.toml anew into the requirements files"
+	@echo "make clean  remove .venv, .demo and caches"
+
+demo: .venv/runtime
+	@$(BIN)/python examples/demo.py
+
+test: .venv/test
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: .venv/test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: .venv/test
+	$(BIN)/python -m benchmarks
+
+# The stamps are newer than what they were made from, so a second `make` installs nothing.
+.venv/test: requirements-test.lock .venv/runtime
+	$(BIN)/python -m pip install --quiet --requirement requirements-test.lock
+	@touch $@
+
+.venv/runtime: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+	  echo "freshkb needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
+	    "Name another: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@echo "Setting up .venv; the first time takes some minutes."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Resolved with the oldest Python, whose versions run on the newer ones too; what only they or the build of
+# freshkb itself need is added by name. Local version suffixes name one machine's build, so they go.
+PIP_COMPILE := .venv/lock/bin/pip-compile --quiet --upgrade --allow-unsafe --strip-extras --no-annotate --no-header \
+  --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+lock: .venv/runtime
+	$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "make lock needs PYTHON=python3.11")'
+	$(BIN)/python -m venv .venv/lock
+	.venv/lock/bin/pip install --quiet pip-tools==7.6.2
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["test"], \
+	  sep="\n")' > .venv/lock/test.in
+	printf '%s\n' 'whenever<0.11' 'hatchling<2' editables > .venv/lock/runtime.in
+	$(PIP_COMPILE) -o .venv/lock/runtime.txt pyproject.toml .venv/lock/runtime.in
+	$(PIP_COMPILE) -o .venv/lock/test.txt -c .venv/lock/runtime.txt pyproject.toml .venv/lock/runtime.in .venv/lock/test.in
+	for name in runtime test; do \
+	  sed -E -i.bak -e '/^ *#/d; s/\+[a-z0-9.]+$$//' \
+	    -e 's/^pendulum==.*/& ; python_version < "3.13"/; s/^whenever==.*/& ; python_version >= "3.13"/' \
+	    .venv/lock/$$name.txt; \
+	done
+	cp .venv/lock/runtime.txt requirements.lock
+	cp .venv/lock/test.txt requirements-test.lock
+
+clean:
+	rm -rf .venv .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis

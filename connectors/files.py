@@ -1,0 +1,193 @@
+"""Documents in a folder.
+
+Only regular files are documents: links are not followed, neither to files nor to folders, and neither on
+the way to a file; so nothing outside the root is ever read. Nothing is ever written below the root.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterator, MutableSequence, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from stat import S_ISREG
+from typing import ClassVar
+from urllib.parse import quote_from_bytes
+
+from pydantic import field_validator
+
+from connectors.base import (
+    Capabilities,
+    Connector,
+    ConnectorSettings,
+    Context,
+    DocumentForbidden,
+    DocumentVanished,
+    Entry,
+    Fetched,
+    Listing,
+    Patterns,
+    SourceUnavailable,
+)
+from connectors.paths import descend, encode, split
+from connectors.reading import document_errors, read_whole
+from connectors.walk import Filter, entry_of, walk
+
+#: Without O_NONBLOCK the opening of a pipe would wait for its writer.
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+
+
+class FilesSettings(ConnectorSettings):
+    root: str
+    """The folder, relative to the configuration; ``~`` is the home folder."""
+    hidden: bool = False
+    """Whether files and folders whose names start with a dot are documents, too."""
+
+    @field_validator("root")
+    @classmethod
+    def _root_is_a_path(cls, root: str) -> str:
+        if not root.strip() or "\0" in root:
+            raise ValueError("must name a folder")
+        try:
+            Path(root).expanduser()
+        except RuntimeError as error:
+            raise ValueError(f"{root!r} names the home folder of an unknown user") from error
+        return root
+
+
+class FilesConnector(Connector):
+    """A folder of the local file system, or of one that is mounted."""
+
+    settings_model = FilesSettings
+    capabilities: ClassVar[Capabilities] = Capabilities(token="mtime", watch=True)
+
+    def __init__(self, settings: ConnectorSettings, context: Context) -> None:
+        super().__init__(settings, context)
+        assert isinstance(settings, FilesSettings)
+        self.root = Path(os.path.normpath(context.base.resolve() / Path(settings.root).expanduser()))
+        self._hidden = settings.hidden
+        self._include = Patterns(settings.include)
+        self._exclude = Patterns(settings.exclude)
+
+    def probe(self) -> str:
+        """The root's real path and inode. A mount that is missing shows the empty folder below it, which has
+        another inode."""
+        with self._opened() as top:
+            self._filter()
+            return f"{os.path.realpath(self.root)} (inode {os.fstat(top).st_ino})"
+
+    def list(self, folders: Collection[str] | None = None) -> Listing:
+        errors: list[str] = []
+        entries = self._entries(errors, folders)
+        # Runs up to where the top has been read, so that its failure is raised here, not to the reader.
+        next(entries)
+        return Listing(entries, errors)
+
+    def _entries(self, errors: MutableSequence[str], folders: Collection[str] | None) -> Iterator[Entry]:
+        with self._opened() as top:
+            try:
+                found = walk(top, self._filter(), errors, folders)
+            except OSError as error:
+                raise self._unavailable(error) from error
+            yield _STARTED
+            yield from found
+            try:
+                same = os.path.samestat(self.root.stat(), os.fstat(top))
+            except OSError:
+                same = False
+            if not same:
+                errors.append(f"The folder {str(self.root)!r} was replaced while it was listed.")
+
+    def stat(self, uri: str) -> Entry | None:
+        try:
+            names = split(uri)
+        except ValueError:
+            return None
+        with self._opened() as top:
+            if not names or not self._filter().takes(uri):
+                return None
+            try:
+                with document_errors(uri), _folder(top, names) as folder:
+                    info = os.stat(names[-1], dir_fd=folder, follow_symlinks=False)
+            except DocumentVanished:
+                return None
+        return entry_of(uri, info) if S_ISREG(info.st_mode) else None
+
+    def fetch(self, uri: str, into: Path | None) -> Fetched:
+        try:
+            names = split(uri)
+        except ValueError as error:
+            raise DocumentForbidden(f"{uri!r} is not the uri of a file: {error}") from error
+        with self._opened() as top:
+            if not names or not self._filter().takes(uri):
+                raise DocumentVanished(f"{uri!r} is not a document of this source any more.")
+
+            def open_again() -> int:
+                with _folder(top, names) as folder:
+                    return os.open(names[-1], _READ, dir_fd=folder)
+
+            version = read_whole(open_again, uri, into, self.context.max_size)
+        entry = entry_of(uri, version.info)
+        return Fetched(entry._replace(token=None) if version.ambiguous else entry, version.content_hash)
+
+    def url(self, uri: str) -> str:
+        path = os.fsencode(self.root.joinpath(*split(uri)))
+        return f"file://{quote_from_bytes(path)}"
+
+    def watch(
+        self, on_hint: Callable[[str | None], None], *, polling: bool = False
+    ) -> AbstractContextManager[None]:
+        """Hints from the kernel, or, with `polling`, from looking now and then, as network mounts need."""
+        from connectors.watching import watching
+
+        return watching(self.root, self._filter(), on_hint, polling=polling)
+
+    def _filter(self) -> Filter:
+        root = Path(os.path.realpath(self.root))
+        for path in self.context.private:
+            if root.is_relative_to(path):
+                raise SourceUnavailable(
+                    f"The folder {str(self.root)!r} of source {self.context.source!r} lies in {str(path)!r}, "
+                    "where freshkb keeps its own files."
+                )
+        private = (path.relative_to(root) for path in self.context.private if path.is_relative_to(root))
+        return Filter(
+            self._include, self._exclude, self._hidden, frozenset(encode(path.as_posix()) for path in private)
+        )
+
+    @contextmanager
+    def _opened(self) -> Iterator[int]:
+        """A descriptor of the root. The root itself may be a link: whoever configured it chose it."""
+        try:
+            top = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise self._unavailable(error) from error
+        try:
+            yield top
+        finally:
+            os.close(top)
+
+    def _unavailable(self, error: OSError) -> SourceUnavailable:
+        match error:
+            case FileNotFoundError():
+                why = "does not exist; is it mounted?"
+            case NotADirectoryError():
+                why = "is not a folder."
+            case PermissionError():
+                why = f"may not be read: {error.strerror}."
+            case _:
+                why = f"cannot be read: {error.strerror or error}."
+        return SourceUnavailable(f"The folder {str(self.root)!r} of source {self.context.source!r} {why}")
+
+
+_STARTED = Entry("", None, None, None, None)
+
+
+@contextmanager
+def _folder(top: int, names: Sequence[str]) -> Iterator[int]:
+    """The folder that the last name lies in."""
+    folder = descend(top, names[:-1])
+    try:
+        yield folder
+    finally:
+        os.close(folder)

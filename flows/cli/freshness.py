@@ -1,0 +1,92 @@
+"""Commands about age: audit and review."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli.app import (
+    ConfigOption,
+    Console,
+    JsonOption,
+    QuietOption,
+    SourceOption,
+    VerboseOption,
+    opened,
+    plural,
+)
+
+
+class FailOn(StrEnum):
+    warn = "warn"
+    stale = "stale"
+    never = "never"
+
+
+def register(app: typer.Typer) -> None:
+    for command in (audit, review):
+        app.command()(command)
+
+
+def audit(
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Where the reports go; default: reports in state_dir."),
+    ] = None,
+    owner: Annotated[
+        str | None, typer.Option("--owner", metavar="O", help="Only this owner's documents.")
+    ] = None,
+    fail_on: Annotated[
+        FailOn, typer.Option("--fail-on", help="Exit with 1 when there is one.")
+    ] = FailOn.stale,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Judge every document's freshness, and write reports for their owners."""
+    console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    with opened(config) as mirror:
+        from index.audit import audit as judge
+        from index.report import write
+
+        found = judge(
+            mirror.ledger.documents(), {s.id: s for s in mirror.config.sources}, mirror.now(), owner=owner
+        )
+        written = write(found, out if out is not None else mirror.config.reports)
+    shown = found.json()
+    console.data(shown)
+    counts = ", ".join(f"{n:,} {name}" for name, n in shown["counts"].items())
+    score = "-" if found.trust_score is None else f"{found.trust_score:.0%}"
+    console.say(f"{plural(len(found.results), 'document')}: {counts}. Trust score {score}.")
+    for summary in found.owners:
+        counted = ", ".join(f"{n:,} {name}" for name, n in summary.json()["counts"].items() if n)
+        console.say(f"  {summary.owner or 'nobody'}: {counted}")
+    for path in written:
+        console.say(f"Wrote {path}")
+    raise typer.Exit(1 if found.fails(fail_on.value) else 0)
+
+
+def review(
+    uris: Annotated[
+        list[str], typer.Argument(metavar="URI...", help="As `ls` prints them, without the source.")
+    ],
+    by: Annotated[str, typer.Option("--by", metavar="WHO", help="Who reviewed them.")],
+    note: Annotated[str, typer.Option("--note", metavar="T", help="What was found.")] = "",
+    source: SourceOption = None,
+    config: ConfigOption = None,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Attest that documents were reviewed now."""
+    console = Console(quiet=quiet, verbose=verbose)
+    with opened(config, source) as mirror:
+        from index.request import review as attest
+        from index.sync import Sync
+
+        report = attest(Sync(mirror, kind="review"), uris, by, note, source=source)
+    console.say(f"{plural(len(uris), 'document')} reviewed by {by}.")
+    raise typer.Exit(1 if any(s.error for s in report.sources) else 0)

@@ -1,0 +1,205 @@
+"""Commands that read the index: status, ls, show, search, runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.app import (
+    ConfigOption,
+    Console,
+    JsonOption,
+    QuietOption,
+    SourceOption,
+    VerboseOption,
+    opened,
+    plural,
+)
+
+if TYPE_CHECKING:
+    from index.search import KnowledgeBase
+
+
+class StateName(StrEnum):
+    indexed = "indexed"
+    pending = "pending"
+    quarantined = "quarantined"
+    skipped = "skipped"
+    held = "held"
+    deleted = "deleted"
+    erased = "erased"
+
+
+class ModeName(StrEnum):
+    hybrid = "hybrid"
+    dense = "dense"
+    sparse = "sparse"
+
+
+def register(app: typer.Typer) -> None:
+    for command in (status, ls, show, search, runs):
+        app.command()(command)
+
+
+@contextmanager
+def _knowledge_base(config: Path | None, source: str | None = None) -> Iterator[KnowledgeBase]:
+    with opened(config, source) as mirror:
+        from index.search import KnowledgeBase
+
+        yield KnowledgeBase(mirror)
+
+
+def status(
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Documents by source and state, the last run, and what the index is made of."""
+    console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    with _knowledge_base(config) as kb:
+        found = kb.status()
+        console.data(found)
+    for source in found["sources"]:
+        counts = ", ".join(f"{n:,} {state}" for state, n in source["documents"].items() if n) or "nothing yet"
+        synced = f"synced {source['synced_at']}" if source["synced_at"] else "never synced"
+        console.say(
+            f"{source['source']}: {counts}; {synced}" + ("" if source["configured"] else "; not configured")
+        )
+    index, last = found["index"], found["last_run"]
+    precision = index["dtype"] or "not built yet"
+    console.say(f"Index: {plural(index['points'], 'point')} in {index['store']}, {index['model']} ({precision})")
+    if last:
+        console.say(f"Last run: {last['kind']}, {last['outcome']}, {last['started_at']}")
+
+
+def ls(
+    source: SourceOption = None,
+    state: Annotated[StateName | None, typer.Option("--state", help="Only documents in this state.")] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """List documents; deleted ones only when their state is asked for."""
+    console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    with _knowledge_base(config, source) as kb:
+        from index.model import State
+
+        rows = kb.list(source=source, state=State(state.value) if state else None)
+    console.data(rows)
+    for row in rows:
+        verdict = row["verdict"] or "-"
+        reason = f"  {row['reason']}" if row["reason"] else ""
+        name = f"{row['source']}:{row['uri']}"
+        console.say(f"{row['state']:<11} {verdict:<7} {row['chunks']:>5}  {name}  {row['owner']}{reason}")
+    console.say(plural(len(rows), "document"))
+
+
+def show(
+    uri: Annotated[str, typer.Argument(metavar="URI", help="As `ls` prints it, without the source.")],
+    source: SourceOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Show one document: state and why, dates and where they come from, owner, chunks with their text."""
+    console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    with _knowledge_base(config, source) as kb:
+        from index.errors import ConfigError
+
+        found = kb.document(uri, source)
+        if found is None:
+            near = nearest(uri, (d.uri for d in kb.mirror.ledger.documents(source=source)))
+            raise ConfigError(f"No document is at {uri}. {near}".rstrip())
+    console.data(found)
+    chunks = found.pop("chunks")
+    width = max(map(len, found))
+    for name, value in found.items():
+        if value not in (None, ""):
+            console.say(f"{name:<{width}}  {value}")
+    for chunk in chunks:
+        place = " > ".join(chunk["heading_path"] or [])
+        page = f", page {chunk['page']}" if chunk["page"] else ""
+        console.say(f"\n[{chunk['chunk_index']}] {place}{page} ({chunk['tokens']} tokens)")
+        console.say((chunk["text"] or "").strip())
+
+
+def nearest(uri: str, known: Iterator[str]) -> str:
+    from difflib import get_close_matches
+
+    found = get_close_matches(uri, list(known), n=1)
+    return f"Did you mean {found[0]}?" if found else "See: freshkb ls"
+
+
+def search(
+    query: Annotated[str, typer.Argument(metavar="QUERY")],
+    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many chunks.")] = 5,
+    mode: Annotated[ModeName, typer.Option("--mode", help="How to look.")] = ModeName.hybrid,
+    fresh_only: Annotated[
+        bool, typer.Option("--fresh-only", help="Only fresh and exempt documents.")
+    ] = False,
+    source: SourceOption = None,
+    owner: Annotated[
+        str | None, typer.Option("--owner", metavar="O", help="Only this owner's documents.")
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Find the chunks that answer a query best, with citation and verdict."""
+    console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    with _knowledge_base(config, source) as kb:
+        hits = [
+            hit.json()
+            for hit in kb.search(
+                query, k=k, mode=mode.value, fresh_only=fresh_only, source=source, owner=owner
+            )
+        ]
+    console.data(hits)
+    for number, hit in enumerate(hits, 1):
+        console.say(_cited(number, hit))
+    if not hits:
+        console.say("Nothing found.")
+
+
+def _cited(number: int, hit: dict[str, Any]) -> str:
+    headings = [h for h in hit["heading_path"] if h != hit["title"]]
+    heading = " > ".join([hit["title"] or hit["uri"], *headings])
+    page = f", page {hit['page']}" if hit["page"] else ""
+    age = f", {hit['age_days']} days old" if hit["age_days"] is not None else ""
+    owner = f", owner {hit['owner']}" if hit["owner"] else ""
+    text = " ".join(hit["text"].split())
+    shown = text if len(text) <= 300 else text[:300].rsplit(" ", 1)[0] + " …"
+    return (
+        f"{number}. {heading}\n   {hit['source']}:{hit['uri']}{page}{owner} "
+        f"[{hit['verdict']}{age}] {hit['score']:.3f}\n   {shown}\n"
+    )
+
+
+def runs(
+    limit: Annotated[int, typer.Option("-n", "--limit", min=1, help="How many, newest first.")] = 20,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """List past runs, newest first."""
+    console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    with opened(config) as mirror:
+        from index.search import run_json
+
+        found = [run_json(run) for run in mirror.ledger.runs(limit)]
+    console.data(found)
+    for run in found:
+        took = f"{run['counts']['seconds']:.1f} s" if "seconds" in run["counts"] else ""
+        error = f"  {run['error']}" if run["error"] else ""
+        when = f"{run['started_at'][:19]}Z"
+        console.say(f"{when}  {run['kind']:<8} {run['outcome']:<11} {took:>8}  {run['run_id']}{error}")

@@ -1,0 +1,51 @@
+"""Commands that run until they are interrupted: watch and serve."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from flows.cli.app import ConfigOption, Console, JsonOption, QuietOption, VerboseOption, opened, stoppable
+
+
+def register(app: typer.Typer) -> None:
+    for command in (watch, serve):
+        app.command()(command)
+
+
+def watch(
+    polling: Annotated[
+        bool, typer.Option("--polling", help="Look in intervals; for file systems that send no events.")
+    ] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Follow the sources until interrupted."""
+    console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    with stoppable() as stop, opened(config) as mirror:
+        from flows.watch import Watcher
+
+        Watcher(mirror, stop, polling=polling, tell=lambda event: _tell(console, event)).run()
+
+
+def _tell(console: Console, event: dict[str, object]) -> None:
+    from flows.watch import described
+
+    console.line(event)
+    console.say(described(event))
+
+
+def serve(
+    config: ConfigOption = None,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Run the flows on their schedules as Prefect deployments, with the watcher."""
+    Console(quiet=quiet, verbose=verbose)
+    with opened(config) as mirror:
+        from flows.serve import serve as run
+
+        run(mirror.config)

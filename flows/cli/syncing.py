@@ -1,0 +1,237 @@
+"""Commands that change the index: plan, sync, retry, reindex, verify."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli.app import (
+    ConfigOption,
+    Console,
+    JsonOption,
+    QuietOption,
+    SourceOption,
+    VerboseOption,
+    opened,
+    plural,
+    stoppable,
+    warn,
+)
+
+if TYPE_CHECKING:
+    from index.outcome import Report
+    from index.plan import Plan
+    from index.verify import Verification
+
+SIGILS = {"add": "+", "update": "~", "move": "»", "delete": "-", "touch": "·", "held": "!", "refused": "!"}
+
+
+def register(app: typer.Typer) -> None:
+    for command in (plan, sync, retry, reindex, verify):
+        app.command()(command)
+
+
+def plan(
+    source: SourceOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Say what a sync would do. Nothing is changed."""
+    console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    with opened(config, source) as mirror:
+        from index.sync import known_sources
+        from index.sync import plan as plan_source
+
+        plans = [plan_source(mirror, s) for s in ([source] if source else known_sources(mirror))]
+        console.data({"sources": [p.json() for p in plans]})
+        names = {d.document_id: d.uri for d in mirror.ledger.documents(document_ids=_nameless(plans))}
+        for planned in plans:
+            _print_plan(console, planned, names)
+    failed = any(p.error for p in plans)
+    refused = any(p.counts()["refused"] for p in plans)
+    raise typer.Exit(1 if failed else 4 if refused else 0)
+
+
+def _nameless(plans: list[Plan]) -> list[str]:
+    return [item.document_id for plan in plans for item in plan.items if not item.uri]
+
+
+def _print_plan(console: Console, plan: Plan, names: dict[str, str]) -> None:
+    console.say(f"{plan.source}:")
+    for item in plan.items:
+        name = item.uri or names.get(item.document_id, item.document_id)
+        moved = f"{item.old_uri} → " if item.old_uri else ""
+        console.say(f"  {SIGILS[item.action.value]} {moved}{name}")
+    counts = plan.counts()
+    summary = ", ".join(
+        f"{counts[name]:,} to {name}" for name in ("add", "update", "move", "delete", "touch")
+    )
+    rest = ", ".join(f"{counts[name]:,} {name}" for name in ("unchanged", "held", "refused"))
+    console.say(f"  Plan: {summary}; {rest}.")
+    for reason in sorted({item.reason for item in plan.items if item.action.value == "refused"}):
+        warn(f"{plan.source}: {reason}")
+    if plan.error:
+        warn(f"{plan.source}: {plan.error}")
+
+
+def sync(
+    source: SourceOption = None,
+    approve: Annotated[
+        str | None,
+        typer.Option("--approve", metavar="HASH", help="Carry out exactly the removals of this plan."),
+    ] = None,
+    checksum: Annotated[
+        bool, typer.Option("--checksum", help="Hash every document; trust no change token.")
+    ] = False,
+    flow: Annotated[bool, typer.Option("--flow", help="Run as a Prefect flow.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Bring the index to what the sources hold now."""
+    console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    if flow or os.environ.get("PREFECT_API_URL"):
+        from flows.sync import run_as_flow
+
+        with stoppable(), opened(config, source) as mirror:
+            report = run_as_flow(mirror.config, source=source, approve=approve, checksum=checksum)
+    else:
+        with stoppable() as stop, opened(config, source) as mirror:
+            from flows.cli.progress import progress
+            from index.sync import Sync
+
+            with progress(quiet=quiet) as shown:
+                run = Sync(mirror, progress=shown, stop=stop)
+                report = run.run([source] if source else None, approve=approve, checksum=checksum)
+    console.data(report.json())
+    print_report(console, report)
+    raise typer.Exit(report.exit_code)
+
+
+def print_report(console: Console, report: Report) -> None:
+    """A run in words: a line a source, then chunks, then what needs a person."""
+    for source in report.sources:
+        counts = source.json()
+        done = [
+            f"{counts[n]:,} {n}" for n in ("added", "updated", "moved", "deleted", "touched") if counts[n]
+        ]
+        done.append(f"{source.unchanged:,} unchanged")
+        standing = [f"{counts[n]:,} {n}" for n in ("quarantined", "skipped", "held", "refused") if counts[n]]
+        console.say(f"{source.source}: {', '.join(done)}" + (f" ({', '.join(standing)})" if standing else ""))
+    chunks = report.json()["chunks"]
+    console.say(
+        f"Chunks: {chunks['embedded']:,} embedded, {chunks['reused']:,} reused, {chunks['deleted']:,} deleted; "
+        f"{chunks['total']:,} of {plural(report.documents, 'document')} in the index. {report.seconds:.1f} s"
+    )
+    for source in report.sources:
+        if source.standing.get("quarantined"):
+            count = plural(source.standing["quarantined"], "document")
+            warn(f"{source.source}: {count} in quarantine; see: freshkb ls --state quarantined")
+        for reason in (*source.reasons, *([source.error] if source.error else [])):
+            warn(f"{source.source}: {reason}")
+    if report.interrupted:
+        warn("Interrupted: what was done is whole; the next sync does the rest.")
+
+
+def retry(
+    uris: Annotated[
+        list[str] | None, typer.Argument(metavar="[URI]...", help="Only these; default: all.")
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Try quarantined documents again now."""
+    console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    with stoppable() as stop, opened(config) as mirror:
+        from flows.cli.progress import progress
+        from index.request import retry as again
+        from index.sync import Sync
+
+        with progress(quiet=quiet) as shown:
+            report = again(Sync(mirror, kind="retry", progress=shown, stop=stop), uris)
+    console.data(report.json())
+    print_report(console, report)
+    raise typer.Exit(report.exit_code)
+
+
+def reindex(
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Build the index for a changed model beside the old one, switch, and drop the old one."""
+    console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    with stoppable() as stop, opened(config) as mirror:
+        from flows.cli.progress import progress
+        from index.reindex import reindex as rebuild
+        from index.sync import Sync
+
+        with progress(quiet=quiet) as shown:
+            report = rebuild(mirror, Sync(mirror, kind="reindex", progress=shown, stop=stop))
+            if not report.interrupted:
+                # Chunks are cut for a model's tokens, so documents are extracted once more.
+                report = Sync(mirror, progress=shown, stop=stop).run()
+    console.data(report.json())
+    print_report(console, report)
+    raise typer.Exit(report.exit_code)
+
+
+def verify(
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what is found.")] = False,
+    sample: Annotated[
+        str, typer.Option("--sample", metavar="I/N", help="Compare the I-th of N parts; N runs cover all.")
+    ] = "1/1",
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Compare vectors' values and documents' content hashes too.")
+    ] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Compare source, ledger and store."""
+    console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
+    with stoppable() as stop, opened(config) as mirror:
+        from index.sync import Sync
+        from index.verify import repair as mend
+        from index.verify import verify as compare
+
+        found = compare(mirror, sample=_sample(sample), deep=deep)
+        if repair and not found.ok:
+            mend(mirror, found, Sync(mirror, kind="verify", stop=stop))
+    console.data(found.json())
+    _print_verification(console, found)
+    mended = found.repaired == found.findings and not found.errors
+    raise typer.Exit(0 if found.ok or (repair and mended) else 1)
+
+
+def _sample(text: str) -> tuple[int, int]:
+    number, _, parts = text.partition("/")
+    if not (number.isdigit() and parts.isdigit() and 1 <= int(number) <= int(parts)):
+        raise typer.BadParameter(
+            f"{text!r} is not I/N with I from 1 to N, such as 2/7.", param_hint="--sample"
+        )
+    return int(number), int(parts)
+
+
+def _print_verification(console: Console, found: Verification) -> None:
+    signs = {"missing": "-", "extra": "+", "altered": "*", "outdated": "~"}
+    for name, sign in signs.items():
+        for finding in getattr(found, name):
+            place = ":".join(part for part in (finding.source, finding.uri) if part) or finding.point_id
+            console.say(f"  {sign} {place}: {finding.what}")
+    for error in found.errors:
+        warn(error)
+    compared = f"{plural(found.points, 'point')} of {plural(found.documents, 'document')} compared"
+    if found.ok:
+        console.say(f"{compared}: source, ledger and store agree.")
+    else:
+        console.say(f"{compared}: {plural(found.findings, 'difference')}, {found.repaired:,} repaired.")

@@ -1,0 +1,347 @@
+"""A parsed document as chunks: slices of its text that fit the model and survive edits around them.
+
+Headings are hard boundaries. Inside a section the places to cut are chosen by content: a section that is too
+long is cut where the text that follows has the lowest hash, and its halves are cut the same way, until every
+slice fits. An edit elsewhere changes neither these hashes nor their order, so that slices away from it stay
+as they are. Places differ in rank, and hashes count only among equals: between blocks first, then between
+sentences or groups of lines, between lines, between words, anywhere.
+
+A chunk's embedded text is its prefix, a blank line, and its text. No line of a prefix is blank, so the first
+blank line ends it: equal embedded texts always have equal stored texts.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
+from itertools import accumulate, pairwise
+from math import ceil
+from typing import NamedTuple
+
+from index.model import Chunk, Element, Parsed, digest
+from index.tokens import TokenCounter
+
+#: Counts the changes of the algorithm that change chunks.
+VERSION = 1
+
+#: No cut leaves less than this part of the room on one side, where there is another place to cut.
+FLOOR = 0.25
+
+#: Characters that a token stands for at most, blanks not counted: to some models an endless word is one token.
+CHARS_PER_TOKEN = 16
+
+#: Characters after a place that its hash is made of.
+WINDOW = 64
+
+#: Smallest limit that leaves room for text beside a prefix.
+LIMIT_MIN = 32
+
+# Ranks of places to cut, best first. A heading is cut from what follows it only before words are.
+_BLOCK, _PASSAGE, _LINE, _WORD, _HEADING, _ANYWHERE = range(6)
+
+_BLANK_LINE = r"\n[^\S\n]*\n\s*"
+_SENTENCE_END = r"""(?<=[.!?…])["')\]»”’]*\s+|[。！？]+["」』）]*\s*"""
+_LINES = ((_PASSAGE, re.compile(_BLANK_LINE)), (_LINE, re.compile(r"\n+")), (_WORD, re.compile(r"\s+")))
+_PROSE = ((_PASSAGE, re.compile(f"{_SENTENCE_END}|{_BLANK_LINE}")), *_LINES[1:])
+_Places = Sequence[tuple[int, re.Pattern[str]]]
+_PLACES: dict[str, _Places] = {"CodeSnippet": _LINES, "Table": _LINES}
+
+#: Characters looked at in one call when an endless word has to be cut.
+_SLAB = 1 << 16
+
+
+def fingerprint(tokenizer_fingerprint: str, limit: int) -> str:
+    """Equal fingerprints make equal chunks of equal documents."""
+    return digest(["chunk", VERSION, FLOOR, CHARS_PER_TOKEN, WINDOW, tokenizer_fingerprint, limit])[:16]
+
+
+def chunk(document: Parsed, tokenizer: TokenCounter, *, limit: int) -> list[Chunk]:
+    """The document's chunks, in order; none when its text is blank.
+
+    Joined, their texts are the document's. None has more than `limit` tokens (at least 32), counted in the
+    embedded text with those that the model adds.
+    """
+    if limit < LIMIT_MIN:
+        raise ValueError(f"A limit of {limit} tokens leaves no room for text; the least is {LIMIT_MIN}.")
+    if not any(element.text.strip() for element in document.elements):
+        return []
+    return _Chunker(document, tokenizer, limit).chunks()
+
+
+class _Atom(NamedTuple):
+    """Text that is cut only when nothing else helps. It ends where the next one starts."""
+
+    start: int
+    """In the document's text."""
+    element: Element
+    rank: int
+    """Of its start, as a place to cut."""
+    weight: int
+    """Tokens, or more where they are very long."""
+    header: str = ""
+    """Header row of the table that it continues."""
+
+
+class _Slice(NamedTuple):
+    atoms: Sequence[_Atom]
+    end: int
+
+
+class _Chunker:
+    def __init__(self, document: Parsed, tokenizer: TokenCounter, limit: int) -> None:
+        self.tokenizer = tokenizer
+        self.elements = document.elements
+        self.text = document.text
+        self.limit = limit - tokenizer.special
+        #: What a prefix, and a table's header row, may take at most.
+        self.share = limit // 4
+        self.title = _line(document.title)
+        self.prefixes: dict[tuple[str, ...], tuple[str, int]] = {}
+        self.headers: dict[str, int] = {"": 0}
+
+    def chunks(self) -> list[Chunk]:
+        atoms = list(self._atoms())
+        slices = [part for section in _sections(atoms, len(self.text)) for part in self._divide(section)]
+        # Atoms were weighed one by one, and some tokenizers make more tokens of them together.
+        while True:
+            texts = [self._embedded(part) for part in slices]
+            counts = self.tokenizer.count(texts)
+            halves = [
+                self._halve(part) if count > self.limit else [part]
+                for part, count in zip(slices, counts, strict=True)
+            ]
+            if all(len(parts) == 1 for parts in halves):
+                break
+            slices = [part for parts in halves for part in parts]
+        return [
+            Chunk(
+                text=self.text[part.atoms[0].start : part.end],
+                embedded_text=text,
+                heading_path=part.atoms[-1].element.heading_path,
+                page=part.atoms[0].element.page,
+                tokens=count + self.tokenizer.special,
+            )
+            for part, text, count in zip(slices, texts, counts, strict=True)
+        ]
+
+    # ── What is embedded ──────────────────────────────────────────────────────────────────────────────
+
+    def _embedded(self, part: _Slice) -> str:
+        first = part.atoms[0]
+        prefix, _ = self._prefix(part.atoms[-1].element.heading_path)
+        lines = [line for line in (prefix, first.header) if line]
+        return "\n".join(lines) + "\n\n" + self.text[first.start : part.end]
+
+    def _prefix(self, path: tuple[str, ...]) -> tuple[str, int]:
+        """Title and heading path, a line each, and their tokens."""
+        if path not in self.prefixes:
+            trail = " > ".join(part for part in map(_line, path) if part and part != self.title)
+            prefix = "\n".join(line for line in (self.title, trail) if line)
+            tokens = self._tokens(prefix)
+            if tokens > self.share:
+                # Of a title the beginning says most, of a path the end.
+                title = self._clip(self.title, self.share // 2)
+                trail = self._clip(trail, self.share - self._tokens(title), keep_end=True)
+                prefix = "\n".join(line for line in (title, trail) if line)
+                tokens = self._tokens(prefix)
+            self.prefixes[path] = prefix, tokens
+        return self.prefixes[path]
+
+    def _clip(self, line: str, tokens: int, *, keep_end: bool = False) -> str:
+        size = tokens * CHARS_PER_TOKEN
+        line = line[-size:] if keep_end else line[:size]
+        offsets = self.tokenizer.offsets(line)
+        if len(offsets) <= tokens:
+            return line.strip()
+        return (line[offsets[-tokens][0] :] if keep_end else line[: offsets[tokens - 1][1]]).strip()
+
+    def _tokens(self, text: str) -> int:
+        return self.tokenizer.count([text])[0] if text else 0
+
+    # ── Atoms ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def _atoms(self) -> Iterator[_Atom]:
+        """Elements where they fit, else parts of them. Blank elements belong to the atom before."""
+        texts = [element.text + "\n\n" for element in self.elements]
+        starts = accumulate(map(len, texts), initial=0)
+        rank: int | None = None
+        for element, text, start, weight in zip(
+            self.elements, texts, starts, self._weights(texts), strict=False
+        ):
+            if not element.text.strip():
+                continue
+            first = start if rank is not None else 0
+            room = self.limit - self._prefix(element.heading_path)[1]
+            if weight <= room:
+                yield _Atom(first, element, rank or _BLOCK, weight)
+            else:
+                places = _PLACES.get(element.kind, _PROSE)
+                parts = self._parts(element, first, start + len(text), rank or _BLOCK, room, places)
+                yield from self._headed(parts, start) if element.kind == "Table" else parts
+            rank = _HEADING if element.kind == "Title" else _BLOCK
+
+    def _weights(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, or what its length alone comes to where that is more."""
+        weights = [len(text) // CHARS_PER_TOKEN for text in texts]
+        for index, weight in enumerate(weights):
+            if weight > self.limit:
+                weights[index] = sum(map(len, texts[index].split())) // CHARS_PER_TOKEN
+        # What is too long anyway is never tokenized as a whole: that would take memory without bounds.
+        counted = [index for index, weight in enumerate(weights) if weight <= self.limit]
+        for index, count in zip(counted, self.tokenizer.count([texts[i] for i in counted]), strict=True):
+            weights[index] = max(weights[index], count)
+        return weights
+
+    def _parts(
+        self, element: Element, start: int, end: int, rank: int, room: int, places: _Places
+    ) -> Iterator[_Atom]:
+        """An element that does not fit in parts that do; `rank` is that of its start."""
+        if not places:
+            for place, weight in self._anywhere(start, end):
+                yield _Atom(place, element, rank if place == start else _ANYWHERE, weight)
+            return
+        (inner, pattern), *others = places
+        cuts = [match.end() for match in pattern.finditer(self.text, start, end)]
+        bounds = _inhabited(self.text, [start, *(cut for cut in cuts if start < cut < end), end])
+        weights = self._weights([self.text[a:b] for a, b in pairwise(bounds)])
+        for (a, b), weight in zip(pairwise(bounds), weights, strict=True):
+            here = rank if a == start else inner
+            if weight > room:
+                yield from self._parts(element, a, b, here, room, others)
+            else:
+                yield _Atom(a, element, here, weight)
+
+    def _anywhere(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """Places in a text without blanks, some tokens apart and chosen by content, with the weight after each."""
+        place, weight = start, 0.0
+        for slab in range(start, end, _SLAB):
+            text = self.text[slab : min(slab + _SLAB, end)]
+            for first, last in self.tokenizer.offsets(text):
+                # An endless word may be one token as a whole, and become many when it is cut.
+                endless = last - first > CHARS_PER_TOKEN
+                for at in range(first, last if endless else first + 1):
+                    chosen = weight >= 1 and not ord(text[at]) % 8
+                    if (chosen or weight >= CHARS_PER_TOKEN) and not _joined(self.text, slab + at):
+                        yield place, ceil(weight)
+                        place, weight = slab + at, 0.0
+                    weight += 0.25 if endless else 1
+        yield place, ceil(weight)
+
+    def _headed(self, rows: Iterable[_Atom], start: int) -> Iterator[_Atom]:
+        """The rows of a table that starts here, those below the first line with that line as their header."""
+        below = self.text.find("\n", start) + 1
+        header = self._clip(_line(self.text[start:below]), self.share)
+        self.headers[header] = self._tokens(header)
+        for row in rows:
+            yield row._replace(header=header) if row.start >= below else row
+
+    # ── Slices ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _divide(self, section: _Slice) -> list[_Slice]:
+        """The section cut where content says so, until every slice fits."""
+        atoms = section.atoms
+        keys = [_key(self.text, atom) for atom in atoms]
+        sums = list(accumulate((atom.weight for atom in atoms), initial=0))
+        floor = FLOOR * (self.limit - self._prefix(atoms[-1].element.heading_path)[1])
+        slices: list[_Slice] = []
+        stack = [(0, len(atoms))]
+        while stack:
+            first, last = stack.pop()
+            _, prefix = self._prefix(atoms[last - 1].element.heading_path)
+            room = self.limit - prefix - self.headers[atoms[first].header]
+            if last - first > 1 and sums[last] - sums[first] > room:
+                cut = _cut(keys, sums, first, last, floor)
+                stack += [(cut, last), (first, cut)]
+            else:
+                end = atoms[last].start if last < len(atoms) else section.end
+                slices.append(_Slice(atoms[first:last], end))
+        return slices
+
+    def _halve(self, part: _Slice) -> list[_Slice]:
+        """A slice in two, its parts of equal weight as far as that goes; itself when it is one character."""
+        atoms, end = part
+        if len(atoms) == 1:
+            (only,) = atoms
+            places = range(only.start + 1, end)
+            if not places:
+                return [part]
+            middle = places[len(places) // 2]
+            cut = next((place for place in range(middle, end) if not _joined(self.text, place)), middle)
+            atoms = [only, _Atom(cut, only.element, _ANYWHERE, only.weight // 2, only.header)]
+            return [_Slice(atoms[:1], cut), _Slice(atoms[1:], end)]
+        sums = list(accumulate((atom.weight for atom in atoms), initial=0))
+        keys = [_key(self.text, atom) for atom in atoms]
+        at = _cut(keys, sums, 0, len(atoms), FLOOR * sums[-1])
+        return [_Slice(atoms[:at], atoms[at].start), _Slice(atoms[at:], end)]
+
+
+def _sections(atoms: Sequence[_Atom], end: int) -> Iterator[_Slice]:
+    """Headings with what follows them, up to the next heading; headings without anything join the next."""
+    first = 0
+    body = False
+    for index, (atom, before) in enumerate(zip(atoms[1:], atoms, strict=False), start=1):
+        body = body or before.element.kind != "Title"
+        if atom.element is before.element:
+            continue
+        turns = atom.element.kind == "Title" or atom.element.heading_path != before.element.heading_path
+        if body and turns:
+            yield _Slice(atoms[first:index], atom.start)
+            first, body = index, False
+    yield _Slice(atoms[first:], end)
+
+
+def _cut(keys: Sequence[int], sums: Sequence[int], first: int, last: int, floor: float) -> int:
+    """Where to cut these atoms: the lowest key that leaves the floor on both sides, or the most even cut of the
+    best rank when none does. Of equal keys the one nearest to the middle, or repetitive text would take for ever."""
+    low = max(first + 1, bisect_left(sums, sums[first] + floor))
+    high = min(last - 1, bisect_right(sums, sums[last] - floor) - 1)
+    middle = (sums[first] + sums[last]) / 2
+    if low <= high:
+        least = min(keys[low : high + 1])
+    else:
+        low, high = first + 1, last - 1
+        rank = min(keys[low : high + 1]) >> 64
+        return min(
+            (place for place in range(low, high + 1) if keys[place] >> 64 == rank),
+            key=lambda place: abs(sums[place] - middle),
+        )
+    equals = (place for place in range(low, high + 1) if keys[place] == least)
+    return min(equals, key=lambda place: abs(sums[place] - middle))
+
+
+def _key(text: str, atom: _Atom) -> int:
+    """Order of places: by rank, then by a hash of the text that follows."""
+    following = text[atom.start : atom.start + WINDOW].encode("utf-8", "surrogatepass")
+    return atom.rank << 64 | int.from_bytes(blake2b(following, digest_size=8).digest())
+
+
+def _inhabited(text: str, bounds: Sequence[int]) -> list[int]:
+    """The bounds without those before a blank stretch, which belongs to what comes before it."""
+    kept = [bounds[0]]
+    kept += [a for a, b in pairwise(bounds[1:]) if not text[a:b].isspace()]
+    # The first stretch may be blank itself; the second then starts with it.
+    if len(kept) > 1 and not text[kept[0] : kept[1]].strip():
+        del kept[1]
+    return [*kept, bounds[-1]]
+
+
+def _joined(text: str, place: int) -> bool:
+    """Whether a cut here would go through what a reader sees as one character."""
+    before, after = text[place - 1], text[place]
+    if before < "\u0300" and after < "\u0300":
+        return before == "\r" and after == "\n"
+    return (
+        unicodedata.category(after) in ("Mn", "Me", "Mc")
+        or "\u200d" in (before, after)
+        or "\U0001f3fb" <= after <= "\U0001f3ff"
+        or all("\U0001f1e6" <= flag <= "\U0001f1ff" for flag in (before, after))
+        or ("\ud800" <= before <= "\udbff" and "\udc00" <= after <= "\udfff")
+    )
+
+
+def _line(text: str) -> str:
+    """The text on one line."""
+    return " ".join(text.split())

@@ -1,0 +1,27 @@
+"""The configuration: ``freshkb.yaml``, environment overrides, and what holds for each source."""
+
+from index.config.load import find, load
+from index.config.resolved import Config, Defaults, DeleteGuard, DocumentLimits, Rule, SourceConfig
+from index.config.schema import schema
+from index.config.settings import Embedding, Index, Schedules, Watch
+from index.config.template import template
+from index.freshness import FreshnessPolicy, Policy
+
+__all__ = [
+    "Config",
+    "Defaults",
+    "DeleteGuard",
+    "DocumentLimits",
+    "Embedding",
+    "FreshnessPolicy",
+    "Index",
+    "Policy",
+    "Rule",
+    "Schedules",
+    "SourceConfig",
+    "Watch",
+    "find",
+    "load",
+    "schema",
+    "template",
+]

@@ -1,0 +1,209 @@
+"""Read the configuration: find the file, replace variables, apply overrides, report every error at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from connectors.base import ConnectorError, ConnectorSettings, connector_class
+from index.config.messages import block_of, explain, nearest, report
+from index.config.resolved import Config, resolve
+from index.config.settings import Settings, Source, check_pattern
+from index.config.text import Location, Problem, Text, Unreadable, read
+from index.errors import ConfigError
+
+FILE_NAME = "freshkb.yaml"
+PREFIX = "FRESHKB_"
+
+#: Variables with the prefix that are no settings: where the tests find real servers.
+NOT_SETTINGS = ("FRESHKB_TEST_",)
+
+_SIZE_MAX = 1_000_000
+
+
+def load(path: Path | None, environ: Mapping[str, str], cwd: Path) -> Config:
+    """The effective configuration of a file, or of the ``freshkb.yaml`` in `cwd` or the nearest parent.
+
+    Raises ConfigError, which lists everything that is wrong, each with its line and key.
+    """
+    file = find(cwd) if path is None else _absolute(cwd / path.expanduser())
+    name = os.path.relpath(file, cwd) if file.is_relative_to(cwd) else str(file)
+    text = _read(file, name, environ)
+    origins: dict[Location, str] = {}
+    if isinstance(text.value, dict):
+        text.problems += _override(text.value, environ, origins)
+    config, problems = _validate(text.value, file)
+    problems = _once([*text.problems, *problems])
+    if config is None or problems:
+        raise ConfigError(report(name, text, origins, problems))
+    return config
+
+
+def find(cwd: Path) -> Path:
+    """The configuration file of a working directory. Raises ConfigError when there is none."""
+    cwd = _absolute(cwd)
+    for folder in (cwd, *cwd.parents):
+        if (folder / FILE_NAME).is_file():
+            return folder / FILE_NAME
+    raise ConfigError(
+        f"There is no {FILE_NAME} in {cwd} or above it. `freshkb init` writes one; --config names another."
+    )
+
+
+def _absolute(path: Path) -> Path:
+    """Without ``..``; links stay, for a configuration is where its user sees it."""
+    return Path(os.path.normpath(Path.cwd() / path))
+
+
+def _read(file: Path, name: str, environ: Mapping[str, str]) -> Text:
+    try:
+        raw = file.read_bytes()
+        if len(raw) > _SIZE_MAX:
+            raise ConfigError(f"{name} is larger than {_SIZE_MAX:,} bytes; is it a freshkb configuration?")
+        return read(raw.decode("utf-8-sig"), environ)
+    except OSError as error:
+        raise ConfigError(
+            f"{name} cannot be read: {error.strerror}. `freshkb init` writes a new one."
+        ) from error
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{name}:{line}: is not UTF-8 text. Save it as UTF-8.") from error
+    except Unreadable as error:
+        raise ConfigError(
+            f"{name}:{error.line}: {error}. Nothing was read; mend the line and try again."
+        ) from error
+
+
+# ── Overrides ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def variables() -> dict[str, tuple[str, ...]]:
+    """Every environment variable that overrides a setting, and the setting it overrides.
+
+    Sources have none: which one would a number mean? Their values may name variables in the file.
+    """
+    return {PREFIX + "__".join(path).upper(): path for path in _leaves(Settings, ())}
+
+
+def _leaves(model: type[BaseModel], at: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    for name, about in model.model_fields.items():
+        if (*at, name) in (("version",), ("sources",)):
+            continue
+        block = block_of(about.annotation)
+        if block is None or name == "freshness":
+            yield (*at, name)
+        if block is not None:
+            yield from _leaves(block, (*at, name))
+
+
+def _override(
+    value: dict[str, Any], environ: Mapping[str, str], origins: dict[Location, str]
+) -> list[Problem]:
+    """Write the environment's values into `value`, noting in `origins` where each one came from."""
+    known = variables()
+    problems: list[Problem] = []
+    for variable in sorted(name for name in environ if name.startswith(PREFIX)):
+        if variable.startswith(NOT_SETTINGS):
+            continue
+        at = known.get(variable)
+        if at is None:
+            near = nearest(variable, known)
+            origins[(variable,)] = f"environment variable {variable}"
+            problems.append(((variable,), f"overrides no setting{near}"))
+            continue
+        origins[at] = f"environment variable {variable}"
+        block = value
+        for key in at[:-1]:
+            if not isinstance(block.get(key), dict):
+                block[key] = {}
+            block = block[key]
+        block[at[-1]] = _parsed(environ[variable])
+    return problems
+
+
+def _parsed(text: str) -> Any:
+    """Lists and mappings are YAML. Everything else is the text itself, so that no password is misread."""
+    if text.startswith(("[", "{")):
+        try:
+            return yaml.safe_load(text)
+        except yaml.YAMLError:
+            return text
+    return text
+
+
+# ── Validation ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _validate(value: Any, file: Path) -> tuple[Config | None, list[Problem]]:
+    if value is None:
+        value = {}
+    if not isinstance(value, dict):
+        return None, [((), "should be a mapping that begins with `version: 1`")]
+    problems: list[Problem] = []
+    connectors: list[ConnectorSettings | None] = []
+    written = value.get("sources")
+    if isinstance(written, list):
+        blocks = []
+        for position, block in enumerate(written):
+            common, connector, found = _split(block, ("sources", position))
+            blocks.append(common)
+            connectors.append(connector)
+            problems += found
+        value = {**value, "sources": blocks}
+    try:
+        settings = Settings.model_validate(value)
+    except ValidationError as error:
+        return None, problems + explain(error, (), Settings)
+    settled = [connector for connector in connectors if connector is not None]
+    if len(settled) < len(connectors):
+        return None, problems
+    config, late = resolve(settings, settled, file)
+    return config, problems + late
+
+
+def _split(block: Any, at: Location) -> tuple[Any, ConnectorSettings | None, list[Problem]]:
+    """A source's common keys, and its connector's settings made of the others."""
+    if not isinstance(block, dict):
+        return block, None, []
+    common = {key: value for key, value in block.items() if key in Source.model_fields}
+    rest = {key: value for key, value in block.items() if key not in common}
+    type_name = common.get("type")
+    if not isinstance(type_name, str):
+        return common, None, []
+    try:
+        model = connector_class(type_name).settings_model
+    except ConnectorError as error:
+        return common, None, [((*at, "type"), str(error).rstrip("."))]
+    problems = list(_pattern_problems(rest, at))
+    if problems:
+        return common, None, problems
+    try:
+        settings = model.model_validate(
+            {key: value for key, value in rest.items() if value is not None or key not in model.model_fields}
+        )
+    except ValidationError as error:
+        return common, None, explain(error, at, model)
+    return common, settings, []
+
+
+def _pattern_problems(block: Mapping[str, Any], at: Location) -> Iterator[Problem]:
+    for name in ("include", "exclude"):
+        patterns = block.get(name)
+        for position, pattern in enumerate(patterns if isinstance(patterns, list) else ()):
+            try:
+                check_pattern(str(pattern))
+            except ValueError as error:
+                yield (*at, name, position), f"{pattern!r} {error}"
+
+
+def _once(problems: Iterable[Problem]) -> list[Problem]:
+    """Without those that only follow from another one at the same place."""
+    found: dict[Location, str] = {}
+    for where, what in problems:
+        found.setdefault(where, what)
+    return list(found.items())

@@ -1,0 +1,282 @@
+"""The configuration as it holds: defaults filled in, paths absolute, one object for each source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import SecretStr
+
+from connectors.base import ConnectorSettings, Context
+from index.config.settings import (
+    Delete,
+    Embedding,
+    Freshness,
+    Index,
+    Limits,
+    Schedules,
+    Settings,
+    Source,
+    Watch,
+)
+from index.config.show import plain, redacted, redacted_url
+from index.config.text import Location, Problem
+from index.config.units import written
+from index.errors import ConfigError
+from index.freshness import FreshnessPolicy, Policy
+from index.model import digest
+
+#: Connector settings that say where the documents are, not which of them exist; `Connector.probe` tells
+#: when that place becomes another one.
+_PLACE = frozenset({"root"})
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteGuard:
+    """Removals of more than both of a source's documents are refused."""
+
+    max_fraction: float = 0.2
+    max_count: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentLimits:
+    max_size: int = 50_000_000
+    """Bytes."""
+    parse_timeout: timedelta = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Owner and policy for documents whose uri matches; None where the rule does not speak."""
+
+    match: str
+    owner: str | None = None
+    freshness: Policy | None = None
+
+
+_POLICY = FreshnessPolicy()
+_WATCH = Watch()
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    owner: str = ""
+    freshness: Policy = _POLICY
+    delete: DeleteGuard = DeleteGuard()
+    limits: DocumentLimits = DocumentLimits()
+
+
+@dataclass(frozen=True)
+class SourceConfig:
+    """A source with every value that holds for it."""
+
+    id: str
+    type: str
+    connector: ConnectorSettings
+    """Of the connector's own settings model."""
+    owner: str = ""
+    owner_source: Literal["source", "default"] = "default"
+    freshness: Policy = _POLICY
+    delete: DeleteGuard = DeleteGuard()
+    limits: DocumentLimits = DocumentLimits()
+    watch: Watch = _WATCH
+    rules: tuple[Rule, ...] = ()
+
+    @cached_property
+    def filter_fingerprint(self) -> str:
+        """Hash of everything that decides which documents of the place exist.
+
+        Settings at their defaults are left out, so that a new release's new setting changes nothing;
+        include and exclude are always in.
+        """
+        settings = self.connector
+        deciding = {
+            name: value
+            for name, value in settings.model_dump(mode="json").items()
+            if name in ("include", "exclude")
+            or (
+                name not in _PLACE
+                and not isinstance(getattr(settings, name), SecretStr)
+                and getattr(settings, name) != type(settings).model_fields[name].get_default()
+            )
+        }
+        return digest(deciding)
+
+    @cached_property
+    def rules_fingerprint(self) -> str:
+        """Hash of everything here that decides a document's owner and freshness."""
+        shown = self.show()
+        return digest([shown[name] for name in ("owner", "freshness", "rules")] + [self.owner_source])
+
+    def show(self) -> dict[str, Any]:
+        """Effective settings, as a source block would write them."""
+        return {
+            "id": self.id,
+            "type": self.type,
+            **redacted(self.connector),
+            "owner": self.owner,
+            "freshness": plain(self.freshness),
+            "delete": plain(self.delete),
+            "limits": plain(self.limits),
+            "watch": self.watch.model_dump(mode="json"),
+            "rules": [
+                {name: value for name, value in plain(rule).items() if value is not None}
+                for rule in self.rules
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class Config:
+    """The effective configuration. `index.config.load` makes it."""
+
+    path: Path
+    """The file it was read from, absolute."""
+    version: int
+    state_dir: Path
+    """Absolute."""
+    ledger: str
+    """"sqlite", or the SQLAlchemy url of a PostgreSQL database."""
+    index: Index
+    embedding: Embedding
+    defaults: Defaults
+    sources: tuple[SourceConfig, ...]
+    schedules: Schedules
+
+    @property
+    def base(self) -> Path:
+        """Relative paths of the file are relative to this folder."""
+        return self.path.parent
+
+    @property
+    def reports(self) -> Path:
+        """Where `freshkb audit` writes unless told otherwise."""
+        return self.state_dir / "reports"
+
+    def source(self, source_id: str) -> SourceConfig:
+        """The source of this id. Raises ConfigError, naming the nearest."""
+        for source in self.sources:
+            if source.id == source_id:
+                return source
+        ids = [source.id for source in self.sources]
+        near = get_close_matches(source_id, ids, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(ids)}."
+        raise ConfigError(f"{self.path.name} has no source {source_id!r}; {hint}")
+
+    def context(self, source: SourceConfig) -> Context:
+        """What the source's connector needs besides its settings."""
+        private = frozenset(path.resolve() for path in (self.state_dir, self.path))
+        return Context(source.id, base=self.base, max_size=source.limits.max_size, private=private)
+
+    def show(self) -> dict[str, Any]:
+        """Effective settings as JSON values, secrets redacted."""
+        return {
+            "config": str(self.path),
+            "version": self.version,
+            "state_dir": str(self.state_dir),
+            "ledger": redacted_url(self.ledger),
+            "index": redacted(self.index),
+            "embedding": self.embedding.model_dump(mode="json"),
+            "defaults": plain(self.defaults),
+            "sources": [source.show() for source in self.sources],
+            "schedules": self.schedules.model_dump(mode="json"),
+        }
+
+
+# ── From settings to what holds ───────────────────────────────────────────────────────────────────────
+
+
+def resolve(
+    settings: Settings, connectors: Sequence[ConnectorSettings], path: Path
+) -> tuple[Config, list[Problem]]:
+    """Fill in the defaults; `connectors` are the sources' own settings. Problems: what only shows then."""
+    problems: list[Problem] = []
+    written_defaults = settings.defaults
+    defaults = Defaults(
+        owner=written_defaults.owner or "",
+        freshness=_policy(FreshnessPolicy(), written_defaults.freshness, ("defaults", "freshness"), problems),
+        delete=_over(DeleteGuard(), written_defaults.delete),
+        limits=_over(DocumentLimits(), written_defaults.limits),
+    )
+    sources: list[SourceConfig] = []
+    for position, (source, connector) in enumerate(zip(settings.sources, connectors, strict=True)):
+        if source.id in {other.id for other in sources}:
+            problems.append(
+                (("sources", position, "id"), f"{source.id!r} is the id of an earlier source too")
+            )
+        sources.append(_source(source, connector, defaults, ("sources", position), problems))
+    config = Config(
+        path=path,
+        version=settings.version,
+        state_dir=path.parent / Path(settings.state_dir).expanduser(),
+        ledger=settings.ledger,
+        index=settings.index,
+        embedding=settings.embedding,
+        defaults=defaults,
+        sources=tuple(sources),
+        schedules=settings.schedules,
+    )
+    return config, problems
+
+
+def _source(
+    source: Source,
+    connector: ConnectorSettings,
+    defaults: Defaults,
+    where: Location,
+    problems: list[Problem],
+) -> SourceConfig:
+    policy = _policy(defaults.freshness, source.freshness, (*where, "freshness"), problems)
+    rules = tuple(
+        Rule(
+            rule.match,
+            rule.owner,
+            None
+            if rule.freshness is None
+            else _policy(policy, rule.freshness, (*where, "rules", number, "freshness"), problems),
+        )
+        for number, rule in enumerate(source.rules)
+    )
+    return SourceConfig(
+        id=source.id,
+        type=source.type,
+        connector=connector,
+        owner=source.owner or defaults.owner,
+        owner_source="source" if source.owner else "default",
+        freshness=policy,
+        delete=_over(defaults.delete, source.delete),
+        limits=_over(defaults.limits, source.limits),
+        watch=source.watch,
+        rules=rules,
+    )
+
+
+def _policy(
+    above: Policy, override: Freshness | Literal["exempt"], where: Location, problems: list[Problem]
+) -> Policy:
+    """What holds below `above`. A policy below an exemption starts from the built-in one."""
+    if override == "exempt" or (above == "exempt" and override == Freshness()):
+        return "exempt"
+    policy = _over(FreshnessPolicy() if above == "exempt" else above, override)
+    if policy.warn_after > policy.stale_after and override != Freshness():
+        problems.append(
+            (
+                where,
+                f"warn_after ({written(policy.warn_after)}) is longer than stale_after "
+                f"({written(policy.stale_after)}); what is not written here comes from above",
+            )
+        )
+    return policy
+
+
+_Dataclass = TypeVar("_Dataclass", FreshnessPolicy, DeleteGuard, DocumentLimits)
+
+
+def _over(base: _Dataclass, override: Freshness | Delete | Limits) -> _Dataclass:
+    return replace(base, **{name: value for name, value in override if value is not None})

@@ -1,0 +1,78 @@
+"""The ``freshkb.yaml`` that `freshkb init` writes."""
+
+from __future__ import annotations
+
+import json
+
+_TEMPLATE = """\
+# What freshkb mirrors, and where. `freshkb config check` tells whether it is right, `freshkb config schema`
+# prints every key. Paths are relative to this file; ${VAR} and ${VAR:-default} stand for environment
+# variables, and a variable such as FRESHKB_INDEX__URL overrides the setting index.url.
+version: 1
+
+# The embedded index, the ledger and the reports. Never part of a source, even inside its folder.
+state_dir: .freshkb
+
+# The database that records every document: sqlite, or for several machines PostgreSQL:
+# ledger: postgresql+psycopg://user:${PGPASSWORD}@host/freshkb
+ledger: sqlite
+
+# The vector store: embedded (edge), or a Qdrant server:
+# index: {store: qdrant, url: http://localhost:6333, api_key: "${QDRANT_API_KEY}", collection: kb}
+index:
+  store: edge
+  collection: kb
+
+# Any sentence-transformers model, by name or path. dtype: auto, bfloat16 or float32.
+# A changed model needs `freshkb reindex`.
+embedding:
+  model: sentence-transformers/all-MiniLM-L6-v2
+  dtype: auto
+
+# What holds for every source that does not say otherwise.
+defaults:
+  # Who answers for documents that name no owner themselves.
+  owner: group:knowledge
+  # A review is due after warn_after, and the document is not to be trusted after stale_after; or: exempt.
+  # The age counts from the first of these fields that a document has: front matter, last commit, file date.
+  freshness:
+    warn_after: 90d
+    stale_after: 180d
+    field: [last_reviewed, ms.date, git_commit, modified_at]
+  # A sync that would remove more than both of a source's documents asks first.
+  delete:
+    max_fraction: 0.2
+    max_count: 10
+  limits:
+    max_size: 50mb
+    parse_timeout: 60s
+
+sources:
+  - id: documents
+    type: files
+    root: @ROOT@
+    # Patterns as in .gitignore.
+    include: ["**/*"]
+    exclude: ["**/~$*"]
+    # Whether files and folders whose names begin with a dot are documents.
+    hidden: false
+    # `freshkb watch` waits until a folder has been quiet for `debounce`, but not longer than `max_wait`,
+    # and looks at everything every `sweep`.
+    watch: {debounce: 1s, max_wait: 15s, sweep: 15m}
+    # Owner and freshness by path; the last rule that matches wins.
+    rules: []
+    #  - {match: "policies/**", owner: user:anna, freshness: {warn_after: 30d, stale_after: 60d}}
+    #  - {match: "archive/**", freshness: exempt}
+
+# When `freshkb serve` runs what: minute, hour, day, month, weekday.
+schedules:
+  sync: "*/15 * * * *"
+  audit: "0 7 * * 1"
+  verify: "0 3 * * 0"
+"""
+
+
+def template(root: str = "./documents") -> str:
+    """A commented configuration that is valid as it is and mirrors `root`."""
+    # A JSON string is a YAML string, whatever the folder is called; ``$${`` keeps a ``${`` in its name.
+    return _TEMPLATE.replace("@ROOT@", json.dumps(root.replace("${", "$${"), ensure_ascii=False))

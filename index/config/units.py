@@ -1,0 +1,121 @@
+"""Durations and sizes as people write them: ``90d``, ``{count: 90, period: day}``, ``50mb``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+
+_UNITS = {
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+}
+_PERIODS = {"minute": "m", "hour": "h", "day": "d", "week": "w"}
+#: Long enough for any policy, and short enough that no sum of a date and a duration leaves the calendar.
+_LONGEST = timedelta(days=36_500)
+_DURATION = re.compile(r"(\d{1,9})\s*([smhdw])")
+
+#: kb, mb and gb are powers of 1000, kib, mib and gib of 1024, as IEC 80000-13 has them.
+_SIZES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+_SIZE = re.compile(r"(\d{1,12})\s*([a-z]*)")
+
+
+def duration(value: Any) -> timedelta:
+    """``"90d"``, ``"36h"``, ``"15m"``, ``"1s"``, ``"2w"`` or a mapping of count and period.
+
+    Raises ValueError for anything else, and for zero or more than a hundred years.
+    """
+    if isinstance(value, timedelta):
+        found = value
+    elif isinstance(value, Mapping):
+        found = _counted(value)
+    elif isinstance(value, str) and (match := _DURATION.fullmatch(value.strip().lower())):
+        found = int(match[1]) * _UNITS[match[2]]
+    else:
+        raise ValueError('should be a duration such as "90d", "36h", "15m" or {count: 90, period: day}')
+    if not timedelta(0) < found <= _LONGEST:
+        raise ValueError("should be longer than nothing and at most 36500 days")
+    return found
+
+
+def _counted(value: Mapping[Any, Any]) -> timedelta:
+    count, period = value.get("count"), value.get("period")
+    if set(value) != {"count", "period"}:
+        raise ValueError("should have exactly the keys count and period, as in {count: 90, period: day}")
+    if isinstance(count, bool) or not isinstance(count, int) or not 0 < count < 10**9:
+        raise ValueError("count should be a whole number above 0")
+    if period not in _PERIODS:
+        raise ValueError(f"period should be one of {', '.join(_PERIODS)}")
+    return count * _UNITS[_PERIODS[period]]
+
+
+def written(value: timedelta) -> str:
+    """The shortest way to write a duration: ``90d``, ``36h``, ``1s``; weeks stay days.
+
+    >>> written(timedelta(hours=36))
+    '36h'
+    """
+    for unit in "dhm":
+        if value % _UNITS[unit] == timedelta(0):
+            return f"{value // _UNITS[unit]}{unit}"
+    return f"{value // _UNITS['s']}s"
+
+
+def size(value: Any) -> int:
+    """Bytes from ``"50mb"``, ``"512kib"`` or a number. Raises ValueError for anything else."""
+    match = _SIZE.fullmatch(value.strip().lower()) if isinstance(value, str) else None
+    if match and match[2] in _SIZES:
+        found = int(match[1]) * _SIZES[match[2]]
+    elif isinstance(value, int) and not isinstance(value, bool):
+        found = value
+    else:
+        raise ValueError('should be a size such as "50mb", "512kib" or a number of bytes')
+    if found <= 0:
+        raise ValueError("should be more than 0 bytes")
+    return found
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(duration),
+    PlainSerializer(written, return_type=str),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": r"^\s*\d{1,9}\s*[smhdwSMHDW]\s*$", "examples": ["90d", "15m"]},
+                {
+                    "type": "object",
+                    "properties": {
+                        "count": {"type": "integer", "exclusiveMinimum": 0},
+                        "period": {"enum": list(_PERIODS)},
+                    },
+                    "required": ["count", "period"],
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
+
+Size = Annotated[
+    int,
+    BeforeValidator(size),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "exclusiveMinimum": 0},
+                {
+                    "type": "string",
+                    "pattern": r"^\s*\d{1,12}\s*([kKmMgG][iI]?)?[bB]?\s*$",
+                    "examples": ["50mb"],
+                },
+            ]
+        }
+    ),
+]

@@ -1,0 +1,147 @@
+"""The engine: connections as the ledger needs them, transactions, and errors in our own words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.exc import SQLAlchemyError
+
+from index.errors import LedgerError
+
+#: Rows that a stream holds in memory at a time.
+STREAM_ROWS = 1000
+
+#: How long SQLite waits for another process's write transaction. A plan of a million items takes seconds.
+BUSY_SECONDS = 60
+
+_SECRET_PARAMETERS = ("password", "sslpassword", "oauth_client_secret")
+
+
+def _parse(url: str, state_dir: Path) -> sa.URL:
+    if url == "sqlite":
+        try:
+            state_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LedgerError(f"The ledger's folder {state_dir} cannot be made: {error.strerror}.") from error
+        return sa.URL.create("sqlite", database=str(state_dir / "ledger.db"))
+    try:
+        parsed = sa.make_url(url)
+    except (SQLAlchemyError, ValueError):
+        parsed = None
+    if parsed is None or parsed.drivername != "postgresql+psycopg":
+        # The message does not repeat the URL, nor chain the cause: both may hold a password.
+        raise LedgerError("`ledger` must be sqlite or postgresql+psycopg://user@host/database.") from None
+    return parsed
+
+
+class Database:
+    """Base of the ledger's parts: one engine, and transactions whose errors are LedgerErrors."""
+
+    def __init__(self, url: str, state_dir: Path) -> None:
+        parsed = _parse(url, state_dir)
+        self._secrets = [
+            secret
+            for secret in (parsed.password, *(parsed.query.get(name) for name in _SECRET_PARAMETERS))
+            if isinstance(secret, str) and secret
+        ]
+        self._sqlite = parsed.drivername == "sqlite"
+        self._place = parsed.database if self._sqlite else f"{parsed.host or 'local'}/{parsed.database}"
+        self._engine = _sqlite_engine(parsed) if self._sqlite else _postgresql_engine(parsed)
+        self._writing_engine = self._engine.execution_options(freshkb_writes=True)
+
+    @contextmanager
+    def _mapped(self) -> Iterator[None]:
+        """Turn what the database raises into LedgerError, without a password in the text or in its cause."""
+        try:
+            yield
+        except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
+            text = str(getattr(error, "orig", None) or error)
+            hidden = text
+            for secret in self._secrets:
+                hidden = hidden.replace(secret, "***")
+            message = f"The ledger {self._place} cannot be used: {' '.join(hidden.split())}"
+            raise LedgerError(message) from (error if hidden == text else None)
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        """A consistent view that waits for no writer."""
+        with self._mapped(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        """One transaction: durable when the block ends, undone when it raises."""
+        with self._mapped(), self._writing_engine.begin() as connection:
+            yield connection
+
+    def _insert_new(self, connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> int:
+        """Insert those rows whose primary key is not there yet; how many they were, for a single row."""
+        if not rows:
+            return 0
+        statement: sa.Insert
+        if self._sqlite:
+            from sqlalchemy.dialects import sqlite
+
+            statement = sqlite.insert(table).on_conflict_do_nothing()
+        else:
+            from sqlalchemy.dialects import postgresql
+
+            statement = postgresql.insert(table).on_conflict_do_nothing()
+        return connection.execute(statement, rows).rowcount
+
+    def _among(self, column: sa.Column[Any], wanted: Collection[str]) -> sa.ColumnElement[bool]:
+        """`column IN wanted`, as one parameter however many there are: databases limit their number."""
+        if self._sqlite:
+            each = sa.func.json_each(json.dumps(list(wanted))).table_valued("value")
+            return column.in_(sa.select(each.c.value))
+        texts: sa.types.ARRAY[str] = sa.ARRAY(sa.Text)
+        return column == sa.any_(sa.bindparam(None, list(wanted), type_=texts))
+
+    def close(self) -> None:
+        """Give all connections back. May be called twice."""
+        with self._mapped():
+            self._engine.dispose()
+
+
+def _sqlite_engine(url: sa.URL) -> sa.Engine:
+    engine = sa.create_engine(
+        url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _: object) -> None:
+        # The driver's own transactions begin too late for BEGIN IMMEDIATE; `begin` below does it instead.
+        connection.isolation_level = None
+        for setting in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {setting}").close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        # A writer takes the lock at once: one that first reads could find, when it comes to write, that
+        # another one was faster, and SQLite would refuse it without waiting.
+        writes = connection.get_execution_options().get("freshkb_writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _postgresql_engine(url: sa.URL) -> sa.Engine:
+    engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _: object) -> None:
+        # An intent must be durable before the store is touched, also where the server's default is not.
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT set_config('synchronous_commit', 'on', false)"
+                " WHERE current_setting('synchronous_commit') = 'off'"
+            )
+        connection.commit()
+
+    return engine

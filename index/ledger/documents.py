@@ -1,0 +1,133 @@
+"""Sources and documents: what exists, in which state, and what a plan compares a listing with."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from index.ledger import schema
+from index.ledger.database import STREAM_ROWS, Database
+from index.ledger.events import Event, append
+from index.ledger.schema import documents, holds, sources
+from index.model import Document, Row, SourceRecord, State
+
+_SOURCE = schema.columns(sources, SourceRecord)
+_DOCUMENT = schema.columns(documents, Document)
+
+_held = sa.exists().where(holds.c.document_id == documents.c.document_id, holds.c.released_at.is_(None))
+
+
+def folder_of(uri: str) -> str:
+    """The folder that a uri lies directly in; the top is ""."""
+    return uri.rpartition("/")[0]
+
+
+def replace(database: Database, connection: sa.Connection, records: Sequence[Document]) -> None:
+    """Write whole rows. All old ones of the batch go before the new ones come, so that documents may swap
+    their uris although two live documents of a source never share one."""
+    if not records:
+        return
+    ids = [record.document_id for record in records]
+    connection.execute(sa.delete(documents).where(database._among(documents.c.document_id, ids)))
+    connection.execute(
+        sa.insert(documents),
+        [{**schema.values(record), "folder": folder_of(record.uri)} for record in records],
+    )
+
+
+class Documents(Database):
+    def source(self, source: str) -> SourceRecord | None:
+        with self._reading() as connection:
+            row = connection.execute(sa.select(*_SOURCE).where(sources.c.source == source)).first()
+        return None if row is None else SourceRecord(*row)
+
+    def sources(self) -> list[SourceRecord]:
+        """In order of their ids."""
+        with self._reading() as connection:
+            found = connection.execute(sa.select(*_SOURCE).order_by(sources.c.source)).all()
+        return [SourceRecord(*row) for row in found]
+
+    def record_source(self, record: SourceRecord) -> None:
+        with self._writing() as connection:
+            connection.execute(sa.delete(sources).where(sources.c.source == record.source))
+            connection.execute(sa.insert(sources), schema.values(record))
+
+    def rows(self, source: str, folders: Collection[str] | None = None) -> Iterator[Row]:
+        """Live documents in ascending order of uri, by code point; or only those that lie directly in these
+        folders. A stream: a snapshot of the moment it began, whatever is written meanwhile."""
+        query = (
+            sa.select(*(documents.c[name] for name in schema.PLAN_COLUMNS), _held)
+            .where(documents.c.source == source, schema.live)
+            .order_by(documents.c.uri)
+        )
+        if folders is not None:
+            query = query.where(self._among(documents.c.folder, folders))
+        new = tuple.__new__
+        with self._reading() as connection:
+            batches: Iterator[Sequence[Sequence[Any]]]
+            if self._sqlite:
+                # The driver streams by itself; SQLAlchemy's rows would cost half as much again.
+                cursor: Any = connection.execute(query).cursor
+                batches = iter(lambda: cursor.fetchmany(STREAM_ROWS), [])
+            else:
+                streaming = connection.execution_options(yield_per=STREAM_ROWS)
+                batches = streaming.execute(query).partitions()
+            for batch in batches:
+                yield from [new(Row, (*row[:-1], row[-1] != 0)) for row in batch]
+
+    def document(self, document_id: str) -> Document | None:
+        """The document, also when it is gone."""
+        with self._reading() as connection:
+            query = sa.select(*_DOCUMENT).where(documents.c.document_id == document_id)
+            row = connection.execute(query).first()
+        return None if row is None else Document(*row)
+
+    def documents(
+        self,
+        *,
+        source: str | None = None,
+        states: Collection[State] | None = None,
+        owner: str | None = None,
+        uris: Collection[str] | None = None,
+        document_ids: Collection[str] | None = None,
+    ) -> Iterator[Document]:
+        """A stream of those that meet all conditions, in order of source and uri; live ones only, unless
+        `states` says which."""
+        query = sa.select(*_DOCUMENT).order_by(documents.c.source, documents.c.uri, documents.c.document_id)
+        if source is not None:
+            query = query.where(documents.c.source == source)
+        if owner is not None:
+            query = query.where(documents.c.owner == owner)
+        if uris is not None:
+            query = query.where(self._among(documents.c.uri, uris))
+        if document_ids is not None:
+            query = query.where(self._among(documents.c.document_id, document_ids))
+        query = query.where(schema.live if states is None else documents.c.state.in_(sorted(states)))
+        with self._reading() as connection:
+            result = connection.execute(query, execution_options={"yield_per": STREAM_ROWS})
+            for row in result:
+                yield Document(*row)
+
+    def record(
+        self, records: Sequence[Document], events: Sequence[Event] = (), run_id: str | None = None
+    ) -> None:
+        """Write document rows, new or known, and events, in one transaction. Chunks stay as they are."""
+        with self._writing() as connection:
+            replace(self, connection, records)
+            append(connection, events, run_id)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Live documents by source and state."""
+        query = (
+            sa.select(documents.c.source, documents.c.state, sa.func.count())
+            .where(schema.live)
+            .group_by(documents.c.source, documents.c.state)
+            .order_by(documents.c.source, documents.c.state)
+        )
+        counted: dict[str, dict[str, int]] = {}
+        with self._reading() as connection:
+            for source, state, number in connection.execute(query):
+                counted.setdefault(source, {})[str(state)] = number
+        return counted

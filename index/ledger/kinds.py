@@ -1,0 +1,77 @@
+"""Column types: how Python values become what every database stores and orders alike."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.types import TypeDecorator
+
+from index.model import Action, State
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+#: Identifiers, addresses and hashes. Compared and ordered by code point on every database.
+Key = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
+
+class Moment(TypeDecorator[datetime]):
+    """An instant as microseconds since the epoch: exact, ordered, and the same on every database."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value!r} has no time zone.")
+        return (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: Any | None, dialect: sa.Dialect) -> datetime | None:
+        return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+class Json(TypeDecorator[Any]):
+    """JSON as ASCII text, so that NUL and lone surrogates inside strings survive on PostgreSQL too."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str:
+        return json.dumps(value, separators=(",", ":"), default=dict)
+
+    def process_result_value(self, value: Any | None, dialect: sa.Dialect) -> Any:
+        return {} if value is None else json.loads(value)
+
+
+class Prose(TypeDecorator[str]):
+    """Words for people. What a database cannot hold in a text (NUL, lone surrogates) is replaced: a strange
+    title must not stop the documents beside it."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        if value is None or (value.isascii() and "\0" not in value):
+            return value
+        return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+class StateName(TypeDecorator[State]):
+    impl = sa.Text
+    cache_ok = True
+
+    def process_result_value(self, value: Any | None, dialect: sa.Dialect) -> State | None:
+        return None if value is None else State(value)
+
+
+class ActionName(TypeDecorator[Action]):
+    impl = sa.Text
+    cache_ok = True
+
+    def process_result_value(self, value: Any | None, dialect: sa.Dialect) -> Action | None:
+        return None if value is None else Action(value)

@@ -1,0 +1,110 @@
+"""The ledger as the rest of the program sees it."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import sqlalchemy as sa
+
+from index.errors import LedgerError
+from index.ledger.chunks import Chunks
+from index.ledger.collection import Collections
+from index.ledger.documents import Documents
+from index.ledger.events import Events
+from index.ledger.holds import Holds
+from index.ledger.intents import Intents
+from index.ledger.lock import AdvisoryLocks, FileLocks, Writer
+from index.ledger.runs import Runs
+from index.ledger.schema import VERSION, meta
+
+#: Of PostgreSQL's advisory lock that lets one process create or migrate the schema.
+_MIGRATION_KEY = 0x667265736B62
+
+
+class Ledger(Documents, Chunks, Intents, Collections, Runs, Events, Holds):
+    """One ledger, safe to use from several threads and, through several objects, from several processes.
+
+    Every method raises LedgerError when the database cannot do it. Iterators are snapshots that hold a
+    connection until they are exhausted or closed.
+    """
+
+    instance_id: str
+    """Made with the ledger, and carried by the store's collections that belong to it."""
+
+    @classmethod
+    def open(cls, url: str, state_dir: Path) -> Self:
+        """`sqlite` (a file in `state_dir`) or ``postgresql+psycopg://…``. Created on first use, and brought
+        up to this program's schema; one of a newer program is refused with LedgerError."""
+        ledger = cls(url, state_dir)
+        try:
+            ledger._prepare()
+        except BaseException:
+            ledger._engine.dispose()
+            raise
+        ledger._locks = (
+            FileLocks(state_dir / "locks") if ledger._sqlite else AdvisoryLocks(ledger, ledger.instance_id)
+        )
+        return ledger
+
+    _locks: FileLocks | AdvisoryLocks
+
+    def writer(self, source: str, command: str) -> AbstractContextManager[None]:
+        """Be the one writer of this source. Raises Locked at once, naming the holder, when another process
+        or another part of this one is. A holder that died holds nothing."""
+        return self._locks.hold(source, command)
+
+    def writers(self) -> list[Writer]:
+        """Who holds which source now, in order of source."""
+        return self._locks.holders()
+
+    def _prepare(self) -> None:
+        with self._reading() as connection:
+            recorded = self._version(connection)
+            if recorded == VERSION:
+                self.instance_id = self._instance(connection)
+                return
+        with self._writing() as connection:
+            if not self._sqlite:
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_KEY)))
+            # Another process may have done it while this one waited for its turn.
+            if self._version(connection) != VERSION:
+                from index.ledger.migrations import upgrade
+
+                upgrade(connection)
+                if (
+                    connection.execute(sa.select(meta.c.value).where(meta.c.name == "instance")).first()
+                    is None
+                ):
+                    connection.execute(sa.insert(meta), {"name": "instance", "value": str(uuid.uuid4())})
+            self.instance_id = self._instance(connection)
+
+    def _version(self, connection: sa.Connection) -> str | None:
+        """The recorded schema; None of a ledger that is not there yet."""
+        if not connection.dialect.has_table(connection, "alembic_version"):
+            return None
+        recorded = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+        if recorded is None:
+            return None
+        if not re.fullmatch(r"m\d{3}", recorded) or recorded > VERSION:
+            raise LedgerError(
+                f"The ledger {self._place} was written by a newer freshkb: its schema is {recorded}, and "
+                f"this program knows {VERSION}. Upgrade freshkb; nothing was changed."
+            )
+        return str(recorded)
+
+    def _instance(self, connection: sa.Connection) -> str:
+        query = sa.select(meta.c.value).where(meta.c.name == "instance")
+        return str(connection.execute(query).scalar_one())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,187 @@
+"""Writer locks: at most one process writes a source's documents at a time.
+
+The lock itself belongs to the operating system or to the database server, which let go of it when its holder
+dies. Who holds it is written beside it, for people to read; that note alone never blocks anyone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
+
+import sqlalchemy as sa
+
+from index.errors import LedgerError, Locked
+from index.ledger import schema
+from index.ledger.database import Database
+from index.ledger.schema import writers
+from index.model import rfc3339
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """The process that holds a source."""
+
+    source: str
+    host: str
+    pid: int
+    command: str
+    since: datetime
+
+
+def _here(source: str, command: str) -> Writer:
+    return Writer(source, socket.gethostname(), os.getpid(), command, datetime.now(UTC))
+
+
+def _refusal(source: str, holder: Writer | None) -> Locked:
+    if holder is None:
+        who = "another process"
+    else:
+        since = rfc3339(holder.since.replace(microsecond=0))
+        who = f"`{holder.command}` on {holder.host} (pid {holder.pid}, since {since})"
+    return Locked(
+        f"Source {source!r} is being written by {who}; nothing was done. "
+        "Wait until it has finished, or stop it, and try again."
+    )
+
+
+@contextmanager
+def _mapped(source: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise LedgerError(f"The writer lock of source {source!r} cannot be used: {error}.") from error
+
+
+class FileLocks:
+    """Locks of one host: a locked file per source, and a note beside it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def _path(self, source: str) -> Path:
+        return self._folder / f"{quote(source, safe='')}.lock"
+
+    def _take(self, source: str) -> BaseFileLock | None:
+        """The lock, held; None when another holds it."""
+        # Imported late: a process that only reads never locks.
+        from filelock import FileLock, Timeout
+
+        self._folder.mkdir(parents=True, exist_ok=True)
+        # A lock whose mere existence blocks, which is the fallback, would outlive its holder.
+        lock = FileLock(self._path(source), timeout=0, thread_local=False, fallback_to_soft=False)
+        try:
+            lock.acquire()
+        except Timeout:
+            return None
+        return lock
+
+    @contextmanager
+    def hold(self, source: str, command: str) -> Iterator[None]:
+        note = self._path(source).with_suffix(".json")
+        with contextlib.ExitStack() as stack:
+            with _mapped(source):
+                lock = self._take(source)
+                if lock is None:
+                    raise _refusal(source, self._note(source))
+                stack.callback(lock.release)
+                here = _here(source, command)
+                written = note.with_suffix(".json.new")
+                written.write_text(json.dumps({**schema.values(here), "since": here.since.isoformat()}))
+                written.replace(note)
+                stack.callback(note.unlink, missing_ok=True)
+            yield
+
+    def _note(self, source: str) -> Writer | None:
+        """None in the moment between a lock and its note, and beside a lock that nobody holds."""
+        try:
+            note = json.loads(self._path(source).with_suffix(".json").read_text())
+        except FileNotFoundError:
+            return None
+        return Writer(**{**note, "since": datetime.fromisoformat(note["since"])})
+
+    def holders(self) -> list[Writer]:
+        held = []
+        for path in self._folder.glob("*.json"):
+            source = unquote(path.stem)
+            with _mapped(source):
+                lock = self._take(source)
+                if lock is not None:
+                    # A free lock's note is that of a holder that was killed.
+                    lock.release()
+                elif (note := self._note(source)) is not None:
+                    held.append(note)
+        return sorted(held, key=lambda writer: writer.source)
+
+
+class AdvisoryLocks:
+    """Locks of a PostgreSQL server: each lives as long as a connection of its own."""
+
+    def __init__(self, database: Database, instance_id: str) -> None:
+        self._database = database
+        self._instance_id = instance_id
+
+    def _key(self, source: str) -> int:
+        """Advisory locks are numbers shared by everything in a database: hence the instance id."""
+        hashed = hashlib.sha256(f"freshkb writer\n{self._instance_id}\n{source}".encode()).digest()
+        return int.from_bytes(hashed[:8], "big", signed=True)
+
+    @contextmanager
+    def hold(self, source: str, command: str) -> Iterator[None]:
+        with contextlib.ExitStack() as stack:
+            with self._database._mapped():
+                connection = self._connection(stack)
+                key = self._key(source)
+                if not connection.execute(sa.select(sa.func.pg_try_advisory_lock(key))).scalar_one():
+                    holder = next((writer for writer in self.holders() if writer.source == source), None)
+                    raise _refusal(source, holder)
+                backend = connection.execute(sa.select(sa.func.pg_backend_pid())).scalar_one()
+                with self._database._writing() as noting:
+                    noting.execute(sa.delete(writers).where(writers.c.source == source))
+                    noting.execute(
+                        sa.insert(writers), {**schema.values(_here(source, command)), "backend_pid": backend}
+                    )
+            yield
+            with self._database._mapped():
+                # Ends the lock with the session; fails when the session, and so the lock, was lost before.
+                connection.execute(sa.delete(writers).where(writers.c.backend_pid == backend))
+
+    def _connection(self, stack: contextlib.ExitStack) -> sa.Connection:
+        """A session outside the pool: whatever happens, closing it ends its locks."""
+        connection = stack.enter_context(self._database._engine.connect())
+        connection.detach()
+        connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+        # An idle session must neither be cut off by the server, nor outlive a machine that vanished.
+        for name, value in (
+            ("idle_session_timeout", "0"),
+            ("tcp_keepalives_idle", "30"),
+            ("tcp_keepalives_interval", "10"),
+            ("tcp_keepalives_count", "3"),
+        ):
+            connection.execute(sa.select(sa.func.set_config(name, value, False)))
+        return connection
+
+    def holders(self) -> list[Writer]:
+        query = sa.select(*schema.columns(writers, Writer), writers.c.backend_pid).order_by(writers.c.source)
+        locks = sa.text(
+            "SELECT pid, (classid::bigint << 32) | objid::bigint FROM pg_locks"
+            " WHERE locktype = 'advisory' AND objsubid = 1 AND granted"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        with self._database._reading() as connection:
+            held = {(pid, key) for pid, key in connection.execute(locks)}
+            noted = connection.execute(query).all()
+        return [Writer(*row[:-1]) for row in noted if (row[-1], self._key(row[0])) in held]

@@ -1,0 +1,107 @@
+"""Runs, the plans they carry out, and the approvals that let a guarded plan pass once."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from index.errors import LedgerError
+from index.ledger import schema
+from index.ledger.database import Database
+from index.ledger.schema import approvals, items, plans, runs
+from index.model import Item, Run
+
+_RUN = schema.columns(runs, Run)
+_ITEM = schema.columns(items, Item)
+
+
+class Runs(Database):
+    def start_run(self, kind: str, at: datetime) -> Run:
+        """A run of this process."""
+        run = Run(uuid.uuid4().hex, kind, at, host=socket.gethostname(), pid=os.getpid())
+        with self._writing() as connection:
+            connection.execute(sa.insert(runs), schema.values(run))
+        return run
+
+    def finish_run(
+        self, run_id: str, at: datetime, outcome: str, counts: Mapping[str, Any], error: str = ""
+    ) -> None:
+        """The plans' items are dropped: they say what was left to do, and nothing is."""
+        ended = {"finished_at": at, "outcome": outcome, "counts": counts, "error": error}
+        with self._writing() as connection:
+            if not connection.execute(sa.update(runs).where(runs.c.run_id == run_id).values(ended)).rowcount:
+                raise LedgerError(f"There is no run {run_id}.")
+            connection.execute(sa.delete(items).where(items.c.run_id == run_id))
+
+    def runs(self, limit: int = 20) -> list[Run]:
+        """The newest, newest first. One without `finished_at` is running, or was killed."""
+        query = sa.select(*_RUN).order_by(runs.c.started_at.desc(), runs.c.run_id).limit(limit)
+        with self._reading() as connection:
+            return [Run(*row) for row in connection.execute(query)]
+
+    def save_plan(
+        self,
+        run_id: str,
+        source: str,
+        plan_hash: str,
+        counts: Mapping[str, int],
+        batches: Iterable[Sequence[Item]],
+    ) -> None:
+        """Freeze a source's plan. Batches are numbered through all plans of the run, from 1."""
+        with self._writing() as connection:
+            connection.execute(
+                sa.insert(plans),
+                {"run_id": run_id, "source": source, "plan_hash": plan_hash, "counts": counts},
+            )
+            last = connection.execute(
+                sa.select(sa.func.coalesce(sa.func.max(items.c.number), 0)).where(items.c.run_id == run_id)
+            ).scalar_one()
+            for number, batch in enumerate(batches, start=last + 1):
+                rows = [
+                    {**schema.values(item), "run_id": run_id, "number": number, "position": position}
+                    | {"source": source}
+                    for position, item in enumerate(batch)
+                ]
+                if rows:
+                    connection.execute(sa.insert(items), rows)
+
+    def batches(self, run_id: str) -> list[tuple[int, str]]:
+        """(number, source) of each batch, in order."""
+        query = (
+            sa.select(items.c.number, items.c.source)
+            .where(items.c.run_id == run_id, items.c.position == 0)
+            .order_by(items.c.number)
+        )
+        with self._reading() as connection:
+            return [(number, source) for number, source in connection.execute(query)]
+
+    def batch(self, run_id: str, number: int) -> tuple[str, list[Item]]:
+        """A batch's source, and its items as they were planned. LedgerError when there is none."""
+        query = (
+            sa.select(items.c.source, *_ITEM)
+            .where(items.c.run_id == run_id, items.c.number == number)
+            .order_by(items.c.position)
+        )
+        with self._reading() as connection:
+            found = connection.execute(query).all()
+        if not found:
+            raise LedgerError(f"Run {run_id} has no batch {number}.")
+        return found[0][0], [Item(*row[1:]) for row in found]
+
+    def approve(self, plan_hash: str, source: str, run_id: str, at: datetime) -> bool:
+        """Use up the approval of this plan; False when it was used before."""
+        row = {"plan_hash": plan_hash, "source": source, "run_id": run_id, "at": at}
+        with self._writing() as connection:
+            return self._insert_new(connection, approvals, [row]) == 1
+
+    def approved(self, plan_hash: str) -> bool:
+        """Whether the approval of this plan was used."""
+        query = sa.select(approvals.c.plan_hash).where(approvals.c.plan_hash == plan_hash)
+        with self._reading() as connection:
+            return connection.execute(query).first() is not None

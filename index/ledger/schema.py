@@ -1,0 +1,269 @@
+"""The tables.
+
+Columns are named like the fields of the records in `index.model` that they hold, in any order; `columns`
+lists a table's columns in the order of a record's fields, so that a row becomes a record positionally.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import sqlalchemy as sa
+
+from index.ledger.kinds import ActionName, Json, Key, Moment, Prose, StateName
+from index.model import LIVE, State
+
+#: The schema that this program reads and writes; the revision of the newest migration.
+VERSION = "m001"
+
+
+def _column(name: str, kind: Any, *, key: bool = False, null: bool = False) -> sa.Column[Any]:
+    return sa.Column(name, kind, primary_key=key, nullable=null)
+
+
+#: SQLite uses a partial index only for queries that contain its condition word for word, hence text.
+live = sa.text("state NOT IN ('deleted', 'erased')")
+assert frozenset(State) - LIVE == {State.DELETED, State.ERASED}
+
+metadata = sa.MetaData()
+
+meta = sa.Table("meta", metadata, _column("name", Key, key=True), _column("value", Key))
+
+sources = sa.Table(
+    "sources",
+    metadata,
+    _column("source", Key, key=True),
+    _column("type", Key),
+    _column("identity", Prose),
+    _column("filter_fingerprint", Key),
+    _column("rules_fingerprint", Key),
+    _column("cursor", Prose, null=True),
+    _column("listed_at", Moment, null=True),
+    _column("synced_at", Moment, null=True),
+)
+
+documents = sa.Table(
+    "documents",
+    metadata,
+    _column("document_id", Key, key=True),
+    _column("source", Key),
+    _column("uri", Key),
+    _column("folder", Key),
+    _column("state", StateName),
+    _column("reason", Prose),
+    _column("token", Key, null=True),
+    _column("native_id", Key, null=True),
+    _column("size", sa.BigInteger, null=True),
+    _column("seen_hash", Key, null=True),
+    _column("seen_extraction", Key),
+    _column("version", sa.BigInteger),
+    _column("content_hash", Key, null=True),
+    _column("extraction_fingerprint", Key),
+    _column("modified_at", Moment, null=True),
+    _column("title", Prose),
+    _column("url", Prose),
+    _column("content_type", Prose),
+    _column("language", Prose, null=True),
+    _column("properties", Json),
+    _column("owner", Prose),
+    _column("owner_source", Key),
+    _column("reviewed_at", Moment, null=True),
+    _column("date_used", Moment, null=True),
+    _column("warn_at", Moment, null=True),
+    _column("stale_at", Moment, null=True),
+    _column("chunk_count", sa.BigInteger),
+    _column("first_seen_at", Moment, null=True),
+    _column("indexed_at", Moment, null=True),
+    _column("deleted_at", Moment, null=True),
+)
+#: What `Ledger.rows` reads of a document, in the order of `index.model.Row`; `held` comes from the holds.
+PLAN_COLUMNS = ("document_id", "uri", "token", "native_id", "size", "seen_hash", "seen_extraction", "state")
+sa.Index(
+    "documents_live_uri",
+    documents.c.source,
+    documents.c.uri,
+    unique=True,
+    sqlite_where=live,
+    postgresql_where=live,
+)
+sa.Index(
+    "documents_live_folder", documents.c.source, documents.c.folder, sqlite_where=live, postgresql_where=live
+)
+# A plan reads every live document in order of uri. Out of this index SQLite does so without visiting the
+# table, whose rows lie in another order: half the time, and independent of how wide the rows are.
+sa.Index(
+    "documents_plan",
+    documents.c.source,
+    *(documents.c[name] for name in ("uri", *(name for name in PLAN_COLUMNS if name != "uri"))),
+    sqlite_where=live,
+).ddl_if(dialect="sqlite")
+
+chunks = sa.Table(
+    "chunks",
+    metadata,
+    _column("collection", Key, key=True),
+    _column("point_id", Key, key=True),
+    _column("document_id", Key),
+    _column("chunk_index", sa.BigInteger),
+    _column("embedded_hash", Key),
+    _column("payload_digest", Key),
+    _column("page", sa.BigInteger, null=True),
+    _column("tokens", sa.BigInteger),
+    _column("vector_digest", Key),
+    sqlite_with_rowid=False,
+)
+sa.Index("chunks_document", chunks.c.collection, chunks.c.document_id)
+sa.Index("chunks_embedded", chunks.c.collection, chunks.c.embedded_hash, chunks.c.point_id)
+
+intents = sa.Table(
+    "intents",
+    metadata,
+    _column("document_id", Key, key=True),
+    _column("run_id", Key),
+    _column("collection", Key),
+    _column("payload", Json),
+)
+
+removals = sa.Table(
+    "removals",
+    metadata,
+    _column("collection", Key, key=True),
+    _column("point_id", Key, key=True),
+    _column("document_id", Key),
+    sqlite_with_rowid=False,
+)
+
+collections = sa.Table(
+    "collections",
+    metadata,
+    _column("name", Key, key=True),
+    _column("embedding_fingerprint", Key),
+    _column("model", Prose),
+    _column("revision", Prose),
+    _column("dtype", Key),
+    _column("dimension", sa.BigInteger),
+    _column("state", Key),
+    _column("created_at", Moment, null=True),
+)
+_current = sa.text("state = 'current'")
+sa.Index(
+    "collections_current", collections.c.state, unique=True, sqlite_where=_current, postgresql_where=_current
+)
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    _column("run_id", Key, key=True),
+    _column("kind", Key),
+    _column("started_at", Moment),
+    _column("finished_at", Moment, null=True),
+    _column("outcome", Key),
+    _column("host", Prose),
+    _column("pid", sa.BigInteger),
+    _column("counts", Json),
+    _column("error", Prose),
+)
+sa.Index("runs_started", runs.c.started_at)
+
+plans = sa.Table(
+    "plans",
+    metadata,
+    _column("run_id", Key, key=True),
+    _column("source", Key, key=True),
+    _column("plan_hash", Key),
+    _column("counts", Json),
+)
+
+items = sa.Table(
+    "items",
+    metadata,
+    _column("run_id", Key, key=True),
+    _column("number", sa.BigInteger, key=True),
+    _column("position", sa.BigInteger, key=True),
+    _column("source", Key),
+    _column("action", ActionName),
+    _column("uri", Key),
+    _column("document_id", Key),
+    _column("old_uri", Key, null=True),
+    _column("reason", Prose),
+    sqlite_with_rowid=False,
+)
+
+approvals = sa.Table(
+    "approvals",
+    metadata,
+    _column("plan_hash", Key, key=True),
+    _column("source", Key),
+    _column("run_id", Key),
+    _column("at", Moment),
+)
+
+_number = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # Only INTEGER counts up by itself on SQLite.
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("id", _number, primary_key=True, autoincrement=True),
+    _column("at", Moment),
+    _column("run_id", Key, null=True),
+    _column("document_id", Key, null=True),
+    _column("source", Key),
+    _column("action", Key),
+    _column("detail", Prose),
+    sqlite_autoincrement=True,
+)
+
+reviews = sa.Table(
+    "reviews",
+    metadata,
+    sa.Column("id", _number, primary_key=True, autoincrement=True),
+    _column("document_id", Key),
+    _column("reviewed_by", Prose),
+    _column("note", Prose),
+    _column("at", Moment),
+    sqlite_autoincrement=True,
+)
+sa.Index("reviews_document", reviews.c.document_id, reviews.c.at)
+
+holds = sa.Table(
+    "holds",
+    metadata,
+    _column("hold_id", Key, key=True),
+    _column("document_id", Key, key=True),
+    _column("reason", Prose),
+    _column("placed_at", Moment),
+    _column("released_at", Moment, null=True),
+)
+sa.Index("holds_document", holds.c.document_id)
+
+tombstones = sa.Table(
+    "tombstones",
+    metadata,
+    _column("key_hash", Key, key=True),
+    _column("source", Key),
+    _column("reason", Prose),
+    _column("at", Moment),
+)
+
+#: Who holds which source; only PostgreSQL's locks use it, SQLite's leave a file beside the lock.
+writers = sa.Table(
+    "writers",
+    metadata,
+    _column("source", Key, key=True),
+    _column("host", Prose),
+    _column("pid", sa.BigInteger),
+    _column("command", Prose),
+    _column("since", Moment),
+    _column("backend_pid", sa.BigInteger),
+)
+
+
+def columns(table: sa.Table, record: type[Any]) -> list[sa.Column[Any]]:
+    """The table's columns in the order of the record's fields: `record(*row)` rebuilds it."""
+    return [table.c[field.name] for field in fields(record)]
+
+
+def values(record: Any) -> dict[str, Any]:
+    """A record's fields by name, as an insert takes them."""
+    return {field.name: getattr(record, field.name) for field in fields(record)}

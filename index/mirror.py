@@ -1,0 +1,268 @@
+"""The parts that keep one knowledge base equal to its sources, opened from one configuration.
+
+Everything heavy is opened when it is first needed: a sync with nothing to do starts no parser, loads no
+model and does not open the store.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from connectors.base import Connector
+from connectors.base import connector_class as connector_type
+from index.config import Config, SourceConfig
+from index.errors import ModelChanged, StoreError, StoreMismatch
+from index.ledger import Ledger
+from index.model import Collection, Failure, Parsed, Vectors, digest
+from index.plan import Extraction
+from index.rules import Rules
+from index.store import open_store
+from index.store.base import VectorStore
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from index.embed import ModelIdentity, Tokenizer
+
+
+class Embedding(Protocol):
+    """What the mirror asks of an embedder; `index.embed.Embedder` is the one that ships."""
+
+    fingerprint: str
+    dimension: int
+
+    def warm(self) -> None: ...
+    def embed_documents(
+        self, texts: Sequence[str], on_progress: Callable[[int], None] | None = None
+    ) -> np.ndarray: ...
+    def embed_query(self, text: str) -> list[float]: ...
+
+
+class Parsing(Protocol):
+    """What the mirror asks of a parser; `index.parse.Parser` is the one that ships."""
+
+    def warm(self) -> None: ...
+    def parse(self, path: Path, name: str, timeout_seconds: float) -> Parsed | Failure: ...
+    def close(self) -> None: ...
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Mirror:
+    """A configuration with its ledger, store, parser and model. Close it, or use it in a `with`."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        now: Callable[[], datetime] = utc_now,
+        new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+        parser: Parsing | None = None,
+        embedder: Callable[[ModelIdentity, str], Embedding] | None = None,
+        store: VectorStore | None = None,
+        ledger: Ledger | None = None,
+    ) -> None:
+        self.config = config
+        self.now = now
+        self.new_id = new_id
+        self._parser = parser
+        self._make_embedder = embedder
+        self._embedder: Embedding | None = None
+        self._store = store
+        self._ledger = ledger
+        self._connectors: dict[str, Connector] = {}
+        self._scratch: Path | None = None
+
+    def __enter__(self) -> Mirror:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        for connector in self._connectors.values():
+            connector.close()
+        if self._parser is not None:
+            self._parser.close()
+        if self._store is not None:
+            self._store.close()
+        if self._ledger is not None:
+            self._ledger.close()
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+
+    # ── Parts ─────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def ledger(self) -> Ledger:
+        if self._ledger is None:
+            self._ledger = Ledger.open(self.config.ledger, self.config.state_dir)
+        return self._ledger
+
+    @property
+    def store(self) -> VectorStore:
+        if self._store is None:
+            index = self.config.index
+            self._store = open_store(
+                index.store, path=self.config.state_dir / "index", url=index.url, api_key=index.api_key.get_secret_value() if index.api_key else None
+            )
+        return self._store
+
+    @property
+    def parser(self) -> Parsing:
+        if self._parser is None:
+            from index.parse import Parser
+
+            self._parser = Parser()
+        return self._parser
+
+    @property
+    def scratch(self) -> Path:
+        if self._scratch is None:
+            self._scratch = Path(tempfile.mkdtemp(prefix="freshkb-"))
+        return self._scratch
+
+    def connector(self, source: str) -> Connector:
+        if source not in self._connectors:
+            settings = self.config.source(source)
+            context = self.config.context(settings)
+            self._connectors[source] = connector_type(settings.type)(settings.connector, context)
+        return self._connectors[source]
+
+    # ── Model ─────────────────────────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def identity(self) -> ModelIdentity:
+        from index.embed import identify
+
+        return identify(self.config.embedding.model, self.config.state_dir)
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        return self.identity.tokenizer()
+
+    def embedder(self, collection: Collection) -> Embedding:
+        """The model that made this collection; loaded at its first use."""
+        if self._embedder is None:
+            if self._make_embedder is not None:
+                self._embedder = self._make_embedder(self.identity, collection.dtype)
+            else:
+                from index.embed import Embedder
+
+                self._embedder = Embedder(self.identity, collection.dtype)
+        return self._embedder
+
+    def embed(
+        self, collection: Collection, texts: Sequence[str], on_progress: Callable[[int], None] | None = None
+    ) -> list[Vectors]:
+        """Dense and sparse vectors of texts, in their order."""
+        from index.store import bm25
+
+        dense = self.embedder(collection).embed_documents(texts, on_progress)
+        return list(zip(dense.tolist(), bm25.document(texts), strict=True))
+
+    @cached_property
+    def extraction(self) -> dict[str, str]:
+        """Extraction fingerprints by suffix. The chunker counts in the model's tokens, so they name it too."""
+        from index import chunk
+        from index.parse.formats import fingerprints
+
+        return fingerprints(chunk.fingerprint(self.identity.tokenizer_fingerprint, self.identity.max_tokens))
+
+    # ── Collection ────────────────────────────────────────────────────────────────────────────────────
+
+    def collection(self) -> Collection | None:
+        """The collection in use; None before the first sync.
+
+        Raises ModelChanged when the configured model is not the one it was built with, StoreMismatch when
+        store and ledger do not belong together.
+        """
+        current = self.ledger.collection()
+        if current is None:
+            return None
+        setting = self.config.embedding.dtype
+        identity = self.identity
+        same_dtype = setting in ("auto", current.dtype)
+        if (identity.model, identity.revision) != (current.model, current.revision) or not same_dtype:
+            raise ModelChanged(
+                f"The index was built with {current.model} ({current.dtype}, revision {current.revision[:12]}); the "
+                f"configuration names {identity.model} ({setting}, revision {identity.revision[:12]}). "
+                "Vectors of two models never share an index. Build it anew with: freshkb reindex"
+            )
+        self.check_instance(current)
+        return current
+
+    def check_instance(self, collection: Collection) -> None:
+        instance = self.store.instance(collection.name)
+        if instance is None:
+            raise StoreMismatch(
+                f"The ledger knows collection {collection.name!r}, and the store has none of that name. "
+                "Restore it, or build it anew from the sources with: freshkb verify --repair"
+            )
+        if instance != self.ledger.instance_id:
+            raise StoreMismatch(
+                f"Collection {collection.name!r} belongs to another ledger (instance {instance}, this one is "
+                f"{self.ledger.instance_id}). Nothing was changed. Give this knowledge base a collection of "
+                "its own (index.collection), or restore the ledger that belongs to it."
+            )
+
+    def ensure_collection(self) -> Collection:
+        """The collection in use; made when there is none."""
+        return self.collection() or self.create_collection("current")
+
+    def create_collection(self, state: str) -> Collection:
+        """A new empty collection for the configured model, its precision resolved now and then kept."""
+        from index.embed import fingerprint, resolve_dtype
+
+        identity = self.identity
+        dtype = resolve_dtype(self.config.embedding.dtype, identity)
+        embedding = fingerprint(identity, dtype)
+        made = Collection(
+            name=f"{self.config.index.collection}-{embedding[:8]}-{self.now():%Y%m%d%H%M%S}",
+            embedding_fingerprint=embedding,
+            model=identity.model,
+            revision=identity.revision,
+            dtype=dtype,
+            dimension=identity.dimension,
+            state=state,
+            created_at=self.now(),
+        )
+        # The store first: a ledger that names a collection which was never made would have to be mended.
+        self.store.create(made.name, dimension=made.dimension, instance=self.ledger.instance_id)
+        self.ledger.record_collection(made)
+        if state == "current":
+            self.store.publish(self.config.index.collection, made.name)
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A configured source with what its documents need; see `index.prepare.Source`."""
+
+    settings: SourceConfig
+    rules: Rules
+    extraction: Extraction
+
+
+def origin(mirror: Mirror, source: str) -> Origin:
+    settings = mirror.config.source(source)
+    limits = digest([settings.limits.max_size, settings.limits.parse_timeout.total_seconds()])[:8]
+    return Origin(settings, Rules(settings), Extraction(mirror.extraction, limits))
+
+
+def require_collection(mirror: Mirror) -> Collection:
+    """The collection in use. Raises StoreError when nothing was ever synced."""
+    found = mirror.collection()
+    if found is None:
+        raise StoreError("There is no index yet. Make one with: freshkb sync")
+    return found

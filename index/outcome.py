@@ -1,0 +1,99 @@
+"""What a run did, for those who asked for it: counts while it goes, a report at its end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a batch, a source or a run did. Documents by outcome, chunks by how they got their vectors."""
+
+    documents: Counter[str] = field(default_factory=Counter)
+    chunks: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Tally) -> None:
+        self.documents.update(other.documents)
+        self.chunks.update(other.chunks)
+
+
+class Progress(Protocol):
+    """Told of a sync's course, from the thread that runs it."""
+
+    def source(self, source: str, documents: int) -> None: ...
+    def documents(self, count: int) -> None: ...
+    def chunks(self, count: int) -> None: ...
+
+
+class Quiet:
+    def source(self, source: str, documents: int) -> None: ...
+    def documents(self, count: int) -> None: ...
+    def chunks(self, count: int) -> None: ...
+
+
+@dataclass(slots=True)
+class SourceReport:
+    """What a run did for one source. Quarantined, skipped and held count all that are so now."""
+
+    source: str
+    complete: bool = True
+    tally: Tally = field(default_factory=Tally)
+    unchanged: int = 0
+    refused: int = 0
+    plan_hash: str | None = None
+    error: str | None = None
+    reasons: tuple[str, ...] = ()
+    """Why removals were refused."""
+    standing: dict[str, int] = field(default_factory=dict)
+    missing: int = 0
+
+    def json(self) -> dict[str, Any]:
+        done = self.tally.documents
+        return {
+            "source": self.source,
+            "complete": self.complete,
+            **{name: done[name] for name in ("added", "updated", "moved", "deleted", "touched")},
+            "unchanged": self.unchanged,
+            **{name: self.standing.get(name, 0) for name in ("quarantined", "skipped", "held")},
+            "refused": self.refused,
+            "plan_hash": self.plan_hash,
+            "error": self.error,
+        }
+
+
+@dataclass(slots=True)
+class Report:
+    run_id: str
+    sources: list[SourceReport] = field(default_factory=list)
+    seconds: float = 0.0
+    documents: int = 0
+    """In the index now: all that can be found."""
+    chunks_total: int = 0
+    interrupted: bool = False
+
+    @property
+    def outcome(self) -> str:
+        if self.interrupted:
+            return "interrupted"
+        if any(s.error for s in self.sources):
+            return "failed"
+        if any(s.refused for s in self.sources):
+            return "refused"
+        return "partial" if any(s.standing.get("quarantined") for s in self.sources) else "done"
+
+    @property
+    def exit_code(self) -> int:
+        return {"interrupted": 130, "failed": 1, "refused": 4, "partial": 3, "done": 0}[self.outcome]
+
+    def json(self) -> dict[str, Any]:
+        chunks = sum((s.tally.chunks for s in self.sources), Tally().chunks)
+        return {
+            "run_id": self.run_id,
+            "seconds": round(self.seconds, 3),
+            "sources": [source.json() for source in self.sources],
+            "chunks": {name: chunks[name] for name in ("embedded", "reused", "deleted")}
+            | {"total": self.chunks_total},
+            "documents": self.documents,
+        }

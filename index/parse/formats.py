@@ -1,0 +1,176 @@
+"""Which files are documents, what reads them, and the fingerprint of how they are read.
+
+Imported by commands that parse nothing: the standard library only, and package versions are read from their
+metadata, never by importing them.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+
+from index.model import digest
+from index.parse import nlp
+
+#: Goes into every fingerprint: raise it when `outline` or `language` make other elements of the same file.
+COMMON_REVISION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A kind of file, and what its text depends on."""
+
+    name: str
+    content_type: str
+    module: str
+    """The module of `index.parse` whose `parse` reads it, inside the child."""
+    revision: int
+    """Raised when our reader of this format makes other elements of the same file."""
+    packages: tuple[str, ...] = ()
+    """Distributions whose upgrade may change the text."""
+    programs: tuple[str, ...] = ()
+    """Helper programs that may be installed or not."""
+    classifies: bool = False
+    """Whether the spaCy model, or our stand-in for it, has a say in the kind of a block."""
+
+    def fingerprint(self, *, chunking: str) -> str:
+        """Hash of everything that decides which chunks come out of a given file of this format."""
+        return digest(
+            [
+                self.name,
+                COMMON_REVISION,
+                self.revision,
+                {package: _version(package) for package in (*self.packages, "langdetect")},
+                {program: _installed(program) for program in self.programs},
+                nlp.in_use() if self.classifies else "",
+                chunking,
+            ]
+        )
+
+
+_OFFICE = "application/vnd.openxmlformats-officedocument"
+_TEXT = ("charset-normalizer",)
+_MARKUP = ("lxml", "charset-normalizer")
+_PANDOC = ("lxml", "charset-normalizer", "pypandoc_binary", "pypandoc")
+_SPACY = ("unstructured", "spacy")
+
+_FORMATS: dict[Format, str] = {
+    Format(
+        "markdown", "text/markdown", "markdown", 1, (*_MARKUP, "markdown-it-py", "PyYAML")
+    ): "md markdown mdx",
+    Format("text", "text/plain", "text", 1, _TEXT): "txt text log",
+    Format("html", "text/html", "html", 1, _MARKUP): "html htm xhtml",
+    Format(
+        "pdf", "application/pdf", "pdf", 1, ("pypdfium2", *_SPACY), ("tesseract",), classifies=True
+    ): "pdf",
+    Format(
+        "docx",
+        f"{_OFFICE}.wordprocessingml.document",
+        "office",
+        1,
+        ("python-docx", "lxml", *_SPACY),
+        classifies=True,
+    ): "docx",
+    Format(
+        "pptx",
+        f"{_OFFICE}.presentationml.presentation",
+        "office",
+        1,
+        ("python-pptx", "lxml", *_SPACY),
+        classifies=True,
+    ): "pptx",
+    Format(
+        "doc",
+        "application/msword",
+        "office",
+        1,
+        ("python-docx", "lxml", *_SPACY),
+        ("soffice",),
+        classifies=True,
+    ): "doc",
+    Format(
+        "ppt",
+        "application/vnd.ms-powerpoint",
+        "office",
+        1,
+        ("python-pptx", "lxml", *_SPACY),
+        ("soffice",),
+        classifies=True,
+    ): "ppt",
+    Format("xlsx", f"{_OFFICE}.spreadsheetml.sheet", "tables", 1, ("openpyxl",)): "xlsx",
+    Format("xls", "application/vnd.ms-excel", "tables", 1, ("xlrd",)): "xls",
+    Format("csv", "text/csv", "tables", 1, _TEXT): "csv",
+    Format("tsv", "text/tab-separated-values", "tables", 1, _TEXT): "tsv",
+    Format("eml", "message/rfc822", "mail", 1, _MARKUP): "eml",
+    Format("msg", "application/vnd.ms-outlook", "mail", 1, (*_MARKUP, "python-oxmsg")): "msg",
+    Format("epub", "application/epub+zip", "pandoc", 1, _PANDOC): "epub",
+    Format("odt", "application/vnd.oasis.opendocument.text", "pandoc", 1, _PANDOC): "odt",
+    Format("rtf", "application/rtf", "pandoc", 1, _PANDOC): "rtf",
+    Format("rst", "text/x-rst", "pandoc", 1, _PANDOC): "rst",
+    Format("org", "text/org", "pandoc", 1, _PANDOC): "org",
+    Format("xml", "application/xml", "data", 1, _MARKUP): "xml",
+    Format("json", "application/json", "data", 1, _TEXT): "json",
+    Format("jsonl", "application/x-ndjson", "data", 1, _TEXT): "jsonl ndjson",
+    Format("png", "image/png", "ocr", 1, (), ("tesseract",)): "png",
+    Format("jpeg", "image/jpeg", "ocr", 1, (), ("tesseract",)): "jpg jpeg",
+    Format("tiff", "image/tiff", "ocr", 1, (), ("tesseract",)): "tif tiff",
+    Format("bmp", "image/bmp", "ocr", 1, (), ("tesseract",)): "bmp",
+    Format("webp", "image/webp", "ocr", 1, (), ("tesseract",)): "webp",
+}
+
+#: Format by suffix, lower case, with its dot.
+BY_SUFFIX: dict[str, Format] = {
+    f".{suffix}": format for format, suffixes in _FORMATS.items() for suffix in suffixes.split()
+}
+
+#: Modules of the child, in the order in which `Parser.warm` loads them.
+MODULES = tuple(dict.fromkeys(format.module for format in _FORMATS))
+
+
+def suffix_of(uri: str) -> str:
+    """The suffix that decides the format, lower case with its dot; "" when there is none."""
+    stem, dot, suffix = uri.rpartition("/")[2].rpartition(".")
+    return dot + suffix.lower() if stem else ""
+
+
+def format_of(uri: str) -> Format | None:
+    """The format of a document by its suffix; None: this type is not supported."""
+    return BY_SUFFIX.get(suffix_of(uri))
+
+
+def fingerprint(format: Format, *, chunking: str) -> str:
+    """Extraction fingerprint of a format; `chunking` names the chunker and its settings."""
+    return format.fingerprint(chunking=chunking)
+
+
+def fingerprints(chunking: str) -> dict[str, str]:
+    """Extraction fingerprint by suffix (`suffix_of`), for plans that ask for many documents."""
+    by_format = {format: format.fingerprint(chunking=chunking) for format in _FORMATS}
+    return {suffix: by_format[format] for suffix, format in BY_SUFFIX.items()}
+
+
+def missing_programs() -> dict[str, Iterable[str]]:
+    """Helper programs that are not installed, with the suffixes that cannot be read without them."""
+    wanted: dict[str, list[str]] = {}
+    for suffix, format in BY_SUFFIX.items():
+        for program in format.programs:
+            if not _installed(program):
+                wanted.setdefault(program, []).append(suffix)
+    return {program: tuple(suffixes) for program, suffixes in wanted.items()}
+
+
+@cache
+def _version(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+@cache
+def _installed(program: str) -> bool:
+    return shutil.which(program) is not None

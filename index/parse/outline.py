@@ -1,0 +1,95 @@
+"""Elements in reading order with their headings, as every reader of a format builds them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from index.model import Element, Parsed
+from index.parse.language import language_of
+
+#: Control characters other than tab and newline, lone surrogates, soft hyphens and byte order marks: no store,
+#: ledger or tokenizer wants them, and no reader sees them.
+_UNWANTED = re.compile("[\x00-\x08\x0b-\x1f\x7f\xad\ud800-\udfff\ufeff\ufffe\uffff]")
+_SPACES = re.compile(r"[ \t\r\n\f\v\u00a0]+")
+
+
+class Unreadable(Exception):
+    """The document cannot be read. The message is a full sentence that a person understands."""
+
+
+def squeeze(text: str) -> str:
+    """The text on one line, with single spaces."""
+    return _SPACES.sub(" ", text).strip()
+
+
+def clean(text: str) -> str:
+    """The text without characters that are not text."""
+    return _UNWANTED.sub("", text)
+
+
+class Outline:
+    """Collects the elements of one document."""
+
+    def __init__(self) -> None:
+        self.elements: list[Element] = []
+        self._path: list[tuple[int, str]] = []
+        self._title = ""
+
+    def heading(self, text: str, level: int, page: int | None = None) -> None:
+        """A heading; those of the same or a deeper level before it end here. Level 1 is the top."""
+        text = squeeze(clean(text))
+        if not text:
+            return
+        while self._path and self._path[-1][0] >= level:
+            self._path.pop()
+        self._path.append((level, text))
+        if level == 1 and not self._title:
+            self._title = text
+        self._append(text, "Title", page)
+
+    def end_sections(self) -> None:
+        """What follows belongs to no heading so far: another slide, the notes at the end."""
+        self._path.clear()
+
+    def add(self, text: str, kind: str, page: int | None = None) -> None:
+        """A block below the current headings. Blank ones are left out; newlines inside are kept."""
+        text = clean(text).strip("\n").rstrip()
+        if text.strip():
+            self._append(text if kind == "CodeSnippet" else text.strip(), kind, page)
+
+    def table(self, rows: list[list[str]], page: int | None = None) -> None:
+        """A table: a line for each row, its cells separated by bars, the header row first."""
+        lines = []
+        for row in rows:
+            cells = [squeeze(cell) for cell in row]
+            while cells and not cells[-1]:
+                cells.pop()
+            if cells:
+                lines.append(" | ".join(cells))
+        self.add("\n".join(lines), "Table", page)
+
+    def extend(self, other: Outline) -> None:
+        """Append the elements of another document (a body inside a mail) below the current headings."""
+        above = tuple(text for _, text in self._path)
+        self.elements += [Element(e.text, e.kind, (*above, *e.heading_path), e.page) for e in other.elements]
+
+    def parsed(
+        self,
+        *,
+        title: str = "",
+        fallback_title: str = "",
+        language: str | None = None,
+        properties: Mapping[str, Any] | None = None,
+    ) -> Parsed:
+        """The document. Its title is `title`, else the first top heading, else `fallback_title`."""
+        return Parsed(
+            elements=tuple(self.elements),
+            title=squeeze(clean(title)) or self._title or squeeze(clean(fallback_title)),
+            language=language or language_of(self.elements),
+            properties=properties or {},
+        )
+
+    def _append(self, text: str, kind: str, page: int | None) -> None:
+        self.elements.append(Element(text, kind, tuple(heading for _, heading in self._path), page))

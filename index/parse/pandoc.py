@@ -1,0 +1,95 @@
+"""EPUB, ODT, RTF, reStructuredText and Org, which pandoc turns into HTML."""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pypandoc
+from lxml import etree
+
+from index.model import Parsed
+from index.parse import archive, html
+from index.parse.formats import Format
+from index.parse.outline import Outline, Unreadable, squeeze
+from index.parse.text import decode
+
+#: In these the title that pandoc prints stands in the text; in the others it repeats a property.
+_TITLE_IS_TEXT = frozenset({"rst", "org", "odt"})
+#: Fonts may be obfuscated in a book that anyone may read.
+_FONT_ALGORITHMS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
+
+
+def parse(path: Path, format: Format) -> Parsed:
+    if format.name in ("epub", "odt"):
+        archive.check(path)
+        _refuse_locked(path, format)
+    elif format.name == "rtf":
+        if not path.read_bytes()[:64].lstrip().startswith(b"{\\rtf"):
+            raise Unreadable("The document is damaged: it is no RTF file.")
+    else:
+        # pandoc takes UTF-8 only.
+        text = decode(path.read_bytes())
+        path = Path(tempfile.mkdtemp(), "document")
+        path.write_text(text, "utf-8")
+    root = html.tree(_converted(path, format))
+    if root is None:
+        return Outline().parsed()
+    title = html.title_of(root)
+    header = root.find(".//header[@id='title-block-header']")
+    if header is not None and format.name in _TITLE_IS_TEXT:
+        _put_below_title(root, header)
+    elif header is not None:
+        header.getparent().remove(header)
+    outline = Outline()
+    html.walk(root, outline)
+    return outline.parsed(
+        fallback_title=title, language=html.language_of(root), properties=html.properties_of(root)
+    )
+
+
+def _put_below_title(root: Any, header: Any) -> None:
+    """pandoc prints sections as high as the title that they belong to."""
+    for node in root.iter("h1", "h2", "h3", "h4", "h5"):
+        if header not in node.iterancestors():
+            node.tag = f"h{int(node.tag[1]) + 1}"
+
+
+def _converted(path: Path, format: Format) -> str:
+    try:
+        # The title-block is part of a standalone page only. In the sandbox no other file is read.
+        page = pypandoc.convert_file(
+            str(path),
+            "html",
+            format=format.name,
+            sandbox=True,
+            extra_args=["--standalone", "--wrap=none", "--metadata=pagetitle:", "--email-obfuscation=none"],
+        )
+    except RuntimeError as error:
+        told = squeeze(str(error))[-200:]
+        raise Unreadable(f"The document is damaged: pandoc could not read it ({told}).") from None
+    except OSError as error:
+        raise Unreadable(
+            f"The document needs pandoc, which is not installed ({error.strerror or 'not found'})."
+        ) from None
+    return str(page)
+
+
+def _refuse_locked(path: Path, format: Format) -> None:
+    place = "META-INF/encryption.xml" if format.name == "epub" else "META-INF/manifest.xml"
+    with zipfile.ZipFile(path) as book:
+        if place not in book.namelist():
+            return
+        try:
+            root: Any = etree.fromstring(book.read(place), etree.XMLParser(resolve_entities=False))
+        except etree.XMLSyntaxError:
+            return
+    if format.name == "odt":
+        if root.find(".//{*}encryption-data") is not None:
+            raise Unreadable(archive.PROTECTED)
+        return
+    algorithms = [node.get("Algorithm") for node in root.iter("{*}EncryptionMethod")]
+    if any(algorithm not in _FONT_ALGORITHMS for algorithm in algorithms):
+        raise Unreadable("The document is protected by digital rights management.")

@@ -1,0 +1,258 @@
+"""The parent's side of parsing: one child at a time, watched by the clock."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from index.errors import ParserError
+from index.model import Element, Failure, Parsed
+from index.parse import sandbox
+from index.parse.formats import format_of
+
+#: Seconds to start a child and import a format's reader, on a machine that is busy with other things.
+START_SECONDS_MAX = 180.0
+#: Documents that one child parses before another takes its place: libraries leak.
+DOCUMENTS_MAX = 1000
+
+_BOOT = "import json,sys; sys.path[:]=json.loads(sys.argv[1]); from index.parse.worker import main; main()"
+
+
+class Parser:
+    """Parses documents in a child process that can be killed.
+
+    A child is started when a document needs it, kept for the next one, and replaced when it failed, was killed or
+    has grown. Threads may share a parser; they wait for each other.
+    """
+
+    def __init__(
+        self,
+        *,
+        timeout_seconds: float,
+        memory_bytes: int = 2 << 30,
+        output_bytes_max: int = 128 << 20,
+        command: Sequence[str] | None = None,
+    ) -> None:
+        """`timeout_seconds` is for one document, imports apart; `memory_bytes` of address space for each process.
+        `command` starts another worker than ours, which speaks the same protocol."""
+        self.timeout_seconds = timeout_seconds
+        self.memory_bytes = memory_bytes
+        self.output_bytes_max = output_bytes_max
+        self._command = command or (sys.executable, "-P", "-s", "-c", _BOOT, json.dumps(_import_path()))
+        self._child: _Child | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def isolated(self) -> bool | None:
+        """Whether the child has no network and a process table of its own; None before there was one."""
+        return None if self._child is None else self._child.isolated
+
+    def warm(self) -> None:
+        """Start a child that has everything imported. Raises ParserError when something cannot be."""
+        with self._lock:
+            child = self._running()
+            with self._losing(child):
+                child.send({})
+                child.expect_loaded()
+
+    def parse(self, path: Path, name: str) -> Parsed | Failure:
+        """The elements of the file at `path`, whose format the suffix of `name`, its uri, tells.
+
+        Raises ParserError when the installation is at fault and not the document.
+        """
+        if format_of(name) is None:
+            return Failure("Documents of this type are not supported.")
+        with self._lock:
+            child = self._running()
+            with self._losing(child):
+                child.send({"path": os.fsencode(path.absolute()).hex(), "name": name})
+                child.expect_loaded()
+                try:
+                    answer = child.receive(self.timeout_seconds, self.output_bytes_max + 4096)
+                except TimeoutError:
+                    self._stop()
+                    return Failure(f"Parsing took longer than the limit of {self.timeout_seconds:g} s.")
+                except _TooLong:
+                    self._stop()
+                    return Failure("The document holds more text than the limit allows.")
+                except _Gone:
+                    return Failure(f"The document made the parser crash ({self._stop()}).")
+            child.documents += 1
+            grown = answer.get("resident_bytes", 0) > self.memory_bytes // 2
+            if answer.get("worn") or grown or child.documents >= DOCUMENTS_MAX:
+                self._stop()
+        if "failure" in answer:
+            return Failure(answer["failure"], transient=bool(answer.get("transient")))
+        parsed = answer["parsed"]
+        elements = tuple(
+            Element(e["text"], e["kind"], tuple(e["heading_path"]), e["page"]) for e in parsed.pop("elements")
+        )
+        return Parsed(elements=elements, **parsed)
+
+    def close(self) -> None:
+        """Kill the child and everything it started. May be called twice; the parser can be used again."""
+        with self._lock:
+            self._stop()
+
+    def __enter__(self) -> Parser:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _running(self) -> _Child:
+        """The child, started where there is none or where it died in its sleep."""
+        if self._child is not None and self._child.dead:
+            self._stop()
+        if self._child is None:
+            limits = {
+                "timeout_seconds": self.timeout_seconds,
+                "memory_bytes": self.memory_bytes,
+                "output_bytes_max": self.output_bytes_max,
+            }
+            self._child = _Child([*self._command, json.dumps(limits)])
+            with self._losing(self._child):
+                self._child.expect_ready()
+        return self._child
+
+    @contextlib.contextmanager
+    def _losing(self, child: _Child) -> Any:
+        """After any exception the conversation with the child is out of step, and its state unknown."""
+        try:
+            yield
+        except BaseException:
+            self._stop()
+            raise
+
+    def _stop(self) -> str:
+        """End the child; in words, how it ended."""
+        child, self._child = self._child, None
+        return "" if child is None else child.stop()
+
+
+class _Gone(Exception):
+    """The child closed its end of the pipe."""
+
+
+class _TooLong(Exception):
+    """The child announced an answer above the limit."""
+
+
+class _Child:
+    """One child process, its two pipes, its private folder and what it wrote to standard error."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self.private = tempfile.mkdtemp(prefix="freshkb-parse-")
+        self.errors = tempfile.TemporaryFile()
+        self.documents = 0
+        self.isolated = False
+        try:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self.errors,
+                env=sandbox.environment(self.private),
+                cwd=self.private,
+                start_new_session=True,
+                bufsize=0,
+            )
+        except OSError as error:
+            self.errors.close()
+            shutil.rmtree(self.private, ignore_errors=True)
+            raise ParserError(f"The parser could not be started: {error}.") from error
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self._requests, self._answers = self.process.stdin, self.process.stdout
+
+    @property
+    def dead(self) -> bool:
+        return self.process.poll() is not None
+
+    def send(self, request: dict[str, Any]) -> None:
+        data = json.dumps(request).encode()
+        # When the child is gone, waiting for its answer will tell.
+        with contextlib.suppress(BrokenPipeError):
+            self._requests.write(len(data).to_bytes(4, "big") + data)
+
+    def expect_ready(self) -> None:
+        self.isolated = bool(self._expect("ready").get("isolated"))
+
+    def expect_loaded(self) -> None:
+        self._expect("loaded")
+
+    def receive(self, seconds: float, size_max: int) -> dict[str, Any]:
+        """The next answer. Raises TimeoutError, _Gone or _TooLong."""
+        deadline = time.monotonic() + seconds
+        size = int.from_bytes(self._read(4, deadline), "big")
+        if size > size_max:
+            raise _TooLong
+        answer: dict[str, Any] = json.loads(self._read(size, deadline))
+        return answer
+
+    def stop(self) -> str:
+        """Close the pipe, at which the guard kills everything; in words, how the child ended."""
+        status = self.process.poll()
+        self._requests.close()
+        try:
+            ended = self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            ended = self.process.wait()
+        self._answers.close()
+        self.errors.close()
+        shutil.rmtree(self.private, ignore_errors=True)
+        code = ended if status is None else status
+        return f"signal {code - 128}" if code > 128 else f"exit status {code}"
+
+    def _expect(self, key: str) -> dict[str, Any]:
+        try:
+            answer = self.receive(START_SECONDS_MAX, 1 << 20)
+        except TimeoutError:
+            raise ParserError(f"The parser did not start within {START_SECONDS_MAX:g} s.") from None
+        except _Gone:
+            raise ParserError(f"The parser could not be started. {self._said()}".rstrip()) from None
+        if "broken" in answer:
+            raise ParserError(f"The parser is not installed correctly: {answer['broken']}.")
+        if key not in answer:
+            raise ParserError(f"The parser answered out of turn: expected {key!r}, got {sorted(answer)}.")
+        return answer
+
+    def _said(self) -> str:
+        """The end of what the child wrote to standard error."""
+        end = self.errors.seek(0, os.SEEK_END)
+        self.errors.seek(max(0, end - 2000))
+        return self.errors.read().decode("utf-8", "replace").strip()
+
+    def _read(self, size: int, deadline: float) -> bytes:
+        descriptor = self._answers.fileno()
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        data = bytearray()
+        while len(data) < size:
+            left = deadline - time.monotonic()
+            if left <= 0 or not poll.poll(left * 1000):
+                raise TimeoutError
+            block = os.read(descriptor, min(size - len(data), 1 << 20))
+            if not block:
+                raise _Gone
+            data += block
+        return bytes(data)
+
+
+def _import_path() -> list[str]:
+    """Where the child finds what this process imports; its own folder is empty and private."""
+    return [str(Path(entry).absolute()) for entry in sys.path]

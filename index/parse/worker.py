@@ -1,0 +1,141 @@
+"""The parsing child: reads requests from a pipe, answers with elements as JSON.
+
+A message is four bytes of length, big-endian, and that much JSON. To a request come two answers: ``loaded`` when the
+reader of the format is imported, from where on the document's time counts, and then ``parsed`` or ``failure``; or
+``broken`` when this installation cannot read the format at all.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import shutil
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from index.model import Parsed
+from index.parse import formats, sandbox
+from index.parse.outline import Unreadable, squeeze
+
+Answer = dict[str, Any]
+
+
+def main() -> None:
+    settings = json.loads(sys.argv[-1])
+    isolated = sandbox.enter(settings["memory_bytes"])
+    requests, answers = _take_pipes()
+    worker = _Worker(settings)
+    _send(answers, {"ready": True, "isolated": isolated})
+    while header := requests.read(4):
+        request = json.loads(requests.read(int.from_bytes(header, "big")))
+        for step in (worker.load, worker.parse):
+            answer = step(request)
+            if answer is not None:
+                _send(answers, answer)
+            if answer is None or "broken" in answer:
+                break
+
+
+class _Worker:
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.private = Path(os.environ["TMPDIR"])
+        self.timeout_seconds: float = settings["timeout_seconds"]
+        self.memory_bytes: int = settings["memory_bytes"]
+        self.output_bytes_max: int = settings["output_bytes_max"]
+
+    def load(self, request: Answer) -> Answer:
+        """Import what the request needs; everything, when it names no document."""
+        try:
+            if "name" in request:
+                _reader(request["name"])
+            else:
+                _load_everything()
+        except Exception as error:
+            traceback.print_exc()
+            return {"broken": f"{type(error).__name__}: {error}"}
+        return {"loaded": True}
+
+    def parse(self, request: Answer) -> Answer | None:
+        if "name" not in request:
+            return None
+        sandbox.allow_cpu(self.timeout_seconds + 60)
+        try:
+            answer = self._parsed(Path(os.fsdecode(bytes.fromhex(request["path"]))), request["name"])
+        except Unreadable as reason:
+            answer = {"failure": str(reason)}
+        except MemoryError:
+            answer = {"failure": f"The document needed more than {_size(self.memory_bytes)} of memory.", "worn": 1}
+        except OSError as error:
+            answer = {
+                "failure": f"The document could not be read: {error.strerror or error}.",
+                "transient": isinstance(error, FileNotFoundError | PermissionError),
+            }
+        except RecursionError:
+            answer = {"failure": "The document nests its parts too deeply."}
+        except Exception as error:
+            traceback.print_exc()
+            told = squeeze(str(error))[:200]
+            answer = {"failure": f"The document is damaged: {told or 'its parts do not fit'} ({type(error).__name__})."}
+        sandbox.kill_leftovers()
+        self._empty_private()
+        return {**answer, "resident_bytes": sandbox.resident_bytes()}
+
+    def _parsed(self, path: Path, name: str) -> Answer:
+        read, format = _reader(name)
+        parsed = read(path, format)
+        answer = {"parsed": {**asdict(parsed), "content_type": format.content_type}}
+        if len(_encoded(answer)) > self.output_bytes_max:
+            return {"failure": f"The document holds more than {_size(self.output_bytes_max)} of text."}
+        return answer
+
+    def _empty_private(self) -> None:
+        for entry in self.private.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                entry.unlink(missing_ok=True)
+
+
+def _reader(name: str) -> tuple[Callable[[Path, formats.Format], Parsed], formats.Format]:
+    format = formats.format_of(name)
+    if format is None:
+        raise ValueError(f"{name!r} has no supported format")
+    return importlib.import_module(f"index.parse.{format.module}").parse, format
+
+
+def _load_everything() -> None:
+    for module in formats.MODULES:
+        importlib.import_module(f"index.parse.{module}")
+    from unstructured.partition.text_type import is_possible_narrative_text
+
+    # The pipeline is built at its first use.
+    is_possible_narrative_text("This sentence loads what the classifier needs.")
+
+
+def _take_pipes() -> tuple[Any, Any]:
+    """The pipes to the parent, moved to where neither a library's print nor a helper program can reach them."""
+    requests = os.fdopen(os.dup(0), "rb")
+    answers = os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    return requests, answers
+
+
+def _send(answers: Any, answer: Answer) -> None:
+    data = _encoded(answer)
+    answers.write(len(data).to_bytes(4, "big") + data)
+    answers.flush()
+
+
+def _encoded(answer: Answer) -> bytes:
+    return json.dumps(answer, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+
+
+def _size(number: int) -> str:
+    return f"{number >> 30} GiB" if number >= 1 << 30 else f"{number >> 20} MiB"

@@ -1,0 +1,76 @@
+"""What a point carries for its readers: the chunk's text, and what to cite and filter by.
+
+The layout is a public format: LangChain reads it as it is, LlamaIndex with ``text_key="page_content"``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from index.model import Document, Point, rfc3339
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What a payload says of the chunk itself, beside its document."""
+
+    text: str
+    heading_path: tuple[str, ...]
+    page: int | None
+    chunk_index: int
+
+
+def build(document: Document, passage: Passage) -> dict[str, Any]:
+    """The payload of one point of this document."""
+    return {
+        "page_content": passage.text,
+        "doc_id": document.document_id,
+        "metadata": {
+            "document_id": document.document_id,
+            "source": document.source,
+            "uri": document.uri,
+            "url": document.url,
+            "title": document.title,
+            "heading_path": list(passage.heading_path),
+            "page": passage.page,
+            "chunk_index": passage.chunk_index,
+            "chunk_count": document.chunk_count,
+            "language": document.language,
+            "content_type": document.content_type,
+            "owner": document.owner,
+            "modified_at": rfc3339(document.modified_at),
+            "reviewed_at": rfc3339(document.reviewed_at),
+            "date_used": rfc3339(document.date_used),
+            "warn_at": rfc3339(document.warn_at),
+            "stale_at": rfc3339(document.stale_at),
+            "indexed_at": rfc3339(document.indexed_at),
+            "content_hash": document.content_hash,
+            "extraction_fingerprint": document.extraction_fingerprint,
+        },
+    }
+
+
+def passage(payload: Mapping[str, Any]) -> Passage:
+    """The chunk's own part of a payload that `build` made.
+
+    Raises KeyError or TypeError when it is not one.
+    """
+    metadata = payload["metadata"]
+    return Passage(
+        text=payload["page_content"],
+        heading_path=tuple(metadata["heading_path"]),
+        page=metadata["page"],
+        chunk_index=metadata["chunk_index"],
+    )
+
+
+def vector_digest(point: Point) -> str:
+    """Of both vectors, exactly as the store gave them; "" when one is missing."""
+    if point.dense is None or point.sparse is None:
+        return ""
+    numbers = (*point.dense, *point.sparse.indices, *point.sparse.values)
+    return hashlib.sha256(struct.pack(f"<{len(numbers)}d", *numbers)).hexdigest()

@@ -1,0 +1,252 @@
+"""From a plan's item to what the ledger and the store should hold: fetch, parse, chunk, govern.
+
+Nothing is written here. Everything a document can do wrong comes back as a value.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from connectors.base import (
+    Connector,
+    DocumentChanging,
+    DocumentError,
+    DocumentTooLarge,
+    DocumentVanished,
+    Entry,
+    Fetched,
+)
+from index.freshness import assess
+from index.model import Action, Chunk, Document, Failure, Item, Parsed, State
+from index.plan import Extraction
+from index.rules import Rules
+
+#: Reasons of items that must be parsed again although nothing seems to have changed.
+FORCED = frozenset({"retry", "repair"})
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A new version: all its points are written."""
+
+    action: Action
+    document: Document
+    chunks: tuple[Chunk, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The text stays, what is said of it changes: payloads are written, nothing is embedded."""
+
+    action: Action
+    document: Document
+    again: Callable[[], Work]
+    """Prepares the whole text instead, when the store turns out not to hold what the ledger says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """All points of the document go."""
+
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Only the ledger's row changes."""
+
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """The document is gone since it was listed; a later listing decides."""
+
+    uri: str
+
+
+Work = Text | Facts | Gone | Noted | Nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One source, with all that preparing its documents needs."""
+
+    id: str
+    connector: Connector
+    rules: Rules
+    extraction: Extraction
+    parse: Callable[[Path, str], Parsed | Failure]
+    chunk: Callable[[Parsed], list[Chunk]]
+    scratch: Path
+    """A private folder for the bytes that a parser reads."""
+    now: Callable[[], datetime]
+
+    def read(self, uri: str) -> list[Chunk]:
+        """The chunks of a document as it is now; none when it cannot be read or parsed."""
+        target = self.scratch / f"likeness{Path(uri).suffix[:16]}"
+        try:
+            self.connector.fetch(uri, target)
+            parsed = self.parse(target, uri)
+        except DocumentError:
+            return []
+        finally:
+            target.unlink(missing_ok=True)
+        return [] if isinstance(parsed, Failure) else self.chunk(parsed)
+
+
+def prepare(item: Item, known: Document | None, source: Source) -> Work:
+    """What this item comes to. `known` is the ledger's row; None for a new document."""
+    now = source.now()
+    if item.action is Action.DELETE:
+        assert known is not None
+        return Gone(replace(known, state=State.DELETED, deleted_at=now, chunk_count=0, reason=""))
+    if item.action is Action.HOLD:
+        assert known is not None
+        return Noted(replace(known, state=State.HELD, reason=item.reason))
+    if known is None:
+        known = Document(item.document_id, source.id, item.uri, State.PENDING, first_seen_at=now)
+    if item.reason == "rules":
+        ruled = governed(replace(known, url=source.connector.url(known.uri)), source.rules, now)
+        again = replace(item, action=Action.UPDATE, uri=known.uri, reason="repair")
+        return Facts(Action.TOUCH, ruled, lambda: prepare(again, known, source))
+    return _look(item, known, source)
+
+
+def _look(item: Item, known: Document, source: Source) -> Work:
+    """Read the document and see what it is now."""
+    uri = item.uri
+    target = source.scratch / f"{item.document_id}{Path(uri).suffix[:16]}"
+    target.unlink(missing_ok=True)
+    try:
+        fetched = source.connector.fetch(uri, target)
+        return _understand(item, known, source, fetched, target)
+    except DocumentVanished:
+        return Nothing(uri)
+    except DocumentChanging as error:
+        return Noted(_kept(known, State.PENDING, str(error)))
+    except DocumentTooLarge as error:
+        entry = source.connector.stat(uri)
+        return (
+            Nothing(uri) if entry is None else _failed(item, known, source, entry, None, Failure(str(error)))
+        )
+    except DocumentError as error:
+        return Noted(_kept(known, State.QUARANTINED, str(error)))
+    finally:
+        target.unlink(missing_ok=True)
+
+
+def _understand(item: Item, known: Document, source: Source, fetched: Fetched, content: Path) -> Work:
+    entry, now = fetched.entry, source.now()
+    expected = source.extraction.of(item.uri)
+    forced = item.reason in FORCED
+    seen = replace(
+        known,
+        uri=item.uri,
+        url=source.connector.url(item.uri),
+        token=entry.token,
+        native_id=entry.native_id,
+        size=entry.size,
+        seen_hash=fetched.content_hash,
+    )
+    same_text = fetched.content_hash == known.content_hash and expected == known.extraction_fingerprint
+    if known.version and same_text and not forced:
+        current = replace(
+            seen,
+            state=State.INDEXED,
+            reason="",
+            seen_extraction=expected,
+            modified_at=moment(entry.modified_at),
+        )
+        again = replace(item, reason="repair")
+        return Facts(item.action, governed(current, source.rules, now), lambda: prepare(again, known, source))
+    failed_before = (known.seen_hash, known.seen_extraction) == (
+        fetched.content_hash,
+        source.extraction.seen(item.uri, failed=True),
+    )
+    if known.state is State.QUARANTINED and failed_before and known.uri == item.uri and not forced:
+        return Noted(seen)
+    parsed = source.parse(content, item.uri)
+    if isinstance(parsed, Failure):
+        return _failed(item, known, source, entry, fetched.content_hash, parsed)
+    chunks = tuple(source.chunk(parsed))
+    properties = {**parsed.properties, **(entry.properties or {})}
+    document = replace(
+        seen,
+        state=State.INDEXED,
+        reason="",
+        seen_extraction=expected,
+        version=known.version + 1,
+        content_hash=fetched.content_hash,
+        extraction_fingerprint=expected,
+        modified_at=moment(entry.modified_at),
+        title=parsed.title,
+        content_type=parsed.content_type,
+        language=parsed.language,
+        properties=source.rules.relevant(properties),
+        chunk_count=len(chunks),
+        indexed_at=now,
+    )
+    return Text(item.action, governed(document, source.rules, now), chunks)
+
+
+def _failed(
+    item: Item, known: Document, source: Source, entry: Entry, content_hash: str | None, failure: Failure
+) -> Work:
+    """Quarantined; the text of an older version stays, and moves along when the document was renamed."""
+    document = replace(
+        known,
+        uri=item.uri,
+        url=source.connector.url(item.uri),
+        state=State.QUARANTINED,
+        reason=failure.reason,
+        token=None if failure.transient else entry.token,
+        native_id=entry.native_id,
+        size=entry.size,
+        seen_hash=content_hash,
+        seen_extraction=source.extraction.seen(item.uri, failed=True),
+    )
+    if known.version and known.uri != item.uri:
+        return Facts(item.action, document, lambda: Noted(document))
+    return Noted(document)
+
+
+def _kept(known: Document, state: State, reason: str) -> Document:
+    """Looked at in vain: the next sync looks again, because no token is remembered."""
+    return replace(known, state=state, reason=reason, token=None)
+
+
+def governed(document: Document, rules: Rules, now: datetime) -> Document:
+    """The document with its owner and the instants at which it warns and turns stale."""
+    governance = rules.govern(document.uri, document.properties)
+    found = assess(governance.policy, document.properties, document.modified_at, document.reviewed_at, now)
+    return replace(
+        document,
+        owner=governance.owner,
+        owner_source=governance.owner_source,
+        date_used=found.date_used,
+        warn_at=found.warn_at,
+        stale_at=found.stale_at,
+    )
+
+
+def occurrences(chunks: tuple[Chunk, ...]) -> list[int]:
+    """For each chunk, how many before it in its document have the same embedded text."""
+    seen: Counter[str] = Counter()
+    numbers = []
+    for chunk in chunks:
+        embedded = chunk.embedded_hash
+        numbers.append(seen[embedded])
+        seen[embedded] += 1
+    return numbers
+
+
+def moment(nanoseconds: int | None) -> datetime | None:
+    if nanoseconds is None:
+        return None
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000)

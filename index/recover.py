@@ -1,0 +1,75 @@
+"""What an interrupted run left behind, put right before the next one does anything.
+
+An intent that was not committed may have reached the store wholly, partly or not at all. Its points that no
+committed version has are deleted, those that it shares with the committed version are written as that
+version has them, and the document is planned again. Points that a commit made obsolete are deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from index import payload
+from index.apply import Target, read_back, remove
+from index.model import Action, ChunkRecord, Document, Intent, Point, digest
+from index.store.base import Session
+
+
+def recover(target: Target, source: str) -> int:
+    """Mend what earlier runs of this source left; the number of documents that are planned again."""
+    ledger, name = target.ledger, target.collection.name
+    intents = [i for _, c, i in ledger.open_intents(name) if i.document.source == source]
+    obsolete = ledger.removals(name)
+    if not intents and not obsolete:
+        return 0
+    ids = [intent.document.document_id for intent in intents]
+    committed = ledger.chunks(name, ids)
+    documents = {d.document_id: d for d in ledger.documents(document_ids=ids)}
+    distrusted: list[Document] = []
+    with target.store.session(name) as session:
+        for intent in intents:
+            document = documents.get(intent.document.document_id)
+            records = committed.get(intent.document.document_id, [])
+            sound = True
+            if intent.action is not Action.DELETE:
+                kept = {record.point_id for record in records}
+                remove(session, [c.point_id for c in intent.chunks if c.point_id not in kept])
+                sound = document is None or _restore(session, document, _shared(intent, records))
+            if document is not None:
+                distrusted.append(_distrust(document, sound=sound))
+        remove(session, obsolete)
+    ledger.record(distrusted)
+    ledger.drop_intents(ids)
+    ledger.settle("", name, obsolete, [])
+    return len(intents)
+
+
+def _shared(intent: Intent, records: Sequence[ChunkRecord]) -> list[ChunkRecord]:
+    intended = {chunk.point_id for chunk in intent.chunks}
+    return [record for record in records if record.point_id in intended]
+
+
+def _restore(session: Session, document: Document, records: Sequence[ChunkRecord]) -> bool:
+    """Write these points as the committed version has them; False when the store has lost what that takes."""
+    found = session.retrieve([record.point_id for record in records], vectors=True) if records else {}
+    points = []
+    for record in records:
+        point = found.get(record.point_id)
+        if point is None or payload.vector_digest(point) != record.vector_digest:
+            return False
+        passage = replace(payload.passage(point.payload), page=record.page, chunk_index=record.chunk_index)
+        body = payload.build(document, passage)
+        if digest(body) != record.payload_digest:
+            return False
+        points.append(Point(point.id, body, point.dense, point.sparse))
+    if points:
+        session.upsert(points)
+        read_back(session, {record.point_id: record.payload_digest for record in records})
+    return True
+
+
+def _distrust(document: Document, *, sound: bool) -> Document:
+    """Looked at again by the next plan; read and written anew as a whole when its points are not sound."""
+    doubted = replace(document, token=None, seen_hash=None)
+    return doubted if sound else replace(doubted, extraction_fingerprint="")

@@ -1,0 +1,114 @@
+"""Build the index anew for another model, beside the one in use, and switch.
+
+The texts come from the old collection, so that no source has to be there, and documents that can no longer
+be read keep what they had. The old collection is searched until the switch. Chunks were cut for the old
+model's tokens: every document is marked, and the next sync extracts it again, keeping each vector whose
+text stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from itertools import islice
+
+from index import payload
+from index.apply import apply
+from index.chunk import compose
+from index.errors import Refused
+from index.mirror import Mirror
+from index.model import Action, Chunk, Collection, Document, Point
+from index.outcome import Report
+from index.plan import BATCH_DOCUMENTS
+from index.prepare import Noted, Text, Work
+from index.sync import Sync
+
+
+def reindex(mirror: Mirror, run: Sync) -> Report:
+    """Build, switch, drop. Interrupted, it leaves the old index in use; started again, it begins anew.
+
+    Raises Refused when the configured model is the one in use, Locked when a source is being written.
+    """
+    ledger, store = mirror.ledger, mirror.store
+    report = Report(run.run_id)
+    with run.recorded(report), ExitStack() as locks:
+        old = ledger.collection()
+        if old is None:
+            raise Refused(
+                "There is no index yet, so there is nothing to build anew. Make one with: freshkb sync"
+            )
+        for source in ledger.counts():
+            locks.enter_context(ledger.writer(source, "freshkb reindex"))
+        for left in ledger.collections():
+            if left.state != "current":
+                store.drop(left.name)
+                ledger.drop_collection(left.name)
+        new = mirror.create_collection("building")
+        if new.embedding_fingerprint == old.embedding_fingerprint:
+            store.drop(new.name)
+            ledger.drop_collection(new.name)
+            raise Refused(
+                f"The index already uses {old.model} ({old.dtype}); there is nothing to build anew."
+            )
+        mirror.check_instance(old)
+        target = run.target_of(new)
+        indexed = (d for d in ledger.documents() if d.version)
+        run.progress.source("reindex", sum(sum(states.values()) for states in ledger.counts().values()))
+        for batch in _batched(indexed, BATCH_DOCUMENTS):
+            apply(target, run.run_id, _texts(mirror, old, batch))
+            run.progress.documents(len(batch))
+            if run.stop.is_set():
+                report.interrupted = True
+                return report
+        ledger.switch_collection(new.name)
+        retire(mirror)
+    return report
+
+
+def retire(mirror: Mirror) -> None:
+    """Finish a switch: the name that readers use points to the collection in use, the old one is dropped."""
+    ledger, store = mirror.ledger, mirror.store
+    current = ledger.collection()
+    for left in ledger.collections():
+        if left.state == "dropping":
+            if current is not None:
+                store.publish(mirror.config.index.collection, current.name)
+            store.drop(left.name)
+            ledger.drop_collection(left.name)
+
+
+def _texts(mirror: Mirror, old: Collection, documents: list[Document]) -> list[Work]:
+    """The documents with their chunks as the old collection has them."""
+    records = mirror.ledger.chunks(old.name, [d.document_id for d in documents])
+    ids = [record.point_id for chunks in records.values() for record in chunks]
+    with mirror.store.session(old.name) as session:
+        points = session.retrieve(ids, vectors=False) if ids else {}
+    work: list[Work] = []
+    for document in documents:
+        own = records.get(document.document_id, [])
+        again = replace(document, token=None, seen_hash=None, seen_extraction="")
+        if any(record.point_id not in points for record in own):
+            # The old store lost some of it: only the source has the whole text.
+            work.append(Noted(replace(again, extraction_fingerprint="")))
+            continue
+        chunks = tuple(_chunk(document, points[r.point_id], r.tokens) for r in own)
+        work.append(Text(Action.UPDATE, again, chunks))
+    return work
+
+
+def _chunk(document: Document, point: Point, tokens: int) -> Chunk:
+    passage = payload.passage(point.payload)
+    return Chunk(
+        text=passage.text,
+        embedded_text=compose(document.title, passage.heading_path, passage.text),
+        heading_path=passage.heading_path,
+        page=passage.page,
+        tokens=tokens,
+    )
+
+
+def _batched(documents: Iterable[Document], size: int) -> Iterator[list[Document]]:
+    stream = iter(documents)
+    while batch := list(islice(stream, size)):
+        yield batch

@@ -1,0 +1,50 @@
+"""The audit on paper: ``report.html``, ``report.md``, ``report.csv`` and ``freshness.json``."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from index.audit import Audit
+from index.report.page import html_page
+from index.report.plain import counts_markdown, csv_table, markdown_page
+
+__all__ = ["FILES", "counts_markdown", "write"]
+
+FILES = ("report.html", "report.md", "report.csv", "freshness.json")
+
+
+def write(audit: Audit, out: Path) -> list[Path]:
+    """Write the four files into a folder, which is made when it is missing; each one whole or not at all."""
+    out.mkdir(parents=True, exist_ok=True)
+    texts = (
+        html_page(audit),
+        markdown_page(audit),
+        csv_table(audit),
+        [json.dumps(audit.json(), ensure_ascii=False, indent=2), "\n"],
+    )
+    return [_replace(out / name, text) for name, text in zip(FILES, texts, strict=True)]
+
+
+def _replace(path: Path, text: Iterable[str]) -> Path:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        # A title may hold what UTF-8 cannot; a report with a question mark is better than none.
+        with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="") as file:
+            file.writelines(text)
+        Path(temporary).chmod(0o666 & ~_umask())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _umask() -> int:
+    # The only way to read it is to set it; mkstemp makes private files, and a report is to be shared.
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return umask

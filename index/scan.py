@@ -1,0 +1,191 @@
+"""Look at a source and plan for it: the I/O around the pure functions of `index.plan`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+
+from connectors.base import Connector, DocumentError, Entry, Fetched, Listing, SourceUnavailable
+from index import plan as planning
+from index.mirror import Mirror, Origin, origin
+from index.model import Action, Document, Row, SourceRecord, State, digest
+from index.plan import Circumstances, Differences, Guard, Plan
+from index.prepare import Source, governed, moment
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """A plan, and what the ledger learns beside it."""
+
+    plan: Plan
+    record: SourceRecord | None = None
+    """The source as it is remembered once the plan was carried out; None when nothing was learnt."""
+    settled: Sequence[Document] = ()
+    """Unchanged documents whose token can be trusted from now on."""
+    unsupported: Sequence[Entry] = ()
+    forgotten: Sequence[Row] = ()
+
+
+def survey(
+    mirror: Mirror,
+    source: str,
+    load: Callable[[], Source],
+    *,
+    folders: Collection[str] | None = None,
+    checksum: bool = False,
+    approved: str | None = None,
+) -> Survey:
+    """What a sync of this source would do now. Nothing is written.
+
+    `load` opens the parts that reading a document takes; it is called only when a document that was
+    renamed and edited at once has to be compared with the one that it may have been.
+    """
+    ledger = mirror.ledger
+    remembered = ledger.source(source) or SourceRecord(source)
+    if source not in {s.id for s in mirror.config.sources}:
+        return Survey(_removed(mirror, source))
+    here = origin(mirror, source)
+    connector = mirror.connector(source)
+    try:
+        identity = connector.probe()
+        listing = connector.list(folders)
+        rows = ledger.rows(source, folders)
+        found = planning.compare(listing, rows, here.extraction, distrust=checksum)
+    except SourceUnavailable as error:
+        return Survey(Plan(source, complete=False, error=f"{error} Nothing was removed."))
+    partial = folders is not None
+    circumstances = Circumstances(
+        source=source,
+        errors=tuple(listing.errors),
+        complete=listing.complete,
+        partial=partial,
+        rerooted=_rerooted(source, remembered.identity, identity),
+        refiltered=remembered.filter_fingerprint not in ("", here.settings.filter_fingerprint),
+    )
+    fetched = _hashes(connector, found)
+    settled = _settle(mirror, found, fetched)
+    hashes = {uri: read.content_hash for uri, read in fetched.items()}
+    moves: list[tuple[Entry, Row]] = []
+    if listing.complete and not partial and found.missing:
+        hashes |= _hash(connector, [e.uri for e in planning.candidates(found)])
+        moves = planning.pair_moves(found, hashes, lambda e, r: _likeness(mirror, e, r, load()))
+    rules_fingerprint = _rules_fingerprint(here, connector)
+    touched: list[str] = []
+    if not partial and remembered.rules_fingerprint not in ("", rules_fingerprint):
+        touched = _ruled(mirror, here, connector)
+    guard = Guard(here.settings.delete.max_fraction, here.settings.delete.max_count)
+    plan = planning.decide(
+        found,
+        circumstances,
+        guard,
+        hashes=hashes,
+        moves=moves,
+        touched=touched,
+        approved=approved,
+        new_id=mirror.new_id,
+    )
+    if plan.error is not None and plan.complete:
+        return Survey(plan)
+    if partial or not plan.complete:
+        return Survey(plan, None, settled, found.unsupported)
+    refused = any(True for _ in plan.of(Action.REFUSE))
+    record = replace(
+        remembered,
+        type=here.settings.type,
+        identity=identity,
+        # Filters that would remove something stay unaccepted until that was approved, or they are as before.
+        filter_fingerprint=remembered.filter_fingerprint
+        if refused and circumstances.refiltered
+        else here.settings.filter_fingerprint,
+        rules_fingerprint=rules_fingerprint,
+    )
+    return Survey(plan, record, settled, found.unsupported, found.forgotten)
+
+
+def _removed(mirror: Mirror, source: str) -> Plan:
+    """The plan for a source that was taken out of the configuration or renamed."""
+    found = planning.compare(Listing(iter(())), mirror.ledger.rows(source), planning.Extraction({}))
+    return planning.decide(found, Circumstances(source, removed=True), Guard(0, 0))
+
+
+def _rerooted(source: str, before: str, now: str) -> str:
+    return (
+        ""
+        if before in ("", now)
+        else f"Source {source!r} is another place than it was ({now}, was {before})."
+    )
+
+
+def _hash(connector: Connector, uris: Sequence[str]) -> dict[str, str]:
+    return {uri: read.content_hash for uri, read in _read(connector, uris).items()}
+
+
+def _read(connector: Connector, uris: Sequence[str]) -> dict[str, Fetched]:
+    read = {}
+    for uri in uris:
+        try:
+            read[uri] = connector.fetch(uri, None)
+        except DocumentError:
+            # Preparing the document meets the same error, and records it.
+            continue
+    return read
+
+
+def _hashes(connector: Connector, found: Differences) -> dict[str, Fetched]:
+    """Of changed documents, where a token of times hides many an unchanged text."""
+    if connector.capabilities.token != "mtime":
+        return {}
+    return _read(connector, [e.uri for e, row in found.changed if row.seen_hash is not None])
+
+
+def _settle(mirror: Mirror, found: Differences, fetched: dict[str, Fetched]) -> list[Document]:
+    """Take out of `changed` what was only distrusted, and turns out to be exactly as it was."""
+    doubtful = [(e, r) for e, r in found.changed if _unmoved(e, r, fetched)]
+    if not doubtful:
+        return []
+    documents = {
+        d.document_id: d for d in mirror.ledger.documents(document_ids=[r.document_id for _, r in doubtful])
+    }
+    settled, same = [], set()
+    for entry, row in doubtful:
+        document, read = documents.get(row.document_id), fetched[entry.uri]
+        if document is None or document.modified_at != moment(read.entry.modified_at):
+            continue
+        same.add(entry.uri)
+        if read.entry.token is not None and document.token != read.entry.token:
+            settled.append(replace(document, token=read.entry.token, native_id=read.entry.native_id))
+    found.changed = [(e, r) for e, r in found.changed if e.uri not in same]
+    found.unchanged += len(same)
+    return settled
+
+
+def _unmoved(entry: Entry, row: Row, fetched: dict[str, Fetched]) -> bool:
+    read = fetched.get(entry.uri)
+    return row.state == State.INDEXED and read is not None and read.content_hash == row.seen_hash
+
+
+def _likeness(mirror: Mirror, entry: Entry, row: Row, source: Source) -> float:
+    """The share of the vanished document's chunks that the new one has too."""
+    collection = mirror.ledger.collection()
+    if collection is None:
+        return 0.0
+    before = {
+        c.embedded_hash for c in mirror.ledger.chunks(collection.name, [row.document_id])[row.document_id]
+    }
+    now = {chunk.embedded_hash for chunk in source.read(entry.uri)}
+    return len(before & now) / len(before) if before else 0.0
+
+
+def _rules_fingerprint(here: Origin, connector: Connector) -> str:
+    """Of all that decides what is said of a document beside its text; links depend on the root."""
+    return digest([here.settings.rules_fingerprint, connector.url("")])
+
+
+def _ruled(mirror: Mirror, here: Origin, connector: Connector) -> list[str]:
+    """Documents whose owner, dates or link are others under the rules in force now."""
+    now, changed = mirror.now(), []
+    for document in mirror.ledger.documents(source=here.settings.id):
+        current = governed(replace(document, url=connector.url(document.uri)), here.rules, now)
+        if document.version and current != document:
+            changed.append(document.document_id)
+    return changed

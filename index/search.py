@@ -1,0 +1,288 @@
+"""Answer a query from the index, with what is needed to cite the answer and to judge its age."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from index import payload
+from index.audit import whole_days
+from index.config import Config, load
+from index.freshness import Assessment, Verdict, assess
+from index.mirror import Mirror, require_collection, utc_now
+from index.model import Document, State, rfc3339
+from index.rules import Rules
+from index.store import bm25
+from index.store.base import CANDIDATES, Filter, Mode
+
+#: Verdicts that `fresh_only` keeps.
+FRESH = frozenset({Verdict.FRESH, Verdict.EXEMPT})
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """A chunk that answers a query. Dates are RFC 3339 in UTC."""
+
+    score: float
+    text: str
+    title: str
+    heading_path: tuple[str, ...]
+    page: int | None
+    uri: str
+    url: str
+    document_id: str
+    source: str
+    owner: str
+    modified_at: str | None
+    reviewed_at: str | None
+    age_days: int | None
+    verdict: str
+
+    def json(self) -> dict[str, Any]:
+        return asdict(self) | {"heading_path": list(self.heading_path)}
+
+
+class KnowledgeBase:
+    """A knowledge base to read from. The model stays loaded between searches; it is safe in many threads.
+
+    >>> with KnowledgeBase.open("freshkb.yaml") as kb:  # doctest: +SKIP
+    ...     hits = kb.search("how much leave is there?", k=3)
+    """
+
+    def __init__(self, mirror: Mirror) -> None:
+        self.mirror = mirror
+        self._rules: dict[str, Rules] = {}
+        self._model = threading.Lock()
+
+    @classmethod
+    def open(
+        cls, config: str | Path | Config | None = None, *, now: Callable[[], datetime] = utc_now
+    ) -> KnowledgeBase:
+        """Open by the path of a configuration (None: the one that the working directory is in)."""
+        if not isinstance(config, Config):
+            config = load(Path(config) if config is not None else None, os.environ, Path.cwd())
+        return cls(Mirror(config, now=now))
+
+    def __enter__(self) -> KnowledgeBase:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.mirror.close()
+
+    def search(
+        self,
+        query: str,
+        k: int = 10,
+        mode: Mode = "hybrid",
+        fresh_only: bool = False,
+        source: str | None = None,
+        owner: str | None = None,
+        held: bool = False,
+    ) -> list[SearchHit]:
+        """The `k` best chunks, best first.
+
+        `fresh_only` keeps fresh and exempt documents; `held` lets documents in that are gone at their source
+        and stay because of a hold. Raises StoreError when there is no index, ModelChanged when it was built
+        with another model.
+        """
+        mirror = self.mirror
+        collection = require_collection(mirror)
+        dense = None
+        if mode != "sparse":
+            with self._model:
+                dense = mirror.embedder(collection).embed_query(query)
+        sparse = bm25.query(query) if mode != "dense" else None
+        now = mirror.now()
+        where = Filter(source=source, owner=owner, fresh_at=now if fresh_only else None)
+        hits: list[SearchHit] = []
+        limit, exhausted = k, False
+        while len(hits) < k and not exhausted:
+            with mirror.store.session(collection.name) as session:
+                found = session.search(mode=mode, dense=dense, sparse=sparse, limit=limit, where=where)
+            # A point is only an answer while the ledger calls it current (a batch may be half written).
+            current = mirror.ledger.current(collection.name, [hit.point.id for hit in found], held=held)
+            hits = []
+            for hit in found:
+                document = current.get(hit.point.id)
+                if document is None:
+                    continue
+                verdict = self.assess(document)
+                if not fresh_only or verdict.verdict in FRESH:
+                    hits.append(_hit(hit.score, hit.point.payload, document, verdict))
+            exhausted = len(found) < limit or limit >= CANDIDATES
+            limit = min(max(2 * limit, k + 10), max(CANDIDATES, k))
+        return hits[:k]
+
+    def assess(self, document: Document) -> Assessment:
+        """The verdict on a document now."""
+        rules = self._rules_of(document.source)
+        if rules is None:
+            return Assessment(
+                Verdict.UNKNOWN, f"Its source {document.source} is not in the configuration any more."
+            )
+        policy = rules.govern(document.uri, document.properties).policy
+        return assess(
+            policy, document.properties, document.modified_at, document.reviewed_at, self.mirror.now()
+        )
+
+    def _rules_of(self, source: str) -> Rules | None:
+        if source not in {s.id for s in self.mirror.config.sources}:
+            return None
+        if source not in self._rules:
+            self._rules[source] = Rules(self.mirror.config.source(source))
+        return self._rules[source]
+
+    def document(self, uri: str, source: str | None = None) -> dict[str, Any] | None:
+        """One document with its state, dates, owner and chunks; None when there is none of this uri."""
+        found = list(self.mirror.ledger.documents(source=source, uris=[uri]))
+        return self.describe(found[0]) if found else None
+
+    def describe(self, document: Document) -> dict[str, Any]:
+        """What `freshkb show` prints of a document."""
+        mirror = self.mirror
+        collection = mirror.ledger.collection()
+        records = mirror.ledger.chunks(collection.name, [document.document_id]) if collection else {}
+        own = records.get(document.document_id, [])
+        points: Mapping[str, Any] = {}
+        if own and collection:
+            with mirror.store.session(collection.name) as session:
+                points = session.retrieve([record.point_id for record in own], vectors=False)
+        verdict = self.assess(document)
+        row = summary(document, verdict)
+        return row | {
+            "url": document.url,
+            "version": document.version,
+            "content_hash": document.content_hash,
+            "content_type": document.content_type,
+            "language": document.language,
+            "size": document.size,
+            "owner_source": document.owner_source,
+            "reviewed_at": rfc3339(document.reviewed_at),
+            "date_used": rfc3339(verdict.date_used),
+            "date_field": verdict.date_field,
+            "verdict_reason": verdict.reason,
+            "warn_at": rfc3339(verdict.warn_at),
+            "stale_at": rfc3339(verdict.stale_at),
+            "first_seen_at": rfc3339(document.first_seen_at),
+            "extraction_fingerprint": document.extraction_fingerprint,
+            "chunk_count": document.chunk_count,
+            "chunks": [
+                {
+                    "point_id": record.point_id,
+                    "chunk_index": record.chunk_index,
+                    "tokens": record.tokens,
+                    "page": record.page,
+                    **_passage(points.get(record.point_id)),
+                }
+                for record in own
+            ],
+        }
+
+    def list(self, *, source: str | None = None, state: State | None = None) -> list[dict[str, Any]]:
+        """What `freshkb ls` prints; deleted documents only when their state is asked for."""
+        states = None if state is None else [state]
+        documents = self.mirror.ledger.documents(source=source, states=states)
+        return [summary(d, self.assess(d) if d.version else None) for d in documents]
+
+    def status(self) -> dict[str, Any]:
+        """Documents by source and state, the last run, and what the index is made of."""
+        mirror = self.mirror
+        counts = mirror.ledger.counts()
+        collection = mirror.ledger.collection()
+        names = ("indexed", "pending", "quarantined", "skipped", "held")
+        sources = []
+        for source in sorted({*counts, *(s.id for s in mirror.config.sources)}):
+            record = mirror.ledger.source(source)
+            synced = record.synced_at if record else None
+            sources.append(
+                {
+                    "source": source,
+                    "documents": {name: counts.get(source, {}).get(name, 0) for name in names},
+                    "synced_at": rfc3339(synced),
+                    "lag_seconds": round((mirror.now() - synced).total_seconds(), 3) if synced else None,
+                    "configured": source in {s.id for s in mirror.config.sources},
+                }
+            )
+        runs = mirror.ledger.runs(1)
+        return {
+            "documents": {name: sum(c.get(name, 0) for c in counts.values()) for name in names},
+            "sources": sources,
+            "index": {
+                "points": mirror.ledger.totals(collection.name) if collection else 0,
+                "embedding_fingerprint": collection.embedding_fingerprint if collection else None,
+                "store": mirror.config.index.store,
+                "collection": collection.name if collection else None,
+                "model": collection.model if collection else mirror.config.embedding.model,
+                "dtype": collection.dtype if collection else None,
+            },
+            "last_run": run_json(runs[0]) if runs else None,
+        }
+
+
+def run_json(run: Any) -> dict[str, Any]:
+    """What `freshkb runs` prints of one."""
+    return {
+        "run_id": run.run_id,
+        "kind": run.kind,
+        "outcome": run.outcome or "unfinished",
+        "started_at": rfc3339(run.started_at),
+        "finished_at": rfc3339(run.finished_at),
+        "host": run.host,
+        "pid": run.pid,
+        "counts": dict(run.counts),
+        "error": run.error,
+    }
+
+
+def summary(document: Document, verdict: Assessment | None) -> dict[str, Any]:
+    return {
+        "document_id": document.document_id,
+        "source": document.source,
+        "uri": document.uri,
+        "title": document.title,
+        "owner": document.owner,
+        "state": document.state.value,
+        "reason": document.reason,
+        "chunks": document.chunk_count,
+        "modified_at": rfc3339(document.modified_at),
+        "indexed_at": rfc3339(document.indexed_at),
+        "verdict": str(verdict.verdict) if verdict else None,
+    }
+
+
+def _passage(point: Any) -> dict[str, Any]:
+    if point is None:
+        return {"heading_path": None, "text": None}
+    found = payload.passage(point.payload)
+    return {"heading_path": list(found.heading_path), "text": found.text}
+
+
+def _hit(score: float, body: Mapping[str, Any], document: Document, verdict: Assessment) -> SearchHit:
+    found = payload.passage(body)
+    return SearchHit(
+        score=score,
+        text=found.text,
+        title=document.title,
+        heading_path=found.heading_path,
+        page=found.page,
+        uri=document.uri,
+        url=document.url,
+        document_id=document.document_id,
+        source=document.source,
+        owner=document.owner,
+        modified_at=rfc3339(document.modified_at),
+        reviewed_at=rfc3339(document.reviewed_at),
+        age_days=whole_days(verdict.age),
+        verdict=str(verdict.verdict),
+    )

@@ -1,0 +1,151 @@
+"""The shards that this process has open, and the rule they live by: none without the folder's lock.
+
+A session ends and the store stays open, locked, for `IDLE_SECONDS`, because loading 100,000 points takes
+0.3 s and a search 8 ms. But as soon as somebody waits for the lock, the shards are closed and it is given up.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from qdrant_edge import EdgeShard
+
+from index.errors import ConfigError, StoreError
+from index.store.lock import FolderLock
+
+#: How long an idle store stays open for the next session of this process.
+IDLE_SECONDS = 0.2
+#: How often an idle store looks whether another process waits.
+LOOK_SECONDS = 0.01
+#: How long a session waits for its turn.
+TIMEOUT_SECONDS = 60.0
+
+
+class Shards:
+    """Apart from the store, so that the idling thread does not keep a store alive that nobody uses."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open: dict[str, EdgeShard] = {}
+        self._until = 0.0
+        self._reset()
+        _EVERY.add(self)
+
+    def _reset(self) -> None:
+        self._mutex = threading.RLock()
+        self._lock = FolderLock(self._folder)
+        self._depth = 0
+        self._idler: threading.Thread | None = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the folder. Threads of this process take turns; one thread may hold it several times over."""
+        mutex, pid = self._mutex, os.getpid()
+        if not mutex.acquire(timeout=TIMEOUT_SECONDS):
+            raise StoreError(
+                f"The vector store in {self._folder} is in use by another thread of this process."
+            )
+        try:
+            if not self._lock.held:
+                self._lock.acquire(TIMEOUT_SECONDS)
+            self._depth += 1
+            sound = False
+            try:
+                yield
+                sound = True
+            finally:
+                # A child that was forked inside a session holds nothing.
+                if os.getpid() == pid:
+                    self._depth -= 1
+                    if self._depth == 0:
+                        self._rest(sound)
+        finally:
+            mutex.release()
+
+    def open(self, collection: str) -> EdgeShard:
+        if collection not in self._open:
+            self._open[collection] = EdgeShard.load(str(self._folder / collection / "shard"))
+        return self._open[collection]
+
+    def shut(self, collection: str) -> None:
+        shard = self._open.pop(collection, None)
+        if shard is not None:
+            shard.close()
+
+    def close(self) -> None:
+        with self._mutex:
+            if self._depth == 0 and self._lock.held:
+                self._let_go()
+
+    def _let_go(self) -> None:
+        try:
+            while self._open:
+                self.shut(next(iter(self._open)))
+        finally:
+            self._open.clear()
+            self._lock.release()
+
+    def _rest(self, sound: bool) -> None:
+        """Stay open for a moment, unless somebody waits, or something went wrong and the files say more than
+        the memory does."""
+        if not sound or self._lock.wanted():
+            self._let_go()
+            return
+        self._until = time.monotonic() + IDLE_SECONDS
+        if self._idler is None:
+            self._idler = threading.Thread(target=self._idle, name="freshkb-store-idle", daemon=True)
+            self._idler.start()
+
+    def _idle(self) -> None:
+        while True:
+            time.sleep(LOOK_SECONDS)
+            with self._mutex:
+                if self._lock.held and time.monotonic() < self._until and not self._lock.wanted():
+                    continue
+                self._idler = None
+                if self._lock.held:
+                    self._let_go()
+                return
+
+    def forget(self) -> None:
+        """In a forked child: the shards and the lock are its parent's.
+
+        A shard that is collected writes to its files. These must live as long as the child, so each gets a
+        reference that is never given back.
+        """
+        for shard in self._open.values():
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(shard))
+        self._open.clear()
+        self._lock.abandon()
+        self._reset()
+
+
+_EVERY: weakref.WeakSet[Shards] = weakref.WeakSet()
+
+
+def _forget_every() -> None:
+    for shards in _EVERY:
+        shards.forget()
+
+
+os.register_at_fork(after_in_child=_forget_every)
+
+
+@contextmanager
+def engine_errors(what: str) -> Iterator[None]:
+    """Whatever the engine raises is a StoreError: it raises bare Exception, and a panic as BaseException."""
+    try:
+        yield
+    except (StoreError, ConfigError):
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise StoreError(f"The vector store could not {what}: {error}") from error

@@ -1,0 +1,290 @@
+"""Make the index equal to its sources: survey, plan, apply batch by batch, remember.
+
+`Sync` is one run; `Sync.run` drives it from one thread. The Prefect flow drives the same steps, with a task
+for each batch. While one batch is embedded and written, the next one is fetched, parsed and chunked.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+
+from index.apply import Target, apply
+from index.errors import FreshkbError, PlanChanged
+from index.mirror import Mirror, origin
+from index.model import LIVE, Action, Chunk, Collection, Document, Item, Parsed, SourceRecord, State, Vectors
+from index.outcome import Progress, Quiet, Report, SourceReport, Tally
+from index.plan import Plan
+from index.prepare import Gone, Source, Work, prepare
+from index.recover import recover
+from index.scan import Survey, survey
+
+
+class Sync:
+    """One run over some sources. Steps of one source: `plan`, `apply` for each batch, `finish`."""
+
+    def __init__(
+        self,
+        mirror: Mirror,
+        *,
+        kind: str = "sync",
+        progress: Progress | None = None,
+        stop: threading.Event | None = None,
+        run_id: str | None = None,
+    ) -> None:
+        self.mirror = mirror
+        self.kind = kind
+        self.progress = progress or Quiet()
+        self.stop = stop or threading.Event()
+        self.started_at = mirror.now()
+        self.run_id = mirror.ledger.start_run(kind, self.started_at).run_id if run_id is None else run_id
+        self._records: dict[str, SourceRecord | None] = {}
+
+    # ── The whole run ─────────────────────────────────────────────────────────────────────────────────
+
+    def run(
+        self,
+        sources: Sequence[str] | None = None,
+        *,
+        approve: str | None = None,
+        checksum: bool = False,
+        folders: Sequence[str] | None = None,
+    ) -> Report:
+        """Sync these sources (None: all that are or were configured), and record the run.
+
+        Raises PlanChanged, before anything is done, when `approve` names no plan of now; Locked when
+        another process writes a source; StoreError and LedgerError when these fail.
+        """
+        report = Report(self.run_id)
+        with self.recorded(report):
+            chosen = list(sources) if sources is not None else known_sources(self.mirror)
+            if approve is not None:
+                self._check_approval(chosen, approve)
+            for source in chosen:
+                with self.mirror.ledger.writer(source, f"freshkb {self.kind}"):
+                    done = self._run_source(source, approve, checksum, folders)
+                report.sources.append(done)
+                if self.stop.is_set():
+                    report.interrupted = True
+                    break
+        return report
+
+    def _run_source(
+        self, source: str, approve: str | None, checksum: bool, folders: Sequence[str] | None
+    ) -> SourceReport:
+        report, batches = self.plan(source, approve=approve, checksum=checksum, folders=folders)
+        if report.missing:
+            # Something is not where a hint made us look: only the whole source shows what became of it.
+            report, batches = self.plan(source)
+        self.progress.source(source, sum(map(len, batches)))
+        for tally in self._pipeline(source, batches):
+            report.tally.add(tally)
+            self.progress.documents(sum(tally.documents.values()))
+            if self.stop.is_set():
+                return self.finish(report, whole=False)
+        return self.finish(report)
+
+    def _pipeline(self, source: str, batches: Sequence[Sequence[Item]]) -> Iterator[Tally]:
+        """Apply the batches in order, preparing each while the one before it is written."""
+        if not batches:
+            return
+        target = self.target()
+        with ThreadPoolExecutor(1, thread_name_prefix="prepare") as ahead:
+            pending = ahead.submit(self.prepare, source, batches[0], self.known(batches[0]))
+            for number in range(len(batches)):
+                work = pending.result()
+                if number + 1 < len(batches):
+                    following = batches[number + 1]
+                    pending = ahead.submit(self.prepare, source, following, self.known(following))
+                yield apply(target, self.run_id, work)
+
+    # ── The steps of one source ───────────────────────────────────────────────────────────────────────
+
+    def plan(
+        self,
+        source: str,
+        *,
+        approve: str | None = None,
+        checksum: bool = False,
+        folders: Sequence[str] | None = None,
+    ) -> tuple[SourceReport, list[tuple[Item, ...]]]:
+        """Mend what an earlier run left, survey the source, and record the plan. The writer lock is held."""
+        mirror, ledger = self.mirror, self.mirror.ledger
+        if ledger.collection() is not None:
+            recover(self.target(), source)
+        seen = survey(
+            mirror,
+            source,
+            partial(self.source, source),
+            folders=folders,
+            checksum=checksum,
+            approved=approve,
+        )
+        plan = seen.plan
+        report = SourceReport(
+            source=source,
+            complete=plan.complete,
+            unchanged=plan.unchanged,
+            refused=plan.count(Action.REFUSE),
+            plan_hash=plan.plan_hash,
+            error=plan.error,
+            reasons=tuple(sorted({item.reason for item in plan.of(Action.REFUSE)})),
+            missing=plan.missing,
+        )
+        if plan.missing:
+            return report, []
+        if approve is not None and approve == plan.plan_hash:
+            ledger.approve(approve, source, self.run_id, mirror.now())
+        self._note(source, seen)
+        self._records[source] = seen.record
+        batches = plan.batches()
+        if batches:
+            ledger.save_plan(self.run_id, source, plan.plan_hash or "", plan.counts(), batches)
+        return report, batches
+
+    def _note(self, source: str, seen: Survey) -> None:
+        """Rows that change without any point: types that cannot be parsed, and trusted tokens."""
+        mirror, now = self.mirror, self.mirror.now()
+        rows = list(seen.settled)
+        for entry in seen.unsupported:
+            suffix = entry.uri.rpartition("/")[2].rpartition(".")[2]
+            rows.append(
+                Document(
+                    mirror.new_id(),
+                    source,
+                    entry.uri,
+                    State.SKIPPED,
+                    reason=f"Files of type .{suffix} cannot be parsed." if suffix else "It has no type.",
+                    url=mirror.connector(source).url(entry.uri),
+                    token=entry.token,
+                    native_id=entry.native_id,
+                    size=entry.size,
+                    first_seen_at=now,
+                )
+            )
+        if seen.forgotten:
+            gone = mirror.ledger.documents(document_ids=[row.document_id for row in seen.forgotten])
+            rows += [replace(d, state=State.DELETED, deleted_at=now) for d in gone]
+        if rows:
+            mirror.ledger.record(rows)
+
+    def source(self, source: str) -> Source:
+        """All that preparing documents of this source needs."""
+        mirror = self.mirror
+        here = origin(mirror, source)
+        timeout = here.settings.limits.parse_timeout.total_seconds()
+
+        def chunk(parsed: Parsed) -> list[Chunk]:
+            from index.chunk import chunk
+
+            return chunk(parsed, mirror.tokenizer, limit=mirror.identity.max_tokens)
+
+        return Source(
+            id=source,
+            connector=mirror.connector(source),
+            rules=here.rules,
+            extraction=here.extraction,
+            parse=lambda path, name: mirror.parser.parse(path, name, timeout_seconds=timeout),
+            chunk=chunk,
+            scratch=mirror.scratch,
+            now=mirror.now,
+        )
+
+    def known(self, batch: Sequence[Item]) -> dict[str, Document]:
+        """The ledger's rows of a batch, each with its newest review."""
+        ids, ledger = [item.document_id for item in batch], self.mirror.ledger
+        reviews = ledger.reviews(ids)
+        rows = ledger.documents(document_ids=ids)
+        return {d.document_id: replace(d, reviewed_at=reviews.get(d.document_id)) for d in rows}
+
+    def prepare(self, source: str, batch: Sequence[Item], known: dict[str, Document]) -> list[Work]:
+        """Fetch, parse and chunk a batch. `known` holds the ledger's rows, read by the caller, so that this
+        may run in another thread than the one that writes the ledger. Once `stop` is set the rest of the
+        batch is left to the next run."""
+        if source not in {s.id for s in self.mirror.config.sources}:
+            return [_removal(known[item.document_id], self.mirror) for item in batch]
+        parts = self.source(source)
+        return [prepare(i, known.get(i.document_id), parts) for i in batch if not self.stop.is_set()]
+
+    def apply_batch(self, number: int) -> Tally:
+        """Carry out one recorded batch of this run."""
+        source, batch = self.mirror.ledger.batch(self.run_id, number)
+        return apply(self.target(), self.run_id, self.prepare(source, batch, self.known(batch)))
+
+    def finish(self, report: SourceReport, *, whole: bool = True) -> SourceReport:
+        """Remember the source as it was seen, once everything planned was done."""
+        ledger, now = self.mirror.ledger, self.mirror.now()
+        record = self._records.pop(report.source, None)
+        if whole and record is not None:
+            ledger.record_source(replace(record, listed_at=now, synced_at=now))
+        report.standing = ledger.counts().get(report.source, {})
+        return report
+
+    def target(self) -> Target:
+        return self.target_of(self.mirror.ensure_collection())
+
+    def target_of(self, collection: Collection) -> Target:
+        mirror = self.mirror
+
+        def embed(texts: Sequence[str]) -> list[Vectors]:
+            return mirror.embed(collection, texts, self.progress.chunks)
+
+        return Target(mirror.ledger, mirror.store, collection, embed, mirror.now)
+
+    # ── The run's record ──────────────────────────────────────────────────────────────────────────────
+
+    @contextmanager
+    def recorded(self, report: Report) -> Iterator[None]:
+        """The run is finished in the ledger however the block ends."""
+        ledger = self.mirror.ledger
+        try:
+            yield
+        except BaseException as error:
+            outcome = "refused" if isinstance(error, FreshkbError) and error.exit_code == 4 else "failed"
+            ledger.finish_run(self.run_id, self.mirror.now(), outcome, {}, f"{type(error).__name__}: {error}")
+            raise
+        finished = self.mirror.now()
+        report.seconds = (finished - self.started_at).total_seconds()
+        counts = ledger.counts().values()
+        report.documents = sum(by_state.get(s, 0) for by_state in counts for s in LIVE if s != State.SKIPPED)
+        current = ledger.collection()
+        report.chunks_total = ledger.totals(current.name) if current else 0
+        errors = "; ".join(s.error for s in report.sources if s.error)
+        ledger.finish_run(self.run_id, finished, report.outcome, report.json(), errors)
+
+    def _check_approval(self, sources: Sequence[str], approve: str) -> None:
+        now: list[str] = []
+        for source in sources:
+            plan = survey(self.mirror, source, partial(self.source, source)).plan
+            if plan.plan_hash == approve:
+                return
+            if plan.plan_hash:
+                now.append(f"{source}: {plan.plan_hash}")
+        used = " It was carried out before." if self.mirror.ledger.approved(approve) else ""
+        current = f"Removals planned now: {', '.join(now)}." if now else "No removal is planned now."
+        raise PlanChanged(
+            f"No plan has the hash {approve!r}: what would be removed is no longer the same.{used} "
+            f"Nothing was done. {current} See them with: freshkb plan"
+        )
+
+
+def _removal(known: Document, mirror: Mirror) -> Work:
+    """Of a document whose source is no longer configured: there is nothing to ask."""
+    return Gone(replace(known, state=State.DELETED, deleted_at=mirror.now(), chunk_count=0, reason=""))
+
+
+def known_sources(mirror: Mirror) -> list[str]:
+    """The configured sources, and those that were taken out and still have documents."""
+    configured = [source.id for source in mirror.config.sources]
+    counts = mirror.ledger.counts()
+    return configured + sorted(source for source in counts if source not in configured and counts[source])
+
+
+def plan(mirror: Mirror, source: str, *, checksum: bool = False) -> Plan:
+    """What a sync would do now; nothing is written, and no lock is taken."""
+    run = Sync(mirror, run_id="")
+    return survey(mirror, source, partial(run.source, source), checksum=checksum).plan

@@ -1,0 +1,279 @@
+"""Compare source, ledger and store, name every difference, and mend it.
+
+Ledger and store are merged point by point in order of id. A point's payload is not only held against the
+digest that the ledger keeps, it is also built again from the document's row, so that an altered row shows
+as well. The source is compared by planning for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any
+
+from index import payload
+from index.apply import remove
+from index.mirror import Mirror, require_collection
+from index.model import Action, ChunkRecord, Collection, Document, Point, digest, point_id
+from index.sync import Sync, known_sources, plan
+
+PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One difference. `what` says it in words."""
+
+    what: str
+    point_id: str | None = None
+    document_id: str | None = None
+    source: str | None = None
+    uri: str | None = None
+
+    def json(self) -> dict[str, Any]:
+        parts = {
+            "what": self.what,
+            "point_id": self.point_id,
+            "document_id": self.document_id,
+            "source": self.source,
+            "uri": self.uri,
+        }
+        return {name: value for name, value in parts.items() if value is not None}
+
+
+@dataclass(slots=True)
+class Verification:
+    """What was compared and what was found."""
+
+    documents: int = 0
+    points: int = 0
+    missing: list[Finding] = field(default_factory=list)
+    extra: list[Finding] = field(default_factory=list)
+    altered: list[Finding] = field(default_factory=list)
+    outdated: list[Finding] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    """Sources that could not be listed completely."""
+    repaired: int = 0
+
+    @property
+    def findings(self) -> int:
+        return len(self.missing) + len(self.extra) + len(self.altered) + len(self.outdated)
+
+    @property
+    def ok(self) -> bool:
+        return not self.findings and not self.errors
+
+    def json(self) -> dict[str, Any]:
+        return {
+            "ok": self.ok,
+            "documents": self.documents,
+            "points": self.points,
+            **{
+                name: [finding.json() for finding in getattr(self, name)]
+                for name in ("missing", "extra", "altered", "outdated")
+            },
+            "errors": self.errors,
+            "repaired": self.repaired,
+        }
+
+
+def verify(
+    mirror: Mirror, *, sample: tuple[int, int] = (1, 1), deep: bool = False, sources: bool = True
+) -> Verification:
+    """Compare everything, or the I-th of N parts (`sample`); N runs cover all.
+
+    `deep` compares the values of vectors too, and hashes every document at its source.
+    """
+    found = Verification()
+    collection = mirror.ledger.collection()
+    if collection is None:
+        collection = require_collection(mirror)
+    if mirror.store.instance(collection.name) is None:
+        found.missing += [
+            _point(mirror, r, "the store has lost its collection")
+            for r in mirror.ledger.points(collection.name)
+        ]
+    else:
+        mirror.check_instance(collection)
+        _compare_points(mirror, collection, found, sample, deep)
+    counts = mirror.ledger.counts()
+    found.documents = sum(sum(states.values()) for states in counts.values())
+    if sources:
+        for source in known_sources(mirror):
+            _compare_source(mirror, source, found, deep)
+    return found
+
+
+def repair(mirror: Mirror, found: Verification, run: Sync) -> None:
+    """Mend the findings: foreign points go, damaged documents are read and written anew, and a sync does
+    what the sources ask for. Sets `found.repaired` to the number of findings that are gone afterwards."""
+    ledger, store = mirror.ledger, mirror.store
+    collection = ledger.collection()
+    assert collection is not None
+    sources = known_sources(mirror)
+    with ExitStack() as locks:
+        for source in sources:
+            locks.enter_context(ledger.writer(source, "freshkb verify --repair"))
+        if store.instance(collection.name) is None:
+            store.create(collection.name, dimension=collection.dimension, instance=ledger.instance_id)
+            store.publish(mirror.config.index.collection, collection.name)
+        extra = [f.point_id for f in found.extra if f.point_id]
+        known = ledger.known_points(collection.name, extra)
+        with store.session(collection.name) as session:
+            remove(session, [identifier for identifier in extra if identifier not in known])
+        damaged = {f.document_id for f in (*found.missing, *found.altered) if f.document_id}
+        damaged |= {f.document_id for f in found.extra if f.document_id}
+        ledger.record([_distrusted(d) for d in ledger.documents(document_ids=sorted(damaged))])
+    run.run(checksum=any("content" in f.what for f in found.outdated))
+    left = verify(mirror)
+    found.repaired = max(found.findings - left.findings, 0)
+
+
+def _distrusted(document: Document) -> Document:
+    return replace(document, token=None, seen_hash=None, seen_extraction="", extraction_fingerprint="")
+
+
+# ── Ledger and store ──────────────────────────────────────────────────────────────────────────────────
+
+
+def part(sample: tuple[int, int]) -> tuple[str | None, str | None]:
+    """The range of point ids [first, end) of one part; ids are spread evenly because they are hashes."""
+    number, parts = sample
+    first, end = ((1 << 128) * (number - 1) // parts, (1 << 128) * number // parts)
+    return (_uuid(first) if number > 1 else None, _uuid(end) if number < parts else None)
+
+
+def _uuid(value: int) -> str:
+    text = f"{value:032x}"
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+
+def _compare_points(
+    mirror: Mirror, collection: Collection, found: Verification, sample: tuple[int, int], deep: bool
+) -> None:
+    first, end = part(sample)
+    records = mirror.ledger.points(collection.name, first=first, end=end)
+    with mirror.store.session(collection.name) as session:
+        points = session.scroll(vectors=True, first=first, end=end)
+        foreign: list[Point] = []
+        for pairs in _pages(_merge(records, points)):
+            found.points += sum(1 for _, point in pairs if point is not None)
+            ids = {record.document_id for record, _ in pairs if record is not None}
+            documents = {d.document_id: d for d in mirror.ledger.documents(document_ids=sorted(ids))}
+            for record, point in pairs:
+                if record is None:
+                    assert point is not None
+                    foreign.append(point)
+                else:
+                    _judge(collection, record, point, documents.get(record.document_id), found, deep)
+    # Asked at the end: a batch that is being written has made its points known before it wrote them.
+    known = mirror.ledger.known_points(collection.name, [point.id for point in foreign])
+    for point in foreign:
+        if point.id not in known:
+            found.extra.append(_foreign(mirror, point))
+
+
+def _judge(
+    collection: Collection,
+    record: ChunkRecord,
+    point: Point | None,
+    document: Document | None,
+    found: Verification,
+    deep: bool,
+) -> None:
+    def say(findings: list[Finding], what: str) -> None:
+        place = (document.source, document.uri) if document else (None, None)
+        findings.append(Finding(what, record.point_id, record.document_id, *place))
+
+    if point is None:
+        say(found.missing, "the store has no such point")
+        return
+    if point.dense is None or point.sparse is None:
+        say(found.missing, "the point has lost a vector")
+        return
+    if document is None:
+        say(found.altered, "the ledger has the chunk and not its document")
+        return
+    if digest(point.payload) != record.payload_digest:
+        say(found.altered, "the payload is not what was written")
+        return
+    passage = replace(payload.passage(point.payload), page=record.page, chunk_index=record.chunk_index)
+    if digest(payload.build(document, passage)) != record.payload_digest:
+        say(found.altered, "the ledger's row does not agree with the payload")
+    elif not _genuine(collection, record, document.chunk_count):
+        say(found.altered, "the point's id does not follow from its text and model")
+    elif deep and payload.vector_digest(point) != record.vector_digest:
+        say(found.altered, "a vector is not what was written")
+
+
+def _genuine(collection: Collection, record: ChunkRecord, chunks: int) -> bool:
+    return any(
+        point_id(record.document_id, record.embedded_hash, occurrence, collection.embedding_fingerprint)
+        == record.point_id
+        for occurrence in range(max(chunks, 1))
+    )
+
+
+def _merge(
+    records: Iterable[ChunkRecord], points: Iterable[Point]
+) -> Iterator[tuple[ChunkRecord | None, Point | None]]:
+    """Two streams in order of id, side by side."""
+    left, right = iter(records), iter(points)
+    record, point = next(left, None), next(right, None)
+    while record is not None or point is not None:
+        if point is None or (record is not None and record.point_id < point.id):
+            yield record, None
+            record = next(left, None)
+        elif record is None or point.id < record.point_id:
+            yield None, point
+            point = next(right, None)
+        else:
+            yield record, point
+            record, point = next(left, None), next(right, None)
+
+
+def _pages(
+    pairs: Iterator[tuple[ChunkRecord | None, Point | None]],
+) -> Iterator[Sequence[tuple[ChunkRecord | None, Point | None]]]:
+    while page := list(islice(pairs, PAGE)):
+        yield page
+
+
+def _foreign(mirror: Mirror, point: Point) -> Finding:
+    """A point that the ledger does not know, named by the document that its payload speaks of."""
+    metadata = point.payload.get("metadata")
+    claimed = metadata.get("document_id") if isinstance(metadata, dict) else None
+    document = mirror.ledger.document(claimed) if isinstance(claimed, str) else None
+    place = (document.document_id, document.source, document.uri) if document else (None, None, None)
+    return Finding("the ledger does not know this point", point.id, *place)
+
+
+def _point(mirror: Mirror, record: ChunkRecord, what: str) -> Finding:
+    document = mirror.ledger.document(record.document_id)
+    place = (document.source, document.uri) if document else (None, None)
+    return Finding(what, record.point_id, record.document_id, *place)
+
+
+# ── Source and ledger ─────────────────────────────────────────────────────────────────────────────────
+
+SAYS = {
+    Action.ADD: "the source has it, the index has not",
+    Action.UPDATE: "the content at the source is another",
+    Action.MOVE: "it has another name at the source",
+    Action.DELETE: "the source no longer has it",
+    Action.REFUSE: "the source no longer has it, and its removal is refused",
+    Action.TOUCH: "what is said of it has changed",
+}
+
+
+def _compare_source(mirror: Mirror, source: str, found: Verification, deep: bool) -> None:
+    planned = plan(mirror, source, checksum=deep)
+    if planned.error is not None:
+        found.errors.append(planned.error)
+    for item in planned.items:
+        if item.action in SAYS:
+            found.outdated.append(
+                Finding(SAYS[item.action], None, item.document_id, source, item.uri or None)
+            )

@@ -1,0 +1,93 @@
+"""The contract suite, run for the connectors that we have."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.files import FilesConnector
+from tests.connectors.conftest import Connect
+from tests.contracts.connector_contract import MAX_SIZE, ConnectorContract, Driver
+from tests.fakes import MemoryConnector
+
+
+class FilesDriver:
+    """Permissions do not bind the superuser, as whom tests often run: refusals are made at the system call."""
+
+    def __init__(self, connector: FilesConnector, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.connector, self._monkeypatch = connector, monkeypatch
+
+    def _path(self, uri: str) -> Path:
+        return self.connector.root / uri
+
+    def put(self, uri: str, data: bytes) -> None:
+        self._path(uri).parent.mkdir(parents=True, exist_ok=True)
+        self._path(uri).write_bytes(data)
+
+    def remove(self, uri: str) -> None:
+        self._path(uri).unlink()
+
+    def rename(self, old: str, new: str) -> None:
+        self._path(old).rename(self._path(new))
+
+    def forbid(self, uri: str) -> None:
+        really = os.open
+
+        def refuse(path: Any, *args: Any, **keywords: Any) -> int:
+            if path == uri:
+                raise PermissionError(13, "Permission denied")
+            return really(path, *args, **keywords)
+
+        self._monkeypatch.setattr(os, "open", refuse)
+
+    def disturb(self, uri: str) -> None:
+        really = os.read
+
+        def append(file: int, count: int) -> bytes:
+            with self._path(uri).open("ab") as writer:
+                writer.write(b"!")
+            return really(file, count)
+
+        self._monkeypatch.setattr(os, "read", append)
+
+    def conceal(self, folder: str) -> None:
+        really, hidden = os.scandir, self._path(folder).stat().st_ino
+
+        def refuse(path: Any) -> Any:
+            if os.stat(path).st_ino == hidden:
+                raise PermissionError(13, "Permission denied")
+            return really(path)
+
+        self._monkeypatch.setattr(os, "scandir", refuse)
+
+    def take_away(self) -> None:
+        shutil.rmtree(self.connector.root)
+
+
+class TestFiles(ConnectorContract):
+    @pytest.fixture
+    def driver(self, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> Driver:
+        return FilesDriver(connect(max_size=MAX_SIZE), monkeypatch)
+
+
+class MemoryDriver:
+    def __init__(self) -> None:
+        self.connector = MemoryConnector(max_size=MAX_SIZE)
+        self.put, self.remove, self.rename = self.connector.put, self.connector.remove, self.connector.rename
+        self.forbid, self.disturb = self.connector.forbidden.add, self.connector.changing.add
+
+    def conceal(self, folder: str) -> None:
+        self.connector.errors.append(f"{folder!r} could not be listed.")
+
+    def take_away(self) -> None:
+        self.connector.unavailable = "The memory is gone."
+
+
+class TestMemory(ConnectorContract):
+    @pytest.fixture
+    def driver(self) -> Driver:
+        return MemoryDriver()

@@ -1,0 +1,242 @@
+"""What every connector does, as tests.
+
+A connector's own test module derives from `ConnectorContract` and provides the fixture `driver`, which makes
+the source do what the connector cannot: change, hide and fail.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from connectors.base import (
+    Connector,
+    ConnectorError,
+    DocumentChanging,
+    DocumentError,
+    DocumentForbidden,
+    DocumentTooLarge,
+    DocumentVanished,
+    SourceUnavailable,
+)
+
+MAX_SIZE = 100_000
+
+#: In ascending order by code point, which neither an alphabet nor a folder at a time would give.
+ORDERED = ["a b.md", "a-b.md", "a/b/c.md", "a/b0.md", "a0.md", "aa/z.md", "z.md", "ä.md", "日本語.md", "😀.md"]
+
+
+class Driver(Protocol):
+    """The source behind a connector with MAX_SIZE as its limit; empty at first."""
+
+    connector: Connector
+
+    def put(self, uri: str, data: bytes) -> None: ...
+    def remove(self, uri: str) -> None: ...
+    def rename(self, old: str, new: str) -> None: ...
+
+    def forbid(self, uri: str) -> None:
+        """Reading this document is refused from now on."""
+
+    def disturb(self, uri: str) -> None:
+        """This document changes whenever somebody reads it."""
+
+    def conceal(self, folder: str) -> None:
+        """What lies in this folder can no longer be listed."""
+
+    def take_away(self) -> None:
+        """The source can no longer be asked."""
+
+
+class ConnectorContract:
+    def test_a_listing_ascends_by_code_point_and_has_everything_once(self, driver: Driver) -> None:
+        for uri in reversed(ORDERED):
+            driver.put(uri, uri.encode())
+        assert [entry.uri for entry in driver.connector.list()] == ORDERED
+
+    def test_a_listing_is_complete_only_when_it_has_ended(self, driver: Driver) -> None:
+        driver.put("a.md", b"a")
+        listing = driver.connector.list()
+        entries = iter(listing)
+        assert next(entries).uri == "a.md"
+        assert not listing.complete
+        assert list(entries) == []
+        assert listing.complete
+
+    def test_an_empty_source_lists_nothing_completely(self, driver: Driver) -> None:
+        listing = driver.connector.list()
+        assert list(listing) == []
+        assert listing.complete
+
+    def test_a_part_that_cannot_be_listed_makes_the_listing_incomplete_and_the_rest_is_listed(
+        self, driver: Driver
+    ) -> None:
+        for uri in ("a.md", "secret/b.md", "z.md"):
+            driver.put(uri, b"x")
+        driver.conceal("secret")
+        listing = driver.connector.list()
+        uris = {entry.uri for entry in listing}
+        assert {"a.md", "z.md"} <= uris
+        assert not listing.complete
+        assert listing.errors
+        assert all(error.endswith(".") for error in listing.errors)
+
+    def test_folders_list_only_what_lies_directly_in_them(self, driver: Driver) -> None:
+        for uri in ORDERED:
+            driver.put(uri, b"x")
+        listing = driver.connector.list(["a", "", "nowhere", "a", "a/b"])
+        uris = [entry.uri for entry in listing]
+        assert uris == [uri for uri in ORDERED if uri != "aa/z.md"]
+        assert listing.complete
+        assert [entry.uri for entry in driver.connector.list(["a"])] == ["a/b0.md"]
+        assert [entry.uri for entry in driver.connector.list(["a/b"])] == ["a/b/c.md"]
+
+    @pytest.mark.parametrize("folder", ["nowhere", "a.md", "..", "../..", "a/../..", "/", "a//b", "\0"])
+    def test_a_folder_that_is_none_lists_nothing_and_that_is_no_error(
+        self, driver: Driver, folder: str
+    ) -> None:
+        driver.put("a.md", b"x")
+        listing = driver.connector.list([folder])
+        assert list(listing) == []
+        assert listing.complete
+
+    def test_a_source_that_cannot_be_asked_says_so_and_never_looks_empty(self, driver: Driver) -> None:
+        driver.put("a.md", b"x")
+        driver.take_away()
+        for ask in (
+            driver.connector.probe,
+            driver.connector.list,
+            lambda: driver.connector.list(["a"]),
+            lambda: driver.connector.stat("a.md"),
+            lambda: driver.connector.fetch("a.md", None),
+        ):
+            with pytest.raises(SourceUnavailable, match=r"\.$|\?$"):
+                ask()
+
+    def test_the_identity_of_a_source_does_not_change_with_its_documents(self, driver: Driver) -> None:
+        before = driver.connector.probe()
+        driver.put("a.md", b"x")
+        assert before
+        assert driver.connector.probe() == before
+
+    def test_stat_says_what_the_listing_says(self, driver: Driver) -> None:
+        for uri in ORDERED:
+            driver.put(uri, uri.encode())
+        for entry in driver.connector.list():
+            assert driver.connector.stat(entry.uri) == entry
+
+    def test_what_the_filters_leave_out_is_neither_listed_nor_had(self, driver: Driver) -> None:
+        driver.put("a/~$b.docx", b"x")
+        assert list(driver.connector.list()) == []
+        assert list(driver.connector.list(["a"])) == []
+        assert driver.connector.stat("a/~$b.docx") is None
+        with pytest.raises(DocumentError):
+            driver.connector.fetch("a/~$b.docx", None)
+
+    def test_fetch_writes_the_bytes_and_describes_them(self, driver: Driver, tmp_path: Path) -> None:
+        data = bytes(range(256)) * 300
+        driver.put("a/b.bin", data)
+        fetched = driver.connector.fetch("a/b.bin", tmp_path / "fetched")
+        assert (tmp_path / "fetched").read_bytes() == data
+        assert fetched.content_hash == hashlib.sha256(data).hexdigest()
+        assert fetched.entry.size == len(data)
+        entry = driver.connector.stat("a/b.bin")
+        assert entry is not None
+        assert fetched.entry in (entry, entry._replace(token=None))
+        assert driver.connector.fetch("a/b.bin", None).content_hash == fetched.content_hash
+
+    def test_fetch_reads_an_empty_document(self, driver: Driver, tmp_path: Path) -> None:
+        driver.put("empty.md", b"")
+        driver.connector.fetch("empty.md", tmp_path / "fetched")
+        assert (tmp_path / "fetched").read_bytes() == b""
+
+    def test_another_version_never_has_the_token_that_was_read_before(self, driver: Driver) -> None:
+        seen: dict[str, str] = {}
+        for number in range(20):
+            driver.put("a.md", f"{number:03}".encode())
+            fetched = driver.connector.fetch("a.md", None)
+            if fetched.entry.token is not None:
+                assert seen.setdefault(fetched.entry.token, fetched.content_hash) == fetched.content_hash
+
+    def test_an_unchanged_document_keeps_its_token(self, driver: Driver) -> None:
+        driver.put("a.md", b"x")
+        first = driver.connector.stat("a.md")
+        driver.connector.fetch("a.md", None)
+        assert driver.connector.stat("a.md") == first
+        assert list(driver.connector.list()) == [first]
+
+    def test_a_rename_keeps_the_native_identity(self, driver: Driver) -> None:
+        driver.put("old.md", b"x")
+        before = driver.connector.stat("old.md")
+        driver.rename("old.md", "new.md")
+        after = driver.connector.stat("new.md")
+        assert before is not None
+        assert after is not None
+        assert before.native_id == after.native_id
+        assert driver.connector.stat("old.md") is None
+
+    def test_two_documents_never_have_one_native_identity(self, driver: Driver) -> None:
+        for uri in ORDERED:
+            driver.put(uri, b"same")
+        ids = [entry.native_id for entry in driver.connector.list() if entry.native_id is not None]
+        assert len(set(ids)) == len(ids)
+
+    def test_a_document_that_is_gone_is_gone_everywhere(self, driver: Driver, tmp_path: Path) -> None:
+        driver.put("a.md", b"x")
+        driver.remove("a.md")
+        assert list(driver.connector.list()) == []
+        assert driver.connector.stat("a.md") is None
+        self._refused(driver, "a.md", DocumentVanished, tmp_path)
+
+    def test_a_document_that_may_not_be_read_still_exists(self, driver: Driver, tmp_path: Path) -> None:
+        driver.put("a.md", b"x")
+        driver.forbid("a.md")
+        assert [entry.uri for entry in driver.connector.list()] == ["a.md"]
+        self._refused(driver, "a.md", DocumentForbidden, tmp_path)
+
+    def test_a_document_that_never_holds_still_is_given_up(self, driver: Driver, tmp_path: Path) -> None:
+        driver.put("a.md", b"x")
+        driver.disturb("a.md")
+        self._refused(driver, "a.md", DocumentChanging, tmp_path)
+
+    def test_a_document_above_the_limit_is_refused_and_one_at_it_is_not(
+        self, driver: Driver, tmp_path: Path
+    ) -> None:
+        driver.put("a.md", b"x" * MAX_SIZE)
+        driver.connector.fetch("a.md", None)
+        driver.put("a.md", b"x" * (MAX_SIZE + 1))
+        self._refused(driver, "a.md", DocumentTooLarge, tmp_path)
+
+    @pytest.mark.parametrize("uri", ["", ".", "..", "../x", "a/../a.md", "/etc/passwd", "a//b", "./a.md", "a\0"])
+    def test_what_is_no_uri_is_no_document(self, driver: Driver, tmp_path: Path, uri: str) -> None:
+        driver.put("a.md", b"x")
+        assert driver.connector.stat(uri) is None
+        self._refused(driver, uri, DocumentError, tmp_path)
+
+    def test_every_document_has_a_link_of_its_own(self, driver: Driver) -> None:
+        links = {driver.connector.url(uri) for uri in ORDERED}
+        assert len(links) == len(ORDERED)
+        assert all("://" in link for link in links)
+
+    def test_what_it_cannot_do_it_refuses(self, driver: Driver) -> None:
+        if not driver.connector.capabilities.delta:
+            with pytest.raises(ConnectorError):
+                driver.connector.delta(None)
+        if not driver.connector.capabilities.watch:
+            with pytest.raises(ConnectorError):
+                driver.connector.watch(lambda folder: None)
+
+    def test_closing_twice_does_no_harm(self, driver: Driver) -> None:
+        driver.connector.close()
+        driver.connector.close()
+
+    @staticmethod
+    def _refused(driver: Driver, uri: str, error: type[DocumentError], tmp_path: Path) -> None:
+        """Fetching fails with a sentence, and leaves no file behind."""
+        into = tmp_path / "refused"
+        with pytest.raises(error, match=r"\.$"):
+            driver.connector.fetch(uri, into)
+        assert not into.exists()
