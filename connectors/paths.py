@@ -53,7 +53,8 @@ def _decode(segment: str) -> str:
 
 def enter(name: str, folder: int) -> int:
     """A descriptor of the folder `name` in `folder`. Raises OSError; for a link ELOOP or ENOTDIR."""
-    return os.open(name, _ENTER, dir_fd=folder)
+    # After a slash the system would follow a link in spite of O_NOFOLLOW.
+    return os.open(name.rstrip("/"), _ENTER, dir_fd=folder)
 
 
 def descend(top: int, names: Sequence[str]) -> int:

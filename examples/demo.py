@@ -50,7 +50,10 @@ class Demo:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.handbook = folder / "handbook"
-        self.freshkb = Path(sys.executable).with_name("freshkb")
+        self.freshkb = str(Path(sys.executable).with_name("freshkb"))
+        #: What this shell sets for another knowledge base or a Prefect server must not change the demo.
+        other = ("FRESHKB_", "PREFECT_")
+        self.environment = {key: value for key, value in os.environ.items() if not key.startswith(other)}
 
     def prepare(self) -> None:
         """A fresh copy of the examples, as old today as the originals were on the day they were written."""
@@ -78,35 +81,30 @@ class Demo:
         """Run a command for the reader: the line as one would type it, then what it prints."""
         print(f"\n  $ freshkb {shlex.join(arguments)}", flush=True)
         began = time.monotonic()
-        self._checked(subprocess.run([self.freshkb, *arguments], cwd=self.folder), arguments, expect)
+        command = [self.freshkb, *arguments]
+        self._checked(subprocess.run(command, cwd=self.folder, env=self.environment), arguments, expect)
         print(f"  ({time.monotonic() - began:.1f} s)", flush=True)
 
     def ask(self, *arguments: str, expect: int = 0) -> Any:
         """Run a command for its JSON."""
-        command = [str(self.freshkb), *arguments, "--json"]
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True)
+        command = [self.freshkb, *arguments, "--json"]
+        done = subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True)
         if done.returncode != expect:
             sys.stderr.write(done.stderr)
         self._checked(done, arguments, expect)
         return json.loads(done.stdout)
 
     def sync(self) -> dict[str, Any]:
-        """Show a sync, and return its numbers: with --json they go to a file and the rest to the terminal."""
+        """Show a sync, and return its numbers: --json sends them to a file, and the text to the terminal."""
         print("\n  $ freshkb sync --json > sync.json", flush=True)
-        report = self.folder / "sync.json"
-        with report.open("w") as out:
+        numbers = self.folder / "sync.json"
+        with numbers.open("w") as out:
+            command = [self.freshkb, "sync", "--json"]
             self._checked(
-                subprocess.run([self.freshkb, "sync", "--json"], cwd=self.folder, stdout=out), ("sync",), 0
+                subprocess.run(command, cwd=self.folder, env=self.environment, stdout=out), ("sync",), 0
             )
-        result: dict[str, Any] = json.loads(report.read_text())
-        only = result["sources"][0]
-        work = ", ".join(
-            f"{only[key]} {key}" for key in ("added", "updated", "moved", "deleted") if only[key]
-        )
-        chunks = result["chunks"]
-        print(f"  sync.json says: {work or 'nothing to do'}; {chunks['embedded']} chunks embedded,", end=" ")
-        print(f"{chunks['total']} in the index, {result['seconds']:.1f} s", flush=True)
-        return {**only, **{f"chunks_{key}": count for key, count in chunks.items()}}
+        result: dict[str, Any] = json.loads(numbers.read_text())
+        return {**result["sources"][0], **{f"chunks_{key}": n for key, n in result["chunks"].items()}}
 
     def _checked(
         self, done: subprocess.CompletedProcess[Any], arguments: tuple[str, ...], expect: int
@@ -125,8 +123,10 @@ class Demo:
             "1. Mirror a folder",
             f"{self.handbook} holds {documents} documents in {len(formats)} formats: {', '.join(formats)}. "
             "freshkb reads them, cuts them into chunks, embeds each chunk with a model that runs on this "
-            "machine, and keeps the vectors in an index on this disk. Loading the model takes some seconds.",
+            "machine, and keeps the vectors in an index on this disk. Loading the model takes some seconds. "
+            "(With --json the numbers go to a file; this demo checks them.)",
         )
+        print(f"\n  $ cd {self.folder}")
         first = self.sync()
         expect(first["complete"] and first["added"] == documents, f"all {documents} documents were added")
         expect(first["quarantined"] == first["skipped"] == 0, "every format could be read")
@@ -140,7 +140,7 @@ class Demo:
             "3. Ask a question",
             "Search joins meaning and words. Each answer says where it comes from, and how fresh that is.",
         )
-        self.show("search", "what do I get back for food on a business trip?", "-k", "2")
+        self.show("search", "how much may I spend on meals when I travel?", "-k", "2")
         self.show("search", "customer gives a new bike back", "-k", "2")
         expect(DELETED in self.found(RETURNS), f"{DELETED} is found")
 
@@ -226,10 +226,12 @@ def main() -> int:
 What next
 ─────────
   Look at the report:           {folder / "report" / "report.html"}
-  Change something yourself:    edit a file in {demo.handbook}, then
-                                cd {folder} && {demo.freshkb} sync
-  Follow changes as they come:  {demo.freshkb} watch
-  Mirror your own documents:    {demo.freshkb} init ~/somewhere   (then set `root:` in its freshkb.yaml)
+  Change something yourself:    edit a file in {demo.handbook}
+  and bring the index up:       cd {folder} && {demo.freshkb} sync
+  Or let it follow changes:     cd {folder} && {demo.freshkb} watch
+  Mirror your own documents:    {demo.freshkb} init ~/kb
+                                then set `root:` in ~/kb/freshkb.yaml to your folder, and
+                                cd ~/kb && {demo.freshkb} sync
   Everything else:              {demo.freshkb} --help"""
     )
     return 0

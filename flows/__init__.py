@@ -6,3 +6,12 @@ Prefect, and nothing here imports it but the modules that define or serve flows.
 
 May import: `index`, `connectors`. Imported by nothing of ours.
 """
+
+import os
+
+# Prefect reads these while it is imported, which only modules below this one do. What its user has set stays.
+os.environ.setdefault("DO_NOT_TRACK", "1")
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+os.environ.setdefault("PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS", "false")
+# A first start makes a database, which takes a slow machine longer than the 20 s that Prefect allows it.
+os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")

@@ -239,7 +239,7 @@ def remove(session: Session, ids: Sequence[str]) -> None:
 
 
 def _event(run_id: str, at: datetime, document: Document, action: str, detail: str = "") -> Event:
-    return Event(at, run_id, document.document_id, document.source, action, detail)
+    return Event(at, document.source, action, document.document_id, detail, run_id)
 
 
 def _count(

@@ -1,7 +1,7 @@
 """A parsed document as chunks: slices of its text that fit the model and survive edits around them.
 
 Headings are hard boundaries. Inside a section the places to cut are chosen by content: a section that is too
-long is cut where the text that follows has the lowest hash, and its halves are cut the same way, until every
+long is cut where a hash of the text that follows is lowest, and its parts are cut the same way, until every
 slice fits. An edit elsewhere changes neither these hashes nor their order, so that slices away from it stay
 as they are. Places differ in rank, and hashes count only among equals: between blocks first, then between
 sentences or groups of lines, between lines, between words, anywhere.
@@ -18,7 +18,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from itertools import accumulate, pairwise
-from math import ceil
+from math import ceil, log
 from typing import NamedTuple
 
 from index.model import Chunk, Element, Parsed, digest
@@ -30,7 +30,7 @@ VERSION = 1
 #: No cut leaves less than this part of the room on one side, where there is another place to cut.
 FLOOR = 0.25
 
-#: Characters that a token stands for at most, blanks not counted: to some models an endless word is one token.
+#: So many characters that are not blank count as a token at least: to some models an endless word is one.
 CHARS_PER_TOKEN = 16
 
 #: Characters after a place that its hash is made of.
@@ -215,7 +215,7 @@ class _Chunker:
                 yield _Atom(a, element, here, weight)
 
     def _anywhere(self, start: int, end: int) -> Iterator[tuple[int, int]]:
-        """Places in a text without blanks, some tokens apart and chosen by content, with the weight after each."""
+        """Places in an endless word, some tokens apart, chosen by content; each with the weight after it."""
         place, weight = start, 0.0
         for slab in range(start, end, _SLAB):
             text = self.text[slab : min(slab + _SLAB, end)]
@@ -293,29 +293,30 @@ def _sections(atoms: Sequence[_Atom], end: int) -> Iterator[_Slice]:
     yield _Slice(atoms[first:], end)
 
 
-def _cut(keys: Sequence[int], sums: Sequence[int], first: int, last: int, floor: float) -> int:
-    """Where to cut these atoms: the lowest key that leaves the floor on both sides, or the most even cut of the
-    best rank when none does. Of equal keys the one nearest to the middle, or repetitive text would take for ever."""
+def _cut(keys: Sequence[float], sums: Sequence[int], first: int, last: int, floor: float) -> int:
+    """Where to cut these atoms: the lowest key that leaves the floor on both sides; the most even cut of the
+    best rank where none does. Of equal keys the middle one, or repetitive text would take for ever."""
     low = max(first + 1, bisect_left(sums, sums[first] + floor))
     high = min(last - 1, bisect_right(sums, sums[last] - floor) - 1)
-    middle = (sums[first] + sums[last]) / 2
     if low <= high:
         least = min(keys[low : high + 1])
+        places = [place for place in range(low, high + 1) if keys[place] == least]
     else:
-        low, high = first + 1, last - 1
-        rank = min(keys[low : high + 1]) >> 64
-        return min(
-            (place for place in range(low, high + 1) if keys[place] >> 64 == rank),
-            key=lambda place: abs(sums[place] - middle),
-        )
-    equals = (place for place in range(low, high + 1) if keys[place] == least)
-    return min(equals, key=lambda place: abs(sums[place] - middle))
+        rank = min(map(int, keys[first + 1 : last]))
+        places = [place for place in range(first + 1, last) if int(keys[place]) == rank]
+    middle = (sums[first] + sums[last]) / 2
+    return min(places, key=lambda place: abs(sums[place] - middle))
 
 
-def _key(text: str, atom: _Atom) -> int:
-    """Order of places: by rank, then by a hash of the text that follows."""
+def _key(text: str, atom: _Atom) -> float:
+    """Order of places: by rank, then by a hash of the text that follows.
+
+    A place is chosen with a chance in proportion to the weight that follows it (weighted sampling by
+    exponential variates): a short new paragraph then seldom takes a cut away from a long one.
+    """
     following = text[atom.start : atom.start + WINDOW].encode("utf-8", "surrogatepass")
-    return atom.rank << 64 | int.from_bytes(blake2b(following, digest_size=8).digest())
+    uniform = (1 + int.from_bytes(blake2b(following, digest_size=8).digest())) / 2**64
+    return atom.rank - log(uniform) / max(atom.weight, 1) / 64
 
 
 def _inhabited(text: str, bounds: Sequence[int]) -> list[int]:

@@ -117,9 +117,9 @@ def assess(
     verdict = verdict_at(used, warn_at, stale_at, now)
     reason = _REASONS[verdict].format(
         source="an attested review" if field == REVIEWED_AT else field,
-        date=f"{used:%Y-%m-%d}",
-        warn=f"{warn_at:%Y-%m-%d}",
-        stale=f"{stale_at:%Y-%m-%d}",
+        date=str(used.date()),
+        warn=str(warn_at.date()),
+        stale=str(stale_at.date()),
     )
     if field == REVIEWED_AT and name and verdict != Verdict.UNKNOWN and found not in (d for d, _ in past):
         reason += f" The date in {name} could not be used: {_shown(value)}."

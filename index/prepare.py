@@ -6,10 +6,11 @@ Nothing is written here. Everything a document can do wrong comes back as a valu
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from connectors.base import (
     Connector,
@@ -20,7 +21,7 @@ from connectors.base import (
     Entry,
     Fetched,
 )
-from index.freshness import assess
+from index.freshness import assess, read_date
 from index.model import Action, Chunk, Document, Failure, Item, Parsed, State
 from index.plan import Extraction
 from index.rules import Rules
@@ -187,7 +188,7 @@ def _understand(item: Item, known: Document, source: Source, fetched: Fetched, c
         title=parsed.title,
         content_type=parsed.content_type,
         language=parsed.language,
-        properties=source.rules.relevant(properties),
+        properties=relevant(properties, source.rules),
         chunk_count=len(chunks),
         indexed_at=now,
     )
@@ -216,8 +217,19 @@ def _failed(
 
 
 def _kept(known: Document, state: State, reason: str) -> Document:
-    """Looked at in vain: the next sync looks again, because no token is remembered."""
-    return replace(known, state=state, reason=reason, token=None)
+    """Looked at in vain: the next sync looks again, because no token is remembered. Text that is in the index
+    stays in search."""
+    kept = State.INDEXED if known.version and state is State.PENDING else state
+    return replace(known, state=kept, reason=reason, token=None)
+
+
+def relevant(properties: Mapping[str, Any], rules: Rules) -> dict[str, Any]:
+    """What the ledger keeps of a document's properties: its owner, and what may date it."""
+    return {
+        name: value
+        for name, value in properties.items()
+        if name == "owner" or name in rules.fields or read_date(value) is not None
+    }
 
 
 def governed(document: Document, rules: Rules, now: datetime) -> Document:

@@ -31,6 +31,9 @@ class Rules:
         rules = [(rule, Patterns((rule.match,)).match) for rule in reversed(source.rules)]
         self._owners = [(match, rule.owner) for rule, match in rules if rule.owner is not None]
         self._policies = [(match, rule.freshness) for rule, match in rules if rule.freshness is not None]
+        policies = (source.freshness, *(policy for _, policy in self._policies))
+        #: Every property that some document of the source may be dated by.
+        self.fields = frozenset(name for policy in policies if policy != "exempt" for name in policy.field)
 
     def govern(self, uri: str, properties: Mapping[str, Any]) -> Governance:
         """Owner: front matter, last matching rule with one, source, default. Policy: last matching rule with

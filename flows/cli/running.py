@@ -44,8 +44,8 @@ def serve(
     quiet: QuietOption = False,
 ) -> None:
     """Run the flows on their schedules as Prefect deployments, with the watcher."""
-    Console(quiet=quiet, verbose=verbose)
-    with opened(config) as mirror:
+    console = Console(quiet=quiet, verbose=verbose)
+    with stoppable() as stop, opened(config) as mirror:
         from flows.serve import serve as run
 
-        run(mirror.config)
+        run(mirror, stop, tell=lambda event: _tell(console, event))

@@ -98,8 +98,8 @@ def sync(
     if flow or os.environ.get("PREFECT_API_URL"):
         from flows.sync import run_as_flow
 
-        with stoppable(), opened(config, source) as mirror:
-            report = run_as_flow(mirror.config, source=source, approve=approve, checksum=checksum)
+        with stoppable() as stop, opened(config, source) as mirror:
+            report = run_as_flow(mirror, source=source, approve=approve, checksum=checksum, stop=stop)
     else:
         with stoppable() as stop, opened(config, source) as mirror:
             from flows.cli.progress import progress

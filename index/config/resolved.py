@@ -217,12 +217,21 @@ def resolve(
         state_dir=path.parent / Path(settings.state_dir).expanduser(),
         ledger=settings.ledger,
         index=settings.index,
-        embedding=settings.embedding,
+        embedding=settings.embedding.model_copy(
+            update={"model": _model(settings.embedding.model, path.parent)}
+        ),
         defaults=defaults,
         sources=tuple(sources),
         schedules=settings.schedules,
     )
     return config, problems
+
+
+def _model(name: str, base: Path) -> str:
+    """Names like ``./models/small`` are folders, and relative to the configuration; others are ids."""
+    if not name.startswith(("./", "../", "~")):
+        return name
+    return str(base / Path(name).expanduser())
 
 
 def _source(

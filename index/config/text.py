@@ -85,7 +85,7 @@ class _Reader:
     def _mapping(self, node: yaml.MappingNode, at: Location) -> dict[str, Any]:
         own = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
         if "<<" in own:
-            self.constructor.flatten_mapping(node)
+            self._merge(node)
         found: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
@@ -99,6 +99,13 @@ class _Reader:
             self.text.lines[(*at, key)] = line
             found[key] = self.build(value_node, (*at, key))
         return found
+
+    def _merge(self, node: yaml.MappingNode) -> None:
+        """Put the keys of ``<<`` before the block's own ones."""
+        try:
+            self.constructor.flatten_mapping(node)
+        except yaml.MarkedYAMLError as error:
+            raise Unreadable(node.start_mark.line + 1, f"not valid YAML: {error.problem}") from error
 
     def _scalar(self, node: yaml.Node, at: Location) -> Any:
         try:

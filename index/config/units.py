@@ -9,21 +9,15 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
-_UNITS = {
-    "s": timedelta(seconds=1),
-    "m": timedelta(minutes=1),
-    "h": timedelta(hours=1),
-    "d": timedelta(days=1),
-    "w": timedelta(weeks=1),
-}
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _PERIODS = {"minute": "m", "hour": "h", "day": "d", "week": "w"}
 #: Long enough for any policy, and short enough that no sum of a date and a duration leaves the calendar.
-_LONGEST = timedelta(days=36_500)
-_DURATION = re.compile(r"(\d{1,9})\s*([smhdw])")
+_LONGEST_SECONDS = 36_500 * 86_400
+_DURATION = re.compile(r"(\d{1,10})\s*([smhdw])", re.ASCII)
 
 #: kb, mb and gb are powers of 1000, kib, mib and gib of 1024, as IEC 80000-13 has them.
 _SIZES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
-_SIZE = re.compile(r"(\d{1,12})\s*([a-z]*)")
+_SIZE = re.compile(r"(\d{1,12})\s*([a-z]*)", re.ASCII)
 
 
 def duration(value: Any) -> timedelta:
@@ -32,27 +26,27 @@ def duration(value: Any) -> timedelta:
     Raises ValueError for anything else, and for zero or more than a hundred years.
     """
     if isinstance(value, timedelta):
-        found = value
-    elif isinstance(value, Mapping):
-        found = _counted(value)
+        return value
+    if isinstance(value, Mapping):
+        seconds = _counted(value)
     elif isinstance(value, str) and (match := _DURATION.fullmatch(value.strip().lower())):
-        found = int(match[1]) * _UNITS[match[2]]
+        seconds = int(match[1]) * _SECONDS[match[2]]
     else:
         raise ValueError('should be a duration such as "90d", "36h", "15m" or {count: 90, period: day}')
-    if not timedelta(0) < found <= _LONGEST:
+    if not 0 < seconds <= _LONGEST_SECONDS:
         raise ValueError("should be longer than nothing and at most 36500 days")
-    return found
+    return timedelta(seconds=seconds)
 
 
-def _counted(value: Mapping[Any, Any]) -> timedelta:
+def _counted(value: Mapping[Any, Any]) -> int:
     count, period = value.get("count"), value.get("period")
     if set(value) != {"count", "period"}:
         raise ValueError("should have exactly the keys count and period, as in {count: 90, period: day}")
-    if isinstance(count, bool) or not isinstance(count, int) or not 0 < count < 10**9:
+    if isinstance(count, bool) or not isinstance(count, int) or count <= 0:
         raise ValueError("count should be a whole number above 0")
     if period not in _PERIODS:
         raise ValueError(f"period should be one of {', '.join(_PERIODS)}")
-    return count * _UNITS[_PERIODS[period]]
+    return count * _SECONDS[_PERIODS[period]]
 
 
 def written(value: timedelta) -> str:
@@ -61,10 +55,9 @@ def written(value: timedelta) -> str:
     >>> written(timedelta(hours=36))
     '36h'
     """
-    for unit in "dhm":
-        if value % _UNITS[unit] == timedelta(0):
-            return f"{value // _UNITS[unit]}{unit}"
-    return f"{value // _UNITS['s']}s"
+    seconds = value // timedelta(seconds=1)
+    unit = next(unit for unit in "dhms" if seconds % _SECONDS[unit] == 0)
+    return f"{seconds // _SECONDS[unit]}{unit}"
 
 
 def size(value: Any) -> int:
@@ -88,7 +81,7 @@ Duration = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "string", "pattern": r"^\s*\d{1,9}\s*[smhdwSMHDW]\s*$", "examples": ["90d", "15m"]},
+                {"type": "string", "pattern": r"^\s*\d{1,10}\s*[smhdwSMHDW]\s*$", "examples": ["90d", "15m"]},
                 {
                     "type": "object",
                     "properties": {

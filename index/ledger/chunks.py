@@ -7,19 +7,11 @@ from collections.abc import Collection, Iterator
 import sqlalchemy as sa
 
 from index.ledger import schema
-from index.ledger.database import STREAM_ROWS, Database
+from index.ledger.database import Database
 from index.ledger.schema import chunks, documents
 from index.model import ChunkRecord, Document, State
 
 _CHUNK = schema.columns(chunks, ChunkRecord)
-
-#: Point ids are hashes: their first 32 bits spread them evenly over ranges of ids, which an index can read.
-_BUCKETS = 1 << 32
-
-
-def bucket_of(point_id: str, buckets: int) -> int:
-    """The bucket, from 0, that `Ledger.points` finds this id in; the same for ids of a store."""
-    return int(point_id[:8], 16) * buckets // _BUCKETS
 
 
 class Chunks(Database):
@@ -37,20 +29,18 @@ class Chunks(Database):
                 found[record.document_id].append(record)
         return found
 
-    def points(self, collection: str, *, bucket: tuple[int, int] | None = None) -> Iterator[ChunkRecord]:
-        """A stream of all committed chunks in order of point id; with `bucket` (i, n), 0 ≤ i < n, of those
-        whose `bucket_of(point_id, n)` is i."""
+    def points(
+        self, collection: str, *, first: str | None = None, end: str | None = None
+    ) -> Iterator[ChunkRecord]:
+        """A stream of all committed chunks in order of point id; those from `first` on and before `end`
+        where they are given."""
         query = sa.select(*_CHUNK).where(chunks.c.collection == collection).order_by(chunks.c.point_id)
-        if bucket is not None:
-            index, buckets = bucket
-            if not 0 <= index < buckets:
-                raise ValueError(f"There is no bucket {index} of {buckets}.")
-            query = query.where(chunks.c.point_id >= f"{-(-index * _BUCKETS // buckets):08x}")
-            if index + 1 < buckets:
-                query = query.where(chunks.c.point_id < f"{-(-(index + 1) * _BUCKETS // buckets):08x}")
-        with self._reading() as connection:
-            for row in connection.execute(query, execution_options={"yield_per": STREAM_ROWS}):
-                yield ChunkRecord(*row)
+        if first is not None:
+            query = query.where(chunks.c.point_id >= first)
+        if end is not None:
+            query = query.where(chunks.c.point_id < end)
+        for row in self._stream(query):
+            yield ChunkRecord(*row)
 
     def known_vectors(self, collection: str, embedded_hashes: Collection[str]) -> dict[str, ChunkRecord]:
         """For each embedded hash that is committed anywhere in the collection, one chunk that has it."""

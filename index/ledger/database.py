@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -80,20 +80,22 @@ class Database:
         with self._mapped(), self._writing_engine.begin() as connection:
             yield connection
 
-    def _insert_new(self, connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> int:
-        """Insert those rows whose primary key is not there yet; how many they were, for a single row."""
-        if not rows:
-            return 0
-        statement: sa.Insert
+    def _stream(self, query: sa.Select[Any]) -> Iterator[Sequence[Any]]:
+        """A query's rows, few of them in memory at a time."""
+        streaming = {"yield_per": STREAM_ROWS}
+        # Closed here, because a cursor of the server's outlives an iteration that was given up.
+        with self._reading() as connection, connection.execute(query, execution_options=streaming) as result:
+            yield from result
+
+    def _insert_new(self, table: sa.Table) -> sa.Insert:
+        """An insert that passes over rows whose key is there already."""
         if self._sqlite:
             from sqlalchemy.dialects import sqlite
 
-            statement = sqlite.insert(table).on_conflict_do_nothing()
-        else:
-            from sqlalchemy.dialects import postgresql
+            return sqlite.insert(table).on_conflict_do_nothing()
+        from sqlalchemy.dialects import postgresql
 
-            statement = postgresql.insert(table).on_conflict_do_nothing()
-        return connection.execute(statement, rows).rowcount
+        return postgresql.insert(table).on_conflict_do_nothing()
 
     def _among(self, column: sa.Column[Any], wanted: Collection[str]) -> sa.ColumnElement[bool]:
         """`column IN wanted`, as one parameter however many there are: databases limit their number."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -57,25 +57,26 @@ class Documents(Database):
     def rows(self, source: str, folders: Collection[str] | None = None) -> Iterator[Row]:
         """Live documents in ascending order of uri, by code point; or only those that lie directly in these
         folders. A stream: a snapshot of the moment it began, whatever is written meanwhile."""
-        query = (
-            sa.select(*(documents.c[name] for name in schema.PLAN_COLUMNS), _held)
-            .where(documents.c.source == source, schema.live)
-            .order_by(documents.c.uri)
+        query = sa.select(*(documents.c[name] for name in schema.PLAN_COLUMNS), _held).where(
+            documents.c.source == source, schema.live
         )
-        if folders is not None:
-            query = query.where(self._among(documents.c.folder, folders))
+        if folders is None:
+            query = query.order_by(documents.c.uri)
+        else:
+            # Ordered by an expression: for the column itself SQLite would read the whole source in order of
+            # uri, although the few that lie in these folders are soon sorted.
+            query = query.where(self._among(documents.c.folder, folders)).order_by(documents.c.uri + "")
         new = tuple.__new__
         with self._reading() as connection:
-            batches: Iterator[Sequence[Sequence[Any]]]
-            if self._sqlite:
-                # The driver streams by itself; SQLAlchemy's rows would cost half as much again.
-                cursor: Any = connection.execute(query).cursor
-                batches = iter(lambda: cursor.fetchmany(STREAM_ROWS), [])
-            else:
-                streaming = connection.execution_options(yield_per=STREAM_ROWS)
-                batches = streaming.execute(query).partitions()
-            for batch in batches:
-                yield from [new(Row, (*row[:-1], row[-1] != 0)) for row in batch]
+            options = {} if self._sqlite else {"yield_per": STREAM_ROWS}
+            with connection.execute(query, execution_options=options) as result:
+                batches: Iterable[Sequence[Any]] = result.partitions()
+                if self._sqlite:
+                    # The driver streams by itself; SQLAlchemy's rows would cost half as much again.
+                    cursor: Any = result.cursor
+                    batches = iter(lambda: cursor.fetchmany(STREAM_ROWS), [])
+                for batch in batches:
+                    yield from [new(Row, (*row[:-1], row[-1] != 0)) for row in batch]
 
     def document(self, document_id: str) -> Document | None:
         """The document, also when it is gone."""
@@ -105,10 +106,8 @@ class Documents(Database):
         if document_ids is not None:
             query = query.where(self._among(documents.c.document_id, document_ids))
         query = query.where(schema.live if states is None else documents.c.state.in_(sorted(states)))
-        with self._reading() as connection:
-            result = connection.execute(query, execution_options={"yield_per": STREAM_ROWS})
-            for row in result:
-                yield Document(*row)
+        for row in self._stream(query):
+            yield Document(*row)
 
     def record(
         self, records: Sequence[Document], events: Sequence[Event] = (), run_id: str | None = None

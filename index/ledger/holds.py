@@ -42,7 +42,7 @@ class Holds(Database):
             .group_by(reviews.c.document_id)
         )
         with self._reading() as connection:
-            return dict(connection.execute(query).tuples().all())
+            return {row[0]: row[1] for row in connection.execute(query)}
 
     def place_hold(self, document_ids: Collection[str], hold_id: str, reason: str, at: datetime) -> None:
         """Documents already under this hold keep the reason and date that they have."""
@@ -58,7 +58,8 @@ class Holds(Database):
                     holds.c.released_at.is_not(None),
                 )
             )
-            self._insert_new(connection, holds, rows)
+            if rows:
+                connection.execute(self._insert_new(holds), rows)
 
     def release_hold(self, hold_id: str, at: datetime) -> int:
         """How many documents it stood on."""
@@ -79,7 +80,8 @@ class Holds(Database):
             {"key_hash": key, "source": source, "reason": reason, "at": at} for key in dict.fromkeys(keys)
         ]
         with self._writing() as connection:
-            self._insert_new(connection, tombstones, rows)
+            if rows:
+                connection.execute(self._insert_new(tombstones), rows)
 
     def tombstoned(self, keys: Collection[str]) -> set[str]:
         """Those of the key hashes that have a tombstone."""

@@ -119,8 +119,8 @@ class Intents(Database):
                 document_id = intent.document.document_id
                 if document_id not in intended:
                     raise LedgerError(
-                        f"Document {document_id} cannot be committed: it has no open intent in {collection!r}. "
-                        "Another run may have cleared it up."
+                        f"Document {document_id} cannot be committed: it has no open intent in "
+                        f"{collection!r}. Another run may have cleared it up."
                     )
                 known, now = intended[document_id] | before.get(document_id, set()), _points(intent)
                 if not now <= known:
@@ -142,7 +142,8 @@ class Intents(Database):
             if rows:
                 connection.execute(sa.insert(chunks), rows)
             replace(self, connection, [intent.document for intent in done])
-            self._insert_new(connection, removals, gone)
+            if gone:
+                connection.execute(self._insert_new(removals), gone)
             connection.execute(sa.delete(intents).where(self._among(intents.c.document_id, ids)))
         return sorted(row["point_id"] for row in gone)
 

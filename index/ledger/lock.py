@@ -154,16 +154,19 @@ class AdvisoryLocks:
                     noting.execute(
                         sa.insert(writers), {**schema.values(_here(source, command)), "backend_pid": backend}
                     )
-            yield
-            with self._database._mapped():
-                # Ends the lock with the session; fails when the session, and so the lock, was lost before.
-                connection.execute(sa.delete(writers).where(writers.c.backend_pid == backend))
+            try:
+                yield
+            finally:
+                # Fails when the session, and with it the lock, was lost: then others may have written too.
+                with self._database._mapped():
+                    connection.execute(sa.delete(writers).where(writers.c.backend_pid == backend))
+                    connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
 
     def _connection(self, stack: contextlib.ExitStack) -> sa.Connection:
         """A session outside the pool: whatever happens, closing it ends its locks."""
         connection = stack.enter_context(self._database._engine.connect())
-        connection.detach()
         connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+        connection.detach()
         # An idle session must neither be cut off by the server, nor outlive a machine that vanished.
         for name, value in (
             ("idle_session_timeout", "0"),

@@ -98,7 +98,8 @@ class Runs(Database):
         """Use up the approval of this plan; False when it was used before."""
         row = {"plan_hash": plan_hash, "source": source, "run_id": run_id, "at": at}
         with self._writing() as connection:
-            return self._insert_new(connection, approvals, [row]) == 1
+            used = self._insert_new(approvals).returning(approvals.c.plan_hash)
+            return connection.execute(used, row).first() is not None
 
     def approved(self, plan_hash: str) -> bool:
         """Whether the approval of this plan was used."""

@@ -2,6 +2,9 @@
 
 Columns are named like the fields of the records in `index.model` that they hold, in any order; `columns`
 lists a table's columns in the order of a record's fields, so that a row becomes a record positionally.
+
+Indices and options of the databases are in the migrations alone: no query mentions them, and to name one of
+PostgreSQL's here would import its dialect into every command.
 """
 
 from __future__ import annotations
@@ -79,25 +82,6 @@ documents = sa.Table(
 )
 #: What `Ledger.rows` reads of a document, in the order of `index.model.Row`; `held` comes from the holds.
 PLAN_COLUMNS = ("document_id", "uri", "token", "native_id", "size", "seen_hash", "seen_extraction", "state")
-sa.Index(
-    "documents_live_uri",
-    documents.c.source,
-    documents.c.uri,
-    unique=True,
-    sqlite_where=live,
-    postgresql_where=live,
-)
-sa.Index(
-    "documents_live_folder", documents.c.source, documents.c.folder, sqlite_where=live, postgresql_where=live
-)
-# A plan reads every live document in order of uri. Out of this index SQLite does so without visiting the
-# table, whose rows lie in another order: half the time, and independent of how wide the rows are.
-sa.Index(
-    "documents_plan",
-    documents.c.source,
-    *(documents.c[name] for name in ("uri", *(name for name in PLAN_COLUMNS if name != "uri"))),
-    sqlite_where=live,
-).ddl_if(dialect="sqlite")
 
 chunks = sa.Table(
     "chunks",
@@ -111,10 +95,7 @@ chunks = sa.Table(
     _column("page", sa.BigInteger, null=True),
     _column("tokens", sa.BigInteger),
     _column("vector_digest", Key),
-    sqlite_with_rowid=False,
 )
-sa.Index("chunks_document", chunks.c.collection, chunks.c.document_id)
-sa.Index("chunks_embedded", chunks.c.collection, chunks.c.embedded_hash, chunks.c.point_id)
 
 intents = sa.Table(
     "intents",
@@ -131,7 +112,6 @@ removals = sa.Table(
     _column("collection", Key, key=True),
     _column("point_id", Key, key=True),
     _column("document_id", Key),
-    sqlite_with_rowid=False,
 )
 
 collections = sa.Table(
@@ -145,10 +125,6 @@ collections = sa.Table(
     _column("dimension", sa.BigInteger),
     _column("state", Key),
     _column("created_at", Moment, null=True),
-)
-_current = sa.text("state = 'current'")
-sa.Index(
-    "collections_current", collections.c.state, unique=True, sqlite_where=_current, postgresql_where=_current
 )
 
 runs = sa.Table(
@@ -164,7 +140,6 @@ runs = sa.Table(
     _column("counts", Json),
     _column("error", Prose),
 )
-sa.Index("runs_started", runs.c.started_at)
 
 plans = sa.Table(
     "plans",
@@ -187,7 +162,6 @@ items = sa.Table(
     _column("document_id", Key),
     _column("old_uri", Key, null=True),
     _column("reason", Prose),
-    sqlite_with_rowid=False,
 )
 
 approvals = sa.Table(
@@ -211,7 +185,6 @@ events = sa.Table(
     _column("source", Key),
     _column("action", Key),
     _column("detail", Prose),
-    sqlite_autoincrement=True,
 )
 
 reviews = sa.Table(
@@ -222,9 +195,7 @@ reviews = sa.Table(
     _column("reviewed_by", Prose),
     _column("note", Prose),
     _column("at", Moment),
-    sqlite_autoincrement=True,
 )
-sa.Index("reviews_document", reviews.c.document_id, reviews.c.at)
 
 holds = sa.Table(
     "holds",
@@ -235,7 +206,6 @@ holds = sa.Table(
     _column("placed_at", Moment),
     _column("released_at", Moment, null=True),
 )
-sa.Index("holds_document", holds.c.document_id)
 
 tombstones = sa.Table(
     "tombstones",

@@ -1,39 +1,40 @@
 """Files become elements here, in child processes that can be killed.
 
-A document is foreign input, and the libraries that read it are large: one may hang, eat memory, crash, or be fooled.
-So nothing is parsed in the process that holds the ledger and the store.
+A document is foreign input, and the libraries that read it are large: one may hang, eat memory, crash, or
+be fooled. So nothing is parsed in the process that holds the ledger and the store.
 
-==============  =================================================================================================
+==============  ==========================================================================================
 `formats`       which suffix is which format, and the extraction fingerprint of each; imports nothing heavy
 `parser`        the parent's side: starts, feeds, watches and replaces the child
 `sandbox`       the child's walls: limits, environment, namespaces, and how everything in them dies
 `worker`        the child's side: a loop over requests
 `outline`       elements and their headings, as every reader builds them
-readers         `markdown`, `html`, `text`, `pdf`, `ocr`, `office`, `tables`, `mail`, `pandoc`, `data`: one function
-                ``parse(path, format) -> Parsed`` each; they raise `outline.Unreadable` with the reason
+readers         `markdown`, `html`, `text`, `pdf`, `ocr`, `office`, `tables`, `mail`, `pandoc`, `data`:
+                one function ``parse(path, format) -> Parsed`` each; they raise `outline.Unreadable`
+                with the reason
 `archive`       bombs and locks, looked for before a container is opened
 `language`      the language of a document that does not name it
 `nlp`           the English pipeline of unstructured's classifier, without its download
-==============  =================================================================================================
+==============  ==========================================================================================
 
 What holds for every format:
 
-- Every visible word of the document is in the elements as often as in the document, in reading order. Generated
-  numbers and bullets of lists, targets of links, comments and hidden parts are not.
-- A heading is one because the author marked it as one. Only in PDFs without bookmarks is it guessed, and then
-  reluctantly, because headings are hard boundaries between chunks.
-- A `Title` element's text is the last item of its own heading path. A table is one element: a line for each row, the
-  header first, cells separated by `` | ``. Code keeps its characters.
+- Every visible word of the document is in the elements as often as in the document, in reading order.
+  Generated numbers and bullets of lists, targets of links, comments and hidden parts are not.
+- A heading is one because the author marked it as one. Only in PDFs without bookmarks is it guessed, and
+  then reluctantly, because headings are hard boundaries between chunks.
+- A `Title` element's text is the last item of its own heading path. A table is one element: a line for each
+  row, the header first, cells separated by `` | ``. Code keeps its characters.
 - The same file gives the same elements on every machine where the extraction fingerprint is the same.
-- A document without text is a `Parsed` without elements. One that cannot be read, or only by a program that is not
-  installed, is a `Failure` with a reason for people. A broken installation is a `ParserError`.
-- The child has no network where the kernel can take it away, no secrets in its environment, no file of its own that
-  outlives the document. It can read what the user can read: the walls are against accidents and against documents
-  that consume, not against an exploit in pdfium. For those, run the sync in a container.
+- A document without text is a `Parsed` without elements. One that cannot be read, or only by a program that
+  is not installed, is a `Failure` with a reason for people. A broken installation is a `ParserError`.
+- The child has no network where the kernel can take it away, no secrets in its environment, no file of its
+  own that outlives the document. It can read what the user can read: the walls are against accidents and
+  against documents that consume, not against an exploit in pdfium. For those, run the sync in a container.
 
-Markup is walked by us (`html` says why), spreadsheets are read by openpyxl and xlrd (`tables`), PDF by pdfium, which
-is many times as fast as pdfminer; Word and PowerPoint by unstructured, whose classifier also has a say in PDF
-headings.
+Markup is walked by us (`html` says why), spreadsheets are read by openpyxl and xlrd (`tables`), PDF by
+pdfium, which is many times as fast as pdfminer; Word and PowerPoint by unstructured, whose classifier also
+has a say in PDF headings.
 """
 
 from index.parse.formats import Format, fingerprint, fingerprints, format_of, missing_programs, suffix_of

@@ -9,8 +9,8 @@ from pathlib import Path
 from index.parse.outline import Unreadable
 
 ENTRIES_MAX = 20_000
-#: Bytes inflated: any archive may hold this much, a larger one only when it is no more than RATIO_MAX times as
-#: large as the file.
+#: Bytes inflated: any archive may hold this much, a larger one only when it is no more than RATIO_MAX times
+#: as large as the file.
 INFLATED_FREE = 128 * 1024 * 1024
 RATIO_MAX = 60
 

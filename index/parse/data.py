@@ -76,7 +76,8 @@ def _xml(path: Path, format: Format) -> Parsed:
     text = decode(path.read_bytes(), markup=True)
     if not text.strip():
         return Outline().parsed()
-    # Entities stay unexpanded and nothing is fetched; the declaration goes, since the text is decoded already.
+    # Entities stay unexpanded and nothing is fetched; the declaration goes, since the text is decoded
+    # already.
     parser = etree.XMLParser(
         resolve_entities=False,
         no_network=True,

@@ -6,10 +6,13 @@ metadata, never by importing them.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from index.model import digest
 from index.parse import nlp
@@ -161,14 +164,25 @@ def missing_programs() -> dict[str, Iterable[str]]:
     return {program: tuple(suffixes) for program, suffixes in wanted.items()}
 
 
-@cache
 def _version(package: str) -> str:
-    from importlib.metadata import PackageNotFoundError, version
+    return _versions().get(_normal(package), "")
 
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""
+
+@cache
+def _versions() -> dict[str, str]:
+    """Version by distribution, from the names of their folders: reading every METADATA takes 30 ms."""
+    found: dict[str, str] = {}
+    for place in sys.path:
+        with contextlib.suppress(OSError):
+            for name in (entry.name for entry in Path(place).iterdir()):
+                if name.endswith(".dist-info"):
+                    distribution, _, version = name.removesuffix(".dist-info").partition("-")
+                    found.setdefault(_normal(distribution), version)
+    return found
+
+
+def _normal(package: str) -> str:
+    return package.lower().replace("_", "-").replace(".", "-")
 
 
 @cache

@@ -1,7 +1,8 @@
 """HTML to elements: a walk of the tree that keeps every visible word, once, in reading order.
 
-Markdown, mail bodies and everything that pandoc converts come through here too. unstructured's own walk loses
-figure captions, `<details>`, forms and the rows of tables, and takes the fences out of code inside lists.
+Markdown, mail bodies and everything that pandoc converts come through here too. unstructured's own walk
+loses figure captions, `<details>`, forms and the rows of tables, and takes the fences out of code inside
+lists.
 """
 
 from __future__ import annotations
@@ -15,19 +16,17 @@ from lxml import etree
 
 from index.model import Parsed
 from index.parse.formats import Format
-from index.parse.outline import Outline, squeeze
+from index.parse.outline import Outline, Unreadable, squeeze
 from index.parse.text import decode
 
-_BLOCKS = frozenset(
-    """
-    address article aside blockquote body button caption center dd details dialog div dl dt fieldset figcaption
-    figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main menu nav ol optgroup option p pre
-    search section select summary table tbody td textarea tfoot th thead tr ul
-    """.split()
-)
-_INVISIBLE = frozenset(
-    "audio canvas datalist head iframe noscript object script style template video".split()
-)
+_BLOCK_TAGS = """
+    address article aside blockquote body button caption center dd details dialog div dl dt fieldset
+    figcaption figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main menu nav ol optgroup
+    option p pre search section select summary table tbody td textarea tfoot th thead tr ul
+"""
+_BLOCKS = frozenset(_BLOCK_TAGS.split())
+_INVISIBLE_TAGS = "audio canvas datalist head iframe noscript object script style template video"
+_INVISIBLE = frozenset(_INVISIBLE_TAGS.split())
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 #: What inside a table says that it arranges a page rather than data.
@@ -49,13 +48,17 @@ def parse(path: Path, format: Format) -> Parsed:
 
 
 def tree(text: str) -> Any | None:
-    """The document element; None when there is nothing in it."""
+    """The document element; None when there is nothing in it. Raises Unreadable beyond libxml2's depth."""
     parser = etree.HTMLParser(
         encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True, huge_tree=True
     )
     if not text.strip():
         return None
-    return etree.fromstring(text.encode("utf-8", "replace"), parser)
+    root = etree.fromstring(text.encode("utf-8", "replace"), parser)
+    # libxml2 leaves out what lies deeper, and says so in its log alone.
+    if any("depth" in entry.message for entry in parser.error_log.filter_from_errors()):
+        raise Unreadable("The document nests its parts too deeply.")
+    return root
 
 
 def title_of(root: Any) -> str:

@@ -1,7 +1,8 @@
 """Markdown: front matter, then CommonMark with tables, by way of HTML.
 
-unstructured's reader takes front matter for a heading, needs four spaces below a list item where CommonMark needs
-two, and takes the fences out of code inside lists; markdown-it-py does what authors see on their forge.
+unstructured's reader takes front matter for a heading, needs four spaces below a list item where CommonMark
+needs two, and takes the fences out of code inside lists; markdown-it-py does what authors see on their
+forge.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ _Loader.add_constructor("tag:yaml.org,2002:timestamp", _timestamp)
 
 
 def _reference(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """Link definitions, but not footnotes: CommonMark knows none, and would take one for a link and hide it."""
+    """Link definitions, but not footnotes: CommonMark would take one for a definition, and hide it."""
     if state.src.startswith("[^", state.bMarks[start] + state.tShift[start]):
         return False
     return reference(state, start, end, silent)

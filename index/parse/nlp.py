@@ -1,9 +1,9 @@
 """The English pipeline behind unstructured's text classifier, without its download.
 
-unstructured asks spaCy for the model ``en_core_web_sm`` and, where it is missing, fetches it from the network
-and installs it into the running environment. Neither may happen in the middle of a sync. So the model is used
-where it is installed, and elsewhere a stand-in gives the classifier what it asks for: words, sentences, and
-whether a text has a verb.
+unstructured asks spaCy for the model ``en_core_web_sm`` and, where it is missing, fetches it from the
+network and installs it into the running environment. Neither may happen in the middle of a sync. So the
+model is used where it is installed, and elsewhere a stand-in gives the classifier what it asks for: words,
+sentences, and whether a text has a verb.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ MODEL = "en_core_web_sm"
 STAND_IN = "stand-in 1"
 
 #: Verbs without a telling ending that the prose of manuals and policies leans on.
-_VERBS = frozenset(
-    """
+_VERB_LIST = """
     am are be been being can could did do does done get gets go goes got had has have is let may might must
     need needs shall should was were will would add allow apply ask become begin bring build buy call change
     check choose click come contain create delete describe enter find follow give help hold include install
@@ -32,17 +31,17 @@ _VERBS = frozenset(
     see select send set show speak start stay stop submit take tell think try turn update use want work write
     became began brought built came chose found gave held kept knew left made meant met paid said saw sent
     shown spoke stood taken thought told took understood went written wrote
-    """.split()
-)
+"""
+_VERBS = frozenset(_VERB_LIST.split())
 _ENDING = re.compile(r"[a-z]{2,}(?:ed|ing|ifies|izes|ises)$")
 
 
 def in_use() -> str:
     """The model and its version, or the stand-in. Imports nothing."""
-    from importlib.metadata import PackageNotFoundError, version
-
     if find_spec(MODEL) is None:
         return STAND_IN
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return f"{MODEL} {version(MODEL)}"
     except PackageNotFoundError:
@@ -59,12 +58,13 @@ def install() -> None:
 @cache
 def _pipeline() -> Language:
     import spacy
+    from spacy.language import Language
 
     if find_spec(MODEL) is not None:
         return spacy.load(MODEL, exclude=["ner", "lemmatizer", "attribute_ruler"])
     pipeline = spacy.blank("en")
     pipeline.add_pipe("sentencizer")
-    spacy.Language.component("freshkb_verbs", func=_tag_verbs)
+    Language.component("freshkb_verbs", func=_tag_verbs)
     pipeline.add_pipe("freshkb_verbs")
     return pipeline
 

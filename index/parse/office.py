@@ -1,7 +1,8 @@
 """Word and PowerPoint, through unstructured; their old formats after LibreOffice has converted them.
 
-Around unstructured, the text that it passes over is brought back: content controls, tracked insertions, text boxes,
-foot- and endnotes in Word, and the slides' notes, which it puts before the slide that they belong to.
+Around unstructured, the text that it passes over is brought back: content controls, tracked insertions,
+text boxes, foot- and endnotes in Word, and the slides' notes, which it puts before the slide that they
+belong to.
 """
 
 from __future__ import annotations
@@ -117,8 +118,9 @@ def _make_plain(body: Any) -> None:
                 host.addnext(block)
             box.getparent().remove(box)
     etree.strip_tags(body, *_TRANSPARENT)
-    # Word records where its pages ended when it last saved. Without that record, hard breaks are what is known;
-    # with it they would count twice, and as a line break they still keep the words around them apart.
+    # Word records where its pages ended when it last saved. Without that record, hard breaks are what is
+    # known; with it they would count twice, and as a line break they still keep the words around them
+    # apart.
     recorded = body.find(f".//{qn('w:lastRenderedPageBreak')}") is not None
     for hard in body.xpath(".//w:br[@w:type='page']"):
         hard.getparent().replace(hard, OxmlElement("w:br" if recorded else "w:lastRenderedPageBreak"))
@@ -142,7 +144,7 @@ def _pptx(path: Path) -> Parsed:
     slides = dict(enumerate(presentation.slides, start=1))
     by_page: dict[int, list[Any]] = {page: [] for page in slides}
     for element in partition_pptx(filename=str(path), include_page_breaks=False, languages=[""]):
-        by_page[element.metadata.page_number].append(element)
+        by_page[element.metadata.page_number or 1].append(element)
     for page, slide in slides.items():
         outline.end_sections()
         shape = slide.shapes.title

@@ -9,8 +9,8 @@ from typing import Any
 from index.model import Element, Parsed
 from index.parse.language import language_of
 
-#: Control characters other than tab and newline, lone surrogates, soft hyphens and byte order marks: no store,
-#: ledger or tokenizer wants them, and no reader sees them.
+#: Control characters other than tab and newline, lone surrogates, soft hyphens and byte order marks: no
+#: store, ledger or tokenizer wants them, and no reader sees them.
 _UNWANTED = re.compile("[\x00-\x08\x0b-\x1f\x7f\xad\ud800-\udfff\ufeff\ufffe\uffff]")
 _SPACES = re.compile(r"[ \t\r\n\f\v\u00a0]+")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import zipfile
 from pathlib import Path
@@ -18,17 +19,23 @@ from index.parse.text import decode
 
 #: In these the title that pandoc prints stands in the text; in the others it repeats a property.
 _TITLE_IS_TEXT = frozenset({"rst", "org", "odt"})
+#: pandoc passes over it. Only plain ones: what is escaped is left out.
+_RTF_TITLE = re.compile(rb"\{\\title ([^{}\\]{1,500})\}")
 #: Fonts may be obfuscated in a book that anyone may read.
 _FONT_ALGORITHMS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
 
 
 def parse(path: Path, format: Format) -> Parsed:
+    rtf_title = ""
     if format.name in ("epub", "odt"):
         archive.check(path)
         _refuse_locked(path, format)
     elif format.name == "rtf":
-        if not path.read_bytes()[:64].lstrip().startswith(b"{\\rtf"):
+        start = path.read_bytes()[:4096]
+        if not start.lstrip().startswith(b"{\\rtf"):
             raise Unreadable("The document is damaged: it is no RTF file.")
+        if match := _RTF_TITLE.search(start):
+            rtf_title = match[1].decode("ascii", "replace")
     else:
         # pandoc takes UTF-8 only.
         text = decode(path.read_bytes())
@@ -37,8 +44,8 @@ def parse(path: Path, format: Format) -> Parsed:
     root = html.tree(_converted(path, format))
     if root is None:
         return Outline().parsed()
-    title = html.title_of(root)
     header = root.find(".//header[@id='title-block-header']")
+    title = "" if header is None else squeeze(header.findtext("h1") or "")
     if header is not None and format.name in _TITLE_IS_TEXT:
         _put_below_title(root, header)
     elif header is not None:
@@ -46,7 +53,11 @@ def parse(path: Path, format: Format) -> Parsed:
     outline = Outline()
     html.walk(root, outline)
     return outline.parsed(
-        fallback_title=title, language=html.language_of(root), properties=html.properties_of(root)
+        # Each chapter of a book has a top heading; its title is the book's.
+        title=title if format.name == "epub" else "",
+        fallback_title=title or rtf_title,
+        language=html.language_of(root),
+        properties=html.properties_of(root),
     )
 
 
@@ -65,7 +76,7 @@ def _converted(path: Path, format: Format) -> str:
             "html",
             format=format.name,
             sandbox=True,
-            extra_args=["--standalone", "--wrap=none", "--metadata=pagetitle:", "--email-obfuscation=none"],
+            extra_args=["--standalone", "--wrap=none", "--email-obfuscation=none"],
         )
     except RuntimeError as error:
         told = squeeze(str(error))[-200:]

@@ -33,20 +33,20 @@ _BOOT = "import json,sys; sys.path[:]=json.loads(sys.argv[1]); from index.parse.
 class Parser:
     """Parses documents in a child process that can be killed.
 
-    A child is started when a document needs it, kept for the next one, and replaced when it failed, was killed or
-    has grown. Threads may share a parser; they wait for each other.
+    A child is started when a document needs it, kept for the next one, and replaced when it failed, was
+    killed or has grown. Threads may share a parser; they wait for each other.
     """
 
     def __init__(
         self,
         *,
-        timeout_seconds: float,
+        timeout_seconds: float = 60.0,
         memory_bytes: int = 2 << 30,
         output_bytes_max: int = 128 << 20,
         command: Sequence[str] | None = None,
     ) -> None:
-        """`timeout_seconds` is for one document, imports apart; `memory_bytes` of address space for each process.
-        `command` starts another worker than ours, which speaks the same protocol."""
+        """`timeout_seconds` is for one document, imports apart; `memory_bytes` is the address space of each
+        process of the child; `command` starts another worker than ours, which speaks the same protocol."""
         self.timeout_seconds = timeout_seconds
         self.memory_bytes = memory_bytes
         self.output_bytes_max = output_bytes_max
@@ -67,23 +67,25 @@ class Parser:
                 child.send({})
                 child.expect_loaded()
 
-    def parse(self, path: Path, name: str) -> Parsed | Failure:
-        """The elements of the file at `path`, whose format the suffix of `name`, its uri, tells.
+    def parse(self, path: Path, name: str, timeout_seconds: float | None = None) -> Parsed | Failure:
+        """The elements of the file at `path`, whose format the suffix of `name`, its uri, tells. A timeout
+        given here is for this document.
 
         Raises ParserError when the installation is at fault and not the document.
         """
         if format_of(name) is None:
             return Failure("Documents of this type are not supported.")
+        limit = self.timeout_seconds if timeout_seconds is None else timeout_seconds
         with self._lock:
             child = self._running()
             with self._losing(child):
                 child.send({"path": os.fsencode(path.absolute()).hex(), "name": name})
                 child.expect_loaded()
                 try:
-                    answer = child.receive(self.timeout_seconds, self.output_bytes_max + 4096)
+                    answer = child.receive(limit, self.output_bytes_max)
                 except TimeoutError:
                     self._stop()
-                    return Failure(f"Parsing took longer than the limit of {self.timeout_seconds:g} s.")
+                    return Failure(f"Parsing took longer than the limit of {limit:g} s.")
                 except _TooLong:
                     self._stop()
                     return Failure("The document holds more text than the limit allows.")
@@ -124,7 +126,7 @@ class Parser:
                 "memory_bytes": self.memory_bytes,
                 "output_bytes_max": self.output_bytes_max,
             }
-            self._child = _Child([*self._command, json.dumps(limits)])
+            self._child = _Child(self._command, limits)
             with self._losing(self._child):
                 self._child.expect_ready()
         return self._child
@@ -155,25 +157,27 @@ class _TooLong(Exception):
 class _Child:
     """One child process, its two pipes, its private folder and what it wrote to standard error."""
 
-    def __init__(self, command: Sequence[str]) -> None:
-        self.private = tempfile.mkdtemp(prefix="freshkb-parse-")
-        self.errors = tempfile.TemporaryFile()
+    def __init__(self, command: Sequence[str], settings: dict[str, Any]) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="freshkb-parse-"))
+        # Beside what was written to standard error lies what the worker calls home and empties.
+        private = self.folder / "home"
+        private.mkdir()
         self.documents = 0
         self.isolated = False
         try:
-            self.process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self.errors,
-                env=sandbox.environment(self.private),
-                cwd=self.private,
-                start_new_session=True,
-                bufsize=0,
-            )
+            with (self.folder / "stderr").open("wb") as errors:
+                self.process = subprocess.Popen(
+                    [*command, json.dumps({**settings, "folder": str(self.folder)})],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    env=sandbox.environment(str(private)),
+                    cwd=private,
+                    start_new_session=True,
+                    bufsize=0,
+                )
         except OSError as error:
-            self.errors.close()
-            shutil.rmtree(self.private, ignore_errors=True)
+            shutil.rmtree(self.folder, ignore_errors=True)
             raise ParserError(f"The parser could not be started: {error}.") from error
         assert self.process.stdin is not None and self.process.stdout is not None
         self._requests, self._answers = self.process.stdin, self.process.stdout
@@ -213,10 +217,11 @@ class _Child:
             self.process.kill()
             ended = self.process.wait()
         self._answers.close()
-        self.errors.close()
-        shutil.rmtree(self.private, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
         code = ended if status is None else status
-        return f"signal {code - 128}" if code > 128 else f"exit status {code}"
+        # Negative: the guard itself was killed.
+        killed = -code if code < 0 else code - 128
+        return f"signal {killed}" if killed > 0 else f"exit status {code}"
 
     def _expect(self, key: str) -> dict[str, Any]:
         try:
@@ -233,9 +238,9 @@ class _Child:
 
     def _said(self) -> str:
         """The end of what the child wrote to standard error."""
-        end = self.errors.seek(0, os.SEEK_END)
-        self.errors.seek(max(0, end - 2000))
-        return self.errors.read().decode("utf-8", "replace").strip()
+        with (self.folder / "stderr").open("rb") as errors:
+            errors.seek(max(0, errors.seek(0, os.SEEK_END) - 2000))
+            return errors.read().decode("utf-8", "replace").strip()
 
     def _read(self, size: int, deadline: float) -> bytes:
         descriptor = self._answers.fileno()

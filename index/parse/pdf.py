@@ -1,8 +1,9 @@
 """PDF: text by pdfium, page by page, and OCR for pages that hold only a picture of text.
 
-A PDF has no paragraphs and no headings, only glyphs in places. Lines become paragraphs by the gaps between them. A
-false heading would be a hard boundary between chunks, so a heading is only what the bookmarks name or, in a PDF
-without bookmarks, what is set larger than the body and unstructured's classifier takes for a title.
+A PDF has no paragraphs and no headings, only glyphs in places. Lines become paragraphs by the gaps between
+them. A false heading would be a hard boundary between chunks, so a heading is only what the bookmarks name
+or, in a PDF without bookmarks, what is set larger than the body and unstructured's classifier takes for a
+title.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import tempfile
 from collections.abc import Iterator
 from ctypes import byref
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import pypdfium2
@@ -66,8 +67,8 @@ def parse(path: Path, format: Format) -> Parsed:
             raise Unreadable("The document is encrypted in a way that cannot be read.") from None
         raise Unreadable("The document is damaged: it is no readable PDF file.") from None
     try:
-        blocks = list(_blocks(document))
         bookmarks = _bookmarks(document)
+        blocks = list(_blocks(document, bookmarks))
         known = document.get_metadata_dict(skip_empty=True)
     finally:
         document.close()
@@ -93,7 +94,7 @@ def parse(path: Path, format: Format) -> Parsed:
     )
 
 
-def _blocks(document: Any) -> Iterator[_Block]:
+def _blocks(document: Any, bookmarks: dict[tuple[int, str], int]) -> Iterator[_Block]:
     forms = bool(document.get_formtype())
     pictured = []
     texts = 0
@@ -107,7 +108,7 @@ def _blocks(document: Any) -> Iterator[_Block]:
         lines = _lines(page)
         if lines:
             texts += 1
-            yield from _paragraphs(lines, number)
+            yield from _paragraphs(lines, number, bookmarks)
         elif _has_picture(page):
             pictured.append(number)
             if ocr.available():
@@ -155,15 +156,22 @@ def _lines(page: Any) -> list[tuple[str, float, float]]:
     return found
 
 
-def _paragraphs(lines: list[tuple[str, float, float]], page: int) -> Iterator[_Block]:
-    steps = [above[1] - below[1] for above, below in zip(lines, lines[1:], strict=False)]
-    step = median([s for s in steps if s > 0] or [0.0])
+def _paragraphs(
+    lines: list[tuple[str, float, float]], page: int, bookmarks: dict[tuple[int, str], int]
+) -> Iterator[_Block]:
+    # The distance of most lines inside paragraphs: a low quartile, since the gaps between them are wider.
+    steps = sorted(above[1] - below[1] for above, below in pairwise(lines) if above[1] > below[1])
+    step = steps[len(steps) // 4] if steps else 0.0
     full = max(len(text) for text, _, _ in lines) * 0.6
     block: _Block | None = None
     bottom = 0.0
+    named = False
     for text, at, height in lines:
+        was_named, named = named, bool(bookmarks) and (page, _key(text)) in bookmarks
         if block is not None and (
-            not -0.2 * step <= bottom - at <= 1.35 * step
+            named
+            or was_named
+            or not -0.2 * step <= bottom - at <= 1.35 * step
             or abs(height - block.height) > 0.15 * block.height
             or (len(block.lines[-1]) < full and block.lines[-1].endswith((".", "!", "?", ":")))
             or _BULLET.match(text)

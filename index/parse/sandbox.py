@@ -2,12 +2,13 @@
 
 ::
 
-    parent ─pipe─▶ guard ─fork─▶ init (pid 1 of its own namespace) ─fork─▶ worker ─▶ soffice, tesseract, pandoc
+    parent ─pipe─▶ guard ─fork─▶ init (pid 1 of its namespace) ─fork─▶ worker ─▶ soffice, pandoc …
 
-The guard does nothing but wait. When the pipe from the parent closes, because the parent has had enough or is dead,
-it kills `init`, and the kernel kills whatever else lives in that namespace, processes that made themselves daemons
-included. Where the kernel allows no namespaces (macOS, some containers) there is no `init`, and the guard kills the
-worker's process group and, on Linux, its session; the network is then not cut off either.
+The guard does nothing but wait. When the pipe from the parent closes, because the parent has had enough or
+is dead, it kills `init`, and the kernel kills whatever else lives in that namespace, processes that made
+themselves daemons included. Where the kernel allows no namespaces (macOS, some containers) there is no
+`init`, and the guard kills the worker's process group and, on Linux, its session; the network is then not
+cut off either.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import ctypes
 import os
 import resource
 import select
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -30,11 +32,18 @@ FILES_MAX = 256
 PROCESSES_MAX = 256
 
 #: Handed on to the child where set; nothing else of the parent's environment is, for it may hold secrets.
-_INHERITED = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TESSDATA_PREFIX", "PYPANDOC_PANDOC", "SYSTEMROOT")
+_INHERITED = (
+    "PATH",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "TESSDATA_PREFIX",
+    "PYPANDOC_PANDOC",
+    "SYSTEMROOT",
+)
 
 
 def environment(private: str) -> dict[str, str]:
-    """The child's environment: no secrets, no telemetry, no downloads, the same order of sets in every run."""
+    """The child's environment: no secrets, no telemetry, no downloads, one order of sets in every run."""
     return {
         **{name: os.environ[name] for name in _INHERITED if name in os.environ},
         **dict.fromkeys(("HOME", "TMPDIR", "TMP", "TEMP"), private),
@@ -49,15 +58,16 @@ def environment(private: str) -> dict[str, str]:
     }
 
 
-def enter(memory_bytes: int) -> bool:
+def enter(memory_bytes: int, folder: Path) -> bool:
     """Fork into the worker, and return in it alone: whether it has namespaces of its own.
 
     The process that called becomes the guard and ends with the worker's exit status, 128 + n after signal n.
+    It removes `folder` when the parent hangs up.
     """
     isolated = _unshare()
     worker = os.fork()
     if worker:
-        _stand_guard(worker, isolated)
+        _stand_guard(worker, isolated, folder)
     _die_with_parent()
     if isolated:
         inner = os.fork()
@@ -141,7 +151,7 @@ def _limit(memory_bytes: int, isolated: bool) -> None:
             Path("/proc/self/oom_score_adj").write_text("1000")
 
 
-def _stand_guard(worker: int, isolated: bool) -> NoReturn:
+def _stand_guard(worker: int, isolated: bool, folder: Path) -> NoReturn:
     waker, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake)
@@ -156,22 +166,28 @@ def _stand_guard(worker: int, isolated: bool) -> NoReturn:
         pid, status = os.waitpid(worker, os.WNOHANG)
         if pid:
             break
-        if any(fd == 0 for fd, _ in poll.poll()):
+        if any(descriptor == 0 for descriptor, _ in poll.poll()):
             _kill(worker, isolated)
-            _, status = os.waitpid(worker, 0)
-            break
-    _kill(worker, isolated)
+            os.waitpid(worker, 0)
+            # A parent that was killed cannot clear up after itself.
+            shutil.rmtree(folder, ignore_errors=True)
+            os._exit(0)
+    if not isolated:
+        _kill(worker, isolated)
     os._exit(_exit_code(status))
 
 
 def _kill(worker: int, isolated: bool) -> None:
-    """Kill the worker and what it started. Namespaces do the second part by themselves."""
-    session = [] if isolated else _session(worker)
-    for kill, target in ((os.killpg, worker), (os.kill, worker), *((os.kill, pid) for pid in session)):
-        if isolated and kill is os.killpg:
-            continue
+    """Kill the worker and what it started. Where there are namespaces, the kernel does the second part."""
+    members = [] if isolated else _session(worker)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(worker, signal.SIGKILL)
+    if not isolated:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            kill(target, signal.SIGKILL)
+            os.killpg(worker, signal.SIGKILL)
+    for pid in members:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _session(leader: int) -> list[int]:

@@ -1,7 +1,7 @@
 """Tables of cells: CSV, TSV, XLSX and XLS, each cell with the value that it holds.
 
-Read without pandas, through which unstructured goes: it rounds numbers to six digits and shows a line break inside
-a cell as a backslash and an n.
+Read without pandas, through which unstructured goes: it rounds numbers to six digits and shows a line break
+inside a cell as a backslash and an n.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _xls(path: Path) -> Parsed:
     for number, sheet in enumerate(book.sheets(), start=1):
         rows = ([_xls_shown(cell, book.datemode) for cell in sheet.row(row)] for row in range(sheet.nrows))
         _sheet(outline, sheet.name, number, rows)
-    return outline.parsed(title=" ")
+    return outline.parsed()
 
 
 def _xls_shown(cell: Any, datemode: int) -> str:
@@ -116,7 +116,8 @@ def _sheet(outline: Outline, name: str, number: int, rows: Iterable[list[str]]) 
     for row in rows:
         if any(cell.strip() for cell in row):
             if not headed:
-                outline.heading(name, 1, number)
+                # Below the top, because the name of a sheet is not the title of the document.
+                outline.heading(name, 2, number)
                 headed = True
             block.append(row)
         elif block:

@@ -1,7 +1,8 @@
 """The parsing child: reads requests from a pipe, answers with elements as JSON.
 
-A message is four bytes of length, big-endian, and that much JSON. To a request come two answers: ``loaded`` when the
-reader of the format is imported, from where on the document's time counts, and then ``parsed`` or ``failure``; or
+A message is four bytes of length, big-endian, and that much JSON. To a request come two answers: ``loaded``
+when the reader of the format is imported, from where on the document's time counts, and then ``parsed`` or
+``failure``; or
 ``broken`` when this installation cannot read the format at all.
 """
 
@@ -27,16 +28,16 @@ Answer = dict[str, Any]
 
 def main() -> None:
     settings = json.loads(sys.argv[-1])
-    isolated = sandbox.enter(settings["memory_bytes"])
+    isolated = sandbox.enter(settings["memory_bytes"], Path(settings["folder"]))
     requests, answers = _take_pipes()
     worker = _Worker(settings)
-    _send(answers, {"ready": True, "isolated": isolated})
+    _send(answers, {"ready": True, "isolated": isolated}, settings["output_bytes_max"])
     while header := requests.read(4):
         request = json.loads(requests.read(int.from_bytes(header, "big")))
         for step in (worker.load, worker.parse):
             answer = step(request)
             if answer is not None:
-                _send(answers, answer)
+                _send(answers, answer, settings["output_bytes_max"])
             if answer is None or "broken" in answer:
                 break
 
@@ -46,7 +47,6 @@ class _Worker:
         self.private = Path(os.environ["TMPDIR"])
         self.timeout_seconds: float = settings["timeout_seconds"]
         self.memory_bytes: int = settings["memory_bytes"]
-        self.output_bytes_max: int = settings["output_bytes_max"]
 
     def load(self, request: Answer) -> Answer:
         """Import what the request needs; everything, when it names no document."""
@@ -69,7 +69,10 @@ class _Worker:
         except Unreadable as reason:
             answer = {"failure": str(reason)}
         except MemoryError:
-            answer = {"failure": f"The document needed more than {_size(self.memory_bytes)} of memory.", "worn": 1}
+            answer = {
+                "failure": f"The document needed more than {_size(self.memory_bytes)} of memory.",
+                "worn": 1,
+            }
         except OSError as error:
             answer = {
                 "failure": f"The document could not be read: {error.strerror or error}.",
@@ -80,7 +83,8 @@ class _Worker:
         except Exception as error:
             traceback.print_exc()
             told = squeeze(str(error))[:200]
-            answer = {"failure": f"The document is damaged: {told or 'its parts do not fit'} ({type(error).__name__})."}
+            told = f"{told or 'its parts do not fit'} ({type(error).__name__})"
+            answer = {"failure": f"The document is damaged: {told}."}
         sandbox.kill_leftovers()
         self._empty_private()
         return {**answer, "resident_bytes": sandbox.resident_bytes()}
@@ -88,10 +92,7 @@ class _Worker:
     def _parsed(self, path: Path, name: str) -> Answer:
         read, format = _reader(name)
         parsed = read(path, format)
-        answer = {"parsed": {**asdict(parsed), "content_type": format.content_type}}
-        if len(_encoded(answer)) > self.output_bytes_max:
-            return {"failure": f"The document holds more than {_size(self.output_bytes_max)} of text."}
-        return answer
+        return {"parsed": {**asdict(parsed), "content_type": format.content_type}}
 
     def _empty_private(self) -> None:
         for entry in self.private.iterdir():
@@ -118,7 +119,7 @@ def _load_everything() -> None:
 
 
 def _take_pipes() -> tuple[Any, Any]:
-    """The pipes to the parent, moved to where neither a library's print nor a helper program can reach them."""
+    """The pipes to the parent, moved to where no library's print and no helper program reaches them."""
     requests = os.fdopen(os.dup(0), "rb")
     answers = os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDWR)
@@ -127,8 +128,13 @@ def _take_pipes() -> tuple[Any, Any]:
     return requests, answers
 
 
-def _send(answers: Any, answer: Answer) -> None:
-    data = _encoded(answer)
+def _send(answers: Any, answer: Answer, size_max: int) -> None:
+    try:
+        data = _encoded(answer)
+    except MemoryError:
+        data = _encoded({"failure": "The document's text needed more memory than the limit.", "worn": True})
+    if len(data) > size_max:
+        data = _encoded({"failure": f"The document holds more than {_size(size_max)} of text."})
     answers.write(len(data).to_bytes(4, "big") + data)
     answers.flush()
 

@@ -108,8 +108,12 @@ _CONTRACT = (
 )
 
 
+#: What makes a spreadsheet take a cell for a formula; the wide ones do so in East Asian versions.
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+
+
 def _inert(value: object) -> object:
     """A cell that no spreadsheet takes for a formula."""
-    if isinstance(value, str) and value.lstrip(" \u00a0")[:1] in tuple("=+-@\t\r\n＝＋－＠"):
+    if isinstance(value, str) and value.lstrip(" \u00a0").startswith(_FORMULA):
         return f"'{value}"
     return value

@@ -95,8 +95,7 @@ dl { margin: 0; } dl div { display: flex; gap: .75rem; padding: .15rem 0; } dt {
 }
 @media print {
   :root { --page: #fff; --card: #fff; --text: #000; --soft: #444; --line: #bbb; --link: #000; }
-  body { font-size: 11px; } main { max-width: none; padding: 0; }
-  .documents .verdict { width: 7rem; } tbody th { min-width: 0; }
+  html, body { font-size: 11px; } main { max-width: none; padding: 0; } tbody th { min-width: 0; }
   section { padding: .75rem 0; border-width: 1px 0 0; border-radius: 0; }
   tr, .summary { break-inside: avoid; } h2 { break-after: avoid; } thead { display: table-header-group; }
   .bar, .badge, .summary li::before { print-color-adjust: exact; -webkit-print-color-adjust: exact; }

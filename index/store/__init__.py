@@ -2,13 +2,15 @@
 
 ::
 
-    base      the seam: VectorStore, Session, Filter, Hit
-    edge      Qdrant's engine inside this process, one folder a collection; needs nothing, serves one host
-    qdrant    a Qdrant server, for many processes and machines
-    lock      who holds an embedded store, and who is next
-    fusion    how two rankings become one; the same for both stores
-    points    what both stores check and convert
-    bm25      sparse vectors from text
+    base             the seam: VectorStore, Session, Filter, Hit
+    edge             Qdrant's engine inside this process, one folder a collection, for one host
+    shards           its open files, and the rule they live by
+    lock             who holds an embedded store, and who is next
+    qdrant           a Qdrant server, for many processes and machines
+    qdrant_session   what is asked of one of its collections
+    fusion           how two rankings become one
+    points           what both stores check and convert
+    bm25             sparse vectors from text
 
 A collection holds points of one embedding: an unnamed dense vector under cosine distance, which the engine
 normalises, a sparse vector ``bm25`` whose inverse document frequencies the engine keeps, and a payload that

@@ -3,6 +3,7 @@
 ::
 
     PATH/COLLECTION/instance       the ledger it belongs to
+    PATH/COLLECTION/unsealed       how many points were written since the last sealing, about
     PATH/COLLECTION/shard/         the engine's files
 
 A collection is made under a hidden name and renamed when it is whole, and dropped the other way round, so
@@ -40,8 +41,8 @@ from index.store.shards import Shards, engine_errors
 
 #: Unsealed points load at 9 µs each, and sealing takes 60 µs a point.
 SEAL_POINTS = 20_000
-#: Several segments, none of them larger than this, keep every core busy with a search.
-SEGMENT_POINTS = 50_000
+#: Several segments keep every core busy with a search, and sealing never merges those that are full.
+SEGMENT_POINTS = 25_000
 #: Points of one call to the engine.
 SLICE_POINTS = 1_000
 
@@ -110,7 +111,7 @@ class EdgeStore:
             if self.instance(collection) is None:
                 raise StoreError(f"The vector store in {self._path} has no collection {collection!r}.")
             with engine_errors(f"open collection {collection!r}"):
-                session = EdgeSession(self._shards.open(collection))
+                session = EdgeSession(self._shards.open(collection), self._path / collection)
             try:
                 yield session
             finally:
@@ -124,8 +125,9 @@ class EdgeStore:
 class EdgeSession:
     """See `index.store.base.Session`. Belongs to the thread that opened it."""
 
-    def __init__(self, shard: engine.EdgeShard) -> None:
+    def __init__(self, shard: engine.EdgeShard, home: Path) -> None:
         self._open_shard: engine.EdgeShard | None = shard
+        self._unsealed = home / "unsealed"
         self._pid = os.getpid()
 
     def end(self) -> None:
@@ -143,13 +145,22 @@ class EdgeSession:
             for some in slices(points, SLICE_POINTS):
                 self._shard.update(engine.UpdateOperation.upsert_points([_row(point) for point in some]))
             self._shard.flush()
-            self._seal()
+            self._seal(len(points))
 
-    def _seal(self) -> None:
-        info = self._shard.info()
-        # Every point has two vectors, and those in sealed segments count as indexed.
-        if info.points_count - info.indexed_vectors_count // 2 >= SEAL_POINTS and self._shard.optimize():
+    def _seal(self, written: int) -> None:
+        """Count what is unsealed, which the engine does not tell, and seal it when it has become much."""
+        try:
+            unsealed = int(self._unsealed.read_text()) + written
+        except FileNotFoundError:
+            unsealed = written
+        except ValueError:
+            # A kill while the number was written.
+            unsealed = SEAL_POINTS
+        if unsealed >= SEAL_POINTS:
+            self._shard.optimize()
             self._shard.flush()
+            unsealed = 0
+        self._unsealed.write_text(str(unsealed))
 
     def delete(self, ids: Sequence[str]) -> None:
         with engine_errors(f"delete {len(ids)} points"):
@@ -268,17 +279,12 @@ def _conditions(where: Filter) -> engine.Filter | None:
     if where.document_ids is not None:
         match = engine.MatchAny(list(where.document_ids))
         must.append(engine.FieldCondition("metadata.document_id", match=match))
+    must_not: list[Any] = []
     if where.fresh_at is not None:
-        later = engine.RangeDateTime(gt=rfc3339(where.fresh_at))
-        must.append(
-            engine.Filter(
-                should=[
-                    engine.FieldCondition("metadata.warn_at", range=later),
-                    engine.IsEmptyCondition("metadata.warn_at"),
-                ]
-            )
-        )
-    return engine.Filter(must=must) if must else None
+        # Said this way round, those without the field stay, at half the cost of asking for both.
+        past = engine.RangeDateTime(lte=rfc3339(where.fresh_at))
+        must_not.append(engine.FieldCondition("metadata.warn_at", range=past))
+    return engine.Filter(must=must, must_not=must_not) if must or must_not else None
 
 
 def _sync_folder(folder: Path) -> None:

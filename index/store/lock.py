@@ -37,7 +37,7 @@ class FolderLock:
         return ".lock" in self._files
 
     def acquire(self, timeout_seconds: float) -> None:
-        """Wait for our turn, then for the lock. Raises StoreError that names the holder when it takes longer."""
+        """Wait for our turn, then for the lock. Raises StoreError, naming the holder, after that."""
         deadline = time.monotonic() + timeout_seconds
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -82,8 +82,8 @@ class FolderLock:
         while not self._try(name):
             if time.monotonic() >= deadline:
                 raise StoreError(
-                    f"The vector store in {self._folder} is in use by {self._holder()}, which did not let go of "
-                    "it in time. Wait until it is done, or end it, and try again."
+                    f"The vector store in {self._folder} is in use by {self._holder()}, which did not "
+                    "let go of it in time. Wait until it is done, or end it, and try again."
                 )
             time.sleep(POLL_SECONDS)
 

@@ -22,7 +22,9 @@ def root(tmp_path: Path) -> Path:
 def connect(root: Path) -> Connect:
     """A connector of `root`, with these settings and private paths."""
 
-    def make(*, private: tuple[Path, ...] = (), max_size: int = 100_000, **settings: object) -> FilesConnector:
+    def make(
+        *, private: tuple[Path, ...] = (), max_size: int = 100_000, **settings: object
+    ) -> FilesConnector:
         context = Context("docs", root.parent, max_size, frozenset(private))
         return FilesConnector(FilesSettings.model_validate({"root": "root", **settings}), context)
 

@@ -16,7 +16,7 @@ from tests.fakes import MemoryConnector
 
 
 class FilesDriver:
-    """Permissions do not bind the superuser, as whom tests often run: refusals are made at the system call."""
+    """Permissions do not bind the superuser, as whom tests often run: the system calls are made to refuse."""
 
     def __init__(self, connector: FilesConnector, monkeypatch: pytest.MonkeyPatch) -> None:
         self.connector, self._monkeypatch = connector, monkeypatch
@@ -58,7 +58,7 @@ class FilesDriver:
         really, hidden = os.scandir, self._path(folder).stat().st_ino
 
         def refuse(path: Any) -> Any:
-            if os.stat(path).st_ino == hidden:
+            if os.fstat(path).st_ino == hidden:
                 raise PermissionError(13, "Permission denied")
             return really(path)
 

@@ -26,13 +26,25 @@ from connectors.base import (
 MAX_SIZE = 100_000
 
 #: In ascending order by code point, which neither an alphabet nor a folder at a time would give.
-ORDERED = ["a b.md", "a-b.md", "a/b/c.md", "a/b0.md", "a0.md", "aa/z.md", "z.md", "ä.md", "日本語.md", "😀.md"]
+ORDERED = [
+    "a b.md",
+    "a-b.md",
+    "a/b/c.md",
+    "a/b0.md",
+    "a0.md",
+    "aa/z.md",
+    "z.md",
+    "ä.md",
+    "日本語.md",
+    "😀.md",
+]
 
 
 class Driver(Protocol):
     """The source behind a connector with MAX_SIZE as its limit; empty at first."""
 
-    connector: Connector
+    @property
+    def connector(self) -> Connector: ...
 
     def put(self, uri: str, data: bytes) -> None: ...
     def remove(self, uri: str) -> None: ...
@@ -210,7 +222,9 @@ class ConnectorContract:
         driver.put("a.md", b"x" * (MAX_SIZE + 1))
         self._refused(driver, "a.md", DocumentTooLarge, tmp_path)
 
-    @pytest.mark.parametrize("uri", ["", ".", "..", "../x", "a/../a.md", "/etc/passwd", "a//b", "./a.md", "a\0"])
+    @pytest.mark.parametrize(
+        "uri", ["", ".", "..", "../x", "a/../a.md", "/etc/passwd", "a//b", "./a.md", "a\0"]
+    )
     def test_what_is_no_uri_is_no_document(self, driver: Driver, tmp_path: Path, uri: str) -> None:
         driver.put("a.md", b"x")
         assert driver.connector.stat(uri) is None

@@ -1,0 +1,93 @@
+"""What the engine adds to the model: a cold sync against `encode` on the same texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.measure import Bench, Row, best, seconds
+from benchmarks.workplace import configure, embedded_texts, mirror, sync
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+    from index.embed import Embedder, ModelIdentity
+
+#: Of the defaults of `encode`. A processor with bf16 is expected to use it; `encode` computes in fp32.
+WITH_BF16, WITHOUT_BF16 = 2.0, 0.9
+
+
+def cold(bench: Bench) -> Iterator[Row]:
+    """A first sync, model and parser warm, against `encode` at its defaults and at its best."""
+    with bench.folder() as folder:
+        bench.corpus.write(folder / "documents")
+        texts = embedded_texts(configure(folder / "texts", folder / "documents"))
+        embedder, dtype = _embedder(folder)
+        embedder.warm()
+        plain = _model(embedder.identity, "float32")
+        same = _model(embedder.identity, dtype)
+        by_length = sorted(texts, key=len, reverse=True)
+        clock = _ColdSyncs(folder, embedder)
+        for model in (plain, same):
+            model.encode(texts[:8], show_progress_bar=False)
+        _, defaults, raw = best(
+            bench.scale.long_rounds,
+            clock.sync,
+            lambda: plain.encode(texts, show_progress_bar=False),
+            lambda: same.encode(by_length, show_progress_bar=False),
+        )
+    ours = len(texts) / min(clock.times)
+    target = WITH_BF16 if dtype == "bfloat16" else WITHOUT_BF16
+    subject = f"cold sync of {len(bench.corpus.documents)} documents"
+    yield Row(
+        f"{subject}, against encode at its defaults",
+        ours / (len(texts) / defaults),
+        "×",
+        target,
+        "≥",
+        f"{ours:.1f} ({dtype}) and {len(texts) / defaults:.1f} chunks/s; {len(texts)} chunks",
+    )
+    yield Row(
+        f"{subject}, against encode at the same precision, sorted",
+        ours / (len(texts) / raw),
+        "×",
+        0.8,
+        "≥",
+        f"{ours:.1f} and {len(texts) / raw:.1f} chunks/s",
+    )
+
+
+class _ColdSyncs:
+    """First syncs of the same documents, each in a knowledge base of its own with warm parts."""
+
+    def __init__(self, folder: Path, embedder: Embedder) -> None:
+        self.folder = folder
+        self.embedder = embedder
+        self.times: list[float] = []
+
+    def sync(self) -> None:
+        home = self.folder / f"cold-{len(self.times)}"
+        path = configure(home, self.folder / "documents", dtype=self.embedder.dtype)
+        with mirror(path, lambda identity, dtype: self.embedder) as knowledge_base:
+            knowledge_base.ensure_collection()
+            knowledge_base.parser.warm()
+            self.times.append(seconds(lambda: sync(knowledge_base)))
+
+
+def _embedder(folder: Path) -> tuple[Embedder, str]:
+    """The engine's own, at the precision that it chooses here."""
+    from index.embed import Embedder, resolve_dtype
+    from index.models import DEFAULT, identify
+
+    identity = identify(DEFAULT, folder)
+    dtype = resolve_dtype("auto", identity)
+    return Embedder(identity, dtype), dtype
+
+
+def _model(identity: ModelIdentity, dtype: str) -> SentenceTransformer:
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(identity.folder), local_files_only=True)
+    return model if dtype == "float32" else model.to(getattr(torch, dtype))

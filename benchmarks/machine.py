@@ -1,0 +1,61 @@
+"""What the figures were measured on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    processor: str
+    cores: int
+    """That this process may use."""
+    memory_gb: float
+    bf16: bool
+    """Whether the engine chooses bfloat16 here, which it does where that is a native format."""
+    system: str
+    python: str
+    torch: str
+
+    def __str__(self) -> str:
+        native = "with bf16" if self.bf16 else "without bf16"
+        return (
+            f"{self.processor} ({native}), {self.cores} cores, {self.memory_gb:.0f} GB of memory, {self.system}, "
+            f"Python {self.python}, torch {self.torch}"
+        )
+
+    def json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def describe(cache: Path) -> Machine:
+    """This machine. `cache` is a folder for what the engine remembers of its model. Imports torch."""
+    from importlib.metadata import version
+
+    from index.embed import resolve_dtype
+    from index.models import DEFAULT, identify
+
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Machine(
+        processor=_processor(),
+        cores=cores,
+        memory_gb=round(memory, 1),
+        bf16=resolve_dtype("auto", identify(DEFAULT, cache)) == "bfloat16",
+        system=f"{platform.system()} {platform.machine()}",
+        python=platform.python_version(),
+        torch=version("torch"),
+    )
+
+
+def _processor() -> str:
+    try:
+        told = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    except OSError:
+        told = None
+    return told[1] if told else platform.processor() or platform.machine()

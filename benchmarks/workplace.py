@@ -1,0 +1,89 @@
+"""Temporary knowledge bases, and the embedder that they use where vectors do not matter."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from index.config import load
+from index.embed import ModelIdentity, fingerprint
+from index.mirror import Mirror
+from index.outcome import Report
+from index.sync import Sync
+
+SOURCE = "documents"
+
+
+class HashEmbedder:
+    """A unit vector for each text, random and always the same, at no cost; it remembers what it was given."""
+
+    def __init__(self, identity: ModelIdentity, dtype: str) -> None:
+        self.fingerprint = fingerprint(identity, dtype)
+        self.dimension = identity.dimension
+        self.texts: list[str] = []
+
+    def warm(self) -> None:
+        return
+
+    def embed_documents(
+        self, texts: Sequence[str], on_progress: Callable[[int], None] | None = None
+    ) -> np.ndarray:
+        self.texts += texts
+        return np.array([self._vector(text) for text in texts], np.float32).reshape(-1, self.dimension)
+
+    def embed_query(self, text: str) -> list[float]:
+        vector: list[float] = self._vector(text).tolist()
+        return vector
+
+    def _vector(self, text: str) -> np.ndarray:
+        seed = int.from_bytes(blake2b(text.encode("utf-8", "replace"), digest_size=8).digest())
+        vector = np.random.default_rng(seed).standard_normal(self.dimension, np.float32)
+        return vector / np.linalg.norm(vector)
+
+
+def configure(home: Path, documents: Path | None = None, *, dtype: str = "float32") -> Path:
+    """Write a configuration into a folder; its one source is the folder ``documents`` there, or another."""
+    return write_configuration(
+        home, {"type": "files", "root": str(documents or home / "documents")}, dtype=dtype
+    )
+
+
+def write_configuration(home: Path, source: dict[str, Any], *, dtype: str = "float32") -> Path:
+    """The same for a source of any type."""
+    settings = {"version": 1, "embedding": {"dtype": dtype}, "sources": [{"id": SOURCE} | source]}
+    path = home / "freshkb.yaml"
+    home.mkdir(parents=True, exist_ok=True)
+    # Every JSON text is YAML.
+    path.write_text(json.dumps(settings), encoding="utf-8")
+    return path
+
+
+def mirror(path: Path, embedder: Any = HashEmbedder) -> Mirror:
+    """The knowledge base of a configuration, whatever the environment says."""
+    return Mirror(load(path, {}, path.parent), embedder=embedder)
+
+
+def sync(knowledge_base: Mirror) -> Report:
+    """A sync that must have succeeded."""
+    report = Sync(knowledge_base).run()
+    if report.outcome not in ("done", "partial"):
+        raise RuntimeError(f"The sync to be measured ended as {report.outcome}: {report.json()}")
+    return report
+
+
+def embedded_texts(path: Path) -> list[str]:
+    """What a first sync of this knowledge base hands to the model. The sync is made, with hash vectors."""
+    embedders: list[HashEmbedder] = []
+
+    def collecting(identity: ModelIdentity, dtype: str) -> HashEmbedder:
+        embedders.append(HashEmbedder(identity, dtype))
+        return embedders[-1]
+
+    with mirror(path, collecting) as knowledge_base:
+        sync(knowledge_base)
+    return [text for embedder in embedders for text in embedder.texts]

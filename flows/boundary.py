@@ -1,0 +1,155 @@
+"""Where the engine meets Prefect: what a flow works on, and what Prefect learns of it.
+
+Prefect's database, its logs and its artifacts get counts, ids of sources and runs, and batch numbers. No
+text, title, path or owner goes there. Therefore
+
+- flows take no path: a flow works on what the command that called it has opened, else on the configuration
+  that FRESHKB_CONFIG names, else on the ``freshkb.yaml`` of the working directory or of a parent;
+- flows and tasks end by returning a state. An exception that left one would be logged with its message, and a
+  flow's would be pickled into Prefect's result storage besides, whatever `persist_result` says. The state
+  names its class and the run; the whole of it goes to stderr, its message to the run's record in the ledger.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from prefect import State
+from prefect.states import Cancelled, Completed, Failed
+
+from index.config import Config, load
+from index.mirror import Mirror
+from index.outcome import Report
+
+#: Names the configuration for what no command calls: scheduled flows, and tasks in other processes.
+CONFIG = "FRESHKB_CONFIG"
+
+
+@dataclass(slots=True)
+class Job:
+    """What a flow works on, and what its caller gets of it in this process."""
+
+    mirror: Mirror
+    stop: threading.Event = field(default_factory=threading.Event)
+    awaited: bool = False
+    """By a command, which says itself what went wrong."""
+    run_id: str = ""
+    report: Report | None = None
+    error: Exception | None = None
+
+
+_called: ContextVar[Job | None] = ContextVar("freshkb_job", default=None)
+
+
+def configuration() -> Config:
+    """The configuration of a process that no command opened. Raises ConfigError."""
+    environ = {name: value for name, value in os.environ.items() if name != CONFIG}
+    named = os.environ.get(CONFIG)
+    return load(Path(named) if named else None, environ, Path.cwd())
+
+
+@contextmanager
+def called(job: Job) -> Iterator[None]:
+    """A flow that is called in the block does this job."""
+    token = _called.set(job)
+    try:
+        yield
+    finally:
+        _called.reset(token)
+
+
+def perform(body: Callable[[Job], State[Any]]) -> State[Any]:
+    """The state that a flow's body returns; Failed, with its class and nothing more, when it raises."""
+    job = _called.get()
+    with ExitStack() as stack:
+        try:
+            if job is None:
+                job = Job(stack.enter_context(Mirror(configuration())))
+            return body(job)
+        except Exception as error:
+            if job is not None:
+                job.error = error
+            if job is None or not job.awaited:
+                traceback.print_exception(error, file=sys.stderr)
+            return failed(error, job.run_id if job is not None else "")
+
+
+def failed(error: Exception, run_id: str, *, name: str = "Failed") -> State[Any]:
+    """All that Prefect may know of an exception."""
+    return Failed(name=name, message=f"{type(error).__name__} in run {run_id or 'without id'}")
+
+
+def ended(outcome: str, message: str, counts: Mapping[str, Any]) -> State[Any]:
+    """The final state of a run that was not broken off by an exception; its result are the counts."""
+    match outcome:
+        case "interrupted":
+            return Cancelled(name="Interrupted", message=message)
+        case "refused" | "failed":
+            return Failed(name=outcome.capitalize(), message=message)
+        case _:
+            return Completed(message=message, data=dict(counts))
+
+
+def in_words(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "nothing"
+
+
+@contextmanager
+def uninterrupted(stop: threading.Event) -> Iterator[None]:
+    """Ctrl-C and SIGTERM set `stop`, so that the batch in hand is finished, where Prefect's own handler would
+    break it off; a second Ctrl-C ends at once. Signals reach the main thread only: elsewhere this does
+    nothing."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def asked(number: int, frame: FrameType | None) -> None:
+        if stop.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@dataclass(slots=True)
+class Record:
+    """What the ledger will say of a run."""
+
+    outcome: str = "done"
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@contextmanager
+def recorded(job: Job, kind: str) -> Iterator[Record]:
+    """A run of this kind stands in the ledger, finished however the block ends."""
+    ledger, now = job.mirror.ledger, job.mirror.now
+    job.run_id = ledger.start_run(kind, now()).run_id
+    record = Record()
+    try:
+        yield record
+    except BaseException as error:
+        ledger.finish_run(job.run_id, now(), "failed", {}, f"{type(error).__name__}: {error}")
+        raise
+    ledger.finish_run(job.run_id, now(), record.outcome, record.counts)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str | int]]) -> str:
+    """Markdown; every column but the first is a number."""
+    lines = [header, ["---", *("--:" for _ in header[1:])], *rows]
+    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)

@@ -1,0 +1,125 @@
+"""`freshkb serve`: the three flows as Prefect deployments on their schedules, beside the watcher.
+
+The watcher runs in the main thread, where signals arrive, with its model and parser warm. Prefect's runner
+runs in another thread and starts every flow run in a process of its own, which finds the configuration by the
+environment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect.runner import Runner
+from prefect.schedules import Cron
+from prefect.settings import PREFECT_API_URL
+from prefect.types.entrypoint import EntrypointType
+
+from flows import orchestration
+from flows.audit import audit
+from flows.boundary import CONFIG
+from flows.sync import sync
+from flows.verify import verify
+from flows.watch import Watcher
+from index.config import Schedules
+from index.errors import ConfigError, FreshkbError
+from index.mirror import Mirror
+
+
+def serve(mirror: Mirror, stop: threading.Event, *, tell: Callable[[dict[str, Any]], None]) -> None:
+    """Serve and watch until `stop` is set; the batch in hand and flow runs that are under way come to their
+    end. `tell` gets the watcher's events, and one when the deployments are registered.
+
+    Raises ConfigError without a Prefect server, FreshkbError when it does not answer.
+    """
+    if not PREFECT_API_URL.value():
+        raise ConfigError(
+            "PREFECT_API_URL is not set, and freshkb serve needs a Prefect server to keep its schedules. "
+            f"{orchestration.START}, then: export PREFECT_API_URL=http://127.0.0.1:4200/api"
+        )
+    orchestration.require()
+    schedules = mirror.config.schedules
+    with configured(str(mirror.config.path)):
+        served = Served(schedules, stop, tell)
+        served.start()
+        try:
+            Watcher(mirror, stop, tell=tell).run()
+        finally:
+            served.end()
+    if served.error is not None:
+        raise FreshkbError(f"Prefect's runner ended: {served.error}") from served.error
+
+
+@contextlib.contextmanager
+def configured(path: str) -> Iterator[None]:
+    """Processes that are started in the block find this configuration."""
+    before = os.environ.get(CONFIG)
+    os.environ[CONFIG] = path
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[CONFIG]
+        else:
+            os.environ[CONFIG] = before
+
+
+class Served(threading.Thread):
+    """Prefect's runner with our deployments. Outside the main thread it leaves signals alone."""
+
+    def __init__(
+        self, schedules: Schedules, stop: threading.Event, tell: Callable[[dict[str, Any]], None]
+    ) -> None:
+        super().__init__(name="prefect-runner")
+        self.error: Exception | None = None
+        self._schedules = schedules
+        self._stop_all = stop
+        self._tell = tell
+        self._loop = asyncio.new_event_loop()
+        self._ending = asyncio.Event()
+
+    def run(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=lambda: self._loop) as here:
+                here.run(self._serve())
+        except Exception as error:
+            self.error = error
+        finally:
+            # One without the other would look alive and not be.
+            self._stop_all.set()
+
+    def end(self) -> None:
+        """Take no new flow runs, let those under way finish their batch, and come back."""
+        with contextlib.suppress(RuntimeError):  # The loop is closed: the runner has ended by itself.
+            self._loop.call_soon_threadsafe(self._ending.set)
+        self.join()
+
+    async def _serve(self) -> None:
+        runner = Runner(name="freshkb", pause_on_shutdown=False)
+        schedules = self._schedules
+        for flow, cron in ((sync, schedules.sync), (audit, schedules.audit), (verify, schedules.verify)):
+            await runner.aadd_flow(
+                flow,
+                name=flow.name,
+                schedules=[Cron(cron, timezone="UTC")] if cron else [],
+                concurrency_limit=ConcurrencyLimitConfig(
+                    limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
+                ),
+                tags=["freshkb"],
+                entrypoint_type=EntrypointType.MODULE_PATH,
+            )
+        crons = "; ".join(f"{name} at {cron}" for name, cron in schedules if cron)
+        message = f"Runs of this knowledge base start from here (UTC): {crons or 'none by themselves'}."
+        self._tell({"event": "served", "source": "prefect", "message": message})
+        serving = asyncio.create_task(runner.start())
+        ending = asyncio.create_task(self._ending.wait())
+        await asyncio.wait({serving, ending}, return_when=asyncio.FIRST_COMPLETED)
+        ending.cancel()
+        if not serving.done():
+            await runner.astop()
+        await serving

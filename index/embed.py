@@ -1,0 +1,176 @@
+"""From text to dense vectors: the one place of sentence-transformers.
+
+Texts are sorted by length across documents and packed into batches by tokens, padding counted, so that no
+batch is mostly padding and none is too large for the processor's caches. The model is loaded at the first
+text.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from index.errors import EmbedderError
+from index.model import digest
+from index.models import ModelIdentity, identify
+from index.tokens import Tokenizer
+
+if TYPE_CHECKING:
+    import numpy as np
+    from sentence_transformers import SentenceTransformer
+
+__all__ = ["Embedder", "ModelIdentity", "Tokenizer", "fingerprint", "identify", "resolve_dtype"]
+
+#: Counts the changes in how a prefix is put before a chunk's text.
+PREFIX_VERSION = 1
+
+#: Tokens of one batch, padding included. Measured on two cores: smaller ones starve them, larger ones spill
+#: their caches.
+BATCH_TOKENS = 8192
+
+#: Mean cosine to fp32 that a shorter format has to reach to be used.
+FAITHFUL = 0.999
+
+_PROBES = (
+    "Employees accrue four hours of annual leave in each pay period.",
+    "How do I reset the password of my laptop?",
+    "Invoice 2024-117: three boxes of printer paper, payable within 30 days.",
+    "def sync(source): return plan(source).apply()",
+    "Die Rückgabe ist innerhalb von vierzehn Tagen kostenlos.",
+    "The pump must be switched off before the filter is changed, and vented afterwards.",
+)
+
+
+def fingerprint(identity: ModelIdentity, dtype: str) -> str:
+    """Embedding fingerprint: vectors of two of them are never compared."""
+    return digest([identity.model, identity.revision, dtype, PREFIX_VERSION, "normalised"])
+
+
+def resolve_dtype(setting: str, identity: ModelIdentity) -> str:
+    """The precision of a new collection: float32, or with "auto" bfloat16 where the processor computes in it
+    and the model keeps its meaning. Loads the model only where there is something to decide."""
+    if setting != "auto":
+        return setting
+    _prepare_environment()
+    import torch
+
+    if not _has_bfloat16():
+        return "float32"
+    exact = Embedder(identity, "float32").embed_documents(_PROBES)
+    short = Embedder(identity, "bfloat16").embed_documents(_PROBES)
+    cosine = torch.nn.functional.cosine_similarity(torch.from_numpy(exact), torch.from_numpy(short)).mean()
+    return "bfloat16" if float(cosine) >= FAITHFUL else "float32"
+
+
+def _has_bfloat16() -> bool:
+    """Whether bfloat16 is a native format here, and not one that is computed in another."""
+    import torch
+
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    features: dict[str, bool] = torch.cpu.get_capabilities()
+    return any(features.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16"))
+
+
+class Embedder:
+    """One model at one precision. Threads may share it; they wait for each other."""
+
+    def __init__(self, identity: ModelIdentity, dtype: str) -> None:
+        self.identity = identity
+        self.dtype = dtype
+        self.fingerprint = fingerprint(identity, dtype)
+        self.dimension = identity.dimension
+        self.max_tokens = identity.max_tokens
+        self._lock = threading.Lock()
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        return self.identity.tokenizer()
+
+    @cached_property
+    def _model(self) -> SentenceTransformer:
+        """Raises EmbedderError when it cannot be loaded."""
+        _prepare_environment()
+        try:
+            import torch
+            from sentence_transformers import SentenceTransformer
+
+            model = SentenceTransformer(str(self.identity.folder), local_files_only=True)
+            if self.dtype != "float32":
+                model = model.to(getattr(torch, self.dtype))
+            model.max_seq_length = min(model.max_seq_length or self.max_tokens, self.max_tokens)
+        except Exception as error:
+            raise EmbedderError(
+                f"The model {self.identity.model!r} in {self.identity.folder} cannot be loaded "
+                f"({type(error).__name__}: {error})."
+            ) from error
+        size = model.get_embedding_dimension()
+        if size != self.dimension:
+            raise EmbedderError(
+                f"The model {self.identity.model!r} makes vectors of {size} dimensions, and its files say "
+                f"{self.dimension}."
+            )
+        return model
+
+    def warm(self) -> None:
+        """Load the model and run it once, so that the first text does not wait."""
+        self.embed_documents(_PROBES[:1])
+        self.embed_query(_PROBES[1])
+
+    def embed_documents(
+        self, texts: Sequence[str], on_progress: Callable[[int], None] | None = None
+    ) -> np.ndarray:
+        """Normalised float32 vectors, (len(texts), dimension), in the order of the texts. `on_progress` is
+        told how many more are done after each batch."""
+        import numpy as np
+
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        if not texts:
+            return vectors
+        lengths = [min(n + self.tokenizer.special, self.max_tokens) for n in self.tokenizer.count(texts)]
+        with self._lock:
+            for batch in _batches(lengths):
+                vectors[batch] = self._encode(self._model.encode_document, [texts[i] for i in batch])
+                if on_progress is not None:
+                    on_progress(len(batch))
+        return vectors
+
+    def embed_query(self, text: str) -> list[float]:
+        """The normalised vector of a question, with the model's query prompt where it has one."""
+        with self._lock:
+            vector: list[float] = self._encode(self._model.encode_query, [text])[0].tolist()
+        return vector
+
+    def _encode(self, encode: Callable[..., Any], texts: list[str]) -> np.ndarray:
+        found: np.ndarray = encode(
+            texts, batch_size=len(texts), normalize_embeddings=True, show_progress_bar=False, convert_to_tensor=True
+        ).float().cpu().numpy()
+        return found
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Indices in batches of at most BATCH_TOKENS, padding included; longest first, so that a text that is too
+    large for the memory fails at once."""
+    batch: list[int] = []
+    for index in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
+        if batch and lengths[batch[0]] * (len(batch) + 1) > BATCH_TOKENS:
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch
+
+
+def _prepare_environment() -> None:
+    """Before the libraries are imported: no look at the hub, no bars, no advice on stderr."""
+    for name, value in (
+        ("HF_HUB_OFFLINE", "1"),
+        ("TRANSFORMERS_OFFLINE", "1"),
+        ("HF_HUB_DISABLE_PROGRESS_BARS", "1"),
+        ("TRANSFORMERS_VERBOSITY", "error"),
+        ("TOKENIZERS_PARALLELISM", "true"),
+    ):
+        os.environ.setdefault(name, value)

@@ -1,0 +1,754 @@
+"""What every ledger must do, whatever database is below. Subclasses give the fixture `url`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import traceback
+import tracemalloc
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from index.errors import LedgerError, Locked
+from index.ledger import Event, Hold, Ledger
+from index.model import (
+    Action,
+    ChunkRecord,
+    Collection,
+    Document,
+    Intent,
+    Item,
+    Row,
+    SourceRecord,
+    State,
+    point_id,
+)
+
+T0 = datetime(2026, 3, 1, 12, 30, 15, 123457, tzinfo=UTC)
+ROOT = Path(__file__).parents[2]
+
+
+def document(uri: str, document_id: str | None = None, **fields: Any) -> Document:
+    given = {"source": "handbook", "state": State.INDEXED, **fields}
+    return Document(document_id=document_id or f"id-of-{uri}", uri=uri, **given)
+
+
+FULL = Document(
+    document_id="d1",
+    source="handbook",
+    uri="policies/größe/𝔘 ~1.md",
+    state=State.QUARANTINED,
+    reason="It has a password.",
+    token="12:34:56",
+    native_id="9007199254740993",
+    size=2**40,
+    seen_hash="aa",
+    seen_extraction="x2",
+    version=3,
+    content_hash="bb",
+    extraction_fingerprint="x1",
+    modified_at=T0,
+    title="Größen 𝔘",
+    url="file:///a%20b",
+    content_type="text/markdown",
+    language="de",
+    properties={"owner": "user:anna", "n": 1.5, "flag": True, "none": None, "nul": "a\0b", "half": "\ud800"},
+    owner="user:anna",
+    owner_source="front matter",
+    reviewed_at=T0 + timedelta(microseconds=1),
+    date_used=datetime(1, 1, 1, tzinfo=UTC),
+    warn_at=datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
+    stale_at=datetime(1969, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
+    chunk_count=2,
+    first_seen_at=T0,
+    indexed_at=T0,
+    deleted_at=T0,
+)
+
+
+def chunk(document_id: str, index: int, text: str = "", **fields: Any) -> ChunkRecord:
+    embedded = text or f"{document_id} {index}"
+    return ChunkRecord(
+        point_id=point_id(document_id, embedded, 0, "f"),
+        document_id=document_id,
+        chunk_index=index,
+        embedded_hash=embedded,
+        payload_digest=f"payload {index}",
+        **fields,
+    )
+
+
+def intent(of: Document, chunks: tuple[ChunkRecord, ...] = (), action: Action = Action.UPDATE) -> Intent:
+    return Intent(action, of, chunks)
+
+
+def put(ledger: Ledger, of: Document, *chunks: ChunkRecord, collection: str = "kb") -> list[str]:
+    """Intend and commit, as a run without a store would."""
+    wanted = [intent(of, chunks)]
+    ledger.intend("r1", collection, wanted)
+    return ledger.commit(collection, wanted)
+
+
+def run_python(code: str, *arguments: str) -> subprocess.Popen[str]:
+    """Another process that prints a line when it has come to where the test wants it."""
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+@contextmanager
+def other_process(code: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    with run_python(code, *arguments) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+class LedgerContract:
+    @pytest.fixture
+    def url(self) -> str:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def ledger(self, url: str, tmp_path: Path) -> Iterator[Ledger]:
+        with Ledger.open(url, tmp_path) as ledger:
+            yield ledger
+
+    @pytest.fixture
+    def again(self, ledger: Ledger, url: str, tmp_path: Path) -> Iterator[Ledger]:
+        """The same ledger, opened a second time."""
+        with Ledger.open(url, tmp_path) as again:
+            yield again
+
+    # ── Opening ───────────────────────────────────────────────────────────────────────────────────────
+
+    def test_the_instance_id_is_made_once(self, ledger: Ledger, again: Ledger) -> None:
+        assert uuid.UUID(ledger.instance_id)
+        assert again.instance_id == ledger.instance_id
+
+    def test_processes_that_create_a_ledger_at_once_agree(self, url: str, tmp_path: Path) -> None:
+        code = """
+import sys, pathlib
+from index.ledger import Ledger
+print("ready", flush=True); sys.stdin.readline()
+with Ledger.open(sys.argv[1], pathlib.Path(sys.argv[2])) as ledger:
+    print(ledger.instance_id)
+"""
+        processes = [run_python(code, url, str(tmp_path / "new")) for _ in range(3)]
+        for process in processes:
+            assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        answers = {process.communicate("go\n", timeout=60)[0] for process in processes}
+        assert len(answers) == 1 and uuid.UUID(answers.pop().strip())
+
+    def test_an_up_to_date_ledger_opens_without_alembic(
+        self, ledger: Ledger, url: str, tmp_path: Path
+    ) -> None:
+        code = """
+import sys, pathlib
+from index.ledger import Ledger
+with Ledger.open(sys.argv[1], pathlib.Path(sys.argv[2])) as ledger:
+    print(list(ledger.rows("handbook")), ledger.runs(), ledger.collection())
+heavy = {"alembic", "numpy", "sqlalchemy.orm"}
+if sys.argv[1] == "sqlite":
+    heavy |= {"psycopg", "sqlalchemy.dialects.postgresql", "filelock"}
+print(heavy & set(sys.modules))
+"""
+        with other_process(code, url, str(tmp_path)) as process:
+            assert process.communicate(timeout=60)[0] == "[] [] None\nset()\n"
+
+    def test_a_newer_ledger_is_refused_and_left_alone(self, ledger: Ledger, url: str, tmp_path: Path) -> None:
+        with ledger._writing() as connection:
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'm999'")
+        with pytest.raises(LedgerError, match=r"newer freshkb: its schema is m999.*Upgrade freshkb"):
+            Ledger.open(url, tmp_path)
+        with ledger._reading() as connection:
+            assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "m999"
+
+    def test_the_migrations_make_the_schema_that_the_program_reads(self, ledger: Ledger) -> None:
+        from alembic.autogenerate import compare_metadata
+        from alembic.migration import MigrationContext
+        from alembic.script import ScriptDirectory
+
+        from index.ledger import migrations, schema
+
+        assert migrations.__file__ is not None
+        script = ScriptDirectory(str(Path(migrations.__file__).parent))
+        assert script.get_heads() == [schema.VERSION]
+        with ledger._reading() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            differences = compare_metadata(context, schema.metadata)
+        # Indices are in the migrations alone.
+        assert [difference for difference in differences if difference[0] != "remove_index"] == []
+
+    # ── Errors ────────────────────────────────────────────────────────────────────────────────────────
+
+    def test_every_error_of_the_database_is_a_ledger_error_that_says_what_is_wrong(
+        self, ledger: Ledger
+    ) -> None:
+        ledger.record([document("a.md", "d1")])
+        with pytest.raises(LedgerError, match=r"cannot be used: .*(unique|UNIQUE)"):
+            ledger.record([document("a.md", "d2")])
+        with pytest.raises(LedgerError, match="no time zone"):
+            ledger.record([document("b.md", modified_at=datetime(2026, 1, 1))])
+        with ledger._writing() as connection:
+            connection.exec_driver_sql("DROP TABLE documents")
+        with pytest.raises(LedgerError, match="documents"):
+            list(ledger.rows("handbook"))
+        with pytest.raises(LedgerError, match="documents"):
+            ledger.counts()
+
+    def test_an_error_does_not_quote_the_values_of_a_document(self, ledger: Ledger) -> None:
+        ledger.record([document("a.md", "d1")])
+        title = "-".join(["secret", "title"])
+        with pytest.raises(LedgerError) as caught:
+            ledger.record([document("a.md", "d2", title=title)])
+        assert title not in "".join(traceback.format_exception(caught.value))
+
+    def test_a_failed_write_changes_nothing(self, ledger: Ledger) -> None:
+        ledger.record([document("a.md", "d1"), document("b.md", "d2")])
+        with pytest.raises(LedgerError):
+            ledger.record([document("c.md", "d1"), document("b.md", "d3")])
+        assert [(row.document_id, row.uri) for row in ledger.rows("handbook")] == [
+            ("d1", "a.md"),
+            ("d2", "b.md"),
+        ]
+
+    # ── Sources and documents ─────────────────────────────────────────────────────────────────────────
+
+    def test_a_source_is_remembered(self, ledger: Ledger, again: Ledger) -> None:
+        record = SourceRecord("wiki", "files", "dev:1", "ff", "rf", None, T0, None)
+        assert ledger.source("wiki") is None
+        ledger.record_source(SourceRecord("handbook"))
+        ledger.record_source(record)
+        assert again.source("wiki") == record
+        changed = replace(record, cursor="c1", synced_at=T0)
+        ledger.record_source(changed)
+        assert again.sources() == [SourceRecord("handbook"), changed]
+
+    def test_a_document_comes_back_as_it_was_recorded(self, ledger: Ledger, again: Ledger) -> None:
+        assert ledger.document("d1") is None
+        ledger.record([FULL])
+        assert again.document("d1") == FULL
+        plain = document("x.md")
+        ledger.record([plain])
+        assert again.document("id-of-x.md") == plain
+
+    def test_moments_of_other_zones_come_back_as_the_same_instant_in_utc(self, ledger: Ledger) -> None:
+        berlin = T0.astimezone(timezone(timedelta(hours=2)))
+        ledger.record([document("a.md", "d1", modified_at=berlin)])
+        found = ledger.document("d1")
+        assert found is not None and found.modified_at == T0
+        assert found.modified_at is not None and found.modified_at.tzinfo == UTC
+
+    def test_a_title_that_no_database_can_hold_does_not_stop_the_document(self, ledger: Ledger) -> None:
+        ledger.record([document("a.md", "d1", title="a\0b\ud800c", reason="\0")])
+        found = ledger.document("d1")
+        assert found is not None and found.title == "a\ufffdb\ufffdc" and found.reason == "\ufffd"
+
+    def test_rows_are_live_ones_in_order_of_code_points(self, ledger: Ledger) -> None:
+        uris = [
+            "Z.md",
+            "a-b.md",
+            "a/b.md",
+            "a b.md",
+            "a.md",
+            "ä.md",
+            "z.md",
+            "\U0001d518.md",
+            "\uffee.md",
+            "_.md",
+        ]
+        ledger.record([document(uri) for uri in uris])
+        ledger.record([document("gone.md", state=State.DELETED), document("erased.md", state=State.ERASED)])
+        ledger.record([document("other.md", source="wiki"), document("%FF.md", state=State.SKIPPED)])
+        assert [row.uri for row in ledger.rows("handbook")] == sorted([*uris, "%FF.md"])
+        assert [row.uri for row in ledger.rows("nothing")] == []
+
+    def test_a_row_holds_what_a_plan_needs(self, ledger: Ledger) -> None:
+        ledger.record([FULL, document("z.md", "d2", state=State.PENDING)])
+        ledger.place_hold(["d2"], "h1", "A lawsuit.", T0)
+        first, second = ledger.rows("handbook")
+        assert first == Row(
+            "d1", FULL.uri, "12:34:56", "9007199254740993", 2**40, "aa", "x2", "quarantined", False
+        )
+        assert type(first) is Row and first.held is False
+        assert (
+            second == Row("d2", "z.md", None, None, None, None, "", "pending", True) and second.held is True
+        )
+
+    def test_rows_can_be_limited_to_folders_without_what_lies_below(self, ledger: Ledger) -> None:
+        ledger.record(
+            [document(uri) for uri in ("top.md", "a/1.md", "a/b/2.md", "a/b/c/3.md", "d/4.md", "ab/5.md")]
+        )
+
+        def limited(*folders: str) -> list[str]:
+            return [row.uri for row in ledger.rows("handbook", folders)]
+
+        assert limited("") == ["top.md"]
+        assert limited("a") == ["a/1.md"]
+        assert limited("d", "a/b", "") == ["a/b/2.md", "d/4.md", "top.md"]
+        assert limited("gone") == [] and limited() == []
+
+    def test_rows_are_a_snapshot_in_bounded_memory(self, ledger: Ledger) -> None:
+        number = 20_000
+        ledger.record([document(f"{i:06}.md", str(i), seen_hash="h" * 64) for i in range(number)])
+        next(ledger.rows("handbook"))
+        tracemalloc.start()
+        try:
+            rows = ledger.rows("handbook")
+            count = 1 + len(next(rows)[:0])
+            ledger.record([document("zzz.md", "late")])
+            count += sum(1 for _ in rows)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert count == number
+        assert peak < 4_000_000
+
+    def test_documents_may_swap_and_take_over_uris_in_one_write(self, ledger: Ledger) -> None:
+        ledger.record([document("a", "d1"), document("b", "d2"), document("c", "d3")])
+        ledger.record([document("b", "d1"), document("a", "d2"), document("d", "d3"), document("c", "d4")])
+        assert {row.document_id: row.uri for row in ledger.rows("handbook")} == {
+            "d1": "b",
+            "d2": "a",
+            "d3": "d",
+            "d4": "c",
+        }
+        one, two = document("a", "d1"), document("b", "d2")
+        ledger.intend("r1", "kb", [intent(one), intent(two)])
+        ledger.commit("kb", [intent(one), intent(two)])
+        assert [row.document_id for row in ledger.rows("handbook", [""])] == ["d1", "d2", "d4", "d3"]
+
+    def test_a_uri_is_free_again_when_its_document_is_gone(self, ledger: Ledger) -> None:
+        ledger.record(
+            [document("a", "d1", state=State.DELETED), document("a", "d2"), document("a", "d3", source="w")]
+        )
+        ledger.record([document("a", "d2", state=State.ERASED), document("a", "d4")])
+        assert [row.document_id for row in ledger.rows("handbook")] == ["d4"]
+
+    def test_documents_are_found_by_any_of_their_marks(self, ledger: Ledger) -> None:
+        a = document("a", "d1", owner="anna")
+        b = document("b", "d2", state=State.QUARANTINED)
+        w = document("a", "d3", source="wiki", owner="anna")
+        gone = document("z", "d4", state=State.DELETED)
+        ledger.record([w, gone, b, a])
+        assert list(ledger.documents()) == [a, b, w]
+        assert list(ledger.documents(source="handbook")) == [a, b]
+        assert list(ledger.documents(states={State.DELETED, State.QUARANTINED})) == [b, gone]
+        assert list(ledger.documents(owner="anna", source="wiki")) == [w]
+        assert list(ledger.documents(uris=["a", "z"])) == [a, w]
+        assert list(ledger.documents(document_ids=["d2", "d1", "d4"])) == [a, b]
+        assert list(ledger.documents(document_ids=[])) == []
+
+    def test_lists_of_ids_may_be_longer_than_databases_allow_parameters(self, ledger: Ledger) -> None:
+        ledger.record([document("a", "d1")])
+        many = ["d1", *(f"no-{i}" for i in range(70_000))]
+        assert [found.document_id for found in ledger.documents(document_ids=many)] == ["d1"]
+        assert ledger.known_points("kb", many) == set()
+
+    def test_counts_are_of_live_documents_by_source_and_state(self, ledger: Ledger) -> None:
+        assert ledger.counts() == {}
+        ledger.record([document("a"), document("b"), document("c", state=State.HELD)])
+        ledger.record([document("d", state=State.DELETED), document("e", source="wiki")])
+        assert ledger.counts() == {"handbook": {"indexed": 2, "held": 1}, "wiki": {"indexed": 1}}
+
+    def test_recording_a_document_leaves_its_chunks_alone(self, ledger: Ledger) -> None:
+        first = chunk("d1", 0)
+        put(ledger, document("a", "d1"), first)
+        event = Event(T0, "handbook", "quarantine", "d1", "It has a password.")
+        ledger.record([document("a", "d1", state=State.QUARANTINED)], [event], "r7")
+        assert ledger.chunks("kb", ["d1"]) == {"d1": [first]}
+        assert ledger.events() == [replace(event, run_id="r7", id=1)]
+
+    # ── Chunks ────────────────────────────────────────────────────────────────────────────────────────
+
+    def test_chunks_come_back_in_order_and_by_collection(self, ledger: Ledger) -> None:
+        chunks = [chunk("d1", i, page=i, tokens=7, vector_digest="v") for i in range(12)]
+        put(ledger, document("a", "d1"), *reversed(chunks))
+        assert ledger.chunks("kb", ["d1", "d2"]) == {"d1": chunks, "d2": []}
+        assert ledger.chunks("other", ["d1"]) == {"d1": []}
+        assert ledger.totals("kb") == 12 and ledger.totals("other") == 0
+
+    def test_points_stream_in_order_and_by_range_of_ids(self, ledger: Ledger) -> None:
+        chunks = [chunk("d1", i) for i in range(300)]
+        put(ledger, document("a", "d1"), *chunks)
+        ordered = sorted(chunks, key=lambda record: record.point_id)
+        assert list(ledger.points("kb")) == ordered
+        middle = ordered[100].point_id
+        assert list(ledger.points("kb", end=middle)) == ordered[:100]
+        assert list(ledger.points("kb", first=middle)) == ordered[100:]
+        assert list(ledger.points("kb", first=middle, end=ordered[200].point_id)) == ordered[100:200]
+
+    def test_a_vector_is_known_when_any_committed_chunk_has_its_text(self, ledger: Ledger) -> None:
+        one, two = chunk("d1", 0, "same"), chunk("d2", 0, "same")
+        put(ledger, document("a", "d1"), one, chunk("d1", 1, "mine"))
+        put(ledger, document("b", "d2"), two)
+        ledger.intend("r1", "kb", [intent(document("c", "d3"), (chunk("d3", 0, "intended"),))])
+        known = ledger.known_vectors("kb", ["same", "mine", "intended", "new"])
+        assert known == {
+            "same": min(one, two, key=lambda record: record.point_id),
+            "mine": chunk("d1", 1, "mine"),
+        }
+        assert ledger.known_vectors("other", ["same"]) == {}
+
+    def test_only_committed_points_of_documents_that_may_be_shown_are_current(self, ledger: Ledger) -> None:
+        points = {}
+        for state in State:
+            shown = document(state, state, state=state)
+            points[state] = chunk(state, 0)
+            put(ledger, shown, points[state])
+        intended = chunk("indexed", 1)
+        ledger.intend("r1", "kb", [intent(document("indexed", "indexed"), (points[State.INDEXED], intended))])
+        ids = [*(record.point_id for record in points.values()), intended.point_id, "unknown"]
+        current = ledger.current("kb", ids)
+        assert {found.state for found in current.values()} == {State.INDEXED, State.QUARANTINED}
+        assert current[points[State.INDEXED].point_id] == document("indexed", "indexed")
+        held = ledger.current("kb", ids, held=True)
+        assert {found.state for found in held.values()} == {State.INDEXED, State.QUARANTINED, State.HELD}
+        assert ledger.current("other", ids) == {}
+
+    # ── The write order ───────────────────────────────────────────────────────────────────────────────
+
+    def test_an_intent_comes_back_exactly(self, ledger: Ledger, again: Ledger) -> None:
+        whole = intent(
+            FULL, (chunk("d1", 0, page=3, tokens=9), chunk("d1", 1, vector_digest="v")), Action.MOVE
+        )
+        other = intent(document("b", "d0"), action=Action.DELETE)
+        ledger.intend("r1", "kb", [whole])
+        ledger.intend("r2", "next", [other])
+        assert again.open_intents("kb") == [("r1", "kb", whole)]
+        assert again.open_intents() == [("r2", "next", other), ("r1", "kb", whole)]
+        ((_, _, found),) = again.open_intents("kb")
+        assert isinstance(found.document.state, State) and isinstance(found.action, Action)
+
+    def test_a_change_goes_from_intent_to_commit_to_settled(self, ledger: Ledger, again: Ledger) -> None:
+        kept, old, new = chunk("d1", 0), chunk("d1", 1, "old"), chunk("d1", 1, "new")
+        assert put(ledger, document("a", "d1", version=1), kept, old) == []
+        wanted = [intent(document("a", "d1", version=2), (kept, new))]
+        ledger.intend("r2", "kb", wanted)
+        assert again.document("d1") == document("a", "d1", version=1)
+        assert again.chunks("kb", ["d1"]) == {"d1": [kept, old]}
+
+        written = [intent(wanted[0].document, (kept, replace(new, vector_digest="read back")))]
+        assert ledger.commit("kb", written) == [old.point_id]
+        assert again.document("d1") == document("a", "d1", version=2)
+        assert again.chunks("kb", ["d1"]) == {"d1": list(written[0].chunks)}
+        assert again.open_intents() == []
+        assert again.removals("kb") == [old.point_id] and again.removals("other") == []
+
+        event = Event(T0, "handbook", "update", "d1", "1 chunk", "")
+        ledger.settle("r2", "kb", [old.point_id], [event])
+        assert again.removals("kb") == []
+        assert again.events(1) == [replace(event, run_id="r2", id=1)]
+        ledger.settle("r2", "kb", [old.point_id], [])
+
+    def test_the_ledger_knows_every_point_that_the_store_may_hold(self, ledger: Ledger) -> None:
+        """I1: whatever step a run is killed at, no point is unknown."""
+        old, new, never = chunk("d1", 0, "old"), chunk("d1", 0, "new"), chunk("d1", 1, "never")
+        ids = [old.point_id, new.point_id, never.point_id, "unknown"]
+        put(ledger, document("a", "d1"), old)
+        assert ledger.known_points("kb", ids) == {old.point_id}
+        ledger.intend("r2", "kb", [intent(document("a", "d1"), (new, never))])
+        assert ledger.known_points("kb", ids) == {old.point_id, new.point_id, never.point_id}
+        assert ledger.known_points("other", ids) == set()
+        gone = ledger.commit("kb", [intent(document("a", "d1"), (new,))])
+        assert gone == sorted([old.point_id, never.point_id]) == ledger.removals("kb")
+        assert ledger.known_points("kb", ids) == {old.point_id, new.point_id, never.point_id}
+        ledger.settle("r2", "kb", gone, [])
+        assert ledger.known_points("kb", ids) == {new.point_id}
+
+    def test_a_deletion_hands_out_every_point_of_the_document(self, ledger: Ledger) -> None:
+        chunks = [chunk("d1", i) for i in range(3)]
+        put(ledger, document("a", "d1"), *chunks)
+        put(ledger, document("b", "d2"), chunk("d2", 0))
+        gone = put(ledger, document("a", "d1", state=State.DELETED))
+        assert gone == sorted(record.point_id for record in chunks)
+        assert ledger.totals("kb") == 1 and [row.uri for row in ledger.rows("handbook")] == ["b"]
+
+    def test_a_point_that_comes_back_is_no_longer_to_be_removed(self, ledger: Ledger) -> None:
+        old, new = chunk("d1", 0, "old"), chunk("d1", 0, "new")
+        put(ledger, document("a", "d1"), old)
+        put(ledger, document("a", "d1"), new)
+        assert put(ledger, document("a", "d1"), old) == [new.point_id]
+        assert ledger.removals("kb") == [new.point_id]
+
+    def test_what_was_never_intended_cannot_be_committed(self, ledger: Ledger) -> None:
+        first = intent(document("a", "d1"), (chunk("d1", 0),))
+        with pytest.raises(LedgerError, match="no open intent"):
+            ledger.commit("kb", [first])
+        ledger.intend("r1", "kb", [first])
+        with pytest.raises(LedgerError, match="no open intent"):
+            ledger.commit("other", [first])
+        with pytest.raises(LedgerError, match="1 of its points were never intended"):
+            ledger.commit("kb", [intent(document("a", "d1"), (chunk("d1", 0), chunk("d1", 1)))])
+        assert ledger.document("d1") is None and ledger.totals("kb") == 0
+        assert ledger.open_intents() == [("r1", "kb", first)]
+
+    def test_an_intent_gives_way_only_to_one_that_names_all_its_points(self, ledger: Ledger) -> None:
+        first = intent(document("a", "d1"), (chunk("d1", 0), chunk("d1", 1)))
+        ledger.intend("r1", "kb", [first])
+        ledger.intend("r1", "kb", [first])
+        more = intent(document("b", "d1"), (*first.chunks, chunk("d1", 2)))
+        ledger.intend("r2", "kb", [more])
+        for collection, less in (("kb", first), ("other", more)):
+            with pytest.raises(LedgerError, match="unfinished change of run r2 in collection 'kb'"):
+                ledger.intend("r3", collection, [intent(document("z", "d9")), less])
+        assert ledger.open_intents() == [("r2", "kb", more)]
+
+    def test_intents_are_given_up_by_document(self, ledger: Ledger) -> None:
+        ledger.intend("r1", "kb", [intent(document("a", "d1")), intent(document("b", "d2"))])
+        ledger.drop_intents(["d1", "unknown"])
+        assert [found.document.document_id for _, _, found in ledger.open_intents()] == ["d2"]
+
+    def test_empty_batches_are_no_error(self, ledger: Ledger) -> None:
+        ledger.record([])
+        ledger.intend("r1", "kb", [])
+        assert ledger.commit("kb", []) == []
+        ledger.settle("r1", "kb", [], [])
+        ledger.drop_intents([])
+        assert ledger.chunks("kb", []) == {} and ledger.current("kb", []) == {}
+
+    def test_an_intent_survives_the_death_of_its_process(
+        self, ledger: Ledger, url: str, tmp_path: Path
+    ) -> None:
+        code = """
+import os, pathlib, signal, sys
+from index.ledger import Ledger
+from index.model import *
+ledger = Ledger.open(sys.argv[1], pathlib.Path(sys.argv[2]))
+document = Document("d1", "handbook", "a", State.INDEXED)
+ledger.intend("r1", "kb", [Intent(Action.ADD, document, (ChunkRecord("p1", "d1", 0, "e", "p"),))])
+with ledger._writing() as connection:
+    connection.exec_driver_sql("DELETE FROM intents")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+        with other_process(code, url, str(tmp_path)) as process:
+            assert process.wait(timeout=60) == -signal.SIGKILL
+        ((_, _, found),) = ledger.open_intents()
+        assert found.document.document_id == "d1"
+        assert ledger.known_points("kb", ["p1"]) == {"p1"}
+
+    # ── Collections ───────────────────────────────────────────────────────────────────────────────────
+
+    def test_a_new_collection_takes_over_in_one_step(self, ledger: Ledger, again: Ledger) -> None:
+        old = Collection("kb-1", "f1", "model", "main", "bf16", 384, "current", T0)
+        new = replace(old, name="kb-2", embedding_fingerprint="f2", state="building")
+        assert ledger.collection() is None
+        ledger.record_collection(old)
+        ledger.record_collection(new)
+        put(ledger, document("a", "d1"), chunk("d1", 0), collection="kb-1")
+        put(ledger, document("a", "d1"), chunk("d1", 0), collection="kb-2")
+        assert again.collection() == old
+
+        for _ in range(2):
+            ledger.switch_collection("kb-2")
+            assert again.collection() == replace(new, state="current")
+            assert again.collections() == [replace(old, state="dropping"), replace(new, state="current")]
+            assert (again.totals("kb-1"), again.totals("kb-2")) == (0, 1)
+
+        ledger.drop_collection("kb-1")
+        ledger.drop_collection("unknown")
+        assert [found.name for found in again.collections()] == ["kb-2"]
+
+    def test_only_a_collection_that_is_building_can_take_over(self, ledger: Ledger) -> None:
+        old = Collection("kb-1", "f1", "model", "main", "bf16", 384, "current", T0)
+        ledger.record_collection(old)
+        ledger.record_collection(replace(old, name="kb-0", state="dropping"))
+        with pytest.raises(LedgerError, match="'kb-0' is not being built: it is dropping"):
+            ledger.switch_collection("kb-0")
+        with pytest.raises(LedgerError, match="unknown"):
+            ledger.switch_collection("kb-9")
+        with pytest.raises(LedgerError):
+            ledger.record_collection(replace(old, name="kb-3"))
+        assert ledger.collection() == old
+
+    # ── Runs, plans, approvals ────────────────────────────────────────────────────────────────────────
+
+    def test_runs_are_listed_newest_first(self, ledger: Ledger, again: Ledger) -> None:
+        runs = [ledger.start_run("sync", T0 + timedelta(seconds=i)) for i in range(4)]
+        assert again.runs(2) == [runs[3], runs[2]]
+        assert runs[0].host == socket.gethostname() and runs[0].pid == os.getpid()
+        assert runs[0].finished_at is None and runs[0].outcome == ""
+        ledger.finish_run(runs[1].run_id, T0, "failed", {"added": 3}, "The store is full.")
+        ended = replace(
+            runs[1], finished_at=T0, outcome="failed", counts={"added": 3}, error="The store is full."
+        )
+        assert again.runs() == [runs[3], runs[2], ended, runs[0]]
+        with pytest.raises(LedgerError, match="no run nope"):
+            ledger.finish_run("nope", T0, "done", {})
+
+    def test_a_plan_is_frozen_in_batches_until_its_run_ends(self, ledger: Ledger, again: Ledger) -> None:
+        run = ledger.start_run("sync", T0)
+        items = [Item(Action.ADD, f"{i}.md", str(i)) for i in range(5)]
+        moved = Item(Action.MOVE, "b.md", "x", "a.md", "The same content.")
+        ledger.save_plan(run.run_id, "handbook", "p1", {"add": 5}, [items[:3], items[3:]])
+        ledger.save_plan(run.run_id, "wiki", "p2", {"move": 1}, [[moved]])
+        ledger.save_plan(run.run_id, "empty", "p3", {}, [])
+        assert again.batches(run.run_id) == [(1, "handbook"), (2, "handbook"), (3, "wiki")]
+        assert again.batch(run.run_id, 1) == ("handbook", items[:3])
+        assert again.batch(run.run_id, 3) == ("wiki", [moved])
+        with pytest.raises(LedgerError, match="no batch 4"):
+            again.batch(run.run_id, 4)
+        ledger.finish_run(run.run_id, T0, "done", {})
+        assert again.batches(run.run_id) == []
+
+    def test_an_approval_is_good_once(self, ledger: Ledger, again: Ledger) -> None:
+        assert not ledger.approved("p1")
+        assert ledger.approve("p1", "handbook", "r1", T0)
+        assert again.approved("p1")
+        assert not again.approve("p1", "handbook", "r2", T0)
+        assert again.approve("p2", "handbook", "r2", T0)
+
+    # ── Events, reviews, holds, tombstones ────────────────────────────────────────────────────────────
+
+    def test_events_are_listed_newest_first(self, ledger: Ledger, again: Ledger) -> None:
+        happened = [Event(T0, "handbook", f"act {i}", None, "", f"r{i}") for i in range(3)]
+        ledger.record([], happened, "unused")
+        assert again.events(2) == [replace(happened[2], id=3), replace(happened[1], id=2)]
+
+    def test_the_newest_review_counts(self, ledger: Ledger) -> None:
+        later = T0 + timedelta(days=1)
+        ledger.add_review("d1", "anna", "Still right.", later)
+        ledger.add_review("d1", "bert", "", T0)
+        ledger.add_review("d2", "anna", "", T0)
+        assert ledger.reviews(["d1", "d3"]) == {"d1": later}
+
+    def test_a_document_is_held_while_any_hold_stands(self, ledger: Ledger) -> None:
+        ledger.record([document("a", "d1"), document("b", "d2")])
+
+        def held() -> list[bool]:
+            return [row.held for row in ledger.rows("handbook")]
+
+        ledger.place_hold(["d1", "d2", "d1"], "h1", "A lawsuit.", T0)
+        ledger.place_hold(["d1"], "h2", "Another.", T0)
+        ledger.place_hold(["d1"], "h1", "Repeated.", T0 + timedelta(days=1))
+        assert held() == [True, True]
+        assert ledger.release_hold("h1", T0) == 2
+        assert ledger.release_hold("h1", T0) == 0
+        assert held() == [True, False]
+        assert ledger.holds() == [Hold("h2", "d1", "Another.", T0)]
+        ledger.place_hold(["d2"], "h1", "Again.", T0)
+        assert held() == [True, True]
+        assert ledger.holds()[0] == Hold("h1", "d2", "Again.", T0)
+
+    def test_tombstones_stay(self, ledger: Ledger, again: Ledger) -> None:
+        ledger.tombstone(["k1", "k2"], "handbook", "An order.", T0)
+        ledger.tombstone(["k2", "k3"], "handbook", "Another.", T0)
+        assert again.tombstoned(["k1", "k3", "k4"]) == {"k1", "k3"}
+
+    # ── Several at once ───────────────────────────────────────────────────────────────────────────────
+
+    def test_a_reader_does_not_wait_for_an_open_write(self, ledger: Ledger, again: Ledger) -> None:
+        ledger.record([document("a", "d1")])
+        with ledger._writing() as connection:
+            connection.exec_driver_sql("UPDATE documents SET uri = 'b'")
+            assert [row.uri for row in again.rows("handbook")] == ["a"]
+            assert [row.uri for row in ledger.rows("handbook")] == ["a"]
+        assert [row.uri for row in again.rows("handbook")] == ["b"]
+
+    def test_threads_and_processes_write_side_by_side(self, ledger: Ledger, url: str, tmp_path: Path) -> None:
+        code = """
+import pathlib, sys
+from index.ledger import Ledger
+from index.model import Document, State
+with Ledger.open(sys.argv[1], pathlib.Path(sys.argv[2])) as ledger:
+    print("ready", flush=True)
+    for i in range(30):
+        ledger.record([Document(f"p{i}", "other", f"p{i}", State.INDEXED)])
+"""
+        with other_process(code, url, str(tmp_path)) as process:
+            assert process.stdout is not None and process.stdout.readline() == "ready\n"
+
+            def write(name: str) -> None:
+                for i in range(30):
+                    ledger.record([document(f"{name}{i}")])
+                    list(ledger.rows("handbook"))
+
+            threads = [threading.Thread(target=write, args=(name,)) for name in ("a", "b")]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert process.wait(timeout=60) == 0
+        assert ledger.counts() == {"handbook": {"indexed": 60}, "other": {"indexed": 30}}
+
+    # ── Writer locks ──────────────────────────────────────────────────────────────────────────────────
+
+    HOLDER = """
+import pathlib, sys
+from index.ledger import Ledger
+with Ledger.open(sys.argv[1], pathlib.Path(sys.argv[2])) as ledger:
+    with ledger.writer("hand/book", "freshkb sync"):
+        print("held", flush=True)
+        sys.stdin.readline()
+"""
+
+    def test_a_source_has_one_writer(self, ledger: Ledger, again: Ledger) -> None:
+        with ledger.writer("a", "freshkb sync"), ledger.writer("b", "freshkb watch"):
+            with pytest.raises(
+                Locked, match=rf"'a' is being written by `freshkb sync` on .*pid {os.getpid()}"
+            ):
+                again.writer("a", "freshkb sync").__enter__()
+            with pytest.raises(Locked), ledger.writer("a", "freshkb sync"):
+                pass
+            assert [(writer.source, writer.command) for writer in again.writers()] == [
+                ("a", "freshkb sync"),
+                ("b", "freshkb watch"),
+            ]
+        assert again.writers() == []
+        with again.writer("a", "freshkb sync"):
+            pass
+
+    def test_a_writer_that_fails_lets_go(self, ledger: Ledger, again: Ledger) -> None:
+        with pytest.raises(KeyError), ledger.writer("a", "freshkb sync"):
+            raise KeyError
+        assert again.writers() == []
+        with again.writer("a", "freshkb sync"):
+            pass
+
+    def test_the_holder_in_another_process_is_named(self, ledger: Ledger, url: str, tmp_path: Path) -> None:
+        with other_process(self.HOLDER, url, str(tmp_path)) as process:
+            assert process.stdout is not None and process.stdout.readline() == "held\n"
+            host = socket.gethostname()
+            with pytest.raises(
+                Locked, match=rf"`freshkb sync` on {host} \(pid {process.pid}, since 20.*Wait until"
+            ):
+                ledger.writer("hand/book", "freshkb sync").__enter__()
+            (writer,) = ledger.writers()
+            assert (writer.source, writer.pid) == ("hand/book", process.pid)
+            assert abs(datetime.now(UTC) - writer.since) < timedelta(minutes=1)
+            process.communicate("\n", timeout=60)
+        assert process.returncode == 0
+        assert ledger.writers() == []
+        with ledger.writer("hand/book", "freshkb sync"):
+            pass
+
+    def test_a_holder_that_was_killed_holds_nothing(self, ledger: Ledger, url: str, tmp_path: Path) -> None:
+        with other_process(self.HOLDER, url, str(tmp_path)) as process:
+            assert process.stdout is not None and process.stdout.readline() == "held\n"
+            process.send_signal(signal.SIGKILL)
+            process.wait(timeout=60)
+        self.await_release(ledger, "hand/book")
+        assert ledger.writers() == []
+        with ledger.writer("hand/book", "freshkb sync"):
+            (writer,) = ledger.writers()
+            assert writer.pid == os.getpid()
+
+    def await_release(self, ledger: Ledger, source: str) -> None:
+        """Return when the system has noticed that the holder is dead."""

@@ -1,0 +1,390 @@
+"""Makers of small real files, one for each format that freshkb reads."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+Rows = Sequence[Sequence[object]]
+
+
+def docx(
+    path: Path,
+    blocks: Sequence[tuple[str, object]],
+    *,
+    title: str = "",
+    author: str = "",
+) -> Path:
+    """Blocks are (style, text), ("table", rows), ("page", None) for a page break, or ("xml", body markup)."""
+    import docx as word
+    from docx.enum.text import WD_BREAK
+    from docx.oxml import parse_xml
+
+    document = word.Document()
+    document.core_properties.title = title
+    document.core_properties.author = author
+    for style, content in blocks:
+        if style == "table":
+            rows: Rows = content  # type: ignore[assignment]  # The style says what the content is.
+            table = document.add_table(len(rows), len(rows[0]))
+            for r, row in enumerate(rows):
+                for c, cell in enumerate(row):
+                    table.cell(r, c).text = str(cell)
+        elif style == "page":
+            document.paragraphs[-1].add_run().add_break(WD_BREAK.PAGE)
+        elif style == "xml":
+            document.element.body.insert(-1, parse_xml(str(content)))
+        else:
+            document.add_paragraph(str(content), style=style)
+    document.save(str(path))
+    return path
+
+
+def pptx(path: Path, slides: Sequence[tuple[str, str, str]], *, title: str = "") -> Path:
+    """Slides are (title, body lines, notes)."""
+    from pptx import Presentation
+
+    deck = Presentation()
+    deck.core_properties.title = title
+    for heading, body, notes in slides:
+        slide = deck.slides.add_slide(deck.slide_layouts[1])
+        slide.shapes.title.text = heading
+        slide.placeholders[1].text = body
+        if notes:
+            slide.notes_slide.notes_text_frame.text = notes
+    deck.save(str(path))
+    return path
+
+
+def xlsx(path: Path, sheets: Mapping[str, Rows], *, title: str = "") -> Path:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    book.properties.title = title
+    book.remove(book.worksheets[0])
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(list(row))
+    book.save(path)
+    return path
+
+
+def encrypted_office(path: Path, plain: Path, password: str = "secret") -> Path:
+    """A Word, PowerPoint or Excel file behind a password."""
+    from msoffcrypto.format.ooxml import OOXMLFile
+
+    with plain.open("rb") as source, path.open("wb") as target:
+        OOXMLFile(source).encrypt(password, target)
+    return path
+
+
+# ── PDF ───────────────────────────────────────────────────────────────────────────────────────────────
+
+#: (size in points, text): a line, 1.2 times its size below the one before; an empty text is a gap.
+Line = tuple[float, str]
+
+
+def pdf(
+    path: Path,
+    pages: Sequence[Sequence[Line]],
+    *,
+    info: Mapping[str, str] | None = None,
+    bookmarks: Sequence[tuple[str, int]] = (),
+) -> Path:
+    """Pages of lines in Helvetica; bookmarks are (title, page number), all at the top level."""
+    file = _Pdf()
+    font = file.add("<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>")
+    tree = file.reserve()
+    kids = []
+    for lines in pages:
+        content = file.add_stream(_drawn(lines))
+        kids.append(
+            file.add(
+                f"<</Type/Page/Parent {tree} 0 R/MediaBox[0 0 612 792]/Contents {content} 0 R"
+                f"/Resources<</Font<</F1 {font} 0 R>>>>>>"
+            )
+        )
+    return file.save(path, tree, kids, info, bookmarks)
+
+
+def scanned_pdf(path: Path, text: str) -> Path:
+    """A PDF whose only page is a picture of a text."""
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(_picture(text, "PNG"))).convert("L")
+    file = _Pdf()
+    tree = file.reserve()
+    picture = file.add_stream(
+        image.tobytes(),
+        f"/Type/XObject/Subtype/Image/Width {image.width}/Height {image.height}"
+        "/ColorSpace/DeviceGray/BitsPerComponent 8",
+    )
+    content = file.add_stream(b"612 0 0 100 0 600 cm /I1 Do")
+    page = file.add(
+        f"<</Type/Page/Parent {tree} 0 R/MediaBox[0 0 612 792]/Contents {content} 0 R"
+        f"/Resources<</XObject<</I1 {picture} 0 R>>>>>>"
+    )
+    return file.save(path, tree, [page])
+
+
+def encrypted_pdf(path: Path, password: str = "secret") -> Path:
+    """A PDF that says it is encrypted, by the standard handler, with hashes that no empty password meets."""
+    file = _Pdf()
+    tree = file.reserve()
+    page = file.add(f"<</Type/Page/Parent {tree} 0 R/MediaBox[0 0 612 792]>>")
+    key = password.encode().ljust(32, b"\x01").hex()
+    encrypt = f"<</Filter/Standard/V 2/R 3/Length 128/P -44/O<{key}>/U<{key}>>>"
+    return file.save(path, tree, [page], trailer=f"/Encrypt {encrypt}/ID[<{key}><{key}>]")
+
+
+def _drawn(lines: Sequence[Line]) -> bytes:
+    drawn = []
+    height = 740.0
+    for size, text in lines:
+        height -= size * 1.2
+        escaped = text.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")
+        if text:
+            drawn.append(f"BT /F1 {size:g} Tf 60 {height:.1f} Td ({escaped}) Tj ET")
+    return "\n".join(drawn).encode("cp1252")
+
+
+class _Pdf:
+    def __init__(self) -> None:
+        self.objects: list[bytes] = []
+
+    def reserve(self) -> int:
+        self.objects.append(b"")
+        return len(self.objects)
+
+    def add(self, text: str) -> int:
+        self.objects.append(text.encode("latin-1"))
+        return len(self.objects)
+
+    def add_stream(self, data: bytes, entries: str = "") -> int:
+        packed = zlib.compress(data)
+        head = f"<</Length {len(packed)}/Filter/FlateDecode{entries}>>\nstream\n".encode()
+        self.objects.append(head + packed + b"\nendstream")
+        return len(self.objects)
+
+    def save(
+        self,
+        path: Path,
+        tree: int,
+        kids: Sequence[int],
+        info: Mapping[str, str] | None = None,
+        bookmarks: Sequence[tuple[str, int]] = (),
+        trailer: str = "",
+    ) -> Path:
+        self.objects[tree - 1] = (
+            f"<</Type/Pages/Count {len(kids)}/Kids[{' '.join(f'{kid} 0 R' for kid in kids)}]>>".encode()
+        )
+        root = f"<</Type/Catalog/Pages {tree} 0 R"
+        if bookmarks:
+            outline = self.reserve()
+            first = len(self.objects) + 1
+            for number, (title, page) in enumerate(bookmarks):
+                following = f"/Next {first + number + 1} 0 R" if number + 1 < len(bookmarks) else ""
+                self.add(
+                    f"<</Title({title})/Parent {outline} 0 R/Dest[{kids[page - 1]} 0 R/Fit]{following}>>"
+                )
+            last = len(self.objects)
+            self.objects[outline - 1] = (
+                f"<</Type/Outlines/First {first} 0 R/Last {last} 0 R/Count {len(bookmarks)}>>".encode()
+            )
+            root += f"/Outlines {outline} 0 R"
+        catalog = self.add(root + ">>")
+        if info:
+            entries = "".join(f"/{key}({value})" for key, value in info.items())
+            trailer += f"/Info {self.add(f'<<{entries}>>')} 0 R"
+        data = bytearray(b"%PDF-1.7\n")
+        offsets = []
+        for number, content in enumerate(self.objects, start=1):
+            offsets.append(len(data))
+            data += f"{number} 0 obj\n".encode() + content + b"\nendobj\n"
+        start = len(data)
+        data += f"xref\n0 {len(offsets) + 1}\n0000000000 65535 f \n".encode()
+        data += b"".join(f"{offset:010} 00000 n \n".encode() for offset in offsets)
+        data += f"trailer<</Size {len(offsets) + 1}/Root {catalog} 0 R{trailer}>>\n".encode()
+        data += f"startxref\n{start}\n%%EOF".encode()
+        path.write_bytes(data)
+        return path
+
+
+def image(path: Path, text: str, format: str = "PNG") -> Path:
+    """A picture of a line of text."""
+    path.write_bytes(_picture(text, format))
+    return path
+
+
+def _picture(text: str, format: str) -> bytes:
+    from PIL import Image, ImageDraw, ImageFont
+
+    picture = Image.new("RGB", (1200, 200), "white")
+    ImageDraw.Draw(picture).text((40, 60), text, fill="black", font=ImageFont.load_default(size=64))
+    buffer = io.BytesIO()
+    picture.save(buffer, format)
+    return buffer.getvalue()
+
+
+# ── Mail ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def eml(path: Path, *, subject: str, text: str = "", html: str = "", attachment: str = "") -> Path:
+    from email.message import EmailMessage
+
+    message = EmailMessage()
+    message["Subject"] = subject
+    message["From"] = "Anna Sender <anna@example.com>"
+    message["To"] = "bert@example.com"
+    message["Date"] = "Tue, 05 Mar 2024 10:30:00 +0100"
+    message.set_content(text)
+    if html:
+        message.add_alternative(html, subtype="html")
+    if attachment:
+        message.add_attachment(b"data", "application", "octet-stream", filename=attachment)
+    path.write_bytes(message.as_bytes())
+    return path
+
+
+def msg(path: Path, *, subject: str, text: str = "", html: str = "") -> Path:
+    """An Outlook message: properties as streams of a compound file."""
+    strings = {0x001A: "IPM.Note", 0x0037: subject, 0x0C1A: "Anna Sender", 0x1000: text}
+    streams = {
+        f"__substg1.0_{tag:04X}001F": value.encode("utf-16-le") for tag, value in strings.items() if value
+    }
+    if html:
+        streams["__substg1.0_10130102"] = html.encode()
+    entries = b"".join(
+        struct.pack("<HHIII", 0x001F, tag, 6, len(value) * 2 + 2, 0)
+        for tag, value in strings.items()
+        if value
+    )
+    if html:
+        entries += struct.pack("<HHIII", 0x0102, 0x1013, 6, len(html), 0)
+    streams["__properties_version1.0"] = bytes(32) + entries
+    path.write_bytes(_compound(streams))
+    return path
+
+
+def _compound(streams: Mapping[str, bytes]) -> bytes:
+    """A compound file (MS-CFB version 3) with these streams in its root."""
+    end, free, fat_mark, sector = 0xFFFFFFFE, 0xFFFFFFFF, 0xFFFFFFFD, 512
+    names = sorted(streams, key=lambda name: (len(name), name.upper()))
+    body, table, places = bytearray(), [fat_mark], {}
+
+    def store(data: bytes) -> int:
+        first = len(table)
+        count = max(1, -(-len(data) // sector))
+        table.extend([*range(first + 1, first + count), end])
+        body.extend(data.ljust(count * sector, b"\0"))
+        return first
+
+    mini = bytearray()
+    mini_table: list[int] = []
+    for name in names:
+        data = streams[name]
+        if len(data) >= 4096:
+            places[name] = store(data)
+        else:
+            places[name] = len(mini_table)
+            count = max(1, -(-len(data) // 64))
+            mini_table.extend([*range(len(mini_table) + 1, len(mini_table) + count), end])
+            mini.extend(data.ljust(count * 64, b"\0"))
+    mini_first = store(bytes(mini))
+    mini_fat = store(b"".join(struct.pack("<I", entry) for entry in mini_table).ljust(sector, b"\xff"))
+
+    def entry(name: str, kind: int, *, right: int, child: int, start: int, size: int) -> bytes:
+        encoded = name.encode("utf-16-le") + b"\0\0"
+        head = encoded.ljust(64, b"\0") + struct.pack("<HBBIII", len(encoded), kind, 1, free, right, child)
+        return head + bytes(36) + struct.pack("<IQ", start, size)
+
+    directory = entry("Root Entry", 5, right=free, child=1, start=mini_first, size=len(mini))
+    for number, name in enumerate(names, start=1):
+        following = number + 1 if number < len(names) else free
+        directory += entry(name, 2, right=following, child=free, start=places[name], size=len(streams[name]))
+    directory_first = store(directory)
+    if len(table) > sector // 4:
+        raise ValueError("more than one FAT sector would be needed")
+    fat = b"".join(struct.pack("<I", mark) for mark in table).ljust(sector, b"\xff")
+    header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16)
+    header += struct.pack(
+        "<HHHHH6xIIIIIIIII",
+        0x3E,
+        3,
+        0xFFFE,
+        9,
+        6,
+        0,
+        1,
+        directory_first,
+        0,
+        4096,
+        mini_fat,
+        max(1, -(-len(mini_table) // 128)),
+        end,
+        0,
+    )
+    header += struct.pack("<I", 0).ljust(sector - len(header), b"\xff")
+    return header + fat + bytes(body)
+
+
+# ── Containers and markup ─────────────────────────────────────────────────────────────────────────────
+
+
+def zipped(path: Path, files: Mapping[str, str | bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+def epub(path: Path, title: str, chapters: Sequence[str]) -> Path:
+    """Chapters are the markup inside `<body>`."""
+    names = [f"chapter{number}.xhtml" for number in range(1, len(chapters) + 1)]
+    items = "".join(f'<item id="{n}" href="{n}" media-type="application/xhtml+xml"/>' for n in names)
+    spine = "".join(f'<itemref idref="{name}"/>' for name in names)
+    files = {
+        "mimetype": "application/epub+zip",
+        "META-INF/container.xml": '<container version="1.0" '
+        'xmlns="urn:oasis:names:tc:opendocument:xmlns:container">'
+        '<rootfiles><rootfile full-path="book.opf" media-type="application/oebps-package+xml"/></rootfiles>'
+        "</container>",
+        "book.opf": '<package xmlns="http://www.idpf.org/2007/opf" version="3.0" unique-identifier="id">'
+        f'<metadata xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:identifier id="id">x</dc:identifier>'
+        f"<dc:title>{title}</dc:title><dc:language>en</dc:language><dc:creator>Anna</dc:creator></metadata>"
+        f"<manifest>{items}</manifest><spine>{spine}</spine></package>",
+    }
+    for name, body in zip(names, chapters, strict=True):
+        files[name] = (
+            f'<html xmlns="http://www.w3.org/1999/xhtml"><head><title>x</title></head><body>{body}</body></html>'
+        )
+    return zipped(path, files)
+
+
+def odt(path: Path, body: str, *, encrypted: bool = False) -> Path:
+    """`body` is the markup inside `<office:text>`."""
+    urn = "urn:oasis:names:tc:opendocument:xmlns"
+    spaces = " ".join(f'xmlns:{name}="{urn}:{name}:1.0"' for name in ("office", "text", "table"))
+    locked = '<manifest:encryption-data manifest:checksum="x"/>' if encrypted else ""
+    return zipped(
+        path,
+        {
+            "mimetype": "application/vnd.oasis.opendocument.text",
+            "META-INF/manifest.xml": f'<manifest:manifest xmlns:manifest="{urn}:manifest:1.0">'
+            '<manifest:file-entry manifest:full-path="content.xml" '
+            f'manifest:media-type="text/xml">{locked}</manifest:file-entry></manifest:manifest>',
+            "content.xml": f"<office:document-content {spaces}><office:body><office:text>{body}</office:text>"
+            "</office:body></office:document-content>",
+            "styles.xml": f"<office:document-styles {spaces}><office:styles/></office:document-styles>",
+        },
+    )
+
+
+def rtf(path: Path, body: str, *, title: str = "") -> Path:
+    path.write_text(rf"{{\rtf1\ansi\ansicpg1252{{\info{{\title {title}}}}}{body}}}", "ascii")
+    return path

@@ -1,0 +1,245 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from connectors.base import ConnectorSettings
+from index.audit import Audit, audit
+from index.config import Rule, SourceConfig
+from index.model import Document, State
+from index.report import FILES, counts_markdown, write
+from index.report.page import safe_url
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+SOURCE = SourceConfig(
+    "handbook",
+    "files",
+    ConnectorSettings(),
+    owner="group:docs",
+    rules=(Rule("archive/**", freshness="exempt"),),
+)
+EVIL = '<script>alert("1")</script>&amp;'
+
+
+def document(uri: str, age: float | None = 0, **values: Any) -> Document:
+    modified = None if age is None else NOW - timedelta(days=age)
+    given = {"state": State.INDEXED, "version": 1, "chunk_count": 1, "modified_at": modified, **values}
+    return Document(f"id-{uri}", "handbook", uri, **given)
+
+
+def run(*documents: Document) -> Audit:
+    return audit(documents, {"handbook": SOURCE}, NOW)
+
+
+def reports(folder: Path, *documents: Document) -> dict[str, str]:
+    written = write(run(*documents), folder)
+    assert [path.name for path in written] == list(FILES)
+    return {path.name: path.read_bytes().decode() for path in written}
+
+
+class Page(HTMLParser):
+    """What a browser would make of the report; complains about what is not closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.stack: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+        assert not self.stack
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "br"):
+            self.stack.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.stack.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    @property
+    def links(self) -> list[str | None]:
+        return [attributes.get("href") for tag, attributes in self.tags if tag == "a"]
+
+
+def test_the_page_says_what_an_owner_needs(tmp_path: Path) -> None:
+    text = reports(
+        tmp_path,
+        document("a.md", 200, title="Travel policy", url="https://wiki.example/a?x=1&y=2"),
+        document("b.md", 100, properties={"owner": "user:anna"}),
+        document("c.md", None),
+        document("d.md", 1, reviewed_at=NOW),
+        document("archive/e.md", 9000),
+        document("f.pdf", state=State.QUARANTINED, reason="The file has a password."),
+    )["report.html"]
+    page = Page(text)
+    words = " ".join(" ".join(page.words).split())
+    for sentence in (
+        "As of 1 May 2026, 12:00 UTC",
+        "2 of the 5 documents that have to be reviewed are fresh.",
+        "Travel policy",
+        "Review overdue by 110 days",
+        "Stale since 11 Apr 2026",
+        "Review due for 10 days",
+        "Stale on 20 Jul 2026",
+        "Give it a date, or attest a review",
+        "Attested review",
+        "The file has a password.",
+        "3 documents need nothing",
+    ):
+        assert sentence in words, sentence
+    assert "https://wiki.example/a?x=1&y=2" in page.links
+    assert page.links.index("#owner-1") < page.links.index("#owner-2")
+    ids = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
+    assert ids == {"owner-1", "owner-2"}
+
+
+def test_the_page_loads_nothing_and_runs_nothing(tmp_path: Path) -> None:
+    text = reports(tmp_path, document("a.md", 200, title=EVIL, url="javascript:alert(1)"))["report.html"]
+    page = Page(text)
+    assert not {"script", "img", "link", "iframe", "form", "object"} & {tag for tag, _ in page.tags}
+    assert not re.search(r"url\(|@import|\son\w+=", text)
+    assert page.links == []
+    assert "default-src 'none'" in text
+
+
+def test_whatever_stands_in_a_document_stays_text(tmp_path: Path) -> None:
+    hostile = document(
+        f"{EVIL}.md",
+        200,
+        title=EVIL,
+        properties={"owner": EVIL, "last_reviewed": EVIL},
+        state=State.QUARANTINED,
+        reason=EVIL,
+        url='https://x/"onmouseover="alert(1)',
+    )
+    files = reports(tmp_path, hostile, document("b.md"))
+    page = Page(files["report.html"])
+    assert "script" not in {tag for tag, _ in page.tags}
+    assert not [attributes for _, attributes in page.tags if "onmouseover" in attributes]
+    assert "".join(page.words).count(EVIL) >= 5
+    assert "<script" not in files["report.md"].replace("\\<", "")
+    assert json.loads(files["freshness.json"])["results"][0]["owner"] == EVIL
+
+
+@pytest.mark.parametrize(
+    ("url", "safe"),
+    [
+        ("https://example.org/a?b=c#d", True),
+        ("http://localhost:8080/", True),
+        ("file:///srv/handbook/a%20b.md", True),
+        ("HTTPS://EXAMPLE.org", True),
+        *((url, False) for url in ("", "a.md", "/a.md", "//host/a", "https:", "https:///a", "ftp://host/a")),
+        *((url, False) for url in ("javascript:alert(1)", "data:text/html,x", "vbscript:x", " javascript:x")),
+        *(
+            (url, False)
+            for url in ("file://host/share", "file:////host/share", "java\nscript:x", "https://a b")
+        ),
+        *((url, False) for url in ("https://[::1", "https://x\\@y", "https://x\u202e/")),
+    ],
+)
+def test_only_safe_addresses_are_linked(url: str, safe: bool) -> None:
+    assert safe_url(url) == safe
+
+
+def test_the_table_has_every_document_with_the_columns_of_the_contract(tmp_path: Path) -> None:
+    documents = [document(f"{n}.md", n, title="Zürich, “quoted”\nline") for n in range(700)]
+    raw = reports(tmp_path, *documents)["report.csv"]
+    assert raw.startswith("\ufeff"), "Excel reads accented letters only with it"
+    rows = list(csv.DictReader(io.StringIO(raw.removeprefix("\ufeff"), newline="")))
+    contract = list(run(documents[0]).json()["results"][0])
+    assert list(rows[0]) == [*contract, "title", "url"]
+    assert {row["uri"] for row in rows} == {document.uri for document in documents}
+    assert rows[0]["age_days"] == "699"
+    assert rows[0]["title"] == "Zürich, “quoted”\nline"
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", "\n=", " =", "＝", "\u00a0="])
+def test_no_cell_is_a_formula(tmp_path: Path, start: str) -> None:
+    formula = f'{start}HYPERLINK("http://x","y")'
+    raw = reports(tmp_path, document(formula, title=formula, url=formula))["report.csv"]
+    (row,) = csv.DictReader(io.StringIO(raw.removeprefix("\ufeff"), newline=""))
+    assert row["uri"] == row["title"] == row["url"] == f"'{formula}"
+
+
+def test_markdown_formats_links_and_notifies_nothing_by_accident(tmp_path: Path) -> None:
+    title = "*a* _b_ `c` [d](http://e) <f> | g\n# h @team www.i.org"
+    text = reports(tmp_path, document("a.md", 200, title=title))["report.md"]
+    (line,) = (line for line in text.splitlines() if line.startswith("| Stale"))
+    assert line.replace("\\|", "").count("|") == 7
+    for piece in ("*a*", "_b_", "`c`", "[d]", "<f>", "http://", "www.", "@team"):
+        assert not re.search(rf"(?<!\\){re.escape(piece)}", line.replace("**", "")), piece
+
+
+def test_the_counts_for_other_systems_name_nobody(tmp_path: Path) -> None:
+    text = counts_markdown(run(document("secret.md", 200, title="Secret", properties={"owner": "user:anna"})))
+    assert text.splitlines()[-1] == "| 0 % | 1 | 0 | 0 | 0 | 0 |"
+    assert not re.search("secret|anna|handbook", text, re.IGNORECASE)
+
+
+def test_long_reports_say_what_they_leave_out(tmp_path: Path) -> None:
+    files = reports(tmp_path, *(document(f"{n}.md", 200, chunk_count=0) for n in range(1234)))
+    assert "… and 1,034 more in report.csv." in files["report.html"]
+    assert "… and 1,034 more in freshness.json." in files["report.html"]
+    assert "… and 734 more in report.csv." in files["report.md"]
+    assert len(json.loads(files["freshness.json"])["results"]) == 1234
+
+
+def test_the_json_file_holds_the_audit_json_with_a_line_for_each_entry(tmp_path: Path) -> None:
+    documents = [document(f"ü{n}.md", n * 50, chunk_count=0) for n in range(5)]
+    text = reports(tmp_path, *documents)["freshness.json"]
+    assert json.loads(text) == run(*documents).json()
+    assert "ü3.md" in text
+    assert len(text.splitlines()) == 5 + 5 + 1 + 2 * 3 + 3 + 2
+
+
+def test_an_empty_knowledge_base_has_a_report_too(tmp_path: Path) -> None:
+    files = reports(tmp_path)
+    assert "There are no documents yet." in "".join(Page(files["report.html"]).words)
+    assert "Nothing: every document" in files["report.md"]
+    assert json.loads(files["freshness.json"])["trust_score"] is None
+
+
+def test_text_that_is_not_unicode_does_not_stop_the_report(tmp_path: Path) -> None:
+    assert "a?b" in reports(tmp_path, document("a.md", 200, title="a\udcffb"))["report.html"]
+
+
+def test_reports_replace_the_old_ones_whole_and_leave_nothing_else(tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "reports"
+    reports(out, document("a.md"))
+    (out / "mine.txt").write_text("kept")
+    reader = (out / "report.html").open()
+    reports(out, document("a.md", 200))
+    assert "Review overdue" not in reader.read(), "an open report is not rewritten under its reader"
+    reader.close()
+    assert sorted(path.name for path in out.iterdir()) == sorted([*FILES, "mine.txt"])
+
+
+def test_reports_are_as_readable_as_the_umask_lets_them(tmp_path: Path) -> None:
+    old = os.umask(0o027)
+    try:
+        (first, *_) = write(run(), tmp_path)
+    finally:
+        os.umask(old)
+    assert first.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
+    reports(tmp_path, document("a.md", 200))
+    before = (tmp_path / "freshness.json").read_bytes()
+    broken = Audit(NOW, cast(Any, (object(),)))
+    with pytest.raises(AttributeError):
+        write(broken, tmp_path)
+    assert (tmp_path / "freshness.json").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FILES)

@@ -1,0 +1,78 @@
+"""Sparse vectors: pinned, because they are part of the on-disk format."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from index.model import Sparse
+from index.store import bm25
+
+PROBE = "The quick-brown foxes' API_KEY v2.3 answered HTTP 404; Größe, café, 日本語 and straße."
+PINNED = [
+    264741300,
+    493065660,
+    505117043,
+    631207143,
+    741580288,
+    771291085,
+    816199423,
+    884471572,
+    1188412670,
+    1230453951,
+    1515949417,
+    1621867415,
+    1673618911,
+    1962405504,
+]
+
+
+def test_the_vectors_are_what_the_fingerprint_stands_for() -> None:
+    """When this fails, an upgrade of the engine changed its words: raise the number in FINGERPRINT."""
+    assert bm25.FINGERPRINT == "bm25:1:word:english:lowercase:fold:k=1.2:b=0.75:avg_len=256"
+    vector = bm25.document([PROBE])[0]
+    assert sorted(vector.indices) == PINNED
+    assert list(vector.values) == pytest.approx([1.63057] * 14, abs=1e-5)
+
+
+def test_an_empty_list_and_a_text_without_words_are_no_error() -> None:
+    assert bm25.document([]) == []
+    assert bm25.document(["", " … "]) == [Sparse([], []), Sparse([], [])]
+    assert bm25.query("the of and") == Sparse([], [])
+
+
+def test_a_question_has_every_word_once() -> None:
+    question = bm25.query("leave leave parental")
+    assert len(question.indices) == 2
+    assert list(question.values) == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("asked", "written"),
+    [
+        ("policies", "policy"),
+        ("CAFE", "café"),
+        ("groesse", "groesse"),
+        ("404", "HTTP-404"),
+        ("2026", "2026-01-31"),
+        ("api key", "API_KEY"),
+        ("мир", "Привет, мир!"),
+    ],
+)
+def test_words_meet_in_spite_of_case_accents_endings_and_signs(asked: str, written: str) -> None:
+    assert set(bm25.query(asked).indices) <= set(bm25.document([written])[0].indices)
+
+
+def test_a_word_that_is_said_more_often_weighs_more() -> None:
+    once, often = bm25.document(["leave policy", "leave leave leave policy"])
+    weights = [dict(zip(v.indices, v.values, strict=True)) for v in (once, often)]
+    [leave] = bm25.query("leave").indices
+    assert weights[1][leave] > weights[0][leave]
+
+
+def test_threads_get_what_one_thread_gets() -> None:
+    texts = [f"text {n} about leave {n % 7} and policy {n % 11}" for n in range(2_000)]
+    with ThreadPoolExecutor(8) as pool:
+        parts = pool.map(bm25.document, [texts[n : n + 100] for n in range(0, 2_000, 100)])
+        assert [vector for part in parts for vector in part] == bm25.document(texts)

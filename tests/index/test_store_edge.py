@@ -1,0 +1,432 @@
+"""The embedded store: the contract, and what only files, locks and processes can do wrong."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import qdrant_edge
+
+from index.errors import ConfigError, StoreError
+from index.store import open_store, shards
+from index.store.base import Filter, VectorStore
+from index.store.edge import EdgeStore
+from index.store.lock import FolderLock
+from tests.contracts.store_contract import DIMENSION, NAME, Opened, StoreContract, dense, found, point, uid
+
+ROOT = Path(__file__).resolve().parents[2]
+
+#: What every child process starts with; it says "ready" and obeys its standard input.
+PRELUDE = """
+import sys
+from pathlib import Path
+from index.store.base import Filter
+from index.store.edge import EdgeStore
+from tests.contracts.store_contract import NAME, dense, point, uid
+folder = Path(sys.argv[1])
+store = EdgeStore(folder)
+def say(word):
+    print(word, flush=True)
+"""
+
+Child = Callable[[str], "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "index"
+
+
+@pytest.fixture
+def opened(folder: Path) -> Iterator[Opened]:
+    made: list[VectorStore] = []
+
+    def opened() -> VectorStore:
+        made.append(EdgeStore(folder))
+        return made[-1]
+
+    yield opened
+    for store in made:
+        store.close()
+
+
+@pytest.fixture
+def store(opened: Opened) -> VectorStore:
+    store = opened()
+    store.create(NAME, dimension=DIMENSION, instance="ledger-1")
+    return store
+
+
+@pytest.fixture
+def child(folder: Path) -> Iterator[Child]:
+    """Starts a process that runs this code, with pipes to it."""
+    started: list[subprocess.Popen[str]] = []
+
+    def child(code: str) -> subprocess.Popen[str]:
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-c", PRELUDE + code, str(folder)],
+                cwd=ROOT,
+                text=True,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
+        )
+        return started[-1]
+
+    yield child
+    for process in started:
+        end(process)
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
+
+
+def line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def waits(folder: Path) -> None:
+    """Returns once somebody waits in front of the store."""
+    outside = FolderLock(folder)
+    while not outside.wanted():
+        time.sleep(0.001)
+
+
+def contents(store: VectorStore) -> list[str]:
+    with store.session(NAME) as session:
+        points = list(session.scroll(vectors=True))
+    assert all(p.dense is not None and p.sparse is not None for p in points)
+    return [p.id for p in points]
+
+
+class TestEdge(StoreContract):
+    pass
+
+
+# ── Processes ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_was_written_survives_a_kill(store: VectorStore, child: Child) -> None:
+    store.close()
+    process = child("""
+with store.session(NAME) as session:
+    session.upsert([point(n) for n in range(300)])
+    session.delete([uid(7)])
+    say("written")
+    session.upsert([point(n) for n in range(300, 100_000)])
+""")
+    assert line(process) == "written"
+    process.kill()
+    process.wait()
+    with store.session(NAME) as session:
+        read = session.retrieve([uid(n) for n in range(300)], vectors=True)
+    assert set(read) == {uid(n) for n in range(300) if n != 7}
+    assert all(p.dense is not None and p.sparse is not None for p in read.values())
+    assert all(p.payload == point(n).payload for n in range(300) if n != 7 for p in [read[uid(n)]])
+
+
+def test_a_killed_holder_frees_the_store(store: VectorStore, child: Child) -> None:
+    store.close()
+    process = child("""
+with store.session(NAME) as session:
+    say("holding")
+    sys.stdin.read()
+""")
+    assert line(process) == "holding"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert contents(store) == []
+
+
+@pytest.mark.timeout(300)  # Hundreds of turns, each with its share of fsync.
+def test_two_processes_at_once_lose_nothing_and_neither_starves(store: VectorStore, child: Child) -> None:
+    """One writes a hundred rounds, the other searches without pause; each says how often it had its turn
+    while the other was at work."""
+    store.close()
+    reader = child("""
+import threading
+stop = threading.Event()
+threading.Thread(target=lambda: (sys.stdin.readline(), stop.set()), daemon=True).start()
+searches, highest = 0, 0
+while not stop.is_set():
+    with store.session(NAME) as session:
+        words = point(1).sparse
+        hits = session.search(mode="hybrid", dense=dense(1), sparse=words, limit=200, where=Filter())
+        assert all("metadata" in hit.point.payload for hit in hits)
+        assert len(hits) >= highest, "a point was lost"
+        highest = len(hits)
+    searches += 1
+    if searches == 1:
+        say("searching")
+say(searches)
+say(highest)
+""")
+    assert line(reader) == "searching"
+    writer = child("""
+for n in range(100):
+    with store.session(NAME) as session:
+        session.upsert([point(n)])
+say("written")
+""")
+    assert line(writer) == "written"
+    assert reader.stdin is not None
+    reader.stdin.write("stop\n")
+    reader.stdin.flush()
+    searches, highest = int(line(reader)), int(line(reader))
+    assert reader.wait() == writer.wait() == 0
+    assert contents(store) == [uid(n) for n in range(100)]
+    # Turns alternate: between two writes the reader searches at least once, most of the time.
+    assert searches >= 50
+    assert highest >= 90
+
+
+def test_an_idle_store_yields_as_soon_as_somebody_waits(
+    store: VectorStore, child: Child, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "IDLE_SECONDS", 600.0)
+    with store.session(NAME) as session:
+        session.upsert([point(1)])
+    process = child("with store.session(NAME) as session: say(session.count())")
+    assert line(process) == "1"
+    assert process.wait() == 0
+
+
+def test_a_session_is_waited_for(store: VectorStore, child: Child, folder: Path) -> None:
+    with store.session(NAME) as session:
+        process = child("with store.session(NAME) as session: say(session.count())")
+        waits(folder)
+        session.upsert([point(1)])
+    assert line(process) == "1"
+
+
+def test_who_waits_too_long_is_told_for_whom(
+    store: VectorStore, child: Child, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.close()
+    process = child("""
+with store.session(NAME) as session:
+    say("holding")
+    sys.stdin.read()
+""")
+    assert line(process) == "holding"
+    monkeypatch.setattr(shards, "TIMEOUT_SECONDS", 0.05)
+    with pytest.raises(StoreError, match=f"in use by process {process.pid} on {os.uname().nodename}"):
+        contents(store)
+    assert process.stdin is not None
+    process.stdin.close()
+    assert process.wait() == 0
+    monkeypatch.undo()
+    assert contents(store) == []
+
+
+def test_a_forked_child_holds_nothing_and_harms_nothing(store: VectorStore, folder: Path) -> None:
+    """The child inherits an open shard, a held lock and a session, and outlives the parent's hold."""
+    code = """
+import os
+with store.session(NAME) as session:
+    session.upsert([point(1)])
+    answer, question = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            session.count()
+        except Exception as error:
+            os.write(question, str(error).encode())
+        os.close(question)
+        sys.stdin.read()
+        sys.exit(0)
+    os.close(question)
+    say(os.read(answer, 200).decode())
+os.kill(os.getpid(), 9)
+"""
+    store.close()
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", PRELUDE + code, str(folder)],
+        cwd=ROOT,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert line(process) == "This session of the vector store has ended."
+        process.wait()
+        # The parent is dead, its child is alive, and the store is free.
+        with store.session(NAME) as session:
+            session.upsert([point(2)])
+            before = written_at(folder)
+            assert process.stdin is not None
+            process.stdin.close()
+            # The child's end closes the pipe, and that is when it has written whatever it would.
+            assert process.stdout is not None and process.stdout.read() == ""
+            assert written_at(folder) == before
+        store.close()
+        assert contents(store) == [uid(1), uid(2)]
+    finally:
+        end(process)
+
+
+def written_at(folder: Path) -> dict[str, int]:
+    return {str(path): path.stat().st_mtime_ns for path in folder.rglob("shard/**/*") if path.is_file()}
+
+
+# ── One process ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_sessions_in_a_row_share_one_loaded_shard(
+    store: VectorStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "IDLE_SECONDS", 600.0)
+    contents(store)
+
+    class Untouched:
+        @staticmethod
+        def load(path: str) -> None:
+            raise AssertionError(f"{path} was loaded again")
+
+    monkeypatch.setattr(shards, "EdgeShard", Untouched)
+    assert contents(store) == []
+
+
+def test_an_idle_store_lets_go_by_itself(store: VectorStore, folder: Path) -> None:
+    contents(store)
+    outside = FolderLock(folder)
+    outside.acquire(5)
+    outside.release()
+    for thread in threading.enumerate():
+        if thread.name == "freshkb-store-idle":
+            thread.join()
+    outside.acquire(0)
+    outside.release()
+
+
+def test_a_store_that_nobody_uses_any_more_is_closed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "IDLE_SECONDS", 600.0)
+    store = EdgeStore(folder)
+    store.create(NAME, dimension=DIMENSION, instance="ledger-1")
+    contents(store)
+    del store
+    gc.collect()
+    outside = FolderLock(folder)
+    outside.acquire(0)
+    outside.release()
+
+
+def test_after_an_error_the_store_is_let_go_at_once(store: VectorStore, folder: Path) -> None:
+    with pytest.raises(ZeroDivisionError), store.session(NAME):
+        raise ZeroDivisionError
+    outside = FolderLock(folder)
+    outside.acquire(0)
+    outside.release()
+
+
+def test_a_shard_that_cannot_be_opened_leaves_the_store_free(store: VectorStore, folder: Path) -> None:
+    store.close()
+    next((folder / NAME / "shard" / "segments").glob("*/segment.json")).write_text("{")
+    with pytest.raises(StoreError, match="could not open collection 'kb-1'"):
+        contents(store)
+    outside = FolderLock(folder)
+    outside.acquire(0)
+    outside.release()
+
+
+@pytest.mark.parametrize("cut", ["mkdir", "shard", "instance", "rename"])
+def test_a_collection_cut_short_while_it_was_made_is_made_anew(
+    opened: Opened, folder: Path, monkeypatch: pytest.MonkeyPatch, cut: str
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(*args: object, **kwargs: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        if cut == "mkdir":
+            patch.setattr("index.store.edge._build", killed)
+        elif cut == "shard":
+            patch.setattr(Path, "open", killed)
+        elif cut == "instance":
+            patch.setattr("index.store.edge.os.fsync", killed)
+        else:
+            patch.setattr(Path, "rename", killed)
+        with pytest.raises(Killed):
+            opened().create(NAME, dimension=DIMENSION, instance="ledger-1")
+    store = opened()
+    assert store.instance(NAME) is None
+    assert store.collections() == []
+    store.create(NAME, dimension=DIMENSION, instance="ledger-2")
+    assert store.instance(NAME) == "ledger-2"
+    assert contents(store) == []
+    assert sorted(path.name for path in folder.iterdir()) == [".lock", ".turn", NAME]
+
+
+def test_a_drop_cut_short_is_finished_by_the_next_one(
+    store: VectorStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("index.store.edge.shutil.rmtree", lambda path: 1 / 0)
+        with pytest.raises(StoreError):
+            store.drop(NAME)
+    assert store.collections() == []
+    store.drop("another")
+    assert sorted(path.name for path in folder.iterdir()) == [".lock", ".turn"]
+
+
+def test_sealing_keeps_every_point_and_lets_all_be_changed(
+    store: VectorStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.store.edge.SEAL_POINTS", 100)
+    with store.session(NAME) as session:
+        for start in range(0, 300, 75):
+            session.upsert([point(n) for n in range(start, start + 75)])
+        session.delete([uid(n) for n in range(0, 300, 3)])
+        session.upsert([point(n, "changed") for n in range(1, 300, 3)])
+    assert len(list((folder / NAME / "shard" / "segments").iterdir())) > 2
+    store.close()
+    with store.session(NAME) as session:
+        texts = {
+            p.id: p.payload["page_content"] for p in session.scroll(vectors=True) if p.dense and p.sparse
+        }
+        hits = session.search(mode="dense", dense=dense(4), sparse=None, limit=200, where=Filter())
+    assert texts == {uid(n): "changed" if n % 3 == 1 else "some words" for n in range(300) if n % 3}
+    assert set(found(hits)) == set(texts)
+    assert found(hits)[0] == uid(4)
+
+
+def test_after_a_delete_optimising_leaves_no_byte_of_the_text(store: VectorStore, folder: Path) -> None:
+    with store.session(NAME) as session:
+        session.upsert([point(n, f"secret{n} words", owner=f"owner{n}") for n in range(50)])
+        session.delete([uid(7)])
+    store.close()
+    shard = qdrant_edge.EdgeShard.load(str(folder / NAME / "shard"))
+    shard.optimize()
+    shard.flush()
+    shard.close()
+    data = b"".join(path.read_bytes() for path in (folder / NAME).rglob("*") if path.is_file())
+    assert b"secret8 words" in data
+    assert b"secret7 words" not in data
+    assert b"owner7" not in data
+
+
+def test_a_store_is_opened_by_kind(tmp_path: Path) -> None:
+    assert open_store("edge", path=tmp_path / "index").kind == "edge"
+    assert not (tmp_path / "index").exists()
+    assert open_store("qdrant", path=tmp_path, url="http://127.0.0.1:1").kind == "qdrant"
+    with pytest.raises(ConfigError, match=r"index\.url"):
+        open_store("qdrant", path=tmp_path)
+    with pytest.raises(ConfigError, match="there are: edge, qdrant"):
+        open_store("chroma", path=tmp_path)
