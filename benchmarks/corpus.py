@@ -80,12 +80,11 @@ def installed(count: int) -> Corpus:
     that another installed package changes one of them and not all."""
     found: dict[str, str] = {}
     for distribution in distributions():
-        about = distribution.metadata
-        if "markdown" not in (about.get("Description-Content-Type") or "").lower():
-            continue
-        text = about.get("Description") or str(about.get_payload() or "")  # type: ignore[attr-defined]
-        name = re.sub(r"[^a-z0-9]+", "-", about["Name"].lower())
-        if SIZE_MIN <= len(text) <= SIZE_MAX:
+        about = distribution.metadata.json
+        text = str(about.get("description", ""))
+        kind = str(about.get("description_content_type", ""))
+        if "markdown" in kind.lower() and SIZE_MIN <= len(text) <= SIZE_MAX:
+            name = re.sub(r"[^a-z0-9]+", "-", str(about["name"]).lower())
             found[f"{name[:1]}/{name}.md"] = text
     return _chosen("descriptions of the installed distributions", found, count)
 

@@ -24,10 +24,8 @@ class Machine:
 
     def __str__(self) -> str:
         native = "with bf16" if self.bf16 else "without bf16"
-        return (
-            f"{self.processor} ({native}), {self.cores} cores, {self.memory_gb:.0f} GB of memory, {self.system}, "
-            f"Python {self.python}, torch {self.torch}"
-        )
+        hardware = f"{self.processor} ({native}), {self.cores} cores, {self.memory_gb:.0f} GB of memory"
+        return f"{hardware}, {self.system}, Python {self.python}, torch {self.torch}"
 
     def json(self) -> dict[str, Any]:
         return asdict(self)

@@ -57,14 +57,17 @@ def whole(bench: Bench) -> Iterator[Row]:
         homes = iter(range(sys.maxsize))
 
         def ours() -> None:
-            run([freshkb(), "sync", "--config", str(path), "--quiet"], state_dir=folder / f"state-{next(homes)}")
+            run(
+                [freshkb(), "sync", "--config", str(path), "--quiet"],
+                state_dir=folder / f"state-{next(homes)}",
+            )
 
         def theirs() -> None:
             run([sys.executable, "-c", _ENCODE], stdin=stdin)
 
         mine, least = best(bench.scale.long_rounds, ours, theirs)
     yield Row(
-        f"`freshkb sync` of {len(bench.corpus.documents)} new documents, against imports, model load and encode",
+        f"`freshkb sync` of {len(bench.corpus.documents)} new documents, against imports, model load, encode",
         mine / least,
         "×",
         1.3,
@@ -89,7 +92,12 @@ def nothing(bench: Bench) -> Iterator[Row]:
     subject = f"`freshkb sync` with nothing to do, {len(bench.corpus.documents)} documents"
     yield Row(subject, took, " s", 0.6, "≤", "the best of several, the whole process")
     yield Row(
-        "heavy packages that it imports", len(told), "", 0, "≤", " ".join(told) or f"none of {', '.join(HEAVY)}"
+        "heavy packages that it imports",
+        len(told),
+        "",
+        0,
+        "≤",
+        " ".join(told) or f"none of {', '.join(HEAVY)}",
     )
 
 
@@ -104,9 +112,7 @@ def run(
     """Run a command that must succeed (quarantined documents are a success), untouched by the environment's
     own settings. Raises RuntimeError with what it said."""
     environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("FRESHKB_", "PREFECT_"))
+        name: value for name, value in os.environ.items() if not name.startswith(("FRESHKB_", "PREFECT_"))
     }
     if state_dir is not None:
         environment["FRESHKB_STATE_DIR"] = str(state_dir)

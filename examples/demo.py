@@ -141,7 +141,6 @@ class Demo:
             "Search joins meaning and words. Each answer says where it comes from, and how fresh that is.",
         )
         self.show("search", "how much may I spend on meals when I travel?", "-k", "2")
-        self.show("search", "customer gives a new bike back", "-k", "2")
         expect(DELETED in self.found(RETURNS), f"{DELETED} is found")
 
         say(

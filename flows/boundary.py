@@ -87,7 +87,8 @@ def perform(body: Callable[[Job], State[Any]]) -> State[Any]:
 
 def failed(error: Exception, run_id: str, *, name: str = "Failed") -> State[Any]:
     """All that Prefect may know of an exception."""
-    return Failed(name=name, message=f"{type(error).__name__} in run {run_id or 'without id'}")
+    where = f"in run {run_id}" if run_id else "before a run began"
+    return Failed(name=name, message=f"{type(error).__name__} {where}")
 
 
 def ended(outcome: str, message: str, counts: Mapping[str, Any]) -> State[Any]:

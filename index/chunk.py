@@ -71,6 +71,14 @@ def chunk(document: Parsed, tokenizer: TokenCounter, *, limit: int) -> list[Chun
     return _Chunker(document, tokenizer, limit).chunks()
 
 
+def compose(title: str, heading_path: Sequence[str], text: str) -> str:
+    """The embedded text of a chunk whose document is not at hand: with its whole prefix, and without the
+    header row of a table that it continues."""
+    title = _line(title)
+    lines = [line for line in (title, _trail(title, heading_path)) if line]
+    return "\n".join(lines) + "\n\n" + text
+
+
 class _Atom(NamedTuple):
     """Text that is cut only when nothing else helps. It ends where the next one starts."""
 
@@ -138,7 +146,7 @@ class _Chunker:
     def _prefix(self, path: tuple[str, ...]) -> tuple[str, int]:
         """Title and heading path, a line each, and their tokens."""
         if path not in self.prefixes:
-            trail = " > ".join(part for part in map(_line, path) if part and part != self.title)
+            trail = _trail(self.title, path)
             prefix = "\n".join(line for line in (self.title, trail) if line)
             tokens = self._tokens(prefix)
             if tokens > self.share:
@@ -341,6 +349,11 @@ def _joined(text: str, place: int) -> bool:
         or all("\U0001f1e6" <= flag <= "\U0001f1ff" for flag in (before, after))
         or ("\ud800" <= before <= "\udbff" and "\udc00" <= after <= "\udfff")
     )
+
+
+def _trail(title: str, path: Sequence[str]) -> str:
+    """The heading path as one line; the title is not said twice."""
+    return " > ".join(part for part in map(_line, path) if part and part != title)
 
 
 def _line(text: str) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from index.errors import EmbedderError
 from index.model import digest
 from index.models import ModelIdentity, identify
-from index.tokens import Tokenizer
+from index.tokens import Tokenizer, well_formed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,8 +28,9 @@ __all__ = ["Embedder", "ModelIdentity", "Tokenizer", "fingerprint", "identify", 
 PREFIX_VERSION = 1
 
 #: Tokens of one batch, padding included. Measured on two cores: smaller ones starve them, larger ones spill
-#: their caches.
-BATCH_TOKENS = 8192
+#: their caches. A GPU wants many more.
+BATCH_TOKENS = 2048
+BATCH_TOKENS_GPU = 65536
 
 #: Mean cosine to fp32 that a shorter format has to reach to be used.
 FAITHFUL = 0.999
@@ -71,8 +72,8 @@ def _has_bfloat16() -> bool:
 
     if torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    features: dict[str, bool] = torch.cpu.get_capabilities()
-    return any(features.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16"))
+    features = torch.cpu.get_capabilities()
+    return any(features.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16"))
 
 
 class Embedder:
@@ -98,9 +99,11 @@ class Embedder:
             import torch
             from sentence_transformers import SentenceTransformer
 
-            model = SentenceTransformer(str(self.identity.folder), local_files_only=True)
-            if self.dtype != "float32":
-                model = model.to(getattr(torch, self.dtype))
+            # Without a precision the weights would stay in the one they were published in.
+            precision = {"dtype": getattr(torch, self.dtype)}
+            model = SentenceTransformer(
+                str(self.identity.folder), local_files_only=True, model_kwargs=precision
+            )
             model.max_seq_length = min(model.max_seq_length or self.max_tokens, self.max_tokens)
         except Exception as error:
             raise EmbedderError(
@@ -130,33 +133,44 @@ class Embedder:
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         if not texts:
             return vectors
+        # The blank line that ends an empty prefix, and the one that ends the text, are none of its meaning.
+        texts = [well_formed(text.strip()) for text in texts]
         lengths = [min(n + self.tokenizer.special, self.max_tokens) for n in self.tokenizer.count(texts)]
-        with self._lock:
-            for batch in _batches(lengths):
+        for batch in _batches(lengths, self._batch_tokens):
+            # A question need not wait for more than the batch in hand.
+            with self._lock:
                 vectors[batch] = self._encode(self._model.encode_document, [texts[i] for i in batch])
-                if on_progress is not None:
-                    on_progress(len(batch))
+            if on_progress is not None:
+                on_progress(len(batch))
         return vectors
 
     def embed_query(self, text: str) -> list[float]:
         """The normalised vector of a question, with the model's query prompt where it has one."""
         with self._lock:
-            vector: list[float] = self._encode(self._model.encode_query, [text])[0].tolist()
+            vectors = self._encode(self._model.encode_query, [well_formed(text.strip())])
+        vector: list[float] = vectors[0].tolist()
         return vector
 
+    @cached_property
+    def _batch_tokens(self) -> int:
+        with self._lock:
+            return BATCH_TOKENS if self._model.device.type == "cpu" else BATCH_TOKENS_GPU
+
     def _encode(self, encode: Callable[..., Any], texts: list[str]) -> np.ndarray:
-        found: np.ndarray = encode(
-            texts, batch_size=len(texts), normalize_embeddings=True, show_progress_bar=False, convert_to_tensor=True
-        ).float().cpu().numpy()
-        return found
+        import torch
+
+        found = encode(texts, batch_size=len(texts), show_progress_bar=False, convert_to_tensor=True)
+        # Normalised after the step to fp32: in a shorter format the length would be rounded too.
+        vectors: np.ndarray = torch.nn.functional.normalize(found.float(), dim=1).cpu().numpy()
+        return vectors
 
 
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Indices in batches of at most BATCH_TOKENS, padding included; longest first, so that a text that is too
-    large for the memory fails at once."""
+def _batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
+    """Indices in batches of at most so many tokens, padding included, or of one text; longest first, so that
+    what is too large for the memory fails at once."""
     batch: list[int] = []
     for index in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
-        if batch and lengths[batch[0]] * (len(batch) + 1) > BATCH_TOKENS:
+        if batch and lengths[batch[0]] * (len(batch) + 1) > budget:
             yield batch
             batch = []
         batch.append(index)
@@ -165,11 +179,11 @@ def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
 
 
 def _prepare_environment() -> None:
-    """Before the libraries are imported: no look at the hub, no bars, no advice on stderr."""
+    """Before the libraries are imported: no bars, no advice on stderr, no word to anyone. The hub is not
+    asked in any case, because models are loaded from folders only."""
     for name, value in (
-        ("HF_HUB_OFFLINE", "1"),
-        ("TRANSFORMERS_OFFLINE", "1"),
         ("HF_HUB_DISABLE_PROGRESS_BARS", "1"),
+        ("HF_HUB_DISABLE_TELEMETRY", "1"),
         ("TRANSFORMERS_VERBOSITY", "error"),
         ("TOKENIZERS_PARALLELISM", "true"),
     ):

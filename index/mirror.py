@@ -114,7 +114,10 @@ class Mirror:
         if self._store is None:
             index = self.config.index
             self._store = open_store(
-                index.store, path=self.config.state_dir / "index", url=index.url, api_key=index.api_key.get_secret_value() if index.api_key else None
+                index.store,
+                path=self.config.state_dir / "index",
+                url=index.url,
+                api_key=index.api_key.get_secret_value() if index.api_key else None,
             )
         return self._store
 

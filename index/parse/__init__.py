@@ -9,18 +9,21 @@ be fooled. So nothing is parsed in the process that holds the ledger and the sto
 `sandbox`       the child's walls: limits, environment, namespaces, and how everything in them dies
 `worker`        the child's side: a loop over requests
 `outline`       elements and their headings, as every reader builds them
-readers         `markdown`, `html`, `text`, `pdf`, `ocr`, `office`, `tables`, `mail`, `pandoc`, `data`:
-                one function ``parse(path, format) -> Parsed`` each; they raise `outline.Unreadable`
-                with the reason
+readers         `markdown`, `html`, `text`, `pdf`, `ocr`, `office`, `opendocument`, `tables`, `mail`,
+                `pandoc`, `data`: one function ``parse(path, format) -> Parsed`` each; they raise
+                `outline.Unreadable` with the reason
 `archive`       bombs and locks, looked for before a container is opened
 `language`      the language of a document that does not name it
+`soffice`       conversion by LibreOffice, where it is installed
 `nlp`           the English pipeline of unstructured's classifier, without its download
 ==============  ==========================================================================================
 
 What holds for every format:
 
 - Every visible word of the document is in the elements as often as in the document, in reading order.
-  Generated numbers and bullets of lists, targets of links, comments and hidden parts are not.
+  Generated numbers and bullets of lists, targets of links, comments and hidden parts are not. Parts that a
+  library passes over are the exception: charts and diagrams on slides, and the notes of RTF where
+  LibreOffice is not installed.
 - A heading is one because the author marked it as one. Only in PDFs without bookmarks is it guessed, and
   then reluctantly, because headings are hard boundaries between chunks.
 - A `Title` element's text is the last item of its own heading path. A table is one element: a line for each

@@ -35,6 +35,8 @@ class Format:
     """Distributions whose upgrade may change the text."""
     programs: tuple[str, ...] = ()
     """Helper programs that may be installed or not."""
+    needed: bool = True
+    """Whether some or all of these files cannot be read without the programs."""
     classifies: bool = False
     """Whether the spaCy model, or our stand-in for it, has a say in the kind of a block."""
 
@@ -109,8 +111,8 @@ _FORMATS: dict[Format, str] = {
     Format("eml", "message/rfc822", "mail", 1, _MARKUP): "eml",
     Format("msg", "application/vnd.ms-outlook", "mail", 1, (*_MARKUP, "python-oxmsg")): "msg",
     Format("epub", "application/epub+zip", "pandoc", 1, _PANDOC): "epub",
-    Format("odt", "application/vnd.oasis.opendocument.text", "pandoc", 1, _PANDOC): "odt",
-    Format("rtf", "application/rtf", "pandoc", 1, _PANDOC): "rtf",
+    Format("odt", "application/vnd.oasis.opendocument.text", "opendocument", 1, ("lxml",)): "odt",
+    Format("rtf", "application/rtf", "pandoc", 1, _PANDOC, ("soffice",), needed=False): "rtf",
     Format("rst", "text/x-rst", "pandoc", 1, _PANDOC): "rst",
     Format("org", "text/org", "pandoc", 1, _PANDOC): "org",
     Format("xml", "application/xml", "data", 1, _MARKUP): "xml",
@@ -159,7 +161,7 @@ def missing_programs() -> dict[str, Iterable[str]]:
     wanted: dict[str, list[str]] = {}
     for suffix, format in BY_SUFFIX.items():
         for program in format.programs:
-            if not _installed(program):
+            if format.needed and not _installed(program):
                 wanted.setdefault(program, []).append(suffix)
     return {program: tuple(suffixes) for program, suffixes in wanted.items()}
 

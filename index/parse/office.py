@@ -8,9 +8,6 @@ belong to.
 from __future__ import annotations
 
 import io
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -25,10 +22,10 @@ from unstructured.partition.docx import partition_docx
 from unstructured.partition.pptx import partition_pptx
 
 from index.model import Parsed
-from index.parse import archive, nlp
+from index.parse import archive, nlp, soffice
 from index.parse.formats import Format
 from index.parse.html import tree
-from index.parse.outline import Outline, Unreadable, squeeze
+from index.parse.outline import Outline, squeeze
 
 nlp.install()
 
@@ -57,34 +54,9 @@ def parse(path: Path, format: Format) -> Parsed:
     name = format.name
     if name in _MODERN:
         name = _MODERN[name]
-        path = _converted(path, format.name, name)
+        path = soffice.converted(path, format.name, name)
     archive.check(path)
     return _docx(path) if name == "docx" else _pptx(path)
-
-
-def _converted(path: Path, old: str, new: str) -> Path:
-    if shutil.which("soffice") is None:
-        raise Unreadable(
-            f"The document is in the old {old.upper()} format, which needs LibreOffice: install soffice."
-        )
-    folder = Path(tempfile.mkdtemp())
-    source = folder / f"document.{old}"
-    shutil.copyfile(path, source)
-    subprocess.run(
-        [
-            "soffice",
-            f"-env:UserInstallation={(folder / 'profile').as_uri()}",
-            *("--headless", "--norestore", "--nolockcheck", "--convert-to", new, "--outdir", str(folder)),
-            str(source),
-        ],
-        check=False,
-        stdout=subprocess.DEVNULL,
-    )
-    # soffice ends with 0 also when it converted nothing.
-    converted = source.with_suffix(f".{new}")
-    if not converted.exists():
-        raise Unreadable(f"The document is damaged: LibreOffice could not read it as {old.upper()}.")
-    return converted
 
 
 def _docx(path: Path) -> Parsed:

@@ -1,4 +1,4 @@
-"""EPUB, ODT, RTF, reStructuredText and Org, which pandoc turns into HTML."""
+"""EPUB, reStructuredText and Org, which pandoc turns into HTML; RTF where there is no LibreOffice."""
 
 from __future__ import annotations
 
@@ -12,28 +12,32 @@ import pypandoc
 from lxml import etree
 
 from index.model import Parsed
-from index.parse import archive, html
+from index.parse import archive, html, opendocument, soffice
 from index.parse.formats import Format
 from index.parse.outline import Outline, Unreadable, squeeze
 from index.parse.text import decode
 
 #: In these the title that pandoc prints stands in the text; in the others it repeats a property.
-_TITLE_IS_TEXT = frozenset({"rst", "org", "odt"})
+_TITLE_IS_TEXT = frozenset({"rst", "org"})
 #: pandoc passes over it. Only plain ones: what is escaped is left out.
 _RTF_TITLE = re.compile(rb"\{\\title ([^{}\\]{1,500})\}")
+_LOCKS = "META-INF/encryption.xml"
 #: Fonts may be obfuscated in a book that anyone may read.
 _FONT_ALGORITHMS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
 
 
 def parse(path: Path, format: Format) -> Parsed:
     rtf_title = ""
-    if format.name in ("epub", "odt"):
+    if format.name == "epub":
         archive.check(path)
-        _refuse_locked(path, format)
+        _refuse_locked(path)
     elif format.name == "rtf":
         start = path.read_bytes()[:4096]
         if not start.lstrip().startswith(b"{\\rtf"):
             raise Unreadable("The document is damaged: it is no RTF file.")
+        if soffice.available():
+            # pandoc passes over notes, and moves lists that LibreOffice wrote.
+            return opendocument.parse(soffice.converted(path, "rtf", "odt"), format)
         if match := _RTF_TITLE.search(start):
             rtf_title = match[1].decode("ascii", "replace")
     else:
@@ -50,8 +54,19 @@ def parse(path: Path, format: Format) -> Parsed:
         _put_below_title(root, header)
     elif header is not None:
         header.getparent().remove(header)
+    for link in root.iter("a"):
+        if link.get("role") in ("doc-noteref", "doc-backlink"):
+            # Numbers and arrows that pandoc made; what follows them stays.
+            link.text = None
+            link[:] = []
     outline = Outline()
+    notes = root.find(".//section[@role='doc-endnotes']")
+    if notes is not None:
+        notes.getparent().remove(notes)
     html.walk(root, outline)
+    if notes is not None:
+        outline.end_sections()
+        html.walk(notes, outline)
     return outline.parsed(
         # Each chapter of a book has a top heading; its title is the book's.
         title=title if format.name == "epub" else "",
@@ -88,19 +103,14 @@ def _converted(path: Path, format: Format) -> str:
     return str(page)
 
 
-def _refuse_locked(path: Path, format: Format) -> None:
-    place = "META-INF/encryption.xml" if format.name == "epub" else "META-INF/manifest.xml"
-    with zipfile.ZipFile(path) as book:
-        if place not in book.namelist():
+def _refuse_locked(book: Path) -> None:
+    with zipfile.ZipFile(book) as archive:
+        if _LOCKS not in archive.namelist():
             return
         try:
-            root: Any = etree.fromstring(book.read(place), etree.XMLParser(resolve_entities=False))
+            root: Any = etree.fromstring(archive.read(_LOCKS), etree.XMLParser(resolve_entities=False))
         except etree.XMLSyntaxError:
             return
-    if format.name == "odt":
-        if root.find(".//{*}encryption-data") is not None:
-            raise Unreadable(archive.PROTECTED)
-        return
     algorithms = [node.get("Algorithm") for node in root.iter("{*}EncryptionMethod")]
     if any(algorithm not in _FONT_ALGORITHMS for algorithm in algorithms):
         raise Unreadable("The document is protected by digital rights management.")

@@ -36,9 +36,9 @@ OCR_DPI = 200
 #: Pixels of a page's longer side, whatever size it claims.
 OCR_SIDE_MAX = 5000
 
-_LIGATURES = str.maketrans(
-    {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "\u00a0": " "}
-)
+_TYPESET = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
+#: Bullets of the Symbol and Wingdings fonts have no character of their own.
+_PLAIN = str.maketrans({**_TYPESET, "\u00a0": " ", "\uf0b7": "•", "\uf0a7": "•"})
 #: pdfium marks a hyphen at a line's end that only breaks the word.
 _BROKEN_WORD = re.compile("[\x02\ufffe]\n?")
 _NUMBERING = re.compile(r"^(?:chapter|section|part|appendix)?\s*[\dA-Z]?[\d.]*[.:)]?\s+", re.IGNORECASE)
@@ -150,7 +150,7 @@ def _lines(page: Any) -> list[tuple[str, float, float]]:
             index = start + line.index(bare[0])
             if placed and pdfium.FPDFText_GetLooseCharBox(textpage, index, byref(box)):
                 bottom, height = box.bottom, abs(box.top - box.bottom)
-            found.append((bare.translate(_LIGATURES), bottom, height))
+            found.append((bare.translate(_PLAIN), bottom, height))
         start += len(line) + 1
     textpage.close()
     return found
@@ -211,10 +211,12 @@ def _key(title: str) -> str:
 
 
 def _named(blocks: list[_Block], bookmarks: dict[tuple[int, str], int]) -> dict[int, int]:
+    """Level by block number. The one bookmark at the top is the title; several are chapters below it."""
+    below = 0 if list(bookmarks.values()).count(1) == 1 else 1
     levels = {}
     for number, block in enumerate(blocks):
         if len(block.lines) <= 3 and (place := (block.page, _key(block.text))) in bookmarks:
-            levels[number] = bookmarks.pop(place)
+            levels[number] = bookmarks.pop(place) + below
     return levels
 
 

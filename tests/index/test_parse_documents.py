@@ -436,6 +436,9 @@ def test_pdf_bookmarks_decide_what_is_a_heading(parser: Parser, tmp_path: Path) 
     document = parsed(parser, documents.pdf(tmp_path / "a.pdf", pages, bookmarks=bookmarks))
     headings = [(e.text, e.heading_path) for e in document.elements if e.kind == "Title"]
     assert headings == [("1. Intro", ("1. Intro",)), ("2. Next", ("2. Next",))]
+    assert document.title == ""
+    one = parsed(parser, documents.pdf(tmp_path / "b.pdf", pages, bookmarks=bookmarks[:1]))
+    assert one.title == "1. Intro"
 
 
 def test_a_pdf_of_one_size_has_no_headings(parser: Parser, tmp_path: Path) -> None:
@@ -550,12 +553,21 @@ def test_a_book_has_its_own_title_and_chapters(parser: Parser, tmp_path: Path) -
 def test_open_document_text(parser: Parser, tmp_path: Path) -> None:
     body = (
         '<text:h text:outline-level="1">Head</text:h><text:p>A paragraph.</text:p>'
-        "<text:list><text:list-item><text:p>An item</text:p></text:list-item></text:list>"
+        '<text:list><text:list-item><text:p>An<text:s text:c="2"/>item<text:note><text:note-citation>1'
+        "</text:note-citation><text:note-body><text:p>A note.</text:p></text:note-body></text:note></text:p>"
+        "<table:table><table:table-row><table:table-cell><text:p>a</text:p></table:table-cell><table:table-cell>"
+        "<text:p>b</text:p><text:p>c</text:p></table:table-cell></table:table-row></table:table>"
+        "</text:list-item></text:list><text:p>Page<text:soft-page-break/> break<text:line-break/>s.</text:p>"
     )
-    assert shape(parsed(parser, documents.odt(tmp_path / "a.odt", body))) == [
+    document = parsed(parser, documents.odt(tmp_path / "a.odt", body))
+    assert document.elements[-1].page == 2
+    assert shape(document) == [
         ("Title", "Head", "Head"),
         ("NarrativeText", "Head", "A paragraph."),
         ("ListItem", "Head", "An item"),
+        ("Table", "Head", "a | b c"),
+        ("NarrativeText", "Head", "Page break\ns."),
+        ("NarrativeText", "", "A note."),
     ]
 
 

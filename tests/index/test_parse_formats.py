@@ -62,7 +62,6 @@ def test_an_upgrade_concerns_only_the_formats_that_use_the_package(monkeypatch: 
     after = fingerprints("c")
     assert {suffix for suffix in before if before[suffix] != after[suffix]} == {
         ".epub",
-        ".odt",
         ".rtf",
         ".rst",
         ".org",
@@ -77,8 +76,9 @@ def test_a_program_that_appears_concerns_only_the_formats_that_need_it(
     assert set(formats.missing_programs()) == {"tesseract", "soffice"}
     monkeypatch.setattr(formats, "_installed", lambda program: program == "soffice")
     changed = fingerprints("c")
-    assert {suffix for suffix in without if without[suffix] != changed[suffix]} == {".doc", ".ppt"}
+    assert {suffix for suffix in without if without[suffix] != changed[suffix]} == {".doc", ".ppt", ".rtf"}
     assert ".pdf" in formats.missing_programs()["tesseract"]
+    assert "soffice" not in formats.missing_programs()
 
 
 def test_the_spacy_model_concerns_only_what_is_classified(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,96 @@
+"""Search and verify in a large index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
+from statistics import median
+
+from benchmarks import synthetic
+from benchmarks.corpus import Prose
+from benchmarks.measure import Bench, Row, seconds
+from benchmarks.workplace import SOURCE, mirror, write_configuration
+from index.apply import apply
+from index.mirror import Mirror, origin
+from index.model import Action, Chunk, Document
+from index.prepare import Text, governed
+from index.search import KnowledgeBase
+from index.store.base import Mode
+from index.sync import Sync
+from index.verify import verify
+
+CHUNKS_PER_DOCUMENT = 10
+#: Of a chunk; about 700 characters, so that a payload is about 1.4 KB.
+WORDS = 120
+BATCH_DOCUMENTS = 100
+
+
+def large(bench: Bench) -> Iterator[Row]:
+    """Median search without the query's embedding, and one verify of ledger, store and source."""
+    with _index(bench) as knowledge_base:
+        search = KnowledgeBase(knowledge_base)
+        prose = bench.corpus.prose(seed=5)
+        modes: tuple[Mode, ...] = ("hybrid", "dense", "sparse")
+        times: dict[Mode, list[float]] = {mode: [] for mode in modes}
+        for _ in range(bench.scale.searches):
+            query = " ".join(prose.words(6))
+            for mode in modes:
+                times[mode].append(_timed(search, query, mode))
+        found = []
+        took = seconds(lambda: found.append(verify(knowledge_base)))
+    if not found[0].ok or found[0].points != bench.scale.chunks:
+        raise RuntimeError(f"The index to be measured is not right: {found[0].json()}")
+    for mode in modes:
+        middle, worst = median(times[mode]), max(times[mode])
+        yield Row(
+            f"{mode} search in {bench.scale.chunks:,} chunks, median",
+            1000 * middle,
+            " ms",
+            10,
+            "≤",
+            f"slowest of {len(times[mode])}: {1000 * worst:.1f} ms",
+        )
+    yield Row(
+        f"verify of {bench.scale.chunks:,} chunks",
+        took,
+        " s",
+        detail=f"{took / bench.scale.chunks * 1e6:.0f} µs a chunk; {found[0].documents:,} documents",
+    )
+
+
+def _timed(search: KnowledgeBase, query: str, mode: Mode) -> float:
+    """A search that must find something. The stand-in's vector of a query takes 20 µs."""
+    hits = []
+    took = seconds(lambda: hits.extend(search.search(query, k=10, mode=mode)))
+    if len(hits) != 10:
+        raise RuntimeError(f"A {mode} search for {query!r} found {len(hits)} chunks.")
+    return took
+
+
+@contextmanager
+def _index(bench: Bench) -> Iterator[Mirror]:
+    """An index of as many chunks, written as a sync writes it; only the reading of documents is left out."""
+    count = bench.scale.chunks // CHUNKS_PER_DOCUMENT
+    prose = bench.corpus.prose(seed=4)
+    with bench.folder() as folder:
+        path = write_configuration(folder, {"type": synthetic.TYPE, "documents": count})
+        with mirror(path) as knowledge_base:
+            run = Sync(knowledge_base)
+            target = run.target()
+            documents = synthetic.rows(knowledge_base, SOURCE)
+            while some := list(islice(documents, BATCH_DOCUMENTS)):
+                apply(target, run.run_id, [_text(knowledge_base, document, prose) for document in some])
+            yield knowledge_base
+
+
+def _text(knowledge_base: Mirror, document: Document, prose: Prose) -> Text:
+    rules = origin(knowledge_base, SOURCE).rules
+    written = replace(document, title=document.uri, chunk_count=CHUNKS_PER_DOCUMENT)
+    chunks = []
+    for number in range(CHUNKS_PER_DOCUMENT):
+        text = prose.paragraph(WORDS)
+        path = (written.title, f"Section {number}")
+        chunks.append(Chunk(text, "\n".join((*path, "", text)), path, None, WORDS))
+    return Text(Action.ADD, governed(written, rules, knowledge_base.now()), tuple(chunks))

@@ -1,0 +1,98 @@
+"""A source of any size that takes no disk: its documents are numbered, and none ever changes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import ClassVar
+
+from connectors.base import (
+    BUILT_IN,
+    Capabilities,
+    Connector,
+    ConnectorSettings,
+    DocumentVanished,
+    Entry,
+    Fetched,
+    Listing,
+)
+from index.mirror import Mirror, origin
+from index.model import Document, State
+
+TYPE = "numbered"
+BUILT_IN[TYPE] = f"{__name__}:NumberedConnector"
+
+#: Rows of one transaction of the ledger.
+SLICE_ROWS = 10_000
+SIZE = 4_000
+CHANGED = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class NumberedSettings(ConnectorSettings):
+    documents: int
+
+
+class NumberedConnector(Connector):
+    """Lists documents as a folder of Markdown files would; there is nothing to fetch."""
+
+    settings_model = NumberedSettings
+    capabilities: ClassVar[Capabilities] = Capabilities(token="version")
+
+    def probe(self) -> str:
+        return TYPE
+
+    def list(self, folders: Collection[str] | None = None) -> Listing:
+        assert isinstance(self.settings, NumberedSettings)
+        return Listing(map(_entry, range(self.settings.documents)))
+
+    def stat(self, uri: str) -> Entry | None:
+        return next((entry for entry in self.list() if entry.uri == uri), None)
+
+    def fetch(self, uri: str, into: Path | None) -> Fetched:
+        raise DocumentVanished(f"{uri!r} has no content.")
+
+    def url(self, uri: str) -> str:
+        return f"numbered:///{uri}"
+
+
+def _entry(number: int) -> Entry:
+    modified_at = 1_767_225_600_000_000_000 + number
+    inode = str(10_000_000 + number)
+    uri = f"department-{number // 10_000:03}/team-{number // 100:05}/page-{number:07}.md"
+    return Entry(uri, f"{SIZE}-{modified_at}-{inode}", SIZE, modified_at, inode)
+
+
+def rows(knowledge_base: Mirror, source: str) -> Iterator[Document]:
+    """What the ledger holds once every document of a source was indexed as it is listed now."""
+    extraction = origin(knowledge_base, source).extraction
+    for entry in knowledge_base.connector(source).list():
+        content = sha256(entry.uri.encode()).hexdigest()
+        fingerprint = extraction.of(entry.uri)
+        yield Document(
+            knowledge_base.new_id(),
+            source,
+            entry.uri,
+            State.INDEXED,
+            token=entry.token,
+            native_id=entry.native_id,
+            size=entry.size,
+            seen_hash=content,
+            seen_extraction=fingerprint,
+            version=1,
+            content_hash=content,
+            extraction_fingerprint=fingerprint,
+            modified_at=CHANGED,
+            content_type="text/markdown",
+            indexed_at=CHANGED,
+            first_seen_at=CHANGED,
+        )
+
+
+def record_all(knowledge_base: Mirror, source: str) -> None:
+    """Fill the ledger with those rows."""
+    documents = rows(knowledge_base, source)
+    while some := list(islice(documents, SLICE_ROWS)):
+        knowledge_base.ledger.record(some)

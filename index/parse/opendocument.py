@@ -1,0 +1,177 @@
+"""OpenDocument text, walked by us: pandoc, which unstructured asks, passes over some tables and boxes."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from lxml import etree
+
+from index.model import Parsed
+from index.parse import archive
+from index.parse.formats import Format
+from index.parse.outline import Outline, Unreadable, squeeze
+
+_INVISIBLE_TAGS = """
+    annotation annotation-end bookmark-ref desc event-listeners forms note-citation sequence-decls title
+    tracked-changes user-field-decls variable-decls
+"""
+_INVISIBLE = frozenset(_INVISIBLE_TAGS.split())
+_SPACES = re.compile(r"[ \t\r\n]+")
+_STYLE = "{urn:oasis:names:tc:opendocument:xmlns:style:1.0}"
+_TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
+_PROPERTIES = {
+    "author": "initial-creator",
+    "last_modified_by": "creator",
+    "created": "creation-date",
+    "modified": "date",
+    "subject": "subject",
+}
+
+
+def parse(path: Path, format: Format) -> Parsed:
+    archive.check(path)
+    with zipfile.ZipFile(path) as book:
+        parts = {name: _part(book, name) for name in ("META-INF/manifest.xml", "content.xml", "meta.xml")}
+    manifest, content, meta = parts.values()
+    if manifest is not None and manifest.find(".//{*}encryption-data") is not None:
+        raise Unreadable(archive.PROTECTED)
+    body = None if content is None else content.find("{*}body/{*}text")
+    if body is None:
+        raise Unreadable("The document is damaged: it is no ODT file.")
+    outline = Outline()
+    _Walk(outline, _levels(content)).run(body)
+    known = (
+        {} if meta is None else {name: meta.findtext(f".//{{*}}{tag}") for name, tag in _PROPERTIES.items()}
+    )
+    title = "" if meta is None else meta.findtext(".//{http://purl.org/dc/elements/1.1/}title")
+    return outline.parsed(
+        fallback_title=title or "",
+        properties={name: squeeze(value) for name, value in known.items() if value},
+    )
+
+
+def _part(book: zipfile.ZipFile, name: str) -> Any | None:
+    if name not in book.namelist():
+        return None
+    try:
+        return etree.fromstring(book.read(name), etree.XMLParser(resolve_entities=False, huge_tree=True))
+    except etree.XMLSyntaxError as error:
+        if name == "content.xml":
+            raise Unreadable(f"The document is damaged: its text is not valid XML ({error.msg}).") from None
+        return None
+
+
+def _levels(content: Any) -> dict[str, int]:
+    """Heading level by paragraph style, for paragraphs that are headings by their style alone."""
+    levels = {"Title": 1, **{f"Heading_20_{level}": level for level in range(1, 10)}}
+    for style in content.iter(f"{_STYLE}style"):
+        parent = style.get(f"{_STYLE}parent-style-name")
+        if parent in levels:
+            levels[style.get(f"{_STYLE}name")] = levels[parent]
+    return levels
+
+
+class _Walk:
+    """One pass over start and end events; `inline` holds the text of the paragraph that is open."""
+
+    def __init__(self, outline: Outline, levels: dict[str, int]) -> None:
+        self.outline = outline
+        self.levels = levels
+        self.page = 1
+        self.paged = False
+        self.inline: list[str] = []
+        self.items = 0
+        self.level = 0
+        self.notes: list[Any] = []
+
+    def run(self, root: Any) -> None:
+        self.paged = root.find(f".//{_TEXT}soft-page-break") is not None
+        self._pass(root)
+        self.outline.end_sections()
+        while self.notes:
+            self._pass(self.notes.pop(0))
+
+    def _pass(self, root: Any) -> None:
+        context = etree.iterwalk(root, events=("start", "end"))
+        skipped: Any = None
+        for event, node in context:
+            if event == "start":
+                if not self._start(node):
+                    context.skip_subtree()
+                    skipped = node
+            else:
+                if node is not skipped:
+                    self._end(node)
+                if node is not root and node.tail:
+                    self.inline.append(_SPACES.sub(" ", node.tail))
+        self._flush()
+
+    def _start(self, node: Any) -> bool:
+        """Whether to go into the node."""
+        tag = _tag(node)
+        if tag in _INVISIBLE:
+            return False
+        if tag == "note":
+            self.notes += node.iterfind("{*}note-body")
+            return False
+        if tag in ("p", "h"):
+            self._flush()
+            styled = self.levels.get(node.get(f"{_TEXT}style-name"), 0)
+            self.level = int(node.get(f"{_TEXT}outline-level", 1)) if tag == "h" else styled
+        elif tag == "table" and node.find(".//{*}table/{*}table-row//{*}table") is None:
+            self._flush()
+            self._table(node)
+            return False
+        elif tag == "list-item":
+            self.items += 1
+        elif tag == "soft-page-break":
+            self.page += 1
+        else:
+            self.inline.append(_inline(node, tag))
+        self.inline.append(_SPACES.sub(" ", node.text or ""))
+        return True
+
+    def _end(self, node: Any) -> None:
+        tag = _tag(node)
+        if tag in ("p", "h"):
+            self._flush()
+            self.level = 0
+        elif tag == "list-item":
+            self.items -= 1
+
+    def _flush(self) -> None:
+        text = "\n".join(squeeze(line) for line in "".join(self.inline).split("\n"))
+        self.inline.clear()
+        page = self.page if self.paged else None
+        if self.level:
+            self.outline.heading(text, self.level, page)
+        else:
+            self.outline.add(text, "ListItem" if self.items else "NarrativeText", page)
+
+    def _table(self, table: Any) -> None:
+        page = self.page if self.paged else None
+        rows = []
+        for row in table.iter("{*}table-row"):
+            cells = [cell for cell in row if _tag(cell) == "table-cell"]
+            rows.append([self._cell(cell) for cell in cells])
+        self.outline.table(rows, page)
+
+    def _cell(self, cell: Any) -> str:
+        """The text of a cell on one line; the notes in it are kept for the end."""
+        inner = _Walk(Outline(), {})
+        inner._pass(cell)
+        self.notes += inner.notes
+        return " ".join(element.text for element in inner.outline.elements)
+
+
+def _tag(node: Any) -> str:
+    return etree.QName(node).localname if isinstance(node.tag, str) else ""
+
+
+def _inline(node: Any, tag: str) -> str:
+    if tag == "s":
+        return " " * int(node.get(f"{_TEXT}c", 1))
+    return {"tab": " ", "line-break": "\n"}.get(tag, "")

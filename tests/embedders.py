@@ -1,0 +1,41 @@
+"""A deterministic embedder: texts that share words are near each other, and no model is loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from index.embed import ModelIdentity, fingerprint
+
+
+class HashEmbedder:
+    """Adds up a random direction for each word. The same text always gives the same bits."""
+
+    def __init__(self, identity: ModelIdentity, dtype: str) -> None:
+        self.fingerprint = fingerprint(identity, dtype)
+        self.dimension = identity.dimension
+        self.embedded: list[str] = []
+
+    def warm(self) -> None: ...
+
+    def embed_documents(
+        self, texts: Sequence[str], on_progress: Callable[[int], None] | None = None
+    ) -> np.ndarray:
+        self.embedded += texts
+        if on_progress is not None:
+            on_progress(len(texts))
+        return np.array([self._vector(text) for text in texts], dtype=np.float32).reshape(-1, self.dimension)
+
+    def embed_query(self, text: str) -> list[float]:
+        vector: list[float] = self._vector(text).astype(np.float32).tolist()
+        return vector
+
+    def _vector(self, text: str) -> np.ndarray:
+        total = np.zeros(self.dimension)
+        for word in re.findall(r"\w+", text.lower()) or [text]:
+            seed = hashlib.shake_256(word.encode("utf-8", "surrogatepass")).digest(self.dimension)
+            total += np.frombuffer(seed, dtype=np.uint8).astype(float) - 127.5
+        return total / np.linalg.norm(total)

@@ -1,0 +1,216 @@
+"""A knowledge base small enough to sync in a moment, and Prefect servers that belong to the tests alone.
+
+Prefect is imported by the fixtures, not by this file: its settings are read while it is imported, and the
+tests must not touch the `~/.prefect` of whoever runs them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import import_module
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from index.config import load
+from index.mirror import Mirror
+from index.store.base import VectorStore
+
+#: What a fresh server may take on a slow machine that has other things to do.
+START_SECONDS = 180.0
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+class HashEmbedder:
+    """Vectors that depend on nothing but the text."""
+
+    fingerprint = "hash"
+
+    def __init__(self, dimension: int) -> None:
+        self.dimension = dimension
+
+    def warm(self) -> None: ...
+
+    def embed_documents(
+        self, texts: Sequence[str], on_progress: Callable[[int], None] | None = None
+    ) -> np.ndarray:
+        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        for row, text in enumerate(texts):
+            seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+            vector = np.random.default_rng(seed).standard_normal(self.dimension)
+            vectors[row] = vector / np.linalg.norm(vector)
+        return vectors
+
+    def embed_query(self, text: str) -> list[float]:
+        vector: list[float] = self.embed_documents([text])[0].tolist()
+        return vector
+
+
+@dataclass
+class Base:
+    """A folder with a configuration and documents."""
+
+    folder: Path
+    documents: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "freshkb.yaml"
+
+    def put(self, uri: str, text: str) -> None:
+        path = self.folder / "docs" / uri
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        os.utime(path, (NOW.timestamp() - 86400, NOW.timestamp() - 86400))
+
+    def remove(self, uri: str) -> None:
+        (self.folder / "docs" / uri).unlink()
+
+    def open(
+        self, *, embedder: Callable[[int], Any] = HashEmbedder, store: VectorStore | None = None
+    ) -> Mirror:
+        """Ids and times are those of every other base, so that two of them can be compared."""
+        numbers = count(1)
+        return Mirror(
+            load(self.config, {}, self.folder),
+            now=lambda: NOW,
+            new_id=lambda: f"00000000-0000-4000-8000-{next(numbers):012d}",
+            embedder=lambda identity, _: embedder(identity.dimension),
+            store=store,
+        )
+
+
+@pytest.fixture
+def make_base(tmp_path: Path) -> Callable[..., Base]:
+    def make(name: str = "kb", documents: int = 0, source: str = "handbook") -> Base:
+        base = Base(tmp_path / name)
+        (base.folder / "docs").mkdir(parents=True)
+        base.config.write_text(
+            "version: 1\n"
+            # The precision is named because finding the best one would load the model.
+            "embedding: {dtype: float32}\n"
+            "defaults: {owner: group:hr}\n"
+            f"sources: [{{id: {source}, type: files, root: ./docs}}]\n"
+            'schedules: {sync: "*/15 * * * *", audit: "0 7 * * 1"}\n',
+            encoding="utf-8",
+        )
+        for number in range(documents):
+            base.put(f"page-{number:03}.md", f"# Page {number}\n\nParagraph {number} of the handbook.\n")
+        return base
+
+    return make
+
+
+# ── Prefect ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Server:
+    """A Prefect server, and the folder that holds all its data."""
+
+    api_url: str
+    home: Path
+
+    def data(self) -> bytes:
+        """Everything it has on disk."""
+        return b"\n".join(path.read_bytes() for path in sorted(self.home.rglob("*")) if path.is_file())
+
+
+@pytest.fixture(scope="session")
+def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Prefect's own test harness, all its files in one folder."""
+    home = tmp_path_factory.mktemp("prefect-harness")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_HOME", str(home))
+        # The harness makes its database where temporary files go.
+        patch.setattr("tempfile.tempdir", str(home))
+        import_module("flows.sync")
+        from prefect.settings import PREFECT_API_URL
+        from prefect.testing.utilities import prefect_test_harness
+
+        with prefect_test_harness(server_startup_timeout=int(START_SECONDS)):
+            patch.undo()
+            yield Server(PREFECT_API_URL.value() or "", home)
+
+
+@pytest.fixture(scope="session")
+def server(harness: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A `prefect server start` as a user would run it. Its database is a copy of the harness's, because making
+    one takes longer than everything else here."""
+    home = tmp_path_factory.mktemp("prefect-server")
+    (made,) = harness.home.rglob("prefect-test.db")
+    with closing(sqlite3.connect(made)) as source, closing(sqlite3.connect(home / "prefect.db")) as copy:
+        source.backup(copy)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}/api"
+    environ = {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    command = [program("prefect"), "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui"]
+    with started(command, home, environ) as process:
+        until(lambda: answers(f"{url}/health"), process)
+        yield Server(url, home)
+
+
+def program(name: str) -> str:
+    """One of the commands beside the interpreter that runs the tests."""
+    return str(Path(sys.executable).with_name(name))
+
+
+@contextmanager
+def started(
+    command: Sequence[str], folder: Path, environ: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process with its output in `folder`; it and all that it started are gone afterwards."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "FRESHKB_"))}
+    with (folder / "output.txt").open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**clean, **environ},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def until(condition: Callable[[], Any], process: subprocess.Popen[bytes] | None = None) -> Any:
+    """What the condition returns once that is something. Other processes can only be asked, so it polls."""
+    deadline = time.monotonic() + START_SECONDS
+    while not (found := condition()):
+        assert process is None or process.poll() is None, "the process has ended"
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
+    return found
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except (urllib.error.URLError, OSError):
+        return False

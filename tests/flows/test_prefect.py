@@ -1,0 +1,360 @@
+"""The flows do what the engine does, and Prefect learns counts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from index.errors import EmbedderError, StoreError
+from index.mirror import Mirror
+from index.store import open_store
+from index.store.base import Session
+from index.sync import Sync
+from tests.flows.conftest import Base, HashEmbedder, Server, until
+
+#: The first test waits for the harness to make its database.
+pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("harness")]
+
+MakeBase = Callable[..., Base]
+
+
+def as_flow(mirror: Mirror, **asked: Any) -> Any:
+    from flows.sync import run_as_flow
+
+    return run_as_flow(mirror, **asked)
+
+
+def directly(mirror: Mirror, **asked: Any) -> Any:
+    return Sync(mirror).run(**asked)
+
+
+def told(report: Any) -> dict[str, Any]:
+    """The report without what differs between any two runs."""
+    shown: dict[str, Any] = report.json()
+    return {name: value for name, value in shown.items() if name not in ("run_id", "seconds")}
+
+
+def contents(mirror: Mirror) -> tuple[list[Any], dict[str, Any]]:
+    """Every document's row, and every point, without what names the folder they came from."""
+    collection = mirror.ledger.collection()
+    assert collection is not None
+    points = {}
+    with mirror.store.session(collection.name) as session:
+        for point in session.scroll(vectors=True):
+            metadata = {**point.payload["metadata"], "url": None}
+            points[point.id] = ({**point.payload, "metadata": metadata}, point.dense, point.sparse)
+    rows = [(d.document_id, d.uri, d.state, d.version, d.content_hash) for d in mirror.ledger.documents()]
+    return rows, points
+
+
+def test_a_flow_makes_the_index_that_the_engine_makes(make_base: MakeBase) -> None:
+    def story(base: Base, sync: Callable[[Mirror], Any]) -> tuple[list[Any], Any]:
+        reports = []
+        with base.open() as mirror:
+            reports.append(told(sync(mirror)))
+            reports.append(told(sync(mirror)))
+            base.put("page-003.md", "# Page 3\n\nAnother text.\n")
+            (base.folder / "docs/page-005.md").rename(base.folder / "docs/renamed.md")
+            base.remove("page-007.md")
+            reports.append(told(sync(mirror)))
+            return reports, contents(mirror)
+
+    by_engine = story(make_base("engine", documents=70), directly)
+    by_flow = story(make_base("flow", documents=70), as_flow)
+    assert by_flow == by_engine
+    assert by_flow[0][2]["sources"][0]["moved"] == 1
+
+
+def test_a_source_is_a_flow_run_and_a_batch_is_a_task_run(make_base: MakeBase) -> None:
+    with make_base(documents=40).open() as mirror:
+        run_id = as_flow(mirror).run_id
+    runs = flow_runs(run_id)
+    assert set(runs) == {"freshkb-sync", "freshkb-sync-source"}
+    source = runs["freshkb-sync-source"]
+    assert source.name == "handbook"
+    assert source.parameters == {"run_id": run_id, "source": "handbook"}
+    assert source.state.message == f"Run {run_id}: 40 added; chunks: 40 embedded"
+    assert [task.name for task in task_runs(source, 2)] == ["batch 1", "batch 2"]
+
+
+def test_a_batch_whose_store_was_away_is_done_again(make_base: MakeBase) -> None:
+    base = make_base(documents=3)
+    with base.open(store=Away(base, times=1)) as mirror:
+        report = as_flow(mirror)
+        expected = contents(mirror)
+    assert report.outcome == "done"
+    twin = make_base("twin", documents=3)
+    with twin.open() as mirror:
+        assert told(report) == told(directly(mirror))
+        assert contents(mirror) == expected
+
+
+def test_a_failing_batch_fails_the_run_with_its_own_exception(make_base: MakeBase) -> None:
+    with make_base(documents=40).open(embedder=Broken) as mirror:
+        with pytest.raises(EmbedderError, match="out of order"):
+            as_flow(mirror)
+        (run,) = mirror.ledger.runs()
+        assert (run.outcome, run.error) == ("failed", "EmbedderError: The embedder is out of order.")
+        runs = flow_runs(run.run_id)
+        assert {flow_run.state.type.value for flow_run in runs.values()} == {"FAILED"}
+        assert {r.state.message for r in runs.values()} == {f"EmbedderError in run {run.run_id}"}
+        assert len(task_runs(runs["freshkb-sync-source"], 1)) == 1
+        with mirror.ledger.writer("handbook", "the test"):
+            pass
+
+
+def test_documents_in_quarantine_do_not_fail_the_flow(make_base: MakeBase) -> None:
+    base = make_base(documents=1)
+    base.put("broken.docx", "This is no Word document.")
+    with base.open() as mirror:
+        report = as_flow(mirror)
+    assert report.exit_code == 3
+    run = flow_runs(report.run_id)["freshkb-sync"]
+    assert run.state.type.value == "COMPLETED"
+    assert "1 added, 1 quarantined" in run.state.message
+
+
+def test_refused_removals_fail_the_flow_and_an_approval_lets_them_pass(make_base: MakeBase) -> None:
+    base = make_base(documents=20)
+    with base.open() as mirror:
+        directly(mirror)
+        for number in range(15):
+            base.remove(f"page-{number:03}.md")
+        refused = as_flow(mirror)
+        assert refused.exit_code == 4
+        run = flow_runs(refused.run_id)["freshkb-sync"]
+        assert (run.state.type.value, run.state.name) == ("FAILED", "Refused")
+        assert run.state.message == f"Run {refused.run_id}: 15 refused; chunks: nothing"
+        approved = as_flow(mirror, approve=refused.sources[0].plan_hash)
+    assert told(approved)["sources"][0]["deleted"] == 15
+
+
+def test_a_source_that_cannot_be_listed_fails_the_flow(make_base: MakeBase) -> None:
+    base = make_base(documents=1)
+    (base.folder / "docs").rename(base.folder / "gone")
+    with base.open() as mirror:
+        report = as_flow(mirror)
+    assert report.exit_code == 1
+    assert flow_runs(report.run_id)["freshkb-sync"].state.type.value == "FAILED"
+
+
+def test_an_interrupt_ends_the_flow_after_the_batch_in_hand(make_base: MakeBase) -> None:
+    base, stop = make_base(documents=70), threading.Event()
+
+    class Interrupting(HashEmbedder):
+        def embed_documents(self, *asked: Any) -> Any:
+            stop.set()
+            return super().embed_documents(*asked)
+
+    with base.open(embedder=Interrupting) as mirror:
+        report = as_flow(mirror, stop=stop)
+        assert report.exit_code == 130
+        assert told(report)["sources"][0]["added"] == 32
+        assert flow_runs(report.run_id)["freshkb-sync"].state.type.value == "CANCELLED"
+        assert told(directly(mirror))["documents"] == 70
+
+
+def test_sigterm_lets_the_batch_in_hand_finish(make_base: MakeBase) -> None:
+    class Terminating(HashEmbedder):
+        def embed_documents(self, *asked: Any) -> Any:
+            os.kill(os.getpid(), signal.SIGTERM)
+            return super().embed_documents(*asked)
+
+    with make_base(documents=70).open(embedder=Terminating) as mirror:
+        report = as_flow(mirror)
+    assert report.exit_code == 130
+    assert told(report)["sources"][0]["added"] == 32
+
+
+def test_a_flow_that_nobody_called_finds_its_configuration(
+    make_base: MakeBase, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from flows.sync import sync
+
+    base = make_base(documents=2)
+    with base.open() as mirror:
+        directly(mirror)
+    base.remove("page-001.md")
+    monkeypatch.setenv("FRESHKB_CONFIG", str(base.config))
+    counts = sync()
+    assert counts["sources"][0]["deleted"] == 1
+    assert not {"error", "plan_hash"} & set(counts["sources"][0])
+
+    monkeypatch.setenv("FRESHKB_CONFIG", str(base.folder / "lost.yaml"))
+    state = sync(return_state=True)
+    assert (state.type.value, state.message) == ("FAILED", "ConfigError before a run began")
+    assert "lost.yaml cannot be read" in capfd.readouterr().err
+
+
+def test_batches_run_in_another_process_too(make_base: MakeBase, monkeypatch: pytest.MonkeyPatch) -> None:
+    from prefect.task_runners import ProcessPoolTaskRunner
+
+    from flows.sync import sync
+
+    base = make_base(documents=3)
+    with base.open() as mirror:
+        directly(mirror)
+        base.remove("page-001.md")
+        monkeypatch.setenv("FRESHKB_CONFIG", str(base.config))
+        counts = sync.with_options(task_runner=ProcessPoolTaskRunner(max_workers=1))()
+        assert counts["sources"][0]["deleted"] == 1
+        assert [d.uri for d in mirror.ledger.documents()] == ["page-000.md", "page-002.md"]
+
+
+def test_the_audit_flow_writes_the_reports_and_publishes_counts(
+    make_base: MakeBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.audit import audit
+
+    base = make_base(documents=2)
+    base.put("old.md", "---\nlast_reviewed: 2020-01-01\n---\n# Old\n\nText.\n")
+    with base.open() as mirror:
+        directly(mirror)
+        reports = mirror.config.reports
+    monkeypatch.setenv("FRESHKB_CONFIG", str(base.config))
+    counts = audit()
+    assert counts["stale"] >= 1 and sum(counts.values()) == 3
+    assert {path.name for path in reports.iterdir()} >= {"report.html", "report.md", "freshness.json"}
+    shown = artifact("freshkb-audit")
+    assert "| handbook |" in shown and "Trust score" in shown
+    assert "group:hr" not in shown and "old.md" not in shown
+    assert audit(fail_on="stale", return_state=True).is_failed()
+
+
+def test_the_verify_flow_fails_on_a_difference_and_publishes_counts(
+    make_base: MakeBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.verify import verify
+
+    base = make_base(documents=2)
+    with base.open() as mirror:
+        directly(mirror)
+    monkeypatch.setenv("FRESHKB_CONFIG", str(base.config))
+    assert verify()["points"] == 2
+    base.remove("page-001.md")
+    state = verify(return_state=True)
+    assert state.is_failed() and "1 outdated" in (state.message or "")
+    assert "| outdated | 1 |" in artifact("freshkb-verify")
+    assert verify(repair=True)["repaired"] == 1
+
+
+def test_nothing_of_a_document_reaches_prefect(
+    make_base: MakeBase, harness: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Documents are full of one word: in folder, name, title, owner and text, in the reason of a quarantine and
+    in the messages of exceptions. Then everything that Prefect has on disk is searched for it."""
+    from flows.audit import audit
+    from flows.sync import sync
+    from flows.verify import verify
+
+    base = make_base(f"{CANARY}-folder", source="personnel")
+    page = f"---\nowner: user:{CANARY}\ntitle: {CANARY}\n---\n# {CANARY}\n\nOf {CANARY} alone.\n"
+    for number in range(3):
+        base.put(f"{CANARY}/{CANARY}-{number}.md", page)
+    base.put(f"{CANARY}.docx", CANARY)
+
+    class Telling(HashEmbedder):
+        def embed_documents(self, *asked: Any) -> Any:
+            raise EmbedderError(f"Cannot embed {CANARY}")
+
+    monkeypatch.setenv("FRESHKB_CONFIG", str(base.config))
+    with base.open(embedder=Telling) as mirror, pytest.raises(EmbedderError):
+        as_flow(mirror)
+    with base.open(store=Away(base, times=1, message=CANARY)) as mirror:
+        assert as_flow(mirror).exit_code == 3
+    audit(return_state=True)
+    verify(return_state=True)
+    monkeypatch.setenv("FRESHKB_CONFIG", str(tmp_path / f"{CANARY}.yaml"))
+    sync(return_state=True)
+    audit(return_state=True)
+    monkeypatch.setenv("FRESHKB_CONFIG", str(base.config))
+    (base.folder / "docs").rename(base.folder / f"docs-{CANARY}")
+    last = sync(return_state=True)
+
+    assert last.is_failed()
+    # Logs and task runs arrive a little after their flow runs have ended.
+    until(
+        lambda: all(
+            sent in harness.data() for sent in (last.message.encode(), b"StoreError in run", b"batch 1")
+        )
+    )
+    assert b"personnel" in harness.data()
+    assert CANARY.encode() not in harness.data()
+
+
+# ── What the tests ask for ────────────────────────────────────────────────────────────────────────────
+
+CANARY = "Kanarienvogel"
+
+
+class Broken(HashEmbedder):
+    def embed_documents(self, *asked: Any) -> Any:
+        raise EmbedderError("The embedder is out of order.")
+
+
+class Away:
+    """The base's own store, which fails the first times that something is written to it."""
+
+    def __init__(self, base: Base, *, times: int, message: str = "") -> None:
+        self._store = open_store("edge", path=base.folder / ".freshkb" / "index", url=None, api_key=None)
+        self._times = times
+        self._message = message
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    @contextmanager
+    def session(self, name: str) -> Iterator[Session]:
+        with self._store.session(name) as session:
+            upsert = session.upsert
+
+            def failing(points: Any) -> None:
+                upsert(points)
+                if self._times:
+                    self._times -= 1
+                    raise StoreError(f"The store is away. {self._message}")
+
+            session.upsert = failing  # type: ignore[method-assign]  # Only here does it fail.
+            yield session
+
+
+@contextmanager
+def api() -> Iterator[Any]:
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        yield client
+
+
+def flow_runs(run_id: str) -> dict[str, Any]:
+    """The flow runs of a run, by the name of their flow."""
+    with api() as client:
+        flows = {flow.id: flow.name for flow in client.read_flows()}
+        runs = client.read_flow_runs(limit=200)
+    return {flows[run.flow_id]: run for run in runs if run.state and run_id in (run.state.message or "")}
+
+
+def task_runs(flow_run: Any, count: int) -> list[Any]:
+    """Prefect hears of tasks by events, a moment later."""
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+    mine = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run.id]))
+
+    def ended() -> list[Any]:
+        with api() as client:
+            found = [task for task in client.read_task_runs(flow_run_filter=mine) if task.end_time]
+        return found if len(found) >= count else []
+
+    return sorted(until(ended), key=lambda task: str(task.name))
+
+
+def artifact(key: str) -> str:
+    with api() as client:
+        return str(client.request("GET", "/artifacts/{key}/latest", path_params={"key": key}).json()["data"])

@@ -1,0 +1,538 @@
+"""The engine from a folder to the store and back, with real parts; only the model is a stand-in."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from index.errors import Locked, ModelChanged, PlanChanged, StoreMismatch
+from index.mirror import Mirror
+from index.model import State
+from index.sync import Sync, plan
+from index.verify import verify
+from tests.knowledge import Knowledge, counts
+
+PAGE = """---
+title: {title}
+owner: user:anna
+last_reviewed: 2026-05-01
+---
+# {title}
+
+{title} begins with this paragraph.
+
+## Details
+
+And this is what the details of {title} are.
+"""
+
+
+def page(kb: Knowledge, uri: str, title: str | None = None) -> Path:
+    return kb.write(uri, PAGE.format(title=title or uri))
+
+
+def equal(kb: Knowledge) -> None:
+    """Source, ledger and store agree in every respect that can be compared."""
+    found = kb.ask(lambda m: verify(m, deep=True))
+    assert found.json()["ok"], found.json()
+
+
+def test_a_sync_makes_the_index_equal_and_a_second_one_does_nothing(kb: Knowledge) -> None:
+    for name in "abc":
+        page(kb, f"{name}.md")
+    kb.write("tool.exe", "MZ")
+    assert counts(kb.sync()) == {"added": 3, "skipped": 1, "embedded": 6}
+    before = kb.points()
+    parsed = len(kb.parser.parsed)
+    assert counts(kb.sync()) == {"unchanged": 3, "skipped": 1, "embedded": 0}
+    assert kb.points() == before
+    assert len(kb.parser.parsed) == parsed
+    equal(kb)
+
+
+def test_every_point_carries_the_payload_that_readers_rely_on(kb: Knowledge) -> None:
+    page(kb, "guide/a.md", "Guide")
+    kb.sync()
+    body = next(p.payload for p in kb.points().values() if p.payload["metadata"]["chunk_index"] == 1)
+    metadata = body["metadata"]
+    assert set(body) == {"page_content", "doc_id", "metadata"}
+    assert body["doc_id"] == metadata["document_id"]
+    assert body["page_content"].startswith("Details")
+    assert metadata["heading_path"] == ["Guide", "Details"]
+    assert metadata["uri"] == "guide/a.md"
+    assert metadata["url"].startswith("file:///")
+    assert (metadata["owner"], metadata["title"]) == ("user:anna", "Guide")
+    assert (metadata["chunk_index"], metadata["chunk_count"]) == (1, 2)
+    assert metadata["date_used"] == "2026-05-01T00:00:00Z"
+    assert metadata["warn_at"] == "2026-07-30T00:00:00Z"
+    assert metadata["indexed_at"] == "2026-06-01T12:00:00Z"
+    assert set(metadata) == {
+        "document_id", "source", "uri", "url", "title", "heading_path", "page", "chunk_index", "chunk_count",
+        "language", "content_type", "owner", "modified_at", "reviewed_at", "date_used", "warn_at", "stale_at",
+        "indexed_at", "content_hash", "extraction_fingerprint",
+    }  # fmt: skip
+
+
+def test_an_edit_embeds_the_changed_chunk_only(kb: Knowledge) -> None:
+    path = page(kb, "a.md")
+    page(kb, "b.md")
+    kb.sync()
+    path.write_text(path.read_text() + "\nOne more sentence.\n")
+    assert counts(kb.sync()) == {"updated": 1, "unchanged": 1, "embedded": 1}
+    assert "One more sentence." in kb.texts()["a.md"]
+    equal(kb)
+
+
+def test_a_rename_keeps_id_and_vectors_and_embeds_nothing(kb: Knowledge) -> None:
+    path = page(kb, "a.md", "Title")
+    kb.sync()
+    before, points = kb.documents()["a.md"], kb.points()
+    (kb.docs / "sub").mkdir()
+    path.rename(kb.docs / "sub" / "b.md")
+    assert counts(kb.sync()) == {"moved": 1, "embedded": 0}
+    after = kb.documents()["sub/b.md"]
+    assert after.document_id == before.document_id
+    moved = kb.points()
+    assert {i: p.dense for i, p in moved.items()} == {i: p.dense for i, p in points.items()}
+    assert {p.payload["metadata"]["uri"] for p in moved.values()} == {"sub/b.md"}
+    equal(kb)
+
+
+def test_a_rename_with_an_edit_keeps_the_id_when_most_of_the_text_stays(kb: Knowledge) -> None:
+    path = kb.write("a.md", "\n\n".join(f"# Part {i}\n\nText of part {i}." for i in range(6)))
+    kb.sync()
+    before = kb.documents()["a.md"].document_id
+    path.write_text(path.read_text().replace("Text of part 3.", "Another text."))
+    path.rename(kb.docs / "b.md")
+    assert counts(kb.sync()) == {"moved": 1, "embedded": 1}
+    assert kb.documents()["b.md"].document_id == before
+    equal(kb)
+
+
+def test_a_swap_of_two_names_embeds_nothing(kb: Knowledge) -> None:
+    one, two = page(kb, "a.md", "One"), page(kb, "b.md", "Two")
+    kb.sync()
+    one.rename(kb.docs / "t")
+    two.rename(one)
+    (kb.docs / "t").rename(two)
+    assert counts(kb.sync()) == {"updated": 2, "embedded": 0}
+    assert kb.documents()["a.md"].title == "Two"
+    equal(kb)
+
+
+def test_a_copy_is_a_document_of_its_own_and_embeds_nothing(kb: Knowledge) -> None:
+    page(kb, "a.md", "Same")
+    kb.sync()
+    page(kb, "b.md", "Same")
+    assert counts(kb.sync()) == {"added": 1, "unchanged": 1, "embedded": 0}
+    equal(kb)
+
+
+def test_a_text_that_stands_twice_in_a_batch_is_embedded_once(kb: Knowledge) -> None:
+    page(kb, "a.md", "Same")
+    page(kb, "b.md", "Same")
+    assert counts(kb.sync()) == {"added": 2, "embedded": 2}
+
+
+def test_a_touch_changes_the_date_and_nothing_else(kb: Knowledge) -> None:
+    path = page(kb, "a.md")
+    kb.sync()
+    parsed = len(kb.parser.parsed)
+    os.utime(path, ns=(10**18, 10**18))
+    assert counts(kb.sync()) == {"touched": 1, "embedded": 0}
+    assert len(kb.parser.parsed) == parsed
+    assert {p.payload["metadata"]["modified_at"] for p in kb.points().values()} == {"2001-09-09T01:46:40Z"}
+    equal(kb)
+
+
+def test_a_deleted_document_leaves_no_point(kb: Knowledge) -> None:
+    path = page(kb, "a.md")
+    page(kb, "b.md")
+    kb.sync()
+    path.unlink()
+    assert counts(kb.sync()) == {"deleted": 1, "unchanged": 1, "embedded": 0}
+    assert set(kb.texts()) == {"b.md"}
+    equal(kb)
+
+
+def test_a_rule_that_changes_reaches_the_payloads_without_reading_a_document(kb: Knowledge) -> None:
+    kb.write("policies/a.md", "# A\n\nText.")
+    kb.write("b.md", "# B\n\nText.")
+    kb.sync()
+    parsed = len(kb.parser.parsed)
+    kb.source["rules"] = [{"match": "policies/**", "owner": "user:bo", "freshness": {"warn_after": "1d"}}]
+    assert counts(kb.sync()) == {"touched": 1, "unchanged": 1, "embedded": 0}
+    assert len(kb.parser.parsed) == parsed
+    owners = {p.payload["metadata"]["uri"]: p.payload["metadata"]["owner"] for p in kb.points().values()}
+    assert owners == {"policies/a.md": "user:bo", "b.md": ""}
+    equal(kb)
+
+
+def test_a_document_that_fails_keeps_its_old_text_and_stops_no_other(kb: Knowledge) -> None:
+    page(kb, "a.md")
+    good = kb.write("b.json", '{"word": "kept"}')
+    kb.sync()
+    good.write_bytes(b"\x00\x01\x02\xff\xfe\x00broken")
+    page(kb, "c.md")
+    report = kb.sync()
+    assert counts(report) == {"added": 1, "unchanged": 1, "quarantined": 1, "embedded": 2}
+    assert report.exit_code == 3
+    failed = kb.documents()["b.json"]
+    assert failed.state is State.QUARANTINED
+    assert failed.reason
+    assert "kept" in kb.texts()["b.json"]
+    assert kb.sync().exit_code == 3
+    equal(kb)
+
+
+def test_a_failed_document_is_tried_again_when_it_changes(kb: Knowledge) -> None:
+    path = kb.write("a.json", "")
+    path.write_bytes(b"\x00\x01\x02\xff\xfe\x00broken")
+    assert counts(kb.sync()) == {"quarantined": 1, "embedded": 0}
+    parsed = len(kb.parser.parsed)
+    kb.sync()
+    assert len(kb.parser.parsed) == parsed
+    path.write_text('{"now": "fine"}')
+    report = kb.sync()
+    assert (report.exit_code, counts(report)["updated"]) == (0, 1)
+
+
+def test_another_model_is_refused_and_names_the_way_out(kb: Knowledge) -> None:
+    page(kb, "a.md")
+    kb.sync()
+    kb.settings["embedding"] = {"dtype": "bfloat16"}
+    page(kb, "b.md")
+    with pytest.raises(ModelChanged, match="freshkb reindex"):
+        kb.sync()
+    assert set(kb.texts()) == {"a.md"}
+
+
+def test_ledger_and_store_of_different_bases_refuse_each_other(kb: Knowledge) -> None:
+    page(kb, "a.md")
+    kb.sync()
+    instance = next((kb.home / ".freshkb" / "index").glob("*/instance"))
+    instance.write_text("00000000-0000-0000-0000-000000000000")
+    page(kb, "b.md")
+    with pytest.raises(StoreMismatch, match="another ledger"):
+        kb.sync()
+
+
+# ── Silence is not deletion ───────────────────────────────────────────────────────────────────────────
+
+
+def many(kb: Knowledge, number: int) -> None:
+    for i in range(number):
+        kb.write(f"{i:02}.md", f"# Page {i}\n\nText {i}.")
+    kb.sync()
+
+
+def test_a_large_removal_is_refused_until_exactly_it_is_approved(kb: Knowledge) -> None:
+    many(kb, 15)
+    for i in range(12):
+        (kb.docs / f"{i:02}.md").unlink()
+    report = kb.sync()
+    assert (report.exit_code, counts(report)["refused"]) == (4, 12)
+    hash_ = report.sources[0].plan_hash
+    assert hash_ is not None
+    (kb.docs / "12.md").unlink()
+    with pytest.raises(PlanChanged, match="no longer the same"):
+        kb.sync(approve=hash_)
+    assert len(kb.texts()) == 15
+    kb.write("12.md", "# Page 12\n\nText 12.")
+    approved = kb.sync(approve=hash_)
+    assert (approved.exit_code, counts(approved)["deleted"]) == (0, 12)
+    with pytest.raises(PlanChanged, match="carried out before"):
+        kb.sync(approve=hash_)
+    equal(kb)
+
+
+def test_an_emptied_or_missing_root_deletes_nothing(kb: Knowledge) -> None:
+    many(kb, 3)
+    for path in kb.docs.iterdir():
+        path.rename(kb.home / path.name)
+    report = kb.sync()
+    assert report.exit_code == 1
+    assert "mounted" in (report.sources[0].error or "")
+    kb.docs.rmdir()
+    report = kb.sync()
+    assert report.exit_code == 1
+    assert not report.sources[0].complete
+    assert len(kb.texts()) == 3
+
+
+def test_another_root_with_other_documents_is_an_error_and_changes_nothing(kb: Knowledge) -> None:
+    many(kb, 3)
+    (kb.home / "else").mkdir()
+    (kb.home / "else" / "x.md").write_text("# X\n\nOther.")
+    kb.source["root"] = "./else"
+    report = kb.sync()
+    assert report.exit_code == 1
+    assert set(kb.texts()) == {"00.md", "01.md", "02.md"}
+
+
+def test_the_same_documents_below_a_renamed_root_stay_themselves(kb: Knowledge) -> None:
+    many(kb, 3)
+    kb.docs.rename(kb.home / "renamed")
+    kb.source["root"] = "./renamed"
+    report = kb.sync()
+    assert (report.exit_code, counts(report)) == (0, {"touched": 3, "embedded": 0})
+    assert all("/renamed/" in p.payload["metadata"]["url"] for p in kb.points().values())
+    kb.docs = kb.home / "renamed"
+    equal(kb)
+
+
+def test_a_changed_filter_removes_only_with_approval(kb: Knowledge) -> None:
+    many(kb, 3)
+    kb.source["exclude"] = ["00.md"]
+    report = kb.sync()
+    assert (report.exit_code, counts(report)["refused"]) == (4, 1)
+    assert kb.sync().exit_code == 4
+    assert counts(kb.sync(approve=report.sources[0].plan_hash))["deleted"] == 1
+    assert kb.sync().exit_code == 0
+
+
+def test_a_source_taken_out_of_the_configuration_stays_until_approved(kb: Knowledge) -> None:
+    many(kb, 2)
+    (kb.home / "more").mkdir()
+    kb.settings["sources"] = [{"id": "more", "type": "files", "root": "./more"}]
+    report = kb.sync()
+    assert (report.exit_code, counts(report)["refused"]) == (4, 2)
+    approved = kb.sync(approve=next(s.plan_hash for s in report.sources if s.source == "docs"))
+    assert (approved.exit_code, counts(approved)["deleted"]) == (0, 2)
+    assert kb.points() == {}
+
+
+def test_a_held_document_that_vanished_stays_and_is_out_of_search(kb: Knowledge) -> None:
+    many(kb, 2)
+    document = kb.documents()["00.md"]
+    kb.ask(lambda m: m.ledger.place_hold([document.document_id], "LH-1", "lawsuit", kb.clock()))
+    (kb.docs / "00.md").unlink()
+    report = kb.sync()
+    assert (report.exit_code, counts(report)["held"]) == (0, 1)
+    assert kb.documents()["00.md"].state is State.HELD
+    assert kb.sync().exit_code == 0
+    kb.write("00.md", "# Page 0\n\nText 0.")
+    assert kb.sync().exit_code == 0
+    assert kb.documents()["00.md"].state is State.INDEXED
+
+
+# ── Crashes, locks, interruption ──────────────────────────────────────────────────────────────────────
+
+
+class Crash(BaseException):
+    """Ends a run as a kill would: nothing is caught, nothing is cleaned up."""
+
+
+def crashing(mirror: Mirror, method: str, *, after: bool) -> None:
+    """The ledger's method crashes before or after it has done its work."""
+    real = getattr(mirror.ledger, method)
+
+    def crash(*args: Any, **more: Any) -> Any:
+        if after:
+            real(*args, **more)
+        raise Crash
+
+    setattr(mirror.ledger, method, crash)
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("method", ["intend", "commit", "settle"])
+def test_whatever_a_crash_leaves_the_next_sync_puts_right(kb: Knowledge, method: str, after: bool) -> None:
+    changed, moved, gone = page(kb, "a.md"), page(kb, "b.md", "Moved"), page(kb, "c.md")
+    kb.sync()
+    changed.write_text(changed.read_text() + "\nMore.\n")
+    moved.rename(kb.docs / "d.md")
+    gone.unlink()
+    page(kb, "new.md")
+    with kb.mirror() as mirror:
+        run = Sync(mirror)
+        crashing(mirror, method, after=after)
+        with pytest.raises(Crash):
+            run.run()
+    assert kb.sync().exit_code == 0
+    assert set(kb.texts()) == {"a.md", "d.md", "new.md"}
+    assert kb.ask(lambda m: m.ledger.open_intents()) == []
+    equal(kb)
+
+
+def test_a_crash_in_the_middle_of_an_upsert_is_mended(kb: Knowledge) -> None:
+    path = page(kb, "a.md")
+    kb.sync()
+    path.write_text(path.read_text().replace("begins", "started") + "\nMore.\n")
+    with kb.mirror() as mirror:
+        run = Sync(mirror)
+        target = run.target()
+        real = mirror.store.session
+
+        class Halved:
+            def __init__(self, session: Any) -> None:
+                self.session = session
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(self.session, name)
+
+            def upsert(self, points: Sequence[Any]) -> None:
+                self.session.upsert(points[:1])
+                raise Crash
+
+        from contextlib import contextmanager
+
+        @contextmanager
+        def session(name: str) -> Any:
+            with real(name) as opened:
+                yield Halved(opened)
+
+        mirror.store.session = session  # type: ignore[method-assign,assignment]
+        assert target.collection is not None
+        with pytest.raises(Crash):
+            run.run()
+    assert kb.sync().exit_code == 0
+    equal(kb)
+
+
+def test_one_writer_a_source_and_the_message_names_the_holder(kb: Knowledge) -> None:
+    page(kb, "a.md")
+    with (
+        kb.mirror() as mirror,
+        mirror.ledger.writer("docs", "freshkb watch"),
+        pytest.raises(Locked, match="freshkb watch") as refused,
+    ):
+        kb.sync()
+    assert str(os.getpid()) in str(refused.value)
+    assert kb.sync().exit_code == 0
+
+
+def test_a_stop_finishes_the_batch_in_hand_and_the_next_sync_the_rest(kb: Knowledge) -> None:
+    for i in range(70):
+        kb.write(f"{i:02}.md", f"# Page {i}\n\nText {i}.")
+    stop = threading.Event()
+
+    class StopAfterFirst:
+        def source(self, source: str, documents: int) -> None: ...
+        def chunks(self, count: int) -> None: ...
+        def documents(self, count: int) -> None:
+            stop.set()
+
+    with kb.mirror() as mirror:
+        report = Sync(mirror, progress=StopAfterFirst(), stop=stop).run()
+    assert report.exit_code == 130
+    assert 0 < len(kb.texts()) < 70
+    equal_so_far = kb.ask(lambda m: verify(m, sources=False))
+    assert equal_so_far.ok
+    assert kb.sync().exit_code == 0
+    assert len(kb.texts()) == 70
+    equal(kb)
+
+
+def test_a_run_is_recorded_however_it_ends(kb: Knowledge) -> None:
+    page(kb, "a.md")
+    kb.sync()
+    kb.clock.forward(minutes=1)
+    with kb.mirror() as mirror:
+        run = Sync(mirror)
+        crashing(mirror, "writer", after=False)
+        with pytest.raises(Crash):
+            run.run()
+    runs = kb.ask(lambda m: m.ledger.runs())
+    assert [run.outcome for run in runs] == ["failed", "done"]
+
+
+def test_a_plan_says_what_a_sync_would_do_and_changes_nothing(kb: Knowledge) -> None:
+    page(kb, "a.md")
+    planned = kb.ask(lambda m: plan(m, "docs"))
+    assert planned.counts()["add"] == 1
+    assert kb.documents() == {}
+
+
+# ── Verify ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_verify_names_what_was_changed_behind_its_back_and_repair_mends_it(kb: Knowledge) -> None:
+    from index.verify import repair
+
+    for name in "abcd":
+        page(kb, f"{name}.md")
+    kb.sync()
+    whole = kb.points()
+    with kb.mirror() as mirror:
+        collection = mirror.ledger.collection()
+        assert collection is not None
+        by_uri: dict[str, list[Any]] = {}
+        for point in whole.values():
+            by_uri.setdefault(point.payload["metadata"]["uri"], []).append(point)
+        with mirror.store.session(collection.name) as session:
+            session.delete([by_uri["a.md"][0].id])
+            session.upsert(
+                [replace(by_uri["b.md"][0], payload={**by_uri["b.md"][0].payload, "page_content": "x"})]
+            )
+            turned = [-value for value in by_uri["c.md"][0].dense]
+            session.upsert([replace(by_uri["c.md"][0], dense=turned)])
+            session.upsert([replace(by_uri["d.md"][0], sparse=None)])
+            session.upsert([replace(by_uri["d.md"][1], id="ffffffff-0000-4000-8000-000000000000")])
+    found = kb.ask(lambda m: verify(m, deep=True))
+    assert {f.uri for f in found.missing} == {"a.md", "d.md"}
+    assert {f.uri for f in found.altered} == {"b.md", "c.md"}
+    assert [f.point_id for f in found.extra] == ["ffffffff-0000-4000-8000-000000000000"]
+    with kb.mirror() as mirror:
+        found = verify(mirror, deep=True)
+        repair(mirror, found, Sync(mirror, kind="verify"))
+        assert found.repaired == 5
+    equal(kb)
+    assert {i: (p.dense, p.sparse) for i, p in kb.points().items()} == {
+        i: (p.dense, p.sparse) for i, p in whole.items()
+    }
+
+
+def test_samples_cover_everything_once(kb: Knowledge) -> None:
+    for i in range(30):
+        page(kb, f"{i}.md")
+    kb.sync()
+    with kb.mirror() as mirror:
+        parts = [verify(mirror, sample=(i, 7)).points for i in range(1, 8)]
+    assert sum(parts) == len(kb.points()) == 60
+
+
+def test_a_lost_store_is_built_anew_by_repair(kb: Knowledge) -> None:
+    import shutil
+
+    from index.verify import repair
+
+    page(kb, "a.md")
+    kb.sync()
+    shutil.rmtree(kb.home / ".freshkb" / "index")
+    with pytest.raises(StoreMismatch, match="verify --repair"):
+        kb.sync()
+    with kb.mirror() as mirror:
+        found = verify(mirror)
+        assert len(found.missing) == 2
+        repair(mirror, found, Sync(mirror, kind="verify"))
+    equal(kb)
+
+
+# ── Another model ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_reindex_builds_beside_switches_and_drops_the_old(kb: Knowledge) -> None:
+    from index.reindex import reindex
+
+    for name in "abc":
+        page(kb, f"{name}.md")
+    kb.sync()
+    before = kb.texts()
+    kb.settings["embedding"] = {"dtype": "bfloat16"}
+    with kb.mirror() as mirror:
+        report = reindex(mirror, Sync(mirror, kind="reindex"))
+        assert report.outcome == "done"
+        assert len(mirror.store.collections()) == 1
+        current = mirror.ledger.collection()
+        assert current is not None
+        assert current.dtype == "bfloat16"
+    assert kb.texts() == before
+    assert kb.sync().exit_code == 0
+    equal(kb)

@@ -1,0 +1,139 @@
+"""A small knowledge base for tests: a real folder, ledger, store and parser, and a fast embedder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from index.config import Config, load
+from index.mirror import Mirror
+from index.model import Document, Point
+from index.outcome import Report
+from index.parse import Parser
+from index.sync import Sync
+from tests.embedders import HashEmbedder
+
+
+class Clock:
+    """Time that passes only when a test lets it."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def forward(self, **span: float) -> None:
+        self.time += timedelta(**span)
+
+
+class Shared:
+    """A parser that outlives the mirrors that use it, so that its child is started once."""
+
+    def __init__(self, parser: Parser) -> None:
+        self._parser = parser
+        self.parsed: list[str] = []
+
+    def warm(self) -> None:
+        self._parser.warm()
+
+    def parse(self, path: Path, name: str, timeout_seconds: float | None = None) -> Any:
+        self.parsed.append(name)
+        return self._parser.parse(path, name, timeout_seconds)
+
+    def close(self) -> None: ...
+
+
+class Knowledge:
+    """One knowledge base below `home`, with a source ``docs`` in ``home/docs``."""
+
+    def __init__(self, home: Path, parser: Parser) -> None:
+        self.home = home
+        self.docs = home / "docs"
+        self.docs.mkdir(parents=True)
+        self.parser = Shared(parser)
+        self.clock = Clock()
+        self.embedders: list[HashEmbedder] = []
+        self.settings: dict[str, Any] = {
+            "version": 1,
+            "sources": [{"id": "docs", "type": "files", "root": "./docs"}],
+        }
+
+    @property
+    def source(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.settings["sources"][0]
+        return found
+
+    def config(self) -> Config:
+        path = self.home / "freshkb.yaml"
+        path.write_text(yaml.safe_dump(self.settings), encoding="utf-8")
+        return load(path, {}, self.home)
+
+    @contextmanager
+    def mirror(self, **parts: Any) -> Iterator[Mirror]:
+        def embedder(*args: Any) -> HashEmbedder:
+            self.embedders.append(HashEmbedder(*args))
+            return self.embedders[-1]
+
+        with Mirror(self.config(), now=self.clock, parser=self.parser, embedder=embedder, **parts) as mirror:
+            yield mirror
+
+    def write(self, uri: str, text: str) -> Path:
+        path = self.docs / uri
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def sync(self, **options: Any) -> Report:
+        with self.mirror() as mirror:
+            return Sync(mirror).run(**options)
+
+    def ask(self, question: Callable[[Mirror], Any]) -> Any:
+        with self.mirror() as mirror:
+            return question(mirror)
+
+    def documents(self) -> dict[str, Document]:
+        return {d.uri: d for d in self.ask(lambda m: list(m.ledger.documents()))}
+
+    def points(self) -> dict[str, Point]:
+        return {p.id: p for p in self.ask(_points)}
+
+    def texts(self) -> dict[str, str]:
+        """{uri: text}: the chunks of each document, joined in order."""
+        parts: dict[str, dict[int, str]] = {}
+        for point in self.points().values():
+            metadata = point.payload["metadata"]
+            parts.setdefault(metadata["uri"], {})[metadata["chunk_index"]] = point.payload["page_content"]
+        return {uri: "".join(texts[i] for i in sorted(texts)) for uri, texts in parts.items()}
+
+
+def _points(mirror: Mirror) -> list[Point]:
+    collection = mirror.ledger.collection()
+    if collection is None:
+        return []
+    with mirror.store.session(collection.name) as session:
+        return list(session.scroll(vectors=True))
+
+
+def counts(report: Report, source: str = "docs") -> dict[str, int]:
+    """What a run did, zeros left out; chunks beside documents."""
+    found = next(s for s in report.json()["sources"] if s["source"] == source)
+    names = (
+        "added",
+        "updated",
+        "moved",
+        "deleted",
+        "touched",
+        "unchanged",
+        "refused",
+        "quarantined",
+        "skipped",
+        "held",
+    )
+    shown = {name: found[name] for name in names if found[name]}
+    return shown | {"embedded": report.json()["chunks"]["embedded"]}
