@@ -112,9 +112,14 @@ class Orchestrated(Sync):
 _here: dict[str, Orchestrated] = {}
 
 
+def _run(run_id: str) -> Orchestrated:
+    """The run of this id, in the process of its flow and in those that a task runner starts. Flows and tasks
+    travel to the latter by value, with the globals that they name: they name this function, not the runs."""
+    return _here.get(run_id) or Orchestrated(_elsewhere(), run_id=run_id)
+
+
 @cache
 def _elsewhere() -> Mirror:
-    """The knowledge base in a process that a task runner started for tasks alone."""
     mirror = Mirror(configuration())
     atexit.register(mirror.close)
     return mirror
@@ -136,7 +141,7 @@ def _worth_repeating(_: Task[..., Any], __: TaskRun, state: State[Any]) -> bool:
 )
 def apply_batch(run_id: str, number: int) -> State[dict[str, dict[str, int]]]:
     """Carry out one batch that the ledger has on record, and return its counts. It may be repeated."""
-    run = _here.get(run_id) or Orchestrated(_elsewhere(), run_id=run_id)
+    run = _run(run_id)
     try:
         tally = run.carry_out(number, again=task_run.run_count > 1)
     except Exception as error:
@@ -152,7 +157,7 @@ def apply_batch(run_id: str, number: int) -> State[dict[str, dict[str, int]]]:
 @flow(name="freshkb-sync-source", flow_run_name="{source}", persist_result=False, log_prints=False)
 def sync_source(run_id: str, source: str) -> State[Any]:
     """One source of a run; `sync` calls it."""
-    run = _here[run_id]
+    run = _run(run_id)
     with uninterrupted(run.stop):
         try:
             run.done = run.turn()

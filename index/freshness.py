@@ -121,7 +121,7 @@ def assess(
         warn=str(warn_at.date()),
         stale=str(stale_at.date()),
     )
-    if field == REVIEWED_AT and name and verdict != Verdict.UNKNOWN and found not in (d for d, _ in past):
+    if field == REVIEWED_AT and name and verdict != Verdict.UNKNOWN and found not in [d for d, _ in past]:
         reason += f" The date in {name} could not be used: {_shown(value)}."
     return Assessment(verdict, reason, used, field, warn_at, stale_at, age)
 

@@ -18,13 +18,14 @@ from index.models import DEFAULT, identify
 from index.tokens import Tokenizer
 
 NEW = "This paragraph was not here before; it says what nobody had said in this text until today."
-VOCABULARY = (
-    "agreement annual benefit budget building calendar computer contract customer deadline delivery department "
-    "document employee equipment holiday insurance invoice laptop leave manager meeting office order password "
-    "payment policy procedure project quality record request review safety schedule security service software "
-    "supervisor supplier support system team training travel vendor visitor week work year the of and to in for "
-    "with on at by from or is are must may can will not every any before after during when which that"
-).split()
+SPEECH = """
+agreement annual benefit budget building calendar computer contract customer deadline delivery department
+document employee equipment holiday insurance invoice laptop leave manager meeting office order password
+payment policy procedure project quality record request review safety schedule security service software
+supervisor supplier support system team training travel vendor visitor week work year the of and to in for
+with on at by from or is are must may can will not every any before after during when which that
+"""
+VOCABULARY = SPEECH.split()
 
 
 @pytest.fixture(scope="module")
@@ -72,13 +73,12 @@ def test_a_paragraph_changes_its_surroundings_in_a_text_without_headings(
     edit: Edit, most: float, tokenizer: Tokenizer
 ) -> None:
     changed = []
-    for seed in range(2):
-        chance = random.Random(seed)
-        texts = paragraphs(300, chance)
-        before = hashes(plain(texts), tokenizer)
-        assert len(before) > 80
-        for at in chance.sample(range(300), 25):
-            changed.append(len(hashes(plain(edit(texts, at)), tokenizer) - before))
+    chance = random.Random(0)
+    texts = paragraphs(300, chance)
+    before = hashes(plain(texts), tokenizer)
+    assert len(before) > 80
+    for at in chance.sample(range(300), 25):
+        changed.append(len(hashes(plain(edit(texts, at)), tokenizer) - before))
     assert mean(changed) <= most
     assert max(changed) <= 6
 
@@ -92,7 +92,7 @@ def test_a_paragraph_at_the_top_makes_one_new_chunk(tokenizer: Tokenizer) -> Non
 
 def test_a_paragraph_in_the_middle_of_a_page_changes_little_more_than_its_chunk(tokenizer: Tokenizer) -> None:
     changed = []
-    for seed in range(60):
+    for seed in range(40):
         document = sections(random.Random(seed))
         at = len(document.elements) // 2
         new = Element(NEW, "NarrativeText", document.elements[at - 1].heading_path)
@@ -109,7 +109,7 @@ def test_one_endless_paragraph_changes_only_near_the_edit(kind: str, tokenizer: 
     before = hashes(Parsed((Element(gap.join(parts), kind),)), tokenizer)
     assert len(before) > 150
     changed = []
-    for at in chance.sample(range(3000), 6):
+    for at in chance.sample(range(3000), 4):
         longer = gap.join([*parts[:at], NEW, *parts[at:]])
         changed.append(len(hashes(Parsed((Element(longer, kind),)), tokenizer) - before))
     assert mean(changed) <= 2.5
@@ -125,10 +125,10 @@ def test_one_endless_paragraph_changes_only_near_the_edit(kind: str, tokenizer: 
 )
 def test_text_without_spaces_changes_only_near_the_edit(alphabet: list[str], tokenizer: Tokenizer) -> None:
     chance = random.Random(4)
-    text = "".join(chance.choices(alphabet, k=60_000))
+    text = "".join(chance.choices(alphabet, k=20_000))
     before = hashes(plain([text]), tokenizer)
     changed = []
-    for at in chance.sample(range(60_000), 6):
+    for at in chance.sample(range(20_000), 5):
         changed.append(len(hashes(plain([text[:at] + text[:30] + text[at:]]), tokenizer) - before))
     assert mean(changed) <= 6 < len(before) / 5
 

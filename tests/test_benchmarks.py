@@ -1,0 +1,124 @@
+"""Each measure runs, at a size that takes a moment, and gives the rows it should. How fast is not asked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import corpus
+from benchmarks.__main__ import MEASURES, main, measure, table
+from benchmarks.corpus import Corpus, at_top, in_middle
+from benchmarks.measure import Bench, Row, Scale, best
+
+DOCUMENTS = Corpus(
+    "two pages",
+    {
+        "leave.md": "---\ntitle: Leave\n---\n# Leave\n\nStaff get thirty days of leave.\n\nAsk your manager first.\n",
+        "pumps/filter.md": "# Filter\n\nSwitch the pump off.\n\n```sh\nstop pump\n\nvent filter\n```\n\nThen open it.\n",
+    },
+)
+TINY = Scale(
+    documents=2,
+    rounds=1,
+    long_rounds=1,
+    files=40,
+    rows=60,
+    edits=2,
+    paragraphs=12,
+    renamed=2,
+    chunks=40,
+    searches=1,
+    pages=2,
+)
+BENCH = Bench(DOCUMENTS, TINY)
+
+#: Beginnings of the rows of each measure: the whole table, in its order.
+ROWS = {
+    "plan": ["plan for 40 unchanged files, against scandir and stat"],
+    "memory": ["plan with 60 documents in the ledger, nothing changed: peak memory"],
+    "insert": ["a paragraph inserted in 2 real documents: chunks embedded per edit"],
+    "headless": ["the same in a text of 12 paragraphs without a heading, 2 places"],
+    "rename": ["2 renamed files: chunks embedded"],
+    "search": ["hybrid search in 40 chunks", "dense search", "sparse search", "verify of 40 chunks"],
+    "pdf": ["text of a PDF of 2 pages, against pdfminer.six"],
+    "nothing": ["`freshkb sync` with nothing to do, 2 documents", "heavy packages that it imports"],
+    "cold": ["cold sync of 2 documents, against encode at its defaults", "cold sync of 2 documents, against"],
+    "process": ["`freshkb sync` of 2 new documents, against imports, model load, encode"],
+}
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_a_measure_gives_its_rows(name: str) -> None:
+    rows = measure([name], BENCH)
+    assert [row.measure[: len(start)] for row, start in zip(rows, ROWS[name], strict=True)] == ROWS[name]
+    lines = table(rows).splitlines()
+    assert len(lines) == 2 + len(rows)
+    assert len({len(line) for line in lines}) == 1
+    if name in ("rename", "nothing"):
+        assert rows[-1].reached == 0
+
+
+def test_a_row_knows_whether_its_target_was_reached() -> None:
+    assert Row("speed", 2.5, "×", 2.0, "≥").ok
+    assert not Row("speed", 1.5, "×", 2.0, "≥").ok
+    assert Row("cost", 1.0, "", 1.1, "≤").ok
+    assert Row("cost", 1.2, "", 1.1, "≤").cells()[:4] == ("cost", "1.20", "≤ 1.10", "NO")
+    assert Row("time", 3.0, " s").ok is None
+    assert json.loads(json.dumps(Row("time", 3.0, " s").json()))["unit"] == "s"
+
+
+def test_works_take_turns_and_the_best_time_of_each_counts() -> None:
+    order: list[str] = []
+    times = best(2, lambda: order.append("ours"), lambda: order.append("theirs"))
+    assert order == ["ours", "theirs", "theirs", "ours"]
+    assert len(times) == 2
+
+
+def test_a_paragraph_at_the_top_comes_after_the_front_matter() -> None:
+    text = DOCUMENTS.documents["leave.md"]
+    assert at_top(text, "New.").startswith("---\ntitle: Leave\n---\nNew.\n\n# Leave\n")
+    assert at_top("Just text.", "New.") == "New.\n\nJust text."
+
+
+def test_a_paragraph_in_the_middle_never_breaks_code_or_front_matter() -> None:
+    assert "30 days" not in in_middle(DOCUMENTS.documents["leave.md"], "New.")
+    changed = in_middle(DOCUMENTS.documents["pumps/filter.md"], "New.")
+    assert "```sh\nstop pump\n\nvent filter\n```" in changed
+    assert changed.count("\n\nNew.\n\n") == 1
+    front = "---\na: 1\n\nb: 2\n---\nText.\n"
+    assert in_middle(front, "New.").startswith("---\na: 1\n\nb: 2\n---\n")
+
+
+def test_prose_is_the_same_for_the_same_seed_and_made_of_the_corpus_words() -> None:
+    first, again, other = (DOCUMENTS.prose(seed).paragraph(30) for seed in (1, 1, 2))
+    assert first == again != other
+    words = {word for text in DOCUMENTS.documents.values() for word in text.lower().split()}
+    assert {word.strip(".") for word in first.lower().split()} <= {word.strip(".") for word in words}
+
+
+def test_the_default_corpus_is_chosen_alike_every_time_and_needs_no_download() -> None:
+    chosen = corpus.installed(5)
+    assert chosen == corpus.installed(5)
+    assert len(chosen.documents) == 5
+    assert list(chosen.documents) == sorted(chosen.documents)
+
+
+def test_one_measure_over_a_folder_as_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("benchmarks.__main__.Scale", lambda: TINY)
+    DOCUMENTS.write(tmp_path)
+    assert main(["rename", "--json", "--corpus", str(tmp_path)]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert [row["ok"] for row in printed["rows"]] == [True]
+    assert printed["machine"]["cores"] >= 1
+    assert printed["corpus"].startswith("2 Markdown documents")
+
+
+def test_a_folder_without_documents_is_a_usage_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--corpus", str(tmp_path)]) == 2
+    assert "no Markdown files" in capsys.readouterr().err
