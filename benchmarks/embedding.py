@@ -26,7 +26,7 @@ def cold(bench: Bench) -> Iterator[Row]:
         embedder, dtype = _embedder(folder)
         embedder.warm()
         plain = _model(embedder.identity, "float32")
-        same = _model(embedder.identity, dtype)
+        same = plain if dtype == "float32" else _model(embedder.identity, dtype)
         by_length = sorted(texts, key=len, reverse=True)
         clock = _ColdSyncs(folder, embedder)
         for model in (plain, same):

@@ -256,7 +256,10 @@ class Patterns:
             start = regex if regex.startswith("^") else f".*{regex}"
             whole = start.removesuffix("$)") + r"\Z)" if start.endswith("$)") else start
             whole = whole.removesuffix("$") + r"\Z" if whole.endswith("$") else whole
-            self._parts.append((include, _literal(pattern), re.compile(whole, re.DOTALL)))
+            try:
+                self._parts.append((include, _literal(pattern), re.compile(whole, re.DOTALL)))
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is not a pattern: {error}.") from error
             if not whole.endswith(r"\Z"):
                 self._below.append(re.compile(whole.replace(r"(?:/|\Z)", "/"), re.DOTALL))
         if not all(include for include, _, _ in self._parts):

@@ -15,9 +15,10 @@ A crash between any two steps leaves what `index.recover` mends at the start of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from index import payload
@@ -48,6 +49,13 @@ PAST = {
 }
 
 
+#: Points of one batch, a single large document apart: what bounds the memory of a run.
+BATCH_POINTS = 2000
+
+#: Points that are read from the store at once.
+READ_POINTS = 500
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where a batch is written, and how its chunks get their vectors."""
@@ -76,8 +84,35 @@ def apply(target: Target, run_id: str, batch: Iterable[Work]) -> Tally:
     Raises StoreError when the store did not do what it was told, LedgerError when the ledger cannot be
     written; either leaves an intent for recovery to find.
     """
+    tally = Tally()
+    for work in _portions(batch):
+        tally.add(_apply(target, run_id, work))
+    return tally
+
+
+def _portions(batch: Iterable[Work]) -> Iterator[list[Work]]:
+    """The batch in parts of at most BATCH_POINTS points, or of one document."""
+    part: list[Work] = []
+    points = 0
+    for work in batch:
+        match work:
+            case Text():
+                size = len(work.chunks)
+            case Facts():
+                size = work.document.chunk_count
+            case _:
+                size = 0
+        if part and points + size > BATCH_POINTS:
+            yield part
+            part, points = [], 0
+        part.append(work)
+        points += size
+    if part:
+        yield part
+
+
+def _apply(target: Target, run_id: str, work: list[Work]) -> Tally:
     ledger, store, name = target.ledger, target.store, target.collection.name
-    work = list(batch)
     drafts, intents, noted = _draft(target, work)
     missing = {d.record.embedded_hash: d.embedded_text for d in drafts if d.vectors is None}
     if intents:
@@ -121,9 +156,11 @@ def _draft(target: Target, work: list[Work]) -> tuple[list[Draft], list[Intent],
     held: dict[str, Point] = {}
     if wanted:
         with target.store.session(name) as session:
-            found = session.retrieve(list(wanted), vectors=True)
-        # A vector that is not the one that was committed is not copied.
-        held = {i: p for i, p in found.items() if payload.vector_digest(p) == wanted[i].vector_digest}
+            for identifiers in batched(wanted, READ_POINTS):
+                for identifier, point in session.retrieve(identifiers, vectors=True).items():
+                    # A vector that is not the one that was committed is not copied.
+                    if payload.vector_digest(point) == wanted[identifier].vector_digest:
+                        held[identifier] = point
 
     drafts: list[Draft] = []
     intents: list[Intent] = []
@@ -157,6 +194,12 @@ def _draft(target: Target, work: list[Work]) -> tuple[list[Draft], list[Intent],
         more = _draft(target, reread)
         return drafts + more[0], intents + more[1], noted + more[2]
     return drafts, intents, noted
+
+
+def batched(values: Iterable[str], size: int) -> Iterator[list[str]]:
+    stream = iter(values)
+    while part := list(islice(stream, size)):
+        yield part
 
 
 def _text_points(collection: Collection, item: Text) -> list[Draft]:
@@ -214,17 +257,18 @@ def _write(session: Session, drafts: Sequence[Draft]) -> dict[str, str]:
 
 def read_back(session: Session, expected: dict[str, str]) -> dict[str, str]:
     """The vector digests of points that must be there with these payload digests; StoreError if not."""
-    found = session.retrieve(list(expected), vectors=True) if expected else {}
     proven = {}
-    for identifier, payload_digest in expected.items():
-        point = found.get(identifier)
-        vectors = payload.vector_digest(point) if point else ""
-        if point is None or not vectors or digest(point.payload) != payload_digest:
-            raise StoreError(
-                f"The store did not keep point {identifier} as it was written. Nothing was committed; "
-                "the next sync repairs it. If it happens again, run: freshkb doctor"
-            )
-        proven[identifier] = vectors
+    for identifiers in batched(expected, READ_POINTS):
+        found = session.retrieve(identifiers, vectors=True)
+        for identifier in identifiers:
+            point = found.get(identifier)
+            vectors = payload.vector_digest(point) if point else ""
+            if point is None or not vectors or digest(point.payload) != expected[identifier]:
+                raise StoreError(
+                    f"The store did not keep point {identifier} as it was written. Nothing was committed; "
+                    "the next sync repairs it. If it happens again, run: freshkb doctor"
+                )
+            proven[identifier] = vectors
     return proven
 
 

@@ -8,7 +8,6 @@ text stays.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import islice
@@ -55,27 +54,15 @@ def reindex(mirror: Mirror, run: Sync) -> Report:
         target = run.target_of(new)
         indexed = (d for d in ledger.documents() if d.version)
         run.progress.source("reindex", sum(sum(states.values()) for states in ledger.counts().values()))
-        for batch in _batched(indexed, BATCH_DOCUMENTS):
+        while batch := list(islice(indexed, BATCH_DOCUMENTS)):
             apply(target, run.run_id, _texts(mirror, old, batch))
             run.progress.documents(len(batch))
             if run.stop.is_set():
                 report.interrupted = True
                 return report
         ledger.switch_collection(new.name)
-        retire(mirror)
+        mirror.retire_collections()
     return report
-
-
-def retire(mirror: Mirror) -> None:
-    """Finish a switch: the name that readers use points to the collection in use, the old one is dropped."""
-    ledger, store = mirror.ledger, mirror.store
-    current = ledger.collection()
-    for left in ledger.collections():
-        if left.state == "dropping":
-            if current is not None:
-                store.publish(mirror.config.index.collection, current.name)
-            store.drop(left.name)
-            ledger.drop_collection(left.name)
 
 
 def _texts(mirror: Mirror, old: Collection, documents: list[Document]) -> list[Work]:
@@ -106,9 +93,3 @@ def _chunk(document: Document, point: Point, tokens: int) -> Chunk:
         page=passage.page,
         tokens=tokens,
     )
-
-
-def _batched(documents: Iterable[Document], size: int) -> Iterator[list[Document]]:
-    stream = iter(documents)
-    while batch := list(islice(stream, size)):
-        yield batch

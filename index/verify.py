@@ -200,6 +200,11 @@ def _look_again(
     """A version is committed while its writer holds the store: as long as we do, the ledger stands still."""
     first, end = ids
     documents = {d.document_id: d for d in mirror.ledger.documents(document_ids=suspects, states=list(State))}
+    # On a server others write meanwhile: what a living writer has announced is his to finish.
+    writing = {writer.source for writer in mirror.ledger.writers()}
+    announced = {i.document.document_id for _, _, i in mirror.ledger.open_intents(collection.name)}
+    busy = {d for d in announced if d in documents and documents[d].source in writing}
+    suspects = [document_id for document_id in suspects if document_id not in busy]
     for document_id, records in mirror.ledger.chunks(collection.name, suspects).items():
         points = session.retrieve([record.point_id for record in records], vectors=True) if records else {}
         for record in records:

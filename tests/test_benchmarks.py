@@ -15,8 +15,8 @@ from benchmarks.measure import Bench, Row, Scale, best
 DOCUMENTS = Corpus(
     "two pages",
     {
-        "leave.md": "---\ntitle: Leave\n---\n# Leave\n\nStaff get thirty days of leave.\n\nAsk your manager first.\n",
-        "pumps/filter.md": "# Filter\n\nSwitch the pump off.\n\n```sh\nstop pump\n\nvent filter\n```\n\nThen open it.\n",
+        "leave.md": "---\ntitle: Leave\n---\n# Leave\n\nStaff get thirty days.\n\nAsk your manager first.\n",
+        "pumps/filter.md": "# Filter\n\nStop the pump.\n\n```sh\nstop\n\nvent\n```\n\nThen open it.\n",
     },
 )
 TINY = Scale(
@@ -49,6 +49,8 @@ ROWS = {
 }
 
 
+# Whole processes that load the model take their time on a machine that is busy with other tests.
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("name", MEASURES)
 def test_a_measure_gives_its_rows(name: str) -> None:
     rows = measure([name], BENCH)
@@ -83,9 +85,9 @@ def test_a_paragraph_at_the_top_comes_after_the_front_matter() -> None:
 
 
 def test_a_paragraph_in_the_middle_never_breaks_code_or_front_matter() -> None:
-    assert "30 days" not in in_middle(DOCUMENTS.documents["leave.md"], "New.")
+    assert "days.\n\nNew.\n\nAsk" in in_middle(DOCUMENTS.documents["leave.md"], "New.")
     changed = in_middle(DOCUMENTS.documents["pumps/filter.md"], "New.")
-    assert "```sh\nstop pump\n\nvent filter\n```" in changed
+    assert "```sh\nstop\n\nvent\n```" in changed
     assert changed.count("\n\nNew.\n\n") == 1
     front = "---\na: 1\n\nb: 2\n---\nText.\n"
     assert in_middle(front, "New.").startswith("---\na: 1\n\nb: 2\n---\n")
@@ -94,8 +96,8 @@ def test_a_paragraph_in_the_middle_never_breaks_code_or_front_matter() -> None:
 def test_prose_is_the_same_for_the_same_seed_and_made_of_the_corpus_words() -> None:
     first, again, other = (DOCUMENTS.prose(seed).paragraph(30) for seed in (1, 1, 2))
     assert first == again != other
-    words = {word for text in DOCUMENTS.documents.values() for word in text.lower().split()}
-    assert {word.strip(".") for word in first.lower().split()} <= {word.strip(".") for word in words}
+    known = " ".join(DOCUMENTS.documents.values())
+    assert all(word in known for word in first.lower().replace(".", "").split())
 
 
 def test_the_default_corpus_is_chosen_alike_every_time_and_needs_no_download() -> None:

@@ -6,7 +6,6 @@ tests must not touch the `~/.prefect` of whoever runs them.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import signal
 import socket
@@ -18,19 +17,22 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from index.config import load
 from index.mirror import Mirror
+from index.models import ModelIdentity
+from index.parse import Parser
 from index.store.base import VectorStore
+from tests.embedders import HashEmbedder
+from tests.knowledge import Shared
 
 #: What a fresh server may take on a slow machine that has other things to do.
 START_SECONDS = 180.0
@@ -38,37 +40,12 @@ START_SECONDS = 180.0
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-class HashEmbedder:
-    """Vectors that depend on nothing but the text."""
-
-    fingerprint = "hash"
-
-    def __init__(self, dimension: int) -> None:
-        self.dimension = dimension
-
-    def warm(self) -> None: ...
-
-    def embed_documents(
-        self, texts: Sequence[str], on_progress: Callable[[int], None] | None = None
-    ) -> np.ndarray:
-        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
-        for row, text in enumerate(texts):
-            seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
-            vector = np.random.default_rng(seed).standard_normal(self.dimension)
-            vectors[row] = vector / np.linalg.norm(vector)
-        return vectors
-
-    def embed_query(self, text: str) -> list[float]:
-        vector: list[float] = self.embed_documents([text])[0].tolist()
-        return vector
-
-
 @dataclass
 class Base:
     """A folder with a configuration and documents."""
 
     folder: Path
-    documents: dict[str, str] = field(default_factory=dict)
+    parser: Parser
 
     @property
     def config(self) -> Path:
@@ -84,7 +61,10 @@ class Base:
         (self.folder / "docs" / uri).unlink()
 
     def open(
-        self, *, embedder: Callable[[int], Any] = HashEmbedder, store: VectorStore | None = None
+        self,
+        *,
+        embedder: Callable[[ModelIdentity, str], HashEmbedder] = HashEmbedder,
+        store: VectorStore | None = None,
     ) -> Mirror:
         """Ids and times are those of every other base, so that two of them can be compared."""
         numbers = count(1)
@@ -92,15 +72,16 @@ class Base:
             load(self.config, {}, self.folder),
             now=lambda: NOW,
             new_id=lambda: f"00000000-0000-4000-8000-{next(numbers):012d}",
-            embedder=lambda identity, _: embedder(identity.dimension),
+            parser=Shared(self.parser),
+            embedder=embedder,
             store=store,
         )
 
 
 @pytest.fixture
-def make_base(tmp_path: Path) -> Callable[..., Base]:
+def make_base(tmp_path: Path, parser: Parser) -> Callable[..., Base]:
     def make(name: str = "kb", documents: int = 0, source: str = "handbook") -> Base:
-        base = Base(tmp_path / name)
+        base = Base(tmp_path / name, parser)
         (base.folder / "docs").mkdir(parents=True)
         base.config.write_text(
             "version: 1\n"
@@ -152,8 +133,8 @@ def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def server(harness: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A `prefect server start` as a user would run it. Its database is a copy of the harness's, because making
-    one takes longer than everything else here."""
+    """A `prefect server start` as a user would run it. Its database is a copy of the harness's, because
+    making one takes longer than everything else here."""
     home = tmp_path_factory.mktemp("prefect-server")
     (made,) = harness.home.rglob("prefect-test.db")
     with closing(sqlite3.connect(made)) as source, closing(sqlite3.connect(home / "prefect.db")) as copy:
@@ -174,17 +155,21 @@ def program(name: str) -> str:
     return str(Path(sys.executable).with_name(name))
 
 
+def command_environ(**more: str) -> dict[str, str]:
+    """The tests' environment without settings of ours or of Prefect's, and these."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "FRESHKB_"))} | more
+
+
 @contextmanager
 def started(
     command: Sequence[str], folder: Path, environ: Mapping[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process with its output in `folder`; it and all that it started are gone afterwards."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "FRESHKB_"))}
     with (folder / "output.txt").open("wb") as output:
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env={**clean, **environ},
+            env=command_environ(**environ),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -1,0 +1,129 @@
+"""The commands against a Prefect server that runs beside them, as users have it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from index.sync import Sync
+from tests.flows.conftest import Base, Server, command_environ, program, started, until
+
+#: The first test waits for two servers to start.
+pytestmark = pytest.mark.timeout(400)
+
+MakeBase = Callable[..., Base]
+
+
+def ask(server: Server, path: str, body: dict[str, Any] | None = None) -> Any:
+    """What the API answers; it is busy (503) whenever something else writes its SQLite."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"{server.api_url}{path}", data, {"Content-Type": "application/json"})
+
+    def answered() -> list[Any]:
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return [json.load(answer)]
+        except urllib.error.HTTPError as error:
+            if error.code != 503:
+                raise
+            return []
+
+    return until(answered)[0]
+
+
+def freshkb(base: Base, *arguments: str, api_url: str, home: Path) -> subprocess.CompletedProcess[str]:
+    environ = command_environ(PREFECT_API_URL=api_url, PREFECT_HOME=str(home))
+    return subprocess.run(
+        [program("freshkb"), *arguments],
+        cwd=base.folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_a_sync_with_an_api_is_a_flow_run_there(make_base: MakeBase, server: Server, tmp_path: Path) -> None:
+    base = make_base(documents=3)
+    with base.open() as mirror:
+        Sync(mirror).run()
+    base.remove("page-002.md")
+    ended = freshkb(base, "sync", "--json", api_url=server.api_url, home=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    report = json.loads(ended.stdout)
+    assert report["sources"][0]["deleted"] == 1
+    assert "prefect" in ended.stderr
+    runs = ask(server, "/flow_runs/filter", {"sort": "START_TIME_DESC"})
+    messages = [run["state"]["message"] for run in runs if run["state"]["type"] == "COMPLETED"]
+    assert messages.count(f"Run {report['run_id']}: 1 deleted; chunks: 1 deleted") == 2
+
+
+def test_an_api_that_does_not_answer_is_an_error(make_base: MakeBase, tmp_path: Path) -> None:
+    base = make_base(documents=1)
+    begun = time.monotonic()
+    ended = freshkb(base, "sync", "--json", api_url="http://127.0.0.1:9/api", home=tmp_path)
+    took = time.monotonic() - begun
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "The Prefect API at http://127.0.0.1:9/api does not answer" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert took < 30
+    assert not (base.folder / ".freshkb" / "index").exists()
+
+
+def test_serve_runs_the_flows_of_its_configuration_until_it_is_stopped(
+    make_base: MakeBase, server: Server, tmp_path: Path
+) -> None:
+    base = make_base(documents=2)
+    with base.open() as mirror:
+        Sync(mirror).run()
+    environ = {
+        "PREFECT_API_URL": server.api_url,
+        "PREFECT_HOME": str(tmp_path / "client"),
+        "PREFECT_RUNNER_POLL_FREQUENCY": "1",
+    }
+    with started([program("freshkb"), "serve"], base.folder, environ) as process:
+        output = base.folder / "output.txt"
+        until(lambda: b"Ready: watching handbook" in output.read_bytes(), process)
+        until(lambda: b"prefect: Runs" in output.read_bytes(), process)
+        deployments = {d["name"]: d for d in ask(server, "/deployments/filter", {})}
+        assert set(deployments) == {"freshkb-sync", "freshkb-audit", "freshkb-verify"}
+        crons = {
+            name: [(s["schedule"]["cron"], s["schedule"]["timezone"], s["active"]) for s in d["schedules"]]
+            for name, d in deployments.items()
+        }
+        assert crons == {
+            "freshkb-sync": [("*/15 * * * *", "UTC", True)],
+            "freshkb-audit": [("0 7 * * 1", "UTC", True)],
+            "freshkb-verify": [],
+        }
+        limits = {d["concurrency_options"]["collision_strategy"] for d in deployments.values()}
+        assert limits == {"CANCEL_NEW"}
+        assert {d["global_concurrency_limit"]["limit"] for d in deployments.values()} == {1}
+
+        identifier = deployments["freshkb-sync"]["id"]
+        asked = ask(server, f"/deployments/{identifier}/create_flow_run", {})
+        ended = until(
+            lambda: (s := ask(server, f"/flow_runs/{asked['id']}")["state"])["type"] == "COMPLETED" and s,
+            process,
+        )
+        assert "nothing" in ended["message"]
+
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0, output.read_text()
+    crons_after = ask(server, f"/deployments/{identifier}")["schedules"]
+    assert [s["active"] for s in crons_after] == [True]
+
+
+def test_serve_without_a_server_says_what_it_needs(make_base: MakeBase, tmp_path: Path) -> None:
+    ended = freshkb(make_base(), "serve", api_url="", home=tmp_path)
+    assert ended.returncode == 2
+    assert "prefect server start" in ended.stderr
