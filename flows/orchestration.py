@@ -16,11 +16,6 @@ TIMEOUT_SECONDS = 5
 START = "Start it with: prefect server start"
 
 
-def api() -> str | None:
-    """The API that the environment names."""
-    return os.environ.get("PREFECT_API_URL") or None
-
-
 def trouble(url: str) -> str | None:
     """Why the API at this address cannot be used; None when it answers."""
     try:
@@ -35,17 +30,16 @@ def trouble(url: str) -> str | None:
         return str(error)
 
 
-def require() -> None:
-    """Raises FreshkbError, naming the address, when the environment names an API that does not answer."""
-    url = api()
-    found = trouble(url) if url else None
+def require(url: str) -> None:
+    """Raises FreshkbError, naming the address, when the API there does not answer."""
+    found = trouble(url)
     if found:
         raise FreshkbError(f"The Prefect API at {url} does not answer ({found}). Nothing was done. {START}")
 
 
 def check() -> Check:
     """For `freshkb doctor`: the configured API answers, or none is configured."""
-    url = api()
+    url = os.environ.get("PREFECT_API_URL")
     if find_spec("prefect") is None:
         return Check("prefect", not url, "Prefect is not installed; freshkb sync works without it.")
     if not url:

@@ -37,15 +37,15 @@ def serve(mirror: Mirror, stop: threading.Event, *, tell: Callable[[dict[str, An
 
     Raises ConfigError without a Prefect server, FreshkbError when it does not answer.
     """
-    if not PREFECT_API_URL.value():
+    url = PREFECT_API_URL.value()
+    if not url:
         raise ConfigError(
             "PREFECT_API_URL is not set, and freshkb serve needs a Prefect server to keep its schedules. "
             f"{orchestration.START}, then: export PREFECT_API_URL=http://127.0.0.1:4200/api"
         )
-    orchestration.require()
-    schedules = mirror.config.schedules
+    orchestration.require(url)
     with configured(str(mirror.config.path)):
-        served = Served(schedules, stop, tell)
+        served = Served(mirror.config.schedules, stop, tell)
         served.start()
         try:
             Watcher(mirror, stop, tell=tell).run()

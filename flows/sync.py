@@ -24,6 +24,7 @@ from prefect.client.schemas import TaskRun
 from prefect.context import FlowRunContext
 from prefect.exceptions import Abort, TerminationSignal
 from prefect.runtime import task_run
+from prefect.settings import PREFECT_API_URL
 from prefect.states import Completed
 from prefect.tasks import Task
 
@@ -221,7 +222,8 @@ def run_as_flow(
 
     Raises what that raises, and FreshkbError when Prefect does not answer or does not run the flow.
     """
-    orchestration.require()
+    if url := PREFECT_API_URL.value():
+        orchestration.require(url)
     job = Job(mirror, stop or threading.Event(), awaited=True)
     try:
         with called(job):

@@ -8,8 +8,8 @@ from prefect import State, flow
 from prefect.artifacts import create_markdown_artifact
 
 from flows.boundary import Job, ended, in_words, perform, recorded, table, uninterrupted
+from index.repair import repair as mend
 from index.sync import Sync
-from index.verify import repair as mend
 from index.verify import verify as compare
 
 

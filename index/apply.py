@@ -171,9 +171,8 @@ def _draft(target: Target, work: list[Work]) -> tuple[list[Draft], list[Intent],
             case Text():
                 own = _text_points(target.collection, item)
                 for draft in own:
-                    source = known.get(draft.record.embedded_hash)
-                    point = held.get(source.point_id) if source else None
-                    draft.vectors = _vectors(point)
+                    same = known.get(draft.record.embedded_hash)
+                    draft.vectors = _vectors(held.get(same.point_id) if same else None)
             case Facts():
                 kept = _kept_points(item.document, committed.get(item.document.document_id, []), held)
                 if kept is None:

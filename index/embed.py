@@ -29,7 +29,7 @@ PREFIX_VERSION = 1
 
 #: Tokens of one batch, padding included. Measured on two cores: smaller ones starve them, larger ones spill
 #: their caches. A GPU wants many more.
-BATCH_TOKENS = 8192
+BATCH_TOKENS = 6144
 BATCH_TOKENS_GPU = 65536
 
 #: Mean cosine to fp32 that a shorter format has to reach to be used.

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from connectors.base import Connector
 from connectors.base import connector_class as connector_type
+from index.compare import Extraction
 from index.config import Config, SourceConfig
 from index.errors import ModelChanged, StoreError, StoreMismatch
 from index.ledger import Ledger
 from index.model import Collection, Failure, Parsed, Vectors, digest
-from index.plan import Extraction
 from index.rules import Rules
 from index.store import open_store
 from index.store.base import VectorStore
@@ -201,7 +201,7 @@ class Mirror:
         same_dtype = setting in ("auto", current.dtype)
         if (identity.model, identity.revision) != (current.model, current.revision) or not same_dtype:
             raise ModelChanged(
-                f"The index was built with {current.model} ({current.dtype}, revision {current.revision[:12]}); "
+                f"The index was built with {current.model} ({current.dtype}, {current.revision[:12]}); "
                 f"the configuration names {identity.model} ({setting}, revision {identity.revision[:12]}). "
                 "Vectors of two models never share an index. Build it anew with: freshkb reindex"
             )

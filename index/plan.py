@@ -1,7 +1,7 @@
 """What a sync should do, decided without doing it.
 
-`compare` merges a listing with the ledger's rows, `decide` turns the differences into a `Plan`. Both are
-pure: they take values and return values. What lies between them (hashing the few documents whose token
+`index.compare` merges a listing with the ledger's rows, `decide` turns the differences into a `Plan`. Both
+are pure: they take values and return values. What lies between them (hashing the few documents whose token
 cannot tell) is `index.scan`.
 
 Nothing is removed here unless the listing was complete, the source is the one it was, its filters are the
@@ -10,109 +10,16 @@ ones they were, and the guard lets it pass or an approval names exactly these re
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from difflib import SequenceMatcher
+from dataclasses import dataclass
 from typing import Any
 
 from connectors.base import Entry
+from index.compare import Differences
 from index.model import Action, Item, Row, State, digest
 
 #: Documents of one batch: enough to fill the model's batches, few enough to finish soon after Ctrl-C.
 BATCH_DOCUMENTS = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Extraction:
-    """The extraction fingerprints in force, by lower-case suffix; a suffix without one is not supported."""
-
-    by_suffix: Mapping[str, str]
-    limits: str = ""
-    """Fingerprint of the limits: a document that failed is tried again when they change."""
-
-    def of(self, uri: str) -> str:
-        dot = uri.rfind(".")
-        return self.by_suffix.get(uri[dot:].lower(), "") if dot > uri.rfind("/") else ""
-
-    def seen(self, uri: str, *, failed: bool) -> str:
-        """What a row of this state records as `seen_extraction`."""
-        return f"{self.of(uri)}+{self.limits}" if failed else self.of(uri)
-
-
-@dataclass(slots=True)
-class Differences:
-    """A listing against the ledger. `known` counts the ledger's documents that are not skipped."""
-
-    new: list[Entry] = field(default_factory=list)
-    changed: list[tuple[Entry, Row]] = field(default_factory=list)
-    """The token differs, or there is none to trust."""
-    outdated: list[tuple[Entry, Row]] = field(default_factory=list)
-    """The same version, to be looked at again: another extraction, a pending or a returned document."""
-    missing: list[Row] = field(default_factory=list)
-    unsupported: list[Entry] = field(default_factory=list)
-    """New, and of a type that cannot be parsed: recorded as skipped, never fetched."""
-    forgotten: list[Row] = field(default_factory=list)
-    """Skipped ones that are gone: they have no points, so nothing is removed by forgetting them."""
-    known: int = 0
-    listed: int = 0
-    unchanged: int = 0
-
-
-def compare(
-    entries: Iterable[Entry], rows: Iterable[Row], extraction: Extraction, *, distrust: bool = False
-) -> Differences:
-    """Merge two streams that are sorted by uri; memory grows with the differences only.
-
-    `distrust` treats every token as changed (`--checksum`).
-    """
-    found = Differences()
-    suffixes = extraction.by_suffix
-    quarantined, pending, returned = State.QUARANTINED.value, State.PENDING.value, State.HELD.value
-    skipped = State.SKIPPED.value
-    unchanged = listed = known = 0
-    stream = iter(rows)
-    row = next(stream, None)
-    for entry in entries:
-        listed += 1
-        uri = entry[0]
-        while row is not None and row[1] < uri:
-            (found.forgotten if row[7] == skipped else found.missing).append(row)
-            row = next(stream, None)
-        if row is None or row[1] != uri:
-            (found.new if extraction.of(uri) else found.unsupported).append(entry)
-            continue
-        state = row[7]
-        if state == skipped:
-            if extraction.of(uri):
-                found.outdated.append((entry, row))
-            row = next(stream, None)
-            continue
-        known += 1
-        if entry[1] is None or entry[1] != row[2] or distrust:
-            found.changed.append((entry, row))
-        elif state == quarantined:
-            if row[6] == extraction.seen(uri, failed=True):
-                unchanged += 1
-            else:
-                found.outdated.append((entry, row))
-        elif state in (pending, returned):
-            found.outdated.append((entry, row))
-        else:
-            # Inlined `Extraction.of`: this line runs once for every document of every sync.
-            dot = uri.rfind(".")
-            expected = suffixes.get(uri[dot:].lower(), "") if dot > uri.rfind("/") else ""
-            if row[6] == expected or not expected:
-                unchanged += 1
-            else:
-                found.outdated.append((entry, row))
-        row = next(stream, None)
-    while row is not None:
-        (found.forgotten if row[7] == skipped else found.missing).append(row)
-        row = next(stream, None)
-    found.unchanged, found.listed = unchanged, listed
-    found.known = known + len(found.missing)
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,57 +110,6 @@ class Plan:
 def removals_hash(source: str, uris: Iterable[str]) -> str:
     """The name of a set of removals: it stays the same while anything else of the source changes."""
     return digest([source, sorted(uris)])[:16]
-
-
-def candidates(found: Differences) -> list[Entry]:
-    """The new entries that may be a vanished document under another name, and so are worth hashing."""
-    if not found.missing:
-        return []
-    sizes = {row.size for row in found.missing}
-    return [entry for entry in found.new if entry.size is None or None in sizes or entry.size in sizes]
-
-
-def pair_moves(
-    found: Differences, hashes: Mapping[str, str], likeness: Callable[[Entry, Row], float]
-) -> list[tuple[Entry, Row]]:
-    """Vanished documents with the new uris that they now have; each of either at most once.
-
-    Equal content first, ties by inode, then by likeness of uri. An equal inode alone counts only when at
-    least half of the chunks agree, because a freed inode is given out again at once.
-    """
-    pairs: list[tuple[Entry, Row]] = []
-    left: dict[str, list[Row]] = defaultdict(list)
-    for row in found.missing:
-        if row.seen_hash and row.size != 0:
-            left[row.seen_hash].append(row)
-    taken: set[str] = set()
-    by_hash: dict[str, list[Entry]] = defaultdict(list)
-    for entry in found.new:
-        content = hashes.get(entry.uri)
-        if content in left and entry.size != 0:
-            by_hash[content].append(entry)
-    for content, entries in by_hash.items():
-        ranked = sorted(
-            ((_affinity(entry, row), entry, row) for entry in entries for row in left[content]),
-            key=lambda triple: (triple[0], triple[2].uri, triple[1].uri),
-            reverse=True,
-        )
-        for _, entry, row in ranked:
-            if entry.uri not in taken and row.document_id not in taken:
-                taken |= {entry.uri, row.document_id}
-                pairs.append((entry, row))
-    by_inode = {row.native_id: row for row in found.missing if row.native_id and row.document_id not in taken}
-    for entry in found.new:
-        same = by_inode.get(entry.native_id) if entry.native_id and entry.uri not in taken else None
-        if same is not None and same.document_id not in taken and likeness(entry, same) >= 0.5:
-            taken |= {entry.uri, same.document_id}
-            pairs.append((entry, same))
-    return pairs
-
-
-def _affinity(entry: Entry, row: Row) -> tuple[bool, float]:
-    same_inode = entry.native_id is not None and entry.native_id == row.native_id
-    return same_inode, SequenceMatcher(None, entry.uri, row.uri, autojunk=False).ratio()
 
 
 def decide(

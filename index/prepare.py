@@ -21,9 +21,9 @@ from connectors.base import (
     Entry,
     Fetched,
 )
+from index.compare import Extraction
 from index.freshness import assess, read_date
 from index.model import Action, Chunk, Document, Failure, Item, Parsed, State
-from index.plan import Extraction
 from index.rules import Rules
 
 #: Reasons of items that must be parsed again although nothing seems to have changed.

@@ -6,10 +6,12 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from connectors.base import Connector, DocumentError, Entry, Fetched, Listing, SourceUnavailable
+from index import compare as comparing
 from index import plan as planning
+from index.compare import Differences, Extraction
 from index.mirror import Mirror, Origin, origin
 from index.model import Action, Document, Row, SourceRecord, State, digest
-from index.plan import Circumstances, Differences, Extraction, Guard, Plan
+from index.plan import Circumstances, Guard, Plan
 from index.prepare import Source, governed, moment
 
 
@@ -50,7 +52,7 @@ def survey(
         identity = connector.probe()
         listing = connector.list(folders)
         rows = ledger.rows(source, folders)
-        found = planning.compare(listing, rows, here.extraction, distrust=checksum)
+        found = comparing.compare(listing, rows, here.extraction, distrust=checksum)
     except SourceUnavailable as error:
         return Survey(Plan(source, complete=False, error=f"{error} Nothing was removed."))
     partial = folders is not None
@@ -67,8 +69,8 @@ def survey(
     hashes = {uri: read.content_hash for uri, read in fetched.items()}
     moves: list[tuple[Entry, Row]] = []
     if listing.complete and not partial and found.missing:
-        hashes |= _hash(connector, [e.uri for e in planning.candidates(found)])
-        moves = planning.pair_moves(found, hashes, lambda e, r: _likeness(mirror, e, r, load()))
+        hashes |= _hash(connector, [e.uri for e in comparing.candidates(found)])
+        moves = comparing.pair_moves(found, hashes, lambda e, r: _likeness(mirror, e, r, load()))
     rules_fingerprint = _rules_fingerprint(here, connector)
     touched: list[str] = []
     if not partial and remembered.rules_fingerprint not in ("", rules_fingerprint):
@@ -104,7 +106,7 @@ def survey(
 
 def _removed(mirror: Mirror, source: str, approved: str | None) -> Plan:
     """The plan for a source that was taken out of the configuration or renamed."""
-    found = planning.compare(Listing(iter(())), mirror.ledger.rows(source), planning.Extraction({}))
+    found = comparing.compare(Listing(iter(())), mirror.ledger.rows(source), Extraction({}))
     return planning.decide(found, Circumstances(source, removed=True), Guard(0, 0), approved=approved)
 
 

@@ -200,8 +200,8 @@ def verify(
     """Compare source, ledger and store."""
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     with stoppable() as stop, opened(config) as mirror:
+        from index.repair import repair as mend
         from index.sync import Sync
-        from index.verify import repair as mend
         from index.verify import verify as compare
 
         found = compare(mirror, sample=_sample(sample), deep=deep)

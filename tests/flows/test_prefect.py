@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +192,24 @@ def test_a_flow_that_nobody_called_finds_its_configuration(
     state = sync(return_state=True)
     assert (state.type.value, state.message) == ("FAILED", "ConfigError before a run began")
     assert "lost.yaml cannot be read" in capfd.readouterr().err
+
+
+def test_a_flow_that_nobody_called_waits_for_another_writer(
+    make_base: MakeBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import flows.sync
+
+    base = make_base(documents=1)
+    monkeypatch.setenv("FRESHKB_CONFIG", str(base.config))
+    with base.open() as mirror, ExitStack() as writing:
+        directly(mirror)
+        writing.enter_context(mirror.ledger.writer("handbook", "the test"))
+        monkeypatch.setattr(flows.sync, "PATIENCE_SECONDS", 0.0)
+        refused = flows.sync.sync(return_state=True)
+        assert refused.is_failed() and (refused.message or "").startswith("Locked in run")
+        monkeypatch.setattr(flows.sync, "PATIENCE_SECONDS", 60.0)
+        threading.Timer(0.5, writing.close).start()
+        assert flows.sync.sync(return_state=True).is_completed()
 
 
 def test_batches_run_in_another_process_too(make_base: MakeBase, monkeypatch: pytest.MonkeyPatch) -> None:

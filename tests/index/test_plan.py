@@ -10,19 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.base import Entry
+from index.compare import Differences, Extraction, compare, pair_moves
 from index.model import Action, Row
-from index.plan import (
-    BATCH_DOCUMENTS,
-    Circumstances,
-    Differences,
-    Extraction,
-    Guard,
-    Plan,
-    compare,
-    decide,
-    pair_moves,
-    removals_hash,
-)
+from index.plan import BATCH_DOCUMENTS, Circumstances, Guard, Plan, decide, removals_hash
 
 EXTRACTION = Extraction({".md": "x1", ".txt": "x1"}, limits="l1")
 GUARD = Guard(max_fraction=0.2, max_count=10)
@@ -288,7 +278,7 @@ def test_carrying_a_plan_out_leaves_nothing_to_plan(before: dict[str, str], afte
     """plan(apply(plan)) is empty, and no document is named twice."""
     rows = [row(u, t, content=t) for u, t in before.items() if u.endswith(".md")]
     entries = [entry(u, t) for u, t in after.items()]
-    hashes = {u: t for u, t in after.items()}
+    hashes = dict(after)
     found = differences(entries, rows)
     moves = pair_moves(found, hashes, lambda e, r: 0.0)
     plan = decide(

@@ -454,7 +454,7 @@ def test_a_plan_says_what_a_sync_would_do_and_changes_nothing(kb: Knowledge) -> 
 
 
 def test_verify_names_what_was_changed_behind_its_back_and_repair_mends_it(kb: Knowledge) -> None:
-    from index.verify import repair
+    from index.repair import repair
 
     for name in "abcd":
         page(kb, f"{name}.md")
@@ -501,7 +501,7 @@ def test_samples_cover_everything_once(kb: Knowledge) -> None:
 def test_a_lost_store_is_built_anew_by_repair(kb: Knowledge) -> None:
     import shutil
 
-    from index.verify import repair
+    from index.repair import repair
 
     page(kb, "a.md")
     kb.sync()
