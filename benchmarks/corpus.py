@@ -15,12 +15,15 @@ from hashlib import sha256
 from importlib.metadata import distributions
 from itertools import accumulate
 from pathlib import Path
+from statistics import median
 
 #: Characters of a document: shorter ones hold no text to speak of, longer ones would be most of the corpus.
 SIZE_MIN, SIZE_MAX = 500, 60_000
 
 _FRONT_MATTER = re.compile(r"\A---\r?\n.*?^---\r?\n", re.DOTALL | re.MULTILINE)
 _FENCE = re.compile(r"^ {0,3}(```|~~~)", re.MULTILINE)
+_CODE = re.compile(r"^ {0,3}(```|~~~).*?^ {0,3}\1", re.DOTALL | re.MULTILINE)
+_BLANK = re.compile(r"\n\s*\n")
 _WORD = re.compile(r"\b[a-z]{2,12}\b")
 
 
@@ -49,6 +52,21 @@ class Corpus:
         for text in self.documents.values():
             counted.update(_WORD.findall(text))
         return sorted(counted.most_common(5_000), key=lambda pair: (-pair[1], pair[0]))
+
+    @cached_property
+    def paragraph_words(self) -> int:
+        """The median length of its paragraphs: blocks outside of code that begin with a letter."""
+        lengths: list[int] = []
+        for text in self.documents.values():
+            prose = _CODE.sub("", _FRONT_MATTER.sub("", text))
+            lengths += [len(block.split()) for block in _BLANK.split(prose) if block[:1].isalpha()]
+        return round(median(lengths))
+
+    def some(self, count: int) -> dict[str, str]:
+        """So many of the documents, evenly from all of them."""
+        names = list(self.documents)
+        count = min(count, len(names))
+        return {name: self.documents[name] for name in (names[len(names) * i // count] for i in range(count))}
 
     def prose(self, seed: int) -> Prose:
         return Prose(self.words, seed)

@@ -11,13 +11,14 @@ from benchmarks.measure import Bench, Row
 from benchmarks.workplace import configure, mirror, sync
 from index.mirror import Mirror
 
-PARAGRAPH_WORDS = 40
+#: Of a paragraph in the text without headings.
+WORDS = 40
 
 
 def inserted(bench: Bench) -> Iterator[Row]:
-    """A paragraph of its own inserted at the top, and one in the middle, of each of some real documents."""
-    documents = dict(list(bench.corpus.documents.items())[: bench.scale.edits])
-    prose = bench.corpus.prose(seed=2)
+    """A paragraph of its own, as long as most are, inserted at the top and in the middle of real documents."""
+    documents = bench.corpus.some(bench.scale.edits)
+    prose, words = bench.corpus.prose(seed=2), bench.corpus.paragraph_words
     costs: dict[str, float] = {}
     with bench.folder() as folder, mirror(configure(folder)) as knowledge_base:
         root = folder / "documents"
@@ -26,7 +27,7 @@ def inserted(bench: Bench) -> Iterator[Row]:
             original.write(root)
             sync(knowledge_base)
             for name, text in documents.items():
-                _write(root / name, insert(text, prose.paragraph(PARAGRAPH_WORDS)))
+                _write(root / name, insert(text, prose.paragraph(words)))
             costs[place] = _embedded(knowledge_base) / len(documents)
     yield Row(
         f"a paragraph inserted in {len(documents)} real documents: chunks embedded per edit",
@@ -34,14 +35,15 @@ def inserted(bench: Bench) -> Iterator[Row]:
         "",
         1.1,
         "≤",
-        ", ".join(f"{cost:.2f} {place}" for place, cost in costs.items()),
+        ", ".join(f"{cost:.2f} {place}" for place, cost in costs.items())
+        + f"; {words} words, the median here",
     )
 
 
 def without_headings(bench: Bench) -> Iterator[Row]:
     """A paragraph inserted at many places of a long text without a heading, a sync for each."""
     scale, prose = bench.scale, bench.corpus.prose(seed=3)
-    text = [prose.paragraph(20 + 7 * number % 60) for number in range(scale.paragraphs)]
+    text = [prose.paragraph(WORDS - 20 + 7 * number % 40) for number in range(scale.paragraphs)]
     # From the last to the first, so that no insertion moves the next one's place.
     places = [len(text) * number // scale.edits for number in reversed(range(scale.edits))]
     costs = []
@@ -51,7 +53,7 @@ def without_headings(bench: Bench) -> Iterator[Row]:
         _write(path, "\n\n".join(text))
         sync(knowledge_base)
         for place in places:
-            text.insert(place, prose.paragraph(PARAGRAPH_WORDS))
+            text.insert(place, prose.paragraph(WORDS))
             _write(path, "\n\n".join(text))
             costs.append(_embedded(knowledge_base))
     yield Row(

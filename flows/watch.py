@@ -3,6 +3,8 @@
 A source is looked at once its hints have been quiet for `debounce`, at the latest `max_wait` after the
 first; as a whole on a timer (`sweep`), and whenever hints were lost. Lost, doubled or reordered hints change
 when a document is looked at, never what the index becomes.
+
+Threads that hear of changes only put them into a queue; everything else happens in the thread of `run`.
 """
 
 from __future__ import annotations
@@ -10,40 +12,50 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from connectors.base import ConnectorError
 from index.config import SourceConfig
-from index.errors import FreshkbError, Refused
+from index.errors import FreshkbError, Locked, ModelChanged
 from index.mirror import Mirror
 from index.outcome import Report
 from index.sync import Sync
 
-#: Seconds until a source is looked at again after a sync that could not be done.
+#: Seconds until what could not be done is tried again. A source that can be asked and fails all the same is
+#: tried at twice the distance each time, up to its sweep.
 RETRY_SECONDS = 10.0
+
+#: Seconds between two looks at `stop` while nothing happens: a signal handler cannot wake the queue.
+LOOK_SECONDS = 0.2
 
 
 @dataclass(slots=True)
 class Dirt:
-    """What has been hinted for one source and not been looked at. Times are of the monotonic clock."""
+    """What is to be looked at in one source, and when. Times are of the watcher's clock."""
 
     settings: SourceConfig
     folders: set[str] = field(default_factory=set)
     whole: bool = False
     first: float | None = None
+    """When the first hint came that nobody has followed yet."""
     last: float = 0.0
     sweep_at: float = 0.0
     not_before: float = 0.0
+    failures: int = 0
+    told: set[str] = field(default_factory=set)
+    """Why it could not be followed, as told since it last could."""
 
-    def hint(self, folder: str | None, now: float) -> None:
+    def hint(self, folder: str | None, at: float) -> None:
         if folder is None:
             self.whole = True
         else:
             self.folders.add(folder)
-        self.first = now if self.first is None else self.first
-        self.last = now
+        self.first = at if self.first is None else self.first
+        self.last = at
 
     def due(self) -> float:
         """When this source should be looked at."""
@@ -63,6 +75,21 @@ class Dirt:
         self.folders, self.whole, self.first = set(), False, None
         return folders
 
+    def postpone(self, folders: list[str] | None, first: float | None, now: float) -> None:
+        """Put back what was taken, for later."""
+        self.not_before = now + RETRY_SECONDS
+        self.first = first
+        if folders is None:
+            self.sweep_at = now
+        else:
+            self.folders.update(folders)
+
+    def sweep_sooner(self, now: float) -> None:
+        """Look at the whole source again after a while; hints are followed as ever in between."""
+        wait = min(RETRY_SECONDS * 2**self.failures, self.settings.watch.sweep.total_seconds())
+        self.sweep_at = min(self.sweep_at, now + wait)
+        self.failures += 1
+
 
 class Watcher:
     """Runs until `stop` is set; `tell` gets one event when ready, one for each sync, one for each trouble."""
@@ -81,93 +108,112 @@ class Watcher:
         self._tell = tell
         self._polling = polling
         self._clock = clock
-        self._changed = threading.Condition()
+        self._hints: SimpleQueue[tuple[str, str | None, float]] = SimpleQueue()
         self._dirt = {s.id: Dirt(s) for s in mirror.config.sources}
         self._watched: set[str] = set()
 
     def run(self) -> None:
-        """Warm the model and the parser, catch up, say that it is ready, and follow."""
+        """Warm the model and the parser, catch up, say that it is ready, and follow.
+
+        Raises ModelChanged when the index is another model's, and StoreError or EmbedderError when store or
+        model cannot be used at the start.
+        """
         with ExitStack() as watches:
-            for every in self._dirt:
-                self._watch(every, watches)
+            for source in self._dirt:
+                self._watch(source, watches)
             self._warm()
-            for every in self._dirt:
-                self._look(every)
-            self._tell({"event": "ready", "sources": sorted(self._dirt), "watched": sorted(self._watched)})
+            for source in self._dirt:
+                self._look(source, watches)
+            if not self._stop.is_set():
+                watched = sorted(self._watched)
+                self._tell({"event": "ready", "sources": sorted(self._dirt), "watched": watched})
             while not self._stop.is_set():
-                source = self._next()
-                if source is not None:
-                    if source not in self._watched:
-                        self._watch(source, watches)
-                    self._look(source)
+                due = self._next()
+                if due is not None:
+                    self._look(due, watches)
 
     def _watch(self, source: str, watches: ExitStack) -> None:
-        """Start the hints of a source; without them it is swept, and tried again then."""
-        connector = self._mirror.connector(source)
-        if not connector.capabilities.watch:
+        """Start the hints of a source; without them it is swept, and tried again before each look at it."""
+        if source in self._watched:
             return
         try:
-            watches.enter_context(
-                connector.watch(lambda folder: self._hint(source, folder), polling=self._polling)
-            )
-            self._watched.add(source)
+            connector = self._mirror.connector(source)
+            if connector.capabilities.watch:
+                watch = connector.watch(
+                    lambda folder: self._hints.put((source, folder, self._clock())), polling=self._polling
+                )
+                watches.enter_context(watch)
+                self._watched.add(source)
         except (ConnectorError, OSError) as error:
-            self._tell({"event": "error", "source": source, "message": f"Not watched: {error}"})
-
-    def _hint(self, source: str, folder: str | None) -> None:
-        with self._changed:
-            self._dirt[source].hint(folder, self._clock())
-            self._changed.notify()
+            self._trouble(source, "error", f"Not watched: {error}")
 
     def _warm(self) -> None:
-        collection = self._mirror.ensure_collection()
-        parser = threading.Thread(target=self._mirror.parser.warm, name="warm-parser")
-        parser.start()
-        self._mirror.embedder(collection).warm()
-        parser.join()
+        """Load whatever the first changed document would have to wait for."""
+        mirror = self._mirror
+        with ThreadPoolExecutor(1, thread_name_prefix="warm-parser") as other:
+            parser = other.submit(mirror.parser.warm)
+            collection = mirror.ensure_collection()
+            mirror.embedder(collection).warm()
+            mirror.embed(collection, ["warm"])
+            mirror.tokenizer.count(["warm"])
+            parser.result()
 
     def _next(self) -> str | None:
         """The source that is due, once one is; None when it is worth looking at `stop`."""
-        with self._changed:
-            source = min(self._dirt, key=lambda s: self._dirt[s].due())
-            wait = self._dirt[source].due() - self._clock()
-            if wait <= 0:
-                return source
-            # A signal handler sets `stop` and cannot notify: it must not take this lock.
-            self._changed.wait(min(wait, 0.2))
-            return None
-
-    def _look(self, source: str) -> None:
-        """One sync of one source; what cannot be done now is tried again."""
-        dirt = self._dirt[source]
-        with self._changed:
-            folders = dirt.take(self._clock())
-        started = self._clock()
+        source = min(self._dirt, key=lambda s: self._dirt[s].due(), default=None)
+        wait = self._dirt[source].due() - self._clock() if source is not None else LOOK_SECONDS
         try:
-            report = Sync(self._mirror, kind="watch", stop=self._stop).run([source], folders=folders)
-        except FreshkbError as error:
-            kind = "waiting" if isinstance(error, Refused) else "error"
-            self._tell({"event": kind, "source": source, "message": str(error)})
-            self._again(dirt, folders)
+            hinted, folder, at = self._hints.get(timeout=max(0.0, min(wait, LOOK_SECONDS)))
+            while True:
+                self._dirt[hinted].hint(folder, at)
+                hinted, folder, at = self._hints.get_nowait()
+        except Empty:
+            pass
+        # A hint that has just come may put off what was due.
+        return source if source is not None and self._dirt[source].due() <= self._clock() else None
+
+    def _look(self, source: str, watches: ExitStack) -> None:
+        """One sync of one source; what cannot be done now is tried again, and disturbs no other source."""
+        if self._stop.is_set():
             return
+        dirt = self._dirt[source]
+        self._watch(source, watches)
+        hinted = dirt.first
+        folders = dirt.take(self._clock())
+        try:
+            # Asked before a run is recorded: a disk may be away for days.
+            self._mirror.connector(source).probe()
+            report = Sync(self._mirror, kind="watch", stop=self._stop).run([source], folders=folders)
+        except ModelChanged:
+            # The configuration was read when this process started: only another one can go on.
+            raise
+        except (FreshkbError, ConnectorError, OSError) as error:
+            dirt.postpone(folders, hinted, self._clock())
+            self._trouble(source, "waiting" if isinstance(error, Locked) else "error", str(error))
+            return
+        dirt.told.clear()
         if report.outcome == "failed":
-            self._again(dirt, folders)
-        if not report.interrupted or any(report.sources):
-            self._tell(_synced(source, report, self._clock() - started))
+            dirt.sweep_sooner(self._clock())
+        elif folders is None:
+            dirt.failures = 0
+        if report.sources:
+            self._tell(_synced(source, report, None if hinted is None else self._clock() - hinted))
 
-    def _again(self, dirt: Dirt, folders: list[str] | None) -> None:
-        with self._changed:
-            dirt.not_before = self._clock() + RETRY_SECONDS
-            for folder in folders if folders is not None else [None]:
-                dirt.hint(folder, self._clock())
+    def _trouble(self, source: str, event: str, message: str) -> None:
+        """Told once, however often it is met in a row."""
+        told = self._dirt[source].told
+        if message not in told:
+            told.add(message)
+            self._tell({"event": event, "source": source, "message": message})
 
 
-def _synced(source: str, report: Report, seconds: float) -> dict[str, Any]:
+def _synced(source: str, report: Report, since_hint: float | None) -> dict[str, Any]:
+    """`since_hint`: seconds from the first hint that this sync followed to its end; None for a sweep."""
     return {
         "event": "sync",
         "source": source,
         "outcome": report.outcome,
-        "took": round(seconds, 3),
+        "since_hint": None if since_hint is None else round(since_hint, 3),
         **report.json(),
     }
 
@@ -178,10 +224,10 @@ def described(event: Mapping[str, Any]) -> str:
         case "ready":
             return f"Ready: watching {', '.join(event['watched']) or 'nothing; sweeping on a timer'}."
         case "sync":
-            counts = event["sources"][0] if event["sources"] else {}
+            counts = event["sources"][0]
             names = ("added", "updated", "moved", "deleted", "touched")
-            done = ", ".join(f"{counts[name]:,} {name}" for name in names if counts.get(name))
-            trouble = f" {counts['error']}" if counts.get("error") else ""
-            return f"{event['source']}: {done or 'nothing changed'} ({event['took']:.1f} s).{trouble}"
+            done = ", ".join(f"{counts[name]:,} {name}" for name in names if counts[name])
+            trouble = f" {counts['error']}" if counts["error"] else ""
+            return f"{event['source']}: {done or 'nothing changed'} ({event['seconds']:.1f} s).{trouble}"
         case _:
             return f"{event['source']}: {event['message']}"

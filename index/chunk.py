@@ -12,8 +12,6 @@ blank line ends it: equal embedded texts always have equal stored texts.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
@@ -22,6 +20,7 @@ from math import ceil, log
 from typing import NamedTuple
 
 from index.model import Chunk, Element, Parsed, digest
+from index.places import ANYWHERE, BLOCK, HEADING, Places, inhabited, joined, places_in
 from index.tokens import TokenCounter
 
 #: Counts the changes of the algorithm that change chunks.
@@ -38,16 +37,6 @@ WINDOW = 64
 
 #: Smallest limit that leaves room for text beside a prefix.
 LIMIT_MIN = 32
-
-# Ranks of places to cut, best first. A heading is cut from what follows it only before words are.
-_BLOCK, _PASSAGE, _LINE, _WORD, _HEADING, _ANYWHERE = range(6)
-
-_BLANK_LINE = r"\n[^\S\n]*\n\s*"
-_SENTENCE_END = r"""(?<=[.!?…])["')\]»”’]*\s+|[。！？]+["」』）]*\s*"""
-_LINES = ((_PASSAGE, re.compile(_BLANK_LINE)), (_LINE, re.compile(r"\n+")), (_WORD, re.compile(r"\s+")))
-_PROSE = ((_PASSAGE, re.compile(f"{_SENTENCE_END}|{_BLANK_LINE}")), *_LINES[1:])
-_Places = Sequence[tuple[int, re.Pattern[str]]]
-_PLACES: dict[str, _Places] = {"CodeSnippet": _LINES, "Table": _LINES}
 
 #: Characters looked at in one call when an endless word has to be cut.
 _SLAB = 1 << 16
@@ -184,12 +173,12 @@ class _Chunker:
             first = start if rank is not None else 0
             room = self.limit - self._prefix(element.heading_path)[1]
             if weight <= room:
-                yield _Atom(first, element, rank or _BLOCK, weight)
+                yield _Atom(first, element, rank or BLOCK, weight)
             else:
-                places = _PLACES.get(element.kind, _PROSE)
-                parts = self._parts(element, first, start + len(text), rank or _BLOCK, room, places)
+                places = places_in(element.kind)
+                parts = self._parts(element, first, start + len(text), rank or BLOCK, room, places)
                 yield from self._headed(parts, start) if element.kind == "Table" else parts
-            rank = _HEADING if element.kind == "Title" else _BLOCK
+            rank = HEADING if element.kind == "Title" else BLOCK
 
     def _weights(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, or what its length alone comes to where that is more."""
@@ -204,16 +193,16 @@ class _Chunker:
         return weights
 
     def _parts(
-        self, element: Element, start: int, end: int, rank: int, room: int, places: _Places
+        self, element: Element, start: int, end: int, rank: int, room: int, places: Places
     ) -> Iterator[_Atom]:
         """An element that does not fit in parts that do; `rank` is that of its start."""
         if not places:
             for place, weight in self._anywhere(start, end):
-                yield _Atom(place, element, rank if place == start else _ANYWHERE, weight)
+                yield _Atom(place, element, rank if place == start else ANYWHERE, weight)
             return
         (inner, pattern), *others = places
         cuts = [match.end() for match in pattern.finditer(self.text, start, end)]
-        bounds = _inhabited(self.text, [start, *(cut for cut in cuts if start < cut < end), end])
+        bounds = inhabited(self.text, [start, *(cut for cut in cuts if start < cut < end), end])
         weights = self._weights([self.text[a:b] for a, b in pairwise(bounds)])
         for (a, b), weight in zip(pairwise(bounds), weights, strict=True):
             here = rank if a == start else inner
@@ -232,7 +221,7 @@ class _Chunker:
                 endless = last - first > CHARS_PER_TOKEN
                 for at in range(first, last if endless else first + 1):
                     chosen = weight >= 1 and not ord(text[at]) % 8
-                    if (chosen or weight >= CHARS_PER_TOKEN) and not _joined(self.text, slab + at):
+                    if (chosen or weight >= CHARS_PER_TOKEN) and not joined(self.text, slab + at):
                         yield place, ceil(weight)
                         place, weight = slab + at, 0.0
                     weight += 0.25 if endless else 1
@@ -277,8 +266,8 @@ class _Chunker:
             if not places:
                 return [part]
             middle = places[len(places) // 2]
-            cut = next((place for place in range(middle, end) if not _joined(self.text, place)), middle)
-            atoms = [only, _Atom(cut, only.element, _ANYWHERE, only.weight // 2, only.header)]
+            cut = next((place for place in range(middle, end) if not joined(self.text, place)), middle)
+            atoms = [only, _Atom(cut, only.element, ANYWHERE, only.weight // 2, only.header)]
             return [_Slice(atoms[:1], cut), _Slice(atoms[1:], end)]
         sums = list(accumulate((atom.weight for atom in atoms), initial=0))
         keys = [_key(self.text, atom) for atom in atoms]
@@ -325,30 +314,6 @@ def _key(text: str, atom: _Atom) -> float:
     following = text[atom.start : atom.start + WINDOW].encode("utf-8", "surrogatepass")
     uniform = (1 + int.from_bytes(blake2b(following, digest_size=8).digest())) / 2**64
     return atom.rank - log(uniform) / max(atom.weight, 1) / 64
-
-
-def _inhabited(text: str, bounds: Sequence[int]) -> list[int]:
-    """The bounds without those before a blank stretch, which belongs to what comes before it."""
-    kept = [bounds[0]]
-    kept += [a for a, b in pairwise(bounds[1:]) if not text[a:b].isspace()]
-    # The first stretch may be blank itself; the second then starts with it.
-    if len(kept) > 1 and not text[kept[0] : kept[1]].strip():
-        del kept[1]
-    return [*kept, bounds[-1]]
-
-
-def _joined(text: str, place: int) -> bool:
-    """Whether a cut here would go through what a reader sees as one character."""
-    before, after = text[place - 1], text[place]
-    if before < "\u0300" and after < "\u0300":
-        return before == "\r" and after == "\n"
-    return (
-        unicodedata.category(after) in ("Mn", "Me", "Mc")
-        or "\u200d" in (before, after)
-        or "\U0001f3fb" <= after <= "\U0001f3ff"
-        or all("\U0001f1e6" <= flag <= "\U0001f1ff" for flag in (before, after))
-        or ("\ud800" <= before <= "\udbff" and "\udc00" <= after <= "\udfff")
-    )
 
 
 def _trail(title: str, path: Sequence[str]) -> str:

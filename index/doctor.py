@@ -6,11 +6,12 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from connectors.base import ConnectorError
-from index.errors import FreshkbError
+from index.errors import FreshkbError, StoreMismatch
 from index.mirror import Mirror
 from index.model import Run
 
@@ -31,7 +32,7 @@ def examine(mirror: Mirror) -> list[Check]:
     for look in (_ledger, _locks, _runs, _store, _model, _sources, _parsers):
         try:
             checks += look(mirror)
-        except FreshkbError as error:
+        except (FreshkbError, OSError) as error:
             checks.append(Check(look.__name__.strip("_"), False, str(error)))
     return checks
 
@@ -97,7 +98,8 @@ def _store(mirror: Mirror) -> Iterator[Check]:
 
 def _model(mirror: Mirror) -> Iterator[Check]:
     identity = mirror.identity
-    mirror.collection()
+    with suppress(StoreMismatch):  # That is for the store to say.
+        mirror.collection()
     yield Check("model", True, f"{identity.model}, revision {identity.revision[:12]}")
 
 

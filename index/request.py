@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from index.apply import apply
 from index.errors import ConfigError
+from index.lookup import located, unambiguous
 from index.model import LIVE, Action, Document, Item, State
 from index.outcome import Report, SourceReport
 from index.plan import BATCH_DOCUMENTS
+from index.recover import recover
 from index.sync import Sync
 
 
@@ -17,9 +19,17 @@ def retry(run: Sync, uris: Sequence[str] | None = None) -> Report:
 
     Raises ConfigError for a uri that no document in quarantine has.
     """
-    found = [d for d in run.mirror.ledger.documents(states=[State.QUARANTINED]) if not uris or d.uri in uris]
-    _all_found(uris or (), found, "No document in quarantine is at", "freshkb ls --state quarantined")
-    return _carry_out(run, found, Action.UPDATE, "retry")
+    ledger, states = run.mirror.ledger, [State.QUARANTINED]
+    report = Report(run.run_id)
+    with run.recorded(report):
+        if uris:
+            what = {"what": "document in quarantine", "see": "freshkb ls --state quarantined"}
+            found = _configured(run, located(ledger, uris, states=states, **what))
+        else:
+            configured = {source.id for source in run.mirror.config.sources}
+            found = [d for d in ledger.documents(states=states) if d.source in configured]
+        _carry_out(run, report, found, Action.UPDATE, "retry")
+    return report
 
 
 def review(run: Sync, uris: Sequence[str], by: str, note: str = "", *, source: str | None = None) -> Report:
@@ -27,43 +37,54 @@ def review(run: Sync, uris: Sequence[str], by: str, note: str = "", *, source: s
 
     Raises ConfigError for a uri that is not in the index, or that several sources have and none is named.
     """
-    if not by.strip():
-        raise ConfigError("A review needs the name of who made it: --by WHO")
-    found = [d for d in run.mirror.ledger.documents(source=source, uris=list(uris)) if d.state in LIVE]
-    _all_found(uris, found, "No document is at", "freshkb ls")
-    for uri in uris:
-        sources = [d.source for d in found if d.uri == uri]
-        if len(sources) > 1:
-            raise ConfigError(f"{uri} is in several sources ({', '.join(sources)}). Name one with --source.")
-    now = run.mirror.now()
-    for document in found:
-        run.mirror.ledger.add_review(document.document_id, by.strip(), note, now)
-    return _carry_out(run, found, Action.TOUCH, "rules")
+    now, ledger = run.mirror.now(), run.mirror.ledger
 
+    def attest(documents: Sequence[Document]) -> None:
+        for document in documents:
+            ledger.add_review(document.document_id, by.strip(), note, now)
 
-def _all_found(uris: Sequence[str], found: Sequence[Document], what: str, see: str) -> None:
-    unknown = sorted(set(uris) - {document.uri for document in found})
-    if unknown:
-        raise ConfigError(f"{what} {', '.join(unknown)}. See: {see}")
-
-
-def _carry_out(run: Sync, documents: Sequence[Document], action: Action, reason: str) -> Report:
-    """One action on known documents, without surveying their sources."""
-    configured = [source.id for source in run.mirror.config.sources]
     report = Report(run.run_id)
     with run.recorded(report):
-        for source in sorted({d.source for d in documents if d.source in configured}):
-            own = [Item(action, d.uri, d.document_id, reason=reason) for d in documents if d.source == source]
-            done = SourceReport(source)
-            with run.mirror.ledger.writer(source, f"freshkb {run.kind}"):
-                target = run.target()
-                run.progress.source(source, len(own))
-                for start in range(0, len(own), BATCH_DOCUMENTS):
-                    batch = own[start : start + BATCH_DOCUMENTS]
-                    done.tally.add(apply(target, run.run_id, run.prepare(source, batch, run.known(batch))))
-                    run.progress.documents(len(batch))
-                    if run.stop.is_set():
-                        report.interrupted = True
-                        break
-                report.sources.append(run.finish(done))
+        if not by.strip():
+            raise ConfigError("A review needs the name of who made it: --by WHO")
+        found = located(ledger, uris, source=source, states=LIVE - {State.SKIPPED})
+        _carry_out(run, report, _configured(run, unambiguous(found)), Action.TOUCH, "rules", attest)
     return report
+
+
+def _configured(run: Sync, documents: Sequence[Document]) -> Sequence[Document]:
+    """The same. Raises ConfigError for one whose source is in the configuration no more."""
+    for document in documents:
+        run.mirror.config.source(document.source)
+    return documents
+
+
+def _carry_out(
+    run: Sync,
+    report: Report,
+    documents: Sequence[Document],
+    action: Action,
+    reason: str,
+    first: Callable[[Sequence[Document]], None] = lambda documents: None,
+) -> None:
+    """One action on known documents, without surveying their sources; `first` is done as soon as nobody else
+    writes."""
+    for source in sorted({document.source for document in documents}):
+        own = [document for document in documents if document.source == source]
+        items = [Item(action, document.uri, document.document_id, reason=reason) for document in own]
+        done = SourceReport(source)
+        with run.mirror.ledger.writer(source, f"freshkb {run.kind}"):
+            target = run.target()
+            recover(target, source)
+            first(own)
+            run.progress.source(source, len(items))
+            for start in range(0, len(items), BATCH_DOCUMENTS):
+                batch = items[start : start + BATCH_DOCUMENTS]
+                done.tally.add(apply(target, run.run_id, run.prepare(source, batch, run.known(batch))))
+                run.progress.documents(len(batch))
+                if run.stop.is_set():
+                    break
+            report.sources.append(run.finish(done))
+        if run.stop.is_set():
+            report.interrupted = True
+            return

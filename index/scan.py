@@ -42,6 +42,20 @@ def survey(
     `load` opens the parts that reading a document takes; it is called only when a document that was
     renamed and edited at once has to be compared with the one that it may have been.
     """
+    try:
+        return _survey(mirror, source, load, folders, checksum, approved)
+    except SourceUnavailable as error:
+        return Survey(Plan(source, complete=False, error=f"{error} Nothing was removed."))
+
+
+def _survey(
+    mirror: Mirror,
+    source: str,
+    load: Callable[[], Source],
+    folders: Collection[str] | None,
+    checksum: bool,
+    approved: str | None,
+) -> Survey:
     ledger = mirror.ledger
     remembered = ledger.source(source) or SourceRecord(source)
     if source not in {s.id for s in mirror.config.sources}:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, get_args
 
 from index import payload
 from index.audit import whole_days
 from index.config import Config, load
+from index.errors import ConfigError
 from index.freshness import Assessment, Verdict, assess
+from index.lookup import unambiguous
 from index.mirror import Mirror, require_collection, utc_now
 from index.model import Document, State, rfc3339
 from index.rules import Rules
 from index.store import bm25
-from index.store.base import CANDIDATES, Filter, Mode
+from index.store.base import Filter, Hit, Mode
 
 #: Verdicts that `fresh_only` keeps.
 FRESH = frozenset({Verdict.FRESH, Verdict.EXEMPT})
@@ -64,10 +66,16 @@ class KnowledgeBase:
     def open(
         cls, config: str | Path | Config | None = None, *, now: Callable[[], datetime] = utc_now
     ) -> KnowledgeBase:
-        """Open by the path of a configuration (None: the one that the working directory is in)."""
+        """Open by the path of a configuration (None: the one that the working directory is in).
+
+        Raises ConfigError when it cannot be used, LedgerError when its ledger cannot.
+        """
         if not isinstance(config, Config):
             config = load(Path(config) if config is not None else None, os.environ, Path.cwd())
-        return cls(Mirror(config, now=now))
+        mirror = Mirror(config, now=now)
+        # Opened here, because threads that came first together would open them twice.
+        _ = mirror.ledger, mirror.store
+        return cls(mirror)
 
     def __enter__(self) -> KnowledgeBase:
         return self
@@ -90,39 +98,48 @@ class KnowledgeBase:
         owner: str | None = None,
         held: bool = False,
     ) -> list[SearchHit]:
-        """The `k` best chunks, best first.
+        """The `k` best chunks, best first; none for a blank query.
 
         `fresh_only` keeps fresh and exempt documents; `held` lets documents in that are gone at their source
-        and stay because of a hold. Raises StoreError when there is no index, ModelChanged when it was built
-        with another model.
+        and stay because of a hold. Raises ConfigError for another mode, StoreError when there is no index,
+        ModelChanged when it was built with another model.
         """
+        if mode not in get_args(Mode):
+            raise ConfigError(f"There is no mode {mode!r}; there are: {', '.join(get_args(Mode))}.")
         mirror = self.mirror
         collection = require_collection(mirror)
+        if k < 1 or not query.strip():
+            return []
         dense = None
         if mode != "sparse":
             with self._model:
                 dense = mirror.embedder(collection).embed_query(query)
         sparse = bm25.query(query) if mode != "dense" else None
-        now = mirror.now()
-        where = Filter(source=source, owner=owner, fresh_at=now if fresh_only else None)
-        hits: list[SearchHit] = []
-        limit, exhausted = k, False
-        while len(hits) < k and not exhausted:
+        where = Filter(source=source, owner=owner, fresh_at=mirror.now() if fresh_only else None)
+        limit = k
+        while True:
             with mirror.store.session(collection.name) as session:
                 found = session.search(mode=mode, dense=dense, sparse=sparse, limit=limit, where=where)
-            # A point is only an answer while the ledger calls it current (a batch may be half written).
-            current = mirror.ledger.current(collection.name, [hit.point.id for hit in found], held=held)
-            hits = []
-            for hit in found:
-                document = current.get(hit.point.id)
-                if document is None:
-                    continue
-                verdict = self.assess(document)
-                if not fresh_only or verdict.verdict in FRESH:
-                    hits.append(_hit(hit.score, hit.point.payload, document, verdict))
-            exhausted = len(found) < limit or limit >= CANDIDATES
-            limit = min(max(2 * limit, k + 10), max(CANDIDATES, k))
-        return hits[:k]
+            hits = self._shown(collection.name, found, fresh_only=fresh_only, held=held)
+            if len(hits) >= k or len(found) < limit:
+                return hits[:k]
+            # Some of the best may not be shown: look further down.
+            limit = 2 * limit + 10
+
+    def _shown(
+        self, collection: str, found: Sequence[Hit], *, fresh_only: bool, held: bool
+    ) -> list[SearchHit]:
+        """A point is only an answer while the ledger calls it current: a batch may be half written."""
+        current = self.mirror.ledger.current(collection, [hit.point.id for hit in found], held=held)
+        hits = []
+        for hit in found:
+            document = current.get(hit.point.id)
+            if document is None:
+                continue
+            verdict = self.assess(document)
+            if not fresh_only or verdict.verdict in FRESH:
+                hits.append(_hit(hit.score, hit.point.payload, document, verdict))
+        return hits
 
     def assess(self, document: Document) -> Assessment:
         """The verdict on a document now."""
@@ -144,8 +161,11 @@ class KnowledgeBase:
         return self._rules[source]
 
     def document(self, uri: str, source: str | None = None) -> dict[str, Any] | None:
-        """One document with its state, dates, owner and chunks; None when there is none of this uri."""
-        found = list(self.mirror.ledger.documents(source=source, uris=[uri]))
+        """One document with its state, dates, owner and chunks; None when there is none at this uri.
+
+        Raises ConfigError when several sources have one and none is named.
+        """
+        found = unambiguous(list(self.mirror.ledger.documents(source=source, uris=[uri])))
         return self.describe(found[0]) if found else None
 
     def describe(self, document: Document) -> dict[str, Any]:
@@ -175,6 +195,7 @@ class KnowledgeBase:
             "warn_at": rfc3339(verdict.warn_at),
             "stale_at": rfc3339(verdict.stale_at),
             "first_seen_at": rfc3339(document.first_seen_at),
+            "deleted_at": rfc3339(document.deleted_at),
             "extraction_fingerprint": document.extraction_fingerprint,
             "chunk_count": document.chunk_count,
             "chunks": [

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
+from connectors.base import SourceUnavailable
 from index.apply import Target, apply
 from index.errors import FreshkbError, PlanChanged
 from index.mirror import Mirror, origin
@@ -82,11 +83,16 @@ class Sync:
             # Something is not where a hint made us look: only the whole source shows what became of it.
             report, batches = self.plan(source)
         self.progress.source(source, sum(map(len, batches)))
-        for tally in self._pipeline(source, batches):
-            report.tally.add(tally)
-            self.progress.documents(sum(tally.documents.values()))
-            if self.stop.is_set():
-                return self.finish(report, whole=False)
+        try:
+            for tally in self._pipeline(source, batches):
+                report.tally.add(tally)
+                self.progress.documents(sum(tally.documents.values()))
+                if self.stop.is_set():
+                    return self.finish(report, whole=False)
+        except SourceUnavailable as error:
+            # It went away under our hands, which is no reason not to sync the others.
+            report.complete, report.error = False, f"{error} What was done before is whole."
+            return self.finish(report, whole=False)
         return self.finish(report)
 
     def _pipeline(self, source: str, batches: Sequence[Sequence[Item]]) -> Iterator[Tally]:

@@ -100,6 +100,13 @@ def test_prose_is_the_same_for_the_same_seed_and_made_of_the_corpus_words() -> N
     assert all(word in known for word in first.lower().replace(".", "").split())
 
 
+def test_the_length_of_a_paragraph_is_counted_without_code_and_front_matter() -> None:
+    page = "---\na: b c d\n---\n# A\n\nOne two three.\n\n```\n\nx y\n\n```\n"
+    assert Corpus("one page", {"a.md": page}).paragraph_words == 3
+    assert list(DOCUMENTS.some(1)) == ["leave.md"]
+    assert DOCUMENTS.some(9) == DOCUMENTS.documents
+
+
 def test_the_default_corpus_is_chosen_alike_every_time_and_needs_no_download() -> None:
     chosen = corpus.installed(5)
     assert chosen == corpus.installed(5)

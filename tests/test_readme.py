@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from flows.cli import app
+from flows.cli.app import application
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FRESHKB = Path(sys.executable).with_name("freshkb")
-COMMANDS = sorted(typer.main.get_group(app).commands)
+COMMANDS = sorted(typer.main.get_group(application()).commands)
 
 
 def blocks(language: str) -> list[str]:
@@ -27,7 +27,7 @@ def blocks(language: str) -> list[str]:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_in_the_readme_and_has_help(command: str) -> None:
     assert f"| `freshkb {command}` |" in README
-    found = typer.main.get_group(app).commands[command]
+    found = typer.main.get_group(application()).commands[command]
     assert found.help
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import io
 import json
 import logging
 import os
@@ -15,28 +17,83 @@ from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 if TYPE_CHECKING:
     from index.config import Config
     from index.mirror import Mirror
 
-app = typer.Typer(
-    name="freshkb",
-    help="Keeps a vector knowledge base equal to its sources, and says what has gone stale.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+#: Every command and the function that carries it out, in the order of the help.
+COMMANDS = {
+    "init": "setup:init",
+    "config": "setup:configuration",
+    "plan": "syncing:plan",
+    "sync": "syncing:sync",
+    "watch": "running:watch",
+    "serve": "running:serve",
+    "status": "reading:status",
+    "ls": "reading:ls",
+    "show": "reading:show",
+    "search": "reading:search",
+    "verify": "syncing:verify",
+    "audit": "freshness:audit",
+    "review": "freshness:review",
+    "runs": "reading:runs",
+    "retry": "syncing:retry",
+    "reindex": "syncing:reindex",
+    "doctor": "setup:doctor",
+}
 
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", help="The configuration; default: freshkb.yaml here or in a parent."),
+    typer.Option("--config", metavar="FILE", help="The configuration; default: freshkb.yaml here or above."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to stdout, and nothing else there.")]
 VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="Log what is done to stderr.")]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print no human text but errors.")]
 SourceOption = Annotated[str | None, typer.Option("--source", help="Only this source.", metavar="ID")]
+
+
+class Commands(TyperGroup):
+    """Errors that are ours become one clear message and the exit code of the contract."""
+
+    def invoke(self, ctx: Any) -> Any:
+        from connectors.base import ConnectorError, UnknownConnector
+        from index.errors import FreshkbError
+
+        try:
+            return super().invoke(ctx)
+        except UnknownConnector as error:
+            fail(f"Error: {error}", 2)
+        except FreshkbError as error:
+            fail(f"Error: {error}", error.exit_code)
+        except ConnectorError as error:
+            fail(f"Error: {error}", 1)
+        except KeyboardInterrupt:
+            fail("Interrupted.", 130)
+        except BrokenPipeError:
+            # The reader of a pipe had enough (`freshkb ls | head`); Python would complain once more at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+
+
+def application(*asked: str) -> typer.Typer:
+    """The command line with all commands; with only the one that is asked for, because each takes 2 ms."""
+    app = typer.Typer(
+        name="freshkb",
+        help="Keeps a vector knowledge base equal to its sources, and says what has gone stale.",
+        cls=Commands,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    # A group of one command is a group only with a callback.
+    app.callback()(lambda: None)
+    for name in [name for name in asked if name in COMMANDS] or COMMANDS:
+        module, _, function = COMMANDS[name].partition(":")
+        app.command(name)(getattr(importlib.import_module(f"flows.cli.{module}"), function))
+    return app
 
 
 class Console:
@@ -45,11 +102,16 @@ class Console:
     def __init__(self, *, as_json: bool = False, quiet: bool = False, verbose: bool = False) -> None:
         self.as_json = as_json
         self.quiet = quiet
-        level = logging.DEBUG if verbose else logging.WARNING
-        logging.basicConfig(
-            stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
-        )
-        logging.getLogger("freshkb").setLevel(level)
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # Half a character, which a broken title may hold, is written as JSON escapes it.
+            sys.stdout.reconfigure(
+                encoding="utf-8" if as_json else sys.stdout.encoding, errors="backslashreplace"
+            )
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+        logger = logging.getLogger("freshkb")
+        logger.handlers = [handler]
+        logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
 
     def say(self, text: str = "") -> None:
         """Human text."""
@@ -59,8 +121,9 @@ class Console:
     def data(self, value: object) -> None:
         """The command's JSON, when it was asked for."""
         if self.as_json:
-            json.dump(value, sys.stdout, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None)
-            print(flush=True)
+            print(
+                json.dumps(value, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None), flush=True
+            )
 
     def line(self, value: Mapping[str, Any]) -> None:
         """One JSON object on a line of its own."""
@@ -77,28 +140,6 @@ def fail(message: str, code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
-@contextmanager
-def reported() -> Iterator[None]:
-    """Errors that are ours become one clear message and the exit code of the contract."""
-    from connectors.base import ConnectorError, UnknownConnector
-    from index.errors import FreshkbError
-
-    try:
-        yield
-    except UnknownConnector as error:
-        fail(f"Error: {error}", 2)
-    except FreshkbError as error:
-        fail(f"Error: {error}", error.exit_code)
-    except ConnectorError as error:
-        fail(f"Error: {error}", 1)
-    except KeyboardInterrupt:
-        fail("Interrupted.", 130)
-    except BrokenPipeError:
-        # The reader of a pipe had enough (`freshkb ls | head`); Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(0) from None
-
-
 def load_config(path: Path | None) -> Config:
     from index.config import load
 
@@ -107,31 +148,39 @@ def load_config(path: Path | None) -> Config:
 
 @contextmanager
 def opened(path: Path | None, source: str | None = None) -> Iterator[Mirror]:
-    """The configured knowledge base; errors are reported. Raises ConfigError for an unknown source."""
-    with reported():
-        from index.errors import ConfigError
-        from index.mirror import Mirror
+    """The configured knowledge base. Raises ConfigError for a source that is and was not configured."""
+    config = load_config(path)
+    from index.mirror import Mirror
 
-        with Mirror(load_config(path)) as mirror:
-            known = {s.id for s in mirror.config.sources}
-            if source is not None and source not in known and source not in mirror.ledger.counts():
-                raise ConfigError(
-                    f"There is no source {source!r}; there are: {', '.join(sorted(known)) or 'none'}."
-                )
-            yield mirror
+    with Mirror(config) as mirror:
+        known = {s.id for s in config.sources}
+        if source is not None and source not in known:
+            remembered = {record.source for record in mirror.ledger.sources()} | mirror.ledger.counts().keys()
+            if source not in remembered:
+                config.source(source)
+        yield mirror
+
+
+class Stop(threading.Event):
+    """Set when a command is asked to end."""
+
+    by: int | None = None
+    """The signal that asked first."""
 
 
 @contextmanager
-def stoppable() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set, so that the batch in hand is finished; a second Ctrl-C ends at
+def stoppable() -> Iterator[Stop]:
+    """A `Stop` that Ctrl-C and SIGTERM set, so that the batch in hand is finished; a second Ctrl-C ends at
     once, which leaves no more than a crash would."""
-    stop = threading.Event()
+    stop = Stop()
 
     def asked(number: int, frame: FrameType | None) -> None:
         if stop.is_set() and number == signal.SIGINT:
             raise KeyboardInterrupt
+        stop.by = stop.by or number
         stop.set()
-        warn("Stopping after the batch in hand …")
+        # Not through `sys.stderr`: the signal may have come in the middle of a line to it.
+        os.write(2, "Stopping after the batch in hand …\n".encode())
 
     before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import unquote
 
 import typer
 
@@ -19,16 +20,14 @@ from flows.cli.app import (
     plural,
 )
 
+if TYPE_CHECKING:
+    from index.mirror import Mirror
+
 
 class FailOn(StrEnum):
     warn = "warn"
     stale = "stale"
     never = "never"
-
-
-def register(app: typer.Typer) -> None:
-    for command in (audit, review):
-        app.command()(command)
 
 
 def audit(
@@ -51,12 +50,19 @@ def audit(
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     with opened(config) as mirror:
         from index.audit import audit as judge
+        from index.errors import ConfigError, StoreError
         from index.report import write
 
+        folder = mirror.config.reports if out is None else _outside(mirror, out)
+        if not mirror.ledger.sources():
+            raise StoreError("Nothing was ever synced, so there is nothing to judge. First: freshkb sync")
         found = judge(
             mirror.ledger.documents(), {s.id: s for s in mirror.config.sources}, mirror.now(), owner=owner
         )
-        written = write(found, out if out is not None else mirror.config.reports)
+        try:
+            written = write(found, folder)
+        except OSError as error:
+            raise ConfigError(f"The reports cannot be written to {folder}: {error.strerror}.") from error
     shown = found.json()
     console.data(shown)
     counts = ", ".join(f"{n:,} {name}" for name, n in shown["counts"].items())
@@ -68,6 +74,28 @@ def audit(
     for path in written:
         console.say(f"Wrote {path}")
     raise typer.Exit(1 if found.fails(fail_on.value) else 0)
+
+
+def _outside(mirror: Mirror, out: Path) -> Path:
+    """The same folder. Raises ConfigError when it lies in a source: nothing is ever written into one, and a
+    report there would become a document."""
+    from index.errors import ConfigError
+
+    folder = out.resolve()
+    for source in mirror.config.sources:
+        scheme, _, path = mirror.connector(source.id).url("").partition("://")
+        root = Path(unquote(path)).resolve()
+        private = mirror.config.context(source).private
+        if (
+            scheme == "file"
+            and folder.is_relative_to(root)
+            and not any(folder.is_relative_to(own) for own in private)
+        ):
+            raise ConfigError(
+                f"{out} lies in source {source.id!r} ({root}), and nothing is ever written into a source. "
+                "Name another folder with --out."
+            )
+    return out
 
 
 def review(
@@ -87,6 +115,5 @@ def review(
         from index.request import review as attest
         from index.sync import Sync
 
-        report = attest(Sync(mirror, kind="review"), uris, by, note, source=source)
-    console.say(f"{plural(len(uris), 'document')} reviewed by {by}.")
-    raise typer.Exit(1 if any(s.error for s in report.sources) else 0)
+        attest(Sync(mirror, kind="review"), uris, by, note, source=source)
+    console.say(f"{plural(len(set(uris)), 'document')} reviewed by {by}.")

@@ -41,11 +41,6 @@ class ModeName(StrEnum):
     sparse = "sparse"
 
 
-def register(app: typer.Typer) -> None:
-    for command in (status, ls, show, search, runs):
-        app.command()(command)
-
-
 @contextmanager
 def _knowledge_base(config: Path | None, source: str | None = None) -> Iterator[KnowledgeBase]:
     with opened(config, source) as mirror:
@@ -73,7 +68,8 @@ def status(
         )
     index, last = found["index"], found["last_run"]
     precision = index["dtype"] or "not built yet"
-    console.say(f"Index: {plural(index['points'], 'point')} in {index['store']}, {index['model']} ({precision})")
+    points = plural(index["points"], "point")
+    console.say(f"Index: {points} in {index['store']}, {index['model']} ({precision})")
     if last:
         console.say(f"Last run: {last['kind']}, {last['outcome']}, {last['started_at']}")
 
@@ -112,12 +108,9 @@ def show(
     """Show one document: state and why, dates and where they come from, owner, chunks with their text."""
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     with _knowledge_base(config, source) as kb:
-        from index.errors import ConfigError
+        from index.lookup import shown
 
-        found = kb.document(uri, source)
-        if found is None:
-            near = nearest(uri, (d.uri for d in kb.mirror.ledger.documents(source=source)))
-            raise ConfigError(f"No document is at {uri}. {near}".rstrip())
+        found = kb.describe(shown(kb.mirror.ledger, uri, source))
     console.data(found)
     chunks = found.pop("chunks")
     width = max(map(len, found))
@@ -129,13 +122,6 @@ def show(
         page = f", page {chunk['page']}" if chunk["page"] else ""
         console.say(f"\n[{chunk['chunk_index']}] {place}{page} ({chunk['tokens']} tokens)")
         console.say((chunk["text"] or "").strip())
-
-
-def nearest(uri: str, known: Iterator[str]) -> str:
-    from difflib import get_close_matches
-
-    found = get_close_matches(uri, list(known), n=1)
-    return f"Did you mean {found[0]}?" if found else "See: freshkb ls"
 
 
 def search(

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Annotated
 
 import typer
 
-from flows.cli.app import ConfigOption, Console, JsonOption, QuietOption, VerboseOption, opened, stoppable
-
-
-def register(app: typer.Typer) -> None:
-    for command in (watch, serve):
-        app.command()(command)
+from flows.cli.app import (
+    ConfigOption,
+    Console,
+    JsonOption,
+    QuietOption,
+    Stop,
+    VerboseOption,
+    opened,
+    stoppable,
+)
 
 
 def watch(
@@ -29,6 +34,7 @@ def watch(
         from flows.watch import Watcher
 
         Watcher(mirror, stop, polling=polling, tell=lambda event: _tell(console, event)).run()
+    _end(stop)
 
 
 def _tell(console: Console, event: dict[str, object]) -> None:
@@ -49,3 +55,9 @@ def serve(
         from flows.serve import serve as run
 
         run(mirror, stop, tell=lambda event: _tell(console, event))
+    _end(stop)
+
+
+def _end(stop: Stop) -> None:
+    """SIGTERM is how a service is asked to end, and no failure."""
+    raise typer.Exit(130 if stop.by == signal.SIGINT else 0)

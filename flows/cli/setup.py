@@ -16,7 +16,6 @@ from flows.cli.app import (
     VerboseOption,
     load_config,
     opened,
-    reported,
 )
 
 
@@ -26,12 +25,6 @@ class ConfigAction(StrEnum):
     check = "check"
 
 
-def register(app: typer.Typer) -> None:
-    app.command()(init)
-    app.command(name="config")(configuration)
-    app.command()(doctor)
-
-
 def init(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to write it.")] = Path(),
     verbose: VerboseOption = False,
@@ -39,20 +32,19 @@ def init(
 ) -> None:
     """Write a commented freshkb.yaml."""
     console = Console(quiet=quiet, verbose=verbose)
-    with reported():
-        from index.config import template
-        from index.config.load import FILE_NAME
-        from index.errors import ConfigError
+    from index.config import template
+    from index.config.load import FILE_NAME
+    from index.errors import ConfigError
 
-        path = folder / FILE_NAME
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with path.open("x", encoding="utf-8") as file:
-                file.write(template())
-        except FileExistsError:
+    path = folder / FILE_NAME
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(template())
+    except OSError as error:
+        if path.exists():
             raise ConfigError(f"{path} exists already; nothing was written.") from None
-        except OSError as error:
-            raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
+        raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
     console.say(f"Wrote {path}. Set the root of its source, then run: freshkb sync")
 
 
@@ -67,24 +59,23 @@ def configuration(
 ) -> None:
     """Show the effective settings (secrets redacted), print their JSON Schema, or check the file."""
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
-    with reported():
+    if action is ConfigAction.schema:
         import json
 
-        if action is ConfigAction.schema:
-            from index.config import schema
+        from index.config import schema
 
-            print(json.dumps(schema(), indent=2))
-            return
-        loaded = load_config(config)
-        if action is ConfigAction.check:
-            console.data({"ok": True, "config": str(loaded.path)})
-            console.say(f"{loaded.path}: no errors.")
-        elif as_json:
-            console.data(loaded.show())
-        else:
-            import yaml
+        print(json.dumps(schema(), indent=2), flush=True)
+        return
+    loaded = load_config(config)
+    if action is ConfigAction.check:
+        console.data({"ok": True, "config": str(loaded.path)})
+        console.say(f"{loaded.path}: no errors.")
+    elif as_json:
+        console.data(loaded.show())
+    else:
+        import yaml
 
-            print(yaml.safe_dump(loaded.show(), sort_keys=False, allow_unicode=True), end="")
+        print(yaml.safe_dump(loaded.show(), sort_keys=False, allow_unicode=True), end="", flush=True)
 
 
 def doctor(

@@ -28,11 +28,6 @@ if TYPE_CHECKING:
 SIGILS = {"add": "+", "update": "~", "move": "»", "delete": "-", "touch": "·", "held": "!", "refused": "!"}
 
 
-def register(app: typer.Typer) -> None:
-    for command in (plan, sync, retry, reindex, verify):
-        app.command()(command)
-
-
 def plan(
     source: SourceOption = None,
     config: ConfigOption = None,
@@ -46,18 +41,17 @@ def plan(
         from index.sync import known_sources
         from index.sync import plan as plan_source
 
+        # A sync would refuse another model, and another model would make every document look changed.
+        mirror.collection()
         plans = [plan_source(mirror, s) for s in ([source] if source else known_sources(mirror))]
         console.data({"sources": [p.json() for p in plans]})
-        names = {d.document_id: d.uri for d in mirror.ledger.documents(document_ids=_nameless(plans))}
+        nameless = [item.document_id for p in plans for item in p.items if not item.uri]
+        names = {d.document_id: d.uri for d in mirror.ledger.documents(document_ids=nameless)}
         for planned in plans:
             _print_plan(console, planned, names)
     failed = any(p.error for p in plans)
     refused = any(p.counts()["refused"] for p in plans)
     raise typer.Exit(1 if failed else 4 if refused else 0)
-
-
-def _nameless(plans: list[Plan]) -> list[str]:
-    return [item.document_id for plan in plans for item in plan.items if not item.uri]
 
 
 def _print_plan(console: Console, plan: Plan, names: dict[str, str]) -> None:
@@ -124,10 +118,9 @@ def print_report(console: Console, report: Report) -> None:
         standing = [f"{counts[n]:,} {n}" for n in ("quarantined", "skipped", "held", "refused") if counts[n]]
         console.say(f"{source.source}: {', '.join(done)}" + (f" ({', '.join(standing)})" if standing else ""))
     chunks = report.json()["chunks"]
-    console.say(
-        f"Chunks: {chunks['embedded']:,} embedded, {chunks['reused']:,} reused, {chunks['deleted']:,} deleted; "
-        f"{chunks['total']:,} of {plural(report.documents, 'document')} in the index. {report.seconds:.1f} s"
-    )
+    made = ", ".join(f"{chunks[name]:,} {name}" for name in ("embedded", "reused", "deleted"))
+    total = f"{chunks['total']:,} of {plural(report.documents, 'document')} in the index"
+    console.say(f"Chunks: {made}; {total}. {report.seconds:.1f} s")
     for source in report.sources:
         if source.standing.get("quarantined"):
             count = plural(source.standing["quarantined"], "document")
@@ -215,7 +208,7 @@ def verify(
 
 def _sample(text: str) -> tuple[int, int]:
     number, _, parts = text.partition("/")
-    if not (number.isdigit() and parts.isdigit() and 1 <= int(number) <= int(parts)):
+    if not (number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts)):
         raise typer.BadParameter(
             f"{text!r} is not I/N with I from 1 to N, such as 2/7.", param_hint="--sample"
         )

@@ -61,7 +61,7 @@ def test_a_sync_with_an_api_is_a_flow_run_there(make_base: MakeBase, server: Ser
     assert ended.returncode == 0, ended.stderr
     report = json.loads(ended.stdout)
     assert report["sources"][0]["deleted"] == 1
-    assert "prefect" in ended.stderr
+    assert "for flow 'freshkb-sync'" in ended.stderr
     runs = ask(server, "/flow_runs/filter", {"sort": "START_TIME_DESC"})
     messages = [run["state"]["message"] for run in runs if run["state"]["type"] == "COMPLETED"]
     assert messages.count(f"Run {report['run_id']}: 1 deleted; chunks: 1 deleted") == 2
