@@ -20,7 +20,7 @@ demo: .venv/runtime
 	@$(BIN)/python examples/demo.py
 
 test: .venv/test
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
 lint: .venv/test
 	$(BIN)/ruff check

@@ -59,7 +59,8 @@ def status(
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     with _knowledge_base(config) as kb:
         found = kb.status()
-        console.data(found)
+    if as_json:
+        return console.data(found)
     for source in found["sources"]:
         counts = ", ".join(f"{n:,} {state}" for state, n in source["documents"].items() if n) or "nothing yet"
         synced = f"synced {source['synced_at']}" if source["synced_at"] else "never synced"
@@ -88,7 +89,8 @@ def ls(
         from index.model import State
 
         rows = kb.list(source=source, state=State(state.value) if state else None)
-    console.data(rows)
+    if as_json:
+        return console.data(rows)
     for row in rows:
         verdict = row["verdict"] or "-"
         reason = f"  {row['reason']}" if row["reason"] else ""
@@ -111,7 +113,8 @@ def show(
         from index.lookup import shown
 
         found = kb.describe(shown(kb.mirror.ledger, uri, source))
-    console.data(found)
+    if as_json:
+        return console.data(found)
     chunks = found.pop("chunks")
     width = max(map(len, found))
     for name, value in found.items():
@@ -149,7 +152,8 @@ def search(
                 query, k=k, mode=mode.value, fresh_only=fresh_only, source=source, owner=owner
             )
         ]
-    console.data(hits)
+    if as_json:
+        return console.data(hits)
     for number, hit in enumerate(hits, 1):
         console.say(_cited(number, hit))
     if not hits:
@@ -183,7 +187,8 @@ def runs(
         from index.search import run_json
 
         found = [run_json(run) for run in mirror.ledger.runs(limit)]
-    console.data(found)
+    if as_json:
+        return console.data(found)
     for run in found:
         took = f"{run['counts']['seconds']:.1f} s" if "seconds" in run["counts"] else ""
         error = f"  {run['error']}" if run["error"] else ""
