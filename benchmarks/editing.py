@@ -16,7 +16,7 @@ WORDS = 40
 
 
 def inserted(bench: Bench) -> Iterator[Row]:
-    """A paragraph of its own, as long as most are, inserted at the top and in the middle of real documents."""
+    """A new paragraph of the usual length at the top, and one in the middle, of real documents."""
     documents = bench.corpus.some(bench.scale.edits)
     prose, words = bench.corpus.prose(seed=2), bench.corpus.paragraph_words
     costs: dict[str, float] = {}

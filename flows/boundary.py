@@ -32,9 +32,6 @@ from index.config import Config, load
 from index.mirror import Mirror
 from index.outcome import Report
 
-#: Names the configuration for what no command calls: scheduled flows, and tasks in other processes.
-CONFIG = "FRESHKB_CONFIG"
-
 
 @dataclass(slots=True)
 class Job:
@@ -54,9 +51,7 @@ _called: ContextVar[Job | None] = ContextVar("freshkb_job", default=None)
 
 def configuration() -> Config:
     """The configuration of a process that no command opened. Raises ConfigError."""
-    environ = {name: value for name, value in os.environ.items() if name != CONFIG}
-    named = os.environ.get(CONFIG)
-    return load(Path(named) if named else None, environ, Path.cwd())
+    return load(None, os.environ, Path.cwd())
 
 
 @contextmanager

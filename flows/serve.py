@@ -22,11 +22,11 @@ from prefect.types.entrypoint import EntrypointType
 
 from flows import orchestration
 from flows.audit import audit
-from flows.boundary import CONFIG
 from flows.sync import sync
 from flows.verify import verify
 from flows.watch import Watcher
 from index.config import Schedules
+from index.config.load import CONFIG
 from index.errors import ConfigError, FreshkbError
 from index.mirror import Mirror
 

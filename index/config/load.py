@@ -20,17 +20,23 @@ from index.errors import ConfigError
 FILE_NAME = "freshkb.yaml"
 PREFIX = "FRESHKB_"
 
-#: Variables with the prefix that are no settings: where the tests find real servers.
-NOT_SETTINGS = ("FRESHKB_TEST_",)
+#: Names the configuration where no option does.
+CONFIG = "FRESHKB_CONFIG"
+
+#: Variables with the prefix that are no settings: the one above, and where the tests find real servers.
+NOT_SETTINGS = (CONFIG, "FRESHKB_TEST_")
 
 _SIZE_MAX = 1_000_000
 
 
 def load(path: Path | None, environ: Mapping[str, str], cwd: Path) -> Config:
-    """The effective configuration of a file, or of the ``freshkb.yaml`` in `cwd` or the nearest parent.
+    """The effective configuration of a file; without one, of that which FRESHKB_CONFIG names, else of the
+    ``freshkb.yaml`` in `cwd` or the nearest parent.
 
     Raises ConfigError, which lists everything that is wrong, each with its line and key.
     """
+    if path is None and environ.get(CONFIG):
+        path = Path(environ[CONFIG])
     file = find(cwd) if path is None else _absolute(cwd / path.expanduser())
     name = os.path.relpath(file, cwd) if file.is_relative_to(cwd) else str(file)
     text = _read(file, name, environ)

@@ -492,3 +492,18 @@ def test_a_typical_file_loads_within_thirty_milliseconds(tmp_path: Path) -> None
         load(None, ENVIRON, tmp_path)
         times.append(time.perf_counter() - started)
     assert min(times) < 0.03
+
+
+def test_an_embedded_store_beside_a_ledger_on_another_host_is_refused(tmp_path: Path) -> None:
+    text = "version: 1\nledger: postgresql+psycopg://kb@db.example.org/kb\n"
+    text += "sources: [{id: a, type: files, root: .}]\n"
+    (tmp_path / "freshkb.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=r"one host.*db\.example\.org"):
+        load(None, {}, tmp_path)
+    (tmp_path / "freshkb.yaml").write_text(text.replace("db.example.org", "localhost"))
+    assert load(None, {}, tmp_path).index.store == "edge"
+
+
+def test_freshkb_config_names_the_file_where_no_option_does(tmp_path: Path) -> None:
+    (tmp_path / "kb.yaml").write_text("version: 1\nsources: [{id: a, type: files, root: .}]\n")
+    assert load(None, {"FRESHKB_CONFIG": str(tmp_path / "kb.yaml")}, Path("/")).path == tmp_path / "kb.yaml"
