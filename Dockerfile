@@ -8,7 +8,7 @@ RUN python -m venv /opt/freshkb
 WORKDIR /src
 COPY requirements.lock ./
 RUN /opt/freshkb/bin/pip install --extra-index-url "$TORCH_INDEX" --requirement requirements.lock
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE ./
 COPY connectors connectors
 COPY index index
 COPY flows flows
