@@ -160,8 +160,8 @@ class Watcher:
 
     def _next(self) -> str | None:
         """The source that is due, once one is; None when it is worth looking at `stop`."""
-        source = min(self._dirt, key=lambda s: self._dirt[s].due(), default=None)
-        wait = self._dirt[source].due() - self._clock() if source is not None else LOOK_SECONDS
+        source = min(self._dirt, key=lambda s: self._dirt[s].due())
+        wait = self._dirt[source].due() - self._clock()
         try:
             hinted, folder, at = self._hints.get(timeout=max(0.0, min(wait, LOOK_SECONDS)))
             while True:
@@ -170,7 +170,7 @@ class Watcher:
         except Empty:
             pass
         # A hint that has just come may put off what was due.
-        return source if source is not None and self._dirt[source].due() <= self._clock() else None
+        return source if self._dirt[source].due() <= self._clock() else None
 
     def _look(self, source: str, watches: ExitStack) -> None:
         """One sync of one source; what cannot be done now is tried again, and disturbs no other source."""

@@ -53,7 +53,9 @@ def _ledger(mirror: Mirror) -> Iterator[Check]:
 
 def _locks(mirror: Mirror) -> Iterator[Check]:
     for holder in mirror.ledger.writers():
-        yield Check("lock", True, str(holder))
+        since = f"{holder.since:%Y-%m-%d %H:%M} UTC"
+        who = f"{holder.command} (pid {holder.pid} on {holder.host}, since {since})"
+        yield Check("lock", True, f"{holder.source}: {who}")
 
 
 def _runs(mirror: Mirror) -> Iterator[Check]:
@@ -89,7 +91,7 @@ def _store(mirror: Mirror) -> Iterator[Check]:
     with mirror.store.session(collection.name) as session:
         points = session.count()
     expected = mirror.ledger.totals(collection.name)
-    detail = f"{mirror.config.index.store}, collection {collection.name}, {points} points"
+    detail = f"{mirror.config.index.store}, collection {collection.name}, {points:,} points"
     if points == expected:
         yield Check("store", True, detail)
     else:

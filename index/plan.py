@@ -139,7 +139,8 @@ def decide(
     def plan(
         action: Action, uri: str, document_id: str, old_uri: str | None = None, reason: str = ""
     ) -> None:
-        planned.add(document_id)
+        if action is not Action.REFUSE:
+            planned.add(document_id)
         items.append(Item(action, uri, document_id, old_uri, reason))
 
     for entry in found.new:
@@ -169,7 +170,7 @@ def decide(
             error, refused = None, ""
     if error is not None and circumstances.complete:
         # Another source behind the same id: what it holds is not added either.
-        items, planned = [], set()
+        items, planned, touched = [], set(), ()
     if whole and error is None:
         for row in held:
             if row.state != State.HELD:
@@ -178,16 +179,14 @@ def decide(
         action = Action.REFUSE if refused else Action.DELETE
         for row in removals:
             plan(action, row.uri, row.document_id, reason=refused)
-    unchanged = found.unchanged
-    for document_id in touched:
-        if document_id not in planned:
-            items.append(Item(Action.TOUCH, "", document_id, reason="rules"))
-            unchanged -= 1
+    ruled = [document_id for document_id in touched if document_id not in planned]
+    items += [Item(Action.TOUCH, "", document_id, reason="rules") for document_id in ruled]
+    absent = {row.document_id for row in found.missing}
     return Plan(
         source=source,
         complete=circumstances.complete,
         items=tuple(items),
-        unchanged=max(unchanged, 0),
+        unchanged=found.unchanged - sum(document_id not in absent for document_id in ruled),
         plan_hash=plan_hash,
         error=error,
         missing=len(found.missing) if circumstances.partial else 0,

@@ -198,20 +198,20 @@ def _understand(item: Item, known: Document, source: Source, fetched: Fetched, c
 def _failed(
     item: Item, known: Document, source: Source, entry: Entry, content_hash: str | None, failure: Failure
 ) -> Work:
-    """Quarantined; the text of an older version stays, and moves along when the document was renamed."""
+    """Quarantined; the text of an older version stays, under the name and rules of now."""
+    named = replace(known, uri=item.uri, url=source.connector.url(item.uri))
+    ruled = governed(named, source.rules, source.now()) if known.version else named
     document = replace(
-        known,
-        uri=item.uri,
-        url=source.connector.url(item.uri),
+        ruled,
         state=State.QUARANTINED,
         reason=failure.reason,
-        token=None if failure.transient else entry.token,
+        token=entry.token,
         native_id=entry.native_id,
         size=entry.size,
         seen_hash=content_hash,
-        seen_extraction=source.extraction.seen(item.uri, failed=True),
+        seen_extraction="" if failure.transient else source.extraction.seen(item.uri, failed=True),
     )
-    if known.version and known.uri != item.uri:
+    if known.version and ruled != known:
         return Facts(item.action, document, lambda: Noted(document))
     return Noted(document)
 

@@ -19,7 +19,12 @@ from index.store.base import Session
 def recover(target: Target, source: str) -> int:
     """Mend what earlier runs of this source left; the number of documents that are planned again."""
     ledger, name = target.ledger, target.collection.name
-    intents = [i for _, c, i in ledger.open_intents(name) if i.document.source == source]
+    left = [(place, i) for _, place, i in ledger.open_intents() if i.document.source == source]
+    # A reindex holds the writer of every source that it writes. This one is ours, so the other has died.
+    for abandoned in {place for place, _ in left if place != name}:
+        target.store.drop(abandoned)
+        ledger.drop_collection(abandoned)
+    intents = [intent for place, intent in left if place == name]
     obsolete = ledger.removals(name)
     if not intents and not obsolete:
         return 0
@@ -70,6 +75,7 @@ def _restore(session: Session, document: Document, records: Sequence[ChunkRecord
 
 
 def _distrust(document: Document, *, sound: bool) -> Document:
-    """Looked at again by the next plan; read and written anew as a whole when its points are not sound."""
-    doubted = replace(document, token=None, seen_hash=None)
+    """Looked at again by the next plan; read and written anew as a whole when its points are not sound.
+    The hash stays: by it the document is known when it has another name by then."""
+    doubted = replace(document, seen_extraction="")
     return doubted if sound else replace(doubted, extraction_fingerprint="")

@@ -21,6 +21,7 @@ from index.model import Action, Chunk, Collection, Document, Point
 from index.outcome import Report
 from index.plan import BATCH_DOCUMENTS
 from index.prepare import Noted, Text, Work
+from index.recover import recover
 from index.sync import Sync
 
 
@@ -39,6 +40,9 @@ def reindex(mirror: Mirror, run: Sync) -> Report:
             )
         for source in ledger.counts():
             locks.enter_context(ledger.writer(source, "freshkb reindex"))
+        mirror.check_instance(old)
+        for source in ledger.counts():
+            recover(run.target_of(old), source)
         for left in ledger.collections():
             if left.state != "current":
                 store.drop(left.name)
@@ -50,7 +54,6 @@ def reindex(mirror: Mirror, run: Sync) -> Report:
             raise Refused(
                 f"The index already uses {old.model} ({old.dtype}); there is nothing to build anew."
             )
-        mirror.check_instance(old)
         target = run.target_of(new)
         indexed = (d for d in ledger.documents() if d.version)
         run.progress.source("reindex", sum(sum(states.values()) for states in ledger.counts().values()))
@@ -74,7 +77,7 @@ def _texts(mirror: Mirror, old: Collection, documents: list[Document]) -> list[W
     work: list[Work] = []
     for document in documents:
         own = records.get(document.document_id, [])
-        again = replace(document, token=None, seen_hash=None, seen_extraction="")
+        again = replace(document, seen_extraction="")
         if any(record.point_id not in points for record in own):
             # The old store lost some of it: only the source has the whole text.
             work.append(Noted(replace(again, extraction_fingerprint="")))

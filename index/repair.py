@@ -38,4 +38,4 @@ def repair(mirror: Mirror, found: Verification, run: Sync) -> None:
 
 
 def _distrusted(document: Document) -> Document:
-    return replace(document, token=None, seen_hash=None, seen_extraction="", extraction_fingerprint="")
+    return replace(document, seen_extraction="", extraction_fingerprint="")

@@ -64,6 +64,10 @@ def _survey(
     connector = mirror.connector(source)
     try:
         identity = connector.probe()
+        rerooted = _rerooted(source, remembered.identity, identity)
+        if rerooted:
+            # Hints may come from what has taken the source's place: only the whole of it can be judged.
+            folders = None
         listing = connector.list(folders)
         rows = ledger.rows(source, folders)
         found = comparing.compare(listing, rows, here.extraction, distrust=checksum)
@@ -75,7 +79,7 @@ def _survey(
         errors=tuple(listing.errors),
         complete=listing.complete,
         partial=partial,
-        rerooted=_rerooted(source, remembered.identity, identity),
+        rerooted=rerooted,
         refiltered=remembered.filter_fingerprint not in ("", here.settings.filter_fingerprint),
     )
     fetched = _hashes(connector, found)

@@ -61,6 +61,8 @@ class Knowledge:
         self.embedders: list[HashEmbedder] = []
         self.settings: dict[str, Any] = {
             "version": 1,
+            # Told, so that no processor has to be asked which precision it likes.
+            "embedding": {"dtype": "float32"},
             "sources": [{"id": "docs", "type": "files", "root": "./docs"}],
         }
 

@@ -240,7 +240,6 @@ def test_the_exit_code_is_the_first_that_applies(freshkb: CommandLine, kb: Knowl
     for number in range(12):
         (kb.docs / f"{number}.md").unlink()
     freshkb("sync", code=4)
-    (kb.docs / "closed").mkdir()
     kb.settings["sources"].append({"id": "lost", "type": "files", "root": "./nowhere"})
     kb.config()
     report = freshkb.json("sync", code=1)

@@ -1,0 +1,153 @@
+"""What random traces and the thoughts behind them have found, each as short as it can be."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from index.model import Failure, State
+from index.reindex import reindex
+from index.sync import Sync
+from index.verify import verify
+from tests.knowledge import Knowledge
+from tests.model.crashes import Crash, Fuse
+from tests.model.operations import BROKEN
+
+
+def crash(kb: Knowledge, kind: str, moment: int) -> None:
+    """A sync or reindex that crashes at this moment of its writing calls."""
+    fuse = Fuse()
+    with kb.mirror() as mirror:
+        fuse.fit(mirror)
+        run = Sync(mirror, kind=kind)
+        fuse.light(moment)
+        with pytest.raises(Crash):
+            reindex(mirror, run) if kind == "reindex" else run.run()
+
+
+def again(kb: Knowledge) -> None:
+    with kb.mirror() as mirror:
+        reindex(mirror, Sync(mirror, kind="reindex"))
+
+
+def equal(kb: Knowledge) -> None:
+    found = kb.ask(lambda m: verify(m, deep=True))
+    assert found.ok, found.json()
+
+
+@pytest.mark.parametrize("moment", range(3, 8))
+def test_a_reindex_begins_by_clearing_up_what_a_sync_left(kb: Knowledge, moment: int) -> None:
+    path = kb.write("a.md", "# A\n\nText.")
+    kb.sync()
+    path.write_text("# A\n\nAnother text.")
+    crash(kb, "sync", moment - 2)
+    kb.settings["embedding"] = {"dtype": "bfloat16"}
+    again(kb)
+    equal_store = kb.ask(lambda m: verify(m, deep=True, sources=False))
+    assert equal_store.ok, equal_store.json()
+    kb.sync()
+    assert "Another" in kb.texts()["a.md"]
+    equal(kb)
+
+
+@pytest.mark.parametrize("moment", range(10))
+def test_whoever_gives_up_a_reindex_that_crashed_can_go_on_syncing(kb: Knowledge, moment: int) -> None:
+    path = kb.write("a.md", "# A\n\nText.")
+    kb.settings["embedding"] = {"dtype": "float32"}
+    kb.sync()
+    kb.clock.forward(minutes=1)
+    kb.settings["embedding"] = {"dtype": "bfloat16"}
+    crash(kb, "reindex", moment)
+    kb.settings["embedding"] = {"dtype": "float32"}
+    path.write_text("# A\n\nAnother text.")
+    kb.sync()
+    assert "Another" in kb.texts()["a.md"]
+    equal(kb)
+
+
+def test_a_rename_keeps_the_id_although_a_crash_or_a_reindex_came_between(kb: Knowledge) -> None:
+    path = kb.write("a.md", "# A\n\nText.")
+    kb.settings["embedding"] = {"dtype": "float32"}
+    kb.sync()
+    before = kb.documents()["a.md"].document_id
+    kb.settings["embedding"] = {"dtype": "bfloat16"}
+    again(kb)
+    # Copied and deleted, as between two file systems: only the content tells that it is the same.
+    shutil.copyfile(path, kb.docs / "b.md")
+    path.unlink()
+    kb.sync()
+    assert kb.documents()["b.md"].document_id == before
+    kb.source["rules"] = [{"match": "**", "owner": "user:bo"}]
+    crash(kb, "sync", 3)
+    shutil.copyfile(kb.docs / "b.md", kb.docs / "c.md")
+    (kb.docs / "b.md").unlink()
+    kb.sync()
+    found = kb.documents()["c.md"]
+    assert (found.document_id, found.owner) == (before, "user:bo")
+    equal(kb)
+
+
+def test_rules_reach_the_old_text_of_a_document_that_fails_at_the_same_time(kb: Knowledge) -> None:
+    path = kb.write("a.json", '{"word": "kept"}')
+    kb.sync()
+    kb.source["rules"] = [{"match": "**", "owner": "user:bo"}]
+    path.write_bytes(BROKEN)
+    kb.sync()
+    assert kb.documents()["a.json"].state is State.QUARANTINED
+    assert kb.documents()["a.json"].owner == "user:bo"
+    assert {p.payload["metadata"]["owner"] for p in kb.points().values()} == {"user:bo"}
+    equal(kb)
+
+
+def test_rules_reach_documents_whose_removal_is_refused(kb: Knowledge) -> None:
+    kb.write("a.md", "# A\n\nText.")
+    kb.write("b.md", "# B\n\nText.")
+    kb.sync()
+    kb.source["exclude"] = ["a.md"]
+    kb.source["rules"] = [{"match": "**", "owner": "user:bo"}]
+    assert kb.sync().exit_code == 4
+    del kb.source["exclude"]
+    assert kb.sync().exit_code == 0
+    assert {d.owner for d in kb.documents().values()} == {"user:bo"}
+    equal(kb)
+
+
+def test_a_document_that_could_not_be_read_for_the_moment_is_tried_again(kb: Knowledge) -> None:
+    kb.write("a.md", "# A\n\nText.")
+    real = kb.parser.parse
+
+    def parse(path: Path, name: str, timeout_seconds: float | None = None) -> Any:
+        real(path, name, timeout_seconds)
+        return Failure("Not now.", transient=True)
+
+    kb.parser.parse = parse  # type: ignore[method-assign]
+    assert kb.sync().exit_code == 3
+    kb.parser.parse = real  # type: ignore[method-assign]
+    assert kb.sync().exit_code == 0
+    assert set(kb.texts()) == {"a.md"}
+    equal(kb)
+
+
+def test_another_place_behind_the_same_id_changes_not_even_a_link(kb: Knowledge) -> None:
+    kb.write("a.md", "# A\n\nText.")
+    kb.sync()
+    before = kb.points()
+    (kb.home / "else").mkdir()
+    (kb.home / "else" / "x.md").write_text("# X\n\nOther.")
+    kb.source["root"] = "./else"
+    assert kb.sync().exit_code == 1
+    assert kb.points() == before
+
+
+def test_a_hint_from_another_place_behind_the_same_id_adds_nothing(kb: Knowledge) -> None:
+    kb.write("sub/a.md", "# A\n\nText.")
+    kb.write("b.md", "# B\n\nText.")
+    kb.sync()
+    kb.docs.rename(kb.home / "away")
+    kb.write("sub/a.md", "# A\n\nText.")
+    kb.write("sub/x.md", "# X\n\nOther.")
+    assert kb.sync(folders=["sub"]).exit_code == 1
+    assert set(kb.texts()) == {"sub/a.md", "b.md"}
