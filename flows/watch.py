@@ -208,12 +208,15 @@ class Watcher:
 
 
 def _synced(source: str, report: Report, since_hint: float | None) -> dict[str, Any]:
-    """`since_hint`: seconds from the first hint that this sync followed to its end; None for a sweep."""
+    """`since_hint`: seconds from the first hint that this sync followed to its end; None for a sweep.
+    `failed`: documents that it put into quarantine. `reasons`: why removals were refused."""
     return {
         "event": "sync",
         "source": source,
         "outcome": report.outcome,
         "since_hint": None if since_hint is None else round(since_hint, 3),
+        "failed": sum(s.tally.documents["quarantined"] for s in report.sources),
+        "reasons": [reason for s in report.sources for reason in s.reasons],
         **report.json(),
     }
 
@@ -227,7 +230,10 @@ def described(event: Mapping[str, Any]) -> str:
             counts = event["sources"][0]
             names = ("added", "updated", "moved", "deleted", "touched")
             done = ", ".join(f"{counts[name]:,} {name}" for name in names if counts[name])
-            trouble = f" {counts['error']}" if counts["error"] else ""
-            return f"{event['source']}: {done or 'nothing changed'} ({event['seconds']:.1f} s).{trouble}"
+            trouble = [*event["reasons"], *filter(None, [counts["error"]])]
+            if event["failed"]:
+                trouble.append(f"{event['failed']:,} put into quarantine: freshkb ls --state quarantined")
+            said = f"{event['source']}: {done or 'nothing changed'} ({event['seconds']:.1f} s)."
+            return " ".join([said, *trouble])
         case _:
             return f"{event['source']}: {event['message']}"

@@ -171,6 +171,8 @@ def _judge(document: Document, rules: Rules | None, now: datetime) -> Result:
     else:
         owner, owner_source, policy = rules.govern(document.uri, document.properties)
         assessment = assess(policy, document.properties, document.modified_at, document.reviewed_at, now)
+    if not document.version:
+        assessment = Assessment(Verdict.UNKNOWN, f"It was never indexed. {document.reason}".rstrip())
     judged = assessment.verdict in (Verdict.FRESH, Verdict.WARN, Verdict.STALE)
     overdue = max(now - assessment.warn_at, timedelta(0)) if judged and assessment.warn_at else None
     return Result(

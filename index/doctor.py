@@ -85,7 +85,10 @@ def alive(run: Run) -> bool:
 def _store(mirror: Mirror) -> Iterator[Check]:
     collection = mirror.ledger.collection()
     if collection is None:
-        yield Check("store", True, "There is no index yet: freshkb sync")
+        mirror.store.collections()
+        yield Check(
+            "store", True, f"{mirror.config.index.store} answers; there is no index yet: freshkb sync"
+        )
         return
     mirror.check_instance(collection)
     with mirror.store.session(collection.name) as session:

@@ -21,7 +21,7 @@ from connectors.base import Connector
 from connectors.base import connector_class as connector_type
 from index.compare import Extraction
 from index.config import Config, SourceConfig
-from index.errors import ModelChanged, StoreError, StoreMismatch
+from index.errors import LedgerError, ModelChanged, StoreError, StoreMismatch
 from index.ledger import Ledger
 from index.model import Collection, Failure, Parsed, Vectors, digest
 from index.rules import Rules
@@ -78,7 +78,7 @@ class Mirror:
         self.new_id = new_id
         self._parser = parser
         self._make_embedder = embedder
-        self._embedder: Embedding | None = None
+        self._embedders: dict[str, Embedding] = {}
         self._store = store
         self._ledger = ledger
         self._connectors: dict[str, Connector] = {}
@@ -156,15 +156,24 @@ class Mirror:
         return self.identity.tokenizer()
 
     def embedder(self, collection: Collection) -> Embedding:
-        """The model that made this collection; loaded at its first use."""
-        if self._embedder is None:
+        """The model that made this collection, whatever the configuration names by now; loaded at its first
+        use. Raises ModelChanged when that model is not there any more."""
+        name = collection.embedding_fingerprint
+        if name not in self._embedders:
+            identity = self.identity
+            if (identity.model, identity.revision) != (collection.model, collection.revision):
+                from index.embed import identify
+
+                identity = identify(collection.model, self.config.state_dir)
+                if identity.revision != collection.revision:
+                    raise self._changed(collection)
             if self._make_embedder is not None:
-                self._embedder = self._make_embedder(self.identity, collection.dtype)
+                self._embedders[name] = self._make_embedder(identity, collection.dtype)
             else:
                 from index.embed import Embedder
 
-                self._embedder = Embedder(self.identity, collection.dtype)
-        return self._embedder
+                self._embedders[name] = Embedder(identity, collection.dtype)
+        return self._embedders[name]
 
     def embed(
         self, collection: Collection, texts: Sequence[str], on_progress: Callable[[int], None] | None = None
@@ -188,25 +197,34 @@ class Mirror:
     # ── Collection ────────────────────────────────────────────────────────────────────────────────────
 
     def collection(self) -> Collection | None:
-        """The collection in use; None before the first sync.
+        """The collection in use, to be written; None before the first sync.
 
         Raises ModelChanged when the configured model is not the one it was built with, StoreMismatch when
         store and ledger do not belong together.
         """
-        current = self.ledger.collection()
+        current = self.readable()
         if current is None:
             return None
-        setting = self.config.embedding.dtype
         identity = self.identity
-        same_dtype = setting in ("auto", current.dtype)
+        same_dtype = self.config.embedding.dtype in ("auto", current.dtype)
         if (identity.model, identity.revision) != (current.model, current.revision) or not same_dtype:
-            raise ModelChanged(
-                f"The index was built with {current.model} ({current.dtype}, {current.revision[:12]}); "
-                f"the configuration names {identity.model} ({setting}, revision {identity.revision[:12]}). "
-                "Vectors of two models never share an index. Build it anew with: freshkb reindex"
-            )
-        self.check_instance(current)
+            raise self._changed(current)
         return current
+
+    def readable(self) -> Collection | None:
+        """The collection in use, to be searched: also while the configuration already names another model."""
+        current = self.ledger.collection()
+        if current is not None:
+            self.check_instance(current)
+        return current
+
+    def _changed(self, current: Collection) -> ModelChanged:
+        identity, setting = self.identity, self.config.embedding.dtype
+        return ModelChanged(
+            f"The index was built with {current.model} ({current.dtype}, revision {current.revision[:12]}); "
+            f"the configuration names {identity.model} ({setting}, revision {identity.revision[:12]}). "
+            "Vectors of two models never share an index. Build it anew with: freshkb reindex"
+        )
 
     def check_instance(self, collection: Collection) -> None:
         instance = self.store.instance(collection.name)
@@ -234,7 +252,7 @@ class Mirror:
         dtype = resolve_dtype(self.config.embedding.dtype, identity)
         embedding = fingerprint(identity, dtype)
         made = Collection(
-            name=f"{self.config.index.collection}-{embedding[:8]}-{self.now():%Y%m%d%H%M%S}",
+            name=f"{self.config.index.collection}-{embedding[:8]}-{uuid.uuid4().hex[:8]}",
             embedding_fingerprint=embedding,
             model=identity.model,
             revision=identity.revision,
@@ -245,7 +263,15 @@ class Mirror:
         )
         # The store first: a ledger that names a collection which was never made would have to be mended.
         self.store.create(made.name, dimension=made.dimension, instance=self.ledger.instance_id)
-        self.ledger.record_collection(made)
+        try:
+            self.ledger.record_collection(made)
+        except LedgerError:
+            self.store.drop(made.name)
+            # Another process, syncing another source for the first time, was quicker.
+            theirs = self.collection() if state == "current" else None
+            if theirs is None:
+                raise
+            return theirs
         if state == "current":
             self.store.publish(self.config.index.collection, made.name)
         return made
@@ -277,7 +303,7 @@ def origin(mirror: Mirror, source: str) -> Origin:
 
 def require_collection(mirror: Mirror) -> Collection:
     """The collection in use. Raises StoreError when nothing was ever synced."""
-    found = mirror.collection()
+    found = mirror.readable()
     if found is None:
         raise StoreError("There is no index yet. Make one with: freshkb sync")
     return found

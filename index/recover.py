@@ -20,8 +20,9 @@ def recover(target: Target, source: str) -> int:
     """Mend what earlier runs of this source left; the number of documents that are planned again."""
     ledger, name = target.ledger, target.collection.name
     left = [(place, i) for _, place, i in ledger.open_intents() if i.document.source == source]
-    # A reindex holds the writer of every source that it writes. This one is ours, so the other has died.
-    for abandoned in {place for place, _ in left if place != name}:
+    # A reindex holds the writer of every source. This one is ours, so what is half built was abandoned.
+    half_built = {collection.name for collection in ledger.collections() if collection.state == "building"}
+    for abandoned in half_built | {place for place, _ in left if place != name}:
         target.store.drop(abandoned)
         ledger.drop_collection(abandoned)
     intents = [intent for place, intent in left if place == name]
@@ -63,7 +64,12 @@ def _restore(session: Session, document: Document, records: Sequence[ChunkRecord
         point = found.get(record.point_id)
         if point is None or payload.vector_digest(point) != record.vector_digest:
             return False
-        passage = replace(payload.passage(point.payload), page=record.page, chunk_index=record.chunk_index)
+        try:
+            passage = payload.passage(point.payload)
+        except (KeyError, TypeError):
+            # Neither version's: somebody else wrote it.
+            return False
+        passage = replace(passage, page=record.page, chunk_index=record.chunk_index)
         body = payload.build(document, passage)
         if digest(body) != record.payload_digest:
             return False

@@ -17,12 +17,12 @@ from index.apply import apply
 from index.chunk import compose
 from index.errors import Refused
 from index.mirror import Mirror
-from index.model import Action, Chunk, Collection, Document, Point
+from index.model import Action, Chunk, ChunkRecord, Collection, Document, Point, digest
 from index.outcome import Report
 from index.plan import BATCH_DOCUMENTS
 from index.prepare import Noted, Text, Work
 from index.recover import recover
-from index.sync import Sync
+from index.sync import Sync, known_sources
 
 
 def reindex(mirror: Mirror, run: Sync) -> Report:
@@ -38,7 +38,7 @@ def reindex(mirror: Mirror, run: Sync) -> Report:
             raise Refused(
                 "There is no index yet, so there is nothing to build anew. Make one with: freshkb sync"
             )
-        for source in ledger.counts():
+        for source in known_sources(mirror):
             locks.enter_context(ledger.writer(source, "freshkb reindex"))
         mirror.check_instance(old)
         for source in ledger.counts():
@@ -78,13 +78,17 @@ def _texts(mirror: Mirror, old: Collection, documents: list[Document]) -> list[W
     for document in documents:
         own = records.get(document.document_id, [])
         again = replace(document, seen_extraction="")
-        if any(record.point_id not in points for record in own):
-            # The old store lost some of it: only the source has the whole text.
+        if any(_lost(record, points.get(record.point_id)) for record in own):
+            # The old store has not the whole of it any more: only the source has.
             work.append(Noted(replace(again, extraction_fingerprint="")))
             continue
         chunks = tuple(_chunk(document, points[r.point_id], r.tokens) for r in own)
         work.append(Text(Action.UPDATE, again, chunks))
     return work
+
+
+def _lost(record: ChunkRecord, point: Point | None) -> bool:
+    return point is None or digest(point.payload) != record.payload_digest
 
 
 def _chunk(document: Document, point: Point, tokens: int) -> Chunk:

@@ -12,12 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import PurePosixPath
 
 from connectors.base import SourceUnavailable
 from index.apply import Target, apply
 from index.errors import FreshkbError, PlanChanged
 from index.mirror import Mirror, origin
-from index.model import LIVE, Action, Chunk, Collection, Document, Item, Parsed, SourceRecord, State, Vectors
+from index.model import Action, Chunk, Collection, Document, Item, Parsed, SourceRecord, State, Vectors
 from index.outcome import Progress, Quiet, Report, SourceReport, Tally
 from index.plan import Plan
 from index.prepare import Gone, Source, Work, prepare
@@ -158,14 +159,14 @@ class Sync:
         mirror, now = self.mirror, self.mirror.now()
         rows = list(seen.settled)
         for entry in seen.unsupported:
-            suffix = entry.uri.rpartition("/")[2].rpartition(".")[2]
+            suffix = PurePosixPath(entry.uri).suffix
             rows.append(
                 Document(
                     mirror.new_id(),
                     source,
                     entry.uri,
                     State.SKIPPED,
-                    reason=f"Files of type .{suffix} cannot be parsed." if suffix else "It has no type.",
+                    reason=f"Files of type {suffix} cannot be parsed." if suffix else "It has no type.",
                     url=mirror.connector(source).url(entry.uri),
                     token=entry.token,
                     native_id=entry.native_id,
@@ -257,7 +258,9 @@ class Sync:
         finished = self.mirror.now()
         report.seconds = (finished - self.started_at).total_seconds()
         counts = ledger.counts().values()
-        report.documents = sum(by_state.get(s, 0) for by_state in counts for s in LIVE if s != State.SKIPPED)
+        report.documents = sum(by_state.get(State.INDEXED, 0) for by_state in counts)
+        # What failed in its newest version is still found by an older one.
+        report.documents += sum(1 for d in ledger.documents(states=[State.QUARANTINED]) if d.version)
         current = ledger.collection()
         report.chunks_total = ledger.totals(current.name) if current else 0
         errors = "; ".join(s.error for s in report.sources if s.error)

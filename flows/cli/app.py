@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -96,6 +97,9 @@ def application(*asked: str) -> typer.Typer:
     return app
 
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
 class Console:
     """Where a command's words and data go."""
 
@@ -116,7 +120,7 @@ class Console:
     def say(self, text: str = "") -> None:
         """Human text."""
         if not self.quiet:
-            print(text, file=sys.stderr if self.as_json else sys.stdout, flush=True)
+            print(_harmless(text), file=sys.stderr if self.as_json else sys.stdout, flush=True)
 
     def data(self, value: object) -> None:
         """The command's JSON, when it was asked for."""
@@ -132,7 +136,12 @@ class Console:
 
 
 def warn(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(_harmless(text), file=sys.stderr, flush=True)
+
+
+def _harmless(text: str) -> str:
+    """Without the control characters by which a document's name could command the terminal."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def fail(message: str, code: int) -> NoReturn:

@@ -114,12 +114,14 @@ def print_report(console: Console, report: Report) -> None:
         done = [
             f"{counts[n]:,} {n}" for n in ("added", "updated", "moved", "deleted", "touched") if counts[n]
         ]
-        done.append(f"{source.unchanged:,} unchanged")
+        if source.unchanged or not (done or source.error):
+            done.append(f"{source.unchanged:,} unchanged")
         standing = [f"{counts[n]:,} {n}" for n in ("quarantined", "skipped", "held", "refused") if counts[n]]
-        console.say(f"{source.source}: {', '.join(done)}" + (f" ({', '.join(standing)})" if standing else ""))
+        said = ", ".join(done) or "nothing was done"
+        console.say(f"{source.source}: {said}" + (f" ({', '.join(standing)})" if standing else ""))
     chunks = report.json()["chunks"]
     made = ", ".join(f"{chunks[name]:,} {name}" for name in ("embedded", "reused", "deleted"))
-    total = f"{chunks['total']:,} of {plural(report.documents, 'document')} in the index"
+    total = f"{plural(chunks['total'], 'chunk')} of {plural(report.documents, 'document')} in the index"
     console.say(f"Chunks: {made}; {total}. {report.seconds:.1f} s")
     for source in report.sources:
         if source.standing.get("quarantined"):
@@ -169,9 +171,13 @@ def reindex(
 
         with progress(quiet=quiet) as shown:
             report = rebuild(mirror, Sync(mirror, kind="reindex", progress=shown, stop=stop))
-            if not report.interrupted:
-                # Chunks are cut for a model's tokens, so documents are extracted once more.
-                report = Sync(mirror, progress=shown, stop=stop).run()
+            if report.interrupted:
+                warn("Interrupted: the former index stays in use. Start anew with: freshkb reindex")
+                raise typer.Exit(report.exit_code)
+            made = f"{plural(report.chunks_total, 'chunk')} of {plural(report.documents, 'document')}"
+            console.say(f"Built anew for {mirror.config.embedding.model}: {made}. {report.seconds:.1f} s")
+            # Chunks are cut for a model's tokens, so documents are extracted once more.
+            report = Sync(mirror, progress=shown, stop=stop).run()
     console.data(report.json())
     print_report(console, report)
     raise typer.Exit(report.exit_code)

@@ -118,7 +118,7 @@ def _override(
             continue
         at = known.get(variable)
         if at is None:
-            near = nearest(variable, known)
+            near = nearest(variable, (*known, CONFIG))
             origins[(variable,)] = f"environment variable {variable}"
             problems.append(((variable,), f"overrides no setting{near}"))
             continue
@@ -212,4 +212,7 @@ def _once(problems: Iterable[Problem]) -> list[Problem]:
     found: dict[Location, str] = {}
     for where, what in problems:
         found.setdefault(where, what)
+    if any(where[:1] == ("sources",) and len(where) > 1 for where in found):
+        # A source that is wrong is not counted, and the list then seems to be too short.
+        found.pop(("sources",), None)
     return list(found.items())

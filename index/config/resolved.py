@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -211,6 +212,10 @@ def resolve(
                 (("sources", position, "id"), f"{source.id!r} is the id of an earlier source too")
             )
         sources.append(_source(source, connector, defaults, ("sources", position), problems))
+    host = None if settings.ledger == "sqlite" else urlsplit(settings.ledger).hostname
+    if settings.index.store == "edge" and host not in (None, "localhost", "127.0.0.1", "::1"):
+        problem = f"is on {host}, and store: edge is for one host; use store: qdrant, or a ledger on this one"
+        problems.append((("ledger",), problem))
     config = Config(
         path=path,
         version=settings.version,

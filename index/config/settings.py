@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -202,13 +201,3 @@ class Settings(Block):
     defaults: Defaults = Defaults()
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
     schedules: Schedules = Schedules()
-
-    @model_validator(mode="after")
-    def _store_and_ledger_share_a_host(self) -> Settings:
-        host = None if self.ledger == "sqlite" else urlsplit(self.ledger).hostname
-        if self.index.store == "edge" and host not in (None, "localhost", "127.0.0.1", "::1"):
-            raise ValueError(
-                f"store: edge is for one host, and the ledger is on {host}: other hosts would "
-                "read it and not have the index; use store: qdrant, or a ledger on this host"
-            )
-        return self

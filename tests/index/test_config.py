@@ -498,7 +498,7 @@ def test_an_embedded_store_beside_a_ledger_on_another_host_is_refused(tmp_path: 
     text = "version: 1\nledger: postgresql+psycopg://kb@db.example.org/kb\n"
     text += "sources: [{id: a, type: files, root: .}]\n"
     (tmp_path / "freshkb.yaml").write_text(text)
-    with pytest.raises(ConfigError, match=r"one host.*db\.example\.org"):
+    with pytest.raises(ConfigError, match=r"yaml:2: ledger.*db\.example\.org.*one host"):
         load(None, {}, tmp_path)
     (tmp_path / "freshkb.yaml").write_text(text.replace("db.example.org", "localhost"))
     assert load(None, {}, tmp_path).index.store == "edge"

@@ -14,6 +14,7 @@ import pytest
 from index.errors import Locked, ModelChanged, PlanChanged, StoreMismatch
 from index.mirror import Mirror
 from index.model import State
+from index.search import KnowledgeBase
 from index.sync import Sync, plan
 from index.verify import verify
 from tests.knowledge import Knowledge, counts
@@ -536,3 +537,33 @@ def test_reindex_builds_beside_switches_and_drops_the_old(kb: Knowledge) -> None
     assert kb.texts() == before
     assert kb.sync().exit_code == 0
     equal(kb)
+
+
+def test_the_half_built_index_of_an_abandoned_reindex_is_dropped(kb: Knowledge) -> None:
+    page(kb, "a.md")
+    kb.sync()
+    with kb.mirror() as mirror:
+        mirror.create_collection("building")
+        assert len(mirror.store.collections()) == 2
+    kb.sync()
+    assert len(kb.ask(lambda m: m.store.collections())) == 1
+
+
+def test_the_old_index_answers_while_the_configuration_names_another_model(kb: Knowledge) -> None:
+    page(kb, "a.md")
+    kb.sync()
+    kb.settings["embedding"] = {"dtype": "bfloat16"}
+    with kb.mirror() as mirror:
+        assert KnowledgeBase(mirror).search("details of a.md", k=1)[0].uri == "a.md"
+    assert kb.embedders[-1].fingerprint == kb.embedders[0].fingerprint
+
+
+def test_two_first_syncs_at_once_share_one_collection(kb: Knowledge) -> None:
+    page(kb, "a.md")
+    with kb.mirror() as one, kb.mirror() as two:
+        # Both have seen that there is none.
+        assert one.collection() is None
+        assert two.collection() is None
+        made = one.create_collection("current")
+        assert two.create_collection("current") == made
+        assert two.store.collections() == [made.name]

@@ -18,5 +18,5 @@ whole sync holds the index against the dictionary:
 A trace ends with an index built from nothing, which must have the same payloads and vectors. Crashes are
 raised before, in the middle of, or after a writing call to ledger or store, chosen by the seed.
 
-`python -m tests.model --seed S --ops N` runs one trace and, when it fails, `--shrink` looks for a shorter one.
+`python -m tests.model --seed S --ops N` runs a trace; `--shrink` looks for a shorter one that fails.
 """

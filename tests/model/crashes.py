@@ -1,4 +1,4 @@
-"""A mirror that dies at a chosen writing call, before it, in its middle or after it."""
+"""A mirror to which something happens at a chosen writing call, before it, in its middle or after it."""
 
 from __future__ import annotations
 
@@ -20,24 +20,32 @@ class Crash(BaseException):
     """Ends a run as a kill would: nothing catches it."""
 
 
+def crash() -> None:
+    raise Crash
+
+
 class Fuse:
-    """Counts writing calls, and crashes at the one it was lit for."""
+    """Counts the moments before and after writing calls, and goes off at the one it was lit for."""
 
     def __init__(self) -> None:
         self._left: int | None = None
+        self._bang: Callable[[], object] = crash
 
-    def light(self, calls: int) -> None:
-        """Crash at the `calls`-th of the moments from now on; a call has two, before and after its effect."""
-        self._left = calls
+    def light(self, moments: int, bang: Callable[[], object] = crash) -> None:
+        """After so many moments, do this."""
+        self._left, self._bang = moments, bang
 
-    def out(self) -> None:
-        self._left = None
+    def out(self) -> bool:
+        """Put it out; whether it had gone off."""
+        left, self._left = self._left, None
+        return left is None
 
     def moment(self) -> None:
         if self._left is not None:
             self._left -= 1
             if self._left < 0:
-                raise Crash
+                self._left = None
+                self._bang()
 
     def around(self, call: Callable[..., Any]) -> Callable[..., Any]:
         def crossing(*args: Any, **more: Any) -> Any:
@@ -49,7 +57,7 @@ class Fuse:
         return crossing
 
     def fit(self, mirror: Mirror) -> None:
-        """From now on the mirror's ledger and store crash when this does."""
+        """From now on this mirror's writing calls have their moments."""
         for name in LEDGER:
             setattr(mirror.ledger, name, self.around(getattr(mirror.ledger, name)))
         for name in ("create", "drop"):

@@ -17,8 +17,11 @@ WEIGHTS = {
     "rename": 6, "move": 4, "move with edit": 4, "recreate": 2, "swap": 3, "rotate": 1, "case": 2, "type": 3,
     "delete": 4, "copy": 4, "folder": 2, "break": 3, "repair": 3,
     "rules": 2, "filter": 2, "hold": 2, "release": 2, "review": 1, "later": 1,
-    "sync": 12, "hint": 6, "restart": 2, "crash": 8, "reindex": 2, "damage": 2,
+    "sync": 12, "meanwhile": 4, "hint": 6, "restart": 2, "crash": 8, "reindex": 2, "damage": 2,
 }  # fmt: skip
+
+#: Those that only change the folder.
+CHANGES = tuple(WEIGHTS)[: tuple(WEIGHTS).index("rules")]
 
 
 @dataclass(frozen=True, slots=True)

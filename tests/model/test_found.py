@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -151,3 +152,37 @@ def test_a_hint_from_another_place_behind_the_same_id_adds_nothing(kb: Knowledge
     kb.write("sub/x.md", "# X\n\nOther.")
     assert kb.sync(folders=["sub"]).exit_code == 1
     assert set(kb.texts()) == {"sub/a.md", "b.md"}
+
+
+def test_a_reindex_does_not_take_over_what_was_altered_in_the_store(kb: Knowledge) -> None:
+    kb.write("a.md", "# A\n\nText.")
+    kb.settings["embedding"] = {"dtype": "float32"}
+    kb.sync()
+    before = kb.texts()
+    alter(kb, {"page_content": "Something else."})
+    kb.settings["embedding"] = {"dtype": "bfloat16"}
+    again(kb)
+    kb.sync()
+    assert kb.texts() == before
+    equal(kb)
+
+
+def test_recovery_is_not_stopped_by_a_payload_that_somebody_else_wrote(kb: Knowledge) -> None:
+    path = kb.write("a.md", "# A\n\nText.\n\n# B\n\nText.")
+    kb.sync()
+    path.write_text("# A\n\nText.\n\n# C\n\nText.")
+    crash(kb, "sync", 5)
+    assert kb.ask(lambda m: m.ledger.open_intents())
+    alter(kb, {"metadata": None})
+    assert kb.sync().exit_code == 0
+    equal(kb)
+
+
+def alter(kb: Knowledge, change: dict[str, Any]) -> None:
+    """Change all payloads behind the ledger's back."""
+    points = kb.points().values()
+    with kb.mirror() as mirror:
+        collection = mirror.ledger.collection()
+        assert collection is not None
+        with mirror.store.session(collection.name) as session:
+            session.upsert([replace(point, payload={**point.payload, **change}) for point in points])
