@@ -93,6 +93,9 @@ def _survey(
     touched: list[str] = []
     if not partial and remembered.rules_fingerprint not in ("", rules_fingerprint):
         touched = _ruled(mirror, here, connector)
+    if not partial:
+        # Attested by a command that was killed before it had told the index.
+        touched = [*touched, *(d for d in ledger.untold_reviews(source) if d not in set(touched))]
     guard = Guard(here.settings.delete.max_fraction, here.settings.delete.max_count)
     plan = planning.decide(
         found,

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from index.ledger import schema
 from index.ledger.database import Database
 from index.ledger.kinds import Moment
-from index.ledger.schema import holds, reviews, tombstones
+from index.ledger.schema import documents, holds, reviews, tombstones
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,27 @@ class Holds(Database):
         )
         with self._reading() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
+
+    def untold_reviews(self, source: str) -> list[str]:
+        """Live documents of a source whose newest review is not in their row, nor then in their payloads."""
+        newest = (
+            sa.select(reviews.c.document_id, sa.func.max(reviews.c.at).label("at"))
+            .group_by(reviews.c.document_id)
+            .subquery()
+        )
+        query = (
+            sa.select(documents.c.document_id)
+            .join(newest, newest.c.document_id == documents.c.document_id)
+            .where(
+                documents.c.source == source,
+                schema.live,
+                documents.c.version > 0,
+                sa.or_(documents.c.reviewed_at.is_(None), documents.c.reviewed_at < newest.c.at),
+            )
+            .order_by(documents.c.document_id)
+        )
+        with self._reading() as connection:
+            return [row[0] for row in connection.execute(query)]
 
     def place_hold(self, document_ids: Collection[str], hold_id: str, reason: str, at: datetime) -> None:
         """Documents already under this hold keep the reason and date that they have."""

@@ -629,6 +629,15 @@ with ledger._writing() as connection:
         ledger.add_review("d2", "anna", "", T0)
         assert ledger.reviews(["d1", "d3"]) == {"d1": later}
 
+    def test_a_review_is_untold_until_the_documents_row_has_it(self, ledger: Ledger) -> None:
+        known = replace(document("a", "d1"), version=1)
+        ledger.record([known, document("b", "d2")])
+        ledger.add_review("d1", "anna", "", T0)
+        assert ledger.untold_reviews("handbook") == ["d1"]
+        assert ledger.untold_reviews("other") == []
+        ledger.record([replace(known, reviewed_at=T0)])
+        assert ledger.untold_reviews("handbook") == []
+
     def test_a_document_is_held_while_any_hold_stands(self, ledger: Ledger) -> None:
         ledger.record([document("a", "d1"), document("b", "d2")])
 

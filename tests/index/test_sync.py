@@ -567,3 +567,14 @@ def test_two_first_syncs_at_once_share_one_collection(kb: Knowledge) -> None:
         made = one.create_collection("current")
         assert two.create_collection("current") == made
         assert two.store.collections() == [made.name]
+
+
+def test_a_review_that_a_crash_kept_from_the_index_is_told_by_the_next_sync(kb: Knowledge) -> None:
+    page(kb, "a.md")
+    kb.sync()
+    document = kb.documents()["a.md"]
+    kb.ask(lambda m: m.ledger.add_review(document.document_id, "anna", "", kb.clock()))
+    assert counts(kb.sync()) == {"touched": 1, "embedded": 0}
+    assert {p.payload["metadata"]["reviewed_at"] for p in kb.points().values()} == {"2026-06-01T12:00:00Z"}
+    assert counts(kb.sync()) == {"unchanged": 1, "embedded": 0}
+    equal(kb)
