@@ -1,0 +1,20 @@
+"""Does freshkb keep its promises when something goes wrong? Each module here breaks things in one way.
+
+    test_kill       the process dies (SIGKILL) between any two steps
+    test_fault      the Nth call of a part fails: before its effect, after it, half-way, too late, disk full
+    test_outages    a source falls silent; nothing may be deleted
+    test_verify     somebody alters store or ledger; everything is found, named and mended
+    test_hostile    documents that want to harm whoever parses them (`hostile` makes them)
+    test_writers    several processes write and search at once
+    test_whole      files are rewritten while they are read
+
+Ordinary events in random order are in `tests.model`.
+
+Vocabulary: a *call* is one use of a part (ledger, store, its session, connector, parser, embedder) by the
+engine; `parts` puts something around every one of them, so that the code under test holds no switch for
+tests. An *image* is all that an index holds, in a form that two indexes of the same sources share; `image`
+takes it and says how two of them differ. The oracle of nearly every test is the image of a rebuild from
+nothing.
+
+Each test runs in a short form with `make test`, and in a long one with `make soak` (the fixture `soak`).
+"""

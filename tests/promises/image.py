@@ -1,0 +1,110 @@
+"""All that an index holds, in a form that two indexes of the same sources share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from index.mirror import Mirror
+from index.model import Point, point_id
+from tests.knowledge import Knowledge
+
+#: What history gives to a document, and what says when it was written.
+HISTORY = ("document_id", "token", "native_id", "version", "first_seen_at", "indexed_at", "deleted_at")
+
+#: Cosine vectors are normalised by the engine, which may round the last bit another way.
+TOLERANCE = 1e-6
+
+
+@dataclass(slots=True)
+class Image:
+    """By uri, in each source: the document's row and its points in order, both without what history gave."""
+
+    documents: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    points: dict[tuple[str, str], list[Point]] = field(default_factory=dict)
+    """Their ids are those of an index that had never seen another document id."""
+    wrong: list[str] = field(default_factory=list)
+    """What no index may have: points of no document, ids that do not follow from their texts."""
+
+
+def image(mirror: Mirror) -> Image:
+    """What this index holds. Documents that are gone are left out."""
+    ledger, taken = mirror.ledger, Image()
+    collection = ledger.collection()
+    documents = {d.document_id: d for d in ledger.documents()}
+    for document in documents.values():
+        row = {name: value for name, value in asdict(document).items() if name not in HISTORY}
+        taken.documents[document.source, document.uri] = row
+    if collection is None:
+        return taken
+    with mirror.store.session(collection.name) as session:
+        stored = {point.id: point for point in session.scroll(vectors=True)}
+    records = ledger.chunks(collection.name, list(documents))
+    for document_id, own in records.items():
+        document, seen = documents[document_id], Counter[str]()
+        here: list[Point] = []
+        for record in sorted(own, key=lambda record: record.chunk_index):
+            occurrence = seen[record.embedded_hash]
+            seen[record.embedded_hash] += 1
+            names = (record.embedded_hash, occurrence, collection.embedding_fingerprint)
+            if point_id(document_id, *names) != record.point_id:
+                taken.wrong.append(f"the id of {record.point_id} of {document.uri!r} does not follow")
+            point = stored.pop(record.point_id, None)
+            if point is None:
+                taken.wrong.append(f"point {record.point_id} of {document.uri!r} is missing")
+            elif point.payload["doc_id"] != document_id:
+                taken.wrong.append(f"point {point.id} of {document.uri!r} says it is another document's")
+            else:
+                here.append(Point(point_id("", *names), _payload(point), point.dense, point.sparse))
+        if here:
+            taken.points[document.source, document.uri] = here
+    taken.wrong += [f"point {orphan} belongs to no document" for orphan in stored]
+    return taken
+
+
+def _payload(point: Point) -> dict[str, Any]:
+    metadata = {n: v for n, v in point.payload["metadata"].items() if n not in ("document_id", "indexed_at")}
+    return {"page_content": point.payload["page_content"], "metadata": metadata}
+
+
+def rebuilt(kb: Knowledge) -> Image:
+    """The image of the same configuration with an empty ledger and store, of what the sources hold now."""
+    settings, kb.settings = kb.settings, {**kb.settings, "state_dir": ".freshkb-rebuilt"}
+    try:
+        kb.sync()
+        return kb.ask(image)  # type: ignore[no-any-return]
+    finally:
+        kb.settings = settings
+
+
+def differences(mine: Image, theirs: Image) -> list[str]:
+    """How two indexes differ, in words; [] when they are identical."""
+    found = mine.wrong + theirs.wrong
+    for place in sorted(mine.documents.keys() | theirs.documents.keys()):
+        row, other = mine.documents.get(place), theirs.documents.get(place)
+        if row is None or other is None:
+            found.append(f"{place} is only in {'the rebuild' if row is None else 'the index'}")
+            continue
+        found += [
+            f"{place}: {name} is {row[name]!r}, rebuilt {other[name]!r}"
+            for name in row
+            if row[name] != other[name]
+        ]
+        points, others = mine.points.get(place, []), theirs.points.get(place, [])
+        if [(p.id, p.payload) for p in points] != [(p.id, p.payload) for p in others]:
+            found.append(f"{place}: ids or payloads are {points}, rebuilt {others}")
+            continue
+        for point, again in zip(points, others, strict=True):
+            if not _same_vectors(point, again):
+                found.append(f"{place}: a vector of chunk {point.payload['metadata']['chunk_index']} differs")
+    return found
+
+
+def _same_vectors(one: Point, other: Point) -> bool:
+    if one.dense is None or other.dense is None or one.sparse is None or other.sparse is None:
+        return False
+    if list(one.sparse.indices) != list(other.sparse.indices):
+        return False
+    numbers = zip((*one.dense, *one.sparse.values), (*other.dense, *other.sparse.values), strict=True)
+    return all(abs(a - b) <= TOLERANCE for a, b in numbers)

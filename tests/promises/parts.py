@@ -1,0 +1,96 @@
+"""Something around every call that the engine makes of its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.base import Connector
+from index.mirror import Mirror
+
+#: Calls of the ledger that change something a run relies on.
+LEDGER_WRITES = frozenset({
+    "start_run", "finish_run", "save_plan", "approve", "record_source", "record", "intend", "commit",
+    "settle", "drop_intents", "add_review", "place_hold", "release_hold", "record_collection",
+    "switch_collection", "drop_collection",
+})  # fmt: skip
+
+#: Calls of the store and its sessions that change something.
+STORE_WRITES = frozenset({"create", "drop", "publish", "upsert", "delete"})
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call, not yet made."""
+
+    part: str
+    """ledger, store, session, connector, parser or embedder."""
+    name: str
+    whole: Callable[[], Any]
+    """Makes the call."""
+    half: Callable[[], Any] | None = None
+    """Makes the first half of it; None where there is no such thing."""
+
+    @property
+    def writes(self) -> bool:
+        return self.name in (LEDGER_WRITES if self.part == "ledger" else STORE_WRITES)
+
+    def __str__(self) -> str:
+        return f"{self.part}.{self.name}"
+
+
+Around = Callable[[Call], Any]
+
+
+class Part:
+    """A part of the mirror, each of whose public methods goes through `around`."""
+
+    def __init__(self, name: str, real: Any, around: Around) -> None:
+        self._name = name
+        self._real = real
+        self._around = around
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._real, name)
+        if name.startswith("_") or name == "close" or not callable(found):
+            return found
+
+        def crossing(*args: Any, **more: Any) -> Any:
+            return self._around(Call(self._name, name, lambda: found(*args, **more), self._half(name, args)))
+
+        return crossing
+
+    def _half(self, name: str, args: Sequence[Any]) -> Callable[[], Any] | None:
+        # Only the store writes in pieces: the ledger's calls are transactions.
+        if self._name != "session" or name not in STORE_WRITES or len(args[0]) < 2:
+            return None
+        return lambda: getattr(self._real, name)(args[0][: len(args[0]) // 2])
+
+
+class Store(Part):
+    """The store, whose sessions are parts, too."""
+
+    @contextmanager
+    def session(self, name: str) -> Iterator[Any]:
+        with self._around(Call("store", "session", lambda: self._real.session(name))) as opened:
+            yield Part("session", opened, self._around)
+
+
+def interpose(mirror: Mirror, around: Around) -> None:
+    """From now on, this goes around every call of the mirror's parts."""
+    mirror._ledger = Part("ledger", mirror.ledger, around)  # type: ignore[assignment]
+    mirror._store = Store("store", mirror.store, around)
+    mirror._parser = Part("parser", mirror.parser, around)
+    make = mirror._make_embedder
+    assert make is not None
+    mirror._make_embedder = lambda *args: Part("embedder", make(*args), around)
+    real, connectors = mirror.connector, dict[str, Connector]()
+
+    def connector(source: str) -> Connector:
+        if source not in connectors:
+            connectors[source] = Part("connector", real(source), around)  # type: ignore[assignment]
+        return connectors[source]
+
+    mirror.connector = connector  # type: ignore[method-assign]
