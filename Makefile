@@ -6,11 +6,12 @@ BIN := .venv/bin
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench lock clean
+.PHONY: help demo test soak lint bench lock clean
 
 help:
 	@echo "make demo   mirror, change, search and audit an example knowledge base (first time: some minutes)"
 	@echo "make test   run the tests"
+	@echo "make soak   the same promises, for hours: long random traces, every kill, every fault"
 	@echo "make lint   ruff and mypy"
 	@echo "make bench  measure, and print one table"
 	@echo "make lock   resolve pyproject.toml anew into the requirements files"
@@ -21,6 +22,11 @@ demo: .venv/runtime
 
 test: .venv/test
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
+
+# 100,000 operations first: their trace is written out when one fails.
+soak: .venv/test
+	$(BIN)/python -m tests.model --ops 200 --seeds 500
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --soak --timeout 7200 tests/promises tests/model
 
 lint: .venv/test
 	$(BIN)/ruff check

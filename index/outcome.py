@@ -44,6 +44,8 @@ class SourceReport:
     refused: int = 0
     plan_hash: str | None = None
     error: str | None = None
+    locked: bool = False
+    """Another process was writing it, so that nothing was done."""
     reasons: tuple[str, ...] = ()
     """Why removals were refused."""
     standing: dict[str, int] = field(default_factory=dict)
@@ -77,9 +79,9 @@ class Report:
     def outcome(self) -> str:
         if self.interrupted:
             return "interrupted"
-        if any(s.error for s in self.sources):
+        if any(s.error and not s.locked for s in self.sources):
             return "failed"
-        if any(s.refused for s in self.sources):
+        if any(s.refused or s.locked for s in self.sources):
             return "refused"
         return "partial" if any(s.standing.get("quarantined") for s in self.sources) else "done"
 

@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 
 from connectors.base import SourceUnavailable
 from index.apply import Target, apply
-from index.errors import FreshkbError, PlanChanged
+from index.errors import FreshkbError, Locked, PlanChanged
 from index.mirror import Mirror, origin
 from index.model import Action, Chunk, Collection, Document, Item, Parsed, SourceRecord, State, Vectors
 from index.outcome import Progress, Quiet, Report, SourceReport, Tally
@@ -58,8 +58,9 @@ class Sync:
     ) -> Report:
         """Sync these sources (None: all that are or were configured), and record the run.
 
-        Raises PlanChanged, before anything is done, when `approve` names no plan of now; Locked when
-        another process writes a source; StoreError and LedgerError when these fail.
+        A source that another process writes is left out, and the report says so. Raises Locked when no source
+        is left; PlanChanged, before anything is done, when `approve` names no plan of now; StoreError and
+        LedgerError when these fail.
         """
         report = Report(self.run_id)
         with self.recorded(report):
@@ -68,13 +69,22 @@ class Sync:
             if approve is not None:
                 self._check_approval(chosen, approve)
             for source in chosen:
-                with self.mirror.ledger.writer(source, f"freshkb {self.kind}"):
-                    done = self._run_source(source, approve, checksum, folders)
-                report.sources.append(done)
+                report.sources.append(self._as_writer(source, approve, checksum, folders))
                 if self.stop.is_set():
                     report.interrupted = True
                     break
+            if report.sources and all(done.locked for done in report.sources):
+                raise Locked(" ".join(done.error or "" for done in report.sources))
         return report
+
+    def _as_writer(
+        self, source: str, approve: str | None, checksum: bool, folders: Sequence[str] | None
+    ) -> SourceReport:
+        try:
+            with self.mirror.ledger.writer(source, f"freshkb {self.kind}"):
+                return self._run_source(source, approve, checksum, folders)
+        except Locked as error:
+            return self.finish(SourceReport(source, complete=False, error=str(error), locked=True))
 
     def _run_source(
         self, source: str, approve: str | None, checksum: bool, folders: Sequence[str] | None

@@ -90,11 +90,27 @@ def application(*asked: str) -> typer.Typer:
         rich_markup_mode=None,
     )
     # A group of one command is a group only with a callback.
-    app.callback()(lambda: None)
+    app.callback()(_program)
     for name in [name for name in asked if name in COMMANDS] or COMMANDS:
         module, _, function = COMMANDS[name].partition(":")
         app.command(name)(getattr(importlib.import_module(f"flows.cli.{module}"), function))
     return app
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"freshkb {version('freshkb')}")
+        raise typer.Exit
+
+
+def _program(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None: ...
 
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,10 @@ def test_every_command_takes_the_shared_options(command: str, freshkb: CommandLi
     assert "-q, --quiet" in shown
     assert ("--config" in shown) == (command != "init")
     assert ("--json" in shown) == (command in WITH_JSON)
+
+
+def test_it_says_its_version(freshkb: CommandLine) -> None:
+    assert freshkb("--version").stdout == f"freshkb {version('freshkb')}\n"
 
 
 def test_without_a_command_it_helps_and_an_unknown_one_is_a_usage_error(freshkb: CommandLine) -> None:

@@ -409,6 +409,20 @@ def test_one_writer_a_source_and_the_message_names_the_holder(kb: Knowledge) -> 
     assert kb.sync().exit_code == 0
 
 
+def test_a_source_that_another_process_writes_does_not_keep_the_others_waiting(kb: Knowledge) -> None:
+    page(kb, "a.md")
+    kb.settings["sources"].insert(0, {"id": "busy", "type": "files", "root": "./busy"})
+    (kb.home / "busy").mkdir()
+    with kb.mirror() as mirror, mirror.ledger.writer("busy", "freshkb watch"):
+        report = kb.sync()
+    busy, docs = report.sources
+    assert report.exit_code == 4
+    assert "freshkb watch" in (busy.error or "") and not busy.complete
+    assert docs.error is None and docs.tally.documents["added"] == 1
+    assert kb.ask(lambda m: m.ledger.runs())[0].outcome == "refused"
+    assert kb.sync().exit_code == 0
+
+
 def test_a_stop_finishes_the_batch_in_hand_and_the_next_sync_the_rest(kb: Knowledge) -> None:
     for i in range(70):
         kb.write(f"{i:02}.md", f"# Page {i}\n\nText {i}.")
