@@ -12,6 +12,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
@@ -45,7 +46,7 @@ def serve(mirror: Mirror, stop: threading.Event, *, tell: Callable[[dict[str, An
         )
     orchestration.require(url)
     with configured(str(mirror.config.path)):
-        served = Served(mirror.config.schedules, stop, tell)
+        served = Served(mirror.config.schedules, mirror.scratch / "prefect", stop, tell)
         served.start()
         try:
             Watcher(mirror, stop, tell=tell).run()
@@ -73,11 +74,16 @@ class Served(threading.Thread):
     """Prefect's runner with our deployments. Outside the main thread it leaves signals alone."""
 
     def __init__(
-        self, schedules: Schedules, stop: threading.Event, tell: Callable[[dict[str, Any]], None]
+        self,
+        schedules: Schedules,
+        scratch: Path,
+        stop: threading.Event,
+        tell: Callable[[dict[str, Any]], None],
     ) -> None:
         super().__init__(name="prefect-runner")
         self.error: Exception | None = None
         self._schedules = schedules
+        self._scratch = scratch
         self._stop_all = stop
         self._tell = tell
         self._loop = asyncio.new_event_loop()
@@ -101,6 +107,8 @@ class Served(threading.Thread):
 
     async def _serve(self) -> None:
         runner = Runner(name="freshkb", pause_on_shutdown=False)
+        # Prefect's own choice is one folder for all users of a machine, which belongs to whoever was first.
+        runner._tmp_dir = self._scratch
         schedules = self._schedules
         for flow, cron in ((sync, schedules.sync), (audit, schedules.audit), (verify, schedules.verify)):
             await runner.aadd_flow(

@@ -85,7 +85,11 @@ def test_serve_runs_the_flows_of_its_configuration_until_it_is_stopped(
     base = make_base(documents=2)
     with base.open() as mirror:
         Sync(mirror).run()
+    # Where Prefect would put its own files is another user's.
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "runner_storage").touch()
     environ = {
+        "TMPDIR": str(tmp_path / "shared"),
         "PREFECT_API_URL": server.api_url,
         "PREFECT_HOME": str(tmp_path / "client"),
         "PREFECT_RUNNER_POLL_FREQUENCY": "1",
