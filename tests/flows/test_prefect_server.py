@@ -75,7 +75,7 @@ def test_an_api_that_does_not_answer_is_an_error(make_base: MakeBase, tmp_path: 
     assert (ended.returncode, ended.stdout) == (1, "")
     assert "The Prefect API at http://127.0.0.1:9/api does not answer" in ended.stderr
     assert "Traceback" not in ended.stderr
-    assert took < 30
+    assert took < 120
     assert not (base.folder / ".freshkb" / "index").exists()
 
 
