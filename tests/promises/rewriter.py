@@ -1,5 +1,7 @@
-"""A program of its own that rewrites files: ``python rewriter.py ROOT KEPT SEED NUMBER``. After every `ROUND`
-it waits for a byte on its standard input, so that there is time for a reader between the first and the last.
+"""A program of its own that rewrites files: ``python rewriter.py ROOT KEPT SEED NUMBER``.
+
+It writes in bursts, one file many times without pause, longer than a reader waits for it to hold still. After
+some of them it waits for a byte on its standard input, so that readers see much of what it does.
 
 Before a version is written, it is kept whole in KEPT/whole, under the hash of its bytes. A rewrite that took
 longer than a reader waits has stood still somewhere in the middle, because the processor was taken away: from
@@ -17,16 +19,19 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-#: Bytes of one write: so few that a rewrite takes a good part of the time.
-PIECE = 16
-ROUND = 5
+#: Bytes of one write: so few that a rewrite takes a millisecond, and is nearly always under way.
+PIECE = 8
+#: Rewrites of a burst, at most, and bursts before it waits.
+BURST, ROUND = 60, 3
 #: Seconds that a reader waits for a file to hold still, less what a clock's tick may hide.
-PATIENCE = 0.015
+PATIENCE = 0.008
 
 
-def version(name: str, number: int, lines: int) -> bytes:
-    text = "".join(f"This is line {line:03} of version {number:04} of {name}.\n\n" for line in range(lines))
-    return text.encode()
+def version(way: str, number: int, old: bytes = b"") -> bytes:
+    """All versions of a file are equally long, but of one whose time is set back, and of one that grows."""
+    lines = range(1 if old and way == "appended" else 100)
+    text = "".join(f"This is line {line:03} of version {number:05} of {way}.\n\n" for line in lines)
+    return (old if way == "appended" else b"") + text.encode() + b"\n" * (number if way == "set_back" else 0)
 
 
 def pieces(data: bytes) -> Iterator[bytes]:
@@ -73,11 +78,6 @@ def mapped(path: Path, data: bytes) -> None:
 WAYS = {way.__name__: way for way in (truncated, overwritten, set_back, replaced, appended, mapped)}
 
 
-def lines_of(way: str, number: int) -> int:
-    """All versions are equally long, but of a file whose time is set back, and of one that grows."""
-    return 20 + number % 100 if way == "set_back" else 60
-
-
 def between(way: str, old: bytes, new: bytes) -> Iterator[bytes]:
     """The states of the file while it is rewritten."""
     for end in range(0, len(new), PIECE):
@@ -88,24 +88,30 @@ def keep(folder: Path, data: bytes) -> None:
     (folder / hashlib.sha256(data).hexdigest()).write_bytes(data)
 
 
-def rewrite(root: Path, kept: Path, seed: int, number: int) -> None:
+def rewrite(path: Path, kept: Path, number: int) -> None:
+    way, old = path.stem, path.read_bytes()
+    new = version(way, number, old)
+    keep(kept / "whole", new)
+    started = time.monotonic()
+    WAYS[way](path, new)
+    if time.monotonic() - started > PATIENCE and way not in ("replaced", "appended"):
+        for state in between(way, old, new):
+            keep(kept / "paused", state)
+
+
+def main(root: Path, kept: Path, seed: int, number: int) -> None:
     chance = random.Random(seed)
-    files = [path for path in sorted(root.iterdir()) if path.stem in WAYS]
-    for count in range(1, number + 1):
+    files, done, bursts = [root / f"{way}.txt" for way in WAYS], 0, 0
+    while done < number:
         path = chance.choice(files)
-        way, old = path.stem, path.read_bytes()
-        new = version(path.name, count, lines_of(way, count))
-        new = old + version(path.name, count, 1) if way == "appended" else new
-        keep(kept / "whole", new)
-        started = time.monotonic()
-        WAYS[way](path, new)
-        if time.monotonic() - started > PATIENCE and way not in ("replaced", "appended"):
-            for state in between(way, old, new):
-                keep(kept / "paused", state)
-        time.sleep(chance.choice((0, 0, 0.005, 0.03)))
-        if count % ROUND == 0:
+        for _ in range(min(chance.randint(1, BURST), number - done)):
+            done += 1
+            rewrite(path, kept, done)
+        time.sleep(chance.choice((0, 0.005, 0.03)))
+        bursts += 1
+        if bursts % ROUND == 0:
             sys.stdin.buffer.read(1)
 
 
 if __name__ == "__main__":
-    rewrite(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
