@@ -1,7 +1,7 @@
 """A program of its own that rewrites files: ``python rewriter.py ROOT KEPT SEED NUMBER``.
 
-It writes in bursts, one file many times without pause, longer than a reader waits for it to hold still. After
-some of them it waits for a byte on its standard input, so that readers see much of what it does.
+Each line of its standard input names a file, which it then rewrites in a burst, many times without pause. It
+ends when it has rewritten NUMBER times, or when there are no more lines.
 
 Before a version is written, it is kept whole in KEPT/whole, under the hash of its bytes. A rewrite that took
 longer than a reader waits has stood still somewhere in the middle, because the processor was taken away: from
@@ -21,8 +21,8 @@ from pathlib import Path
 
 #: Bytes of one write: so few that a rewrite takes a millisecond, and is nearly always under way.
 PIECE = 8
-#: Rewrites of a burst, at most, and bursts before it waits.
-BURST, ROUND = 60, 3
+#: Rewrites of a burst, at most: longer than a reader waits for a file to hold still.
+BURST = 60
 #: Seconds that a reader waits for a file to hold still, less what a clock's tick may hide.
 PATIENCE = 0.008
 
@@ -100,17 +100,14 @@ def rewrite(path: Path, kept: Path, number: int) -> None:
 
 
 def main(root: Path, kept: Path, seed: int, number: int) -> None:
-    chance = random.Random(seed)
-    files, done, bursts = [root / f"{way}.txt" for way in WAYS], 0, 0
+    chance, done = random.Random(seed), 0
     while done < number:
-        path = chance.choice(files)
-        for _ in range(min(chance.randint(1, BURST), number - done)):
+        path = root / sys.stdin.readline().strip()
+        if path == root:
+            return
+        for _ in range(chance.randint(1, BURST)):
             done += 1
             rewrite(path, kept, done)
-        time.sleep(chance.choice((0, 0.005, 0.03)))
-        bursts += 1
-        if bursts % ROUND == 0:
-            sys.stdin.buffer.read(1)
 
 
 if __name__ == "__main__":
