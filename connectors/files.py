@@ -70,11 +70,16 @@ class FilesConnector(Connector):
         self._exclude = Patterns(settings.exclude)
 
     def probe(self) -> str:
-        """The root's real path and inode. A mount that is missing shows the empty folder below it, which has
-        another inode."""
+        """The root's real path, file system and inode. A mount that is missing shows the empty folder below
+        it, which has another inode; but the tops of two file systems often have the same one."""
         with self._opened() as top:
             self._filter()
-            return f"{os.path.realpath(self.root)} (inode {os.fstat(top).st_ino})"
+            try:
+                file_system = os.fstatvfs(top).f_fsid
+            except OSError as error:
+                raise self._unavailable(error) from error
+            place = os.path.realpath(self.root)
+            return f"{place} (file system {file_system:x}, inode {os.fstat(top).st_ino})"
 
     def list(self, folders: Collection[str] | None = None) -> Listing:
         errors: list[str] = []

@@ -113,14 +113,20 @@ def _attempt(open_again: Callable[[], int], uri: str, target: int | None, max_si
 
 def _settled(file: int, uri: str) -> os.stat_result:
     """The file's status, once its modification time is older than the clock is fine, so that any change
-    from now on gets another one. Waits for that 40 ms at most, and not at all where time is coarse."""
+    from now on gets another one. Waits for that 40 ms at most, and not at all where time is coarse.
+
+    Raises _Changed when it was written to meanwhile: then it is being written, and between two pieces it may
+    stand still for longer than the reading takes.
+    """
     info = os.fstat(file)
     if not stat.S_ISREG(info.st_mode):
         raise DocumentVanished(f"{uri!r} is not a regular file any more.")
     wait = info.st_mtime_ns + _FINE - time.time_ns()
     if 0 < wait <= 2 * _FINE and info.st_mtime_ns % 1_000_000_000:
         time.sleep((wait + 1_000_000) / 1e9)
-        info = os.fstat(file)
+        before, info = info, os.fstat(file)
+        if info.st_mtime_ns != before.st_mtime_ns:
+            raise _Changed
     return info
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
-from connectors.base import Entry
+from connectors.base import Entry, SourceUnavailable
 from index.model import Row, State
 
 
@@ -53,18 +53,24 @@ def compare(
 ) -> Differences:
     """Merge two streams that are sorted by uri; memory grows with the differences only.
 
-    `distrust` treats every token as changed (`--checksum`).
+    `distrust` treats every token as changed (`--checksum`). Raises SourceUnavailable when the entries are not
+    sorted.
     """
     found = Differences()
     suffixes = extraction.by_suffix
     quarantined, pending, returned = State.QUARANTINED.value, State.PENDING.value, State.HELD.value
     skipped = State.SKIPPED.value
     unchanged = listed = known = 0
+    last = ""
     stream = iter(rows)
     row = next(stream, None)
     for entry in entries:
-        listed += 1
         uri = entry[0]
+        if listed and uri <= last:
+            # What is out of order would be missing where it is looked for, and new where it comes.
+            raise SourceUnavailable(f"The listing is not in order: {uri!r} is listed after {last!r}.")
+        last = uri
+        listed += 1
         while row is not None and row[1] < uri:
             (found.forgotten if row[7] == skipped else found.missing).append(row)
             row = next(stream, None)

@@ -74,12 +74,14 @@ class Report:
     """In the index now: all that can be found."""
     chunks_total: int = 0
     interrupted: bool = False
+    error: str | None = None
+    """What is wrong with the index as a whole."""
 
     @property
     def outcome(self) -> str:
         if self.interrupted:
             return "interrupted"
-        if any(s.error and not s.locked for s in self.sources):
+        if self.error or any(s.error and not s.locked for s in self.sources):
             return "failed"
         if any(s.refused or s.locked for s in self.sources):
             return "refused"

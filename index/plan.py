@@ -107,9 +107,10 @@ class Plan:
         }
 
 
-def removals_hash(source: str, uris: Iterable[str]) -> str:
-    """The name of a set of removals: it stays the same while anything else of the source changes."""
-    return digest([source, sorted(uris)])[:16]
+def removals_hash(source: str, removals: Iterable[Row]) -> str:
+    """The name of a set of removals: it stays the same while anything else of the source changes. Removed
+    documents that come back have new ids, so that nothing is approved twice by one name."""
+    return digest([source, sorted((row.uri, row.document_id) for row in removals)])[:16]
 
 
 def decide(
@@ -164,7 +165,7 @@ def decide(
     if not circumstances.complete:
         error = _incomplete(circumstances.errors)
     elif whole and removals:
-        plan_hash = removals_hash(source, (row.uri for row in removals))
+        plan_hash = removals_hash(source, removals)
         error, refused = _objection(found, circumstances, guard, len(removals), plan_hash)
         if approved == plan_hash:
             error, refused = None, ""
@@ -204,25 +205,24 @@ def _objection(
 ) -> tuple[str | None, str]:
     """(error, reason) why these removals are not made; two empty answers when they may be."""
     source, known = circumstances.source, found.known
-    approve = f"Approve with: freshkb sync --source {source} --approve {plan_hash}"
+    approve = f"approve with: freshkb sync --source {source} --approve {plan_hash}"
     count = f"{removals} of {known} documents"
     if circumstances.removed:
-        return (
-            None,
-            f"Source {source!r} is no longer in the configuration; {count} would be removed. {approve}",
-        )
+        why = f"Source {source!r} is no longer in the configuration; {count} would be removed."
+        return None, f"{why} To remove them, {approve}"
     if circumstances.rerooted:
         why = f"{circumstances.rerooted} {count} are not in it."
-        return f"{why} Nothing was done. If it is right: {approve}", why
+        return f"{why} Nothing was done. If it is right, {approve}", why
+    if circumstances.refiltered:
+        why = f"The filters of {source!r} were changed; {count} would be removed."
+        return None, f"{why} To remove them, {approve}"
     if found.listed == 0:
         why = f"Source {source!r} lists no document, though {known} are known: is it mounted?"
-        return f"{why} Nothing was deleted. If it really is empty: {approve}", why
-    if circumstances.refiltered:
-        return None, f"The filters of {source!r} were changed; {count} would be removed. {approve}"
+        return f"{why} Nothing was deleted. If it really is empty, {approve}", why
     if guard.refuses(removals, known):
         share, limit = removals / known, guard.max_fraction
         return None, (
             f"Refusing to delete {count} from {source!r} ({share:.0%}, limit {limit:.0%} and "
-            f"{guard.max_count} documents). Nothing was deleted. {approve}"
+            f"{guard.max_count} documents). Nothing was deleted. To delete them, {approve}"
         )
     return None, ""

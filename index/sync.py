@@ -237,10 +237,23 @@ class Sync:
         """Remember the source as it was seen, once everything planned was done."""
         ledger, now = self.mirror.ledger, self.mirror.now()
         record = self._records.pop(report.source, None)
-        if whole and record is not None:
+        if whole and record is not None and self._is_still(report, record):
             ledger.record_source(replace(record, listed_at=now, synced_at=now))
         report.standing = ledger.counts().get(report.source, {})
         return report
+
+    def _is_still(self, report: SourceReport, record: SourceRecord) -> bool:
+        """Whether the source is what it was when it was listed. In another one, documents that were to be
+        read are merely not there."""
+        try:
+            identity = self.mirror.connector(record.source).probe()
+        except SourceUnavailable as error:
+            report.complete, report.error = False, f"{error} What was done before is whole."
+            return False
+        if identity != record.identity:
+            report.complete = False
+            report.error = f"Source {record.source!r} was replaced while it was read. Sync it again."
+        return identity == record.identity
 
     def target(self) -> Target:
         return self.target_of(self.mirror.ensure_collection())
@@ -261,29 +274,50 @@ class Sync:
         ledger = self.mirror.ledger
         try:
             yield
+            self._sum_up(report)
         except BaseException as error:
             outcome = "refused" if isinstance(error, FreshkbError) and error.exit_code == 4 else "failed"
             ledger.finish_run(self.run_id, self.mirror.now(), outcome, {}, f"{type(error).__name__}: {error}")
             raise
         finished = self.mirror.now()
         report.seconds = (finished - self.started_at).total_seconds()
+        errors = "; ".join(e for e in (*(s.error for s in report.sources), report.error) if e)
+        ledger.finish_run(self.run_id, finished, report.outcome, report.json(), errors)
+
+    def _sum_up(self, report: Report) -> None:
+        """What the index holds by now, as the ledger has it. A run that wrote counts in the store, too."""
+        ledger = self.mirror.ledger
         counts = ledger.counts().values()
         report.documents = sum(by_state.get(State.INDEXED, 0) for by_state in counts)
         # What failed in its newest version is still found by an older one.
         report.documents += sum(1 for d in ledger.documents(states=[State.QUARANTINED]) if d.version)
         current = ledger.collection()
-        report.chunks_total = ledger.totals(current.name) if current else 0
-        errors = "; ".join(s.error for s in report.sources if s.error)
-        ledger.finish_run(self.run_id, finished, report.outcome, report.json(), errors)
+        if current is None:
+            return
+        known = report.chunks_total = ledger.totals(current.name)
+        if any(source.tally.chunks.total() for source in report.sources):
+            with self.mirror.store.session(current.name) as session:
+                stored = session.count()
+            # Others may have written meanwhile: what is committed is in the store before and until after.
+            if stored < min(known, ledger.totals(current.name)):
+                report.error = (
+                    f"The store holds {stored:,} points, and the ledger knows {known:,}: "
+                    "is it an older copy? Mend it with: freshkb verify --repair"
+                )
 
     def _check_approval(self, sources: Sequence[str], approve: str) -> None:
         now: list[str] = []
+        unlisted = ""
         for source in sources:
             plan = survey(self.mirror, source, partial(self.source, source)).plan
             if plan.plan_hash == approve:
                 return
             if plan.plan_hash:
                 now.append(f"{source}: {plan.plan_hash}")
+            elif not plan.complete:
+                unlisted = f"{source}: {plan.error} Whether plan {approve!r} still holds cannot be told."
+        if unlisted:
+            raise SourceUnavailable(unlisted)
         used = " It was carried out before." if self.mirror.ledger.approved(approve) else ""
         current = f"Removals planned now: {', '.join(now)}." if now else "No removal is planned now."
         raise PlanChanged(

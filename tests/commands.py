@@ -43,7 +43,8 @@ class CommandLine:
 
     def __call__(self, *arguments: str, code: int | None = 0) -> Result:
         """What the command printed. It has to end with this exit code."""
-        found = CliRunner().invoke(application(), arguments, catch_exceptions=False, prog_name="freshkb")
+        app = application(*arguments[:1])
+        found = CliRunner().invoke(app, arguments, catch_exceptions=False, prog_name="freshkb")
         assert code is None or found.exit_code == code, (found.exit_code, found.output)
         return found
 

@@ -72,7 +72,8 @@ def status(
     points = plural(index["points"], "point")
     console.say(f"Index: {points} in {index['store']}, {index['model']} ({precision})")
     if last:
-        console.say(f"Last run: {last['kind']}, {last['outcome']}, {last['started_at']}")
+        error = f": {last['error']}" if last["error"] else ""
+        console.say(f"Last run: {last['kind']}, {last['outcome']}, {last['started_at']}{error}")
 
 
 def ls(

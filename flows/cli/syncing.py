@@ -66,10 +66,10 @@ def _print_plan(console: Console, plan: Plan, names: dict[str, str]) -> None:
     )
     rest = ", ".join(f"{counts[name]:,} {name}" for name in ("unchanged", "held", "refused"))
     console.say(f"  Plan: {summary}; {rest}.")
-    for reason in sorted({item.reason for item in plan.items if item.action.value == "refused"}):
+    # An error has the reason of what it refuses in it.
+    reasons = {plan.error} if plan.error else {i.reason for i in plan.items if i.action.value == "refused"}
+    for reason in sorted(reasons):
         warn(f"{plan.source}: {reason}")
-    if plan.error:
-        warn(f"{plan.source}: {plan.error}")
 
 
 def sync(
@@ -127,8 +127,10 @@ def print_report(console: Console, report: Report) -> None:
         if source.standing.get("quarantined"):
             count = plural(source.standing["quarantined"], "document")
             warn(f"{source.source}: {count} in quarantine; see: freshkb ls --state quarantined")
-        for reason in (*source.reasons, *([source.error] if source.error else [])):
+        for reason in [source.error] if source.error else source.reasons:
             warn(f"{source.source}: {reason}")
+    if report.error:
+        warn(report.error)
     if report.interrupted:
         warn("Interrupted: what was done is whole; the next sync does the rest.")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from index.errors import Locked, ModelChanged, PlanChanged, StoreMismatch
+from index.errors import Locked, ModelChanged, StoreMismatch
 from index.mirror import Mirror
 from index.model import State
 from index.search import KnowledgeBase
@@ -233,50 +233,6 @@ def many(kb: Knowledge, number: int) -> None:
     kb.sync()
 
 
-def test_a_large_removal_is_refused_until_exactly_it_is_approved(kb: Knowledge) -> None:
-    many(kb, 15)
-    for i in range(12):
-        (kb.docs / f"{i:02}.md").unlink()
-    report = kb.sync()
-    assert (report.exit_code, counts(report)["refused"]) == (4, 12)
-    hash_ = report.sources[0].plan_hash
-    assert hash_ is not None
-    (kb.docs / "12.md").unlink()
-    with pytest.raises(PlanChanged, match="no longer the same"):
-        kb.sync(approve=hash_)
-    assert len(kb.texts()) == 15
-    kb.write("12.md", "# Page 12\n\nText 12.")
-    approved = kb.sync(approve=hash_)
-    assert (approved.exit_code, counts(approved)["deleted"]) == (0, 12)
-    with pytest.raises(PlanChanged, match="carried out before"):
-        kb.sync(approve=hash_)
-    equal(kb)
-
-
-def test_an_emptied_or_missing_root_deletes_nothing(kb: Knowledge) -> None:
-    many(kb, 3)
-    for path in kb.docs.iterdir():
-        path.rename(kb.home / path.name)
-    report = kb.sync()
-    assert report.exit_code == 1
-    assert "mounted" in (report.sources[0].error or "")
-    kb.docs.rmdir()
-    report = kb.sync()
-    assert report.exit_code == 1
-    assert not report.sources[0].complete
-    assert len(kb.texts()) == 3
-
-
-def test_another_root_with_other_documents_is_an_error_and_changes_nothing(kb: Knowledge) -> None:
-    many(kb, 3)
-    (kb.home / "else").mkdir()
-    (kb.home / "else" / "x.md").write_text("# X\n\nOther.")
-    kb.source["root"] = "./else"
-    report = kb.sync()
-    assert report.exit_code == 1
-    assert set(kb.texts()) == {"00.md", "01.md", "02.md"}
-
-
 def test_the_same_documents_below_a_renamed_root_stay_themselves(kb: Knowledge) -> None:
     many(kb, 3)
     kb.docs.rename(kb.home / "renamed")
@@ -286,27 +242,6 @@ def test_the_same_documents_below_a_renamed_root_stay_themselves(kb: Knowledge) 
     assert all("/renamed/" in p.payload["metadata"]["url"] for p in kb.points().values())
     kb.docs = kb.home / "renamed"
     equal(kb)
-
-
-def test_a_changed_filter_removes_only_with_approval(kb: Knowledge) -> None:
-    many(kb, 3)
-    kb.source["exclude"] = ["00.md"]
-    report = kb.sync()
-    assert (report.exit_code, counts(report)["refused"]) == (4, 1)
-    assert kb.sync().exit_code == 4
-    assert counts(kb.sync(approve=report.sources[0].plan_hash))["deleted"] == 1
-    assert kb.sync().exit_code == 0
-
-
-def test_a_source_taken_out_of_the_configuration_stays_until_approved(kb: Knowledge) -> None:
-    many(kb, 2)
-    (kb.home / "more").mkdir()
-    kb.settings["sources"] = [{"id": "more", "type": "files", "root": "./more"}]
-    report = kb.sync()
-    assert (report.exit_code, counts(report)["refused"]) == (4, 2)
-    approved = kb.sync(approve=next(s.plan_hash for s in report.sources if s.source == "docs"))
-    assert (approved.exit_code, counts(approved)["deleted"]) == (0, 2)
-    assert kb.points() == {}
 
 
 def test_a_held_document_that_vanished_stays_and_is_out_of_search(kb: Knowledge) -> None:
