@@ -331,7 +331,7 @@ def test_the_search_for_a_word_finds_what_prefect_was_told(harness: Server) -> N
         create_markdown_artifact(f"An artifact of {word}.", key="indiscreet")
         raise ValueError(f"An exception with {word}.")
 
-    state = indiscreet(TATTLER, return_state=True)
+    state: Any = indiscreet(TATTLER, return_state=True)
     until(lambda: logged(state.state_details.flow_run_id))
     found = places(TATTLER, harness.home)
     assert found >= {"flow_run", "flow_run_state", "log", "artifact"}
