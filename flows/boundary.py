@@ -8,10 +8,12 @@ text, title, path or owner goes there. Therefore
 - flows and tasks end by returning a state. An exception that left one would be logged with its message, and a
   flow's would be pickled into Prefect's result storage besides, whatever `persist_result` says. The state
   names its class and the run; the whole of it goes to stderr, its message to the run's record in the ledger.
+  So it is with what is no Exception, too: libraries that are written in Rust panic that way.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -26,11 +28,22 @@ from types import FrameType
 from typing import Any
 
 from prefect import State
+from prefect.exceptions import ExternalSignal, PrefectSignal
 from prefect.states import Cancelled, Completed, Failed
 
 from index.config import Config, load
 from index.mirror import Mirror
 from index.outcome import Report
+
+#: They end a run from outside, say nothing of documents, and are Prefect's to handle.
+ENDINGS = (
+    KeyboardInterrupt,
+    SystemExit,
+    GeneratorExit,
+    asyncio.CancelledError,
+    ExternalSignal,
+    PrefectSignal,
+)
 
 
 @dataclass(slots=True)
@@ -43,7 +56,7 @@ class Job:
     """By a command, which says itself what went wrong."""
     run_id: str = ""
     report: Report | None = None
-    error: Exception | None = None
+    error: BaseException | None = None
 
 
 _called: ContextVar[Job | None] = ContextVar("freshkb_job", default=None)
@@ -72,7 +85,9 @@ def perform(body: Callable[[Job], State[Any]]) -> State[Any]:
             if job is None:
                 job = Job(stack.enter_context(Mirror(configuration())))
             return body(job)
-        except Exception as error:
+        except ENDINGS:
+            raise
+        except BaseException as error:
             if job is not None:
                 job.error = error
             if job is None or not job.awaited:
@@ -80,7 +95,7 @@ def perform(body: Callable[[Job], State[Any]]) -> State[Any]:
             return failed(error, job.run_id if job is not None else "")
 
 
-def failed(error: Exception, run_id: str, *, name: str = "Failed") -> State[Any]:
+def failed(error: BaseException, run_id: str, *, name: str = "Failed") -> State[Any]:
     """All that Prefect may know of an exception."""
     where = f"in run {run_id}" if run_id else "before a run began"
     return Failed(name=name, message=f"{type(error).__name__} {where}")

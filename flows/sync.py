@@ -30,7 +30,17 @@ from prefect.tasks import Task
 
 from connectors.base import ConnectorError
 from flows import orchestration
-from flows.boundary import Job, called, configuration, ended, failed, in_words, perform, uninterrupted
+from flows.boundary import (
+    ENDINGS,
+    Job,
+    called,
+    configuration,
+    ended,
+    failed,
+    in_words,
+    perform,
+    uninterrupted,
+)
 from index.apply import apply
 from index.errors import FreshkbError, LedgerError, StoreError, StoreMismatch
 from index.mirror import Mirror
@@ -53,7 +63,7 @@ class Orchestrated(Sync):
 
     def __init__(self, mirror: Mirror, *, stop: threading.Event | None = None, run_id: str | None = None):
         super().__init__(mirror, stop=stop, run_id=run_id)
-        self.raised: Exception | None = None
+        self.raised: BaseException | None = None
         """In the body of a flow run or task run, which shows Prefect no more than its class."""
         self.turn: Callable[[], SourceReport]
         """Syncs the source whose turn it is."""
@@ -145,7 +155,9 @@ def apply_batch(run_id: str, number: int) -> State[dict[str, dict[str, int]]]:
     run = _run(run_id)
     try:
         tally = run.carry_out(number, again=task_run.run_count > 1)
-    except Exception as error:
+    except ENDINGS:
+        raise
+    except BaseException as error:
         run.raised = error
         passing = isinstance(error, (StoreError, LedgerError, ConnectorError))
         lasting = isinstance(error, StoreMismatch)
@@ -162,7 +174,9 @@ def sync_source(run_id: str, source: str) -> State[Any]:
     with uninterrupted(run.stop):
         try:
             run.done = run.turn()
-        except Exception as error:
+        except ENDINGS:
+            raise
+        except BaseException as error:
             run.raised = error
             return failed(error, run_id)
     return _state(Report(run_id, [run.done], interrupted=run.stop.is_set()))

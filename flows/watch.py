@@ -181,8 +181,10 @@ class Watcher:
         hinted = dirt.first
         folders = dirt.take(self._clock())
         try:
-            # Asked before a run is recorded: a disk may be away for days.
+            # Asked before a run is recorded: a disk may be away for days, and so may be the lock.
             self._mirror.connector(source).probe()
+            with self._mirror.ledger.writer(source, "freshkb watch"):
+                pass
             report = Sync(self._mirror, kind="watch", stop=self._stop).run([source], folders=folders)
         except ModelChanged:
             # The configuration was read when this process started: only another one can go on.

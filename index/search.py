@@ -14,11 +14,11 @@ from typing import Any, get_args
 from index import payload
 from index.audit import whole_days
 from index.config import Config, load
-from index.errors import ConfigError
+from index.errors import ConfigError, StoreError
 from index.freshness import Assessment, Verdict, assess
 from index.lookup import unambiguous
 from index.mirror import Mirror, require_collection, utc_now
-from index.model import Document, State, rfc3339
+from index.model import Collection, Document, State, rfc3339
 from index.rules import Rules
 from index.store import bm25
 from index.store.base import Filter, Hit, Mode
@@ -106,25 +106,44 @@ class KnowledgeBase:
         """
         if mode not in get_args(Mode):
             raise ConfigError(f"There is no mode {mode!r}; there are: {', '.join(get_args(Mode))}.")
-        mirror = self.mirror
-        collection = require_collection(mirror)
         if k < 1 or not query.strip():
+            require_collection(self.mirror)
             return []
-        dense = None
-        if mode != "sparse":
-            with self._model:
-                dense = mirror.embedder(collection).embed_query(query)
-        sparse = bm25.query(query) if mode != "dense" else None
-        where = Filter(source=source, owner=owner, fresh_at=mirror.now() if fresh_only else None)
-        limit = k
+        where = Filter(source=source, owner=owner, fresh_at=self.mirror.now() if fresh_only else None)
+
+        def ask(collection: Collection) -> list[SearchHit]:
+            dense = None
+            if mode != "sparse":
+                with self._model:
+                    dense = self.mirror.embedder(collection).embed_query(query)
+            sparse = bm25.query(query) if mode != "dense" else None
+            limit = k
+            while True:
+                with self.mirror.store.session(collection.name) as session:
+                    found = session.search(mode=mode, dense=dense, sparse=sparse, limit=limit, where=where)
+                    # Asked before the session ends: an embedded store has no writer as long as it lasts, so
+                    # that what was found is not obsolete before what took its place could be found.
+                    hits = self._shown(collection.name, found, fresh_only=fresh_only, held=held)
+                if len(hits) >= k or len(found) < limit:
+                    return hits[:k]
+                # Some of the best may not be shown: look further down.
+                limit = 2 * limit + 10
+
+        return self._answered(ask)
+
+    def _answered(self, ask: Callable[[Collection], list[SearchHit]]) -> list[SearchHit]:
+        """Asked again when a reindex has switched meanwhile: the collection that was asked may be gone."""
+        ledger = self.mirror.ledger
         while True:
-            with mirror.store.session(collection.name) as session:
-                found = session.search(mode=mode, dense=dense, sparse=sparse, limit=limit, where=where)
-            hits = self._shown(collection.name, found, fresh_only=fresh_only, held=held)
-            if len(hits) >= k or len(found) < limit:
-                return hits[:k]
-            # Some of the best may not be shown: look further down.
-            limit = 2 * limit + 10
+            before = ledger.collection()
+            try:
+                hits = ask(require_collection(self.mirror))
+            except StoreError:
+                if ledger.collection() == before:
+                    raise
+            else:
+                if ledger.collection() == before:
+                    return hits
 
     def _shown(
         self, collection: str, found: Sequence[Hit], *, fresh_only: bool, held: bool

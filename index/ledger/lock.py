@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote
 
 import sqlalchemy as sa
@@ -63,15 +64,60 @@ def _mapped(source: str) -> Iterator[None]:
         raise LedgerError(f"The writer lock of source {source!r} cannot be used: {error}.") from error
 
 
+#: What the locks of this process hang on: files, and sockets that lead to a server.
+_HOLDING: set[int] = set()
+
+
+def _hold_nothing() -> None:
+    """In a forked child: with its copies of them a lock would outlive the parent. They lead nowhere from now
+    on, and are not closed, because their numbers could become those of other files."""
+    if _HOLDING:
+        nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        while _HOLDING:
+            os.dup2(nowhere, _HOLDING.pop(), inheritable=False)
+        os.close(nowhere)
+
+
+os.register_at_fork(after_in_child=_hold_nothing)
+
+
+def _take(path: Path) -> int | None:
+    """The locked file; None when another holds it."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(file)
+        return None
+    except BaseException:
+        os.close(file)
+        raise
+    _HOLDING.add(file)
+    return file
+
+
+@contextmanager
+def _unless_forked(stack: contextlib.ExitStack) -> Iterator[None]:
+    """Leaving the block, a child that was forked in it has nothing to undo."""
+    pid = os.getpid()
+    try:
+        yield
+    finally:
+        if os.getpid() != pid:
+            stack.pop_all()
+
+
 def _release(file: int) -> None:
+    _HOLDING.discard(file)
     # Unlocked before it is closed, because a child between fork and exec may hold a copy.
     fcntl.flock(file, fcntl.LOCK_UN)
     os.close(file)
 
 
 class FileLocks:
-    """Locks of one host: a locked file per source, and a note beside it. They come from the standard library,
-    because importing `filelock` takes 20 ms of every sync."""
+    """Locks of one host: a locked file per source, and beside it a note, which its author keeps locked, too.
+    So a note is known to be true without a touch of the lock itself, which could refuse it to somebody. They
+    come from the standard library, because importing `filelock` takes 20 ms of every sync."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -79,55 +125,51 @@ class FileLocks:
     def _path(self, source: str) -> Path:
         return self._folder / f"{quote(source, safe='')}.lock"
 
-    def _take(self, source: str) -> int | None:
-        """The locked file; None when another holds it."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        file = os.open(self._path(source), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(file)
-            return None
-        except BaseException:
-            os.close(file)
-            raise
-        return file
-
     @contextmanager
     def hold(self, source: str, command: str) -> Iterator[None]:
-        note = self._path(source).with_suffix(".json")
         with contextlib.ExitStack() as stack:
             with _mapped(source):
-                lock = self._take(source)
+                self._folder.mkdir(parents=True, exist_ok=True)
+                lock = _take(self._path(source))
                 if lock is None:
-                    raise _refusal(source, self._note(source))
+                    raise _refusal(source, self._holder(source))
                 stack.callback(_release, lock)
-                here = _here(source, command)
-                written = note.with_suffix(".json.new")
-                written.write_text(json.dumps({**schema.values(here), "since": here.since.isoformat()}))
-                written.replace(note)
-                stack.callback(note.unlink, missing_ok=True)
-            yield
+                self._sign(source, command, stack)
+            with _unless_forked(stack):
+                yield
 
-    def _note(self, source: str) -> Writer | None:
-        """None in the moment between a lock and its note, and beside a lock that nobody holds."""
-        try:
-            note = json.loads(self._path(source).with_suffix(".json").read_text())
-        except FileNotFoundError:
-            return None
-        return Writer(**{**note, "since": datetime.fromisoformat(note["since"])})
+    def _sign(self, source: str, command: str, stack: contextlib.ExitStack) -> None:
+        here, note = _here(source, command), self._path(source).with_suffix(".json")
+        written = note.with_suffix(".json.new")
+        # One that a killed writer left is not written again: somebody may still have it open.
+        written.unlink(missing_ok=True)
+        file = _take(written)
+        assert file is not None  # Only the holder of the lock comes here.
+        stack.callback(_release, file)
+        os.write(file, json.dumps({**schema.values(here), "since": here.since.isoformat()}).encode())
+        written.replace(note)
+        stack.callback(note.unlink, missing_ok=True)
+
+    def _holder(self, source: str) -> Writer | None:
+        """None when nobody holds the source, in the moment between a lock and its note, and when the note
+        cannot be understood."""
+        unclear = (FileNotFoundError, ValueError, TypeError, KeyError)
+        path = self._path(source).with_suffix(".json")
+        with contextlib.suppress(*unclear), path.open("rb") as note:
+            try:
+                fcntl.flock(note, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                row = json.load(note)
+                return Writer(**{**row, "since": datetime.fromisoformat(row["since"])})
+        return None
 
     def holders(self) -> list[Writer]:
         held = []
         for path in self._folder.glob("*.json"):
             source = unquote(path.stem)
             with _mapped(source):
-                lock = self._take(source)
-                if lock is not None:
-                    # A free lock's note is that of a holder that was killed.
-                    _release(lock)
-                elif (note := self._note(source)) is not None:
-                    held.append(note)
+                if (holder := self._holder(source)) is not None:
+                    held.append(holder)
         return sorted(held, key=lambda writer: writer.source)
 
 
@@ -158,19 +200,24 @@ class AdvisoryLocks:
                     noting.execute(
                         sa.insert(writers), {**schema.values(_here(source, command)), "backend_pid": backend}
                     )
-            try:
+            stack.callback(self._release, connection, key, backend)
+            with _unless_forked(stack):
                 yield
-            finally:
-                # Fails when the session, and with it the lock, was lost: then others may have written too.
-                with self._database._mapped():
-                    connection.execute(sa.delete(writers).where(writers.c.backend_pid == backend))
-                    connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
+
+    def _release(self, connection: sa.Connection, key: int, backend: int) -> None:
+        """Fails when the session, and with it the lock, was lost: then others may have written too."""
+        with self._database._mapped():
+            connection.execute(sa.delete(writers).where(writers.c.backend_pid == backend))
+            connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
 
     def _connection(self, stack: contextlib.ExitStack) -> sa.Connection:
         """A session outside the pool: whatever happens, closing it ends its locks."""
         connection = stack.enter_context(self._database._engine.connect())
         connection = connection.execution_options(isolation_level="AUTOCOMMIT")
         connection.detach()
+        driver: Any = connection.connection.dbapi_connection
+        _HOLDING.add(driver.fileno())
+        stack.callback(_HOLDING.discard, driver.fileno())
         # An idle session must neither be cut off by the server, nor outlive a machine that vanished.
         for name, value in (
             ("idle_session_timeout", "0"),

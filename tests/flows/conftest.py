@@ -109,10 +109,6 @@ class Server:
     api_url: str
     home: Path
 
-    def data(self) -> bytes:
-        """Everything it has on disk."""
-        return b"\n".join(path.read_bytes() for path in sorted(self.home.rglob("*")) if path.is_file())
-
 
 @pytest.fixture(scope="session")
 def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -12,12 +13,13 @@ from typing import Any
 
 import pytest
 
-from index.errors import EmbedderError, StoreError
+from index.errors import EmbedderError, Locked, StoreError
 from index.mirror import Mirror
 from index.store import open_store
 from index.store.base import Session
 from index.sync import Sync
 from tests.embedders import HashEmbedder
+from tests.flows.canaries import places
 from tests.flows.conftest import Base, Server, until
 
 #: The first test waits for the harness to make its database.
@@ -270,45 +272,82 @@ def test_the_verify_flow_fails_on_a_difference_and_publishes_counts(
 def test_nothing_of_a_document_reaches_prefect(
     make_base: MakeBase, harness: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Documents are full of one word: in folder, name, title, owner and text, in the reason of a quarantine
-    and in the messages of exceptions. Then everything that Prefect has on disk is searched for it."""
+    """Documents are full of one word: in folder, name, title, owner, front matter and text, in reasons and in
+    the messages of exceptions. However a run ends, nothing that Prefect has on disk holds the word."""
     from flows.audit import audit
     from flows.sync import sync
     from flows.verify import verify
 
     base = make_base(f"{CANARY}-folder", source="personnel")
-    page = f"---\nowner: user:{CANARY}\ntitle: {CANARY}\n---\n# {CANARY}\n\nOf {CANARY} alone.\n"
-    for number in range(3):
-        base.put(f"{CANARY}/{CANARY}-{number}.md", page)
+    head = f"---\nowner: user:{CANARY}\ntitle: {CANARY}\nnote: {CANARY}\n---\n"
+    for number in range(40):
+        base.put(f"{CANARY}/{CANARY}-{number:02}.md", f"{head}# {CANARY}\n\nOf {CANARY} alone.\n")
     base.put(f"{CANARY}.docx", CANARY)
+    stop = threading.Event()
+    troubles = [EmbedderError(f"Cannot embed {CANARY}"), Panic(CANARY)]
 
     class Telling(HashEmbedder):
         def embed_documents(self, *asked: Any) -> Any:
-            raise EmbedderError(f"Cannot embed {CANARY}")
+            if troubles:
+                raise troubles.pop(0) from ValueError(CANARY)
+            stop.set()
+            return super().embed_documents(*asked)
 
+    with base.open(embedder=Telling, store=Away(base, times=1, message=CANARY)) as mirror:
+        for trouble in (EmbedderError, Panic):
+            with pytest.raises(trouble):
+                as_flow(mirror)
+        assert as_flow(mirror, stop=stop).outcome == "interrupted"
+        assert as_flow(mirror).outcome == "partial"
+        with mirror.ledger.writer("personnel", CANARY), pytest.raises(Locked, match=CANARY):
+            as_flow(mirror)
+        for number in range(20):
+            base.remove(f"{CANARY}/{CANARY}-{number:02}.md")
+        assert as_flow(mirror).outcome == "refused"
     monkeypatch.setenv("FRESHKB_CONFIG", str(base.config))
-    with base.open(embedder=Telling) as mirror, pytest.raises(EmbedderError):
-        as_flow(mirror)
-    with base.open(store=Away(base, times=1, message=CANARY)) as mirror:
-        assert as_flow(mirror).exit_code == 3
-    audit(return_state=True)
-    verify(return_state=True)
+    assert audit(return_state=True).is_completed()
+    assert verify(return_state=True).is_failed()
     monkeypatch.setenv("FRESHKB_CONFIG", str(tmp_path / f"{CANARY}.yaml"))
-    sync(return_state=True)
-    audit(return_state=True)
+    for unconfigured in (sync, audit, verify):
+        assert unconfigured(return_state=True).is_failed()
     monkeypatch.setenv("FRESHKB_CONFIG", str(base.config))
     (base.folder / "docs").rename(base.folder / f"docs-{CANARY}")
     last = sync(return_state=True)
 
     assert last.is_failed()
     assert last.message in until(lambda: logged(last.state_details.flow_run_id))
-    assert b"personnel" in harness.data() and b"StoreError in run" in harness.data()
-    assert CANARY.encode() not in harness.data()
+    assert places("personnel", harness.home) >= {"flow_run", "artifact"}
+    assert places("StoreError in run", harness.home) and places("Panic in run", harness.home)
+    assert places(CANARY, harness.home) == set()
+
+
+def test_the_search_for_a_word_finds_what_prefect_was_told(harness: Server) -> None:
+    from prefect import flow
+    from prefect.artifacts import create_markdown_artifact
+
+    @flow(name="indiscreet", flow_run_name="of {word}", persist_result=True, log_prints=True)
+    def indiscreet(word: str) -> Any:
+        print(f"A line about {word}.")
+        create_markdown_artifact(f"An artifact of {word}.", key="indiscreet")
+        raise ValueError(f"An exception with {word}.")
+
+    state: Any = indiscreet(TATTLER, return_state=True)
+    until(lambda: logged(state.state_details.flow_run_id))
+    found = places(TATTLER, harness.home)
+    assert found >= {"flow_run", "flow_run_state", "log", "artifact"}
+    assert any(name.startswith("prefect-test.db") for name in found)
+    # The exception itself, pickled into the storage of results.
+    assert any(re.fullmatch("[0-9a-f]{32}", name) for name in found)
 
 
 # ── What the tests ask for ────────────────────────────────────────────────────────────────────────────
 
 CANARY = "Kanarienvogel"
+TATTLER = "Plaudertasche"
+
+
+class Panic(BaseException):
+    """As libraries that are written in Rust raise it."""
 
 
 class Broken(HashEmbedder):

@@ -15,12 +15,15 @@ from typing import Any
 import pytest
 
 from index.sync import Sync
+from tests.flows.canaries import places
 from tests.flows.conftest import Base, Server, command_environ, program, started, until
 
 #: The first test waits for two servers to start.
 pytestmark = pytest.mark.timeout(400)
 
 MakeBase = Callable[..., Base]
+
+CANARY = "Kanarienvogel"
 
 
 def ask(server: Server, path: str, body: dict[str, Any] | None = None) -> Any:
@@ -82,7 +85,12 @@ def test_an_api_that_does_not_answer_is_an_error(make_base: MakeBase, tmp_path: 
 def test_serve_runs_the_flows_of_its_configuration_until_it_is_stopped(
     make_base: MakeBase, server: Server, tmp_path: Path
 ) -> None:
-    base = make_base(documents=2)
+    """And the server learns nothing of the documents from the processes that the runner starts."""
+    base = make_base(CANARY)
+    for number in range(20):
+        text = f"---\nowner: user:{CANARY}\n---\n# {CANARY} {number}\n\nOf {CANARY}.\n"
+        base.put(f"{CANARY}/{number:02}.md", text)
+    base.put(f"{CANARY}.docx", CANARY)
     with base.open() as mirror:
         Sync(mirror).run()
     # Where Prefect would put its own files is another user's.
@@ -113,18 +121,27 @@ def test_serve_runs_the_flows_of_its_configuration_until_it_is_stopped(
         assert limits == {"CANCEL_NEW"}
         assert {d["global_concurrency_limit"]["limit"] for d in deployments.values()} == {1}
 
-        identifier = deployments["freshkb-sync"]["id"]
-        asked = ask(server, f"/deployments/{identifier}/create_flow_run", {})
-        ended = until(
-            lambda: (s := ask(server, f"/flow_runs/{asked['id']}")["state"])["type"] == "COMPLETED" and s,
-            process,
-        )
-        assert "nothing" in ended["message"]
+        def ran(name: str) -> Any:
+            asked = ask(server, f"/deployments/{deployments[name]['id']}/create_flow_run", {})
+
+            def state() -> Any:
+                found = ask(server, f"/flow_runs/{asked['id']}")["state"]
+                return found if found["type"] in ("COMPLETED", "FAILED", "CRASHED") else None
+
+            return until(state, process)
+
+        ended = ran("freshkb-sync")
+        assert (ended["type"], "nothing" in ended["message"]) == ("COMPLETED", True)
+        for number in range(20):
+            base.remove(f"{CANARY}/{number:02}.md")
+        assert ran("freshkb-sync")["name"] == "Refused"
 
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) == 0, output.read_text()
-    crons_after = ask(server, f"/deployments/{identifier}")["schedules"]
+    crons_after = ask(server, f"/deployments/{deployments['freshkb-sync']['id']}")["schedules"]
     assert [s["active"] for s in crons_after] == [True]
+    assert places("freshkb-sync", server.home) >= {"flow", "deployment"}
+    assert places(CANARY, server.home, tmp_path / "client") == set()
 
 
 def test_serve_without_a_server_says_what_it_needs(make_base: MakeBase, tmp_path: Path) -> None:

@@ -341,6 +341,23 @@ def test_behind_another_writer_it_waits_and_tries_again(kb: Knowledge) -> None:
         assert did(watcher.after(RETRY_SECONDS)) == {"added": 1}
 
 
+def test_tries_behind_another_writer_leave_no_runs(kb: Knowledge, monkeypatch: pytest.MonkeyPatch) -> None:
+    with following(kb) as watcher:
+        watcher.start()
+        tries: queue.SimpleQueue[str] = queue.SimpleQueue()
+        monkeypatch.setattr(Watcher, "_trouble", lambda _, source, event, message: tries.put(event))
+        before = len(watcher.mirror.ledger.runs())
+        with watcher.mirror.ledger.writer("docs", "freshkb sync"):
+            watcher.put("a.md")
+            watcher.docs.hint("")
+            for span in (DEBOUNCE, *[RETRY_SECONDS] * 4):
+                watcher.clock.time += span
+                assert tries.get(timeout=PATIENCE_SECONDS) == "waiting"
+            assert len(watcher.mirror.ledger.runs()) == before
+        assert did(watcher.after(RETRY_SECONDS)) == {"added": 1}
+        assert len(watcher.mirror.ledger.runs()) == before + 1
+
+
 def test_an_index_of_another_model_ends_it(kb: Knowledge) -> None:
     with pytest.raises(ModelChanged), following(kb) as watcher:
         watcher.start()

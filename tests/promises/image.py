@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -71,11 +72,14 @@ def _payload(point: Point) -> dict[str, Any]:
 def rebuilt(kb: Knowledge) -> Image:
     """The image of the same configuration with an empty ledger and store, of what the sources hold now."""
     settings, kb.settings = kb.settings, {**kb.settings, "state_dir": ".freshkb-rebuilt"}
+    shutil.rmtree(kb.home / ".freshkb-rebuilt", ignore_errors=True)
     try:
         kb.sync()
         return kb.ask(image)  # type: ignore[no-any-return]
     finally:
         kb.settings = settings
+        # Commands in processes of their own read the file.
+        kb.config()
 
 
 def differences(mine: Image, theirs: Image) -> list[str]:
