@@ -209,6 +209,15 @@ def test_why_a_document_could_not_be_read_is_forgotten_as_soon_as_it_can(kb: Kno
     assert kb.documents()["a.json"].reason == reason
 
 
+def test_of_what_cannot_be_parsed_nothing_is_said_that_may_have_changed(kb: Knowledge) -> None:
+    kb.write("a.xyz", "short")
+    kb.sync()
+    kb.write("a.xyz", "longer than before")
+    kb.sync()
+    found = kb.documents()["a.xyz"]
+    assert (found.state, found.size, found.token) == (State.SKIPPED, None, None)
+
+
 def alter(kb: Knowledge, change: dict[str, Any]) -> None:
     """Change all payloads behind the ledger's back."""
     points = kb.points().values()
