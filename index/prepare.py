@@ -140,14 +140,14 @@ def _look(item: Item, known: Document, source: Source) -> Work:
     except DocumentVanished:
         return Nothing(uri)
     except DocumentChanging as error:
-        return Noted(_kept(known, State.PENDING, str(error)))
+        return _kept(item, known, source, State.PENDING, str(error))
     except DocumentTooLarge as error:
         entry = source.connector.stat(uri)
         return (
             Nothing(uri) if entry is None else _failed(item, known, source, entry, None, Failure(str(error)))
         )
     except DocumentError as error:
-        return Noted(_kept(known, State.QUARANTINED, str(error)))
+        return _kept(item, known, source, State.QUARANTINED, str(error))
     finally:
         target.unlink(missing_ok=True)
 
@@ -210,8 +210,7 @@ def _failed(
     item: Item, known: Document, source: Source, entry: Entry, content_hash: str | None, failure: Failure
 ) -> Work:
     """Quarantined; the text of an older version stays, under the name and rules of now."""
-    named = replace(known, uri=item.uri, url=source.connector.url(item.uri))
-    ruled = governed(named, source.rules, source.now()) if known.version else named
+    ruled = _ruled(replace(known, uri=item.uri, url=source.connector.url(item.uri)), source)
     document = replace(
         ruled,
         state=State.QUARANTINED,
@@ -222,16 +221,27 @@ def _failed(
         seen_hash=content_hash,
         seen_extraction="" if failure.transient else source.extraction.seen(item.uri, failed=True),
     )
+    return _without_text(item, known, ruled, document)
+
+
+def _kept(item: Item, known: Document, source: Source, state: State, reason: str) -> Work:
+    """Looked at in vain: the next sync looks again, because no token is remembered. Text that is in the index
+    stays in search. No extraction is remembered either: it would excuse from looking why it failed before."""
+    kept = State.INDEXED if known.version and state is State.PENDING else state
+    ruled = _ruled(known, source)
+    document = replace(ruled, state=kept, reason=reason, token=None, seen_extraction="")
+    return _without_text(item, known, ruled, document)
+
+
+def _ruled(document: Document, source: Source) -> Document:
+    return governed(document, source.rules, source.now()) if document.version else document
+
+
+def _without_text(item: Item, known: Document, ruled: Document, document: Document) -> Work:
+    """What is said of an older text reaches its points, too."""
     if known.version and ruled != known:
         return Facts(item.action, document, lambda: Noted(document))
     return Noted(document)
-
-
-def _kept(known: Document, state: State, reason: str) -> Document:
-    """Looked at in vain: the next sync looks again, because no token is remembered. Text that is in the index
-    stays in search."""
-    kept = State.INDEXED if known.version and state is State.PENDING else state
-    return replace(known, state=kept, reason=reason, token=None)
 
 
 def relevant(properties: Mapping[str, Any], rules: Rules) -> dict[str, Any]:

@@ -165,7 +165,8 @@ class Sync:
         return report, batches
 
     def _note(self, source: str, seen: Survey) -> None:
-        """Rows that change without any point: types that cannot be parsed, and trusted tokens."""
+        """Rows that change without any point: types that cannot be parsed, and trusted tokens. Of the former
+        only that they are there, as nobody looks whether they change."""
         mirror, now = self.mirror, self.mirror.now()
         rows = list(seen.settled)
         for entry in seen.unsupported:
@@ -178,9 +179,6 @@ class Sync:
                     State.SKIPPED,
                     reason=f"Files of type {suffix} cannot be parsed." if suffix else "It has no type.",
                     url=mirror.connector(source).url(entry.uri),
-                    token=entry.token,
-                    native_id=entry.native_id,
-                    size=entry.size,
                     first_seen_at=now,
                 )
             )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
-from tests.model.operations import BROKEN, Operation
+from tests.model.operations import BROKEN, CHANGES, Operation
 
 
 class Folder:
@@ -18,19 +19,27 @@ class Folder:
         self.files: dict[str, bytes] = {}
         self.written: set[str] = set()
         """Uris that were written since somebody last emptied this."""
+        self.closed: dict[str, int] = {}
+        """Folders with their modes, of which nobody may see everything."""
         # A clock of its own: with modification times that lie in the past nothing waits for time to pass.
         self._clock = 1_600_000_000_000_000_000
+        # Where deleted files lie, so that no inode is ever given out again: which one would be is for the
+        # file system to say, and the same trace would not always be the same. `_reuse` does it on purpose.
+        self._attic = root.with_name("attic")
+        self._attic.mkdir()
+        self._discarded = 0
 
     def apply(self, operation: Operation) -> bool:
         """False when it is none of the folder's."""
-        act = getattr(self, "_" + operation.name.replace(" ", "_"), None)
-        if act is None:
+        if operation.name not in CHANGES:
             return False
+        act = getattr(self, "_" + operation.name.replace(" ", "_"))
         uri = self._existing(operation.uri, operation.number)
-        if operation.name == "write":
+        if operation.name in ("write", "permit"):
             uri = operation.uri
         if uri is not None:
-            act(uri, operation.other, Random(operation.number))
+            with self._opened():
+                act(uri, operation.other, Random(operation.number))
         return True
 
     def _existing(self, uri: str, number: int) -> str | None:
@@ -44,12 +53,70 @@ class Folder:
         path = self.root / uri
         return not path.exists() and not any(above.is_file() for above in path.parents)
 
+    # ── Permissions ───────────────────────────────────────────────────────────────────────────────────
+
+    @contextmanager
+    def _opened(self) -> Iterator[None]:
+        """Whoever changes the folder may do so."""
+        for folder in sorted(self.closed):
+            (self.root / folder).chmod(0o755)
+        yield
+        self.closed = {folder: mode for folder, mode in self.closed.items() if (self.root / folder).is_dir()}
+        # The inner ones first: behind a closed one nothing can be reached.
+        for folder in sorted(self.closed, reverse=True):
+            (self.root / folder).chmod(self.closed[folder])
+
+    def _forbid(self, uri: str, _: str, random: Random) -> None:
+        (self.root / uri).chmod(0)
+
+    def _close(self, uri: str, _: str, random: Random) -> None:
+        """Nothing below the folder can be read; in the second case the names in it can still be seen."""
+        self.closed[uri.rpartition("/")[0]] = random.choice((0, 0o444))
+
+    def _permit(self, uri: str, _: str, random: Random) -> None:
+        self.closed.clear()
+        for known in self.files:
+            (self.root / known).chmod(0o644)
+
+    def permit(self) -> None:
+        """Everything can be read again."""
+        self.apply(Operation("permit"))
+
+    def forbidden(self, uri: str) -> bool:
+        """Whether the file may not be read, though its folder may be."""
+        try:
+            (self.root / uri).open("rb").close()
+        except PermissionError:
+            return True
+        return False
+
+    def blocked(self, hidden: str) -> list[str]:
+        """Closed folders that a listing stumbles over; it does not come to those below `hidden`."""
+        return [
+            folder
+            for folder in sorted(self.closed)
+            if not f"{folder}/".startswith(hidden) and self._stumbles(self.root / folder)
+        ]
+
+    @staticmethod
+    def _stumbles(folder: Path) -> bool:
+        try:
+            for inner in folder.iterdir():
+                inner.stat()
+        except PermissionError:
+            return True
+        return False
+
     # ── Content ───────────────────────────────────────────────────────────────────────────────────────
 
     def put(self, uri: str, content: bytes) -> None:
         path = self.root / uri
         path.parent.mkdir(parents=True, exist_ok=True)
+        mode = path.stat().st_mode if path.exists() else 0o644
+        path.touch()
+        path.chmod(0o644)
         path.write_bytes(content)
+        path.chmod(mode)
         self.files[uri] = content
         self.written.add(uri)
         self._date(path)
@@ -78,6 +145,12 @@ class Folder:
 
     def _empty(self, uri: str, _: str, random: Random) -> None:
         self.put(uri, b"")
+
+    def _save(self, uri: str, _: str, random: Random) -> None:
+        """As many editors do it: another file takes the name."""
+        content = self.files[uri]
+        self._delete(uri, "", random)
+        self.put(uri, content + b"\n\n" + _sentence(random) + b"\n")
 
     def _touch(self, uri: str, _: str, random: Random) -> None:
         self._date(self.root / uri)
@@ -146,8 +219,17 @@ class Folder:
         self.shift(uri, stem + (".md" if suffix == "xyz" else ".xyz"))
 
     def _delete(self, uri: str, _: str, random: Random) -> None:
-        (self.root / uri).unlink()
+        self._discard(self.root / uri)
         del self.files[uri]
+
+    def _discard(self, path: Path) -> None:
+        self._discarded += 1
+        path.rename(self._attic / str(self._discarded))
+
+    def _reuse(self, uri: str, other: str, random: Random) -> None:
+        """One is deleted, and the next that is written gets its inode."""
+        if self.shift(uri, other):
+            self.put(other, text(other, random))
 
     def _copy(self, uri: str, other: str, random: Random) -> None:
         if self._free(other):
@@ -158,8 +240,8 @@ class Folder:
         above = uri.rpartition("/")[0]
         if "." in above.rpartition("/")[2]:
             for inner in [u for u in self.files if u.startswith(f"{above}/")]:
-                del self.files[inner]
-            shutil.rmtree(self.root / above)
+                self._delete(inner, "", random)
+            self._discard(self.root / above)
             self.put(above, text(above, random))
         else:
             content = self.files[uri]

@@ -16,6 +16,7 @@ from index.verify import verify
 from tests.knowledge import Knowledge
 from tests.model.crashes import Crash, Fuse
 from tests.model.operations import BROKEN
+from tests.model.permissions import binding
 
 
 def crash(kb: Knowledge, kind: str, moment: int) -> None:
@@ -176,6 +177,45 @@ def test_recovery_is_not_stopped_by_a_payload_that_somebody_else_wrote(kb: Knowl
     alter(kb, {"metadata": None})
     assert kb.sync().exit_code == 0
     equal(kb)
+
+
+@pytest.mark.parametrize("rewritten", [True, False])
+def test_rules_reach_documents_that_may_not_be_read(kb: Knowledge, rewritten: bool) -> None:
+    path = kb.write("a.md", "# A\n\nText.")
+    kb.sync()
+    kb.source["rules"] = [{"match": "**", "owner": "user:bo"}]
+    if rewritten:
+        path.write_text("# A\n\nAnother text.")
+    path.chmod(0)
+    with binding():
+        assert kb.sync().exit_code == (3 if rewritten else 0)
+    assert kb.documents()["a.md"].owner == "user:bo"
+    assert {p.payload["metadata"]["owner"] for p in kb.points().values()} == {"user:bo"}
+    assert kb.texts() == {"a.md": "A\n\nText.\n\n"}
+
+
+def test_why_a_document_could_not_be_read_is_forgotten_as_soon_as_it_can(kb: Knowledge) -> None:
+    path = kb.write("a.json", "")
+    path.write_bytes(BROKEN)
+    kb.sync()
+    reason = kb.documents()["a.json"].reason
+    path.write_bytes(BROKEN)
+    path.chmod(0)
+    with binding():
+        kb.sync()
+    assert "may not be read" in kb.documents()["a.json"].reason
+    path.chmod(0o644)
+    kb.sync()
+    assert kb.documents()["a.json"].reason == reason
+
+
+def test_of_what_cannot_be_parsed_nothing_is_said_that_may_have_changed(kb: Knowledge) -> None:
+    kb.write("a.xyz", "short")
+    kb.sync()
+    kb.write("a.xyz", "longer than before")
+    kb.sync()
+    found = kb.documents()["a.xyz"]
+    assert (found.state, found.size, found.token) == (State.SKIPPED, None, None)
 
 
 def alter(kb: Knowledge, change: dict[str, Any]) -> None:

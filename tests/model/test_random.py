@@ -1,34 +1,34 @@
-"""Many short random traces; `python -m tests.model` runs long ones."""
+"""Many random traces; `python -m tests.model` runs those that one asks for."""
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from index.parse import Parser
 from tests.model.operations import generate
-from tests.model.trial import Reader, Trial
+from tests.model.oracle import Reader
+from tests.model.traces import attempt, save
+from tests.model.trial import StoreKind
 
 
-@pytest.fixture(scope="session")
-def reader(parser: Parser, tmp_path_factory: pytest.TempPathFactory) -> Reader:
-    return Reader(parser, tmp_path_factory.mktemp("reader"))
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "seed" in metafunc.fixturenames:
+        soak = metafunc.config.getoption("--soak")
+        edge, qdrant = (200, 20) if soak else (20, 2)
+        chosen = [("edge", seed) for seed in range(edge)] + [("qdrant", seed) for seed in range(qdrant)]
+        metafunc.parametrize(("store", "seed"), chosen)
+        metafunc.parametrize("length", [200 if soak else 50])
 
 
-def test_the_same_seed_gives_the_same_trace() -> None:
-    assert generate(3, 100) == generate(3, 100)
-    assert generate(3, 100)[:50] == generate(3, 50)
-    assert generate(3, 100) != generate(4, 100)
-
-
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning")
 def test_the_index_equals_its_source_after_whatever_happens(
-    seed: int, tmp_path: Path, reader: Reader
+    store: StoreKind, seed: int, length: int, reader: Reader
 ) -> None:
-    trace = generate(seed, 50)
-    try:
-        Trial(tmp_path / "kb", reader).run(trace)
-    except Exception as error:
-        error.add_note("\n".join(["", f"seed {seed}:", *map(str, trace)]))
-        raise
+    trace = generate(seed, length)
+    outcome = attempt(trace, reader, store)
+    if outcome.failure:
+        path = Path(tempfile.gettempdir()) / f"freshkb-model-{store}-{seed}.jsonl"
+        save(path, seed, store, trace, outcome)
+        pytest.fail(f"{outcome.failure}\nReplay it with: python -m tests.model --shrink --replay {path}")

@@ -1,0 +1,82 @@
+"""Traces can be repeated, kept, replayed and made shorter; and faults that are put in are found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import index.apply
+import index.compare
+import index.sync
+from connectors.base import Listing
+from index.store.base import Session
+from tests.model.__main__ import main
+from tests.model.operations import ALWAYS, STRETCH, WEIGHTS, generate
+from tests.model.oracle import Reader
+from tests.model.traces import attempt, load
+
+
+def test_the_same_seed_gives_the_same_trace() -> None:
+    assert generate(3, 300) == generate(3, 300)
+    assert generate(3, 300)[:50] == generate(3, 50)
+    assert generate(3, 100) != generate(4, 100)
+
+
+def test_each_stretch_leaves_out_other_operations_and_all_happen_somewhere() -> None:
+    trace = generate(1, 5 + 10 * STRETCH)[5:]
+    stretches = [{o.name for o in trace[i : i + STRETCH]} for i in range(0, len(trace), STRETCH)]
+    assert all(ALWAYS <= names < set(WEIGHTS) for names in stretches)
+    assert set().union(*stretches) == set(WEIGHTS)
+
+
+def test_the_same_trace_has_the_same_outcomes_each_time(reader: Reader) -> None:
+    first, second = (attempt(generate(7, 80), reader) for _ in range(2))
+    assert not first.failure, first.failure
+    assert len(first.log) > 20
+    assert first.log == second.log
+
+
+def _forgets(session: Session, ids: Sequence[str]) -> None:
+    """Deletes all but one, and does not look whether it worked."""
+    session.delete(ids[1:])
+
+
+def test_a_trace_that_fails_is_kept_shrinks_and_can_be_replayed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "freshkb-model-edge-3.jsonl"
+    asked = ["--seed", "3", "--ops", "40", "--out", str(tmp_path)]
+    with monkeypatch.context() as fault:
+        fault.setattr(index.apply, "remove", _forgets)
+        assert main(asked) == 1
+        seed, store, trace = load(path)
+        assert (seed, store, trace) == (3, "edge", generate(3, 40))
+        assert f"--replay {path}" in capsys.readouterr().out
+        assert main(["--replay", str(path), "--shrink", "--out", str(tmp_path)]) == 1
+        assert "the ledger does not know this point" in capsys.readouterr().out
+        _, _, shorter = load(path)
+        # A document is written, then changed or deleted; the sync at the end of every trace does the rest.
+        assert len(shorter) <= 4
+        assert "the ledger does not know this point" in path.read_text().splitlines()[-1]
+    assert main(["--replay", str(path)]) == 0
+
+
+def _nothing(*_: Any) -> int:
+    return 0
+
+
+FAULTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
+    "obsolete points are forgotten": lambda m: m.setattr(index.apply, "remove", _forgets),
+    "nothing is recovered": lambda m: m.setattr(index.sync, "recover", _nothing),
+    "no listing admits to be incomplete": lambda m: m.setattr(Listing, "complete", True),
+    "renamed documents are new ones": lambda m: m.setattr(index.compare, "pair_moves", lambda *_: []),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_that_is_put_in_is_found(fault: str, monkeypatch: pytest.MonkeyPatch, reader: Reader) -> None:
+    FAULTS[fault](monkeypatch)
+    assert any(attempt(generate(seed, 60), reader).failure for seed in range(20))
