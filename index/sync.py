@@ -262,8 +262,7 @@ class Sync:
         try:
             yield
         except BaseException as error:
-            outcome = "refused" if isinstance(error, FreshkbError) and error.exit_code == 4 else "failed"
-            ledger.finish_run(self.run_id, self.mirror.now(), outcome, {}, f"{type(error).__name__}: {error}")
+            self.failed(error)
             raise
         finished = self.mirror.now()
         report.seconds = (finished - self.started_at).total_seconds()
@@ -275,6 +274,12 @@ class Sync:
         report.chunks_total = ledger.totals(current.name) if current else 0
         errors = "; ".join(s.error for s in report.sources if s.error)
         ledger.finish_run(self.run_id, finished, report.outcome, report.json(), errors)
+
+    def failed(self, error: BaseException) -> None:
+        """The run ended with this."""
+        outcome = "refused" if isinstance(error, FreshkbError) and error.exit_code == 4 else "failed"
+        said = f"{type(error).__name__}: {error}"
+        self.mirror.ledger.finish_run(self.run_id, self.mirror.now(), outcome, {}, said)
 
     def _check_approval(self, sources: Sequence[str], approve: str) -> None:
         now: list[str] = []
