@@ -53,8 +53,8 @@ def compare(
 ) -> Differences:
     """Merge two streams that are sorted by uri; memory grows with the differences only.
 
-    `distrust` treats every token as changed (`--checksum`). Raises SourceUnavailable when the entries are not
-    sorted.
+    `distrust` treats every token as changed (`--checksum`) where a hash can tell whether it is. Raises
+    SourceUnavailable when the entries are not sorted.
     """
     found = Differences()
     suffixes = extraction.by_suffix
@@ -84,7 +84,8 @@ def compare(
             row = next(stream, None)
             continue
         known += 1
-        if entry[1] is None or entry[1] != row[2] or distrust:
+        # What was never hashed, because it is too large, has nothing but its token to tell.
+        if entry[1] is None or entry[1] != row[2] or (distrust and row[5] is not None):
             found.changed.append((entry, row))
         elif state == quarantined:
             if row[6] == extraction.seen(uri, failed=True):

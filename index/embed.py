@@ -127,7 +127,7 @@ class Embedder:
         self, texts: Sequence[str], on_progress: Callable[[int], None] | None = None
     ) -> np.ndarray:
         """Normalised float32 vectors, (len(texts), dimension), in the order of the texts. `on_progress` is
-        told how many more are done after each batch."""
+        told how many more are done after each batch. Raises EmbedderError when the model fails."""
         import numpy as np
 
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
@@ -159,9 +159,17 @@ class Embedder:
     def _encode(self, encode: Callable[..., Any], texts: list[str]) -> np.ndarray:
         import torch
 
-        found = encode(texts, batch_size=len(texts), show_progress_bar=False, convert_to_tensor=True)
-        # Normalised after the step to fp32: in a shorter format the length would be rounded too.
-        vectors: np.ndarray = torch.nn.functional.normalize(found.float(), dim=1).cpu().numpy()
+        try:
+            found = encode(texts, batch_size=len(texts), show_progress_bar=False, convert_to_tensor=True)
+            # Normalised after the step to fp32: in a shorter format the length would be rounded too.
+            vectors: np.ndarray = torch.nn.functional.normalize(found.float(), dim=1).cpu().numpy()
+        except Exception as error:
+            # Out of memory, a device that was lost, a kernel that cannot be compiled: torch has no one class.
+            told = " ".join(str(error).split())[:500]
+            raise EmbedderError(
+                f"The model {self.identity.model!r} failed ({type(error).__name__}: {told}). What was done "
+                "before is whole. Free memory, or choose a smaller model, and run the command again."
+            ) from error
         return vectors
 
 

@@ -11,6 +11,7 @@
     ├── LedgerError             exit 1   the ledger cannot be used
     ├── StoreError              exit 1   the vector store cannot be used, or did not do what it said
     │   └── StoreMismatch                ledger and store do not belong together
+    ├── ScratchError            exit 1   the folder for temporary files cannot be written
     ├── ParserError             exit 1   the parser itself is broken (not a document)
     └── EmbedderError           exit 1   the model cannot be loaded or used
 
@@ -18,6 +19,10 @@ A document that fails is a value (`index.model.Failure`), never an exception.
 """
 
 from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class FreshkbError(Exception):
@@ -58,9 +63,25 @@ class StoreMismatch(StoreError):
     pass
 
 
+class ScratchError(FreshkbError):
+    pass
+
+
 class ParserError(FreshkbError):
     pass
 
 
 class EmbedderError(FreshkbError):
     pass
+
+
+@contextmanager
+def scratch_errors(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Turns an OSError into the ScratchError that says it: no document is at fault."""
+    try:
+        yield
+    except OSError as error:
+        raise ScratchError(
+            f"Temporary files cannot be written in {os.fspath(folder)}: {error.strerror or error}. Make room "
+            "there, or name another folder in TMPDIR, and run the command again."
+        ) from error

@@ -11,17 +11,18 @@ import tempfile
 import uuid
 from array import array
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from connectors.base import Connector
 from connectors.base import connector_class as connector_type
 from index.compare import Extraction
 from index.config import Config, SourceConfig
-from index.errors import LedgerError, ModelChanged, StoreError, StoreMismatch
+from index.errors import LedgerError, ModelChanged, StoreError, StoreMismatch, scratch_errors
 from index.ledger import Ledger
 from index.model import Collection, Failure, Parsed, Vectors, digest
 from index.rules import Rules
@@ -91,16 +92,13 @@ class Mirror:
         self.close()
 
     def close(self) -> None:
-        for connector in self._connectors.values():
-            connector.close()
-        if self._parser is not None:
-            self._parser.close()
-        if self._store is not None:
-            self._store.close()
-        if self._ledger is not None:
-            self._ledger.close()
-        if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+        # One that cannot be closed keeps none of the others open.
+        with ExitStack() as closing:
+            if self._scratch is not None:
+                closing.callback(shutil.rmtree, self._scratch, ignore_errors=True)
+            for part in (self._ledger, self._store, self._parser, *self._connectors.values()):
+                if part is not None:
+                    closing.callback(part.close)
 
     # ── Parts ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -133,7 +131,8 @@ class Mirror:
     @property
     def scratch(self) -> Path:
         if self._scratch is None:
-            self._scratch = Path(tempfile.mkdtemp(prefix="freshkb-"))
+            with scratch_errors(tempfile.gettempdir()):
+                self._scratch = Path(tempfile.mkdtemp(prefix="freshkb-"))
         return self._scratch
 
     def connector(self, source: str) -> Connector:
@@ -244,7 +243,7 @@ class Mirror:
         """The collection in use; made when there is none."""
         return self.collection() or self.create_collection("current")
 
-    def create_collection(self, state: str) -> Collection:
+    def create_collection(self, state: Literal["building", "current"]) -> Collection:
         """A new empty collection for the configured model, its precision resolved now and then kept."""
         from index.embed import fingerprint, resolve_dtype
 
@@ -258,23 +257,33 @@ class Mirror:
             revision=identity.revision,
             dtype=dtype,
             dimension=identity.dimension,
-            state=state,
+            state="building",
             created_at=self.now(),
         )
-        # The store first: a ledger that names a collection which was never made would have to be mended.
+        # Known before it is made, so that one that nobody finishes is found and dropped; in use only when it
+        # is there.
+        self.ledger.record_collection(made)
         self.store.create(made.name, dimension=made.dimension, instance=self.ledger.instance_id)
+        return made if state == "building" else self._take_into_use(made)
+
+    def _take_into_use(self, made: Collection) -> Collection:
+        published = self.config.index.collection
+        self.store.publish(published, made.name)
+        current = replace(made, state="current")
         try:
-            self.ledger.record_collection(made)
+            self.ledger.record_collection(current)
         except LedgerError:
-            self.store.drop(made.name)
-            # Another process, syncing another source for the first time, was quicker.
-            theirs = self.collection() if state == "current" else None
+            # Another process, syncing another source for the first time, was quicker; or it was recorded, and
+            # only the answer did not come.
+            theirs = self.collection()
             if theirs is None:
                 raise
+            if theirs.name != made.name:
+                self.store.publish(published, theirs.name)
+                self.store.drop(made.name)
+                self.ledger.drop_collection(made.name)
             return theirs
-        if state == "current":
-            self.store.publish(self.config.index.collection, made.name)
-        return made
+        return current
 
     def retire_collections(self) -> None:
         """Finish what a switch began: readers' name leads to the collection in use, others are dropped."""

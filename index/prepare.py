@@ -22,6 +22,7 @@ from connectors.base import (
     Fetched,
 )
 from index.compare import Extraction
+from index.errors import scratch_errors
 from index.freshness import assess, read_date
 from index.model import Action, Chunk, Document, Failure, Item, Parsed, State
 from index.rules import Rules
@@ -87,11 +88,16 @@ class Source:
     """A private folder for the bytes that a parser reads."""
     now: Callable[[], datetime]
 
+    def fetch(self, uri: str, into: Path) -> Fetched:
+        """One whole version of a document, its bytes in the file `into`."""
+        with scratch_errors(self.scratch):
+            return self.connector.fetch(uri, into)
+
     def read(self, uri: str) -> list[Chunk]:
         """The chunks of a document as it is now; none when it cannot be read or parsed."""
         target = self.scratch / f"likeness{Path(uri).suffix[:16]}"
         try:
-            self.connector.fetch(uri, target)
+            self.fetch(uri, target)
             parsed = self.parse(target, uri)
         except DocumentError:
             return []
@@ -135,17 +141,17 @@ def _look(item: Item, known: Document, source: Source) -> Work:
     target = source.scratch / f"{item.document_id}{Path(uri).suffix[:16]}"
     target.unlink(missing_ok=True)
     try:
-        fetched = source.connector.fetch(uri, target)
+        try:
+            fetched = source.fetch(uri, target)
+        except DocumentTooLarge as error:
+            entry = source.connector.stat(uri)
+            failure = Failure(str(error))
+            return Nothing(uri) if entry is None else _failed(item, known, source, entry, None, failure)
         return _understand(item, known, source, fetched, target)
     except DocumentVanished:
         return Nothing(uri)
     except DocumentChanging as error:
         return _kept(item, known, source, State.PENDING, str(error))
-    except DocumentTooLarge as error:
-        entry = source.connector.stat(uri)
-        return (
-            Nothing(uri) if entry is None else _failed(item, known, source, entry, None, Failure(str(error)))
-        )
     except DocumentError as error:
         return _kept(item, known, source, State.QUARANTINED, str(error))
     finally:

@@ -274,8 +274,7 @@ class Sync:
             yield
             self._sum_up(report)
         except BaseException as error:
-            outcome = "refused" if isinstance(error, FreshkbError) and error.exit_code == 4 else "failed"
-            ledger.finish_run(self.run_id, self.mirror.now(), outcome, {}, f"{type(error).__name__}: {error}")
+            self.failed(error)
             raise
         finished = self.mirror.now()
         report.seconds = (finished - self.started_at).total_seconds()
@@ -302,6 +301,12 @@ class Sync:
                     f"The store holds {stored:,} points, and the ledger knows {known:,}: "
                     "is it an older copy? Mend it with: freshkb verify --repair"
                 )
+
+    def failed(self, error: BaseException) -> None:
+        """The run ended with this."""
+        outcome = "refused" if isinstance(error, FreshkbError) and error.exit_code == 4 else "failed"
+        said = f"{type(error).__name__}: {error}"
+        self.mirror.ledger.finish_run(self.run_id, self.mirror.now(), outcome, {}, said)
 
     def _check_approval(self, sources: Sequence[str], approve: str) -> None:
         now: list[str] = []

@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -73,9 +73,18 @@ class Commands(TyperGroup):
         except KeyboardInterrupt:
             fail("Interrupted.", 130)
         except BrokenPipeError:
-            # The reader of a pipe had enough (`freshkb ls | head`); Python would complain once more at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # The reader of a pipe had enough (`freshkb ls | head`).
+            _discard_output()
             raise typer.Exit(0) from None
+        except OSError as error:
+            _discard_output()
+            fail(f"Error: {error.filename or 'The output'} cannot be used: {error.strerror or error}.", 1)
+
+
+def _discard_output() -> None:
+    """Of what could not be written Python would complain once more at exit."""
+    with suppress(io.UnsupportedOperation):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def application(*asked: str) -> typer.Typer:

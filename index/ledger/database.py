@@ -65,7 +65,10 @@ class Database:
             hidden = text
             for secret in self._secrets:
                 hidden = hidden.replace(secret, "***")
-            message = f"The ledger {self._place} cannot be used: {' '.join(hidden.split())}"
+            message = (
+                f"The ledger {self._place} cannot be used: {' '.join(hidden.split())}. What was done before "
+                "is whole; when the ledger can be used again, run the command again."
+            )
             raise LedgerError(message) from (error if hidden == text else None)
 
     @contextmanager

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from index.errors import ParserError
+from index.errors import ParserError, scratch_errors
 from index.model import Element, Failure, Parsed
 from index.parse import sandbox
 from index.parse.formats import format_of
@@ -158,13 +158,14 @@ class _Child:
     """One child process, its two pipes, its private folder and what it wrote to standard error."""
 
     def __init__(self, command: Sequence[str], settings: dict[str, Any]) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="freshkb-parse-"))
+        with scratch_errors(tempfile.gettempdir()):
+            self.folder = Path(tempfile.mkdtemp(prefix="freshkb-parse-"))
         # Beside what was written to standard error lies what the worker calls home and empties.
         private = self.folder / "home"
-        private.mkdir()
         self.documents = 0
         self.isolated = False
         try:
+            private.mkdir()
             with (self.folder / "stderr").open("wb") as errors:
                 self.process = subprocess.Popen(
                     [*command, json.dumps({**settings, "folder": str(self.folder)})],

@@ -8,6 +8,7 @@ when the reader of the format is imported, from where on the document's time cou
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import os
@@ -24,6 +25,12 @@ from index.parse import formats, sandbox
 from index.parse.outline import Unreadable, squeeze
 
 Answer = dict[str, Any]
+
+#: What is wrong with the machine of the moment, and not with the document. That a file grew too large is not
+#: among them: the limit that stopped it will be the same next time.
+NOT_ITS_FAULT = frozenset({
+    errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENFILE,
+})  # fmt: skip
 
 
 def main() -> None:
@@ -76,7 +83,7 @@ class _Worker:
         except OSError as error:
             answer = {
                 "failure": f"The document could not be read: {error.strerror or error}.",
-                "transient": isinstance(error, FileNotFoundError | PermissionError),
+                "transient": error.errno in NOT_ITS_FAULT,
             }
         except RecursionError:
             answer = {"failure": "The document nests its parts too deeply."}

@@ -37,12 +37,14 @@ from index.model import Point, Sparse, rfc3339
 from index.store import fusion
 from index.store.base import SPARSE_NAME, Filter, Hit, Mode
 from index.store.points import INSTANT_FIELDS, KEYWORD_FIELDS, check_name, check_vectors, slices, sparse
-from index.store.shards import Shards, engine_errors
+from index.store.shards import Shards, engine_errors, require_room, room
 
 #: Unsealed points load at 9 µs each, and sealing takes 60 µs a point.
 SEAL_POINTS = 20_000
 #: Several segments keep every core busy with a search, and sealing never merges those that are full.
 SEGMENT_POINTS = 25_000
+#: A segment's points and their texts, with some to spare.
+SEAL_ROOM_BYTES = 512 << 20
 #: Points of one call to the engine.
 SLICE_POINTS = 1_000
 
@@ -74,6 +76,7 @@ class EdgeStore:
             if home.exists():
                 raise StoreError(f"The vector store already has a collection {collection!r}.")
             self._sweep()
+            require_room(self._path)
             (building / "shard").mkdir(parents=True)
             _build(building / "shard", dimension)
             with (building / "instance").open("w", encoding="utf-8") as file:
@@ -127,6 +130,7 @@ class EdgeSession:
 
     def __init__(self, shard: engine.EdgeShard, home: Path) -> None:
         self._open_shard: engine.EdgeShard | None = shard
+        self._home = home
         self._unsealed = home / "unsealed"
         self._pid = os.getpid()
 
@@ -142,6 +146,7 @@ class EdgeSession:
     def upsert(self, points: Sequence[Point]) -> None:
         check_vectors(points)
         with engine_errors(f"write {len(points)} points"):
+            require_room(self._home)
             for some in slices(points, SLICE_POINTS):
                 self._shard.update(engine.UpdateOperation.upsert_points([_row(point) for point in some]))
             self._shard.flush()
@@ -156,7 +161,8 @@ class EdgeSession:
         except ValueError:
             # A kill while the number was written.
             unsealed = SEAL_POINTS
-        if unsealed >= SEAL_POINTS:
+        # Sealing writes the points once more, and can wait for a disk that has the room.
+        if unsealed >= SEAL_POINTS and room(self._home) >= SEAL_ROOM_BYTES:
             self._shard.optimize()
             self._shard.flush()
             unsealed = 0

@@ -49,7 +49,10 @@ class FolderLock:
             self._sign()
         except OSError as error:
             self.release()
-            raise StoreError(f"The vector store in {self._folder} cannot be locked: {error}.") from error
+            raise StoreError(
+                f"The vector store in {self._folder} cannot be locked: {error}. Nothing was written; "
+                "when its folder can be used again, run the command again."
+            ) from error
 
     def release(self) -> None:
         self._free(".lock")

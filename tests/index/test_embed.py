@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -171,3 +172,19 @@ def test_the_default_model_needs_no_network_and_says_nothing(tmp_path: Path) -> 
         check=False,
     )
     assert (run.stdout, run.stderr) == ("(1, 384)\n", "")
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("CUDA out of memory"), MemoryError(), OSError(28, "No space left on device")]
+)
+def test_whatever_the_model_raises_is_an_embedder_error(identity: ModelIdentity, error: Exception) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    embedder = Embedder(identity, "float32")
+    cpu = SimpleNamespace(type="cpu")
+    embedder.__dict__["_model"] = SimpleNamespace(encode_document=fail, encode_query=fail, device=cpu)
+    with pytest.raises(EmbedderError, match=type(error).__name__):
+        embedder.embed_documents(["x"])
+    with pytest.raises(EmbedderError, match="run the command again"):
+        embedder.embed_query("x")

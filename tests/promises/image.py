@@ -71,7 +71,8 @@ def _payload(point: Point) -> dict[str, Any]:
 
 def rebuilt(kb: Knowledge) -> Image:
     """The image of the same configuration with an empty ledger and store, of what the sources hold now."""
-    settings, kb.settings = kb.settings, {**kb.settings, "state_dir": ".freshkb-rebuilt"}
+    apart = {"state_dir": ".freshkb-rebuilt", "ledger": "sqlite"}
+    settings, kb.settings = kb.settings, {**kb.settings, **apart}
     shutil.rmtree(kb.home / ".freshkb-rebuilt", ignore_errors=True)
     try:
         kb.sync()

@@ -1,0 +1,248 @@
+"""The Nth call of a part fails, for every N and in every way that the part has of failing."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from connectors.base import ConnectorError, SourceUnavailable
+from index import apply, plan, reindex, request, verify
+from index.errors import EmbedderError, FreshkbError, LedgerError, ParserError, StoreError
+from index.ledger import database
+from index.mirror import Mirror
+from index.model import State
+from index.outcome import Report
+from index.parse import Parser
+from tests.knowledge import Knowledge
+from tests.promises.faulty import MODES, Fault
+from tests.promises.image import differences, image
+from tests.promises.scenarios import SCENARIOS, Scenario, Syncing, random_worlds, retried
+
+pytest_plugins = ["tests.postgres"]
+
+REPORTED = {
+    "ledger": LedgerError,
+    "store": StoreError,
+    "connector": SourceUnavailable,
+    "parser": ParserError,
+    "embedder": EmbedderError,
+}
+
+
+class Bench:
+    """Knowledge bases that are used from case to case, because each begins where the last one ended."""
+
+    def __init__(self, folder: Path, parser: Parser) -> None:
+        self._folder, self._parser = folder, parser
+        self._made = 0
+        self._scenarios: dict[str, Scenario] = {}
+
+    @contextmanager
+    def scenario(self, name: str) -> Iterator[Scenario]:
+        """Of this name; after a case that failed a new one."""
+        if name not in self._scenarios:
+            self._made += 1
+            kb = Knowledge(self._folder / str(self._made), self._parser)
+            self._scenarios[name] = SCENARIOS[name](kb)
+        scenario = self._scenarios.pop(name)
+        yield scenario
+        self._scenarios[name] = scenario
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> Bench:
+    parser.warm()
+    return Bench(tmp_path_factory.mktemp("fault"), parser)
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a few documents go through everything that many would."""
+    for module in (plan, reindex, request):
+        monkeypatch.setattr(module, "BATCH_DOCUMENTS", 3)
+    monkeypatch.setattr(apply, "BATCH_POINTS", 4)
+    monkeypatch.setattr(apply, "READ_POINTS", 3)
+    monkeypatch.setattr(verify, "PAGE", 5)
+    monkeypatch.setattr(database, "STREAM_ROWS", 2)
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.01)
+
+
+@pytest.mark.parametrize("part, mode", [(part, mode) for part in MODES for mode in MODES[part]])
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_run_whose_nth_call_fails_harms_nothing_and_the_next_one_converges(
+    name: str, part: str, mode: str, bench: Bench, soak: bool
+) -> None:
+    # All N of a sync; of the others and of parts that stay away some, in the short form.
+    step = 1 if soak else STEPS.get(name, 1) * (3 if mode == "gone" else 1)
+    with bench.scenario(name) as scenario:
+        fired = tried(scenario, Fault(part, mode), step)
+    print(f"{name}, {part} {mode}: {fired.total()} faults {dict(fired)}")
+
+
+#: Every so manieth call.
+STEPS = {"first": 9, "reindex": 9, "repair": 9, "review": 7}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_nor_does_it_harm_an_index_of_many_documents(
+    seed: int, tmp_path: Path, parser: Parser, soak: bool
+) -> None:
+    if not soak:
+        pytest.skip("Only with --soak.")
+    scenario = Syncing(Knowledge(tmp_path / "kb", parser), random_worlds(seed))
+    fired = Counter[str]()
+    for part in MODES:
+        for mode in MODES[part]:
+            fired += tried(scenario, Fault(part, mode), 1 + seed % 3)
+    print(f"seed {seed}: {fired.total()} faults")
+
+
+@pytest.mark.parametrize("mode", ["before", "after", "half", "gone"])
+@pytest.mark.parametrize("name", [name for name in SCENARIOS if name != "first"])
+def test_a_ledger_on_a_server_may_fail_as_well(
+    name: str, mode: str, tmp_path: Path, parser: Parser, soak: bool, request: pytest.FixtureRequest
+) -> None:
+    if not soak:
+        pytest.skip("Only with --soak.")
+    kb = Knowledge(tmp_path / "kb", parser)
+    kb.settings["ledger"] = request.getfixturevalue("postgresql_url")
+    fired = tried(SCENARIOS[name](kb), Fault("ledger", mode), 1)
+    print(f"postgresql, {name}, {mode}: {fired.total()} faults")
+
+
+def tried(scenario: Scenario, fault: Fault, step: int) -> Counter[str]:
+    """How often each call failed: for every N that is a multiple of `step`, until nothing fails any more."""
+    fired = Counter[str]()
+    # There and back again, the numbers of calls may differ.
+    at, missed = step, 0
+    while missed < 2:
+        with opened(scenario, fault) as mirror:
+            for _ in range(scenario.cases):
+                faulted(scenario, mirror, fault, at)
+                fired[fault.fired] += bool(fault.fired)
+                missed = 0 if fault.reached else missed + 1
+                at += step
+                if missed == 2:
+                    break
+    return +fired
+
+
+@contextmanager
+def opened(scenario: Scenario, fault: Fault) -> Iterator[Mirror]:
+    """The parts, in which this can go wrong, and which leave nothing behind."""
+    before = descriptors()
+    scenario.open()
+    with scenario.kb.mirror() as mirror:
+        fault.fit(mirror)
+        yield mirror
+        scratch = mirror._scratch
+    assert scratch is None or not scratch.exists()
+    gc.collect()
+    assert descriptors() <= before, fault
+
+
+def faulted(scenario: Scenario, mirror: Mirror, fault: Fault, at: int) -> None:
+    """One run with this fault, and the one after it."""
+    kb = scenario.kb
+    # Runs are told apart by when they began.
+    kb.clock.forward(seconds=1)
+    scenario.prepare(mirror)
+    mirror.config = kb.config()
+    old, known = texts(mirror), len(kb.embedders)
+    done = [len(embedder.embedded) for embedder in kb.embedders]
+    fault.arm(at)
+    reported = ran(scenario, mirror, fault)
+    scratch = mirror._scratch
+    assert scratch is None or list(scratch.iterdir()) == []
+    between, differed = texts(mirror), differences(image(mirror), scenario.expected)
+    if fault.fired and not reported and fault.mode != "vanished":
+        assert not differed, f"{fault}: nobody was told of {differed}"
+    converged(scenario, mirror, fault)
+    new = texts(mirror)
+    for document, text in old.items():
+        if document in new and document not in scenario.damaged:
+            assert between.get(document) in (text, new[document]), fault
+    for document, text in between.items():
+        if document not in old:
+            assert text == new[document], fault
+    embedded = Counter(text for embedder in kb.embedders[known:] for text in embedder.embedded)
+    for embedder, number in zip(kb.embedders, done, strict=False):
+        embedded.update(embedder.embedded[number:])
+    assert max(embedded.values(), default=0) <= 1 + bool(fault.fired), fault
+
+
+def ran(scenario: Scenario, mirror: Mirror, fault: Fault) -> bool:
+    """Run; whether it said that something went wrong."""
+    try:
+        report = scenario.run(mirror)
+        fault.armed = False
+    except (FreshkbError, ConnectorError) as error:
+        fault.armed = False
+        expected = (
+            FreshkbError
+            if fault.mode in ("full", "half") and fault.part == "connector"
+            else REPORTED[fault.part]
+        )
+        assert fault.fired and isinstance(error, expected), (fault, error)
+        if fault.part != "ledger":
+            (run,) = mirror.ledger.runs(1)
+            assert run.finished_at and (run.outcome == "failed" or not scenario.recorded), fault
+        return True
+    if isinstance(report, Report):
+        told = [s.error for s in report.sources if s.error]
+        assert not told or fault.fired
+        # As it is after a run that went well, too, there are documents that cannot be parsed.
+        documents = mirror.ledger.documents()
+        told += [d.reason for d in documents if d.reason and d.reason != scenario.reason(d)]
+        return bool(told)
+    return bool(report.errors) or report.repaired < report.findings
+
+
+def converged(scenario: Scenario, mirror: Mirror, fault: Fault) -> None:
+    """The next run, and what is so after it."""
+    if fault.part == "parser" and fault.mode == "late" and fault.fired:
+        retried(mirror)
+    scenario.again(mirror)
+    scenario.check(mirror)
+    assert differences(image(mirror), scenario.expected) == [], fault
+    found = verify.verify(mirror, deep=True)
+    assert found.ok, (fault, found.json())
+    collection = mirror.ledger.collection()
+    assert collection is not None
+    assert mirror.ledger.open_intents() == []
+    assert mirror.ledger.removals(collection.name) == []
+    assert mirror.ledger.writers() == []
+    assert mirror.store.collections() == [collection.name], fault
+
+
+def texts(mirror: Mirror) -> dict[str, str]:
+    """By document, its text as a search would find it; a piece that it would not find shows as such."""
+    collection = mirror.ledger.collection()
+    if collection is None:
+        return {}
+    live = {d.document_id: d for d in mirror.ledger.documents() if d.state is not State.SKIPPED}
+    records = mirror.ledger.chunks(collection.name, list(live))
+    ids = [record.point_id for own in records.values() for record in own]
+    current = mirror.ledger.current(collection.name, ids)
+    with mirror.store.session(collection.name) as session:
+        points = session.retrieve(ids, vectors=True)
+
+    def shown(identifier: str) -> str:
+        point = points.get(identifier)
+        if point is None or point.dense is None or point.sparse is None or identifier not in current:
+            return "<lost>"
+        return str(point.payload["page_content"])
+
+    return {d: "".join(shown(record.point_id) for record in own) for d, own in records.items() if own}
+
+
+def descriptors() -> int:
+    """Open files. Pipes are left out: the parser that all tests share starts another child now and then."""
+    opened = (os.path.realpath(link) for link in Path("/proc/self/fd").iterdir())
+    return sum("pipe:" not in target for target in opened)
