@@ -22,7 +22,8 @@ from tests.promises.image import differences, image, rebuilt
 from tests.promises.parts import Call, interpose
 from tests.promises.readers import PARTS, chunk, text
 
-pytestmark = pytest.mark.timeout(600)
+#: The long form takes ten minutes beside others that want the same cores.
+pytestmark = pytest.mark.timeout(1800)
 
 #: Pages that are always there; what is said of the readers is said of these.
 PAGES = 12
