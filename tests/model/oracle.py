@@ -55,22 +55,27 @@ class Reader(Shared):
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """What is in the index at one moment: documents, texts by id, hashes of embedded texts."""
+    """What is in the index at one moment: documents by uri; texts and hashes of embedded texts by id."""
 
     documents: dict[str, Document]
     texts: dict[str, str]
-    hashes: frozenset[str]
+    chunks: dict[str, frozenset[str]]
+
+    @property
+    def hashes(self) -> frozenset[str]:
+        return frozenset().union(*self.chunks.values())
 
 
 def indexed(mirror: Mirror) -> Indexed:
     ledger, collection = mirror.ledger, mirror.ledger.collection()
     documents = {d.uri: d for d in ledger.documents()}
     if collection is None:
-        return Indexed(documents, {}, frozenset())
+        return Indexed(documents, {}, {})
     said = {p.id: p.payload["page_content"] for p in points(mirror, collection, vectors=False)}
     records = ledger.chunks(collection.name, [d.document_id for d in documents.values()])
     texts = {i: "".join(said.get(c.point_id, "") for c in own) for i, own in records.items()}
-    return Indexed(documents, texts, frozenset(c.embedded_hash for own in records.values() for c in own))
+    chunks = {i: frozenset(c.embedded_hash for c in own) for i, own in records.items()}
+    return Indexed(documents, texts, chunks)
 
 
 def points(mirror: Mirror, collection: Collection, *, vectors: bool) -> list[Point]:
@@ -89,6 +94,7 @@ class Oracle:
         """By document id: the content that the last whole sync found."""
         self.disturbed = False
         """Something may have been looked at or written since the last whole sync that was checked."""
+        self._hid = self._hidden
 
     # ── What the source says ──────────────────────────────────────────────────────────────────────────
 
@@ -102,6 +108,11 @@ class Oracle:
     def blocked(self) -> list[str]:
         """Folders because of which the listing is incomplete, so that nothing may be removed."""
         return self._folder.blocked(self._hidden)
+
+    def asks(self) -> bool:
+        """Whether the next sync must ask before it removes anything: the folder is empty, or what is hidden
+        in it has changed."""
+        return not self.source() or (self._hidden != self._hid and not self.disturbed)
 
     def kept_ids(self, before: Indexed) -> dict[str, tuple[str, str]]:
         """{uri: (document id, why)} of those that must keep theirs: what stayed where it was, and what has
@@ -156,6 +167,7 @@ class Oracle:
             elif document_id in last:
                 self._seen[document_id] = last[document_id]
         self._folder.written.clear()
+        self._hid = self._hidden
         self.disturbed = False
         return after
 
@@ -224,6 +236,17 @@ class Oracle:
         for document in before:
             if document.document_id not in here and document.uri in source.keys() & self.source().keys():
                 raise Divergence(f"{document.uri!r} was removed, and the source has it")
+
+    def no_id_taken_over(self, before: Indexed, after: Indexed) -> None:
+        """A document that has another name is the same by its content, or by at least half of its chunks."""
+        old = {d.document_id: d for d in before.documents.values()}
+        for uri, document in after.documents.items():
+            known = old.get(document.document_id)
+            if known is None or known.uri == uri or known.seen_hash == document.seen_hash:
+                continue
+            had, has = (i.chunks.get(known.document_id, frozenset()) for i in (before, after))
+            if len(had & has) * 2 < len(had) or not had:
+                raise Divergence(f"{uri!r} has the id of {known.uri!r}, with which it has little in common")
 
     def nothing_wasted(self, before: Indexed, after: Indexed, report: Report) -> None:
         """Only texts that the index did not have were embedded."""

@@ -98,9 +98,11 @@ class Trial:
         """With approval where it is asked for."""
         self._ready()
         before = indexed(self.mirror)
-        expected = self.oracle.kept_ids(before)
+        expected, asks = self.oracle.kept_ids(before), self.oracle.asks()
         report = Sync(self.mirror).run()
         done = report.sources[0]
+        if asks and done.tally.documents["deleted"]:
+            raise Divergence(f"it removed what it should have asked for: {done.json()}")
         if self.oracle.blocked():
             after = self.oracle.check_incomplete(self.mirror, before, report)
         else:
@@ -118,6 +120,7 @@ class Trial:
                 raise Divergence(f"the sync says: {done.json()}")
             after = self.oracle.check(self.mirror, before)
         self.oracle.nothing_wasted(before, after, report)
+        self.oracle.no_id_taken_over(before, after)
         for uri, (document_id, why) in expected.items():
             now = after.documents[uri].document_id
             if now != document_id:
