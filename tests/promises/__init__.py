@@ -2,6 +2,7 @@
 
     test_kill       the process dies (SIGKILL) between any two steps
     test_fault      the Nth call of a part fails: before its effect, after it, half-way, too late, disk full
+    test_fault_commands  what a person sees of such a fault, and of a disk that is really full
     test_outages    a source falls silent; nothing may be deleted
     test_verify     somebody alters store or ledger; everything is found, named and mended
     test_hostile    documents that want to harm whoever parses them (`hostile` makes them)

@@ -83,7 +83,7 @@ class Fault:
         self._commits = True
         self._mirror: Mirror
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return f"{self.part} {self.mode} {self.at} ({self.fired or 'nothing failed'})"
 
     @property

@@ -206,6 +206,11 @@ class First(Scenario):
     def run(self, mirror: Mirror) -> Report:
         return Sync(mirror).run()
 
+    def again(self, mirror: Mirror) -> None:
+        Sync(mirror).run()
+        # A collection that was never finished goes once there is another.
+        Sync(mirror).run()
+
 
 class Reindexing(Scenario):
     """To another precision of the model, and back the next time."""
