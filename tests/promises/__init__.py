@@ -4,7 +4,8 @@
     test_fault      the Nth call of a part fails: before its effect, after it, half-way, too late, disk full
     test_outages    a source falls silent; nothing may be deleted
     test_verify     somebody alters store or ledger; everything is found, named and mended
-    test_hostile    documents that want to harm whoever parses them (`hostile` makes them)
+    test_hostile    documents that want to harm whoever parses them (`hostile` says what makes them), and
+                    in test_hostile_programs those that have taken their parser over
     test_writers    several processes write and search at once
     test_whole      files are rewritten while they are read
 
