@@ -251,29 +251,34 @@ def eml(path: Path, *, subject: str, text: str = "", html: str = "", attachment:
     return path
 
 
-def msg(path: Path, *, subject: str, text: str = "", html: str = "") -> Path:
+def msg(path: Path, *, subject: str, text: str = "", html: str = "", attachment: str = "") -> Path:
     """An Outlook message: properties as streams of a compound file."""
     strings = {0x001A: "IPM.Note", 0x0037: subject, 0x0C1A: "Anna Sender", 0x1000: text}
-    streams = {
-        f"__substg1.0_{tag:04X}001F": value.encode("utf-16-le") for tag, value in strings.items() if value
-    }
+    streams = _properties("", 32, strings)
     if html:
         streams["__substg1.0_10130102"] = html.encode()
-    entries = b"".join(
-        struct.pack("<HHIII", 0x001F, tag, 6, len(value) * 2 + 2, 0)
-        for tag, value in strings.items()
-        if value
-    )
-    if html:
-        entries += struct.pack("<HHIII", 0x0102, 0x1013, 6, len(html), 0)
-    streams["__properties_version1.0"] = bytes(32) + entries
+        streams["__properties_version1.0"] += struct.pack("<HHIII", 0x0102, 0x1013, 6, len(html), 0)
+    if attachment:
+        streams |= _properties("__attach_version1.0_#00000000/", 8, {0x3704: "evil", 0x3707: attachment})
+        streams["__attach_version1.0_#00000000/__substg1.0_37010102"] = b"data"
     path.write_bytes(_compound(streams))
     return path
 
 
+def _properties(folder: str, head: int, strings: Mapping[int, str]) -> dict[str, bytes]:
+    """The streams of these properties, and the stream that lists them."""
+    given = {tag: value for tag, value in strings.items() if value}
+    listed = (struct.pack("<HHIII", 0x001F, tag, 6, len(text) * 2 + 2, 0) for tag, text in given.items())
+    return {
+        **{f"{folder}__substg1.0_{tag:04X}001F": text.encode("utf-16-le") for tag, text in given.items()},
+        f"{folder}__properties_version1.0": bytes(head) + b"".join(listed),
+    }
+
+
 def _compound(streams: Mapping[str, bytes]) -> bytes:
-    """A compound file (MS-CFB version 3) with these streams in its root."""
+    """A compound file (MS-CFB version 3) with these streams, in folders where their names have a slash."""
     end, free, fat_mark, sector = 0xFFFFFFFE, 0xFFFFFFFF, 0xFFFFFFFD, 512
+    folders = sorted({name.partition("/")[0] for name in streams if "/" in name})
     names = sorted(streams, key=lambda name: (len(name), name.upper()))
     body, table, places = bytearray(), [fat_mark], {}
 
@@ -303,10 +308,21 @@ def _compound(streams: Mapping[str, bytes]) -> bytes:
         head = encoded.ljust(64, b"\0") + struct.pack("<HBBIII", len(encoded), kind, 1, free, right, child)
         return head + bytes(36) + struct.pack("<IQ", start, size)
 
+    # Each folder's entries hang on each other by their right sides.
+    inside = {"": [*(name for name in names if "/" not in name), *folders]}
+    inside |= {folder: [n for n in names if n.startswith(f"{folder}/")] for folder in folders}
+    ordered = [name for folder in inside for name in inside[folder]]
+    number = {name: place for place, name in enumerate(ordered, start=1)}
     directory = entry("Root Entry", 5, right=free, child=1, start=mini_first, size=len(mini))
-    for number, name in enumerate(names, start=1):
-        following = number + 1 if number < len(names) else free
-        directory += entry(name, 2, right=following, child=free, start=places[name], size=len(streams[name]))
+    for siblings in inside.values():
+        for name, after in zip(siblings, [*siblings[1:], ""], strict=True):
+            right = number.get(after, free)
+            if name in folders:
+                child = number[inside[name][0]]
+                directory += entry(name, 1, right=right, child=child, start=0, size=0)
+            else:
+                leaf, size = name.rpartition("/")[2], len(streams[name])
+                directory += entry(leaf, 2, right=right, child=free, start=places[name], size=size)
     directory_first = store(directory)
     if len(table) > sector // 4:
         raise ValueError("more than one FAT sector would be needed")

@@ -122,7 +122,8 @@ def _program(
 ) -> None: ...
 
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+#: What commands a terminal, and the marks by which text changes its direction or starts a line.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 class Console:
@@ -150,14 +151,12 @@ class Console:
     def data(self, value: object) -> None:
         """The command's JSON, when it was asked for."""
         if self.as_json:
-            print(
-                json.dumps(value, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None), flush=True
-            )
+            print(_json(value, indent=2 if sys.stdout.isatty() else None), flush=True)
 
     def line(self, value: Mapping[str, Any]) -> None:
         """One JSON object on a line of its own."""
         if self.as_json:
-            print(json.dumps(value, ensure_ascii=False), flush=True)
+            print(_json(value), flush=True)
 
 
 def warn(text: str) -> None:
@@ -165,8 +164,19 @@ def warn(text: str) -> None:
 
 
 def _harmless(text: str) -> str:
-    """Without the control characters by which a document's name could command the terminal."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    """Without the characters by which a document's name could command the terminal, or deceive its reader."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def _json(value: object, indent: int | None = None) -> str:
+    """JSON in which those characters are escaped, too."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def on_one_line(name: str) -> str:
+    """A document's name, as a line of a list can hold it."""
+    return name.replace("\n", "\\n")
 
 
 def fail(message: str, code: int) -> NoReturn:

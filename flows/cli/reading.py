@@ -17,6 +17,7 @@ from flows.cli.app import (
     QuietOption,
     SourceOption,
     VerboseOption,
+    on_one_line,
     opened,
     plural,
 )
@@ -95,7 +96,7 @@ def ls(
     for row in rows:
         verdict = row["verdict"] or "-"
         reason = f"  {row['reason']}" if row["reason"] else ""
-        name = f"{row['source']}:{row['uri']}"
+        name = on_one_line(f"{row['source']}:{row['uri']}")
         console.say(f"{row['state']:<11} {verdict:<7} {row['chunks']:>5}  {name}  {row['owner']}{reason}")
     console.say(plural(len(rows), "document"))
 
@@ -120,7 +121,7 @@ def show(
     width = max(map(len, found))
     for name, value in found.items():
         if value not in (None, ""):
-            console.say(f"{name:<{width}}  {value}")
+            console.say(f"{name:<{width}}  {on_one_line(str(value))}")
     for chunk in chunks:
         place = " > ".join(chunk["heading_path"] or [])
         page = f", page {chunk['page']}" if chunk["page"] else ""
@@ -163,14 +164,15 @@ def search(
 
 def _cited(number: int, hit: dict[str, Any]) -> str:
     headings = [h for h in hit["heading_path"] if h != hit["title"]]
-    heading = " > ".join([hit["title"] or hit["uri"], *headings])
+    uri = on_one_line(hit["uri"])
+    heading = " > ".join([hit["title"] or uri, *headings])
     page = f", page {hit['page']}" if hit["page"] else ""
     age = f", {hit['age_days']} days old" if hit["age_days"] is not None else ""
     owner = f", owner {hit['owner']}" if hit["owner"] else ""
     text = " ".join(hit["text"].split())
     shown = text if len(text) <= 300 else text[:300].rsplit(" ", 1)[0] + " …"
     return (
-        f"{number}. {heading}\n   {hit['source']}:{hit['uri']}{page}{owner} "
+        f"{number}. {heading}\n   {hit['source']}:{uri}{page}{owner} "
         f"[{hit['verdict']}{age}] {hit['score']:.3f}\n   {shown}\n"
     )
 

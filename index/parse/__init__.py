@@ -31,8 +31,9 @@ What holds for every format:
 - The same file gives the same elements on every machine where the extraction fingerprint is the same.
 - A document without text is a `Parsed` without elements. One that cannot be read, or only by a program that
   is not installed, is a `Failure` with a reason for people. A broken installation is a `ParserError`.
-- The child has no network where the kernel can take it away, no secrets in its environment, no file of its
-  own that outlives the document. It can read what the user can read: the walls are against accidents and
+- The child has no network where the kernel can take it away, no secrets in its environment, and no file of
+  its own that outlives the document, nor more of them than the disk can bear. Nothing that a document names
+  is fetched, namespaces or not. It can read what the user can read: the walls are against accidents and
   against documents that consume, not against an exploit in pdfium. For those, run the sync in a container.
 
 Markup is walked by us (`html` says why), spreadsheets are read by openpyxl and xlrd (`tables`), PDF by

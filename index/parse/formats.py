@@ -18,7 +18,7 @@ from index.model import digest
 from index.parse import nlp
 
 #: Goes into every fingerprint: raise it when `outline` or `language` make other elements of the same file.
-COMMON_REVISION = 1
+COMMON_REVISION = 2
 
 
 @dataclass(frozen=True, slots=True)

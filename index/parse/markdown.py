@@ -22,7 +22,7 @@ from markdown_it.rules_block.reference import reference
 from index.model import Parsed
 from index.parse import html
 from index.parse.formats import Format
-from index.parse.outline import Outline, squeeze
+from index.parse.outline import Outline, Unreadable, squeeze
 from index.parse.text import decode
 
 _FRONT_MATTER = re.compile(
@@ -54,7 +54,9 @@ def _reference(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     return reference(state, start, end, silent)
 
 
-_MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+#: Blocks in blocks, of which a list takes two. What lies deeper the library would leave out in silence.
+_DEPTH_MAX = 100
+_MARKDOWN = MarkdownIt("commonmark", {"maxNesting": _DEPTH_MAX}).enable(["table", "strikethrough"])
 _MARKDOWN.block.ruler.at("reference", _reference)
 
 
@@ -66,7 +68,11 @@ def parse(path: Path, format: Format) -> Parsed:
         outline.add(front, "CodeSnippet")
         front = {}
     properties = dict(_flat(front))
-    root = html.tree(_MARKDOWN.render(body))
+    environment: dict[str, Any] = {}
+    tokens = _MARKDOWN.parse(body, environment)
+    if any(token.level >= _DEPTH_MAX - 1 for token in tokens):
+        raise Unreadable("The document nests its parts too deeply.")
+    root = html.tree(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, environment))
     if root is not None:
         html.walk(root, outline)
     language = str(properties.get("lang") or properties.get("language") or "")
@@ -124,4 +130,7 @@ def _scalar(value: Any) -> str | bool | int | float:
         return value.isoformat()
     if isinstance(value, float) and value not in (float("inf"), float("-inf")) and value == value:
         return value
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        # Nobody's number, and too long to be written in decimal digits.
+        return hex(value)
     return value if isinstance(value, bool | int) else squeeze(str(value))

@@ -15,6 +15,10 @@ _UNWANTED = re.compile("[\x00-\x08\x0b-\x1f\x7f\xad\ud800-\udfff\ufeff\ufffe\uff
 _SPACES = re.compile(r"[ \t\r\n\f\v\u00a0]+")
 
 
+#: Characters of what is repeated in every chunk: a heading that is longer is none, other things are cut.
+HEADING_MAX = 2000
+
+
 class Unreadable(Exception):
     """The document cannot be read. The message is a full sentence that a person understands."""
 
@@ -27,6 +31,10 @@ def squeeze(text: str) -> str:
 def clean(text: str) -> str:
     """The text without characters that are not text."""
     return _UNWANTED.sub("", text)
+
+
+def _short(value: Any) -> Any:
+    return value[:HEADING_MAX] if isinstance(value, str) else value
 
 
 class Outline:
@@ -44,6 +52,9 @@ class Outline:
             return
         while self._path and self._path[-1][0] >= level:
             self._path.pop()
+        if len(text) > HEADING_MAX:
+            self._append(text, "NarrativeText", page)
+            return
         self._path.append((level, text))
         if level == 1 and not self._title:
             self._title = text
@@ -86,9 +97,9 @@ class Outline:
         """The document. Its title is `title`, else the first top heading, else `fallback_title`."""
         return Parsed(
             elements=tuple(self.elements),
-            title=squeeze(clean(title)) or self._title or squeeze(clean(fallback_title)),
+            title=(squeeze(clean(title)) or self._title or squeeze(clean(fallback_title)))[:HEADING_MAX],
             language=language or language_of(self.elements),
-            properties=properties or {},
+            properties={name: _short(value) for name, value in (properties or {}).items()},
         )
 
     def _append(self, text: str, kind: str, page: int | None) -> None:

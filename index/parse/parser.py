@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import select
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,13 @@ from index.parse.formats import format_of
 START_SECONDS_MAX = 180.0
 #: Documents that one child parses before another takes its place: libraries leak.
 DOCUMENTS_MAX = 1000
+#: Bytes that a document may fill of the disk, and seconds between two looks at how many it has filled.
+FOLDER_BYTES_MAX = 2 << 30
+LOOK_SECONDS = 0.5
+#: Seconds that a child has to end after it closed its pipe.
+END_SECONDS_MAX = 1.0
+#: Characters of a reason.
+REASON_MAX = 400
 
 _BOOT = "import json,sys; sys.path[:]=json.loads(sys.argv[1]); from index.parse.worker import main; main()"
 
@@ -42,7 +48,7 @@ class Parser:
         *,
         timeout_seconds: float = 60.0,
         memory_bytes: int = 2 << 30,
-        output_bytes_max: int = 128 << 20,
+        output_bytes_max: int = 32 << 20,
         command: Sequence[str] | None = None,
     ) -> None:
         """`timeout_seconds` is for one document, imports apart; `memory_bytes` is the address space of each
@@ -83,25 +89,29 @@ class Parser:
                 child.expect_loaded()
                 try:
                     answer = child.receive(limit, self.output_bytes_max)
+                    result = _result(answer)
+                    child.resident_bytes = int(answer.get("resident_bytes", 0))
                 except TimeoutError:
                     self._stop()
                     return Failure(f"Parsing took longer than the limit of {limit:g} s.")
                 except _TooLong:
                     self._stop()
                     return Failure("The document holds more text than the limit allows.")
+                except _TooFull:
+                    self._stop()
+                    size = f"{FOLDER_BYTES_MAX >> 20:,} MiB"
+                    return Failure(f"The document filled more than {size} of temporary storage.")
                 except _Gone:
+                    child.await_end()
                     return Failure(f"The document made the parser crash ({self._stop()}).")
+                except (ValueError, KeyError, TypeError, AttributeError):
+                    self._stop()
+                    return Failure("The document made the parser answer nonsense.")
             child.documents += 1
-            grown = answer.get("resident_bytes", 0) > self.memory_bytes // 2
+            grown = child.resident_bytes > self.memory_bytes // 2
             if answer.get("worn") or grown or child.documents >= DOCUMENTS_MAX:
                 self._stop()
-        if "failure" in answer:
-            return Failure(answer["failure"], transient=bool(answer.get("transient")))
-        parsed = answer["parsed"]
-        elements = tuple(
-            Element(e["text"], e["kind"], tuple(e["heading_path"]), e["page"]) for e in parsed.pop("elements")
-        )
-        return Parsed(elements=elements, **parsed)
+        return result
 
     def close(self) -> None:
         """Kill the child and everything it started. May be called twice; the parser can be used again."""
@@ -154,6 +164,10 @@ class _TooLong(Exception):
     """The child announced an answer above the limit."""
 
 
+class _TooFull(Exception):
+    """The child's folder holds more than the limit."""
+
+
 class _Child:
     """One child process, its two pipes, its private folder and what it wrote to standard error."""
 
@@ -163,10 +177,11 @@ class _Child:
         # Beside what was written to standard error lies what the worker calls home and empties.
         private = self.folder / "home"
         self.documents = 0
+        self.resident_bytes = 0
         self.isolated = False
         try:
             private.mkdir()
-            with (self.folder / "stderr").open("wb") as errors:
+            with (self.folder / "stderr").open("ab") as errors:
                 self.process = subprocess.Popen(
                     [*command, json.dumps({**settings, "folder": str(self.folder)})],
                     stdin=subprocess.PIPE,
@@ -178,7 +193,7 @@ class _Child:
                     bufsize=0,
                 )
         except OSError as error:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            sandbox.discard(self.folder)
             raise ParserError(f"The parser could not be started: {error}.") from error
         assert self.process.stdin is not None and self.process.stdout is not None
         self._requests, self._answers = self.process.stdin, self.process.stdout
@@ -200,13 +215,24 @@ class _Child:
         self._expect("loaded")
 
     def receive(self, seconds: float, size_max: int) -> dict[str, Any]:
-        """The next answer. Raises TimeoutError, _Gone or _TooLong."""
+        """The next answer. Raises TimeoutError, _Gone, _TooLong, _TooFull, or ValueError when it is none."""
         deadline = time.monotonic() + seconds
         size = int.from_bytes(self._read(4, deadline), "big")
         if size > size_max:
             raise _TooLong
-        answer: dict[str, Any] = json.loads(self._read(size, deadline))
+        data = self._read(size, deadline)
+        try:
+            answer = json.loads(data)
+        except RecursionError:
+            raise ValueError("An answer is not deep.") from None
+        if not isinstance(answer, dict):
+            raise ValueError("An answer is an object.")
         return answer
+
+    def await_end(self) -> None:
+        """Wait a moment for a child that is about to end by itself, so that it can be told how it did."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(END_SECONDS_MAX)
 
     def stop(self) -> str:
         """Close the pipe, at which the guard kills everything; in words, how the child ended."""
@@ -218,7 +244,7 @@ class _Child:
             self.process.kill()
             ended = self.process.wait()
         self._answers.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        sandbox.discard(self.folder)
         code = ended if status is None else status
         # Negative: the guard itself was killed.
         killed = -code if code < 0 else code - 128
@@ -250,13 +276,54 @@ class _Child:
         data = bytearray()
         while len(data) < size:
             left = deadline - time.monotonic()
-            if left <= 0 or not poll.poll(left * 1000):
+            if left <= 0:
                 raise TimeoutError
+            if not poll.poll(min(left, LOOK_SECONDS) * 1000):
+                if _disk_bytes(self.folder) > FOLDER_BYTES_MAX:
+                    raise _TooFull
+                continue
             block = os.read(descriptor, min(size - len(data), 1 << 20))
             if not block:
                 raise _Gone
             data += block
         return bytes(data)
+
+
+def _result(answer: dict[str, Any]) -> Parsed | Failure:
+    """What the child says of the document. Raises ValueError, KeyError, TypeError or AttributeError when that
+    makes no sense: a document may have taken the child over."""
+    if "failure" in answer:
+        reason = "".join(c if c.isprintable() else " " for c in answer["failure"][:REASON_MAX])
+        return Failure(reason, transient=bool(answer.get("transient")))
+    parsed = answer["parsed"]
+    elements = tuple(
+        Element(e["text"], e["kind"], tuple(e["heading_path"]), e["page"]) for e in parsed.pop("elements")
+    )
+    found = Parsed(elements=elements, **parsed)
+    texts = [found.title, found.content_type, found.language or ""]
+    for element in elements:
+        texts += (element.text, element.kind, *element.heading_path)
+    for text in texts:
+        # Raises UnicodeEncodeError, which is a ValueError, for half a character.
+        str.encode(text)
+    if not all(element.page is None or isinstance(element.page, int) for element in elements):
+        raise ValueError("These are no pages.")
+    if any(isinstance(value, dict | list) for value in {**found.properties}.values()):
+        raise ValueError("These are no properties.")
+    return found
+
+
+def _disk_bytes(folder: Path) -> int:
+    """What lies in the folder, as far as it can be seen."""
+    found, folders = 0, [str(folder)]
+    while folders:
+        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                # Each name takes some room, however empty the file.
+                found += 512 * entry.stat(follow_symlinks=False).st_blocks + 256
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+    return found
 
 
 def _import_path() -> list[str]:

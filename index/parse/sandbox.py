@@ -20,6 +20,7 @@ import resource
 import select
 import shutil
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -93,6 +94,15 @@ def allow_cpu(seconds: float) -> None:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     limit = int(usage.ru_utime + usage.ru_stime + seconds) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
+
+
+def discard(folder: Path) -> None:
+    """Remove a folder and all in it, however deep."""
+    with contextlib.suppress(RecursionError):
+        shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        # Deeper than Python has stack or descriptors.
+        subprocess.run(["rm", "-rf", "--", str(folder)], check=False, capture_output=True)
 
 
 def resident_bytes() -> int:
@@ -170,7 +180,7 @@ def _stand_guard(worker: int, isolated: bool, folder: Path) -> NoReturn:
             _kill(worker, isolated)
             os.waitpid(worker, 0)
             # A parent that was killed cannot clear up after itself.
-            shutil.rmtree(folder, ignore_errors=True)
+            discard(folder)
             os._exit(0)
     if not isolated:
         _kill(worker, isolated)

@@ -9,6 +9,24 @@ from pathlib import Path
 
 from index.parse.outline import Unreadable
 
+#: Documents may name pictures, texts and programs of other places. Nothing of them is fetched or run.
+_SETTINGS = (
+    '<?xml version="1.0" encoding="UTF-8"?>'
+    '<oor:items xmlns:oor="http://openoffice.org/2001/registry">'
+    + "".join(
+        f'<item oor:path="/org.openoffice.Office.{path}"><prop oor:name="{name}" oor:op="fuse">'
+        f"<value>{value}</value></prop></item>"
+        for path, name, value in (
+            ("Common/Security/Scripting", "BlockUntrustedRefererLinks", "true"),
+            ("Common/Security/Scripting", "DisableMacrosExecution", "true"),
+            ("Common/Security/Scripting", "DisableActiveContent", "true"),
+            ("Writer/Content/Update", "Link", "0"),
+            ("Calc/Content/Update", "Link", "0"),
+        )
+    )
+    + "</oor:items>"
+)
+
 
 def available() -> bool:
     return shutil.which("soffice") is not None
@@ -26,6 +44,9 @@ def converted(path: Path, old: str, new: str) -> Path:
     folder = Path(tempfile.mkdtemp())
     source = folder / f"document.{old}"
     shutil.copyfile(path, source)
+    settings = folder / "profile" / "user" / "registrymodifications.xcu"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(_SETTINGS)
     subprocess.run(
         [
             "soffice",

@@ -12,7 +12,7 @@ import errno
 import importlib
 import json
 import os
-import shutil
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -31,6 +31,13 @@ Answer = dict[str, Any]
 NOT_ITS_FAULT = frozenset({
     errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENFILE,
 })  # fmt: skip
+
+#: Paragraphs, headings and tables of a document. Each may become a chunk, which costs much more than it.
+ELEMENTS_MAX = 100_000
+
+#: What libxml2 and expat say of entities that multiply, and libxml2 of depth.
+_ENTITIES = re.compile(r"amplification factor|entity (?:reference )?loop")
+_DEPTH = re.compile(r"Excessive depth")
 
 
 def main() -> None:
@@ -71,27 +78,20 @@ class _Worker:
         if "name" not in request:
             return None
         sandbox.allow_cpu(self.timeout_seconds + 60)
+        path = os.fsdecode(bytes.fromhex(request["path"]))
         try:
-            answer = self._parsed(Path(os.fsdecode(bytes.fromhex(request["path"]))), request["name"])
-        except Unreadable as reason:
-            answer = {"failure": str(reason)}
+            answer = self._parsed(Path(path), request["name"])
         except MemoryError:
             answer = {
                 "failure": f"The document needed more than {_size(self.memory_bytes)} of memory.",
                 "worn": 1,
             }
-        except OSError as error:
-            answer = {
-                "failure": f"The document could not be read: {error.strerror or error}.",
-                "transient": error.errno in NOT_ITS_FAULT,
-            }
-        except RecursionError:
-            answer = {"failure": "The document nests its parts too deeply."}
         except Exception as error:
-            traceback.print_exc()
-            told = squeeze(str(error))[:200]
-            told = f"{told or 'its parts do not fit'} ({type(error).__name__})"
-            answer = {"failure": f"The document is damaged: {told}."}
+            answer = {
+                # Where a document lies while it is parsed means nothing to anybody.
+                "failure": _reason(error).replace(path, "the document"),
+                "transient": isinstance(error, OSError) and error.errno in NOT_ITS_FAULT,
+            }
         sandbox.kill_leftovers()
         self._empty_private()
         return {**answer, "resident_bytes": sandbox.resident_bytes()}
@@ -99,14 +99,39 @@ class _Worker:
     def _parsed(self, path: Path, name: str) -> Answer:
         read, format = _reader(name)
         parsed = read(path, format)
+        if len(parsed.elements) > ELEMENTS_MAX:
+            raise Unreadable(f"The document has more than {ELEMENTS_MAX:,} parts.")
         return {"parsed": {**asdict(parsed), "content_type": format.content_type}}
 
     def _empty_private(self) -> None:
+        # What libraries complained of would add up.
+        os.ftruncate(2, 0)
+        os.chdir(self.private)
         for entry in self.private.iterdir():
             if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry, ignore_errors=True)
+                sandbox.discard(entry)
             else:
                 entry.unlink(missing_ok=True)
+
+
+def _reason(error: Exception) -> str:
+    """Why the document cannot be read, for people."""
+    chain: list[BaseException] = [error]
+    while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None:
+        chain.append(cause)
+    # Readers of containers bury what the XML parser said, and it speaks to programmers.
+    told = " ".join(map(str, chain))
+    if _ENTITIES.search(told):
+        return "The document defines entities that would make it enormous."
+    if isinstance(error, RecursionError) or _DEPTH.search(told):
+        return "The document nests its parts too deeply."
+    if isinstance(error, Unreadable):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"The document could not be read: {error.strerror}."
+    traceback.print_exception(error)
+    said = squeeze(str(error))[:200] or "its parts do not fit"
+    return f"The document is damaged: {said} ({type(error).__name__})."
 
 
 def _reader(name: str) -> tuple[Callable[[Path, formats.Format], Parsed], formats.Format]:
@@ -140,6 +165,8 @@ def _send(answers: Any, answer: Answer, size_max: int) -> None:
         data = _encoded(answer)
     except MemoryError:
         data = _encoded({"failure": "The document's text needed more memory than the limit.", "worn": True})
+    except (ValueError, RecursionError) as error:
+        data = _encoded({"failure": f"The document holds a value that cannot be recorded ({error})."})
     if len(data) > size_max:
         data = _encoded({"failure": f"The document holds more than {_size(size_max)} of text."})
     answers.write(len(data).to_bytes(4, "big") + data)

@@ -21,31 +21,9 @@ from index.errors import ParserError
 from index.model import Failure, Parsed
 from index.parse import Parser, nlp_in_use
 from tests import documents
+from tests.programs import PROGRAMS, program_parser
 
 ROOT = Path(__file__).parents[2]
-
-#: The real worker, behind its real walls, except that a document is a program and does what it says.
-_PROGRAMS = f"""
-import sys
-sys.path[:] = {[str(ROOT), *sys.path]!r}
-from index.model import Element, Parsed
-from index.parse import formats, sandbox, worker
-
-def run(path, format):
-    scope = {{}}
-    exec(path.read_text(), scope)
-    return Parsed((Element(str(scope.get("text", "")), "NarrativeText"),))
-
-worker._reader = lambda name: (run, formats.format_of(name))
-if "no namespaces" in sys.argv:
-    sandbox._unshare = lambda: False
-worker.main()
-"""
-
-
-def program_parser(*arguments: str, timeout_seconds: float = 30, memory_bytes: int = 2 << 30) -> Parser:
-    command = (sys.executable, "-P", "-s", "-c", _PROGRAMS, *arguments)
-    return Parser(timeout_seconds=timeout_seconds, memory_bytes=memory_bytes, command=command)
 
 
 @pytest.fixture
@@ -133,7 +111,7 @@ def test_without_namespaces_the_whole_session_is_killed(run: Program, lifeline: 
 def test_the_child_dies_with_its_parent(tmp_path: Path, lifeline: Lifeline, mode: str) -> None:
     document = tmp_path / "a.md"
     document.write_text(daemon(lifeline, new_session=False))
-    command = (sys.executable, "-P", "-s", "-c", _PROGRAMS, mode)
+    command = (sys.executable, "-P", "-s", "-c", PROGRAMS, mode)
     source = (
         "from pathlib import Path; from index.parse import Parser\n"
         f"parser = Parser(timeout_seconds=60, command={command!r})\n"

@@ -5,7 +5,8 @@
     test_fault_commands  what a person sees of such a fault, and of a disk that is really full
     test_outages    a source falls silent; nothing may be deleted
     test_verify     somebody alters store or ledger; everything is found, named and mended
-    test_hostile    documents that want to harm whoever parses them (`hostile` makes them)
+    test_hostile    documents that want to harm whoever parses them (`hostile` says what makes them), and
+                    in test_hostile_programs those that have taken their parser over
     test_writers    several processes want to write one source (`writers` kills them)
     test_readers    several processes search, verify and audit beside a writer (`readers` checks the answers)
     test_whole      files are rewritten while they are read

@@ -1,0 +1,42 @@
+"""A parser to which documents are programs: for what a parser does when it is fooled."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from index.parse import Parser
+
+ROOT = Path(__file__).parents[1]
+
+#: The real worker, behind its real walls, except that a document is a program and does what it says.
+PROGRAMS = f"""
+import sys
+sys.path[:] = {[str(ROOT), *sys.path]!r}
+from index.model import Element, Parsed
+from index.parse import formats, sandbox, worker
+
+def run(path, format):
+    scope = {{}}
+    exec(path.read_text(), scope)
+    return Parsed((Element(str(scope.get("text", "")), "NarrativeText"),))
+
+worker._reader = lambda name: (run, formats.format_of(name))
+if "no namespaces" in sys.argv:
+    sandbox._unshare = lambda: False
+worker.main()
+"""
+
+
+def program_parser(*arguments: str, timeout_seconds: float = 30, memory_bytes: int = 2 << 30) -> Parser:
+    command = (sys.executable, "-P", "-s", "-c", PROGRAMS, *arguments)
+    return Parser(timeout_seconds=timeout_seconds, memory_bytes=memory_bytes, command=command)
+
+
+def without_namespaces() -> Parser:
+    """The real parser, as it is where the kernel gives no namespaces."""
+    boot = (
+        f"import sys; sys.path[:] = {[str(ROOT), *sys.path]!r}; "
+        "from index.parse import sandbox, worker; sandbox._unshare = lambda: False; worker.main()"
+    )
+    return Parser(command=(sys.executable, "-P", "-s", "-c", boot))

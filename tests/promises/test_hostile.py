@@ -1,0 +1,172 @@
+"""Documents that want to harm whoever parses them: each ends as it must, and nothing else happens.
+
+They go through whole syncs, with the real parser behind its walls. Each is followed by a harmless document,
+which has to be indexed. Some share a sync, because a knowledge base takes longer to make than most of them.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+
+import connectors.walk
+from index.model import Document, State
+from index.parse import Parser
+from tests.commands import CommandLine
+from tests.knowledge import Knowledge, counts
+from tests.programs import without_namespaces
+from tests.promises import bombs, disguises, lures, pictures
+from tests.promises.hostile import HOSTILE, SECRET, Hostile
+from tests.promises.stage import GRACE, Stage, processes, slowness, without_privileges
+
+#: Bytes that the process that syncs may grow by.
+GROWTH_MAX = 50 << 20
+_TOGETHER = 8
+#: To import them is to register what they make.
+MAKERS = (bombs, pictures, lures, disguises)
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc tells what is watched")
+
+
+def _batches() -> Iterator[list[Hostile]]:
+    for _, group in groupby(sorted(HOSTILE, key=lambda h: h.seconds), key=lambda h: h.seconds):
+        alike = list(group)
+        yield from (alike[at : at + _TOGETHER] for at in range(0, len(alike), _TOGETHER))
+
+
+def _name(batch: Iterable[Hostile]) -> str:
+    first = next(iter(batch)).name
+    return re.sub(r"[^\w.-]+", "-", first.encode("ascii", "replace").decode())[-30:]
+
+
+@pytest.mark.parametrize("batch", list(_batches()), ids=_name)
+def test_a_hostile_document_ends_as_it_must_and_harms_nobody(
+    batch: list[Hostile], staged: Callable[[Parser], Stage], walled: Parser
+) -> None:
+    stage = staged(walled)
+    grown = _synced(batch, stage)
+    assert grown < GROWTH_MAX, f"grew by {grown >> 20} MiB"
+    assert len(processes(stage.temporary)) <= 3
+
+
+def test_where_there_are_no_namespaces_documents_still_reach_no_other_machine(
+    staged: Callable[[Parser], Stage],
+) -> None:
+    lures = [h for h in HOSTILE if h.name.startswith(("remote", "entities", "type", "include", "table"))]
+    with without_namespaces() as parser:
+        stage = staged(parser)
+        _synced(lures, stage)
+        assert parser.isolated is False
+
+
+def _synced(batch: list[Hostile], stage: Stage) -> int:
+    """Sync these and judge what became of them; by how much this process grew."""
+    kb = stage.kb
+    kb.source["limits"] = {"parse_timeout": f"{batch[0].seconds:g}s"}
+    for number, hostile in enumerate(batch):
+        folder = kb.docs / f"{number:02}"
+        folder.mkdir()
+        hostile.make(folder / hostile.name, stage.scene.below(folder))
+        kb.write(f"{number:02}/~after.md", f"# After {number}\n\nText after.\n")
+    with without_privileges():
+        grown = stage.sync()
+        documents, texts = kb.documents(), kb.texts()
+        assert not [uri for uri, text in texts.items() if SECRET in text]
+        for number, hostile in enumerate(batch):
+            _judge(hostile, f"{number:02}/", documents, texts, stage)
+        # Nothing is tried again, and nothing is embedded again.
+        kb.parser.parsed.clear()
+        again = counts(kb.sync())
+    assert kb.parser.parsed == []
+    assert again["embedded"] == 0
+    known = [document for document in documents.values() if document.state is not State.SKIPPED]
+    assert again["unchanged"] == len(known) - sum(hostile.transient for hostile in batch)
+    return grown
+
+
+def _judge(
+    hostile: Hostile, folder: str, documents: dict[str, Document], texts: dict[str, str], stage: Stage
+) -> None:
+    here = {uri: document for uri, document in documents.items() if uri.startswith(folder)}
+    assert here.pop(f"{folder}~after.md").state is State.INDEXED, hostile.name
+    assert "Text after." in texts[f"{folder}~after.md"]
+    if hostile.state is None:
+        assert here == {}, hostile.name
+        return
+    ((uri, found),) = here.items()
+    seconds = stage.timed.seconds.get(uri, 0.0)
+    print(f"{hostile.name[-40:]!r}: {found.state}, {seconds:.2f} s. {found.reason}")
+    assert seconds <= hostile.seconds + GRACE * slowness(), (hostile.name, seconds)
+    if hostile.optional and found.state is State.INDEXED:
+        return
+    assert found.state is hostile.state, (hostile.name, found.state, found.reason)
+    if found.state is State.INDEXED:
+        assert found.reason == ""
+        assert hostile.text in texts.get(uri, ""), (hostile.name, texts.get(uri, "")[:200])
+        return
+    assert hostile.understood(found.reason), (hostile.name, found.reason)
+    # A sentence, in which nothing of how it was found out is told.
+    assert len(found.reason) <= 400 and found.reason.isprintable() and found.reason[-1] == ".", found.reason
+    assert not re.search(r"Traceback|freshkb-|0x[0-9a-f]{6}", found.reason), (hostile.name, found.reason)
+
+
+@pytest.mark.parametrize("name", ["folder", "folder/inner"])
+def test_a_folder_that_becomes_a_link_during_the_walk_leads_nowhere(
+    name: str, staged: Callable[[Parser], Stage], walled: Parser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = staged(walled)
+    kb = stage.kb
+    kb.write("folder/a.md", "# A\n\nText of a.\n")
+    kb.write("folder/inner/b.md", "# B\n\nText of b.\n")
+    kb.sync()
+    before = kb.texts()
+    for lure in ("a.md", "b.md", "inner/a.md", "inner/b.md"):
+        (stage.scene.outside / lure).parent.mkdir(exist_ok=True)
+        (stage.scene.outside / lure).write_text(SECRET)
+    scan, swapped, aside = connectors.walk._scan, kb.docs / name, stage.home / "aside"
+
+    def swapping(folder: int, hidden: bool, *, with_folders: bool) -> list[str]:
+        found = scan(folder, hidden, with_folders=with_folders)
+        if f"{swapped.name}/" in found and not aside.exists():
+            swapped.rename(aside)
+            swapped.symlink_to(stage.scene.outside)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(connectors.walk, "_scan", swapping)
+        report = kb.sync()
+    assert aside.exists()
+    assert [source.complete for source in report.sources] == [False]
+    assert kb.texts() == before
+    swapped.unlink()
+    aside.rename(swapped)
+    assert counts(kb.sync()) == {"unchanged": 4, "embedded": 0}
+
+
+def test_no_name_and_no_reason_commands_the_terminal(
+    tmp_path: Path, walled: Parser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kb = Knowledge(tmp_path / "kb", walled)
+    run = CommandLine(kb, monkeypatch)
+    names = [lures.TERMINAL, lures.NOT_UTF8, "a\u2066b.md", "two\nlines.docx", "del\x7f\x85.xyz"]
+    for name in names:
+        (kb.docs / name).write_text(f"# A title \u202e\x1b[31m\n\nA text of {len(name)}.\n")
+    shown = [run("plan").output, run("sync", code=3).output]
+    uris = sorted(kb.documents())
+    shown += [run("ls").output, run("search", "title").output, run("runs").output]
+    shown += [run("show", uri).output for uri in uris]
+    for name in names[:2]:
+        (kb.docs / name).unlink()
+    kb.source["delete"] = {"max_fraction": 0, "max_count": 0}
+    kb.config()
+    shown += [run("plan", code=4).output, run("sync", code=4).output, run("verify", code=None).output]
+    forbidden = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+    for output in [*shown, run("ls", "--json").output, run("plan", "--json", code=4).output]:
+        assert forbidden.findall(output) == []
+    # A document is one line.
+    assert len(shown[2].splitlines()) == len(uris) + 1
