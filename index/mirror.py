@@ -11,7 +11,7 @@ import tempfile
 import uuid
 from array import array
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -258,32 +258,46 @@ class Mirror:
             revision=identity.revision,
             dtype=dtype,
             dimension=identity.dimension,
-            state=state,
+            state="building",
             created_at=self.now(),
         )
-        # The store first: a ledger that names a collection which was never made would have to be mended.
-        self.store.create(made.name, dimension=made.dimension, instance=self.ledger.instance_id)
+        # The ledger first: what a crash leaves in the store is known by name, and dropped by a later run.
+        self.ledger.record_collection(made)
         try:
-            self.ledger.record_collection(made)
-        except LedgerError:
-            self.store.drop(made.name)
+            self.store.create(made.name, dimension=made.dimension, instance=self.ledger.instance_id)
+            if state == "building":
+                return made
+            # No reindex can be under way while none is current: these were begun by first syncs that died, or
+            # that come too late.
+            others = [left for left in self.ledger.collections() if left.state == "building"]
+            self.ledger.record_collection(replace(made, state=state))
+        except (LedgerError, StoreError):
+            self._drop(made)
             # Another process, syncing another source for the first time, was quicker.
             theirs = self.collection() if state == "current" else None
             if theirs is None:
                 raise
             return theirs
-        if state == "current":
-            self.store.publish(self.config.index.collection, made.name)
-        return made
+        self.store.publish(self.config.index.collection, made.name)
+        for left in others:
+            if left.name != made.name:
+                self._drop(left)
+        return replace(made, state=state)
 
     def retire_collections(self) -> None:
-        """Finish what a switch began: readers' name leads to the collection in use, others are dropped."""
-        current = self.ledger.collection()
+        """Finish what a switch or a first sync began: readers' name leads to the collection in use, and the
+        one that was in use before is dropped."""
+        current = self.readable()
+        if current is None:
+            return
+        self.store.publish(self.config.index.collection, current.name)
         for left in self.ledger.collections():
-            if left.state == "dropping" and current is not None:
-                self.store.publish(self.config.index.collection, current.name)
-                self.store.drop(left.name)
-                self.ledger.drop_collection(left.name)
+            if left.state == "dropping":
+                self._drop(left)
+
+    def _drop(self, collection: Collection) -> None:
+        self.store.drop(collection.name)
+        self.ledger.drop_collection(collection.name)
 
 
 @dataclass(frozen=True, slots=True)
