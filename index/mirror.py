@@ -6,8 +6,6 @@ model and does not open the store.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import uuid
 from array import array
 from collections.abc import Callable, Sequence
@@ -25,6 +23,7 @@ from index.errors import LedgerError, ModelChanged, StoreError, StoreMismatch
 from index.ledger import Ledger
 from index.model import Collection, Failure, Parsed, Vectors, digest
 from index.rules import Rules
+from index.scratch import Scratch, clear
 from index.store import open_store
 from index.store.base import VectorStore
 
@@ -82,7 +81,7 @@ class Mirror:
         self._store = store
         self._ledger = ledger
         self._connectors: dict[str, Connector] = {}
-        self._scratch: Path | None = None
+        self._scratch: Scratch | None = None
 
     def __enter__(self) -> Mirror:
         return self
@@ -100,7 +99,7 @@ class Mirror:
         if self._ledger is not None:
             self._ledger.close()
         if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch.close()
 
     # ── Parts ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -133,8 +132,17 @@ class Mirror:
     @property
     def scratch(self) -> Path:
         if self._scratch is None:
-            self._scratch = Path(tempfile.mkdtemp(prefix="freshkb-"))
-        return self._scratch
+            self._scratch = Scratch(self._scratches)
+        return self._scratch.folder
+
+    @property
+    def _scratches(self) -> Path:
+        return self.config.state_dir / "scratch"
+
+    def clear_up(self) -> None:
+        """What runs that were killed have left: documents' bytes, and a switch of collections."""
+        clear(self._scratches)
+        self.retire_collections()
 
     def connector(self, source: str) -> Connector:
         if source not in self._connectors:
