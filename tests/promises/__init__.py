@@ -1,6 +1,6 @@
 """Does freshkb keep its promises when something goes wrong? Each module here breaks things in one way.
 
-    test_kill       the process dies (SIGKILL) between any two steps
+    test_kill       the process dies (SIGKILL) between any two steps (`killed` is that process)
     test_fault      the Nth call of a part fails: before its effect, after it, half-way, too late, disk full
     test_outages    a source falls silent; nothing may be deleted
     test_verify     somebody alters store or ledger; everything is found, named and mended
