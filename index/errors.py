@@ -83,5 +83,5 @@ def scratch_errors(folder: str | os.PathLike[str]) -> Iterator[None]:
     except OSError as error:
         raise ScratchError(
             f"Temporary files cannot be written in {os.fspath(folder)}: {error.strerror or error}. Make room "
-            "there, or name another folder in TMPDIR, and run the command again."
+            "there, and run the command again."
         ) from error

@@ -6,8 +6,6 @@ model and does not open the store.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import uuid
 from array import array
 from collections.abc import Callable, Sequence
@@ -22,10 +20,11 @@ from connectors.base import Connector
 from connectors.base import connector_class as connector_type
 from index.compare import Extraction
 from index.config import Config, SourceConfig
-from index.errors import LedgerError, ModelChanged, StoreError, StoreMismatch, scratch_errors
+from index.errors import LedgerError, ModelChanged, StoreError, StoreMismatch
 from index.ledger import Ledger
 from index.model import Collection, Failure, Parsed, Vectors, digest
 from index.rules import Rules
+from index.scratch import Scratch, clear
 from index.store import open_store
 from index.store.base import VectorStore
 
@@ -83,7 +82,7 @@ class Mirror:
         self._store = store
         self._ledger = ledger
         self._connectors: dict[str, Connector] = {}
-        self._scratch: Path | None = None
+        self._scratch: Scratch | None = None
 
     def __enter__(self) -> Mirror:
         return self
@@ -94,9 +93,7 @@ class Mirror:
     def close(self) -> None:
         # One that cannot be closed keeps none of the others open.
         with ExitStack() as closing:
-            if self._scratch is not None:
-                closing.callback(shutil.rmtree, self._scratch, ignore_errors=True)
-            for part in (self._ledger, self._store, self._parser, *self._connectors.values()):
+            for part in (self._scratch, self._ledger, self._store, self._parser, *self._connectors.values()):
                 if part is not None:
                     closing.callback(part.close)
 
@@ -131,9 +128,17 @@ class Mirror:
     @property
     def scratch(self) -> Path:
         if self._scratch is None:
-            with scratch_errors(tempfile.gettempdir()):
-                self._scratch = Path(tempfile.mkdtemp(prefix="freshkb-"))
-        return self._scratch
+            self._scratch = Scratch(self._scratches)
+        return self._scratch.folder
+
+    @property
+    def _scratches(self) -> Path:
+        return self.config.state_dir / "scratch"
+
+    def clear_up(self) -> None:
+        """What runs that were killed have left: documents' bytes, and a switch of collections."""
+        clear(self._scratches)
+        self.retire_collections()
 
     def connector(self, source: str) -> Connector:
         if source not in self._connectors:
@@ -263,36 +268,44 @@ class Mirror:
         # Known before it is made, so that one that nobody finishes is found and dropped; in use only when it
         # is there.
         self.ledger.record_collection(made)
-        self.store.create(made.name, dimension=made.dimension, instance=self.ledger.instance_id)
-        return made if state == "building" else self._take_into_use(made)
-
-    def _take_into_use(self, made: Collection) -> Collection:
-        published = self.config.index.collection
-        self.store.publish(published, made.name)
-        current = replace(made, state="current")
         try:
-            self.ledger.record_collection(current)
-        except LedgerError:
+            self.store.create(made.name, dimension=made.dimension, instance=self.ledger.instance_id)
+            if state == "building":
+                return made
+            # No reindex can be under way while none is current: these were begun by first syncs that died, or
+            # that come too late.
+            others = [left for left in self.ledger.collections() if left.state == "building"]
+            made = replace(made, state=state)
+            self.ledger.record_collection(made)
+        except (LedgerError, StoreError):
             # Another process, syncing another source for the first time, was quicker; or it was recorded, and
             # only the answer did not come.
-            theirs = self.collection()
+            theirs = self.collection() if state == "current" else None
+            if theirs is None or theirs.name != made.name:
+                self._drop(made)
             if theirs is None:
                 raise
-            if theirs.name != made.name:
-                self.store.publish(published, theirs.name)
-                self.store.drop(made.name)
-                self.ledger.drop_collection(made.name)
             return theirs
-        return current
+        self.store.publish(self.config.index.collection, made.name)
+        for left in others:
+            if left.name != made.name:
+                self._drop(left)
+        return made
 
     def retire_collections(self) -> None:
-        """Finish what a switch began: readers' name leads to the collection in use, others are dropped."""
-        current = self.ledger.collection()
+        """Finish what a switch or a first sync began: readers' name leads to the collection in use, and the
+        one that was in use before is dropped."""
+        current = self.readable()
+        if current is None:
+            return
+        self.store.publish(self.config.index.collection, current.name)
         for left in self.ledger.collections():
-            if left.state == "dropping" and current is not None:
-                self.store.publish(self.config.index.collection, current.name)
-                self.store.drop(left.name)
-                self.ledger.drop_collection(left.name)
+            if left.state == "dropping":
+                self._drop(left)
+
+    def _drop(self, collection: Collection) -> None:
+        self.store.drop(collection.name)
+        self.ledger.drop_collection(collection.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ class Sync:
         """
         report = Report(self.run_id)
         with self.recorded(report):
-            self.mirror.retire_collections()
+            self.mirror.clear_up()
             chosen = list(sources) if sources is not None else known_sources(self.mirror)
             if approve is not None:
                 self._check_approval(chosen, approve)

@@ -139,12 +139,14 @@ class QdrantStore:
 
         check_name(name)
         with asking(self._url, f"give collection {collection!r} the name {name!r}"):
-            taken = {alias.alias_name for alias in self._client.get_aliases().aliases} & {name}
+            names = {alias.alias_name: alias.collection_name for alias in self._client.get_aliases().aliases}
+            if names.get(name) == collection:
+                return
             self._client.update_collection_aliases(
                 [
                     *(
                         models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=old))
-                        for old in taken
+                        for old in names.keys() & {name}
                     ),
                     models.CreateAliasOperation(
                         create_alias=models.CreateAlias(collection_name=collection, alias_name=name)

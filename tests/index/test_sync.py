@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from index.errors import Locked, ModelChanged, StoreMismatch
+from index.errors import Locked, ModelChanged, StoreError, StoreMismatch
 from index.mirror import Mirror
 from index.model import State
 from index.search import KnowledgeBase
+from index.store.edge import EdgeStore
 from index.sync import Sync, plan
 from index.verify import verify
 from tests.knowledge import Knowledge, counts
@@ -496,6 +497,46 @@ def test_the_half_built_index_of_an_abandoned_reindex_is_dropped(kb: Knowledge) 
         assert len(mirror.store.collections()) == 2
     kb.sync()
     assert len(kb.ask(lambda m: m.store.collections())) == 1
+
+
+def test_what_first_syncs_that_died_had_begun_is_dropped_by_the_one_that_does_not(kb: Knowledge) -> None:
+    page(kb, "a.md")
+    with kb.mirror() as mirror:
+        mirror.create_collection("building")
+        # Known, and never made.
+        made = mirror.ledger.collections()[0]
+        mirror.ledger.record_collection(replace(made, name="kb-never"))
+    kb.sync()
+    with kb.mirror() as mirror:
+        assert mirror.ledger.collections() == [mirror.ledger.collection()]
+        assert mirror.store.collections() == [c.name for c in mirror.ledger.collections()]
+
+
+def test_a_store_that_cannot_make_a_collection_leaves_none_behind(
+    kb: Knowledge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StoreError("No space left on device")
+
+    page(kb, "a.md")
+    with monkeypatch.context() as patched:
+        patched.setattr("index.store.edge._build", full)
+        with pytest.raises(StoreError, match="No space left"):
+            kb.sync()
+    assert kb.ask(lambda m: m.ledger.collections()) == []
+    assert counts(kb.sync()) == {"added": 1, "embedded": 2}
+
+
+def test_readers_find_the_collection_after_the_next_sync_where_a_kill_kept_its_name_from_them(
+    kb: Knowledge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published: list[tuple[str, str]] = []
+    monkeypatch.setattr(EdgeStore, "publish", lambda self, *names: published.append(names))
+    page(kb, "a.md")
+    kb.sync()
+    kb.sync()
+    collection = kb.ask(lambda m: m.ledger.collection())
+    assert published == [("kb", collection.name)] * 2
 
 
 def test_the_old_index_answers_while_the_configuration_names_another_model(kb: Knowledge) -> None:

@@ -1,6 +1,6 @@
 """Does freshkb keep its promises when something goes wrong? Each module here breaks things in one way.
 
-    test_kill       the process dies (SIGKILL) between any two steps
+    test_kill       the process dies (SIGKILL) between any two steps (`killed` is that process)
     test_fault      the Nth call of a part fails: before its effect, after it, half-way, too late, disk full
     test_fault_commands  what a person sees of such a fault, and of a disk that is really full
     test_outages    a source falls silent; nothing may be deleted

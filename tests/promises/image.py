@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from index.mirror import Mirror
-from index.model import Point, point_id
+from index.model import Point, State, point_id
 from tests.knowledge import Knowledge
 
 #: What history gives to a document, and what says when it was written.
@@ -36,6 +36,9 @@ def image(mirror: Mirror) -> Image:
     documents = {d.document_id: d for d in ledger.documents()}
     for document in documents.values():
         row = {name: value for name, value in asdict(document).items() if name not in HISTORY}
+        if document.state is State.SKIPPED:
+            # Nobody looks at it again, however its content changes.
+            row["size"] = None
         taken.documents[document.source, document.uri] = row
     if collection is None:
         return taken

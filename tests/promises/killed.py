@@ -1,0 +1,351 @@
+"""A process that dies by SIGKILL at a chosen step.
+
+::
+
+    test ──order──▶ server ──fork──▶ child: opens everything itself, acts, and is dead or done
+
+The server has imported everything and opened nothing, so that a child costs a fork and not a start. In the
+child something stands around every call that writes, of the engine's parts and of Edge's own engine, and an
+audit hook sees every file that freshkb itself makes, renames or removes below the state folder. What the
+child is about to do, and what it did last, name a *point*: ``ledger.intend → embedder.embed_documents``.
+A first run, which nobody kills, says which points there are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import os
+import pickle
+import re
+import select
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy import event
+
+import index.apply
+import index.plan
+import index.reindex
+import index.request
+import index.store.edge
+import index.store.shards
+from index.config import load
+from index.errors import ModelChanged
+from index.mirror import Mirror, Parsing
+from index.model import Failure, Parsed
+from index.models import DEFAULT, ModelIdentity, identify
+from index.repair import repair
+from index.sync import Sync
+from index.verify import verify
+from tests.commands import environment
+from tests.embedders import HashEmbedder
+from tests.promises.parts import Call, Part, interpose
+
+#: What a child does to the index, by name; the rest are its arguments.
+ACTIONS: dict[str, Callable[..., object]] = {
+    "open": lambda mirror: mirror.ledger,
+    "sync": lambda mirror: Sync(mirror).run(),
+    "approve": lambda mirror: approve(mirror),
+    "repair": lambda mirror: repair(mirror, verify(mirror, deep=True), Sync(mirror, kind="verify")),
+    "reindex": lambda mirror: index.reindex.reindex(mirror, Sync(mirror, kind="reindex")),
+    "reindex if needed": lambda mirror: reindexed(mirror),
+    "review": lambda mirror, *uris: index.request.review(Sync(mirror, kind="review"), uris, "anna"),
+    "hold": lambda mirror, *uris: hold(mirror, uris),
+    "release": lambda mirror: mirror.ledger.release_hold("LH", mirror.now()),
+}
+
+
+def reindexed(mirror: Mirror) -> None:
+    """As a person does who is told so by a sync."""
+    try:
+        Sync(mirror).run()
+    except ModelChanged:
+        ACTIONS["reindex"](mirror)
+
+
+def approve(mirror: Mirror) -> None:
+    """As a person does who is told so by a sync."""
+    refused = Sync(mirror).run().sources[0]
+    if refused.refused:
+        Sync(mirror).run(approve=refused.plan_hash)
+
+
+def hold(mirror: Mirror, uris: Sequence[str]) -> None:
+    found = list(mirror.ledger.documents(uris=uris))
+    mirror.ledger.place_hold([d.document_id for d in found], "LH", "lawsuit", mirror.now())
+
+
+Point = tuple[str, str]
+"""What was done last, and what is about to be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a child shall do, and when it shall die."""
+
+    home: str
+    actions: Sequence[Sequence[str]]
+    """Names of actions, each with its arguments."""
+    time: str
+    notes: str
+    """A folder outside of the knowledge base: what was parsed, embedded and met."""
+    seed: int = 0
+    at: Point | None = None
+    occurrence: int = 1
+    """Die when the point is met for this time."""
+    after: float | None = None
+    """Die after so many seconds, wherever that is."""
+    statements: bool = False
+    """Whether each statement of the ledger's database is a step, too."""
+
+
+# ── Stand-ins ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Remembered:
+    """A parser that parses each content once, for all processes: starting a real one takes longer than all
+    the rest of a child's life."""
+
+    def __init__(self, notes: Path, parser: Parsing | None = None) -> None:
+        self._notes = notes
+        self._parser = parser
+
+    def warm(self) -> None: ...
+
+    def parse(self, path: Path, name: str, timeout_seconds: float) -> Parsed | Failure:
+        suffix = Path(name).suffix
+        key = hashlib.sha256(suffix.encode() + b"\0" + path.read_bytes()).hexdigest()
+        note = self._notes / f"parsed-{key}"
+        if not note.exists():
+            assert self._parser is not None, f"{name} was not parsed before the kill"
+            written = note.with_suffix(f".{os.getpid()}")
+            written.write_bytes(pickle.dumps(self._parser.parse(path, f"read{suffix}", timeout_seconds)))
+            written.rename(note)
+        found: Parsed | Failure = pickle.loads(note.read_bytes())
+        return found
+
+    def close(self) -> None: ...
+
+
+class Noting(HashEmbedder):
+    """Notes what it embeds where a kill does not reach it."""
+
+    def __init__(self, notes: Path, *args: Any) -> None:
+        super().__init__(*args)
+        self._file = notes / "embedded"
+
+    def embed_documents(
+        self, texts: Sequence[str], on_progress: Callable[[int], None] | None = None
+    ) -> np.ndarray:
+        with self._file.open("a", encoding="utf-8") as file:
+            file.write("".join(json.dumps(text) + "\n" for text in texts))
+        return super().embed_documents(texts, on_progress)
+
+
+def embedded(notes: Path) -> list[str]:
+    """The texts that were embedded since this was asked last."""
+    file = notes / "embedded"
+    if not file.exists():
+        return []
+    texts = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    file.unlink()
+    return texts
+
+
+def act(mirror: Mirror, actions: Sequence[Sequence[str]]) -> None:
+    for name, *arguments in actions:
+        ACTIONS[name](mirror, *arguments)
+
+
+def opened(order: Order, parser: Parsing | None = None) -> Mirror:
+    """The knowledge base of an order, with the stand-ins."""
+    home, notes, ids = Path(order.home), Path(order.notes), Random(order.seed)
+    return Mirror(
+        load(home / "freshkb.yaml", {}, home),
+        now=lambda: datetime.fromisoformat(order.time),
+        new_id=lambda: str(UUID(int=ids.getrandbits(128), version=4)),
+        parser=Remembered(notes, parser),
+        embedder=lambda *args: Noting(notes, *args),
+    )
+
+
+def copied(shard: Path) -> Callable[[Path, int], None]:
+    """Makes shards by copying one that is new and empty: the engine takes ten times as long to make one."""
+
+    def build(target: Path, dimension: int) -> None:
+        subprocess.run(["cp", "-R", "--sparse=always", f"{shard}/.", str(target)], check=True)
+
+    return build
+
+
+# ── The child ─────────────────────────────────────────────────────────────────────────────────────────
+
+#: Calls that are steps beside those that write: what Edge's engine does to its memory and its files.
+STEPS = {("embedder", "embed_documents"), ("engine", "update"), ("engine", "flush"), ("engine", "optimize")}
+FILES = {"os.rename": 2, "os.remove": 1, "os.mkdir": 2, "os.rmdir": 1}
+"""Audit events, each with the position of its folder's descriptor."""
+
+
+@dataclass(slots=True)
+class Trap:
+    """Kills this process when it meets a point."""
+
+    at: Point | None
+    left: int
+    points: list[Point] = field(default_factory=list)
+    last: str = "begin"
+
+    def meet(self, following: str) -> bool:
+        """Whether this is where to die."""
+        point = (self.last, following)
+        self.points.append(point)
+        self.left -= point == self.at
+        return point == self.at and self.left == 0
+
+    def step(self, following: str) -> None:
+        if self.meet(following):
+            die()
+        self.last = following
+
+    def around(self, call: Call) -> Any:
+        step = call.writes or (call.part, call.name) in STEPS
+        if step and threading.current_thread() is threading.main_thread():
+            if call.half is not None and self.meet(f"half of {call}"):
+                call.half()
+                die()
+            self.step(str(call))
+        return call.whole()
+
+    def hear(self, folder: str) -> Callable[[str, tuple[Any, ...]], None]:
+        """An audit hook for this folder."""
+
+        def hook(event: str, args: tuple[Any, ...]) -> None:
+            if event == "open":
+                path, writes = args[0], bool(args[2] & (os.O_WRONLY | os.O_RDWR))
+                inside = isinstance(path, str) and path.startswith(folder)
+            elif event in FILES:
+                path, writes = args[0], event != "os.mkdir" or not Path(args[0]).exists()
+                inside = str(path).startswith(folder) or args[FILES[event]] >= 0
+            else:
+                return
+            # When the store's folder is locked is a matter of time, and a lock is nothing that stays.
+            if not inside or not writes or str(path).endswith((".lock", "/.turn")):
+                return
+            if threading.current_thread() is threading.main_thread():
+                self.step(f"{event} {_name(Path(path)) if str(path).startswith(folder) else 'a part'}")
+
+        return hook
+
+
+def _name(path: Path) -> str:
+    """The same in every run."""
+    if path.parent.name == "scratch":
+        return "private"
+    return re.sub(r"kb-[0-9a-f]+-[0-9a-f]+", "collection", path.name.replace(str(os.getpid()), "PID"))
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def obey(order: Order) -> None:
+    """In the child: act, and die on the way."""
+    trap = Trap(order.at, order.occurrence)
+    real = index.store.shards.__dict__["EdgeShard"]
+
+    def loaded(path: str) -> Any:
+        return Part("engine", real.load(path), trap.around)
+
+    for module, name, value in (
+        (index.plan, "BATCH_DOCUMENTS", 3),
+        (index.reindex, "BATCH_DOCUMENTS", 3),
+        (index.request, "BATCH_DOCUMENTS", 3),
+        (index.apply, "BATCH_POINTS", 6),
+        # Several calls of the engine for each of ours, and some of them seal what was written.
+        (index.store.edge, "SLICE_POINTS", 2),
+        (index.store.edge, "SEAL_POINTS", 12),
+        (index.store.edge, "_build", copied(Path(order.notes) / "shard")),
+        (index.store.shards, "EdgeShard", SimpleNamespace(load=loaded)),
+    ):
+        setattr(module, name, value)
+    if order.statements:
+        event.listen(
+            sa.Engine, "before_cursor_execute", lambda *args: trap.step(" ".join(args[2].split()[:3]))
+        )
+        event.listen(sa.Engine, "commit", lambda connection: trap.step("COMMIT"))
+    with opened(order) as mirror:
+        sys.addaudithook(trap.hear(str(mirror.config.state_dir)))
+        interpose(mirror, trap.around)
+        act(mirror, order.actions)
+        trap.step("end")
+    (Path(order.notes) / "points").write_text(json.dumps(trap.points))
+
+
+def serve() -> None:
+    """Fork a child for each order that comes in, and answer with how it ended."""
+    for heavy in (
+        "index.chunk",
+        "index.ledger.migrations",
+        "index.parse.formats",
+        "alembic.runtime.migration",
+    ):
+        importlib.import_module(heavy)
+    tokenizer = identify(DEFAULT, Path(os.environ["TMPDIR"])).tokenizer()
+    ModelIdentity.tokenizer = lambda self: tokenizer  # type: ignore[method-assign]
+    assert len(list(Path("/proc/self/task").iterdir())) == 1, "a process with threads cannot be forked safely"
+    for line in sys.stdin:
+        order = Order(**json.loads(line))
+        child = os.fork()
+        if child == 0:
+            # JSON has lists only.
+            obey(order if order.at is None else replace(order, at=(order.at[0], order.at[1])))
+            os._exit(0)
+        if order.after is not None:
+            ended = os.pidfd_open(child)
+            if not select.select([ended], [], [], order.after)[0]:
+                os.kill(child, signal.SIGKILL)
+            os.close(ended)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+class Server:
+    """The test's side of a server."""
+
+    def __init__(self, folder: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.promises.killed"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=folder,
+            env=environment()
+            | {"TMPDIR": str(folder), "OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"},
+        )
+
+    def run(self, order: Order) -> int:
+        """The exit status of a child that was given this order; negative when a signal ended it."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps(asdict(order)) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,533 @@
+"""The process dies by SIGKILL between any two steps; the next run makes it good.
+
+Each test brings a knowledge base to some state, lets a child do something to it undisturbed, which shows at
+which points it can be killed, and then lets another child do the same for each point, and kills it there.
+What a kill left is looked at as it is: searches must find whole versions. Then the same thing is done once
+more, and the index must equal a rebuild from nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import select
+import shutil
+import sqlite3
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+
+import index.store.edge
+from index.mirror import Mirror
+from index.model import State
+from index.parse import Parser
+from index.search import KnowledgeBase
+from index.verify import verify
+from tests.commands import environment, process
+from tests.knowledge import Knowledge
+from tests.model.folder import Folder, text
+from tests.model.operations import CHANGES, Operation
+from tests.promises.image import Image, differences, image, rebuilt
+from tests.promises.killed import Order, Point, Server, act, copied, embedded, opened
+
+if TYPE_CHECKING:
+    from tests.postgres import Server as PostgreSQL
+
+SYNC, REPAIR = ["sync"], ["repair"]
+
+pytest_plugins = ["tests.postgres"]
+pytestmark = pytest.mark.timeout(900)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "seed" in metafunc.fixturenames:
+        metafunc.parametrize("seed", range(20 if metafunc.config.getoption("--soak") else 5))
+
+
+@pytest.fixture(scope="module")
+def notes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("notes")
+    (folder / "shard").mkdir()
+    index.store.edge._build(folder / "shard", 384)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running = Server(tmp_path_factory.mktemp("server"))
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def bench(
+    tmp_path: Path,
+    server: Server,
+    notes: Path,
+    parser: Parser,
+    seed: int,
+    soak: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Bench:
+    monkeypatch.setattr(index.store.edge, "_build", copied(notes / "shard"))
+    return Bench(tmp_path / "kb", server, notes, parser, seed, soak)
+
+
+#: In the short form, each seed kills at a point in one test only: the first that meets it.
+_FIRST: dict[tuple[int, Point], Path] = {}
+
+
+class Bench:
+    """A knowledge base on which a child is killed, again and again, from the same state."""
+
+    def __init__(
+        self, home: Path, server: Server, notes: Path, parser: Parser, seed: int, soak: bool
+    ) -> None:
+        self.kb = Knowledge(home, parser)
+        self.kb.source["delete"] = {"max_fraction": 1.0}
+        self.folder = Folder(self.kb.docs)
+        self.random = Random(seed)
+        self.seed, self.soak = seed, soak
+        self._server, self.notes, self._parser = server, notes, parser
+        self._state = home / ".freshkb"
+        self._runs = self.kills = 0
+
+    # ── What happens at the source ────────────────────────────────────────────────────────────────────
+
+    def fill(self) -> None:
+        """Some documents, with chunks that several of them have."""
+        for uri in (
+            "a.md",
+            "b.md",
+            "c.md",
+            "d.md",
+            "e.txt",
+            "team/f.md",
+            "team/g.md",
+            "drafts/h.md",
+            "i.xyz",
+        ):
+            self.folder.put(uri, text(uri, self.random))
+        self.folder.put("long.md", b"".join(text("long.md", self.random) for _ in range(3)))
+
+    def change(self) -> None:
+        """Something of each kind, and then something else."""
+        operations = [
+            ("write", "new.md", ""), ("insert", "a.md", ""), ("edit", "long.md", ""),
+            ("rename", "b.md", "renamed.md"), ("move with edit", "c.md", "drafts/c.md"),
+            ("touch", "d.md", ""), ("swap", "team/f.md", ""), ("delete", "drafts/h.md", ""),
+            ("copy", "long.md", "copy.md"),
+        ]  # fmt: skip
+        for name, uri, other in operations:
+            self.folder.apply(Operation(name, uri, other, self.random.randrange(1 << 20)))
+        for _ in range(4):
+            uri, other = (f"{self.random.choice('abcdexyz')}.md" for _ in range(2))
+            name = self.random.choice(CHANGES)
+            self.folder.apply(Operation(name, uri, other, self.random.randrange(1 << 20)))
+        self.kb.source["rules"] = [{"match": "team/**", "owner": "user:anna"}]
+
+    # ── Runs ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def order(self, *actions: Sequence[str]) -> Order:
+        self.kb.config()
+        self._runs += 1
+        time = self.kb.clock().isoformat()
+        return Order(str(self.kb.home), actions, time, str(self.notes), seed=self._runs)
+
+    def mirror(self) -> Mirror:
+        return opened(self.order(), self._parser)
+
+    def run(self, *actions: Sequence[str]) -> None:
+        with self.mirror() as mirror:
+            act(mirror, actions)
+
+    def rebuilt(self) -> Image:
+        self.kb.settings["state_dir"] = ".freshkb-rebuilt"
+        shutil.rmtree(self.kb.home / ".freshkb-rebuilt", ignore_errors=True)
+        with self.mirror() as mirror:
+            act(mirror, [SYNC])
+            found = image(mirror)
+        del self.kb.settings["state_dir"]
+        return found
+
+    def save(self) -> Path:
+        """Keep the state of now; `restore` brings it back."""
+        place = self.kb.home / f"saved-{len(list(self.kb.home.glob('saved-*')))}"
+        place.mkdir()
+        if self._state.exists():
+            _copy(self._state, place)
+        return place
+
+    def restore(self, place: Path) -> None:
+        shutil.rmtree(self._state, ignore_errors=True)
+        if (place / self._state.name).exists():
+            _copy(place / self._state.name, self.kb.home)
+
+    # ── Kills ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def points(self, order: Order) -> Counter[Point]:
+        """The points that this order has when nobody disturbs it, and how often it meets them."""
+        assert self._server.run(order) == 0
+        return Counter(
+            (last, following) for last, following in json.loads((self.notes / "points").read_text())
+        )
+
+    def chosen(self, points: Counter[Point]) -> list[tuple[Point, int]]:
+        """Points, and which time to be killed: the first, a middle one and the last."""
+        times = {point: (1, (often + 1) // 2, often) for point, often in points.items()}
+        if self.soak:
+            return [(point, time) for point in times for time in sorted(set(times[point]))]
+        # The seeds take turns with the times, and a point where another test kills is left out.
+        here = [p for p in times if _FIRST.setdefault((self.seed, p), self.kb.home) == self.kb.home]
+        return [(point, times[point][self.seed % 3]) for point in here]
+
+    def sometimes(self, order: Order, point: Point, occurrence: int) -> int:
+        """How a child ended that is killed at this point, when it gets there."""
+        return self._server.run(replace(order, at=point, occurrence=occurrence))
+
+    def kill_sometime(self, order: Order, seconds: float) -> None:
+        """Within so many seconds, unless it has come to its end by then."""
+        status = self._server.run(replace(order, after=self.random.uniform(0, seconds)))
+        assert status in (0, -9)
+        self.kills += status == -9
+
+    def kill(self, order: Order, point: Point, occurrence: int) -> None:
+        status = self.sometimes(order, point, occurrence)
+        assert status == -9, f"{point} was not met a time {occurrence} (exit status {status})"
+        self.kills += 1
+
+    def kill_everywhere(
+        self,
+        order: Order,
+        again: Sequence[Sequence[str]],
+        *,
+        rebuilt: Image | None = None,
+        damaged: bool = False,
+    ) -> None:
+        """From the state of now, kill the child at each point, do `again` what it was about, and compare.
+
+        `damaged`: what is there before is not what it should be, so that a search may find anything.
+        """
+        place = self.save()
+        whole = set() if damaged else self.versions()
+        self.restore(place)
+        points = self.points(order)
+        with self.mirror() as mirror:
+            act(mirror, again)
+            oracle = image(mirror)
+        if rebuilt is not None:
+            assert differences(oracle, rebuilt) == []
+        whole |= self.versions()
+        for point, occurrence in self.chosen(points):
+            self.restore(place)
+            embedded(self.notes)
+            self.kill(order, point, occurrence)
+            try:
+                self.mended(again, oracle, None if damaged else whole)
+            except BaseException as error:
+                error.add_note(f"Killed at {' → '.join(point)} (time {occurrence}), seed {self.seed}.")
+                raise
+
+    def mended(self, again: Sequence[Sequence[str]], oracle: Image, whole: Versions | None) -> None:
+        """What a kill left shows nothing wrong, and `again` makes it what it should be."""
+        texts = Counter(embedded(self.notes))
+        with self.mirror() as mirror:
+            committed = set() if whole is None else _committed(mirror)
+            if whole is not None and mirror.ledger.collection() is not None:
+                _searched(mirror, whole)
+            act(mirror, again)
+            assert differences(image(mirror), oracle) == []
+            _tidy(mirror)
+        later = embedded(self.notes)
+        known = [text for text in later if _hash(text) in committed]
+        assert not known, f"embedded although it was committed: {known}"
+        texts.update(later)
+        often = {text: count for text, count in texts.items() if count > 2}
+        assert not often, f"embedded too often: {often}"
+
+    def versions(self) -> Versions:
+        with self.mirror() as mirror:
+            return set(_seen(mirror).items()) if mirror.ledger.collection() is not None else set()
+
+
+Versions = set[tuple[str, tuple[str, ...]]]
+"""Documents with all texts of a version of theirs, sorted."""
+
+
+def _copy(folder: Path, into: Path) -> None:
+    subprocess.run(["cp", "-a", "--sparse=always", str(folder), str(into)], check=True)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _committed(mirror: Mirror) -> set[str]:
+    """Hashes of the texts that the collection in use has, and need not be embedded for it again."""
+    collection = mirror.ledger.collection()
+    if collection is None or collection.dtype != mirror.config.embedding.dtype:
+        return set()
+    return {record.embedded_hash for record in mirror.ledger.points(collection.name)}
+
+
+def _seen(mirror: Mirror) -> dict[str, tuple[str, ...]]:
+    """By uri, all texts of it that a search finds."""
+    found: dict[str, list[str]] = {}
+    for hit in KnowledgeBase(mirror).search("part", k=1000, mode="dense"):
+        found.setdefault(hit.uri, []).append(hit.text)
+    return {uri: tuple(sorted(texts)) for uri, texts in found.items()}
+
+
+def _searched(mirror: Mirror, whole: Versions) -> None:
+    """A search in the state that a kill left: it works, and shows each document whole."""
+    seen = _seen(mirror)
+    assert set(seen.items()) <= whole, f"not whole: {set(seen.items()) - whole}"
+    documents = mirror.ledger.documents(states=[State.INDEXED, State.QUARANTINED])
+    indexed = {d.uri for d in documents if d.version and d.chunk_count}
+    assert set(seen) == indexed
+    KnowledgeBase(mirror).search("what there is to say", k=3)
+
+
+def _tidy(mirror: Mirror) -> None:
+    """Nothing is left over of any run, and verify finds nothing."""
+    ledger, collection = mirror.ledger, mirror.ledger.collection()
+    assert collection is not None
+    found = verify(mirror, deep=True)
+    assert found.ok, found.json()
+    assert ledger.open_intents() == []
+    assert ledger.removals(collection.name) == []
+    assert ledger.collections() == [collection]
+    assert ledger.writers() == []
+    here = {found.name for found in (mirror.config.state_dir / "index").iterdir()}
+    assert here == {collection.name, ".lock", ".turn"}
+    assert len(list((mirror.config.state_dir / "scratch").glob("*"))) <= 1
+
+
+def _synced(bench: Bench) -> None:
+    bench.fill()
+    bench.run(SYNC)
+
+
+def test_a_kill_during_a_sync_of_many_changes_is_made_good_by_the_next(bench: Bench) -> None:
+    _synced(bench)
+    bench.change()
+    rebuilt = bench.rebuilt()
+    bench.kill_everywhere(bench.order(SYNC), [SYNC], rebuilt=rebuilt)
+
+
+def test_a_kill_during_the_first_sync_is_made_good_by_the_next(bench: Bench) -> None:
+    bench.fill()
+    rebuilt = bench.rebuilt()
+    bench.kill_everywhere(bench.order(SYNC), [SYNC], rebuilt=rebuilt)
+
+
+def test_a_kill_during_the_recovery_from_a_kill_is_made_good_by_the_next_sync(bench: Bench) -> None:
+    _synced(bench)
+    bench.change()
+    rebuilt = bench.rebuilt()
+    place, order = bench.save(), bench.order(SYNC)
+    points = bench.points(order)
+    # A version that is written in part, and one that is committed while old points are still there.
+    for last, following in (("", "half of session.upsert"), ("ledger.commit", "session.delete")):
+        point = bench.random.choice([p for p in points if p[1] == following and last in p[0]])
+        bench.restore(place)
+        bench.kill(order, point, bench.random.randint(1, points[point]))
+        bench.kill_everywhere(order, [SYNC], rebuilt=rebuilt)
+
+
+def test_a_kill_during_a_repair_is_made_good_by_the_next(bench: Bench) -> None:
+    _synced(bench)
+    rebuilt = bench.rebuilt()
+    with bench.mirror() as mirror:
+        _damage(mirror, bench.random)
+    bench.kill_everywhere(bench.order(REPAIR), [REPAIR], rebuilt=rebuilt, damaged=True)
+
+
+def test_a_kill_while_a_lost_store_is_made_anew_is_made_good_by_the_next_repair(bench: Bench) -> None:
+    _synced(bench)
+    rebuilt = bench.rebuilt()
+    with bench.mirror() as mirror:
+        collection = mirror.ledger.collection()
+        assert collection is not None
+        mirror.store.drop(collection.name)
+    bench.kill_everywhere(bench.order(REPAIR), [REPAIR], rebuilt=rebuilt, damaged=True)
+
+
+def test_a_kill_during_a_reindex_leaves_the_old_index_or_the_new_one(bench: Bench) -> None:
+    _synced(bench)
+    bench.kb.settings["embedding"] = {"dtype": "bfloat16"}
+    rebuilt = bench.rebuilt()
+    bench.kill_everywhere(bench.order(["reindex"]), [["reindex if needed"], SYNC], rebuilt=rebuilt)
+
+
+def test_a_kill_during_a_review_loses_nothing_that_was_attested(bench: Bench) -> None:
+    _synced(bench)
+    review = ["review", "a.md", "long.md", "team/f.md", "d.md"]
+    bench.kill_everywhere(bench.order(review), [SYNC, review])
+
+
+def test_a_kill_while_documents_are_held_and_released_removes_none_that_is_held(bench: Bench) -> None:
+    _synced(bench)
+    for uri in ("a.md", "long.md"):
+        bench.folder.apply(Operation("delete", uri))
+    hold = ["hold", "a.md", "long.md"]
+    bench.kill_everywhere(bench.order(hold, SYNC), [hold, SYNC])
+    bench.run(hold, SYNC)
+    bench.kill_everywhere(bench.order(["release"], SYNC), [["release"], SYNC], rebuilt=bench.rebuilt())
+
+
+def test_a_kill_while_approved_removals_are_made_lets_them_be_approved_again(bench: Bench) -> None:
+    bench.kb.source["delete"] = {"max_fraction": 0.0, "max_count": 0}
+    _synced(bench)
+    for uri in ("a.md", "b.md", "long.md", "team/f.md"):
+        bench.folder.apply(Operation("delete", uri))
+    bench.kill_everywhere(bench.order(["approve"]), [["approve"]], rebuilt=bench.rebuilt())
+
+
+def _damage(mirror: Mirror, random: Random) -> None:
+    """Points are lost, altered, and added by somebody else."""
+    collection = mirror.ledger.collection()
+    assert collection is not None
+    with mirror.store.session(collection.name) as session:
+        lost, said, turned, copied = random.sample(list(session.scroll(vectors=True)), 4)
+        session.upsert([replace(said, payload={**said.payload, "page_content": "x"})])
+        session.upsert([replace(turned, dense=[-number for number in turned.dense or ()])])
+        session.upsert([replace(copied, id=str(UUID(int=random.getrandbits(128))))])
+        session.delete([lost.id])
+
+
+@pytest.mark.timeout(0)
+def test_kills_at_random_times_leave_nothing_wrong(bench: Bench, soak: bool) -> None:
+    """A folder that goes on changing is synced by processes that are killed, whatever they do just then."""
+    rounds, each = (5, 5) if soak else (1, 3)
+    _synced(bench)
+    for number in range(rounds):
+        # A source that is empty would be refused.
+        for name in bench.random.choices("abcdefgh", k=4):
+            bench.folder.apply(Operation("write", f"{name}.md", "", bench.random.randrange(1 << 20)))
+        bench.change()
+        rebuilt = bench.rebuilt()
+        before, place, order = bench.versions(), bench.save(), bench.order(SYNC)
+        started = time.monotonic()
+        bench.run(SYNC)
+        usual = time.monotonic() - started
+        with bench.mirror() as mirror:
+            oracle = image(mirror)
+        assert differences(oracle, rebuilt) == []
+        whole = before | bench.versions()
+        while bench.kills < each * (number + 1):
+            bench.restore(place)
+            embedded(bench.notes)
+            # Its batches are smaller than those of the run that was measured.
+            bench.kill_sometime(order, 1.5 * usual)
+            bench.mended([SYNC], oracle, whole)
+        print(f"seed {bench.seed}: {bench.kills} kills", flush=True)
+        shutil.rmtree(place)
+
+
+def test_a_kill_while_the_ledger_is_made_leaves_a_whole_one_or_none(bench: Bench) -> None:
+    order = replace(bench.order(["open"]), statements=True)
+    points = bench.points(order)
+    assert len(points) > 20
+    oracle = _schema(bench)
+    for point, occurrence in bench.chosen(points):
+        shutil.rmtree(bench.kb.home / ".freshkb")
+        bench.kill(order, point, occurrence)
+        # And whoever comes next is killed as well.
+        again = bench.random.choice(list(points))
+        status = bench.sometimes(order, again, bench.random.randint(1, points[again]))
+        assert status in (0, -9)
+        assert _schema(bench) == oracle, f"killed at {' → '.join(point)} and {' → '.join(again)}"
+
+
+def _schema(bench: Bench) -> list[tuple[object, ...]]:
+    """All that a new ledger holds, once it was opened."""
+    with bench.mirror() as mirror:
+        assert mirror.ledger.instance_id
+    with closing(sqlite3.connect(bench.kb.home / ".freshkb" / "ledger.db")) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        names = database.execute("SELECT count(*) FROM meta").fetchall()
+        version = database.execute("SELECT version_num FROM alembic_version").fetchall()
+        return [*database.execute("SELECT name, sql FROM sqlite_master ORDER BY name"), *names, *version]
+
+
+def test_a_kill_while_a_ledger_is_made_on_a_server_leaves_a_whole_one_or_none(
+    bench: Bench, postgresql: PostgreSQL
+) -> None:
+    def order() -> Order:
+        bench.kb.settings["ledger"] = postgresql.create_database()
+        return replace(bench.order(["open"]), statements=True)
+
+    points = bench.points(order())
+    oracle = _tables(bench)
+    for point in bench.random.sample(sorted(points), len(points) if bench.soak else 3):
+        bench.kill(order(), point, bench.random.randint(1, points[point]))
+        assert _tables(bench) == oracle, f"killed at {' → '.join(point)}"
+
+
+def _tables(bench: Bench) -> list[object]:
+    """All that a new ledger on a server holds, once it was opened."""
+    with bench.mirror() as mirror, mirror.ledger._reading() as connection:
+        return [
+            connection.execute(sa.text(query)).all()
+            for query in (
+                "SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns "
+                "WHERE table_schema = 'public' ORDER BY 1, 2",
+                "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1",
+                "SELECT count(*) FROM meta",
+                "SELECT version_num FROM alembic_version",
+            )
+        ]
+
+
+def test_a_process_that_is_killed_takes_its_parsers_with_it(
+    kb: Knowledge, tmp_path: Path, soak: bool
+) -> None:
+    """`freshkb sync` as it is, with a real parser: when it dies, nothing is left running or lying about."""
+    kb.settings["embedding"] = {"dtype": "float32"}
+    kb.config()
+    private = tmp_path / "tmp"
+    private.mkdir()
+    for number in range(60):
+        kb.write(f"{number}.md", f"# Part {number}\n\nWhat there is to say of part {number}.\n")
+    for _ in range(10 if soak else 2):
+        running = subprocess.Popen(
+            process("sync"), cwd=kb.home, env=environment() | {"TMPDIR": str(private)}, stdout=subprocess.PIPE
+        )
+        family = _parsing(running.pid)
+        assert len(family) >= 2
+        running.kill()
+        assert running.wait() == -9
+        assert running.stdout is not None
+        running.stdout.close()
+        for descriptor in family.values():
+            assert select.select([descriptor], [], [], 60)[0], "a parser outlived its parent"
+            os.close(descriptor)
+    kb.sync()
+    assert differences(kb.ask(image), rebuilt(kb)) == []
+    kb.ask(_tidy)
+    assert list(private.iterdir()) == []
+
+
+def _parsing(parent: int) -> dict[int, int]:
+    """The processes that parse for this one, by pid, with descriptors that tell when they end; once there
+    are some."""
+    while True:
+        family = [parent]
+        for pid in family:
+            for task in Path(f"/proc/{pid}/task").glob("*/children"):
+                family += [int(child) for child in task.read_text().split()]
+        if len(family) > 2:
+            return {pid: os.pidfd_open(pid) for pid in family[1:]}
+        time.sleep(0.01)
