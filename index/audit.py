@@ -15,6 +15,8 @@ from index.rules import Rules
 
 FailOn = Literal["warn", "stale", "never"]
 
+FindingKind = Literal["quarantined", "incomplete", "empty", "unowned"]
+
 #: Worst first.
 SEVERITY = (Verdict.STALE, Verdict.UNKNOWN, Verdict.WARN, Verdict.FRESH, Verdict.EXEMPT)
 _RANK = {verdict: rank for rank, verdict in enumerate(SEVERITY)}
@@ -66,7 +68,7 @@ class Result:
 class Finding:
     """Something besides age that keeps a document from being found or answered for."""
 
-    kind: Literal["quarantined", "empty", "unowned"]
+    kind: FindingKind
     document_id: str
     uri: str
     source: str
@@ -190,12 +192,16 @@ def _judge(document: Document, rules: Rules | None, now: datetime) -> Result:
 
 
 def _findings(document: Document, owner: str) -> Iterable[Finding]:
-    def finding(kind: Literal["quarantined", "empty", "unowned"], reason: str) -> Finding:
+    def finding(kind: FindingKind, reason: str) -> Finding:
         return Finding(kind, document.document_id, document.uri, document.source, owner, reason)
 
+    # What a repair could not save is written without the fingerprint of an extraction.
+    whole = document.version > 0 and bool(document.extraction_fingerprint)
     if document.state == State.QUARANTINED:
-        old = " The index still has its last good version." if document.version else ""
+        old = " The index still has its last good version." if whole else ""
         yield finding("quarantined", f"{document.reason or 'It could not be indexed.'}{old}")
+    elif document.version and not whole and document.reason:
+        yield finding("incomplete", document.reason)
     elif document.state == State.INDEXED and document.chunk_count == 0:
         yield finding("empty", "It holds no text, so no search can find it.")
     if not owner:

@@ -45,6 +45,10 @@ _PROBES = (
 )
 
 
+#: In which a model may compute.
+PRECISIONS = ("float32", "bfloat16")
+
+
 def fingerprint(identity: ModelIdentity, dtype: str) -> str:
     """Embedding fingerprint: vectors of two of them are never compared."""
     return digest([identity.model, identity.revision, dtype, PREFIX_VERSION, "normalised"])

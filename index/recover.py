@@ -64,9 +64,8 @@ def _restore(session: Session, document: Document, records: Sequence[ChunkRecord
         point = found.get(record.point_id)
         if point is None or payload.vector_digest(point) != record.vector_digest:
             return False
-        try:
-            passage = payload.passage(point.payload)
-        except (KeyError, TypeError):
+        passage = payload.passage_in(point.payload)
+        if passage is None:
             # Neither version's: somebody else wrote it.
             return False
         passage = replace(passage, page=record.page, chunk_index=record.chunk_index)

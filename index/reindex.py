@@ -17,18 +17,20 @@ from index.apply import apply
 from index.chunk import compose
 from index.errors import Refused
 from index.mirror import Mirror
-from index.model import Action, Chunk, ChunkRecord, Collection, Document, Point, digest
+from index.model import Action, Chunk, ChunkRecord, Collection, Document, Point, State, digest
 from index.outcome import Report
 from index.plan import BATCH_DOCUMENTS
 from index.prepare import Noted, Text, Work
 from index.recover import recover
+from index.salvage import Remains
 from index.sync import Sync, known_sources
 
 
 def reindex(mirror: Mirror, run: Sync) -> Report:
     """Build, switch, drop. Interrupted, it leaves the old index in use; started again, it begins anew.
 
-    Raises Refused when the configured model is the one in use, Locked when a source is being written.
+    Raises Refused when the configured model is the one in use, or when a text was lost that no source gives;
+    Locked when a source is being written.
     """
     ledger, store = mirror.ledger, mirror.store
     report = Report(run.run_id)
@@ -47,6 +49,7 @@ def reindex(mirror: Mirror, run: Sync) -> Report:
             if left.state != "current":
                 store.drop(left.name)
                 ledger.drop_collection(left.name)
+        _check(mirror, old)
         new = mirror.create_collection("building")
         if new.embedding_fingerprint == old.embedding_fingerprint:
             store.drop(new.name)
@@ -68,6 +71,19 @@ def reindex(mirror: Mirror, run: Sync) -> Report:
     return report
 
 
+def _check(mirror: Mirror, old: Collection) -> None:
+    """Raises Refused when a text would be left behind that no source gives."""
+    unreadable = (d for d in mirror.ledger.documents(states=[State.HELD, State.QUARANTINED]) if d.version)
+    while batch := list(islice(unreadable, BATCH_DOCUMENTS)):
+        for work in _texts(mirror, old, batch):
+            if isinstance(work, Noted):
+                document = work.document
+                raise Refused(
+                    f"The index has lost text of {document.source}:{document.uri}, and no source can give it "
+                    "again. Save what is left of it first, with: freshkb verify --repair"
+                )
+
+
 def _texts(mirror: Mirror, old: Collection, documents: list[Document]) -> list[Work]:
     """The documents with their chunks as the old collection has them."""
     records = mirror.ledger.chunks(old.name, [d.document_id for d in documents])
@@ -75,19 +91,24 @@ def _texts(mirror: Mirror, old: Collection, documents: list[Document]) -> list[W
     with mirror.store.session(old.name) as session:
         points = session.retrieve(ids, vectors=False) if ids else {}
     work: list[Work] = []
-    for document in documents:
-        own = records.get(document.document_id, [])
+    for row in documents:
+        document, own = row, records[row.document_id]
+        remains = Remains(row.document_id, old.embedding_fingerprint, row, own, points)
+        if any(_damaged(record, points.get(record.point_id)) for record in own):
+            document = remains.row() or document
+            chunks: tuple[Chunk, ...] = remains.chunks(document)
+        else:
+            chunks = tuple(_chunk(document, points[r.point_id], r.tokens) for r in own)
         again = replace(document, seen_extraction="")
-        if any(_lost(record, points.get(record.point_id)) for record in own):
+        if len(chunks) < document.chunk_count:
             # The old store has not the whole of it any more: only the source has.
             work.append(Noted(replace(again, extraction_fingerprint="")))
-            continue
-        chunks = tuple(_chunk(document, points[r.point_id], r.tokens) for r in own)
-        work.append(Text(Action.UPDATE, again, chunks))
+        else:
+            work.append(Text(Action.UPDATE, again, chunks))
     return work
 
 
-def _lost(record: ChunkRecord, point: Point | None) -> bool:
+def _damaged(record: ChunkRecord, point: Point | None) -> bool:
     return point is None or digest(point.payload) != record.payload_digest
 
 

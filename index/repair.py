@@ -1,50 +1,267 @@
-"""Mend what `index.verify` found."""
+"""Mend what `index.verify` found.
+
+What the source can give again is read from it and written as a whole. What it cannot (a document that is held
+after it vanished, or whose new version does not parse) is written from what ledger and store still prove
+(`index.salvage`). Where a text is lost nonetheless, ledger and store are made to agree on what is left of it,
+the document's reason says so, and the repair is no success. Foreign points go last: one of them may be the
+only place where a text still is.
+"""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
-from index.apply import remove
-from index.mirror import Mirror
-from index.model import Document
-from index.sync import Sync, known_sources
-from index.verify import Verification, verify
+from connectors.base import SourceUnavailable
+from index import payload
+from index.apply import READ_POINTS, Target, apply, batched, remove
+from index.finding import KINDS, Verification
+from index.judge import genuine, review_lost
+from index.mirror import Mirror, origin
+from index.model import Action, Document, Item, Point, State
+from index.plan import BATCH_DOCUMENTS
+from index.prepare import Facts, Noted, Nothing, Text, Work, governed
+from index.provenance import as_made, lost
+from index.recover import recover
+from index.salvage import Remains
+from index.sync import Sync, known_sources, plan
+from index.verify import verify
 
 
 def repair(mirror: Mirror, found: Verification, run: Sync) -> None:
-    """Mend the findings: foreign points go, damaged documents are read and written anew, and a sync does
-    what the sources ask for. Sets `found.repaired` to the number of findings that are gone afterwards."""
+    """Mend the findings, then sync. Sets `found.repaired` to the number of findings that are gone afterwards,
+    and adds to `found` what is wrong now and was not before, and to its errors the texts that are lost."""
+    with _as_writer(mirror, run):
+        _mend_collection(mirror)
+        target = run.target()
+        for source in known_sources(mirror):
+            recover(target, source)
+        mending = _Mending(mirror, run, target, found)
+        mending.documents()
+        mending.foreign()
+    run.run(checksum=found.deep)
+    with _as_writer(mirror, run):
+        mending.admit()
+    _conclude(found, verify(mirror, sample=found.sample, deep=found.deep), mending.lost)
+
+
+@contextmanager
+def _as_writer(mirror: Mirror, run: Sync) -> Iterator[None]:
+    """The one writer of all sources. What fails here is the run's failure."""
     try:
-        _clear(mirror, found)
+        with ExitStack() as locks:
+            for source in known_sources(mirror):
+                locks.enter_context(mirror.ledger.writer(source, "freshkb verify --repair"))
+            yield
     except BaseException as error:
         run.failed(error)
         raise
-    run.run(checksum=any("content" in f.what for f in found.outdated))
-    left = verify(mirror)
-    found.repaired = max(found.findings - left.findings, 0)
 
 
-def _clear(mirror: Mirror, found: Verification) -> None:
-    """Distrust what is damaged, and delete what is nobody's."""
+def _conclude(found: Verification, left: Verification, lost: dict[str, str]) -> None:
+    before = {finding.subject for finding in found.all}
+    still = {finding.subject for finding in left.all}
+    found.repaired = sum(
+        finding.subject not in still and finding.document_id not in lost for finding in found.all
+    )
+    for kind in KINDS:
+        found.of(kind).extend(new for new in left.of(kind) if new.subject not in before)
+    found.errors = [*left.errors, *lost.values()]
+
+
+def _mend_collection(mirror: Mirror) -> None:
+    """The ledger names the collection that its points are in, and the store has it."""
     ledger, store = mirror.ledger, mirror.store
-    collection = ledger.collection()
-    assert collection is not None
-    with ExitStack() as locks:
-        for source in known_sources(mirror):
-            locks.enter_context(ledger.writer(source, "freshkb verify --repair"))
-        # First of all, so that whatever comes in between, the next sync reads these documents anew.
-        damaged = {f.document_id for f in (*found.missing, *found.altered) if f.document_id}
-        damaged |= {f.document_id for f in found.extra if f.document_id}
-        ledger.record([_distrusted(d) for d in ledger.documents(document_ids=sorted(damaged))])
-        if store.instance(collection.name) is None:
-            store.create(collection.name, dimension=collection.dimension, instance=ledger.instance_id)
-        store.publish(mirror.config.index.collection, collection.name)
-        extra = [f.point_id for f in found.extra if f.point_id]
-        known = ledger.known_points(collection.name, extra)
-        with store.session(collection.name) as session:
-            remove(session, [identifier for identifier in extra if identifier not in known])
+    row = ledger.collection()
+    made = as_made(mirror, row) if row is not None else None
+    if made is None or store.instance(made.name) is None:
+        left = lost(mirror)
+        if left is not None and row is not None:
+            ledger.drop_collection(row.name)
+        made = left or made or mirror.create_collection("current")
+    if made != row:
+        ledger.record_collection(made)
+    if store.instance(made.name) is None:
+        store.create(made.name, dimension=made.dimension, instance=ledger.instance_id)
+        store.publish(mirror.config.index.collection, made.name)
 
 
-def _distrusted(document: Document) -> Document:
-    return replace(document, seen_extraction="", extraction_fingerprint="")
+class _Mending:
+    """The documents and points that a verification found fault with."""
+
+    def __init__(self, mirror: Mirror, run: Sync, target: Target, found: Verification) -> None:
+        self._mirror = mirror
+        self._run = run
+        self._target = target
+        self._name = target.collection.name
+        self._sources = set(known_sources(mirror))
+        self._configured = {source.id for source in mirror.config.sources}
+        self._held = {hold.document_id for hold in mirror.ledger.holds()}
+        self._claims: dict[str, list[str]] = defaultdict(list)
+        """Ids of points that no row knows, by the document whose they say they are."""
+        for finding in found.extra:
+            self._claims[finding.document_id or ""].append(finding.point_id or "")
+        self._damaged = {
+            finding.document_id
+            for finding in (*found.missing, *found.extra, *found.altered)
+            if finding.document_id
+        }
+        self._unheard: set[str] = set()
+        """Documents whose source cannot be asked now: their points stay as they are."""
+        self._deferred: list[str] = []
+        """Documents that lost text, and that the sync is about to remove."""
+        self.lost: dict[str, str] = {}
+        """By document, what it lost."""
+
+    def documents(self) -> None:
+        """Write every damaged document anew, from its source or from what remains of it."""
+        self._disown()
+        for ids in batched(sorted(self._damaged), BATCH_DOCUMENTS):
+            self._mend(ids)
+
+    def foreign(self) -> None:
+        """Remove the points that still nobody knows."""
+        unknown = [i for owner, ids in self._claims.items() if owner not in self._unheard for i in ids]
+        known = self._mirror.ledger.known_points(self._name, unknown)
+        with self._target.store.session(self._name) as session:
+            remove(session, [identifier for identifier in unknown if identifier not in known])
+
+    def admit(self) -> None:
+        """What lost text and was not removed after all is written as it is now."""
+        deferred, self._deferred = self._deferred, []
+        for ids in batched(deferred, BATCH_DOCUMENTS):
+            self._mend(ids, last=True)
+
+    def _disown(self) -> None:
+        """Drop rows of chunks whose point says that it is another document's, when its id says so, too."""
+        ledger = self._mirror.ledger
+        for ids in batched(sorted(self._damaged), BATCH_DOCUMENTS):
+            for document_id, records in ledger.chunks(self._name, ids).items():
+                wrong = [r for r in records if not genuine(r, self._fingerprint, len(records))]
+                points = self._points([record.point_id for record in wrong])
+                for point in points.values():
+                    claimed = payload.metadata(point.payload).get("document_id")
+                    if isinstance(claimed, str) and claimed != document_id:
+                        ledger.forget(self._name, [point.id])
+                        self._claims[claimed].append(point.id)
+                        self._damaged.add(claimed)
+
+    @property
+    def _fingerprint(self) -> str:
+        return self._target.collection.embedding_fingerprint
+
+    def _points(self, ids: Iterable[str]) -> dict[str, Point]:
+        found: dict[str, Point] = {}
+        for some in batched(ids, READ_POINTS):
+            with self._target.store.session(self._name) as session:
+                found |= session.retrieve(some, vectors=True)
+        return found
+
+    # ── One batch ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _mend(self, ids: Sequence[str], *, last: bool = False) -> None:
+        by_source: dict[str, list[tuple[Remains, Document]]] = defaultdict(list)
+        for remains in self._remains(ids):
+            row = self._row(remains)
+            if row is not None:
+                by_source[row.source].append((remains, row))
+        for source, damaged in by_source.items():
+            if self._heard(source):
+                work = list(self._work(source, damaged, last=last))
+                apply(self._target, self._run.run_id, work)
+            else:
+                self._unheard |= {row.document_id for _, row in damaged}
+
+    def _remains(self, ids: Sequence[str]) -> Iterator[Remains]:
+        ledger = self._mirror.ledger
+        documents = {d.document_id: d for d in ledger.documents(document_ids=ids, states=list(State))}
+        for document_id, records in ledger.chunks(self._name, ids).items():
+            claimed = self._claims.get(document_id, [])
+            points = self._points([*(record.point_id for record in records), *claimed])
+            yield Remains(document_id, self._fingerprint, documents.get(document_id), records, points)
+
+    def _row(self, remains: Remains) -> Document | None:
+        """The document's row, mended and recorded; None when there is nothing to be written of it."""
+        ledger, row = self._mirror.ledger, remains.row()
+        if row is not None and not self._free(row):
+            # Lost, found at its source, and recorded under another id since.
+            row = None
+        if row is None:
+            ledger.forget(self._name, [record.point_id for record in remains.records])
+            self._claims[remains.document_id] += [record.point_id for record in remains.records]
+            return None
+        if not row.version and not remains.records:
+            ledger.record([self._blank(row)])
+            return None
+        row = replace(row, version=max(row.version, 1))
+        ledger.record([row])
+        newest = ledger.reviews([row.document_id]).get(row.document_id)
+        if row.reviewed_at is not None and review_lost(row, newest):
+            ledger.add_review(row.document_id, "unknown", "Restored from the index.", row.reviewed_at)
+        return row
+
+    def _free(self, row: Document) -> bool:
+        here = self._mirror.ledger.documents(source=row.source, uris=[row.uri])
+        return row.source in self._sources and all(other.document_id == row.document_id for other in here)
+
+    def _blank(self, row: Document) -> Document:
+        """Of a document that never was in the index: the sync looks at it as if for the first time."""
+        if row.source in self._configured and not origin(self._mirror, row.source).extraction.of(row.uri):
+            return replace(row, state=State.DELETED, deleted_at=self._mirror.now())
+        return Document(row.document_id, row.source, row.uri, State.PENDING, first_seen_at=row.first_seen_at)
+
+    def _heard(self, source: str) -> bool:
+        """Whether a document's absence there means anything: not when a sync would call it an error."""
+        return source not in self._configured or plan(self._mirror, source).error is None
+
+    # ── One document ──────────────────────────────────────────────────────────────────────────────────
+
+    def _work(
+        self, source: str, damaged: Sequence[tuple[Remains, Document]], *, last: bool
+    ) -> Iterator[Work]:
+        items = [Item(Action.UPDATE, row.uri, row.document_id, reason="repair") for _, row in damaged]
+        known = self._run.known(items)
+        prepared: Iterable[Work] = [Nothing(row.uri) for _, row in damaged]
+        if source in self._configured:
+            try:
+                prepared = self._run.prepare(source, items, known)
+            except SourceUnavailable:
+                self._unheard |= set(known)
+                return
+        for (remains, row), work in zip(damaged, prepared, strict=False):
+            match work:
+                case Text():
+                    yield work
+                case Noted(document) | Facts(_, document, _):
+                    yield self._salvaged(remains, row, document)
+                case _ if last or self._kept(row) or row.chunk_count <= len(remains.chunks(row)):
+                    yield self._salvaged(remains, row, known[row.document_id])
+                case _:
+                    self._deferred.append(row.document_id)
+
+    def _kept(self, row: Document) -> bool:
+        """Whether a hold keeps the document that its source has lost. A hold whose row is lost is placed."""
+        ledger, name = self._mirror.ledger, row.document_id
+        if row.state is State.HELD and not ledger.once_held([name]):
+            ledger.place_hold([name], "restored", "Its row was lost.", self._mirror.now())
+            self._held.add(name)
+        return name in self._held
+
+    def _salvaged(self, remains: Remains, row: Document, now: Document) -> Text:
+        """The document as it is now, with the chunks that it still has."""
+        chunks = remains.chunks(row)
+        lost = row.chunk_count - len(chunks)
+        if now.source in self._configured:
+            now = governed(now, origin(self._mirror, now.source).rules, self._mirror.now())
+        if lost > 0:
+            what = f"{lost} of {row.chunk_count} chunks of its text are lost."
+            self.lost[row.document_id] = (
+                f"{row.source}:{row.uri}: {what} The store has not kept them, nor can the source give them."
+            )
+            # Read as a whole as soon as the source can.
+            now = replace(now, reason=f"{now.reason} {what}".lstrip(), extraction_fingerprint="")
+            if now.state is State.INDEXED:
+                now = replace(now, token=None, seen_extraction="")
+        return Text(Action.UPDATE, replace(now, chunk_count=len(chunks)), chunks)

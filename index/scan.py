@@ -89,9 +89,9 @@ def _survey(
     if listing.complete and not partial and found.missing:
         hashes |= _hash(connector, [e.uri for e in comparing.candidates(found)])
         moves = comparing.pair_moves(found, hashes, lambda e, r: _likeness(mirror, e, r, load()))
-    rules_fingerprint = _rules_fingerprint(here, connector)
+    governing = rules_fingerprint(here, connector)
     touched: list[str] = []
-    if not partial and remembered.rules_fingerprint not in ("", rules_fingerprint):
+    if not partial and remembered.rules_fingerprint not in ("", governing):
         touched = _ruled(mirror, here, connector)
     if not partial:
         # Attested by a command that was killed before it had told the index.
@@ -120,7 +120,7 @@ def _survey(
         filter_fingerprint=remembered.filter_fingerprint
         if refused and circumstances.refiltered
         else here.settings.filter_fingerprint,
-        rules_fingerprint=rules_fingerprint,
+        rules_fingerprint=governing,
     )
     return Survey(plan, record, settled, found.unsupported, found.forgotten)
 
@@ -179,8 +179,10 @@ def _settle(
         if row.state == State.INDEXED and document.modified_at != moment(read.entry.modified_at):
             continue
         same.add(entry.uri)
-        if read.entry.token is not None and document.token != read.entry.token:
-            settled.append(replace(document, token=read.entry.token, native_id=read.entry.native_id))
+        version = (read.entry.token, read.entry.native_id, read.entry.size)
+        if read.entry.token is not None and (document.token, document.native_id, document.size) != version:
+            token, native_id, size = version
+            settled.append(replace(document, token=token, native_id=native_id, size=size))
     found.changed = [(e, r) for e, r in found.changed if e.uri not in same]
     found.unchanged += len(same)
     return settled
@@ -208,7 +210,7 @@ def _likeness(mirror: Mirror, entry: Entry, row: Row, source: Source) -> float:
     return len(before & now) / len(before) if before else 0.0
 
 
-def _rules_fingerprint(here: Origin, connector: Connector) -> str:
+def rules_fingerprint(here: Origin, connector: Connector) -> str:
     """Of all that decides what is said of a document beside its text; links depend on the root."""
     return digest([here.settings.rules_fingerprint, connector.url("")])
 

@@ -153,11 +153,12 @@ class KnowledgeBase:
         hits = []
         for hit in found:
             document = current.get(hit.point.id)
-            if document is None:
+            passage = payload.passage_in(hit.point.payload)
+            if document is None or passage is None:
                 continue
             verdict = self.assess(document)
             if not fresh_only or verdict.verdict in FRESH:
-                hits.append(_hit(hit.score, hit.point.payload, document, verdict))
+                hits.append(_hit(hit.score, passage, document, verdict))
         return hits
 
     def assess(self, document: Document) -> Assessment:
@@ -302,14 +303,13 @@ def summary(document: Document, verdict: Assessment | None) -> dict[str, Any]:
 
 
 def _passage(point: Any) -> dict[str, Any]:
-    if point is None:
+    found = payload.passage_in(point.payload) if point is not None else None
+    if found is None:
         return {"heading_path": None, "text": None}
-    found = payload.passage(point.payload)
     return {"heading_path": list(found.heading_path), "text": found.text}
 
 
-def _hit(score: float, body: Mapping[str, Any], document: Document, verdict: Assessment) -> SearchHit:
-    found = payload.passage(body)
+def _hit(score: float, found: payload.Passage, document: Document, verdict: Assessment) -> SearchHit:
     return SearchHit(
         score=score,
         text=found.text,

@@ -1,108 +1,73 @@
-"""Compare source, ledger and store, name every difference, and mend it.
+"""Compare source, ledger and store, and name every difference.
 
-Ledger and store are merged point by point in order of id. A point's payload is not only held against the
-digest that the ledger keeps, it is also built again from the document's row, so that an altered row shows
-as well. The source is compared by planning for it.
+Three comparisons. Ledger and store are merged point by point in order of id; a payload is not only held
+against the digest that the ledger keeps, it is also built again from the document's row, so that an altered
+row shows as well. Each document's row is held against itself, its chunks, its reviews and holds, and the
+rules that govern it. The source is compared by planning for it. A sample covers a part of the points, and all
+of the rows and sources, which cost little beside them.
+
+What nothing repeats cannot be held against anything: the count of a document's versions, when it was first
+seen, the words of a reason, the number of a chunk's tokens, and the title of a document that has no text.
+Without `deep`, neither can the values of vectors, the size and inode that only a rename asks for, the hash of
+a document in quarantine, nor a file that was changed and given its former size, times and inode.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import replace
+from functools import partial
 from itertools import islice
-from typing import Any, Literal
+from typing import Any
 
 from index import payload
-from index.mirror import Mirror, require_collection
-from index.model import LIVE, Action, ChunkRecord, Collection, Document, Point, State, digest, point_id
+from index.finding import Finding, Verification
+from index.judge import Verdict, judge_point, judge_row
+from index.mirror import Mirror, Origin, origin, require_collection
+from index.model import LIVE, Action, ChunkRecord, Collection, Document, Point, State
+from index.prepare import governed
+from index.provenance import as_made
+from index.scan import rules_fingerprint, survey
 from index.store.base import Session
-from index.sync import known_sources, plan
+from index.sync import Sync, known_sources
 
-PAGE = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One difference. `what` says it in words."""
-
-    what: str
-    point_id: str | None = None
-    document_id: str | None = None
-    source: str | None = None
-    uri: str | None = None
-
-    def json(self) -> dict[str, Any]:
-        parts = {
-            "what": self.what,
-            "point_id": self.point_id,
-            "document_id": self.document_id,
-            "source": self.source,
-            "uri": self.uri,
-        }
-        return {name: value for name, value in parts.items() if value is not None}
-
-
-@dataclass(slots=True)
-class Verification:
-    """What was compared and what was found."""
-
-    documents: int = 0
-    points: int = 0
-    missing: list[Finding] = field(default_factory=list)
-    extra: list[Finding] = field(default_factory=list)
-    altered: list[Finding] = field(default_factory=list)
-    outdated: list[Finding] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-    """Sources that could not be listed completely."""
-    repaired: int = 0
-
-    @property
-    def findings(self) -> int:
-        return len(self.missing) + len(self.extra) + len(self.altered) + len(self.outdated)
-
-    @property
-    def ok(self) -> bool:
-        return not self.findings and not self.errors
-
-    def json(self) -> dict[str, Any]:
-        return {
-            "ok": self.ok,
-            "documents": self.documents,
-            "points": self.points,
-            **{
-                name: [finding.json() for finding in getattr(self, name)]
-                for name in ("missing", "extra", "altered", "outdated")
-            },
-            "errors": self.errors,
-            "repaired": self.repaired,
-        }
+#: Points that are read while the store is held once.
+PAGE = 2000
+#: Documents that are remembered while their points go by.
+DOCUMENTS = 20_000
 
 
 def verify(
     mirror: Mirror, *, sample: tuple[int, int] = (1, 1), deep: bool = False, sources: bool = True
 ) -> Verification:
-    """Compare everything, or the I-th of N parts (`sample`); N runs cover all.
+    """Compare everything, or the I-th of N parts of the points (`sample`); N runs cover all.
 
     `deep` compares the values of vectors too, and hashes every document at its source.
     """
-    found = Verification()
+    found = Verification(sample, deep)
     collection = mirror.ledger.collection()
-    if collection is None:
+    if collection is None and not mirror.ledger.miscounted(""):
         collection = require_collection(mirror)
-    if mirror.store.instance(collection.name) is None:
-        found.missing += [
-            _point(mirror, r, "the store has lost its collection")
-            for r in mirror.ledger.points(collection.name)
-        ]
-    else:
-        mirror.check_instance(collection)
-        _compare_points(mirror, collection, found, sample, deep)
+    if collection is not None:
+        made = as_made(mirror, collection)
+        if made != collection:
+            found.altered.append(Finding(f"the ledger's row of collection {collection.name} is another"))
+        _compare_points(mirror, made, found)
+        _compare_unfinished(mirror, made, found)
+    _compare_rows(mirror, collection, found)
     counts = mirror.ledger.counts()
     found.documents = sum(states.get(s, 0) for states in counts.values() for s in LIVE - {State.SKIPPED})
     if sources:
         for source in known_sources(mirror):
-            _compare_source(mirror, source, found, deep)
+            _compare_source(mirror, source, found)
     return found
+
+
+def _name(
+    found: Verification, verdict: Verdict, point_id: str | None, document_id: str, document: Document | None
+) -> None:
+    place = (document.source, document.uri) if document else (None, None)
+    found.of(verdict.kind).append(Finding(verdict.what, point_id, document_id, *place))
 
 
 # ── Ledger and store ──────────────────────────────────────────────────────────────────────────────────
@@ -120,30 +85,62 @@ def _uuid(value: int) -> str:
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
-def _compare_points(
-    mirror: Mirror, collection: Collection, found: Verification, sample: tuple[int, int], deep: bool
-) -> None:
+def _compare_points(mirror: Mirror, collection: Collection, found: Verification) -> None:
     """First a pass over everything, page by page, so that others get at the store in between; then what
     looked wrong is looked at again while nobody can write, because a batch may have been half done."""
-    first, end = part(sample)
-    records = mirror.ledger.points(collection.name, first=first, end=end)
+    ledger, (first, end) = mirror.ledger, part(found.sample)
+    records = ledger.points(collection.name, first=first, end=end)
+    if mirror.store.instance(collection.name) is None:
+        gone = Verdict("missing", "the store has lost its collection")
+        for lost in records:
+            _name(found, gone, lost.point_id, lost.document_id, ledger.document(lost.document_id))
+        if not found.missing:
+            found.missing.append(Finding(f"the store has lost collection {collection.name}"))
+        return
+    mirror.check_instance(collection)
     suspects: set[str] = set()
     foreign: list[str] = []
+    known = _Known(mirror)
     for pairs in _pages(_merge(records, _scroll(mirror, collection, first, end))):
         found.points += sum(1 for _, point in pairs if point is not None)
-        ids = {record.document_id for record, _ in pairs if record is not None}
-        documents = {d.document_id: d for d in mirror.ledger.documents(document_ids=sorted(ids))}
+        known.learn({record.document_id for record, _ in pairs if record is not None})
         for record, point in pairs:
             if record is None:
                 assert point is not None
                 foreign.append(point.id)
-            elif _judge(collection, record, point, documents.get(record.document_id), deep):
+            elif known.judge(collection, record, point, deep=found.deep):
                 suspects.add(record.document_id)
     with mirror.store.session(collection.name) as session:
-        _look_again(mirror, collection, session, found, sorted(suspects), (first, end), deep)
-        known = mirror.ledger.known_points(collection.name, foreign)
-        for point in session.retrieve([i for i in foreign if i not in known], vectors=False).values():
+        _look_again(mirror, collection, session, found, suspects)
+        ours = ledger.known_points(collection.name, foreign)
+        for point in session.retrieve([i for i in foreign if i not in ours], vectors=False).values():
             found.extra.append(_foreign(mirror, point))
+
+
+class _Known:
+    """What the ledger says of documents, and the part of a payload that follows from it."""
+
+    def __init__(self, mirror: Mirror) -> None:
+        self._ledger = mirror.ledger
+        self.documents: dict[str, Document | None] = {}
+        self._shared: dict[str, dict[str, Any]] = {}
+
+    def learn(self, document_ids: Set[str]) -> None:
+        """Read those that are not known yet. The chunks of a document come in many pages."""
+        if len(self.documents) > DOCUMENTS:
+            self.documents.clear()
+            self._shared.clear()
+        new = document_ids - self.documents.keys()
+        self.documents |= dict.fromkeys(new)
+        for document in self._ledger.documents(document_ids=new, states=list(State)):
+            self.documents[document.document_id] = document
+            self._shared[document.document_id] = payload.shared(document)
+
+    def judge(
+        self, collection: Collection, record: ChunkRecord, point: Point | None, *, deep: bool
+    ) -> Verdict | None:
+        document, shared = self.documents[record.document_id], self._shared.get(record.document_id, {})
+        return judge_point(record, point, document, shared, collection.embedding_fingerprint, deep=deep)
 
 
 def _scroll(mirror: Mirror, collection: Collection, first: str | None, end: str | None) -> Iterator[Point]:
@@ -158,65 +155,27 @@ def _scroll(mirror: Mirror, collection: Collection, first: str | None, end: str 
 
 
 def _look_again(
-    mirror: Mirror,
-    collection: Collection,
-    session: Session,
-    found: Verification,
-    suspects: Sequence[str],
-    ids: tuple[str | None, str | None],
-    deep: bool,
+    mirror: Mirror, collection: Collection, session: Session, found: Verification, suspects: set[str]
 ) -> None:
     """A version is committed while its writer holds the store: as long as we do, the ledger stands still."""
-    first, end = ids
-    documents = {d.document_id: d for d in mirror.ledger.documents(document_ids=suspects, states=list(State))}
+    first, end = part(found.sample)
+    known = _Known(mirror)
+    known.learn(suspects)
     # On a server others write meanwhile: what a living writer has announced is his to finish.
     writing = {writer.source for writer in mirror.ledger.writers()}
-    announced = {i.document.document_id for _, _, i in mirror.ledger.open_intents(collection.name)}
-    busy = {d for d in announced if d in documents and documents[d].source in writing}
-    suspects = [document_id for document_id in suspects if document_id not in busy]
-    for document_id, records in mirror.ledger.chunks(collection.name, suspects).items():
+    intents = mirror.ledger.open_intents(collection.name)
+    busy = {i.document.document_id for _, _, i in intents if i.document.source in writing}
+    for document_id, records in mirror.ledger.chunks(collection.name, suspects - busy).items():
         points = session.retrieve([record.point_id for record in records], vectors=True) if records else {}
         for record in records:
             if (first is not None and record.point_id < first) or (
                 end is not None and record.point_id >= end
             ):
                 continue
-            document = documents.get(document_id)
-            verdict = _judge(collection, record, points.get(record.point_id), document, deep)
+            point = points.get(record.point_id)
+            verdict = known.judge(collection, record, point, deep=found.deep)
             if verdict is not None:
-                kind, what = verdict
-                place = (document.source, document.uri) if document else (None, None)
-                getattr(found, kind).append(Finding(what, record.point_id, document_id, *place))
-
-
-def _judge(
-    collection: Collection, record: ChunkRecord, point: Point | None, document: Document | None, deep: bool
-) -> tuple[Literal["missing", "altered"], str] | None:
-    """What is wrong with a point that the ledger knows; None when nothing is."""
-    if point is None:
-        return "missing", "the store has no such point"
-    if point.dense is None or point.sparse is None:
-        return "missing", "the point has lost a vector"
-    if document is None:
-        return "altered", "the ledger has the chunk and not its document"
-    if digest(point.payload) != record.payload_digest:
-        return "altered", "the payload is not what was written"
-    passage = replace(payload.passage(point.payload), page=record.page, chunk_index=record.chunk_index)
-    if digest(payload.build(document, passage)) != record.payload_digest:
-        return "altered", "the ledger's row does not agree with the payload"
-    if not _genuine(collection, record, document.chunk_count):
-        return "altered", "the point's id does not follow from its text and model"
-    if deep and payload.vector_digest(point) != record.vector_digest:
-        return "altered", "a vector is not what was written"
-    return None
-
-
-def _genuine(collection: Collection, record: ChunkRecord, chunks: int) -> bool:
-    return any(
-        point_id(record.document_id, record.embedded_hash, occurrence, collection.embedding_fingerprint)
-        == record.point_id
-        for occurrence in range(max(chunks, 1))
-    )
+                _name(found, verdict, record.point_id, document_id, known.documents.get(document_id))
 
 
 def _merge(
@@ -246,17 +205,84 @@ def _pages(
 
 def _foreign(mirror: Mirror, point: Point) -> Finding:
     """A point that the ledger does not know, named by the document that its payload speaks of."""
-    metadata = point.payload.get("metadata")
-    claimed = metadata.get("document_id") if isinstance(metadata, dict) else None
-    document = mirror.ledger.document(claimed) if isinstance(claimed, str) else None
-    place = (document.document_id, document.source, document.uri) if document else (None, None, None)
-    return Finding("the ledger does not know this point", point.id, *place)
+    said = payload.metadata(point.payload)
+    claimed, source, uri = (
+        value if isinstance(value, str) else None
+        for value in (said.get("document_id"), said.get("source"), said.get("uri"))
+    )
+    document = mirror.ledger.document(claimed) if claimed is not None else None
+    if document is not None:
+        source, uri = document.source, document.uri
+    return Finding("the ledger does not know this point", point.id, claimed, source, uri)
 
 
-def _point(mirror: Mirror, record: ChunkRecord, what: str) -> Finding:
-    document = mirror.ledger.document(record.document_id)
-    place = (document.source, document.uri) if document else (None, None)
-    return Finding(what, record.point_id, record.document_id, *place)
+# ── The ledger itself ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _compare_unfinished(mirror: Mirror, collection: Collection, found: Verification) -> None:
+    """Changes that were announced and not ended, by nobody who is still at it: of those that stand before and
+    after we asked who writes, a living writer would have been there."""
+    ledger = mirror.ledger
+    before = {(run, i.document.document_id) for run, _, i in ledger.open_intents()}
+    removals = set(ledger.removals(collection.name))
+    writing = {writer.source for writer in ledger.writers()}
+    for run, _, intent in ledger.open_intents():
+        document = intent.document
+        if (run, document.document_id) in before and document.source not in writing:
+            left = Verdict("outdated", "a change of it was left unfinished")
+            _name(found, left, None, document.document_id, document)
+    if not writing:
+        for point_id in sorted(removals & set(ledger.removals(collection.name))):
+            found.outdated.append(Finding("its removal was left unfinished", point_id))
+
+
+def _compare_rows(mirror: Mirror, collection: Collection | None, found: Verification) -> None:
+    """Each live document's row, against itself and what else the ledger says of the document."""
+    ledger = mirror.ledger
+    origins = {source.id: _settled_origin(mirror, source.id) for source in mirror.config.sources}
+    miscounted = set(ledger.miscounted(collection.name if collection else ""))
+    misfiled = set(ledger.misfiled())
+    suspects: list[tuple[Verdict, Document]] = []
+    rows = ledger.documents()
+    while page := list(islice(rows, PAGE)):
+        reviews = ledger.reviews([document.document_id for document in page])
+        held = ledger.once_held([d.document_id for d in page if d.state is State.HELD])
+        for document in page:
+            name = document.document_id
+            verdict = judge_row(document, reviews.get(name), once_held=name in held)
+            if verdict is None and name in miscounted:
+                verdict = Verdict("missing", "the ledger has not as many chunks of it as it says")
+            if verdict is None and name in misfiled:
+                verdict = Verdict("altered", "the ledger's row names another folder")
+            if verdict is None and not _governed(mirror, document, origins.get(document.source)):
+                verdict = Verdict("altered", "its link, owner or dates do not follow from its rules")
+            if verdict is not None:
+                suspects.append((verdict, document))
+    # Who writes now may do so by rules that have just changed.
+    writing = {writer.source for writer in ledger.writers()} if suspects else set()
+    for verdict, document in suspects:
+        if document.source not in writing:
+            _name(found, verdict, None, document.document_id, document)
+
+
+def _settled_origin(mirror: Mirror, source: str) -> Origin | None:
+    """None while the rules in force are not those of the last sync: the plan says what that changes."""
+    here, record = origin(mirror, source), mirror.ledger.source(source)
+    current = rules_fingerprint(here, mirror.connector(source))
+    return here if record is not None and record.rules_fingerprint == current else None
+
+
+def _governed(mirror: Mirror, document: Document, here: Origin | None) -> bool:
+    """Whether the rules say of the document what its row says."""
+    if here is None or not document.version:
+        return True
+    try:
+        url = mirror.connector(document.source).url(document.uri)
+    except ValueError:
+        return False
+    # A date that lay in the future may have come since: at the time that the row tells of, it is as it was.
+    then = document.date_used or mirror.now()
+    return governed(replace(document, url=url), here.rules, then) == document
 
 
 # ── Source and ledger ─────────────────────────────────────────────────────────────────────────────────
@@ -267,16 +293,24 @@ SAYS = {
     Action.MOVE: "it has another name at the source",
     Action.DELETE: "the source no longer has it",
     Action.REFUSE: "the source no longer has it, and its removal is refused",
+    Action.HOLD: "the source no longer has it, and a hold keeps it",
     Action.TOUCH: "what is said of it has changed",
 }
 
 
-def _compare_source(mirror: Mirror, source: str, found: Verification, deep: bool) -> None:
-    planned = plan(mirror, source, checksum=deep)
-    if planned.error is not None:
-        found.errors.append(planned.error)
-    for item in planned.items:
+def _compare_source(mirror: Mirror, source: str, found: Verification) -> None:
+    run = Sync(mirror, run_id="")
+    seen = survey(mirror, source, partial(run.source, source), checksum=found.deep)
+    if seen.plan.error is not None:
+        found.errors.append(seen.plan.error)
+    for item in seen.plan.items:
         if item.action in SAYS:
-            found.outdated.append(
-                Finding(SAYS[item.action], None, item.document_id, source, item.uri or None)
-            )
+            what = "it is to be looked at again" if item.reason == "extraction" else SAYS[item.action]
+            found.outdated.append(Finding(what, None, item.document_id, source, item.uri or None))
+    unseen = [Finding(SAYS[Action.ADD], None, None, source, entry.uri) for entry in seen.unsupported]
+    gone = [Finding(SAYS[Action.DELETE], None, row.document_id, source, row.uri) for row in seen.forgotten]
+    found.outdated += unseen + gone
+    # One without a token was not to be trusted when it was written; that it may be now is no news.
+    for document in mirror.ledger.documents(document_ids=[document.document_id for document in seen.settled]):
+        if document.token is not None:
+            _name(found, Verdict("outdated", "it is another file"), None, document.document_id, document)

@@ -22,9 +22,9 @@ from flows.cli.app import (
 )
 
 if TYPE_CHECKING:
+    from index.finding import Verification
     from index.outcome import Report
     from index.plan import Plan
-    from index.verify import Verification
 
 SIGILS = {"add": "+", "update": "~", "move": "»", "delete": "-", "touch": "·", "held": "!", "refused": "!"}
 

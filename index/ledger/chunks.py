@@ -69,6 +69,29 @@ class Chunks(Database):
         with self._reading() as connection:
             return {row[0]: Document(*row[1:]) for row in connection.execute(query)}
 
+    def miscounted(self, collection: str) -> list[str]:
+        """Live documents that have not as many committed chunks as their row says."""
+        counted = (
+            sa.select(chunks.c.document_id, sa.func.count().label("number"))
+            .where(chunks.c.collection == collection)
+            .group_by(chunks.c.document_id)
+            .subquery()
+        )
+        query = (
+            sa.select(documents.c.document_id)
+            .outerjoin(counted, counted.c.document_id == documents.c.document_id)
+            .where(schema.live, documents.c.chunk_count != sa.func.coalesce(counted.c.number, 0))
+            .order_by(documents.c.document_id)
+        )
+        with self._reading() as connection:
+            return list(connection.execute(query).scalars())
+
+    def forget(self, collection: str, point_ids: Collection[str]) -> None:
+        """Drop rows of chunks that no commit wrote. The store is not asked whether it holds their points."""
+        wrong = sa.and_(chunks.c.collection == collection, self._among(chunks.c.point_id, point_ids))
+        with self._writing() as connection:
+            connection.execute(sa.delete(chunks).where(wrong))
+
     def totals(self, collection: str) -> int:
         """How many chunks are committed."""
         query = sa.select(sa.func.count()).select_from(chunks).where(chunks.c.collection == collection)

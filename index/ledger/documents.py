@@ -109,6 +109,13 @@ class Documents(Database):
         for row in self._stream(query):
             yield Document(*row)
 
+    def misfiled(self) -> Iterator[str]:
+        """Live documents whose row names another folder than their uri, so that a hint does not find them."""
+        query = sa.select(documents.c.document_id, documents.c.uri, documents.c.folder).where(schema.live)
+        for document_id, uri, folder in self._stream(query.order_by(documents.c.document_id)):
+            if folder != folder_of(uri):
+                yield document_id
+
     def record(
         self, records: Sequence[Document], events: Sequence[Event] = (), run_id: str | None = None
     ) -> None:

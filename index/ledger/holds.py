@@ -95,6 +95,12 @@ class Holds(Database):
             found = connection.execute(query.order_by(holds.c.hold_id, holds.c.document_id)).all()
         return [Hold(*row) for row in found]
 
+    def once_held(self, document_ids: Collection[str]) -> set[str]:
+        """Those of the documents that a hold stands or stood on."""
+        query = sa.select(holds.c.document_id).where(self._among(holds.c.document_id, document_ids))
+        with self._reading() as connection:
+            return set(connection.execute(query).scalars())
+
     def tombstone(self, keys: Collection[str], source: str, reason: str, at: datetime) -> None:
         """Remember hashes of what must not come back. The first tombstone of a key stands."""
         rows = [

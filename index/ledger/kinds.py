@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
+from index.errors import LedgerError
 from index.model import Action, State
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -16,6 +17,13 @@ _MICROSECOND = timedelta(microseconds=1)
 
 #: Identifiers, addresses and hashes. Compared and ordered by code point on every database.
 Key = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
+
+def _unreadable(value: object) -> LedgerError:
+    return LedgerError(
+        f"The ledger holds {str(value)[:40]!r}, which freshkb cannot have written: somebody else has, or its "
+        "disk is failing. Restore it from a backup."
+    )
 
 
 class Moment(TypeDecorator[datetime]):
@@ -32,7 +40,10 @@ class Moment(TypeDecorator[datetime]):
         return (value - _EPOCH) // _MICROSECOND
 
     def process_result_value(self, value: Any | None, dialect: sa.Dialect) -> datetime | None:
-        return None if value is None else _EPOCH + value * _MICROSECOND
+        try:
+            return None if value is None else _EPOCH + value * _MICROSECOND
+        except (ValueError, TypeError, OverflowError) as error:
+            raise _unreadable(value) from error
 
 
 class Json(TypeDecorator[Any]):
@@ -45,7 +56,10 @@ class Json(TypeDecorator[Any]):
         return json.dumps(value, separators=(",", ":"), default=dict)
 
     def process_result_value(self, value: Any | None, dialect: sa.Dialect) -> Any:
-        return {} if value is None else json.loads(value)
+        try:
+            return {} if value is None else json.loads(value)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise _unreadable(value) from error
 
 
 class Prose(TypeDecorator[str]):
@@ -66,7 +80,10 @@ class StateName(TypeDecorator[State]):
     cache_ok = True
 
     def process_result_value(self, value: Any | None, dialect: sa.Dialect) -> State | None:
-        return None if value is None else State(value)
+        try:
+            return None if value is None else State(value)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise _unreadable(value) from error
 
 
 class ActionName(TypeDecorator[Action]):
@@ -74,4 +91,7 @@ class ActionName(TypeDecorator[Action]):
     cache_ok = True
 
     def process_result_value(self, value: Any | None, dialect: sa.Dialect) -> Action | None:
-        return None if value is None else Action(value)
+        try:
+            return None if value is None else Action(value)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise _unreadable(value) from error

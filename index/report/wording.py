@@ -28,6 +28,7 @@ MEANINGS = {
 FINDINGS = {
     "quarantined": "Could not be read",
     "empty": "Holds no text",
+    "incomplete": "Has lost text",
     "unowned": "Has no owner",
 }
 

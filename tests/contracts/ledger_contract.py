@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from index.errors import LedgerError, Locked
 from index.ledger import Event, Hold, Ledger
@@ -362,6 +363,25 @@ print(heavy & set(sys.modules))
         assert [found.document_id for found in ledger.documents(document_ids=many)] == ["d1"]
         assert ledger.known_points("kb", many) == set()
 
+    def test_a_folder_that_does_not_follow_from_the_uri_is_seen(self, ledger: Ledger) -> None:
+        ledger.record([document("top", "d1"), document("a/b/deep", "d2"), document("a/c", "d3")])
+        assert list(ledger.misfiled()) == []
+        with ledger._writing() as connection:
+            connection.execute(sa.text("UPDATE documents SET folder = 'a'"))
+        assert list(ledger.misfiled()) == ["d1", "d2"]
+
+    @pytest.mark.parametrize(
+        ("column", "value"), [("state", "lost"), ("properties", "{"), ("indexed_at", 10**18)]
+    )
+    def test_a_value_that_no_ledger_writes_is_an_error_of_ours(
+        self, ledger: Ledger, column: str, value: Any
+    ) -> None:
+        ledger.record([document("a", "d1")])
+        with ledger._writing() as connection:
+            connection.execute(sa.text(f"UPDATE documents SET {column} = :value").bindparams(value=value))
+        with pytest.raises(LedgerError, match="cannot have written"):
+            list(ledger.documents())
+
     def test_counts_are_of_live_documents_by_source_and_state(self, ledger: Ledger) -> None:
         assert ledger.counts() == {}
         ledger.record([document("a"), document("b"), document("c", state=State.HELD)])
@@ -394,6 +414,22 @@ print(heavy & set(sys.modules))
         assert list(ledger.points("kb", end=middle)) == ordered[:100]
         assert list(ledger.points("kb", first=middle)) == ordered[100:]
         assert list(ledger.points("kb", first=middle, end=ordered[200].point_id)) == ordered[100:200]
+
+    def test_documents_that_miss_chunks_or_have_too_many_are_named(self, ledger: Ledger) -> None:
+        put(ledger, document("whole", "d1", chunk_count=2), chunk("d1", 0), chunk("d1", 1))
+        put(ledger, document("short", "d2", chunk_count=2), chunk("d2", 0))
+        put(ledger, document("long", "d3", chunk_count=0), chunk("d3", 0))
+        ledger.record([document("empty", "d4"), document("gone", "d5", chunk_count=1, state=State.DELETED)])
+        assert ledger.miscounted("kb") == ["d2", "d3"]
+        assert ledger.miscounted("other") == ["d1", "d2"]
+
+    def test_a_chunk_that_is_forgotten_is_unknown(self, ledger: Ledger) -> None:
+        mine, other = chunk("d1", 0), chunk("d1", 1)
+        put(ledger, document("a", "d1"), mine, other)
+        ledger.forget("elsewhere", [mine.point_id])
+        ledger.forget("kb", [other.point_id, "unknown"])
+        assert ledger.chunks("kb", ["d1"]) == {"d1": [mine]}
+        assert ledger.known_points("kb", [mine.point_id, other.point_id]) == {mine.point_id}
 
     def test_a_vector_is_known_when_any_committed_chunk_has_its_text(self, ledger: Ledger) -> None:
         one, two = chunk("d1", 0, "same"), chunk("d2", 0, "same")
@@ -655,6 +691,11 @@ with ledger._writing() as connection:
         ledger.place_hold(["d2"], "h1", "Again.", T0)
         assert held() == [True, True]
         assert ledger.holds()[0] == Hold("h1", "d2", "Again.", T0)
+
+    def test_a_hold_is_remembered_after_its_release(self, ledger: Ledger) -> None:
+        ledger.place_hold(["d1", "d2"], "LH-1", "lawsuit", T0)
+        ledger.release_hold("LH-1", T0)
+        assert ledger.once_held(["d1", "d3"]) == {"d1"}
 
     def test_tombstones_stay(self, ledger: Ledger, again: Ledger) -> None:
         ledger.tombstone(["k1", "k2"], "handbook", "An order.", T0)

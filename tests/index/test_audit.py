@@ -146,8 +146,9 @@ def test_findings_name_what_age_does_not_show() -> None:
         [
             document("empty.md", chunk_count=0),
             document("new.pdf", version=0, **broken),
-            document("old.pdf", version=3, **broken),
+            document("old.pdf", version=3, extraction_fingerprint="x1", **broken),
             document("mail.eml", source="inbox"),
+            document("rest.md", version=3, state=State.HELD, reason="legal hold 1 of 2 chunks are lost."),
             document("pending.md", state=State.PENDING, version=0, chunk_count=0),
         ],
         {"handbook": SOURCE, "inbox": nobody},
@@ -157,6 +158,7 @@ def test_findings_name_what_age_does_not_show() -> None:
         ("quarantined", "new.pdf"),
         ("quarantined", "old.pdf"),
         ("empty", "empty.md"),
+        ("incomplete", "rest.md"),
         ("unowned", "mail.eml"),
     ]
     assert found.findings[0].reason == "The file has a password."

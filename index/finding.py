@@ -1,0 +1,80 @@
+"""What a comparison of source, ledger and store found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from index.judge import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One difference. `what` says it in words."""
+
+    what: str
+    point_id: str | None = None
+    document_id: str | None = None
+    source: str | None = None
+    uri: str | None = None
+
+    @property
+    def subject(self) -> tuple[str | None, ...]:
+        """What it is about, whatever is wrong with it."""
+        return self.point_id, self.document_id, self.source, self.uri
+
+    def json(self) -> dict[str, Any]:
+        parts = {
+            "what": self.what,
+            "point_id": self.point_id,
+            "document_id": self.document_id,
+            "source": self.source,
+            "uri": self.uri,
+        }
+        return {name: value for name, value in parts.items() if value is not None}
+
+
+KINDS: tuple[Kind, ...] = ("missing", "extra", "altered", "outdated")
+
+
+@dataclass(slots=True)
+class Verification:
+    """What was compared and what was found."""
+
+    sample: tuple[int, int] = (1, 1)
+    deep: bool = False
+    documents: int = 0
+    points: int = 0
+    missing: list[Finding] = field(default_factory=list)
+    extra: list[Finding] = field(default_factory=list)
+    altered: list[Finding] = field(default_factory=list)
+    outdated: list[Finding] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    """Sources that could not be listed completely, and texts that a repair found to be lost."""
+    repaired: int = 0
+
+    def of(self, kind: Kind) -> list[Finding]:
+        found: list[Finding] = getattr(self, kind)
+        return found
+
+    @property
+    def all(self) -> list[Finding]:
+        return [finding for kind in KINDS for finding in self.of(kind)]
+
+    @property
+    def findings(self) -> int:
+        return len(self.all)
+
+    @property
+    def ok(self) -> bool:
+        return not self.findings and not self.errors
+
+    def json(self) -> dict[str, Any]:
+        return {
+            "ok": self.ok,
+            "documents": self.documents,
+            "points": self.points,
+            **{kind: [finding.json() for finding in self.of(kind)] for kind in KINDS},
+            "errors": self.errors,
+            "repaired": self.repaired,
+        }

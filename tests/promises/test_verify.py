@@ -1,0 +1,483 @@
+"""Somebody alters store, ledger or source behind freshkb's back: everything is found, named and mended.
+
+One index with a history (`tests.promises.altered`) is built once. Each alteration (`alterations`) is drawn by
+its seed and made on a copy of it. What `verify` says must name what was altered, and nothing else; what
+`--repair` leaves must be the index that was there before, or, where the source itself was changed, a rebuild.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from index.errors import FreshkbError, Refused
+from index.finding import Finding, Verification
+from index.model import Document, State
+from index.parse import Parser
+from index.reindex import reindex
+from index.repair import repair
+from index.sync import Sync
+from index.verify import verify
+from tests.commands import CommandLine
+from tests.knowledge import Knowledge
+from tests.model.crashes import Crash, Fuse
+from tests.promises.alterations import ALIKE, KINDS, Alteration
+from tests.promises.altered import TEXTS, UNREADABLE, Altered
+from tests.promises.image import Image, differences, image, rebuilt
+
+#: Seeds of each kind of alteration in the short form and in the long one; fewer of those that are much alike.
+#: Of those a third is mended, of others the first seed's; in the long form all are.
+SEEDS, SEEDS_SOAK = (2, 1), (6, 3)
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> Altered:
+    return Altered(tmp_path_factory.mktemp("altered") / "kb", parser)
+
+
+def found_in(index: Altered, **options: Any) -> Verification:
+    found: Verification = index.kb.ask(lambda mirror: verify(mirror, **options))
+    return found
+
+
+def mend(index: Altered, **options: Any) -> Verification:
+    with index.kb.mirror() as mirror:
+        found = verify(mirror, **options)
+        repair(mirror, found, Sync(mirror, kind="verify"))
+    return found
+
+
+def concerns(finding: Finding, done: Alteration) -> bool:
+    named = (finding.point_id in done.points, finding.document_id in done.documents, finding.uri in done.uris)
+    return done.everything or any(named)
+
+
+def check_found(index: Altered, done: Alteration) -> None:
+    """The alteration is named, and nothing but it."""
+    if done.refused is not None:
+        with pytest.raises(done.refused):
+            found_in(index)
+        return
+    plain = found_in(index)
+    if done.deep:
+        assert plain.ok, f"plain verify does not promise to find it: {plain.json()}"
+    found = found_in(index, deep=True) if done.deep else plain
+    named = [f for kind in done.kinds.split() for f in getattr(found, kind) if concerns(f, done)]
+    assert named, f"not found: {found.json()}"
+    strange = [finding.json() for finding in found.all if not concerns(finding, done)]
+    assert not strange, f"false alarms: {strange}"
+    assert not found.errors
+
+
+def check_mended(index: Altered, done: Alteration) -> None:
+    """Repair says what it did, and leaves what was there before, or what the source has now."""
+    if done.refused is not None:
+        before = files(index.state)
+        with pytest.raises(done.refused):
+            mend(index)
+        assert files(index.state).keys() == before.keys()
+        return
+    found = mend(index, deep=done.deep)
+    left = found_in(index, deep=True)
+    assert left.ok, f"still there: {left.json()}"
+    if done.loses:
+        assert found.errors, "the loss is not told"
+        assert all("chunks of its text are lost" in error for error in found.errors)
+        assert found.repaired < found.findings
+    else:
+        assert not found.errors
+        assert found.repaired == found.findings > 0
+    now: Image = index.kb.ask(image)
+    if done.rebuilt:
+        assert agree(now, rebuilt(index.kb)) == []
+        return
+    was = index.image
+    if done.loses or done.forgets:
+        now, was = (without(it, index, done) for it in (now, was))
+    assert differences(now, was) == []
+    wrong = index.kept_right()
+    assert not wrong or done.new_id, wrong
+
+
+def agree(now: Image, other: Image) -> list[str]:
+    """How the index differs from a rebuild in what the source can tell: not in reviews, nor in old texts."""
+    same = {
+        place
+        for place, row in now.documents.items()
+        if row["state"] in (State.INDEXED, State.SKIPPED) and row["reviewed_at"] is None
+    }
+    told = [
+        Image(
+            {place: row for place, row in it.documents.items() if place in same},
+            {place: points for place, points in it.points.items() if place in same},
+            it.wrong,
+        )
+        for it in (now, other)
+    ]
+    return differences(*told)
+
+
+def without(it: Image, index: Altered, done: Alteration) -> Image:
+    """The image without what the alteration has lost for good."""
+    gone = {(d.source, d.uri) for d in index.chosen(unreadable=True)} if done.loses else set()
+    documents = {
+        place: {name: value for name, value in row.items() if name not in done.forgets}
+        for place, row in it.documents.items()
+        if place not in gone
+    }
+    return Image(documents, {p: points for p, points in it.points.items() if p not in gone}, it.wrong)
+
+
+def files(folder: Path) -> dict[str, int]:
+    return {str(path.relative_to(folder)): path.stat().st_size for path in folder.rglob("*.db")}
+
+
+@pytest.fixture
+def restored(index: Altered) -> Iterator[list[Alteration]]:
+    """What is put into this list is undone when the test ends."""
+    made: list[Alteration] = []
+    yield made
+    undo(index, made)
+
+
+def undo(index: Altered, made: list[Alteration]) -> None:
+    index.put_back(*(each for alteration in made for each in alteration.undo))
+    shutil.rmtree(index.kb.home / ".freshkb-rebuilt", ignore_errors=True)
+    made.clear()
+
+
+# ── 500 alterations ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_alteration_is_found_and_named_and_nothing_else(
+    index: Altered, kind: str, soak: bool, restored: list[Alteration]
+) -> None:
+    failed: list[str] = []
+    alike, number = kind in ALIKE, list(KINDS).index(kind)
+    for seed in range((SEEDS_SOAK if soak else SEEDS)[alike]):
+        done = KINDS[kind](index, Random(f"{kind} {seed}"))
+        restored.append(done)
+        try:
+            check_found(index, done)
+            if soak or (seed == 0 and not (alike and number % 3)):
+                check_mended(index, done)
+        except (AssertionError, FreshkbError) as error:
+            failed.append(f"seed {seed}: {type(error).__name__}: {error}")
+        undo(index, restored)
+    assert not failed, "\n".join(failed)
+
+
+# ── No false alarm ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_an_untouched_index_gives_no_finding(index: Altered, deep: bool) -> None:
+    whole = found_in(index, deep=deep)
+    assert whole.ok, whole.json()
+    assert whole.points == len(index.points)
+    parts = [found_in(index, deep=deep, sample=(number, 5)) for number in range(1, 6)]
+    assert all(part.ok for part in parts)
+    assert sum(part.points for part in parts) == whole.points
+    assert agree(index.image, rebuilt(index.kb)) == []
+
+
+def test_a_crash_alarms_nobody_once_it_is_recovered_and_repair_recovers_it_too(
+    index: Altered, soak: bool, restored: list[Alteration]
+) -> None:
+    edits = ("file_edited", "file_removed", "file_renamed", "file_added", "file_touched")
+    for seed in range(60 if soak else 6):
+        random = Random(seed)
+        restored += [KINDS[random.choice(edits)](index, random)]
+        fuse = Fuse()
+        with index.kb.mirror() as mirror:
+            fuse.fit(mirror)
+            fuse.light(random.randrange(14))
+            with suppress(Crash):
+                Sync(mirror).run()
+            fuse.out()
+        if seed % 2:
+            index.kb.sync()
+        else:
+            left = mend(index)
+            assert left.repaired == left.findings, f"seed {seed}: {left.json()}"
+        for deep in (False, True):
+            found = found_in(index, deep=deep)
+            assert found.ok, f"seed {seed}: {found.json()}"
+        assert agree(index.kb.ask(image), rebuilt(index.kb)) == [], f"seed {seed}"
+        undo(index, restored)
+
+
+# ── Samples ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["point_removed", "point_added", "text_changed", "metadata_added", "dense_vector_lost",
+     "dense_vector_changed", "chunk_row_changed-page"],
+)  # fmt: skip
+def test_exactly_one_of_n_samples_finds_an_altered_point(
+    index: Altered, kind: str, soak: bool, restored: list[Alteration]
+) -> None:
+    for seed in range(9 if soak else 1):
+        random = Random(f"{kind} {seed}")
+        done, parts = KINDS[kind](index, random), random.randint(2, 7)
+        restored.append(done)
+        found = [found_in(index, deep=done.deep, sample=(i, parts)) for i in range(1, parts + 1)]
+        assert [part.findings for part in found if not part.ok] == [1], f"seed {seed}, {parts} parts"
+        undo(index, restored)
+
+
+def test_rows_and_sources_are_in_every_sample(index: Altered, restored: list[Alteration]) -> None:
+    for kind in ("file_edited", "hold_lost", "intent_left", "review_lost"):
+        restored.append(KINDS[kind](index, Random(kind)))
+        assert all(not found_in(index, sample=(i, 3)).ok for i in (1, 2, 3)), kind
+        undo(index, restored)
+
+
+# ── The command ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def freshkb(index: Altered, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    monkeypatch.setattr("index.mirror.utc_now", index.kb.clock)
+    return CommandLine(index.kb, monkeypatch)
+
+
+def test_the_command_ends_with_1_for_what_it_found_and_with_0_once_that_is_mended(
+    index: Altered, freshkb: CommandLine, restored: list[Alteration]
+) -> None:
+    clean = freshkb.json("verify", "--deep")
+    assert set(clean) == {
+        "ok", "documents", "points", "missing", "extra", "altered", "outdated", "errors", "repaired",
+    }  # fmt: skip
+    assert clean["ok"] and not clean["errors"] and clean["repaired"] == 0
+    done = KINDS["text_changed"](index, Random(1))
+    restored.append(done)
+    found = freshkb.json("verify", code=1)
+    assert not found["ok"]
+    (finding,) = found["altered"]
+    assert set(finding) == {"what", "point_id", "document_id", "source", "uri"}
+    assert {finding["point_id"]} == done.points
+    mended = freshkb.json("verify", "--repair")
+    assert mended["repaired"] == 1
+    assert freshkb.json("verify", "--deep")["ok"]
+
+
+def test_a_repair_that_could_not_save_a_text_ends_with_1_once(
+    index: Altered, freshkb: CommandLine, restored: list[Alteration]
+) -> None:
+    restored.append(KINDS["point_removed_that_no_source_gives"](index, Random(2)))
+    said = freshkb("verify", "--repair", code=1)
+    assert "of its text are lost" in said.stderr
+    assert freshkb.json("verify", "--deep")["ok"]
+
+
+def test_ledger_and_store_that_do_not_belong_together_are_left_alone(
+    index: Altered, freshkb: CommandLine, restored: list[Alteration]
+) -> None:
+    for kind in ("ledger_of_another_store", "store_of_another_ledger"):
+        restored.append(KINDS[kind](index, Random(kind)))
+        for command in (["verify"], ["verify", "--repair"]):
+            assert "belongs to another ledger" in freshkb(*command, code=1).stderr
+        undo(index, restored)
+
+
+def test_no_command_breaks_on_an_altered_index(
+    index: Altered, freshkb: CommandLine, soak: bool, restored: list[Alteration]
+) -> None:
+    """Some say that it cannot be used; none ends with a traceback."""
+    for kind in list(KINDS)[:: 1 if soak else 9]:
+        done = KINDS[kind](index, Random(kind))
+        restored.append(done)
+        for command in (["status"], ["doctor"], ["audit"], ["ls"], ["search", "text"], ["show", "held.md"]):
+            ended = freshkb(*command, code=None)
+            assert ended.exit_code in (0, 1), f"{kind}: {command} ended with {ended.exit_code}"
+            assert ended.exception is None or isinstance(ended.exception, SystemExit), f"{kind}: {command}"
+        undo(index, restored)
+
+
+# ── What no source can give again ─────────────────────────────────────────────────────────────────────
+
+
+def lose(index: Altered, uri: str) -> None:
+    """The second chunk of a document goes from the store."""
+    gone = index.of(index.by_uri[uri])[1]
+    index.store(lambda session: session.delete([gone.id]))
+
+
+def row(index: Altered, uri: str) -> Document:
+    return index.kb.documents()[uri]
+
+
+@pytest.mark.parametrize("uri", UNREADABLE)
+def test_a_lost_text_is_admitted_and_the_rest_of_it_stays(
+    index: Altered, uri: str, restored: list[Alteration], freshkb: CommandLine
+) -> None:
+    restored.append(Alteration())
+    before = row(index, uri)
+    lose(index, uri)
+    found = mend(index)
+    total = before.chunk_count
+    assert found.errors == [
+        f"docs:{uri}: 1 of {total} chunks of its text are lost. The store has not kept them, nor can the "
+        "source give them."
+    ]
+    after = row(index, uri)
+    assert (after.state, after.chunk_count) == (before.state, total - 1)
+    assert after.reason == f"{before.reason} 1 of {total} chunks of its text are lost."
+    left = [p for p in index.kb.points().values() if p.payload["metadata"]["uri"] == uri]
+    assert len(left) == total - 1
+    assert after.reason in freshkb("audit", "--fail-on", "never", "--json").stdout
+    index.kb.sync()
+    assert row(index, uri).reason == after.reason
+    assert found_in(index, deep=True).ok
+
+
+@pytest.mark.parametrize("uri", UNREADABLE)
+def test_a_document_that_lost_text_is_read_whole_when_its_source_has_it_again(
+    index: Altered, uri: str, restored: list[Alteration]
+) -> None:
+    path = index.kb.docs / uri
+    if path.exists():
+        aside = index.kb.home / "aside"
+        restored.append(Alteration(undo=[lambda: aside.replace(path)]))
+        lose(index, uri)
+        mend(index)
+        path.rename(aside)
+    else:
+        restored.append(Alteration(undo=[path.unlink]))
+        lose(index, uri)
+        mend(index)
+    index.put("docs", uri, TEXTS[uri].encode(), at=5)
+    index.kb.sync()
+    after = row(index, uri)
+    assert (after.state, after.reason) == (State.INDEXED, "")
+    assert after.chunk_count == index.by_uri[uri].chunk_count
+    assert found_in(index, deep=True).ok
+
+
+def test_a_text_that_occurs_again_in_its_document_is_not_lost(tmp_path: Path, parser: Parser) -> None:
+    kb = Knowledge(tmp_path / "kb", parser)
+    path = kb.write("a.md", "# A\n\nSame.\n\n# B\n\nOther.\n\n# A\n\nSame.\n\n")
+    kb.sync()
+    (document,) = kb.documents().values()
+    kb.ask(lambda m: m.ledger.place_hold([document.document_id], "LH", "lawsuit", kb.clock()))
+    path.unlink()
+    kb.sync()
+    before = kb.ask(image)
+    first = min(kb.points().values(), key=lambda point: int(point.payload["metadata"]["chunk_index"]))
+    with kb.mirror() as mirror:
+        collection = mirror.ledger.collection()
+        assert collection is not None
+        with mirror.store.session(collection.name) as session:
+            session.delete([first.id])
+        found = verify(mirror)
+        repair(mirror, found, Sync(mirror, kind="verify"))
+    assert found.repaired == found.findings == 1
+    assert differences(kb.ask(image), before) == []
+
+
+@pytest.mark.parametrize("outage", ["gone", "empty"])
+def test_repair_removes_nothing_while_the_source_cannot_be_asked(
+    index: Altered, outage: str, restored: list[Alteration]
+) -> None:
+    aside = index.kb.home / "aside"
+
+    def back() -> None:
+        if index.kb.docs.exists():
+            index.kb.docs.rmdir()
+        aside.rename(index.kb.docs)
+
+    index.kb.docs.rename(aside)
+    restored.append(Alteration(undo=[back]))
+    if outage == "empty":
+        index.kb.docs.mkdir()
+    lose(index, "plain.md")
+    doubled = replace(index.of(index.by_uri["plain.md"])[0], id=str(UUID(int=1)))
+    index.upsert(doubled)
+    found = mend(index)
+    assert found.errors and found.repaired == 0
+    left = set(index.kb.points())
+    lost = index.of(index.by_uri["plain.md"])[1].id
+    assert left == set(index.points) - {lost} | {doubled.id}
+    undo(index, restored)
+
+
+def test_a_damaged_document_that_vanished_is_removed_by_the_plan_and_by_nothing_else(
+    index: Altered, restored: list[Alteration]
+) -> None:
+    document = index.by_uri["long.txt"]
+    path, aside = index.kb.docs / "long.txt", index.kb.home / "aside"
+    path.rename(aside)
+    restored.append(Alteration(undo=[lambda: aside.rename(path)]))
+    lose(index, "long.txt")
+    found = mend(index)
+    assert found.repaired == found.findings
+    assert not found.errors
+    assert "long.txt" not in index.kb.documents()
+    assert not [p for p in index.kb.points().values() if p.payload["doc_id"] == document.document_id]
+    assert found_in(index, deep=True).ok
+
+
+def test_a_damaged_document_whose_removal_is_refused_keeps_what_it_has_and_says_so(
+    index: Altered, restored: list[Alteration]
+) -> None:
+    """Its source was taken out of the configuration: nothing can be read, and nothing is removed."""
+    sources = index.kb.settings["sources"]
+    index.kb.settings["sources"] = sources[:1]
+    restored.append(Alteration(undo=[lambda: index.kb.settings.update(sources=sources)]))
+    lose(index, "note-1.md")
+    found = mend(index)
+    assert any("notes:note-1.md: 1 of 2 chunks" in error for error in found.errors)
+    after = row(index, "note-1.md")
+    assert (after.state, after.chunk_count) == (State.INDEXED, 1)
+    assert {p.payload["metadata"]["uri"] for p in index.kb.points().values()} >= {
+        f"note-{n}.md" for n in range(4)
+    }
+    index.kb.settings["sources"] = sources
+    index.kb.sync()
+    assert row(index, "note-1.md").chunk_count == 2
+    assert found_in(index, deep=True).ok
+
+
+# ── Another model ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def other_model(index: Altered) -> None:
+    index.kb.settings["embedding"] = {"dtype": "bfloat16"}
+    with index.kb.mirror() as mirror:
+        reindex(mirror, Sync(mirror, kind="reindex"))
+
+
+@pytest.mark.parametrize("uri", UNREADABLE)
+def test_a_reindex_keeps_a_damaged_text_that_is_proven_and_refuses_to_lose_one_that_is_not(
+    index: Altered, uri: str, restored: list[Alteration]
+) -> None:
+    restored.append(Alteration(undo=[lambda: index.kb.settings.update(embedding={"dtype": "float32"})]))
+    first, second = index.of(index.by_uri[uri])[:2]
+    index.upsert(replace(first, payload={**first.payload, "doc_id": "somebody's"}))
+    index.upsert(replace(second, dense=None))
+    text = "".join(point.payload["page_content"] for point in index.of(index.by_uri[uri]))
+    other_model(index)
+    assert index.kb.texts()[uri] == text
+    undo(index, restored)
+
+    restored.append(Alteration(undo=[lambda: index.kb.settings.update(embedding={"dtype": "float32"})]))
+    lose(index, uri)
+    with pytest.raises(Refused, match="verify --repair"):
+        other_model(index)
+    index.kb.settings["embedding"] = {"dtype": "float32"}
+    mend(index)
+    other_model(index)
+    assert len([p for p in index.kb.points().values() if p.payload["metadata"]["uri"] == uri]) == (
+        index.by_uri[uri].chunk_count - 1
+    )
