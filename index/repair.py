@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from itertools import islice
 
 from connectors.base import SourceUnavailable
 from index import payload
@@ -84,6 +85,10 @@ def _mend_collection(mirror: Mirror) -> None:
     if made != row:
         ledger.record_collection(made)
     if store.instance(made.name) is None:
+        # Whatever comes in between, the next sync looks at every document again and finds its points gone.
+        documents = ledger.documents()
+        while some := [replace(d, seen_extraction="") for d in islice(documents, BATCH_DOCUMENTS)]:
+            ledger.record(some)
         store.create(made.name, dimension=made.dimension, instance=ledger.instance_id)
         store.publish(mirror.config.index.collection, made.name)
 

@@ -11,6 +11,7 @@ from index.model import LIVE, Action, Document, Item, State
 from index.outcome import Report, SourceReport
 from index.plan import BATCH_DOCUMENTS
 from index.recover import recover
+from index.scan import forget_rules
 from index.sync import Sync
 
 
@@ -76,6 +77,7 @@ def _carry_out(
         with run.mirror.ledger.writer(source, f"freshkb {run.kind}"):
             target = run.target()
             recover(target, source)
+            forget_rules(run.mirror, source)
             first(own)
             run.progress.source(source, len(items))
             for start in range(0, len(items), BATCH_DOCUMENTS):

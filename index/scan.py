@@ -91,7 +91,7 @@ def _survey(
         moves = comparing.pair_moves(found, hashes, lambda e, r: _likeness(mirror, e, r, load()))
     governing = rules_fingerprint(here, connector)
     touched: list[str] = []
-    if not partial and remembered.rules_fingerprint not in ("", governing):
+    if not partial and remembered.rules_fingerprint != governing:
         touched = _ruled(mirror, here, connector)
     if not partial:
         # Attested by a command that was killed before it had told the index.
@@ -208,6 +208,17 @@ def _likeness(mirror: Mirror, entry: Entry, row: Row, source: Source) -> float:
     }
     now = {chunk.embedded_hash for chunk in source.read(entry.uri)}
     return len(before & now) / len(before) if before else 0.0
+
+
+def forget_rules(mirror: Mirror, source: str) -> None:
+    """To be called before documents are written under the rules of now: until a whole run has brought these
+    to all of them, the rules of the last one may be put in force again, and not every document has them."""
+    remembered = mirror.ledger.source(source)
+    if remembered is None or source not in {s.id for s in mirror.config.sources}:
+        return
+    now = rules_fingerprint(origin(mirror, source), mirror.connector(source))
+    if remembered.rules_fingerprint not in ("", now):
+        mirror.ledger.record_source(replace(remembered, rules_fingerprint=""))
 
 
 def rules_fingerprint(here: Origin, connector: Connector) -> str:

@@ -23,7 +23,7 @@ from index.outcome import Progress, Quiet, Report, SourceReport, Tally
 from index.plan import Plan
 from index.prepare import Gone, Source, Work, prepare
 from index.recover import recover
-from index.scan import Survey, survey
+from index.scan import Survey, forget_rules, survey
 
 
 class Sync:
@@ -161,6 +161,7 @@ class Sync:
         self._records[source] = seen.record
         batches = plan.batches()
         if batches:
+            forget_rules(mirror, source)
             ledger.save_plan(self.run_id, source, plan.plan_hash or "", plan.counts(), batches)
         return report, batches
 

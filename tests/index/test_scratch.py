@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from index import scratch
-from index.errors import LedgerError
+from index.errors import ScratchError
 from index.scratch import Scratch, clear
 from tests.commands import environment
 from tests.knowledge import Knowledge
@@ -60,7 +60,7 @@ def test_only_this_user_can_read_it_and_a_state_folder_that_is_none_is_named(tmp
     assert made.folder.stat().st_mode & 0o777 == 0o700
     made.close()
     (tmp_path / "file").write_text("")
-    with pytest.raises(LedgerError, match=r"state folder .*file cannot be used"):
+    with pytest.raises(ScratchError, match=r"cannot be written in .*file/scratch"):
         Scratch(tmp_path / "file" / "scratch")
 
 

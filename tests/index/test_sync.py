@@ -466,6 +466,32 @@ def test_a_lost_store_is_built_anew_by_repair(kb: Knowledge) -> None:
     equal(kb)
 
 
+def test_a_sync_finishes_what_a_repair_of_a_lost_store_began(
+    kb: Knowledge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shutil
+
+    from index.repair import repair
+
+    page(kb, "a.md")
+    kb.sync()
+    texts = kb.texts()
+    shutil.rmtree(kb.home / ".freshkb" / "index")
+    with kb.mirror() as mirror, monkeypatch.context() as patch:
+        found = verify(mirror)
+        patch.setattr("index.repair.recover", _cut_short)
+        with pytest.raises(StoreError):
+            repair(mirror, found, Sync(mirror, kind="verify"))
+    assert kb.texts() == {}
+    kb.sync()
+    assert kb.texts() == texts
+    equal(kb)
+
+
+def _cut_short(*_: object) -> None:
+    raise StoreError("It ended here.")
+
+
 # ── Another model ─────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from index.model import Failure, State
 from index.reindex import reindex
+from index.request import review
 from index.sync import Sync
 from index.verify import verify
 from tests.knowledge import Knowledge
@@ -192,6 +193,29 @@ def test_rules_reach_documents_that_may_not_be_read(kb: Knowledge, rewritten: bo
     assert kb.documents()["a.md"].owner == "user:bo"
     assert {p.payload["metadata"]["owner"] for p in kb.points().values()} == {"user:bo"}
     assert kb.texts() == {"a.md": "A\n\nText.\n\n"}
+
+
+@pytest.mark.parametrize("meanwhile", ["a hint", "a review", "a first hint"])
+def test_rules_that_are_put_in_force_again_reach_what_was_written_under_others(
+    kb: Knowledge, meanwhile: str
+) -> None:
+    kb.write("a.md", "# A\n\nText.")
+    first, second = ([{"match": "**", "owner": f"user:{name}"}] for name in ("ann", "bo"))
+    if meanwhile != "a first hint":
+        kb.source["rules"] = first
+        kb.sync()
+    kb.source["rules"] = second
+    if meanwhile == "a review":
+        kb.ask(lambda m: review(Sync(m, kind="review"), ["a.md"], "anna"))
+    else:
+        kb.write("b.md", "# B\n\nText.")
+        kb.sync(folders=[""])
+    assert "user:bo" in {d.owner for d in kb.documents().values()}
+    kb.source["rules"] = first
+    kb.sync()
+    assert {d.owner for d in kb.documents().values()} == {"user:ann"}
+    assert {p.payload["metadata"]["owner"] for p in kb.points().values()} == {"user:ann"}
+    equal(kb)
 
 
 def test_why_a_document_could_not_be_read_is_forgotten_as_soon_as_it_can(kb: Knowledge) -> None:

@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 
 from index.errors import Refused
+from index.finding import Verification
 from index.mirror import Mirror
 from index.model import Document
 from index.outcome import Report
@@ -19,7 +20,7 @@ from index.reindex import reindex
 from index.repair import repair
 from index.request import retry, review
 from index.sync import Sync
-from index.verify import Verification, verify
+from index.verify import verify
 from tests.knowledge import Knowledge
 from tests.promises.image import Image, image, rebuilt
 

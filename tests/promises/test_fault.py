@@ -142,7 +142,7 @@ def opened(scenario: Scenario, fault: Fault) -> Iterator[Mirror]:
         fault.fit(mirror)
         yield mirror
         scratch = mirror._scratch
-    assert scratch is None or not scratch.exists()
+    assert scratch is None or not scratch.folder.exists()
     gc.collect()
     assert descriptors() <= before, fault
 
@@ -160,7 +160,7 @@ def faulted(scenario: Scenario, mirror: Mirror, fault: Fault, at: int) -> None:
     fault.arm(at)
     reported = ran(scenario, mirror, fault, reasons)
     scratch = mirror._scratch
-    assert scratch is None or list(scratch.iterdir()) == []
+    assert scratch is None or list(scratch.folder.iterdir()) == []
     between, differed = texts(mirror), differences(image(mirror), scenario.expected)
     if fault.fired and not reported and fault.mode != "vanished":
         assert not differed, f"{fault}: nobody was told of {differed}"
