@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.measure import Bench, Row, best, seconds
 from benchmarks.workplace import configure, embedded_texts, mirror, sync
+from index.collection import ensure
 
 if TYPE_CHECKING:
     from index.embed import Embedder, ModelIdentity
@@ -62,7 +63,7 @@ class _ColdSyncs:
         home = self.folder / f"cold-{len(self.times)}"
         path = configure(home, self.folder / "documents", dtype=self.embedder.dtype)
         with mirror(path, lambda identity, dtype: self.embedder) as knowledge_base:
-            knowledge_base.ensure_collection()
+            ensure(knowledge_base)
             knowledge_base.parser.warm()
             self.times.append(seconds(lambda: sync(knowledge_base)))
 

@@ -13,8 +13,9 @@ from benchmarks.corpus import Prose
 from benchmarks.measure import Bench, Row, seconds
 from benchmarks.workplace import SOURCE, mirror, write_configuration
 from index.apply import apply
-from index.mirror import Mirror, origin
+from index.mirror import Mirror
 from index.model import Action, Chunk, Document
+from index.origin import origin
 from index.prepare import Text, governed
 from index.search import KnowledgeBase
 from index.store.base import Mode

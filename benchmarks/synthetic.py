@@ -19,8 +19,9 @@ from connectors.base import (
     Fetched,
     Listing,
 )
-from index.mirror import Mirror, origin
+from index.mirror import Mirror
 from index.model import Document, State
+from index.origin import origin
 
 TYPE = "numbered"
 BUILT_IN[TYPE] = f"{__name__}:NumberedConnector"

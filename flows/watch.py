@@ -19,6 +19,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from connectors.base import ConnectorError
+from index.collection import ensure
 from index.config import SourceConfig
 from index.errors import FreshkbError, Locked, ModelChanged
 from index.mirror import Mirror
@@ -152,7 +153,7 @@ class Watcher:
         mirror = self._mirror
         with ThreadPoolExecutor(1, thread_name_prefix="warm-parser") as other:
             parser = other.submit(mirror.parser.warm)
-            collection = mirror.ensure_collection()
+            collection = ensure(mirror)
             mirror.embedder(collection).warm()
             mirror.embed(collection, ["warm"])
             mirror.tokenizer.count(["warm"])

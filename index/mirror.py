@@ -10,21 +10,18 @@ import uuid
 from array import array
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from connectors.base import Connector
 from connectors.base import connector_class as connector_type
-from index.compare import Extraction
-from index.config import Config, SourceConfig
-from index.errors import LedgerError, ModelChanged, StoreError, StoreMismatch
+from index.config import Config
+from index.errors import ModelChanged, StoreError, StoreMismatch
 from index.ledger import Ledger
-from index.model import Collection, Failure, Parsed, State, Vectors, digest
-from index.rules import Rules
-from index.scratch import Scratch, clear
+from index.model import Collection, Failure, Parsed, State, Vectors
+from index.scratch import Scratch
 from index.store import open_store
 from index.store.base import VectorStore
 
@@ -128,17 +125,13 @@ class Mirror:
     @property
     def scratch(self) -> Path:
         if self._scratch is None:
-            self._scratch = Scratch(self._scratches)
+            self._scratch = Scratch(self.scratches)
         return self._scratch.folder
 
     @property
-    def _scratches(self) -> Path:
+    def scratches(self) -> Path:
+        """Where every process keeps its scratch folder."""
         return self.config.state_dir / "scratch"
-
-    def clear_up(self) -> None:
-        """What runs that were killed have left: documents' bytes, and a switch of collections."""
-        clear(self._scratches)
-        self.retire_collections()
 
     def connector(self, source: str) -> Connector:
         if source not in self._connectors:
@@ -248,84 +241,6 @@ class Mirror:
                 f"{self.ledger.instance_id}). Nothing was changed. Give this knowledge base a collection of "
                 "its own (index.collection), or restore the ledger that belongs to it."
             )
-
-    def ensure_collection(self) -> Collection:
-        """The collection in use; made when there is none."""
-        return self.collection() or self.create_collection("current")
-
-    def create_collection(self, state: Literal["building", "current"]) -> Collection:
-        """A new empty collection for the configured model, its precision resolved now and then kept."""
-        from index.embed import fingerprint, resolve_dtype
-
-        identity = self.identity
-        dtype = resolve_dtype(self.config.embedding.dtype, identity)
-        embedding = fingerprint(identity, dtype)
-        made = Collection(
-            name=f"{self.config.index.collection}-{embedding[:8]}-{uuid.uuid4().hex[:8]}",
-            embedding_fingerprint=embedding,
-            model=identity.model,
-            revision=identity.revision,
-            dtype=dtype,
-            dimension=identity.dimension,
-            state="building",
-            created_at=self.now(),
-        )
-        # Known before it is made, so that one that nobody finishes is found and dropped; in use only when it
-        # is there.
-        self.ledger.record_collection(made)
-        try:
-            self.store.create(made.name, dimension=made.dimension, instance=self.ledger.instance_id)
-            if state == "building":
-                return made
-            # No reindex can be under way while none is current: these were begun by first syncs that died, or
-            # that come too late.
-            others = [left for left in self.ledger.collections() if left.state == "building"]
-            made = replace(made, state=state)
-            self.ledger.record_collection(made)
-        except (LedgerError, StoreError):
-            # Another process, syncing another source for the first time, was quicker; or it was recorded, and
-            # only the answer did not come.
-            theirs = self.collection() if state == "current" else None
-            if theirs is None or theirs.name != made.name:
-                self._drop(made)
-            if theirs is None:
-                raise
-            return theirs
-        self.store.publish(self.config.index.collection, made.name)
-        for left in others:
-            if left.name != made.name:
-                self._drop(left)
-        return made
-
-    def retire_collections(self) -> None:
-        """Finish what a switch or a first sync began: readers' name leads to the collection in use, and the
-        one that was in use before is dropped."""
-        current = self.readable()
-        if current is None:
-            return
-        self.store.publish(self.config.index.collection, current.name)
-        for left in self.ledger.collections():
-            if left.state == "dropping":
-                self._drop(left)
-
-    def _drop(self, collection: Collection) -> None:
-        self.store.drop(collection.name)
-        self.ledger.drop_collection(collection.name)
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """A configured source with what its documents need; see `index.prepare.Source`."""
-
-    settings: SourceConfig
-    rules: Rules
-    extraction: Extraction
-
-
-def origin(mirror: Mirror, source: str) -> Origin:
-    settings = mirror.config.source(source)
-    limits = digest([settings.limits.max_size, settings.limits.parse_timeout.total_seconds()])[:8]
-    return Origin(settings, Rules(settings), Extraction(mirror.extraction, limits))
 
 
 def require_collection(mirror: Mirror) -> Collection:

@@ -15,15 +15,17 @@ from itertools import islice
 from index import payload
 from index.apply import apply
 from index.chunk import compose
+from index.collection import create, retire
 from index.errors import Refused
 from index.mirror import Mirror
 from index.model import Action, Chunk, ChunkRecord, Collection, Document, Point, State, digest
+from index.origin import known_sources
 from index.outcome import Report
 from index.plan import BATCH_DOCUMENTS
 from index.prepare import Noted, Text, Work
 from index.recover import recover
 from index.salvage import Remains
-from index.sync import Sync, known_sources
+from index.sync import Sync
 
 
 def reindex(mirror: Mirror, run: Sync) -> Report:
@@ -50,7 +52,7 @@ def reindex(mirror: Mirror, run: Sync) -> Report:
                 store.drop(left.name)
                 ledger.drop_collection(left.name)
         _check(mirror, old)
-        new = mirror.create_collection("building")
+        new = create(mirror, "building")
         if new.embedding_fingerprint == old.embedding_fingerprint:
             store.drop(new.name)
             ledger.drop_collection(new.name)
@@ -67,7 +69,7 @@ def reindex(mirror: Mirror, run: Sync) -> Report:
                 report.interrupted = True
                 return report
         ledger.switch_collection(new.name)
-        mirror.retire_collections()
+        retire(mirror)
     return report
 
 

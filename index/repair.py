@@ -18,16 +18,18 @@ from itertools import islice
 from connectors.base import SourceUnavailable
 from index import payload
 from index.apply import READ_POINTS, Target, apply, batched, remove
+from index.collection import create
 from index.finding import KINDS, Verification
 from index.judge import genuine, review_lost
-from index.mirror import Mirror, origin
+from index.mirror import Mirror
 from index.model import Action, Document, Item, Point, State
+from index.origin import known_sources, origin
 from index.plan import BATCH_DOCUMENTS
 from index.prepare import Facts, Noted, Nothing, Text, Work, governed
 from index.provenance import as_made, lost
 from index.recover import recover
 from index.salvage import Remains
-from index.sync import Sync, known_sources, plan
+from index.sync import Sync, plan
 from index.verify import verify
 
 
@@ -81,7 +83,7 @@ def _mend_collection(mirror: Mirror) -> None:
         left = lost(mirror)
         if left is not None and row is not None:
             ledger.drop_collection(row.name)
-        made = left or made or mirror.create_collection("current")
+        made = left or made or create(mirror, "current")
     if made != row:
         ledger.record_collection(made)
     if store.instance(made.name) is None:

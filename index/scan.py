@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 from connectors.base import Connector, DocumentError, Entry, Fetched, Listing, SourceUnavailable
 from index import compare as comparing
 from index import plan as planning
 from index.compare import Differences, Extraction
-from index.mirror import Mirror, Origin, origin
+from index.mirror import Mirror
 from index.model import Action, Document, Row, SourceRecord, State, digest
+from index.origin import Origin, origin, source_of
 from index.plan import Circumstances, Guard, Plan
-from index.prepare import Source, governed, moment
+from index.prepare import governed, moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +33,14 @@ class Survey:
 def survey(
     mirror: Mirror,
     source: str,
-    load: Callable[[], Source],
     *,
     folders: Collection[str] | None = None,
     checksum: bool = False,
     approved: str | None = None,
 ) -> Survey:
-    """What a sync of this source would do now. Nothing is written.
-
-    `load` opens the parts that reading a document takes; it is called only when a document that was
-    renamed and edited at once has to be compared with the one that it may have been.
-    """
+    """What a sync of this source would do now. Nothing is written."""
     try:
-        return _survey(mirror, source, load, folders, checksum, approved)
+        return _survey(mirror, source, folders, checksum, approved)
     except SourceUnavailable as error:
         return Survey(Plan(source, complete=False, error=f"{error} Nothing was removed."))
 
@@ -51,7 +48,6 @@ def survey(
 def _survey(
     mirror: Mirror,
     source: str,
-    load: Callable[[], Source],
     folders: Collection[str] | None,
     checksum: bool,
     approved: str | None,
@@ -88,7 +84,7 @@ def _survey(
     moves: list[tuple[Entry, Row]] = []
     if listing.complete and not partial and found.missing:
         hashes |= _hash(connector, [e.uri for e in comparing.candidates(found)])
-        moves = comparing.pair_moves(found, hashes, lambda e, r: _likeness(mirror, e, r, load()))
+        moves = comparing.pair_moves(found, hashes, lambda e, r: _likeness(mirror, source, e, r))
     governing = rules_fingerprint(here, connector)
     touched: list[str] = []
     if not partial and remembered.rules_fingerprint != governing:
@@ -198,7 +194,7 @@ def _same(entry: Entry, row: Row, fetched: dict[str, Fetched], extraction: Extra
     return row.state == State.INDEXED and row.seen_extraction == extraction.of(row.uri)
 
 
-def _likeness(mirror: Mirror, entry: Entry, row: Row, source: Source) -> float:
+def _likeness(mirror: Mirror, source: str, entry: Entry, row: Row) -> float:
     """The share of the vanished document's chunks that the new one has too."""
     collection = mirror.ledger.collection()
     if collection is None:
@@ -206,7 +202,7 @@ def _likeness(mirror: Mirror, entry: Entry, row: Row, source: Source) -> float:
     before = {
         c.embedded_hash for c in mirror.ledger.chunks(collection.name, [row.document_id])[row.document_id]
     }
-    now = {chunk.embedded_hash for chunk in source.read(entry.uri)}
+    now = {chunk.embedded_hash for chunk in source_of(mirror, source).read(entry.uri)}
     return len(before & now) / len(before) if before else 0.0
 
 
@@ -234,3 +230,26 @@ def _ruled(mirror: Mirror, here: Origin, connector: Connector) -> list[str]:
         if document.version and current != document:
             changed.append(document.document_id)
     return changed
+
+
+def noted(mirror: Mirror, source: str, seen: Survey) -> list[Document]:
+    """Rows that change without any point: types that cannot be parsed, and trusted tokens. Of the former only
+    that they are there, as nobody looks whether they change."""
+    now, rows = mirror.now(), list(seen.settled)
+    for entry in seen.unsupported:
+        suffix = PurePosixPath(entry.uri).suffix
+        rows.append(
+            Document(
+                mirror.new_id(),
+                source,
+                entry.uri,
+                State.SKIPPED,
+                reason=f"Files of type {suffix} cannot be parsed." if suffix else "It has no type.",
+                url=mirror.connector(source).url(entry.uri),
+                first_seen_at=now,
+            )
+        )
+    if seen.forgotten:
+        gone = mirror.ledger.documents(document_ids=[row.document_id for row in seen.forgotten])
+        rows += [replace(d, state=State.DELETED, deleted_at=now) for d in gone]
+    return rows

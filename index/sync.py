@@ -11,19 +11,20 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
-from pathlib import PurePosixPath
 
 from connectors.base import SourceUnavailable
 from index.apply import Target, apply
+from index.collection import ensure, retire
 from index.errors import FreshkbError, Locked, PlanChanged
-from index.mirror import Mirror, origin
-from index.model import Action, Chunk, Collection, Document, Item, Parsed, SourceRecord, State, Vectors
+from index.mirror import Mirror
+from index.model import Action, Collection, Document, Item, SourceRecord, State, Vectors
+from index.origin import known_sources, source_of
 from index.outcome import Progress, Quiet, Report, SourceReport, Tally
 from index.plan import Plan
-from index.prepare import Gone, Source, Work, prepare
+from index.prepare import Gone, Work, prepare
 from index.recover import recover
-from index.scan import Survey, forget_rules, survey
+from index.scan import forget_rules, noted, survey
+from index.scratch import clear
 
 
 class Sync:
@@ -64,7 +65,8 @@ class Sync:
         """
         report = Report(self.run_id)
         with self.recorded(report):
-            self.mirror.clear_up()
+            clear(self.mirror.scratches)
+            retire(self.mirror)
             chosen = list(sources) if sources is not None else known_sources(self.mirror)
             if approve is not None:
                 self._check_approval(chosen, approve)
@@ -134,14 +136,7 @@ class Sync:
         mirror, ledger = self.mirror, self.mirror.ledger
         if ledger.collection() is not None:
             recover(self.target(), source)
-        seen = survey(
-            mirror,
-            source,
-            partial(self.source, source),
-            folders=folders,
-            checksum=checksum,
-            approved=approve,
-        )
+        seen = survey(mirror, source, folders=folders, checksum=checksum, approved=approve)
         plan = seen.plan
         report = SourceReport(
             source=source,
@@ -157,59 +152,14 @@ class Sync:
             return report, []
         if approve is not None and approve == plan.plan_hash:
             ledger.approve(approve, source, self.run_id, mirror.now())
-        self._note(source, seen)
+        if rows := noted(mirror, source, seen):
+            ledger.record(rows)
         self._records[source] = seen.record
         batches = plan.batches()
         if batches:
             forget_rules(mirror, source)
             ledger.save_plan(self.run_id, source, plan.plan_hash or "", plan.counts(), batches)
         return report, batches
-
-    def _note(self, source: str, seen: Survey) -> None:
-        """Rows that change without any point: types that cannot be parsed, and trusted tokens. Of the former
-        only that they are there, as nobody looks whether they change."""
-        mirror, now = self.mirror, self.mirror.now()
-        rows = list(seen.settled)
-        for entry in seen.unsupported:
-            suffix = PurePosixPath(entry.uri).suffix
-            rows.append(
-                Document(
-                    mirror.new_id(),
-                    source,
-                    entry.uri,
-                    State.SKIPPED,
-                    reason=f"Files of type {suffix} cannot be parsed." if suffix else "It has no type.",
-                    url=mirror.connector(source).url(entry.uri),
-                    first_seen_at=now,
-                )
-            )
-        if seen.forgotten:
-            gone = mirror.ledger.documents(document_ids=[row.document_id for row in seen.forgotten])
-            rows += [replace(d, state=State.DELETED, deleted_at=now) for d in gone]
-        if rows:
-            mirror.ledger.record(rows)
-
-    def source(self, source: str) -> Source:
-        """All that preparing documents of this source needs."""
-        mirror = self.mirror
-        here = origin(mirror, source)
-        timeout = here.settings.limits.parse_timeout.total_seconds()
-
-        def chunk(parsed: Parsed) -> list[Chunk]:
-            from index.chunk import chunk
-
-            return chunk(parsed, mirror.tokenizer, limit=mirror.identity.max_tokens)
-
-        return Source(
-            id=source,
-            connector=mirror.connector(source),
-            rules=here.rules,
-            extraction=here.extraction,
-            parse=lambda path, name: mirror.parser.parse(path, name, timeout_seconds=timeout),
-            chunk=chunk,
-            scratch=mirror.scratch,
-            now=mirror.now,
-        )
 
     def known(self, batch: Sequence[Item]) -> dict[str, Document]:
         """The ledger's rows of a batch, each with its newest review."""
@@ -224,7 +174,7 @@ class Sync:
         batch is left to the next run."""
         if source not in {s.id for s in self.mirror.config.sources}:
             return [_removal(known[item.document_id], self.mirror) for item in batch]
-        parts = self.source(source)
+        parts = source_of(self.mirror, source)
         return [prepare(i, known.get(i.document_id), parts) for i in batch if not self.stop.is_set()]
 
     def apply_batch(self, number: int) -> Tally:
@@ -255,7 +205,7 @@ class Sync:
         return identity == record.identity
 
     def target(self) -> Target:
-        return self.target_of(self.mirror.ensure_collection())
+        return self.target_of(ensure(self.mirror))
 
     def target_of(self, collection: Collection) -> Target:
         mirror = self.mirror
@@ -313,7 +263,7 @@ class Sync:
         now: list[str] = []
         unlisted = ""
         for source in sources:
-            plan = survey(self.mirror, source, partial(self.source, source)).plan
+            plan = survey(self.mirror, source).plan
             if plan.plan_hash == approve:
                 return
             if plan.plan_hash:
@@ -335,14 +285,6 @@ def _removal(known: Document, mirror: Mirror) -> Work:
     return Gone(replace(known, state=State.DELETED, deleted_at=mirror.now(), chunk_count=0, reason=""))
 
 
-def known_sources(mirror: Mirror) -> list[str]:
-    """The configured sources, and those that were taken out and still have documents."""
-    configured = [source.id for source in mirror.config.sources]
-    counts = mirror.ledger.counts()
-    return configured + sorted(source for source in counts if source not in configured and counts[source])
-
-
 def plan(mirror: Mirror, source: str, *, checksum: bool = False) -> Plan:
     """What a sync would do now; nothing is written, and no lock is taken."""
-    run = Sync(mirror, run_id="")
-    return survey(mirror, source, partial(run.source, source), checksum=checksum).plan
+    return survey(mirror, source, checksum=checksum).plan

@@ -16,20 +16,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import replace
-from functools import partial
 from itertools import islice
 from typing import Any
 
 from index import payload
 from index.finding import Finding, Verification
 from index.judge import Verdict, judge_point, judge_row
-from index.mirror import Mirror, Origin, origin, require_collection
+from index.mirror import Mirror, require_collection
 from index.model import LIVE, Action, ChunkRecord, Collection, Document, Point, State
+from index.origin import Origin, known_sources, origin
 from index.prepare import governed
 from index.provenance import as_made
 from index.scan import rules_fingerprint, survey
 from index.store.base import Session
-from index.sync import Sync, known_sources
 
 #: Points that are read while the store is held once.
 PAGE = 2000
@@ -299,8 +298,7 @@ SAYS = {
 
 
 def _compare_source(mirror: Mirror, source: str, found: Verification) -> None:
-    run = Sync(mirror, run_id="")
-    seen = survey(mirror, source, partial(run.source, source), checksum=found.deep)
+    seen = survey(mirror, source, checksum=found.deep)
     if seen.plan.error is not None:
         found.errors.append(seen.plan.error)
     for item in seen.plan.items:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from index.collection import create
 from index.errors import Locked, ModelChanged, StoreError, StoreMismatch
 from index.mirror import Mirror
 from index.model import State
@@ -519,7 +520,7 @@ def test_the_half_built_index_of_an_abandoned_reindex_is_dropped(kb: Knowledge) 
     page(kb, "a.md")
     kb.sync()
     with kb.mirror() as mirror:
-        mirror.create_collection("building")
+        create(mirror, "building")
         assert len(mirror.store.collections()) == 2
     kb.sync()
     assert len(kb.ask(lambda m: m.store.collections())) == 1
@@ -528,7 +529,7 @@ def test_the_half_built_index_of_an_abandoned_reindex_is_dropped(kb: Knowledge) 
 def test_what_first_syncs_that_died_had_begun_is_dropped_by_the_one_that_does_not(kb: Knowledge) -> None:
     page(kb, "a.md")
     with kb.mirror() as mirror:
-        mirror.create_collection("building")
+        create(mirror, "building")
         # Known, and never made.
         made = mirror.ledger.collections()[0]
         mirror.ledger.record_collection(replace(made, name="kb-never"))
@@ -580,8 +581,8 @@ def test_two_first_syncs_at_once_share_one_collection(kb: Knowledge) -> None:
         # Both have seen that there is none.
         assert one.collection() is None
         assert two.collection() is None
-        made = one.create_collection("current")
-        assert two.create_collection("current") == made
+        made = create(one, "current")
+        assert create(two, "current") == made
         assert two.store.collections() == [made.name]
 
 

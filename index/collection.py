@@ -1,0 +1,83 @@
+"""The life of a collection: made, taken into use, retired.
+
+The ledger knows a collection before the store makes it, as *building*, so that one that nobody finishes is
+found and dropped. A reindex switches from one to the next, and the one before is *dropping* until it is gone.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from typing import Literal
+
+from index.errors import LedgerError, StoreError
+from index.mirror import Mirror
+from index.model import Collection
+
+
+def ensure(mirror: Mirror) -> Collection:
+    """The collection in use; made when there is none. Raises what `Mirror.collection` raises."""
+    return mirror.collection() or create(mirror, "current")
+
+
+def create(mirror: Mirror, state: Literal["building", "current"]) -> Collection:
+    """A new empty collection for the configured model, its precision resolved now and then kept.
+
+    Where another process makes the first one at the same time, it is that one.
+    """
+    from index.embed import fingerprint, resolve_dtype
+
+    identity, ledger, store = mirror.identity, mirror.ledger, mirror.store
+    dtype = resolve_dtype(mirror.config.embedding.dtype, identity)
+    embedding = fingerprint(identity, dtype)
+    made = Collection(
+        name=f"{mirror.config.index.collection}-{embedding[:8]}-{uuid.uuid4().hex[:8]}",
+        embedding_fingerprint=embedding,
+        model=identity.model,
+        revision=identity.revision,
+        dtype=dtype,
+        dimension=identity.dimension,
+        state="building",
+        created_at=mirror.now(),
+    )
+    ledger.record_collection(made)
+    try:
+        store.create(made.name, dimension=made.dimension, instance=ledger.instance_id)
+        if state == "building":
+            return made
+        # No reindex can be under way while none is current: these were begun by first syncs that died, or
+        # that come too late.
+        others = [left for left in ledger.collections() if left.state == "building"]
+        made = replace(made, state=state)
+        ledger.record_collection(made)
+    except (LedgerError, StoreError):
+        # Another process, syncing another source for the first time, was quicker; or it was recorded, and
+        # only the answer did not come.
+        theirs = mirror.collection() if state == "current" else None
+        if theirs is None or theirs.name != made.name:
+            drop(mirror, made)
+        if theirs is None:
+            raise
+        return theirs
+    store.publish(mirror.config.index.collection, made.name)
+    for left in others:
+        if left.name != made.name:
+            drop(mirror, left)
+    return made
+
+
+def retire(mirror: Mirror) -> None:
+    """Finish what a switch or a first sync began: readers' name leads to the collection in use, and the one
+    that was in use before is dropped."""
+    current = mirror.readable()
+    if current is None:
+        return
+    mirror.store.publish(mirror.config.index.collection, current.name)
+    for left in mirror.ledger.collections():
+        if left.state == "dropping":
+            drop(mirror, left)
+
+
+def drop(mirror: Mirror, collection: Collection) -> None:
+    mirror.store.drop(collection.name)
+    mirror.ledger.drop_collection(collection.name)
