@@ -20,8 +20,9 @@ from connectors.base import (
     Listing,
 )
 from index.mirror import Mirror
-from index.model import Document, State
+from index.model import Document, SourceRecord, State
 from index.origin import origin
+from index.scan import rules_fingerprint
 
 TYPE = "numbered"
 BUILT_IN[TYPE] = f"{__name__}:NumberedConnector"
@@ -93,7 +94,9 @@ def rows(knowledge_base: Mirror, source: str) -> Iterator[Document]:
 
 
 def record_all(knowledge_base: Mirror, source: str) -> None:
-    """Fill the ledger with those rows."""
+    """Fill the ledger with those rows, as written under the rules in force."""
+    rules = rules_fingerprint(origin(knowledge_base, source), knowledge_base.connector(source))
+    knowledge_base.ledger.record_source(SourceRecord(source, rules_fingerprint=rules))
     documents = rows(knowledge_base, source)
     while some := list(islice(documents, SLICE_ROWS)):
         knowledge_base.ledger.record(some)
