@@ -83,6 +83,7 @@ def _index(bench: Bench) -> Iterator[Mirror]:
             documents = synthetic.rows(knowledge_base, SOURCE)
             while some := list(islice(documents, BATCH_DOCUMENTS)):
                 apply(target, run.run_id, [_text(knowledge_base, document, prose) for document in some])
+            synthetic.record_rules(knowledge_base, SOURCE)
             yield knowledge_base
 
 
