@@ -69,8 +69,8 @@ def _entry(number: int) -> Entry:
 
 def rows(knowledge_base: Mirror, source: str) -> Iterator[Document]:
     """What the ledger holds once every document of a source was indexed as it is listed now."""
-    extraction = origin(knowledge_base, source).extraction
-    for entry in knowledge_base.connector(source).list():
+    extraction, connector = origin(knowledge_base, source).extraction, knowledge_base.connector(source)
+    for entry in connector.list():
         content = sha256(entry.uri.encode()).hexdigest()
         fingerprint = extraction.of(entry.uri)
         yield Document(
@@ -87,6 +87,7 @@ def rows(knowledge_base: Mirror, source: str) -> Iterator[Document]:
             content_hash=content,
             extraction_fingerprint=fingerprint,
             modified_at=CHANGED,
+            url=connector.url(entry.uri),
             content_type="text/markdown",
             indexed_at=CHANGED,
             first_seen_at=CHANGED,
