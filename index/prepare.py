@@ -111,8 +111,12 @@ def prepare(item: Item, known: Document | None, source: Source) -> Work:
     now = source.now()
     if item.action is Action.DELETE:
         assert known is not None
-        if _is_there(source.connector, item.uri):
-            return Nothing(item.uri)
+        try:
+            if source.connector.stat(item.uri) is not None:
+                # Programs that save a file by deleting it first leave a moment without it.
+                return Nothing(item.uri)
+        except DocumentError as error:
+            return _kept(item, known, source, State.PENDING, str(error))
         return Gone(replace(known, state=State.DELETED, deleted_at=now, chunk_count=0, reason=""))
     if item.action is Action.HOLD:
         assert known is not None
@@ -124,15 +128,6 @@ def prepare(item: Item, known: Document | None, source: Source) -> Work:
         again = replace(item, action=Action.UPDATE, uri=known.uri, reason="repair")
         return Facts(Action.TOUCH, ruled, lambda: prepare(again, known, source))
     return _look(item, known, source)
-
-
-def _is_there(connector: Connector, uri: str) -> bool:
-    """Whether a document that was not listed has come back since, or cannot be told to be gone: programs that
-    save a file by deleting it first leave a moment without it."""
-    try:
-        return connector.stat(uri) is not None
-    except DocumentError:
-        return True
 
 
 def _look(item: Item, known: Document, source: Source) -> Work:

@@ -148,8 +148,7 @@ class EdgeSession:
         with engine_errors(f"write {len(points)} points"):
             require_room(self._home)
             for some in slices(points, SLICE_POINTS):
-                self._shard.update(engine.UpdateOperation.upsert_points([_row(point) for point in some]))
-            self._shard.flush()
+                self._update(engine.UpdateOperation.upsert_points([_row(point) for point in some]))
             self._seal(len(points))
 
     def _seal(self, written: int) -> None:
@@ -171,8 +170,12 @@ class EdgeSession:
     def delete(self, ids: Sequence[str]) -> None:
         with engine_errors(f"delete {len(ids)} points"):
             for some in slices(ids, SLICE_POINTS):
-                self._shard.update(engine.UpdateOperation.delete_points(list(some)))
-            self._shard.flush()
+                self._update(engine.UpdateOperation.delete_points(list(some)))
+
+    def _update(self, operation: engine.UpdateOperation) -> None:
+        """Durable when it returns. Each is flushed before the next: see `index.store.shards.LEAD`."""
+        self._shard.update(operation)
+        self._shard.flush()
 
     def retrieve(self, ids: Sequence[str], *, vectors: bool) -> dict[str, Point]:
         with engine_errors(f"read {len(ids)} points"):

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -430,3 +431,24 @@ def test_a_store_is_opened_by_kind(tmp_path: Path) -> None:
         open_store("qdrant", path=tmp_path)
     with pytest.raises(ConfigError, match="there are: edge, qdrant"):
         open_store("chroma", path=tmp_path)
+
+
+def test_points_that_a_kill_left_ahead_of_their_segment_can_be_written_and_deleted(
+    folder: Path, store: VectorStore
+) -> None:
+    """The engine flushes points before the number of the update that wrote them; a kill comes in between."""
+    with store.session(NAME) as session:
+        session.upsert([point(1)])
+        numbers = {path: path.read_bytes() for path in folder.glob("*/shard/segments/*/segment.json")}
+        for _ in range(2):
+            session.upsert([point(1), point(2), point(3)])
+    store.close()
+    for path, content in numbers.items():
+        assert path.read_bytes() != content
+        path.write_bytes(content)
+    with store.session(NAME) as session:
+        session.delete([uid(2)])
+        session.upsert([replace(point(3), payload={**point(3).payload, "page_content": "changed"})])
+        found = session.retrieve([uid(1), uid(2), uid(3)], vectors=False)
+    assert set(found) == {uid(1), uid(3)}
+    assert found[uid(3)].payload["page_content"] == "changed"

@@ -133,9 +133,13 @@ def test_no_points_are_written_to_a_disk_that_is_nearly_full(
 def test_no_temporary_folder_is_an_error_that_names_it(
     freshkb: CommandLine, kb: Knowledge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    in_the_way = kb.home / ".freshkb" / "scratch"
+    in_the_way.parent.mkdir(exist_ok=True)
+    in_the_way.touch()
+    assert f"Temporary files cannot be written in {in_the_way}" in freshkb("sync", code=1).stderr
+    in_the_way.unlink()
     with monkeypatch.context() as gone:
         gone.setattr(tempfile, "tempdir", "/nowhere")
-        assert "Temporary files cannot be written in /nowhere" in freshkb("sync", code=1).stderr
         with Parser() as another, pytest.raises(ScratchError, match="/nowhere"):
             another.parse(kb.docs / "a.md", "a.md")
     freshkb("sync")

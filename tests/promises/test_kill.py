@@ -84,6 +84,9 @@ def bench(
     return Bench(tmp_path / "kb", server, notes, parser, seed, soak)
 
 
+#: Steps within one call of a part.
+WITHIN = ("engine.", "os.", "open ")
+
 #: In the short form, each seed kills at a point in one test only: the first that meets it.
 _FIRST: dict[tuple[int, Point], Path] = {}
 
@@ -188,8 +191,10 @@ class Bench:
         times = {point: (1, (often + 1) // 2, often) for point, often in points.items()}
         if self.soak:
             return [(point, time) for point in times for time in sorted(set(times[point]))]
-        # The seeds take turns with the times, and a point where another test kills is left out.
+        # The seeds take turns with the times. A point where another test kills is left out, and so are those
+        # within one call of a part.
         here = [p for p in times if _FIRST.setdefault((self.seed, p), self.kb.home) == self.kb.home]
+        here = [(last, following) for last, following in here if not following.startswith(WITHIN)]
         return [(point, times[point][self.seed % 3]) for point in here]
 
     def sometimes(self, order: Order, point: Point, occurrence: int) -> int:
