@@ -32,7 +32,7 @@ TIMEOUT_SECONDS = 60.0
 ROOM_BYTES = 128 << 20
 #: The engine numbers updates, and passes over points that have a higher number. Without a log it starts
 #: again from the number that it flushed last. After a kill points may be ahead of it by the one update that
-#: was under way, seldom by two, as each is flushed before the next. So a shard that was loaded lets some pass.
+#: was under way, seldom by two, as each is flushed before the next. So a loaded shard lets some pass.
 LEAD = 8
 #: No point has this id.
 NOBODY = "ffffffff-ffff-ffff-ffff-ffffffffffff"

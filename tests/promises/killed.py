@@ -276,8 +276,8 @@ def obey(order: Order) -> None:
         (index.request, "BATCH_DOCUMENTS", 3),
         (index.apply, "BATCH_POINTS", 6),
         # Several calls of the engine for each of ours, and some of them seal what was written.
-        (index.store.edge, "SLICE_POINTS", 2),
-        (index.store.edge, "SEAL_POINTS", 12),
+        (index.store.edge, "SLICE_POINTS", 4),
+        (index.store.edge, "SEAL_POINTS", 24),
         (index.store.edge, "_build", copied(Path(order.notes) / "shard")),
         (index.store.shards, "EdgeShard", SimpleNamespace(load=loaded)),
     ):

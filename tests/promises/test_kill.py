@@ -15,10 +15,11 @@ import select
 import shutil
 import sqlite3
 import subprocess
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -79,9 +80,22 @@ def bench(
     seed: int,
     soak: bool,
     monkeypatch: pytest.MonkeyPatch,
-) -> Bench:
+) -> Iterator[Bench]:
     monkeypatch.setattr(index.store.edge, "_build", copied(notes / "shard"))
-    return Bench(tmp_path / "kb", server, notes, parser, seed, soak)
+    with memory(tmp_path) as home:
+        yield Bench(home / "kb", server, notes, parser, seed, soak)
+
+
+@contextmanager
+def memory(folder: Path) -> Iterator[Path]:
+    """A folder in memory, where there is room for one. A killed process has not lost what it wrote, flushed
+    or not, and a disk would only take longer."""
+    shared = Path("/dev/shm")
+    if not shared.is_dir() or shutil.disk_usage(shared).free < 2 << 30:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(dir=shared, prefix="freshkb-kill-") as made:
+        yield Path(made)
 
 
 #: Steps within one call of a part.
@@ -191,10 +205,13 @@ class Bench:
         times = {point: (1, (often + 1) // 2, often) for point, often in points.items()}
         if self.soak:
             return [(point, time) for point in times for time in sorted(set(times[point]))]
-        # The seeds take turns with the times. A point where another test kills is left out, and so are those
-        # within one call of a part.
-        here = [p for p in times if _FIRST.setdefault((self.seed, p), self.kb.home) == self.kb.home]
-        here = [(last, following) for last, following in here if not following.startswith(WITHIN)]
+        # Before each step that is not within one call of a part; the seeds take turns with the times, and
+        # with the steps that it may follow. Where another test kills this one does not.
+        before: dict[str, list[Point]] = {}
+        for point in times:
+            before.setdefault(point[1], []).append(point)
+        steps = [points[self.seed % len(points)] for f, points in before.items() if not f.startswith(WITHIN)]
+        here = [p for p in steps if _FIRST.setdefault((self.seed, p), self.kb.home) == self.kb.home]
         return [(point, times[point][self.seed % 3]) for point in here]
 
     def sometimes(self, order: Order, point: Point, occurrence: int) -> int:
