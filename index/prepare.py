@@ -120,7 +120,9 @@ def prepare(item: Item, known: Document | None, source: Source) -> Work:
         return Gone(replace(known, state=State.DELETED, deleted_at=now, chunk_count=0, reason=""))
     if item.action is Action.HOLD:
         assert known is not None
-        return Noted(replace(known, state=State.HELD, reason=item.reason))
+        ruled = _ruled(known, source)
+        held = replace(ruled, state=State.HELD, reason=item.reason)
+        return _without_text(replace(item, action=Action.TOUCH), known, ruled, held)
     if known is None:
         known = Document(item.document_id, source.id, item.uri, State.PENDING, first_seen_at=now)
     if item.reason == "rules":
@@ -235,7 +237,9 @@ def _kept(item: Item, known: Document, source: Source, state: State, reason: str
 
 
 def _ruled(document: Document, source: Source) -> Document:
-    return governed(document, source.rules, source.now()) if document.version else document
+    if not document.version:
+        return document
+    return governed(replace(document, url=source.connector.url(document.uri)), source.rules, source.now())
 
 
 def _without_text(item: Item, known: Document, ruled: Document, document: Document) -> Work:

@@ -250,3 +250,17 @@ def alter(kb: Knowledge, change: dict[str, Any]) -> None:
         assert collection is not None
         with mirror.store.session(collection.name) as session:
             session.upsert([replace(point, payload={**point.payload, **change}) for point in points])
+
+
+def test_rules_reach_a_document_that_is_held_from_now_on(kb: Knowledge) -> None:
+    kb.write("team/a.md", "# A\n\nText.")
+    kb.write("b.md", "# B\n\nText.")
+    kb.sync()
+    held = kb.documents()["team/a.md"].document_id
+    kb.ask(lambda m: m.ledger.place_hold([held], "LH", "lawsuit", kb.clock()))
+    (kb.docs / "team" / "a.md").unlink()
+    kb.source["rules"] = [{"match": "team/**", "owner": "user:anna"}]
+    kb.sync()
+    document = kb.documents()["team/a.md"]
+    assert (document.state, document.owner) == (State.HELD, "user:anna")
+    equal(kb)
