@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -17,6 +17,8 @@ from index.outcome import Report
 from index.parse import Parser
 from index.sync import Sync
 from tests.embedders import HashEmbedder
+
+Answer = TypeVar("Answer")
 
 
 class Clock:
@@ -95,7 +97,7 @@ class Knowledge:
         with self.mirror() as mirror:
             return Sync(mirror).run(**options)
 
-    def ask(self, question: Callable[[Mirror], Any]) -> Any:
+    def ask(self, question: Callable[[Mirror], Answer]) -> Answer:
         with self.mirror() as mirror:
             return question(mirror)
 

@@ -13,7 +13,7 @@ import pytest
 
 from index.collection import create
 from index.errors import Locked, ModelChanged, StoreError, StoreMismatch
-from index.mirror import Mirror
+from index.mirror import Mirror, require_collection
 from index.model import State
 from index.search import KnowledgeBase
 from index.store.edge import EdgeStore
@@ -562,7 +562,7 @@ def test_readers_find_the_collection_after_the_next_sync_where_a_kill_kept_its_n
     page(kb, "a.md")
     kb.sync()
     kb.sync()
-    collection = kb.ask(lambda m: m.ledger.collection())
+    collection = kb.ask(require_collection)
     assert published == [("kb", collection.name)] * 2
 
 

@@ -138,7 +138,7 @@ class Altered:
         def ask(mirror: Any) -> tuple[Any, ...]:
             return mirror.ledger.reviews(ids), {hold.document_id for hold in mirror.ledger.holds()}
 
-        return self.kb.ask(ask)  # type: ignore[no-any-return]
+        return self.kb.ask(ask)
 
     def put_back(self, *undo: Callable[[], object]) -> None:
         for each in undo:

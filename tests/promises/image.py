@@ -79,7 +79,7 @@ def rebuilt(kb: Knowledge) -> Image:
     shutil.rmtree(kb.home / ".freshkb-rebuilt", ignore_errors=True)
     try:
         kb.sync()
-        return kb.ask(image)  # type: ignore[no-any-return]
+        return kb.ask(image)
     finally:
         kb.settings = settings
         # Commands in processes of their own read the file.
