@@ -82,10 +82,7 @@ class Shards:
 
     def open(self, collection: str) -> EdgeShard:
         if collection not in self._open:
-            shard = EdgeShard.load(str(self._folder / collection / "shard"))
-            for _ in range(LEAD):
-                shard.update(UpdateOperation.delete_points([NOBODY]))
-            self._open[collection] = shard
+            self._open[collection] = load(self._folder / collection / "shard")
         return self._open[collection]
 
     def shut(self, collection: str) -> None:
@@ -139,6 +136,14 @@ class Shards:
         self._open.clear()
         self._lock.abandon()
         self._reset()
+
+
+def load(path: Path) -> EdgeShard:
+    """The shard, with the lead that its next update may need."""
+    shard = EdgeShard.load(str(path))
+    for _ in range(LEAD):
+        shard.update(UpdateOperation.delete_points([NOBODY]))
+    return shard
 
 
 def room(folder: Path) -> int:

@@ -29,7 +29,6 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from random import Random
-from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -265,10 +264,10 @@ def die() -> None:
 def obey(order: Order) -> None:
     """In the child: act, and die on the way."""
     trap = Trap(order.at, order.occurrence)
-    real = index.store.shards.__dict__["EdgeShard"]
+    real = index.store.shards.load
 
-    def loaded(path: str) -> Any:
-        return Part("engine", real.load(path), trap.around)
+    def loaded(path: Path) -> Any:
+        return Part("engine", real(path), trap.around)
 
     for module, name, value in (
         (index.plan, "BATCH_DOCUMENTS", 3),
@@ -279,7 +278,7 @@ def obey(order: Order) -> None:
         (index.store.edge, "SLICE_POINTS", 4),
         (index.store.edge, "SEAL_POINTS", 24),
         (index.store.edge, "_build", copied(Path(order.notes) / "shard")),
-        (index.store.shards, "EdgeShard", SimpleNamespace(load=loaded)),
+        (index.store.shards, "load", loaded),
     ):
         setattr(module, name, value)
     if order.statements:

@@ -86,7 +86,7 @@ def test_a_run_whose_nth_call_fails_harms_nothing_and_the_next_one_converges(
 
 
 #: Every so manieth call.
-STEPS = {"first": 9, "reindex": 9, "repair": 9, "review": 7}
+STEPS = {"first": 12, "reindex": 12, "repair": 12, "review": 7}
 
 
 @pytest.mark.parametrize("seed", range(6))
