@@ -26,7 +26,8 @@ test: .venv/test
 # 100,000 operations first: their trace is written out when one fails.
 soak: .venv/test
 	$(BIN)/python -m tests.model --ops 200 --seeds 500
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --soak --timeout 7200 tests/promises tests/model
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --soak --timeout 7200 \
+	  --override-ini faulthandler_timeout=7300 tests/promises tests/model
 
 lint: .venv/test
 	$(BIN)/ruff check

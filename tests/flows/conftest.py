@@ -6,12 +6,15 @@ tests must not touch the `~/.prefect` of whoever runs them.
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -111,9 +114,11 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def harness() -> Iterator[Server]:
     """Prefect's own test harness, all its files in one folder."""
-    home = tmp_path_factory.mktemp("prefect-harness")
+    # Pytest's folders are gone when, at the exit, the harness removes its own.
+    home = Path(tempfile.mkdtemp(prefix="freshkb-prefect-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT")))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PREFECT_HOME", str(home))
         # The harness makes its database where temporary files go.

@@ -10,8 +10,6 @@ from contextlib import ExitStack, contextmanager
 from threading import Thread
 from typing import Any
 
-import pytest
-
 from index.reindex import reindex
 from index.search import KnowledgeBase
 from index.sync import Sync
@@ -21,9 +19,6 @@ from tests.knowledge import Knowledge, counts
 from tests.promises.image import differences, image, rebuilt
 from tests.promises.parts import Call, interpose
 from tests.promises.readers import PARTS, chunk, text
-
-#: The long form takes ten minutes beside others that want the same cores.
-pytestmark = pytest.mark.timeout(1800)
 
 #: Pages that are always there; what is said of the readers is said of these.
 PAGES = 12
