@@ -12,7 +12,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from qdrant_edge import EdgeShard, UpdateOperation
@@ -118,11 +118,15 @@ class Shards:
         while True:
             time.sleep(LOOK_SECONDS)
             with self._mutex:
-                if self._lock.held and time.monotonic() < self._until and not self._lock.wanted():
-                    continue
+                # All that was written is flushed, so what fails here loses nothing, and there is nobody to
+                # tell. Who cannot find out whether somebody waits lets go.
+                with suppress(OSError):
+                    if self._lock.held and time.monotonic() < self._until and not self._lock.wanted():
+                        continue
                 self._idler = None
-                if self._lock.held:
-                    self._let_go()
+                with suppress(StoreError), engine_errors("let go of its files"):
+                    if self._lock.held:
+                        self._let_go()
                 return
 
     def forget(self) -> None:

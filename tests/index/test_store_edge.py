@@ -305,12 +305,36 @@ def test_sessions_in_a_row_share_one_loaded_shard(
 
 def test_an_idle_store_lets_go_by_itself(store: VectorStore, folder: Path) -> None:
     contents(store)
-    outside = FolderLock(folder)
-    outside.acquire(5)
-    outside.release()
+    idled(folder)
+
+
+def test_an_idle_store_lets_go_also_when_its_files_fail(
+    store: VectorStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = FolderLock.wanted
+
+    def undecided(lock: FolderLock) -> bool:
+        if threading.current_thread() is not threading.main_thread():
+            raise OSError("Too many open files")
+        return wanted(lock)
+
+    def unclosed(self: shards.Shards, collection: str) -> None:
+        raise RuntimeError("No space left on device")
+
+    contents(store)
+    monkeypatch.setattr(FolderLock, "wanted", undecided)
+    monkeypatch.setattr(shards.Shards, "shut", unclosed)
+    idled(folder)
+    monkeypatch.undo()
+    assert contents(store) == []
+
+
+def idled(folder: Path) -> None:
+    """Returns once the store has let go, without having been asked to."""
     for thread in threading.enumerate():
         if thread.name == "freshkb-store-idle":
             thread.join()
+    outside = FolderLock(folder)
     outside.acquire(0)
     outside.release()
 
