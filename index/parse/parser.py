@@ -23,6 +23,8 @@ from index.parse.formats import format_of
 
 #: Seconds to start a child and import a format's reader, on a machine that is busy with other things.
 START_SECONDS_MAX = 180.0
+#: Seconds to import another format's reader, before a child that has parsed documents is given up.
+AGAIN_SECONDS_MAX = 30.0
 #: Documents that one child parses before another takes its place: libraries leak.
 DOCUMENTS_MAX = 1000
 #: Bytes that a document may fill of the disk, and seconds between two looks at how many it has filled.
@@ -68,10 +70,7 @@ class Parser:
     def warm(self) -> None:
         """Start a child that has everything imported. Raises ParserError when something cannot be."""
         with self._lock:
-            child = self._running()
-            with self._losing(child):
-                child.send({})
-                child.expect_loaded()
+            self._loaded({})
 
     def parse(self, path: Path, name: str, timeout_seconds: float | None = None) -> Parsed | Failure:
         """The elements of the file at `path`, whose format the suffix of `name`, its uri, tells. A timeout
@@ -83,10 +82,8 @@ class Parser:
             return Failure("Documents of this type are not supported.")
         limit = self.timeout_seconds if timeout_seconds is None else timeout_seconds
         with self._lock:
-            child = self._running()
+            child = self._loaded({"path": os.fsencode(path.absolute()).hex(), "name": name})
             with self._losing(child):
-                child.send({"path": os.fsencode(path.absolute()).hex(), "name": name})
-                child.expect_loaded()
                 try:
                     answer = child.receive(limit, self.output_bytes_max)
                     result = _result(answer)
@@ -140,6 +137,23 @@ class Parser:
             with self._losing(self._child):
                 self._child.expect_ready()
         return self._child
+
+    def _loaded(self, request: dict[str, Any]) -> _Child:
+        """The child, once it was sent the request and has imported what it needs."""
+        child = self._running()
+        try:
+            return self._asked(child, request)
+        except ParserError:
+            if not child.documents:
+                raise
+        # A document may have taken it over, and this one shall not suffer from that.
+        return self._asked(self._running(), request)
+
+    def _asked(self, child: _Child, request: dict[str, Any]) -> _Child:
+        with self._losing(child):
+            child.send(request)
+            child.expect_loaded()
+        return child
 
     @contextlib.contextmanager
     def _losing(self, child: _Child) -> Any:
@@ -251,10 +265,13 @@ class _Child:
         return f"signal {killed}" if killed > 0 else f"exit status {code}"
 
     def _expect(self, key: str) -> dict[str, Any]:
+        seconds = AGAIN_SECONDS_MAX if self.documents else START_SECONDS_MAX
         try:
-            answer = self.receive(START_SECONDS_MAX, 1 << 20)
+            answer = self.receive(seconds, 1 << 20)
         except TimeoutError:
-            raise ParserError(f"The parser did not start within {START_SECONDS_MAX:g} s.") from None
+            raise ParserError(f"The parser did not start within {seconds:g} s.") from None
+        except (ValueError, _TooLong, _TooFull):
+            raise ParserError("The parser answered nonsense when it was started.") from None
         except _Gone:
             raise ParserError(f"The parser could not be started. {self._said()}".rstrip()) from None
         if "broken" in answer:

@@ -34,6 +34,7 @@ def answer(data, size=None):
     signal.pause()
 """
 _PARSED = '{"parsed": {"elements": [{"text": %s, "kind": "x", "heading_path": %s, "page": %s}], %s}}'
+_SOUND = (_PARSED % ('"x"', "[]", "null", '"title": ""')).encode()
 
 #: Each with the reasons that it may end with; none when it is indexed all the same, "" when it may be, where
 #: the disk is quick enough.
@@ -65,6 +66,10 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     _ANSWER + "answer(b'', 0xffffffff)": (LONG,),
     _ANSWER + "answer(b'x', 99)": (SLOW,),
     _ANSWER + 'answer(b\'{"failure": 1, "resident_bytes": "x"}\')': (NONSENSE,),
+    # These say what a document may say, and leave the next one a worker that is none any more.
+    _ANSWER + f"answer({_SOUND!r})": (),
+    _ANSWER + f"answer({_SOUND!r} + b'\\0\\0\\0\\x02[]', {len(_SOUND)})": (),
+    _ANSWER + f"answer({_SOUND!r} + b'\\0\\0\\0\\x02{{}}', {len(_SOUND)})": (),
     **{
         _ANSWER + f"answer({(_PARSED % fields)!r}.encode())": (NONSENSE,)
         for fields in (
@@ -95,6 +100,7 @@ def test_a_document_that_is_a_program_harms_nobody(
     mode: str, sources: list[str], staged: Callable[[Parser], Stage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parsing, "FOLDER_BYTES_MAX", 200 << 20)
+    monkeypatch.setattr(parsing, "AGAIN_SECONDS_MAX", 3.0)
     with program_parser(mode, memory_bytes=512 << 20) as parser:
         stage = staged(parser)
         kb = stage.kb
