@@ -19,26 +19,7 @@ from index.store import open_store
 from index.store.base import VectorStore
 from index.store.qdrant import QdrantStore
 from tests.contracts.store_contract import DIMENSION, NAME, Opened, StoreContract, point, uid
-
-
-class OneAtATime:
-    """The in-memory engine behind one lock, which it lacks: threads break its arrays (qdrant-client#1193)."""
-
-    def __init__(self) -> None:
-        self._engine = QdrantClient(":memory:")
-        self._lock = threading.Lock()
-
-    def close(self) -> None:
-        """The data lives as long as the engine does."""
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._engine, name)
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            with self._lock:
-                return method(*args, **kwargs)
-
-        return call
+from tests.qdrant import OneAtATime
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from qdrant_client import QdrantClient
 from index.mirror import Mirror
 from index.parse import Parser
 from index.store.qdrant import QdrantStore
-from tests.index.test_store_qdrant import OneAtATime
 from tests.knowledge import Knowledge
+from tests.qdrant import OneAtATime
 
 #: Where a server of one's own is; without it the client's in-memory engine stands in for one.
 ADDRESS = "FRESHKB_TEST_QDRANT_URL"
