@@ -84,14 +84,17 @@ def kind(make: Alter) -> Alter:
     return make
 
 
-def each(values: Iterable[str]) -> Callable[[Callable[[Altered, Random, str], Alteration]], None]:
+def each(
+    values: Iterable[str], *, alike: bool = True
+) -> Callable[[Callable[[Altered, Random, str], Alteration]], None]:
     """A kind of its own for each of the values."""
 
     def register(make: Callable[[Altered, Random, str], Alteration]) -> None:
         for value in values:
             name = f"{make.__name__}-{value}"
             KINDS[name] = lambda index, random, value=value: make(index, random, value)  # type: ignore[misc]
-            ALIKE.add(name)
+            if alike:
+                ALIKE.add(name)
 
     return register
 
@@ -142,7 +145,7 @@ def point_doubled(index: Altered, random: Random) -> Alteration:
 
 @kind
 def document_doubled(index: Altered, random: Random) -> Alteration:
-    strays = [replace(p, id=_stray(random)) for p in index.of(random.choice(index.chosen()))]
+    strays = [replace(p, id=_stray(random)) for p in index.of(index.any(random))]
     index.upsert(*strays)
     return _of(index, *strays, kinds="extra")
 
@@ -305,7 +308,7 @@ def chunk_row_lost_that_no_source_gives(index: Altered, random: Random) -> Alter
 
 @kind
 def all_chunk_rows_of_a_document_lost(index: Altered, random: Random) -> Alteration:
-    document = random.choice(index.chosen())
+    document = index.any(random)
     index.sql("DELETE FROM chunks WHERE document_id = ?", document.document_id)
     return _of(index, *index.of(document), kinds="extra")
 
@@ -353,6 +356,30 @@ def chunk_row_of_another_document(index: Altered, random: Random) -> Alteration:
     point = index.some(random)
     other = random.choice([d for d in index.documents if d != point.payload["doc_id"]])
     return _given_to(index, point, other)
+
+
+@kind
+def chunk_row_of_another_document_that_no_source_gives(index: Altered, random: Random) -> Alteration:
+    return _given_to(index, index.some(random, unreadable=True), index.by_uri["plain.md"].document_id)
+
+
+@kind
+def chunk_row_of_another_document_and_point_of_none(index: Altered, random: Random) -> Alteration:
+    """What the point says is no name at all."""
+    point = index.some(random, unreadable=False)
+    other = random.choice([d for d in index.documents if d != point.payload["doc_id"]])
+    index.upsert(_said(point, document_id=[5]))
+    return _given_to(index, point, other)
+
+
+@kind
+def chunk_row_of_another_document_and_point_lost(index: Altered, random: Random) -> Alteration:
+    point = index.some(random, unreadable=False)
+    other = random.choice([d for d in index.documents if d != point.payload["doc_id"]])
+    index.store(lambda session: session.delete([point.id]))
+    found = _given_to(index, point, other)
+    found.kinds = "missing"
+    return found
 
 
 @kind
@@ -409,16 +436,56 @@ UNTOLD = frozenset({"size", "seen_extraction", "properties"})
 
 @kind
 def document_row_lost(index: Altered, random: Random) -> Alteration:
-    document = random.choice(index.chosen())
+    document = index.any(random)
     index.sql("DELETE FROM documents WHERE document_id = ?", document.document_id)
     return _row_of(index, document, forgets=UNTOLD if document.uri == "held.md" else frozenset())
+
+
+@kind
+def document_swallowed_by_another(index: Altered, random: Random) -> Alteration:
+    """Its row is lost, and the ledger calls its chunks those of another document."""
+    document = index.by_uri[random.choice(["held.md", "long.txt"])]
+    other = index.by_uri["plain.md"]
+    index.sql(
+        "UPDATE chunks SET document_id = ? WHERE document_id = ?", other.document_id, document.document_id
+    )
+    index.sql("DELETE FROM documents WHERE document_id = ?", document.document_id)
+    found = _row_of(index, document, forgets=UNTOLD if document.uri == "held.md" else frozenset())
+    found.documents.add(other.document_id)
+    return found
+
+
+@kind
+def document_row_lost_and_made_anew(index: Altered, random: Random) -> Alteration:
+    """A sync has found the document at its source, and given it another id."""
+    document = _changed(index, random)
+    index.sql("DELETE FROM documents WHERE document_id = ?", document.document_id)
+    index.kb.sync()
+    return _row_of(index, document, new_id=True)
+
+
+@kind
+def document_lost_and_its_points_of_no_source(index: Altered, random: Random) -> Alteration:
+    """Nothing but the points tells of it, and they name a source that there is not."""
+    document = _changed(index, random)
+    for table in ("chunks", "documents"):
+        index.sql(f"DELETE FROM {table} WHERE document_id = ?", document.document_id)
+    index.upsert(*(_said(point, source="elsewhere") for point in index.of(document)))
+    return _row_of(index, document, kinds="extra", new_id=True)
+
+
+@kind
+def owner_source_changed_that_no_source_gives(index: Altered, random: Random) -> Alteration:
+    document = index.by_uri["held.md"]
+    _altered(index, document, owner_source="default?")
+    return _row_of(index, document)
 
 
 #: One that holds no text, one of a type that is not supported, one that could never be parsed.
 WITHOUT_TEXT = ("empty.md", "skipped.xyz", "never.json")
 
 
-@each(WITHOUT_TEXT)
+@each(WITHOUT_TEXT, alike=False)
 def row_lost_of_one_without_text(index: Altered, random: Random, uri: str) -> Alteration:
     document = index.by_uri[uri]
     index.sql("DELETE FROM documents WHERE document_id = ?", document.document_id)
@@ -427,7 +494,7 @@ def row_lost_of_one_without_text(index: Altered, random: Random, uri: str) -> Al
 
 @each(OTHER_COLUMNS)
 def document_row_changed(index: Altered, random: Random, name: str) -> Alteration:
-    document = random.choice(index.chosen())
+    document = index.any(random)
     other = OTHER_COLUMNS[name]
     if name == "source" and document.source == other:
         other = "docs"
@@ -446,7 +513,7 @@ def document_version_changed(index: Altered, random: Random, name: str) -> Alter
     return _row_of(index, document, deep=name in ("size", "native_id"))
 
 
-@each(State)
+@each(State, alike=False)
 def document_state_changed(index: Altered, random: Random, name: str) -> Alteration:
     state = State(name)
     document = random.choice([d for d in index.chosen() if d.state is not state])
@@ -457,13 +524,20 @@ def document_state_changed(index: Altered, random: Random, name: str) -> Alterat
     return found
 
 
-@each(WITHOUT_TEXT)
+@each(WITHOUT_TEXT, alike=False)
 def state_changed_of_one_without_text(index: Altered, random: Random, uri: str) -> Alteration:
     document = index.by_uri[uri]
     state = random.choice([s for s in State if s is not document.state])
     _altered(index, document, state=state.value)
     gone = document.state is State.SKIPPED or state in (State.DELETED, State.ERASED)
     return _row_of(index, document, new_id=gone)
+
+
+@each(WITHOUT_TEXT, alike=False)
+def version_changed_of_one_without_text(index: Altered, random: Random, uri: str) -> Alteration:
+    document = index.by_uri[uri]
+    _altered(index, document, version=0 if document.version else 1)
+    return _row_of(index, document, new_id=document.state is State.SKIPPED)
 
 
 @kind
@@ -476,7 +550,7 @@ def quarantine_changed(index: Altered, random: Random) -> Alteration:
 
 @kind
 def row_made_unreadable(index: Altered, random: Random) -> Alteration:
-    document = random.choice(index.chosen())
+    document = index.any(random)
     name, other = random.choice([("state", "lost"), ("properties", "{"), ("indexed_at", "soon")])
     _altered(index, document, **{name: other})
     return Alteration(refused=LedgerError)
