@@ -456,6 +456,15 @@ def document_swallowed_by_another(index: Altered, random: Random) -> Alteration:
 
 
 @kind
+def document_known_by_its_points_only(index: Altered, random: Random) -> Alteration:
+    document = index.by_uri[random.choice(["held.md", "broken.json", "long.txt"])]
+    for table in ("chunks", "documents"):
+        index.sql(f"DELETE FROM {table} WHERE document_id = ?", document.document_id)
+    forgets = UNTOLD if document.uri == "held.md" else frozenset[str]()
+    return _row_of(index, document, kinds="extra", forgets=forgets)
+
+
+@kind
 def document_row_lost_and_made_anew(index: Altered, random: Random) -> Alteration:
     """A sync has found the document at its source, and given it another id."""
     document = _changed(index, random)
