@@ -25,7 +25,7 @@ from index.mirror import Mirror
 from index.model import Action, Document, Item, Point, State
 from index.origin import known_sources, origin
 from index.plan import BATCH_DOCUMENTS
-from index.prepare import Facts, Noted, Nothing, Text, Work, governed
+from index.prepare import Facts, Noted, Text, Work, governed
 from index.provenance import as_made, lost
 from index.recover import recover
 from index.salvage import Remains
@@ -233,13 +233,11 @@ class _Mending:
     ) -> Iterator[Work]:
         items = [Item(Action.UPDATE, row.uri, row.document_id, reason="repair") for _, row in damaged]
         known = self._run.known(items)
-        prepared: Iterable[Work] = [Nothing(row.uri) for _, row in damaged]
-        if source in self._configured:
-            try:
-                prepared = self._run.prepare(source, items, known)
-            except SourceUnavailable:
-                self._unheard |= set(known)
-                return
+        try:
+            prepared = self._run.prepare(source, items, known)
+        except SourceUnavailable:
+            self._unheard |= set(known)
+            return
         for (remains, row), work in zip(damaged, prepared, strict=False):
             match work:
                 case Text():
