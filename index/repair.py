@@ -25,7 +25,7 @@ from index.mirror import Mirror
 from index.model import Action, Document, Item, Point, State
 from index.origin import known_sources, origin
 from index.plan import BATCH_DOCUMENTS
-from index.prepare import Facts, Noted, Nothing, Text, Work, governed
+from index.prepare import Facts, Noted, Text, Work, governed
 from index.provenance import as_made, lost
 from index.recover import recover
 from index.salvage import Remains
@@ -142,18 +142,21 @@ class _Mending:
             self._mend(ids, last=True)
 
     def _disown(self) -> None:
-        """Drop rows of chunks whose point says that it is another document's, when its id says so, too."""
+        """Drop rows of chunks whose ids do not follow, unless their points say whose they are, too: the ids
+        may be those of another document, which could not be written beside them."""
         ledger = self._mirror.ledger
         for ids in batched(sorted(self._damaged), BATCH_DOCUMENTS):
             for document_id, records in ledger.chunks(self._name, ids).items():
                 wrong = [r for r in records if not genuine(r, self._fingerprint, len(records))]
                 points = self._points([record.point_id for record in wrong])
-                for point in points.values():
-                    claimed = payload.metadata(point.payload).get("document_id")
-                    if isinstance(claimed, str) and claimed != document_id:
-                        ledger.forget(self._name, [point.id])
-                        self._claims[claimed].append(point.id)
-                        self._damaged.add(claimed)
+                for record in wrong:
+                    point = points.get(record.point_id)
+                    claimed = payload.metadata(point.payload).get("document_id") if point else None
+                    if claimed != document_id:
+                        owner = claimed if isinstance(claimed, str) else document_id
+                        ledger.forget(self._name, [record.point_id])
+                        self._claims[owner].append(record.point_id)
+                        self._damaged.add(owner)
 
     @property
     def _fingerprint(self) -> str:
@@ -199,7 +202,7 @@ class _Mending:
             ledger.forget(self._name, [record.point_id for record in remains.records])
             self._claims[remains.document_id] += [record.point_id for record in remains.records]
             return None
-        if not row.version and not remains.records:
+        if row.content_hash is None and not remains.records:
             ledger.record([self._blank(row)])
             return None
         row = replace(row, version=max(row.version, 1))
@@ -230,13 +233,11 @@ class _Mending:
     ) -> Iterator[Work]:
         items = [Item(Action.UPDATE, row.uri, row.document_id, reason="repair") for _, row in damaged]
         known = self._run.known(items)
-        prepared: Iterable[Work] = [Nothing(row.uri) for _, row in damaged]
-        if source in self._configured:
-            try:
-                prepared = self._run.prepare(source, items, known)
-            except SourceUnavailable:
-                self._unheard |= set(known)
-                return
+        try:
+            prepared = self._run.prepare(source, items, known)
+        except SourceUnavailable:
+            self._unheard |= set(known)
+            return
         for (remains, row), work in zip(damaged, prepared, strict=False):
             match work:
                 case Text():

@@ -66,25 +66,22 @@ class Remains:
         if known is None:
             known = Document(self.document_id, "", "", State.INDEXED, version=1)
             witnesses = witnesses or self._stray_witnesses()
-        elif known.state is State.ERASED or not self.records:
+        elif known.state is State.ERASED:
             return None
         revived = replace(known, state=State.INDEXED, token=None, reason="", deleted_at=None)
-        told = _told(witnesses[0], revived) if witnesses else None
+        told = next(filter(None, (_told(witness, revived) for witness in witnesses)), None)
         return replace(told, seen_hash=told.content_hash) if told else None
 
     def _witnesses(self) -> list[Mapping[str, Any]]:
         """Payloads that are as they were written."""
         points = [(record, self.points.get(record.point_id)) for record in self.records]
         whole = [point.payload for record, point in points if point is not None and _whole(record, point)]
-        return [witness for witness in whole if self._claims(witness)]
+        return [found for found in whole if payload.metadata(found).get("document_id") == self.document_id]
 
     def _stray_witnesses(self) -> list[Mapping[str, Any]]:
         """Of points whose rows are lost: their ids prove the text, and nothing speaks against the rest."""
         strays = [point.payload for point in self.points.values() if self._stray(point) is not None]
         return sorted(strays, key=lambda found: str(payload.metadata(found).get("indexed_at")), reverse=True)
-
-    def _claims(self, found: Mapping[str, Any]) -> bool:
-        return payload.metadata(found).get("document_id") == self.document_id
 
     # ── Its chunks ────────────────────────────────────────────────────────────────────────────────────
 
@@ -139,17 +136,17 @@ class Remains:
     def _kept(self, row: Document, record: ChunkRecord, passage: Passage) -> Kept:
         text = compose(row.title, passage.heading_path, passage.text)
         own = self.points.get(record.point_id)
-        embedded = own is not None and payload.vector_digest(own) == record.vector_digest != ""
+        embedded = own is not None and payload.vector_digest(own) == record.vector_digest
         recorded = record.embedded_hash if embedded and self._genuine(record) else _sha(text)
         return Kept(passage.text, text, passage.heading_path, passage.page, record.tokens, recorded)
 
     def _stray(self, point: Point) -> Passage | None:
         """The passage of a point that no row knows, and that was the document's all the same."""
         passage = payload.passage_in(point.payload)
-        if point.id in self._own or passage is None or not self._claims(point.payload):
+        if point.id in self._own or passage is None:
             return None
-        title = payload.metadata(point.payload).get("title")
-        text = compose(title if isinstance(title, str) else "", passage.heading_path, passage.text)
+        title = str(payload.metadata(point.payload).get("title"))
+        text = compose(title, passage.heading_path, passage.text)
         ours = follows(point.id, self.document_id, _sha(text), self.fingerprint, self._most)
         return passage if ours else None
 
@@ -176,4 +173,4 @@ def _told(witness: Mapping[str, Any], row: Document) -> Document | None:
             told[name] = None if said[name] is None else datetime.fromisoformat(said[name])
     except (KeyError, TypeError, ValueError):
         return None
-    return replace(row, version=max(row.version, 1), **told)
+    return replace(row, **told)

@@ -20,6 +20,7 @@ from itertools import islice
 from typing import Any
 
 from index import payload
+from index.errors import StoreError
 from index.finding import Finding, Verification
 from index.judge import Verdict, judge_point, judge_row
 from index.mirror import Mirror, require_collection
@@ -41,10 +42,26 @@ def verify(
 ) -> Verification:
     """Compare everything, or the I-th of N parts of the points (`sample`); N runs cover all.
 
-    `deep` compares the values of vectors too, and hashes every document at its source.
+    `deep` compares the values of vectors too, and hashes every document at its source. When a reindex has
+    switched meanwhile, all is compared again: the collection that was compared may be gone.
     """
-    found = Verification(sample, deep)
-    collection = mirror.ledger.collection()
+    ledger = mirror.ledger
+    before = ledger.collection()
+    try:
+        found = _compare(mirror, before, Verification(sample, deep), sources=sources)
+    except StoreError:
+        if ledger.collection() == before:
+            raise
+    else:
+        if ledger.collection() == before:
+            return found
+    # Once: the next switch would take a reindex of everything, which outlasts this.
+    return _compare(mirror, ledger.collection(), Verification(sample, deep), sources=sources)
+
+
+def _compare(
+    mirror: Mirror, collection: Collection | None, found: Verification, *, sources: bool
+) -> Verification:
     if collection is None and not mirror.ledger.miscounted(""):
         collection = require_collection(mirror)
     if collection is not None:

@@ -182,8 +182,14 @@ class Altered:
 
     def some(self, random: Random, *, unreadable: bool | None = None) -> Point:
         """A point; of a document whose source can give it again or cannot, where that is asked for."""
+        if unreadable is None:
+            return random.choice(self.of(self.any(random)))
         points = [point for document in self.chosen(unreadable) for point in self.of(document)]
         return random.choice(points)
+
+    def any(self, random: Random) -> Document:
+        """A document that has points, as often of the few that no source gives as of the many."""
+        return random.choice(self.chosen(unreadable=random.random() < 0.5))
 
     def chosen(self, unreadable: bool | None = None) -> list[Document]:
         """Documents that have points, in an order that does not depend on their ids."""

@@ -148,6 +148,30 @@ def test_a_search_that_a_reindex_overtakes_asks_the_new_collection(kb: Knowledge
         embedding["dtype"] = "float32" if embedding["dtype"] == "bfloat16" else "bfloat16"
 
 
+def test_a_verification_that_a_reindex_overtakes_compares_the_new_collection(kb: Knowledge) -> None:
+    kb.write("page-1.md", text(1, 0))
+    kb.sync()
+    kb.settings["embedding"] = {"dtype": "bfloat16"}
+    overtaken: list[str] = []
+
+    def around(call: Call) -> Any:
+        if str(call) == before and not overtaken:
+            overtaken.append("by a reindex")
+            kb.ask(lambda mirror: reindex(mirror, Sync(mirror, kind="reindex")))
+            kb.sync()
+        return call.whole()
+
+    for before in ("store.instance", "store.session", "ledger.miscounted"):
+        overtaken.clear()
+        with kb.mirror() as mirror:
+            interpose(mirror, around)
+            found = verify(mirror)
+        assert overtaken and found.ok, f"{before}: {found.json()}"
+        assert found.points == PARTS
+        embedding = kb.settings["embedding"]
+        embedding["dtype"] = "float32" if embedding["dtype"] == "bfloat16" else "bfloat16"
+
+
 def test_a_document_that_is_rewritten_during_a_search_is_found(kb: Knowledge) -> None:
     kb.write("page-1.md", text(1, 0))
     kb.sync()

@@ -18,7 +18,8 @@ from uuid import UUID
 
 import pytest
 
-from index.errors import FreshkbError, Refused
+from connectors.base import SourceUnavailable
+from index.errors import FreshkbError, Locked, Refused
 from index.finding import Finding, Verification
 from index.model import Document, State
 from index.parse import Parser
@@ -32,6 +33,7 @@ from tests.model.crashes import Crash, Fuse
 from tests.promises.alterations import ALIKE, KINDS, Alteration
 from tests.promises.altered import TEXTS, UNREADABLE, Altered
 from tests.promises.image import Image, differences, image, rebuilt
+from tests.promises.parts import Call, interpose
 
 #: Seeds of each kind of alteration in the short form and in the long one; fewer of those that are much alike.
 #: Of those a third is mended, of others the first seed's; in the long form all are.
@@ -300,7 +302,7 @@ def test_no_command_breaks_on_an_altered_index(
         restored.append(done)
         for command in (["status"], ["doctor"], ["audit"], ["ls"], ["search", "text"], ["show", "held.md"]):
             ended = freshkb(*command, code=None)
-            assert ended.exit_code in (0, 1), f"{kind}: {command} ended with {ended.exit_code}"
+            assert ended.exit_code in (0, 1, 4), f"{kind}: {command} ended with {ended.exit_code}"
             assert ended.exception is None or isinstance(ended.exception, SystemExit), f"{kind}: {command}"
         undo(index, restored)
 
@@ -386,6 +388,18 @@ def test_a_text_that_occurs_again_in_its_document_is_not_lost(tmp_path: Path, pa
     assert differences(kb.ask(image), before) == []
 
 
+def test_repair_adds_no_review_and_forgets_no_first_sight(index: Altered, restored: list[Alteration]) -> None:
+    restored.append(Alteration())
+    seen = row(index, "never.json").first_seen_at
+    reviews = index.sql("SELECT count(*) FROM reviews")
+    lose(index, "reviewed.md")
+    index.sql("UPDATE documents SET state = 'indexed' WHERE uri = 'never.json'")
+    found = mend(index)
+    assert found.repaired == found.findings
+    assert index.sql("SELECT count(*) FROM reviews") == reviews
+    assert row(index, "never.json").first_seen_at == seen is not None
+
+
 @pytest.mark.parametrize("outage", ["gone", "empty"])
 def test_repair_removes_nothing_while_the_source_cannot_be_asked(
     index: Altered, outage: str, restored: list[Alteration]
@@ -410,6 +424,40 @@ def test_repair_removes_nothing_while_the_source_cannot_be_asked(
     lost = index.of(index.by_uri["plain.md"])[1].id
     assert left == set(index.points) - {lost} | {doubled.id}
     undo(index, restored)
+
+
+def test_repair_removes_nothing_of_a_source_that_goes_away_under_its_hands(
+    index: Altered, restored: list[Alteration]
+) -> None:
+    restored.append(Alteration())
+    lose(index, "plain.md")
+    doubled = replace(index.of(index.by_uri["plain.md"])[0], id=str(UUID(int=1)))
+    index.upsert(doubled)
+    before = set(index.kb.points())
+
+    def around(call: Call) -> Any:
+        if str(call) == "connector.fetch":
+            raise SourceUnavailable("The disk was pulled out.")
+        return call.whole()
+
+    with index.kb.mirror() as mirror:
+        found = verify(mirror)
+        interpose(mirror, around)
+        repair(mirror, found, Sync(mirror, kind="verify"))
+    assert found.repaired == 0
+    assert set(index.kb.points()) == before
+    assert mend(index).repaired == 2
+
+
+def test_a_repair_beside_a_writer_is_refused(index: Altered, restored: list[Alteration]) -> None:
+    restored.append(Alteration())
+    lose(index, "plain.md")
+    before = index.kb.points()
+    with index.kb.mirror() as other, other.ledger.writer("notes", "freshkb sync"):
+        with pytest.raises(Locked):
+            mend(index)
+        assert other.ledger.runs(1)[0].outcome == "refused"
+    assert index.kb.points() == before
 
 
 def test_a_damaged_document_that_vanished_is_removed_by_the_plan_and_by_nothing_else(

@@ -1,0 +1,92 @@
+"""What an alteration is, and what those that make them share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any
+from uuid import UUID
+
+from index.errors import FreshkbError
+from index.model import Document, Point
+from tests.promises.altered import Altered
+
+
+@dataclass
+class Alteration:
+    """What was done, and what has to be found."""
+
+    kinds: str = "altered"
+    """Of findings; at least one of these concerns it."""
+    points: set[str] = field(default_factory=set)
+    documents: set[str] = field(default_factory=set)
+    uris: set[str] = field(default_factory=set)
+    everything: bool = False
+    """It concerns the index as a whole."""
+    deep: bool = False
+    """Only `--deep` promises to find it."""
+    refused: type[FreshkbError] | None = None
+    """Nothing can be compared, and the message says why."""
+    loses: bool = False
+    """A text is lost that no source can give."""
+    forgets: frozenset[str] = frozenset()
+    """Of the row of a held document, what neither payload nor source tells."""
+    new_id: bool = False
+    """The document comes back under another id: nothing tells its own."""
+    rebuilt: bool = False
+    """The source itself was changed."""
+    undo: list[Callable[[], object]] = field(default_factory=list)
+
+
+Alter = Callable[[Altered, Random], Alteration]
+KINDS: dict[str, Alter] = {}
+
+
+#: Those that are one of many alike, a column or a field each.
+ALIKE: set[str] = set()
+
+
+def kind(make: Alter) -> Alter:
+    KINDS[make.__name__] = make
+    return make
+
+
+def each(
+    values: Iterable[str], *, alike: bool = True
+) -> Callable[[Callable[[Altered, Random, str], Alteration]], None]:
+    """A kind of its own for each of the values."""
+
+    def register(make: Callable[[Altered, Random, str], Alteration]) -> None:
+        for value in values:
+            name = f"{make.__name__}-{value}"
+            KINDS[name] = lambda index, random, value=value: make(index, random, value)  # type: ignore[misc]
+            if alike:
+                ALIKE.add(name)
+
+    return register
+
+
+def of(index: Altered, *points: Point, kinds: str = "altered", **more: Any) -> Alteration:
+    return Alteration(kinds, {p.id for p in points}, {p.payload["doc_id"] for p in points}, **more)
+
+
+def unknown_id(random: Random) -> str:
+    return str(UUID(int=random.getrandbits(128), version=4))
+
+
+def said(point: Point, **metadata: Any) -> Point:
+    return replace(point, payload={**point.payload, "metadata": {**point.payload["metadata"], **metadata}})
+
+
+def row_of(index: Altered, document: Document, **more: Any) -> Alteration:
+    found = of(index, *index.of(document), **{"kinds": "altered outdated", **more})
+    found.documents.add(document.document_id)
+    found.uris.add(document.uri)
+    return found
+
+
+def changed(index: Altered, random: Random) -> Document:
+    """One whose file may be changed: nothing but the source gives it."""
+    found = [d for d in index.chosen(unreadable=False) if d.reviewed_at is None and d.uri != "kept.md"]
+    return random.choice(found)
