@@ -6,7 +6,7 @@ is on record from the moment that it is true, and said once it is over.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -73,3 +73,13 @@ class Events(Database):
         with self._reading() as connection:
             found = connection.execute(sa.select(*_EVENT).order_by(events.c.id.desc()).limit(limit)).all()
         return [Event(*row) for row in found]
+
+    def told(self, run_id: str, document_ids: Collection[str]) -> dict[str, str]:
+        """What this run did to those of the documents to which it has done something."""
+        query = (
+            sa.select(events.c.document_id, events.c.action)
+            .where(events.c.run_id == run_id, self._among(events.c.document_id, document_ids))
+            .order_by(events.c.id)
+        )
+        with self._reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}

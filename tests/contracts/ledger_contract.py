@@ -751,6 +751,18 @@ with ledger._writing() as connection:
         ledger.record([], happened, "unused")
         assert again.events(2) == [replace(happened[2], id=3), replace(happened[1], id=2)]
 
+    def test_a_run_is_asked_what_it_did_to_documents(self, ledger: Ledger) -> None:
+        happened = [
+            Event(T0, "handbook", action, document_id, "", run_id)
+            for run_id, document_id, action in (
+                ("r1", "d1", "added"), ("r2", "d1", "updated"), ("r2", "d2", "added"), ("r2", "d2", "moved"),
+                ("r2", "d3", "added"),
+            )
+        ]  # fmt: skip
+        ledger.record([], happened)
+        assert ledger.told("r2", ["d1", "d2", "d4"]) == {"d1": "updated", "d2": "moved"}
+        assert ledger.told("r3", ["d1"]) == {} and ledger.told("r2", []) == {}
+
     def test_the_newest_review_counts(self, ledger: Ledger) -> None:
         later = T0 + timedelta(days=1)
         ledger.add_review("d1", "anna", "Still right.", later)
