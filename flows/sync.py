@@ -110,14 +110,20 @@ class Orchestrated(Sync):
         """Prepare a batch, unless that was done ahead, and write it while the next one is prepared."""
         source, batch = self.mirror.ledger.batch(self.run_id, number)
         ahead = self._prepared.pop(number, None)
+        done: dict[str, str] = {}
         if again:
             recover(self.target(), source)
+            # What the attempt before had committed is done, and told by now.
+            done = self.mirror.ledger.told(self.run_id, [item.document_id for item in batch])
+            batch = [item for item in batch if item.document_id not in done]
         work = self.prepare(source, batch, self.known(batch)) if ahead is None or again else ahead.result()
         if self._ahead is not None and number < self._last and number + 1 not in self._prepared:
             _, following = self.mirror.ledger.batch(self.run_id, number + 1)
             known = self.known(following)
             self._prepared[number + 1] = self._ahead.submit(self.prepare, source, following, known)
-        return apply(self.target(), self.run_id, work)
+        tally = apply(self.target(), self.run_id, work)
+        tally.documents.update(done.values())
+        return tally
 
 
 _here: dict[str, Orchestrated] = {}

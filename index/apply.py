@@ -6,9 +6,9 @@
     ledger: intend, durable        nothing reaches the store that the ledger does not know (I1)
     embed what is missing
     store: upsert, read back       ids, payloads, both vectors
-    ledger: commit                 the versions flip (I2)
+    ledger: commit                 the versions flip (I2), and what is to be told of it is on record
     store: delete, read back       what the old versions had and the new ones have not
-    ledger: settle, audit event
+    ledger: settle, audit event    told once, by this run or by the recovery of the next
 
 A crash between any two steps leaves what `index.recover` mends at the start of the next run.
 """
@@ -132,15 +132,13 @@ def _apply(target: Target, run_id: str, work: list[Work]) -> Tally:
                 replace(i, chunks=tuple(replace(c, vector_digest=proven[c.point_id]) for c in i.chunks))
                 for i in intents
             ]
-            obsolete = ledger.commit(name, intents)
+            events = [_event(run_id, target.now(), i.document, PAST[i.action]) for i in intents]
+            obsolete = ledger.commit(name, intents, events)
             remove(session, obsolete)
-    tally = _count(intents, noted, drafts, embedded_hashes=len(missing), removed=len(obsolete))
-    events = [_event(run_id, target.now(), i.document, PAST[i.action]) for i in intents]
-    events += [_event(run_id, target.now(), d, d.state.value, d.reason) for d in noted]
+        ledger.settle(name, obsolete)
     if noted:
-        ledger.record(noted)
-    ledger.settle(run_id, name, obsolete, events)
-    return tally
+        ledger.record(noted, [_event(run_id, target.now(), d, d.state.value, d.reason) for d in noted])
+    return _count(intents, noted, drafts, embedded_hashes=len(missing), removed=len(obsolete))
 
 
 def _draft(target: Target, work: list[Work]) -> tuple[list[Draft], list[Intent], list[Document]]:

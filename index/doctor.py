@@ -43,11 +43,13 @@ def _ledger(mirror: Mirror) -> Iterator[Check]:
     collection = ledger.collection()
     intents = len(ledger.open_intents())
     obsolete = len(ledger.removals(collection.name)) if collection else 0
-    if intents or obsolete:
+    untold = len(ledger.untold(collection.name)) if collection else 0
+    if intents or obsolete or untold:
         yield Check(
             "unfinished work",
             True,
-            f"{intents} documents and {obsolete} points were left unfinished; the next sync mends them.",
+            f"{intents} documents, {obsolete} points and {untold} audit events were left unfinished; "
+            "the next sync mends them.",
         )
 
 

@@ -2,7 +2,8 @@
 
 An intent that was not committed may have reached the store wholly, partly or not at all. Its points that no
 committed version has are deleted, those that it shares with the committed version are written as that
-version has them, and the document is planned again. Points that a commit made obsolete are deleted.
+version has them, and the document is planned again. Points that a commit made obsolete are deleted, and what
+it did is told.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def recover(target: Target, source: str) -> int:
         ledger.drop_collection(abandoned)
     intents = [intent for place, intent in left if place == name]
     obsolete = ledger.removals(name)
-    if not intents and not obsolete:
+    if not (intents or obsolete or ledger.untold(name)):
         return 0
     ids = [intent.document.document_id for intent in intents]
     committed = ledger.chunks(name, ids)
@@ -47,7 +48,7 @@ def recover(target: Target, source: str) -> int:
         remove(session, obsolete)
     ledger.record(distrusted)
     ledger.drop_intents(ids)
-    ledger.settle("", name, obsolete, [])
+    ledger.settle(name, obsolete)
     return len(intents)
 
 

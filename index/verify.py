@@ -241,12 +241,18 @@ def _compare_unfinished(mirror: Mirror, collection: Collection, found: Verificat
     ledger = mirror.ledger
     before = {(run, i.document.document_id) for run, _, i in ledger.open_intents()}
     removals = set(ledger.removals(collection.name))
+    untold = {event.id for event in ledger.untold(collection.name)}
     writing = {writer.source for writer in ledger.writers()}
     for run, _, intent in ledger.open_intents():
         document = intent.document
         if (run, document.document_id) in before and document.source not in writing:
             left = Verdict("outdated", "a change of it was left unfinished")
             _name(found, left, None, document.document_id, document)
+    for event in ledger.untold(collection.name):
+        if event.id in untold and event.source not in writing:
+            silent = Verdict("outdated", "no audit event says yet what was done to it")
+            document_id = event.document_id or ""
+            _name(found, silent, None, document_id, ledger.document(document_id))
     if not writing:
         for point_id in sorted(removals & set(ledger.removals(collection.name))):
             found.outdated.append(Finding("its removal was left unfinished", point_id))

@@ -8,10 +8,11 @@ its *batches* of items and, where a guard asked for it, its *approval*. *Events*
 
 Invariants that live here. I1: every point id in the store is a chunk, belongs to an open intent, or is a
 removal; `intend` is durable when it returns, `commit` refuses points that were never intended, and whatever
-an intent named and its commit does not becomes a removal. I2: rows flip to a new version in one transaction.
+an intent named and its commit does not becomes a removal. I2: rows flip to a new version in one transaction,
+which puts the audit event on record as well.
 I3: every step may be repeated after a crash. I4: nothing here removes a live document on its own; point ids
-are handed out, and `settle` forgets them only when the caller has proved them gone. I5: `settle` writes the
-audit events in the transaction that forgets the removals.
+are handed out, and `settle` forgets them only when the caller has proved them gone. I5: `settle` tells the
+events of a commit in the transaction that forgets the last of its removals: once, whichever run it is.
 
 One writer per source holds `Ledger.writer`; readers never wait. Anything in `index` and `flows` may import
 `Ledger` and the values exported here; SQLAlchemy, Alembic and the modules of this package stay inside it.

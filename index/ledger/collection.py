@@ -7,7 +7,8 @@ import sqlalchemy as sa
 from index.errors import LedgerError
 from index.ledger import schema
 from index.ledger.database import Database
-from index.ledger.schema import chunks, collections, intents, removals
+from index.ledger.events import tell
+from index.ledger.schema import chunks, collections, intents, removals, untold
 from index.model import Collection
 
 _COLLECTION = schema.columns(collections, Collection)
@@ -53,9 +54,11 @@ class Collections(Database):
             self._mark(connection, name, "current")
 
     def drop_collection(self, name: str) -> None:
-        """Forget a collection, after the store dropped it. Unknown ones are no error."""
+        """Forget a collection after the store dropped it, and tell what was committed to it. Unknown ones
+        are no error."""
         with self._writing() as connection:
             self._clear(connection, name)
+            tell(connection, untold.c.collection == name)
             connection.execute(sa.delete(collections).where(collections.c.name == name))
 
     def _mark(self, connection: sa.Connection, name: str, state: str) -> None:

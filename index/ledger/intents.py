@@ -2,7 +2,8 @@
 
 Between `intend` and `commit` the store may hold any, all or none of an intent's points; between `commit` and
 `settle` it may still hold the removals. Both are on record here before the store is touched, so that the next
-run can find out what an interrupted one left.
+run can find out what an interrupted one left. So are the events of what was committed: whoever settles it,
+tells them.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from index.errors import LedgerError
 from index.ledger import schema
 from index.ledger.database import Database
 from index.ledger.documents import replace
-from index.ledger.events import Event, append
+from index.ledger.events import Event, defer, tell
 from index.ledger.kinds import Moment
-from index.ledger.schema import chunks, documents, intents, removals
+from index.ledger.schema import chunks, documents, intents, removals, untold
 from index.model import Action, ChunkRecord, Document, Intent, State
 
 _MOMENTS = [column.name for column in documents.c if isinstance(column.type, Moment)]
@@ -90,8 +91,9 @@ class Intents(Database):
                     ],
                 )
 
-    def commit(self, collection: str, done: Sequence[Intent]) -> list[str]:
-        """Make these the documents' current versions, in one transaction.
+    def commit(self, collection: str, done: Sequence[Intent], events: Sequence[Event]) -> list[str]:
+        """Make these the documents' current versions, and put on record what is to be told of it, in one
+        transaction.
 
         Returns the point ids that are no longer referenced, in order; they are removals until `settle`.
         LedgerError, and nothing changed, when a document has no open intent in this collection, or when a
@@ -145,15 +147,18 @@ class Intents(Database):
             if gone:
                 connection.execute(self._insert_new(removals), gone)
             connection.execute(sa.delete(intents).where(self._among(intents.c.document_id, ids)))
+            defer(connection, collection, events)
         return sorted(row["point_id"] for row in gone)
 
-    def settle(
-        self, run_id: str, collection: str, point_ids: Collection[str], events: Sequence[Event]
-    ) -> None:
-        """Forget removals that the store proved gone, and append the events, in one transaction."""
+    def settle(self, collection: str, point_ids: Collection[str]) -> None:
+        """Forget removals that the store proved gone, and tell what was committed of documents that have no
+        other removal left, in one transaction; also when another run committed it."""
+        left = sa.exists().where(
+            removals.c.collection == untold.c.collection, removals.c.document_id == untold.c.document_id
+        )
         with self._writing() as connection:
             self._forget(connection, collection, point_ids)
-            append(connection, events, run_id)
+            tell(connection, sa.and_(untold.c.collection == collection, ~left))
 
     def _forget(self, connection: sa.Connection, collection: str, point_ids: Collection[str]) -> None:
         connection.execute(
@@ -181,6 +186,12 @@ class Intents(Database):
         query = sa.select(removals.c.point_id).where(removals.c.collection == collection)
         with self._reading() as connection:
             return list(connection.execute(query.order_by(removals.c.point_id)).scalars())
+
+    def untold(self, collection: str) -> list[Event]:
+        """Events of what was committed and is not settled yet, in order."""
+        query = sa.select(*schema.columns(untold, Event)).where(untold.c.collection == collection)
+        with self._reading() as connection:
+            return [Event(*row) for row in connection.execute(query.order_by(untold.c.id))]
 
     def known_points(self, collection: str, ids: Collection[str]) -> set[str]:
         """Those of the ids that the ledger knows in any role: committed, intended or to be removed."""

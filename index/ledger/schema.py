@@ -18,7 +18,7 @@ from index.ledger.kinds import ActionName, Json, Key, Moment, Prose, StateName
 from index.model import LIVE, State
 
 #: The schema that this program reads and writes; the revision of the newest migration.
-VERSION = "m001"
+VERSION = "m002"
 
 
 def _column(name: str, kind: Any, *, key: bool = False, null: bool = False) -> sa.Column[Any]:
@@ -175,17 +175,23 @@ approvals = sa.Table(
 
 _number = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # Only INTEGER counts up by itself on SQLite.
 
-events = sa.Table(
-    "events",
-    metadata,
-    sa.Column("id", _number, primary_key=True, autoincrement=True),
-    _column("at", Moment),
-    _column("run_id", Key, null=True),
-    _column("document_id", Key, null=True),
-    _column("source", Key),
-    _column("action", Key),
-    _column("detail", Prose),
-)
+
+def _event() -> list[sa.Column[Any]]:
+    return [
+        sa.Column("id", _number, primary_key=True, autoincrement=True),
+        _column("at", Moment),
+        _column("run_id", Key, null=True),
+        _column("document_id", Key, null=True),
+        _column("source", Key),
+        _column("action", Key),
+        _column("detail", Prose),
+    ]
+
+
+events = sa.Table("events", metadata, *_event())
+
+#: Events of committed versions, until nothing is left in the store that these made obsolete.
+untold = sa.Table("untold", metadata, *_event(), _column("collection", Key))
 
 reviews = sa.Table(
     "reviews",

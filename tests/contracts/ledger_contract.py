@@ -11,7 +11,7 @@ import threading
 import traceback
 import tracemalloc
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -94,11 +94,22 @@ def intent(of: Document, chunks: tuple[ChunkRecord, ...] = (), action: Action = 
     return Intent(action, of, chunks)
 
 
-def put(ledger: Ledger, of: Document, *chunks: ChunkRecord, collection: str = "kb") -> list[str]:
+def put(
+    ledger: Ledger,
+    of: Document,
+    *chunks: ChunkRecord,
+    collection: str = "kb",
+    events: Sequence[Event] = (),
+) -> list[str]:
     """Intend and commit, as a run without a store would."""
     wanted = [intent(of, chunks)]
     ledger.intend("r1", collection, wanted)
-    return ledger.commit(collection, wanted)
+    return ledger.commit(collection, wanted, events)
+
+
+def told(ledger: Ledger) -> list[Event]:
+    """All events in order, but for their ids."""
+    return [replace(event, id=0) for event in reversed(ledger.events(1000))]
 
 
 def run_python(code: str, *arguments: str) -> subprocess.Popen[str]:
@@ -180,6 +191,20 @@ print(heavy & set(sys.modules))
             Ledger.open(url, tmp_path)
         with ledger._reading() as connection:
             assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "m999"
+
+    def test_a_ledger_of_the_first_schema_is_brought_up_to_date(
+        self, ledger: Ledger, url: str, tmp_path: Path
+    ) -> None:
+        put(ledger, document("a", "d1"), chunk("d1", 0))
+        with ledger._writing() as connection:
+            connection.exec_driver_sql("DROP TABLE untold")
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'm001'")
+        with Ledger.open(url, tmp_path) as again:
+            assert again.document("d1") == document("a", "d1") and again.totals("kb") == 1
+            event = Event(T0, "handbook", "moved", "d1", "", "r1")
+            put(again, document("b", "d1"), chunk("d1", 0), events=[event])
+            again.settle("kb", [])
+            assert told(again) == [event]
 
     def test_the_migrations_make_the_schema_that_the_program_reads(self, ledger: Ledger) -> None:
         from alembic.autogenerate import compare_metadata
@@ -333,7 +358,7 @@ print(heavy & set(sys.modules))
         }
         one, two = document("a", "d1"), document("b", "d2")
         ledger.intend("r1", "kb", [intent(one), intent(two)])
-        ledger.commit("kb", [intent(one), intent(two)])
+        ledger.commit("kb", [intent(one), intent(two)], [])
         assert [row.document_id for row in ledger.rows("handbook", [""])] == ["d1", "d2", "d4", "d3"]
 
     def test_a_uri_is_free_again_when_its_document_is_gone(self, ledger: Ledger) -> None:
@@ -482,17 +507,69 @@ print(heavy & set(sys.modules))
         assert again.chunks("kb", ["d1"]) == {"d1": [kept, old]}
 
         written = [intent(wanted[0].document, (kept, replace(new, vector_digest="read back")))]
-        assert ledger.commit("kb", written) == [old.point_id]
+        event = Event(T0, "handbook", "updated", "d1", "1 chunk", "r2")
+        assert ledger.commit("kb", written, [event]) == [old.point_id]
         assert again.document("d1") == document("a", "d1", version=2)
         assert again.chunks("kb", ["d1"]) == {"d1": list(written[0].chunks)}
         assert again.open_intents() == []
         assert again.removals("kb") == [old.point_id] and again.removals("other") == []
+        assert again.untold("kb") == [replace(event, id=1)] and again.events() == []
 
-        event = Event(T0, "handbook", "update", "d1", "1 chunk", "")
-        ledger.settle("r2", "kb", [old.point_id], [event])
-        assert again.removals("kb") == []
-        assert again.events(1) == [replace(event, run_id="r2", id=1)]
-        ledger.settle("r2", "kb", [old.point_id], [])
+        for _ in range(2):
+            ledger.settle("kb", [old.point_id])
+            assert again.removals("kb") == [] and again.untold("kb") == []
+            assert again.events() == [replace(event, id=1)]
+
+    def test_an_event_is_told_by_whoever_removes_the_last_point_of_its_document(
+        self, ledger: Ledger, again: Ledger
+    ) -> None:
+        """Runs may end between any two steps, and others of the same or of another source come in between."""
+        old, spare, new = chunk("d1", 0, "old"), chunk("d1", 1), chunk("d1", 0, "new")
+        put(ledger, document("a", "d1"), old, spare)
+        first = Event(T0, "handbook", "updated", "d1", "", "r2")
+        put(ledger, document("a", "d1"), new, events=[first])
+        born = Event(T0, "wiki", "added", "d2", "", "r3")
+        put(ledger, document("b", "d2", source="wiki"), chunk("d2", 0), events=[born])
+        elsewhere = Event(T0, "handbook", "updated", "d3", "", "r4")
+        put(ledger, document("c", "d3"), chunk("d3", 0), events=[elsewhere], collection="next")
+        assert ledger.events() == []
+        again.settle("kb", [spare.point_id])
+        assert told(ledger) == [born]
+        second = replace(first, action="moved", run_id="r5")
+        put(ledger, document("z", "d1"), new, events=[second])
+        again.settle("kb", [])
+        assert told(ledger) == [born]
+        for _ in range(2):
+            again.settle("kb", [old.point_id])
+            assert told(ledger) == [born, first, second]
+        assert [replace(event, id=0) for event in again.untold("next")] == [elsewhere]
+
+    def test_a_commit_that_fails_has_nothing_to_tell(self, ledger: Ledger) -> None:
+        wanted = [intent(document("a", "d1"), (chunk("d1", 0),))]
+        with pytest.raises(LedgerError, match="no open intent"):
+            ledger.commit("kb", wanted, [Event(T0, "handbook", "added", "d1")])
+        ledger.settle("kb", [])
+        assert ledger.untold("kb") == [] and ledger.events() == []
+
+    def test_what_was_committed_is_told_once_by_many_at_once(self, ledger: Ledger, again: Ledger) -> None:
+        happened = [Event(T0, "handbook", "added", f"d{i}", "", "r1") for i in range(300)]
+        barrier = threading.Barrier(2)
+
+        def settle(mine: Ledger) -> None:
+            barrier.wait()
+            for _ in range(40):
+                mine.settle("kb", [])
+
+        threads = [threading.Thread(target=settle, args=(mine,)) for mine in (ledger, again)]
+        for thread in threads:
+            thread.start()
+        for event in happened:
+            assert event.document_id is not None
+            put(ledger, document(event.document_id, event.document_id), events=[event])
+        for thread in threads:
+            thread.join()
+        ledger.settle("kb", [])
+        assert told(ledger) == happened
 
     def test_the_ledger_knows_every_point_that_the_store_may_hold(self, ledger: Ledger) -> None:
         """I1: whatever step a run is killed at, no point is unknown."""
@@ -503,10 +580,10 @@ print(heavy & set(sys.modules))
         ledger.intend("r2", "kb", [intent(document("a", "d1"), (new, never))])
         assert ledger.known_points("kb", ids) == {old.point_id, new.point_id, never.point_id}
         assert ledger.known_points("other", ids) == set()
-        gone = ledger.commit("kb", [intent(document("a", "d1"), (new,))])
+        gone = ledger.commit("kb", [intent(document("a", "d1"), (new,))], [])
         assert gone == sorted([old.point_id, never.point_id]) == ledger.removals("kb")
         assert ledger.known_points("kb", ids) == {old.point_id, new.point_id, never.point_id}
-        ledger.settle("r2", "kb", gone, [])
+        ledger.settle("kb", gone)
         assert ledger.known_points("kb", ids) == {new.point_id}
 
     def test_a_deletion_hands_out_every_point_of_the_document(self, ledger: Ledger) -> None:
@@ -527,12 +604,12 @@ print(heavy & set(sys.modules))
     def test_what_was_never_intended_cannot_be_committed(self, ledger: Ledger) -> None:
         first = intent(document("a", "d1"), (chunk("d1", 0),))
         with pytest.raises(LedgerError, match="no open intent"):
-            ledger.commit("kb", [first])
+            ledger.commit("kb", [first], [])
         ledger.intend("r1", "kb", [first])
         with pytest.raises(LedgerError, match="no open intent"):
-            ledger.commit("other", [first])
+            ledger.commit("other", [first], [])
         with pytest.raises(LedgerError, match="1 of its points were never intended"):
-            ledger.commit("kb", [intent(document("a", "d1"), (chunk("d1", 0), chunk("d1", 1)))])
+            ledger.commit("kb", [intent(document("a", "d1"), (chunk("d1", 0), chunk("d1", 1)))], [])
         assert ledger.document("d1") is None and ledger.totals("kb") == 0
         assert ledger.open_intents() == [("r1", "kb", first)]
 
@@ -555,8 +632,8 @@ print(heavy & set(sys.modules))
     def test_empty_batches_are_no_error(self, ledger: Ledger) -> None:
         ledger.record([])
         ledger.intend("r1", "kb", [])
-        assert ledger.commit("kb", []) == []
-        ledger.settle("r1", "kb", [], [])
+        assert ledger.commit("kb", [], []) == []
+        ledger.settle("kb", [])
         ledger.drop_intents([])
         assert ledger.chunks("kb", []) == {} and ledger.current("kb", []) == {}
 
@@ -601,6 +678,22 @@ with ledger._writing() as connection:
         ledger.drop_collection("kb-1")
         ledger.drop_collection("unknown")
         assert [found.name for found in again.collections()] == ["kb-2"]
+
+    def test_what_was_committed_to_a_collection_is_told_when_that_is_dropped(
+        self, ledger: Ledger, again: Ledger
+    ) -> None:
+        old = Collection("kb-1", "f1", "model", "main", "bf16", 384, "current", T0)
+        ledger.record_collection(old)
+        ledger.record_collection(replace(old, name="kb-2", state="building"))
+        put(ledger, document("a", "d1"), chunk("d1", 0), collection="kb-1")
+        event = Event(T0, "handbook", "deleted", "d1", "", "r1")
+        put(ledger, document("a", "d1", state=State.DELETED), collection="kb-1", events=[event])
+        ledger.switch_collection("kb-2")
+        # Its points are still there.
+        assert again.events() == []
+        for _ in range(2):
+            ledger.drop_collection("kb-1")
+            assert told(again) == [event]
 
     def test_only_a_collection_that_is_building_can_take_over(self, ledger: Ledger) -> None:
         old = Collection("kb-1", "f1", "model", "main", "bf16", 384, "current", T0)
@@ -657,6 +750,18 @@ with ledger._writing() as connection:
         happened = [Event(T0, "handbook", f"act {i}", None, "", f"r{i}") for i in range(3)]
         ledger.record([], happened, "unused")
         assert again.events(2) == [replace(happened[2], id=3), replace(happened[1], id=2)]
+
+    def test_a_run_is_asked_what_it_did_to_documents(self, ledger: Ledger) -> None:
+        happened = [
+            Event(T0, "handbook", action, document_id, "", run_id)
+            for run_id, document_id, action in (
+                ("r1", "d1", "added"), ("r2", "d1", "updated"), ("r2", "d2", "added"), ("r2", "d2", "moved"),
+                ("r2", "d3", "added"),
+            )
+        ]  # fmt: skip
+        ledger.record([], happened)
+        assert ledger.told("r2", ["d1", "d2", "d4"]) == {"d1": "updated", "d2": "moved"}
+        assert ledger.told("r3", ["d1"]) == {} and ledger.told("r2", []) == {}
 
     def test_the_newest_review_counts(self, ledger: Ledger) -> None:
         later = T0 + timedelta(days=1)

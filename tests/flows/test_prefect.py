@@ -99,6 +99,24 @@ def test_a_batch_whose_store_was_away_is_done_again(make_base: MakeBase) -> None
         assert contents(mirror) == expected
 
 
+def test_what_a_batch_had_committed_is_neither_done_nor_told_again(make_base: MakeBase) -> None:
+    base = make_base(documents=3)
+    with base.open() as mirror:
+        directly(mirror)
+    for done in ("updated", "deleted"):
+        if done == "updated":
+            base.put("page-000.md", "# Page 0\n\nAnother text.\n")
+        else:
+            base.remove("page-001.md")
+        with base.open(store=Away(base, times=1, call="delete")) as mirror:
+            report = as_flow(mirror)
+            rows, points = contents(mirror)
+            events = mirror.ledger.events()
+        assert report.outcome == "done" and report.json()["sources"][0][done] == 1
+        assert len(rows) == len(points)
+        assert [event.action for event in events if event.run_id == report.run_id] == [done]
+
+
 def test_a_failing_batch_fails_the_run_with_its_own_exception(make_base: MakeBase) -> None:
     with make_base(documents=40).open(embedder=Broken) as mirror:
         with pytest.raises(EmbedderError, match="out of order"):
@@ -356,12 +374,13 @@ class Broken(HashEmbedder):
 
 
 class Away:
-    """The base's own store, which fails the first times that something is written to it."""
+    """The base's own store, which fails the first times that something is written to it, or deleted."""
 
-    def __init__(self, base: Base, *, times: int, message: str = "") -> None:
+    def __init__(self, base: Base, *, times: int, message: str = "", call: str = "upsert") -> None:
         self._store = open_store("edge", path=base.folder / ".freshkb" / "index", url=None, api_key=None)
         self._times = times
         self._message = message
+        self._call = call
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
@@ -369,15 +388,15 @@ class Away:
     @contextmanager
     def session(self, name: str) -> Iterator[Session]:
         with self._store.session(name) as session:
-            upsert = session.upsert
+            write = getattr(session, self._call)
 
             def failing(points: Any) -> None:
-                upsert(points)
+                write(points)
                 if self._times:
                     self._times -= 1
                     raise StoreError(f"The store is away. {self._message}")
 
-            session.upsert = failing  # type: ignore[method-assign]  # Only here does it fail.
+            setattr(session, self._call, failing)
             yield session
 
 

@@ -148,7 +148,7 @@ def test_what_the_ledger_does_not_call_current_is_no_answer(kb: Knowledge) -> No
         gone = Intent(Action.DELETE, documents["a.md"])
         mirror.ledger.intend("run", collection, [gone])
         # Committed, and the store not told yet: its point is there, and no answer any more.
-        mirror.ledger.commit(collection, [gone])
+        mirror.ledger.commit(collection, [gone], [])
         with mirror.store.session(collection) as session:
             assert session.count() == 2
         assert uris(KnowledgeBase(mirror).search("leave")) == ["b.md"]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from index.collection import create
+from index.doctor import examine
 from index.errors import Locked, ModelChanged, StoreError, StoreMismatch
 from index.mirror import Mirror, require_collection
 from index.model import State
@@ -296,7 +297,48 @@ def test_whatever_a_crash_leaves_the_next_sync_puts_right(kb: Knowledge, method:
     assert kb.sync().exit_code == 0
     assert set(kb.texts()) == {"a.md", "d.md", "new.md"}
     assert kb.ask(lambda m: m.ledger.open_intents()) == []
+    events = kb.ask(lambda m: m.ledger.events())
+    assert sorted(e.action for e in events) == [*["added"] * 4, "deleted", "moved", "updated"]
     equal(kb)
+
+
+def test_what_was_committed_is_told_by_the_next_sync_even_if_that_has_nothing_to_do(kb: Knowledge) -> None:
+    page(kb, "a.md")
+    with kb.mirror() as mirror:
+        run = Sync(mirror)
+        crashing(mirror, "settle", after=False)
+        with pytest.raises(Crash):
+            run.run()
+    crashed = kb.clock()
+    kb.clock.forward(days=1)
+    assert kb.ask(lambda m: m.ledger.events()) == []
+    (finding,) = kb.ask(lambda m: verify(m).outdated)
+    assert (finding.document_id, finding.source) == (kb.documents()["a.md"].document_id, "docs")
+    assert "1 audit events were left" in " ".join(c.detail for c in kb.ask(lambda m: examine(m)))
+    for _ in range(2):
+        kb.sync()
+        (event,) = kb.ask(lambda m: m.ledger.events())
+        assert (event.action, event.at, event.run_id) == ("added", crashed, run.run_id)
+    assert kb.ask(verify).ok
+
+
+def test_what_was_done_to_the_last_document_of_a_source_is_told_by_the_sync_of_another(kb: Knowledge) -> None:
+    """Nobody syncs a source that is not in the configuration and has no documents."""
+    (kb.home / "old").mkdir()
+    (kb.home / "old" / "b.md").write_text("# B\n\nText.\n")
+    kb.settings["sources"].append({"id": "old", "type": "files", "root": "./old"})
+    page(kb, "a.md")
+    kb.sync()
+    kb.settings["sources"].pop()
+    plan_hash = kb.sync().sources[1].plan_hash
+    with kb.mirror() as mirror:
+        run = Sync(mirror)
+        crashing(mirror, "settle", after=False)
+        with pytest.raises(Crash):
+            run.run(approve=plan_hash)
+    assert [source.source for source in kb.sync().sources] == ["docs"]
+    event = kb.ask(lambda m: m.ledger.events())[0]
+    assert (event.source, event.action, event.run_id) == ("old", "deleted", run.run_id)
 
 
 def test_a_crash_in_the_middle_of_an_upsert_is_mended(kb: Knowledge) -> None:

@@ -210,3 +210,15 @@ def removal_left(index: Altered, random: Random) -> Alteration:
     if random.random() < 0.5:
         index.upsert(point)
     return Alteration("outdated", {point.id})
+
+
+@kind
+def event_left(index: Altered, random: Random) -> Alteration:
+    """As a process that was killed leaves it: committed, and nobody was told."""
+    document = random.choice(index.chosen())
+    statement = (
+        "INSERT INTO untold (at, run_id, document_id, source, action, detail, collection)"
+        " VALUES (0, 'killed', ?, ?, 'updated', '', ?)"
+    )
+    index.sql(statement, document.document_id, document.source, index.collection.name)
+    return row_of(index, document, kinds="outdated")

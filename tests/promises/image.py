@@ -1,9 +1,10 @@
-"""All that an index holds, in a form that two indexes of the same sources share."""
+"""All that an index holds, and what its events tell, in a form that two indexes of the same sources share."""
 
 from __future__ import annotations
 
 import shutil
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -116,3 +117,41 @@ def _same_vectors(one: Point, other: Point) -> bool:
         return False
     numbers = zip((*one.dense, *one.sparse.values), (*other.dense, *other.sparse.values), strict=True)
     return all(abs(a - b) <= TOLERANCE for a, b in numbers)
+
+
+Told = dict[str, Counter[str]]
+"""By uri, what was done to its documents, and how often."""
+
+
+def newest(mirror: Mirror) -> int:
+    """The number of the last event."""
+    return max((event.id for event in mirror.ledger.events(1)), default=0)
+
+
+def told(mirror: Mirror, since: int = 0) -> Told:
+    """What the events after this one tell. A document has the uri that it has now."""
+    uris = {d.document_id: d.uri for d in mirror.ledger.documents(states=list(State))}
+    found: Told = {}
+    for event in mirror.ledger.events(10_000):
+        if event.id > since:
+            found.setdefault(uris[event.document_id or ""], Counter())[event.action] += 1
+    return found
+
+
+def unfinished(mirror: Mirror) -> set[str]:
+    """Documents with a change that was not committed."""
+    return {intent.document.document_id for _, _, intent in mirror.ledger.open_intents()}
+
+
+def mistold(mirror: Mirror, since: int, usual: Told, redone: Collection[str]) -> list[str]:
+    """How the events after this one differ from what is told when nothing goes wrong, in words. Documents
+    whose change was given up are read and written anew: that may be told as an update, but once."""
+    mine = told(mirror, since)
+    again = {d.uri for d in mirror.ledger.documents(document_ids=redone, states=list(State))}
+    found = []
+    for uri in sorted(mine.keys() | usual.keys()):
+        actions, others = mine.get(uri, Counter()), usual.get(uri, Counter())
+        updated = uri in again and set(actions - others) == {"updated"} and actions.total() == others.total()
+        if actions != others and not updated:
+            found.append(f"of {uri!r} is told {dict(actions)}, when nothing goes wrong {dict(others)}")
+    return found

@@ -22,7 +22,7 @@ from index.request import retry, review
 from index.sync import Sync
 from index.verify import verify
 from tests.knowledge import Knowledge
-from tests.promises.image import Image, image, rebuilt
+from tests.promises.image import Image, Told, image, newest, rebuilt, told
 
 FOREIGN = "00000000-0000-0000-0000-000000000001"
 
@@ -170,6 +170,9 @@ class Scenario:
     expected: Image
     """Of an index that this was done to without a fault."""
 
+    told: Told | None = None
+    """By the events of the run and the one after it, without a fault; None when the latter does it anew."""
+
 
 class Syncing(Scenario):
     """From one version of the source to the other, and back the next time."""
@@ -182,11 +185,18 @@ class Syncing(Scenario):
             shutil.rmtree(self.kb.home / ".freshkb-rebuilt")
         self.turn = 1
         self.kb.sync()
+        self._told = [self._turned(world) for world in self.worlds]
+
+    def _turned(self, world: World) -> Told:
+        since = self.kb.ask(newest)
+        world.show(self.kb)
+        self.kb.sync()
+        return self.kb.ask(lambda mirror: told(mirror, since))
 
     def prepare(self, mirror: Mirror) -> None:
         self.turn = 1 - self.turn
         self.worlds[self.turn].show(self.kb)
-        self.expected = self._images[self.turn]
+        self.expected, self.told = self._images[self.turn], self._told[self.turn]
 
     def run(self, mirror: Mirror) -> Report:
         return Sync(mirror).run()
@@ -198,6 +208,8 @@ class First(Scenario):
     def begin(self) -> None:
         self.worlds[0].show(self.kb)
         self.expected = rebuilt(self.kb)
+        self.kb.sync()
+        self.told = self.kb.ask(told)
 
     cases = 1
 

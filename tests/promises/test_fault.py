@@ -21,7 +21,7 @@ from index.outcome import Report
 from index.parse import Parser
 from tests.knowledge import Knowledge
 from tests.promises.faulty import MODES, Fault
-from tests.promises.image import differences, image
+from tests.promises.image import differences, image, mistold, newest, unfinished
 from tests.promises.scenarios import SCENARIOS, Scenario, Syncing, random_worlds, retried
 
 pytest_plugins = ["tests.postgres"]
@@ -156,7 +156,7 @@ def faulted(scenario: Scenario, mirror: Mirror, fault: Fault, at: int) -> None:
     mirror.config = kb.config()
     old, known = texts(mirror), len(kb.embedders)
     done = [len(embedder.embedded) for embedder in kb.embedders]
-    reasons = {d.reason for d in mirror.ledger.documents()}
+    reasons, since = {d.reason for d in mirror.ledger.documents()}, newest(mirror)
     fault.arm(at)
     reported = ran(scenario, mirror, fault, reasons)
     scratch = mirror._scratch
@@ -164,7 +164,11 @@ def faulted(scenario: Scenario, mirror: Mirror, fault: Fault, at: int) -> None:
     between, differed = texts(mirror), differences(image(mirror), scenario.expected)
     if fault.fired and not reported and fault.mode != "vanished":
         assert not differed, f"{fault}: nobody was told of {differed}"
+    redone = unfinished(mirror)
     converged(scenario, mirror, fault)
+    # Of a document that could not be read or parsed, that is told as well.
+    if scenario.told is not None and fault.part not in ("connector", "parser"):
+        assert mistold(mirror, since, scenario.told, redone) == [], fault
     new = texts(mirror)
     for document, text in old.items():
         if document in new and document not in scenario.damaged:
@@ -219,6 +223,7 @@ def converged(scenario: Scenario, mirror: Mirror, fault: Fault) -> None:
     assert collection is not None
     assert mirror.ledger.open_intents() == []
     assert mirror.ledger.removals(collection.name) == []
+    assert mirror.ledger.untold(collection.name) == []
     assert mirror.ledger.writers() == []
     assert mirror.store.collections() == [collection.name], fault
 

@@ -3,7 +3,8 @@
 Each test brings a knowledge base to some state, lets a child do something to it undisturbed, which shows at
 which points it can be killed, and then lets another child do the same for each point, and kills it there.
 What a kill left is looked at as it is: searches must find whole versions. Then the same thing is done once
-more, and the index must equal a rebuild from nothing.
+more: the index must equal a rebuild from nothing, and the events must tell what was done to each document,
+once, as if nobody had been killed.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -38,7 +39,17 @@ from tests.commands import environment, process
 from tests.knowledge import Knowledge
 from tests.model.folder import Folder, text
 from tests.model.operations import CHANGES, Operation
-from tests.promises.image import Image, differences, image, rebuilt
+from tests.promises.image import (
+    Image,
+    Told,
+    differences,
+    image,
+    mistold,
+    newest,
+    rebuilt,
+    told,
+    unfinished,
+)
 from tests.promises.killed import Order, Point, Server, act, copied, embedded, opened
 
 if TYPE_CHECKING:
@@ -221,40 +232,45 @@ class Bench:
         *,
         rebuilt: Image | None = None,
         damaged: bool = False,
+        anew: bool = False,
     ) -> None:
         """From the state of now, kill the child at each point, do `again` what it was about, and compare.
 
         `damaged`: what is there before is not what it should be, so that a search may find anything.
+        `anew`: what was done before the kill is done once more, and told once more.
         """
-        place = self.save()
+        place, since = self.save(), self.newest()
         whole = set() if damaged else self.versions()
         self.restore(place)
         points = self.points(order)
         with self.mirror() as mirror:
             act(mirror, again)
-            oracle = image(mirror)
+            usual = Usual(image(mirror), since, None if anew or damaged else told(mirror, since))
         if rebuilt is not None:
-            assert differences(oracle, rebuilt) == []
+            assert differences(usual.image, rebuilt) == []
         whole |= self.versions()
         for point, occurrence in self.chosen(points):
             self.restore(place)
             embedded(self.notes)
             self.kill(order, point, occurrence)
             try:
-                self.mended(again, oracle, None if damaged else whole)
+                self.mended(again, usual, None if damaged else whole)
             except BaseException as error:
                 error.add_note(f"Killed at {' → '.join(point)} (time {occurrence}), seed {self.seed}.")
                 raise
 
-    def mended(self, again: Sequence[Sequence[str]], oracle: Image, whole: Versions | None) -> None:
+    def mended(self, again: Sequence[Sequence[str]], usual: Usual, whole: Versions | None) -> None:
         """What a kill left shows nothing wrong, and `again` makes it what it should be."""
         texts = Counter(embedded(self.notes))
         with self.mirror() as mirror:
             committed = set() if whole is None else _committed(mirror)
             if whole is not None and mirror.ledger.collection() is not None:
                 _searched(mirror, whole)
+            redone = unfinished(mirror)
             act(mirror, again)
-            assert differences(image(mirror), oracle) == []
+            assert differences(image(mirror), usual.image) == []
+            if usual.told is not None:
+                assert mistold(mirror, usual.since, usual.told, redone) == []
             _tidy(mirror)
         later = embedded(self.notes)
         known = [text for text in later if _hash(text) in committed]
@@ -263,9 +279,24 @@ class Bench:
         often = {text: count for text, count in texts.items() if count > 2}
         assert not often, f"embedded too often: {often}"
 
+    def newest(self) -> int:
+        with self.mirror() as mirror:
+            return newest(mirror)
+
     def versions(self) -> Versions:
         with self.mirror() as mirror:
             return set(_seen(mirror).items()) if mirror.ledger.collection() is not None else set()
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What is there when nobody was killed."""
+
+    image: Image
+    since: int
+    """The last event before."""
+    told: Told | None
+    """In the events after it."""
 
 
 Versions = set[tuple[str, tuple[str, ...]]]
@@ -314,6 +345,7 @@ def _tidy(mirror: Mirror) -> None:
     assert found.ok, found.json()
     assert ledger.open_intents() == []
     assert ledger.removals(collection.name) == []
+    assert ledger.untold(collection.name) == []
     assert ledger.collections() == [collection]
     assert ledger.writers() == []
     here = {found.name for found in (mirror.config.state_dir / "index").iterdir()}
@@ -375,13 +407,13 @@ def test_a_kill_during_a_reindex_leaves_the_old_index_or_the_new_one(bench: Benc
     _synced(bench)
     bench.kb.settings["embedding"] = {"dtype": "bfloat16"}
     rebuilt = bench.rebuilt()
-    bench.kill_everywhere(bench.order(["reindex"]), [["reindex if needed"], SYNC], rebuilt=rebuilt)
+    bench.kill_everywhere(bench.order(["reindex"]), [["reindex if needed"], SYNC], rebuilt=rebuilt, anew=True)
 
 
 def test_a_kill_during_a_review_loses_nothing_that_was_attested(bench: Bench) -> None:
     _synced(bench)
     review = ["review", "a.md", "long.md", "team/f.md", "d.md"]
-    bench.kill_everywhere(bench.order(review), [SYNC, review])
+    bench.kill_everywhere(bench.order(review), [SYNC, review], anew=True)
 
 
 def test_a_kill_while_documents_are_held_and_released_removes_none_that_is_held(bench: Bench) -> None:
@@ -425,19 +457,20 @@ def test_kills_at_random_times_leave_nothing_wrong(bench: Bench, soak: bool) -> 
         bench.change()
         rebuilt = bench.rebuilt()
         before, place, order = bench.versions(), bench.save(), bench.order(SYNC)
+        since = bench.newest()
         started = time.monotonic()
         bench.run(SYNC)
-        usual = time.monotonic() - started
+        seconds = time.monotonic() - started
         with bench.mirror() as mirror:
-            oracle = image(mirror)
-        assert differences(oracle, rebuilt) == []
+            usual = Usual(image(mirror), since, told(mirror, since))
+        assert differences(usual.image, rebuilt) == []
         whole = before | bench.versions()
         while bench.kills < each * (number + 1):
             bench.restore(place)
             embedded(bench.notes)
             # Its batches are smaller than those of the run that was measured.
-            bench.kill_sometime(order, 1.5 * usual)
-            bench.mended([SYNC], oracle, whole)
+            bench.kill_sometime(order, 1.5 * seconds)
+            bench.mended([SYNC], usual, whole)
         print(f"seed {bench.seed}: {bench.kills} kills", flush=True)
         shutil.rmtree(place)
 
