@@ -20,11 +20,11 @@ from math import ceil, log
 from typing import NamedTuple
 
 from index.model import Chunk, Element, Parsed, digest
-from index.places import ANYWHERE, BLOCK, HEADING, Places, inhabited, joined, places_in
+from index.places import ANYWHERE, BLOCK, HEADING, WORD, Places, inhabited, joined, places_in
 from index.tokens import TokenCounter
 
 #: Counts the changes of the algorithm that change chunks.
-VERSION = 1
+VERSION = 2
 
 #: No cut leaves less than this part of the room on one side, where there is another place to cut.
 FLOOR = 0.25
@@ -38,8 +38,12 @@ WINDOW = 64
 #: Smallest limit that leaves room for text beside a prefix.
 LIMIT_MIN = 32
 
-#: Characters looked at in one call when an endless word has to be cut.
+#: Characters looked at in one call when an endless word has to be cut, and of the longest line of which each
+#: word is looked at by itself: each costs some hundred bytes.
 _SLAB = 1 << 16
+
+#: Characters between two places in a longer line, at least and at most.
+_APART = 32, 128
 
 
 def fingerprint(tokenizer_fingerprint: str, limit: int) -> str:
@@ -201,15 +205,30 @@ class _Chunker:
                 yield _Atom(place, element, rank if place == start else ANYWHERE, weight)
             return
         (inner, pattern), *others = places
-        cuts = [match.end() for match in pattern.finditer(self.text, start, end)]
-        bounds = inhabited(self.text, [start, *(cut for cut in cuts if start < cut < end), end])
+        matches = (match.end() for match in pattern.finditer(self.text, start, end))
+        cuts: Iterable[int] = (cut for cut in matches if start < cut < end)
+        apart = inner == WORD and end - start > _SLAB
+        if apart:
+            cuts = self._apart(start, cuts)
+        bounds = inhabited(self.text, [start, *cuts, end])
         weights = self._weights([self.text[a:b] for a, b in pairwise(bounds)])
         for (a, b), weight in zip(pairwise(bounds), weights, strict=True):
             here = rank if a == start else inner
             if weight > room:
-                yield from self._parts(element, a, b, here, room, others)
+                # Words that were taken together and do not fit are looked at one by one.
+                finer = places if apart and b - a <= _SLAB else others
+                yield from self._parts(element, a, b, here, room, finer)
             else:
                 yield _Atom(a, element, here, weight)
+
+    def _apart(self, start: int, places: Iterable[int]) -> Iterator[int]:
+        """Some of these places, chosen by content."""
+        least, most = _APART
+        for place in places:
+            distance = place - start
+            if distance >= most or (distance >= least and not ord(self.text[place]) % 8):
+                yield place
+                start = place
 
     def _anywhere(self, start: int, end: int) -> Iterator[tuple[int, int]]:
         """Places in an endless word, some tokens apart, chosen by content; each with the weight after it."""

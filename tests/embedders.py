@@ -27,7 +27,10 @@ class HashEmbedder:
         self.embedded += texts
         if on_progress is not None:
             on_progress(len(texts))
-        return np.array([self._vector(text) for text in texts], dtype=np.float32).reshape(-1, self.dimension)
+        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        for row, text in zip(vectors, texts, strict=True):
+            row[:] = self._vector(text)
+        return vectors
 
     def embed_query(self, text: str) -> list[float]:
         vector: list[float] = self._vector(text).astype(np.float32).tolist()

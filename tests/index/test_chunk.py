@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from index.chunk import LIMIT_MIN, chunk, fingerprint
+from index.chunk import LIMIT_MIN, _Chunker, chunk, fingerprint
 from index.model import Chunk, Element, Parsed
 from index.models import DEFAULT, identify
 from index.tokens import TokenCounter, Tokenizer
@@ -118,6 +119,16 @@ def test_the_same_holds_with_a_tokenizer_whose_counts_do_not_add_up(document: Pa
 def test_a_single_line_of_a_million_characters_is_cut(tokenizer: Tokenizer, text: str) -> None:
     chunks = check(Parsed((prose(text),)), tokenizer, 256)
     assert len(chunks) < len(text) // 40
+
+
+def test_a_very_long_line_costs_no_place_a_word_and_an_insertion_few_chunks(tokenizer: Tokenizer) -> None:
+    chance = Random(1)
+    line = " ".join(chance.choices([f"word{number}" for number in range(500)], k=100_000))
+    document = Parsed((prose(line),))
+    assert len(list(_Chunker(document, tokenizer, 256)._atoms())) < 100_000 / 4
+    before = {chunk.text for chunk in check(document, tokenizer, 256)}
+    after = {chunk.text for chunk in check(Parsed((prose(f"One more. {line}"),)), tokenizer, 256)}
+    assert len(after - before) < 4 < len(before) / 100
 
 
 def test_a_document_without_text_has_no_chunks(tokenizer: Tokenizer) -> None:
