@@ -27,8 +27,7 @@ def recover(target: Target, source: str) -> int:
         target.store.drop(abandoned)
         ledger.drop_collection(abandoned)
     intents = [intent for place, intent in left if place == name]
-    obsolete = ledger.removals(name)
-    if not (intents or obsolete or ledger.untold(name)):
+    if not (intents or ledger.removals(name) or ledger.untold(name)):
         return 0
     ids = [intent.document.document_id for intent in intents]
     committed = ledger.chunks(name, ids)
@@ -45,6 +44,8 @@ def recover(target: Target, source: str) -> int:
                 sound = document is None or _restore(session, document, _shared(intent, records))
             if document is not None:
                 distrusted.append(_distrust(document, sound=sound))
+        # Some are another source's, whose run may want a point back until the store is ours.
+        obsolete = ledger.removals(name)
         remove(session, obsolete)
     ledger.record(distrusted)
     ledger.drop_intents(ids)

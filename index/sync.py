@@ -177,11 +177,6 @@ class Sync:
         parts = source_of(self.mirror, source)
         return [prepare(i, known.get(i.document_id), parts) for i in batch if not self.stop.is_set()]
 
-    def apply_batch(self, number: int) -> Tally:
-        """Carry out one recorded batch of this run."""
-        source, batch = self.mirror.ledger.batch(self.run_id, number)
-        return apply(self.target(), self.run_id, self.prepare(source, batch, self.known(batch)))
-
     def finish(self, report: SourceReport, *, whole: bool = True) -> SourceReport:
         """Remember the source as it was seen, once everything planned was done."""
         ledger, now = self.mirror.ledger, self.mirror.now()

@@ -16,6 +16,7 @@ from index.doctor import examine
 from index.errors import Locked, ModelChanged, StoreError, StoreMismatch
 from index.mirror import Mirror, require_collection
 from index.model import State
+from index.outcome import Report
 from index.search import KnowledgeBase
 from index.store.edge import EdgeStore
 from index.sync import Sync, plan
@@ -339,6 +340,34 @@ def test_what_was_done_to_the_last_document_of_a_source_is_told_by_the_sync_of_a
     assert [source.source for source in kb.sync().sources] == ["docs"]
     event = kb.ask(lambda m: m.ledger.events())[0]
     assert (event.source, event.action, event.run_id) == ("old", "deleted", run.run_id)
+
+
+def test_a_recovery_removes_no_point_that_another_source_wants_back_meanwhile(
+    kb: Knowledge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kb.settings["sources"].append({"id": "other", "type": "files", "root": "./other"})
+    page(kb, "../other/b.md")
+    page(kb, "a.md", "One")
+    kb.sync()
+    page(kb, "a.md", "Two")
+    with kb.mirror() as mirror:
+        crashing(mirror, "settle", after=False)
+        with pytest.raises(Crash):
+            Sync(mirror).run(["docs"])
+    page(kb, "a.md", "One")
+    with kb.mirror() as mirror:
+        session = mirror.store.session
+        meanwhile: list[Report] = []
+
+        def late(name: str) -> Any:
+            if not meanwhile:
+                meanwhile.append(kb.sync(sources=["docs"]))
+            return session(name)
+
+        monkeypatch.setattr(mirror.store, "session", late)
+        Sync(mirror).run(["other"])
+    assert [counts(report)["updated"] for report in meanwhile] == [1]
+    equal(kb)
 
 
 def test_a_crash_in_the_middle_of_an_upsert_is_mended(kb: Knowledge) -> None:
