@@ -114,7 +114,7 @@ def prepare(item: Item, known: Document | None, source: Source) -> Work:
         try:
             if source.connector.stat(item.uri) is not None:
                 # Programs that save a file by deleting it first leave a moment without it.
-                return Nothing(item.uri)
+                return _left(item, known, source)
         except DocumentError as error:
             return _kept(item, known, source, State.PENDING, str(error))
         return Gone(replace(known, state=State.DELETED, deleted_at=now, chunk_count=0, reason=""))
@@ -142,11 +142,12 @@ def _look(item: Item, known: Document, source: Source) -> Work:
             fetched = source.fetch(uri, target)
         except DocumentTooLarge as error:
             entry = source.connector.stat(uri)
-            failure = Failure(str(error))
-            return Nothing(uri) if entry is None else _failed(item, known, source, entry, None, failure)
+            if entry is None:
+                return _left(item, known, source)
+            return _failed(item, known, source, entry, None, Failure(str(error)))
         return _understand(item, known, source, fetched, target)
     except DocumentVanished:
-        return Nothing(uri)
+        return _left(item, known, source)
     except DocumentChanging as error:
         return _kept(item, known, source, State.PENDING, str(error))
     except DocumentError as error:
@@ -184,7 +185,7 @@ def _understand(item: Item, known: Document, source: Source, fetched: Fetched, c
         source.extraction.seen(item.uri, failed=True),
     )
     if known.state is State.QUARANTINED and failed_before and known.uri == item.uri and not forced:
-        return Noted(seen)
+        return _without_text(item, known, _ruled(known, source), _ruled(seen, source))
     parsed = source.parse(content, item.uri)
     if isinstance(parsed, Failure):
         return _failed(item, known, source, entry, fetched.content_hash, parsed)
@@ -227,6 +228,12 @@ def _failed(
     return _without_text(item, known, ruled, document)
 
 
+def _left(item: Item, known: Document, source: Source) -> Work:
+    """Not what it was when the source was listed: the next listing tells what became of it. Until then it is
+    as it was, under the rules of now."""
+    return _without_text(replace(item, action=Action.TOUCH), known, _ruled(known, source), None)
+
+
 def _kept(item: Item, known: Document, source: Source, state: State, reason: str) -> Work:
     """Looked at in vain: the next sync looks again, because no token is remembered. Text that is in the index
     stays in search. No extraction is remembered either: it would excuse from looking why it failed before."""
@@ -242,11 +249,12 @@ def _ruled(document: Document, source: Source) -> Document:
     return governed(replace(document, url=source.connector.url(document.uri)), source.rules, source.now())
 
 
-def _without_text(item: Item, known: Document, ruled: Document, document: Document) -> Work:
-    """What is said of an older text reaches its points, too."""
+def _without_text(item: Item, known: Document, ruled: Document, document: Document | None) -> Work:
+    """What is said of an older text reaches its points, too. None: nothing else is to be noted."""
+    noted = Nothing(item.uri) if document is None else Noted(document)
     if known.version and ruled != known:
-        return Facts(item.action, document, lambda: Noted(document))
-    return Noted(document)
+        return Facts(item.action, document or ruled, lambda: noted)
+    return noted
 
 
 def relevant(properties: Mapping[str, Any], rules: Rules) -> dict[str, Any]:

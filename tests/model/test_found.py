@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from connectors.base import Capabilities, DocumentVanished, Entry, Fetched
+from connectors.files import FilesConnector
 from index.model import Failure, State
 from index.reindex import reindex
 from index.request import review
@@ -263,4 +266,62 @@ def test_rules_reach_a_document_that_is_held_from_now_on(kb: Knowledge) -> None:
     kb.sync()
     document = kb.documents()["team/a.md"]
     assert (document.state, document.owner) == (State.HELD, "user:anna")
+    equal(kb)
+
+
+@pytest.mark.parametrize("came", ["changed", "gone"])
+def test_rules_reach_a_document_that_turns_out_to_be_another_during_the_sync(
+    kb: Knowledge, monkeypatch: pytest.MonkeyPatch, came: str
+) -> None:
+    path = kb.write("a.md", "# A\n\nText.")
+    kb.write("b.md", "# B\n\nText.")
+    kb.sync()
+    before = path.stat()
+    kb.source["rules"] = [{"match": "**", "owner": "user:bo"}]
+
+    def put_back() -> None:
+        path.write_text("# A\n\nText.")
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    fetch, stat = FilesConnector.fetch, FilesConnector.stat
+
+    def vanished(connector: FilesConnector, uri: str, into: Path | None) -> Fetched:
+        if uri == "a.md" and into is not None:
+            put_back()
+            raise DocumentVanished("It is gone.")
+        return fetch(connector, uri, into)
+
+    def there(connector: FilesConnector, uri: str) -> Entry | None:
+        put_back()
+        return stat(connector, uri)
+
+    if came == "changed":
+        path.write_text("# A\n\nAnother text.")
+        monkeypatch.setattr(FilesConnector, "fetch", vanished)
+    else:
+        path.unlink()
+        monkeypatch.setattr(FilesConnector, "stat", there)
+    kb.sync()
+    monkeypatch.undo()
+    assert {p.payload["metadata"]["owner"] for p in kb.points().values()} == {"user:bo"}
+    kb.sync()
+    equal(kb)
+
+
+def test_rules_reach_the_old_text_of_a_document_that_failed_before_and_was_touched(
+    kb: Knowledge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A source whose tokens are etags has it read again."""
+    monkeypatch.setattr(FilesConnector, "capabilities", Capabilities("etag"))
+    path = kb.write("a.json", '{"word": "kept"}')
+    kb.sync()
+    path.write_bytes(BROKEN)
+    kb.sync()
+    kb.source["rules"] = [{"match": "**", "owner": "user:bo"}]
+    path.unlink()
+    path.write_bytes(BROKEN)
+    kb.sync()
+    monkeypatch.undo()
+    assert kb.documents()["a.json"].state is State.QUARANTINED
+    assert {p.payload["metadata"]["owner"] for p in kb.points().values()} == {"user:bo"}
     equal(kb)
