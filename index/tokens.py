@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import tokenizers
 
 #: Characters handed to the tokenizer in one call; an encoding takes some hundred bytes a token.
-_SLAB = 1 << 17
+_SLAB = 1 << 20
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
