@@ -297,7 +297,7 @@ def test_no_command_breaks_on_an_altered_index(
     index: Altered, freshkb: CommandLine, soak: bool, restored: list[Alteration]
 ) -> None:
     """Some say that it cannot be used; none ends with a traceback."""
-    for kind in list(KINDS)[:: 1 if soak else 18]:
+    for kind in list(KINDS)[:: 1 if soak else 9]:
         done = KINDS[kind](index, Random(kind))
         restored.append(done)
         for command in (["status"], ["doctor"], ["audit"], ["ls"], ["search", "text"], ["show", "held.md"]):
