@@ -18,11 +18,13 @@ from index.ledger.kinds import ActionName, Json, Key, Moment, Prose, StateName
 from index.model import LIVE, State
 
 #: The schema that this program reads and writes; the revision of the newest migration.
-VERSION = "m002"
+VERSION = "m003"
 
 
-def _column(name: str, kind: Any, *, key: bool = False, null: bool = False) -> sa.Column[Any]:
-    return sa.Column(name, kind, primary_key=key, nullable=null)
+def _column(
+    name: str, kind: Any, *, key: bool = False, null: bool = False, default: str | None = None
+) -> sa.Column[Any]:
+    return sa.Column(name, kind, primary_key=key, nullable=null, server_default=default)
 
 
 #: SQLite uses a partial index only for queries that contain its condition word for word, hence text.
@@ -44,6 +46,7 @@ sources = sa.Table(
     _column("cursor", Prose, null=True),
     _column("listed_at", Moment, null=True),
     _column("synced_at", Moment, null=True),
+    _column("findings", Json, default="[]"),
 )
 
 documents = sa.Table(
@@ -71,6 +74,7 @@ documents = sa.Table(
     _column("properties", Json),
     _column("owner", Prose),
     _column("owner_source", Key),
+    _column("owners", Json, default="[]"),
     _column("reviewed_at", Moment, null=True),
     _column("date_used", Moment, null=True),
     _column("warn_at", Moment, null=True),
@@ -79,6 +83,7 @@ documents = sa.Table(
     _column("first_seen_at", Moment, null=True),
     _column("indexed_at", Moment, null=True),
     _column("deleted_at", Moment, null=True),
+    _column("findings", Json, default="[]"),
 )
 #: What `Ledger.rows` reads of a document, in the order of `index.model.Row`; `held` comes from the holds.
 PLAN_COLUMNS = ("document_id", "uri", "token", "native_id", "size", "seen_hash", "seen_extraction", "state")
@@ -139,6 +144,8 @@ runs = sa.Table(
     _column("pid", sa.BigInteger),
     _column("counts", Json),
     _column("error", Prose),
+    _column("actor", Prose, default=""),
+    _column("progress", Json, default="{}"),
 )
 
 plans = sa.Table(
@@ -201,6 +208,7 @@ reviews = sa.Table(
     _column("reviewed_by", Prose),
     _column("note", Prose),
     _column("at", Moment),
+    _column("content_hash", Key, null=True),
 )
 
 holds = sa.Table(
