@@ -7,7 +7,6 @@ import io
 import json
 import logging
 import os
-import re
 import signal
 import sys
 import threading
@@ -19,6 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
+
+from index.printable import UNPRINTABLE, printable
 
 if TYPE_CHECKING:
     from index.config import Config
@@ -122,10 +123,6 @@ def _program(
 ) -> None: ...
 
 
-#: What commands a terminal, and the marks by which text changes its direction or starts a line.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-
-
 class Console:
     """Where a command's words and data go."""
 
@@ -146,7 +143,7 @@ class Console:
     def say(self, text: str = "") -> None:
         """Human text."""
         if not self.quiet:
-            print(_harmless(text), file=sys.stderr if self.as_json else sys.stdout, flush=True)
+            print(printable(text), file=sys.stderr if self.as_json else sys.stdout, flush=True)
 
     def data(self, value: object) -> None:
         """The command's JSON, when it was asked for."""
@@ -160,23 +157,13 @@ class Console:
 
 
 def warn(text: str) -> None:
-    print(_harmless(text), file=sys.stderr, flush=True)
-
-
-def _harmless(text: str) -> str:
-    """Without the characters by which a document's name could command the terminal, or deceive its reader."""
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    print(printable(text), file=sys.stderr, flush=True)
 
 
 def _json(value: object, indent: int | None = None) -> str:
-    """JSON in which those characters are escaped, too."""
+    """JSON in which unprintable characters are escaped, too."""
     text = json.dumps(value, ensure_ascii=False, indent=indent)
-    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-
-
-def on_one_line(name: str) -> str:
-    """A document's name, as a line of a list can hold it."""
-    return name.replace("\n", "\\n")
+    return UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def fail(message: str, code: int) -> NoReturn:

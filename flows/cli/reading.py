@@ -17,10 +17,10 @@ from flows.cli.app import (
     QuietOption,
     SourceOption,
     VerboseOption,
-    on_one_line,
     opened,
     plural,
 )
+from index.printable import printable_line
 
 if TYPE_CHECKING:
     from index.search import KnowledgeBase
@@ -96,7 +96,7 @@ def ls(
     for row in rows:
         verdict = row["verdict"] or "-"
         reason = f"  {row['reason']}" if row["reason"] else ""
-        name = on_one_line(f"{row['source']}:{row['uri']}")
+        name = printable_line(f"{row['source']}:{row['uri']}")
         console.say(f"{row['state']:<11} {verdict:<7} {row['chunks']:>5}  {name}  {row['owner']}{reason}")
     console.say(plural(len(rows), "document"))
 
@@ -121,7 +121,7 @@ def show(
     width = max(map(len, found))
     for name, value in found.items():
         if value not in (None, ""):
-            console.say(f"{name:<{width}}  {on_one_line(str(value))}")
+            console.say(f"{name:<{width}}  {printable_line(str(value))}")
     for chunk in chunks:
         place = " > ".join(chunk["heading_path"] or [])
         page = f", page {chunk['page']}" if chunk["page"] else ""
@@ -164,7 +164,7 @@ def search(
 
 def _cited(number: int, hit: dict[str, Any]) -> str:
     headings = [h for h in hit["heading_path"] if h != hit["title"]]
-    uri = on_one_line(hit["uri"])
+    uri = printable_line(hit["uri"])
     heading = " > ".join([hit["title"] or uri, *headings])
     page = f", page {hit['page']}" if hit["page"] else ""
     age = f", {hit['age_days']} days old" if hit["age_days"] is not None else ""

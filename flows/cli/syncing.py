@@ -14,12 +14,12 @@ from flows.cli.app import (
     QuietOption,
     SourceOption,
     VerboseOption,
-    on_one_line,
     opened,
     plural,
     stoppable,
     warn,
 )
+from index.printable import printable_line
 
 if TYPE_CHECKING:
     from index.finding import Verification
@@ -60,7 +60,7 @@ def _print_plan(console: Console, plan: Plan, names: dict[str, str]) -> None:
     for item in plan.items:
         name = item.uri or names.get(item.document_id, item.document_id)
         moved = f"{item.old_uri} → " if item.old_uri else ""
-        console.say(on_one_line(f"  {SIGILS[item.action.value]} {moved}{name}"))
+        console.say(printable_line(f"  {SIGILS[item.action.value]} {moved}{name}"))
     counts = plan.counts()
     summary = ", ".join(
         f"{counts[name]:,} to {name}" for name in ("add", "update", "move", "delete", "touch")
@@ -229,7 +229,7 @@ def _print_verification(console: Console, found: Verification) -> None:
     for name, sign in signs.items():
         for finding in getattr(found, name):
             place = ":".join(part for part in (finding.source, finding.uri) if part) or finding.point_id
-            console.say(on_one_line(f"  {sign} {place}: {finding.what}"))
+            console.say(printable_line(f"  {sign} {place}: {finding.what}"))
     for error in found.errors:
         warn(error)
     compared = f"{plural(found.points, 'point')} of {plural(found.documents, 'document')} compared"
