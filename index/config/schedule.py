@@ -1,8 +1,9 @@
-"""Cron expressions, checked without a scheduler: five fields, as every cron reads them."""
+"""Cron expressions, checked without a scheduler: five fields, as every cron reads them; and their times."""
 
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -38,6 +39,16 @@ def _valid(part: str, lowest: int, highest: int, names: dict[str, int]) -> bool:
         return False
     ends = [names.get(end, int(end) if end.isdigit() else -1) for end in match.group("low", "high") if end]
     return all(lowest <= end <= highest for end in ends) and ends == sorted(ends)
+
+
+def next_time(expression: str, after: datetime) -> datetime | None:
+    """The first time after this one that the expression names; None where it names none (30 February)."""
+    from cronsim import CronSim, CronSimError
+
+    try:
+        return next(CronSim(expression, after), None)
+    except CronSimError:
+        return None
 
 
 Cron = Annotated[str, AfterValidator(cron)]
