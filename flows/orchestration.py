@@ -52,13 +52,13 @@ _WRONG = {
     Standing.UNSCHEDULED: (
         "is active, and Prefect's server has scheduled no run of it: the server's scheduler does not work. "
         "Look at the server's log (SQLAlchemy 2.1 ends the scheduler of Prefect 3.8, "
-        "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED=false turns it off) and start the server from freshkb's "
-        "own environment: prefect server start"
+        "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED=false turns it off) and run prefect server start from "
+        "freshkb's own environment."
     ),
     Standing.UNPOLLED: (
         "has runs at Prefect's server that nothing asks for: freshkb serve, which would run them, has ended "
-        "or hangs. Start it again; where the schedule is no longer wanted: prefect deployment delete "
-        "freshkb-NAME/freshkb-NAME"
+        "or hangs. Start it again, or give the schedule up: prefect deployment delete with the name "
+        "freshkb-NAME/freshkb-NAME."
     ),
 }
 
@@ -114,10 +114,10 @@ def checks(schedules: Schedules) -> list[Check]:
     found = trouble(url)
     if found:
         return [Check("prefect", False, f"The API at {url} does not answer ({found}). {START}")]
-    return [Check("prefect", True, f"The API at {url} answers."), _kept(url, schedules)]
+    return [Check("prefect", True, f"The API at {url} answers."), _schedules(url, schedules)]
 
 
-def _kept(url: str, schedules: Schedules) -> Check:
+def _schedules(url: str, schedules: Schedules) -> Check:
     try:
         found = standings(url, schedules)
     except PermissionError as error:

@@ -51,17 +51,16 @@ def test_runs_that_come_from_the_schedule_do_their_work(
         "PREFECT_HOME": str(tmp_path / "client"),
         "PREFECT_RUNNER_POLL_FREQUENCY": "1",
     }
+    began = datetime.now(UTC)
     with started([program("freshkb"), "serve"], base.folder, environ) as process:
         output = base.folder / "output.txt"
         until(lambda: b"Ready: watching handbook" in output.read_bytes(), process)
         until(lambda: b"prefect: Runs" in output.read_bytes(), process)
         deployments = {d["name"]: d["id"] for d in ask(server, "/deployments/filter", {})}
-        assert not reports.exists()
         base.put("leave.md", "# Parental leave\n\nParents take sixteen weeks of paid leave.\n")
-        put_at = datetime.now(UTC)
 
-        def ended(name: str, *, after: datetime = put_at, saying: str = "") -> Any:
-            """A run of this flow that the server's scheduler made, and that ran after this time."""
+        def ended(name: str, *, after: datetime = began, saying: str = "") -> Any:
+            """A run of this flow that the server's scheduler made, and that began after this time."""
             asked = {
                 "deployment_id": {"any_": [deployments[name]]},
                 "start_time": {"after_": after.isoformat()},
@@ -76,7 +75,7 @@ def test_runs_that_come_from_the_schedule_do_their_work(
         try:
             synced = until(lambda: ended("freshkb-sync", saying="1 added"), process)
             since = datetime.fromisoformat(synced["end_time"])
-            audited = until(lambda: ended("freshkb-audit"), process)
+            audited = until(lambda: ended("freshkb-audit", after=since), process)
             verified = until(lambda: ended("freshkb-verify", after=since), process)
         finally:
             for deployment in deployments.values():
@@ -86,6 +85,8 @@ def test_runs_that_come_from_the_schedule_do_their_work(
         assert verified["state_type"] == "COMPLETED", verified["state"]
     assert verified["state"]["message"].endswith(": 3 documents, 3 points")
     assert {path.name for path in reports.iterdir()} == set(FILES)
+    judged = json.loads((reports / "freshness.json").read_text())["results"]
+    assert "leave.md" in {result["uri"] for result in judged}
     assert found(base, "how long is parental leave?") == "leave.md"
 
 

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.config.schedule import cron
+from index.config.schedule import cron, next_time
 from index.config.units import duration, size, written
 
 
@@ -116,3 +116,17 @@ def test_cron_expressions_are_accepted(text: str) -> None:
 def test_what_is_no_cron_expression_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"five fields|should lie within"):
         cron(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("*/15 * * * *", datetime(2026, 3, 1, 12, 15, tzinfo=UTC)),
+        ("0 7 * * 1", datetime(2026, 3, 2, 7, tzinfo=UTC)),
+        ("0 7 * * sun", datetime(2026, 3, 8, 7, tzinfo=UTC)),
+        ("0 0 29 2 *", datetime(2028, 2, 29, tzinfo=UTC)),
+        ("0 0 30 2 *", None),
+    ],
+)
+def test_the_next_time_of_a_cron_expression(text: str, expected: datetime | None) -> None:
+    assert next_time(text, datetime(2026, 3, 1, 12, tzinfo=UTC)) == expected
