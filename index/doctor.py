@@ -14,6 +14,7 @@ from connectors.base import ConnectorError
 from index.errors import FreshkbError, StoreMismatch
 from index.mirror import Mirror
 from index.model import Run
+from index.redact import redact
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,9 @@ class Check:
     name: str
     ok: bool
     detail: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "detail", redact(self.detail))
 
     def json(self) -> dict[str, Any]:
         return {"name": self.name, "ok": self.ok, "detail": self.detail}

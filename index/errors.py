@@ -24,11 +24,16 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from index.redact import redact
+
 
 class FreshkbError(Exception):
-    """The message says what happened, to which thing, and what to do next."""
+    """The message says what happened, to which thing, and what to do next. No secret is in it."""
 
     exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redact(message))
 
 
 class ConfigError(FreshkbError):
@@ -73,6 +78,16 @@ class ParserError(FreshkbError):
 
 class EmbedderError(FreshkbError):
     pass
+
+
+def telling_no_secret(error: BaseException) -> BaseException | None:
+    """The error, to be the cause of another one; None when a traceback would show a secret of it."""
+    link: BaseException | None = error
+    while link is not None:
+        if redact(str(link)) != str(link):
+            return None
+        link = link.__cause__ or link.__context__
+    return error
 
 
 @contextmanager

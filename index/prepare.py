@@ -25,6 +25,7 @@ from index.compare import Extraction
 from index.errors import scratch_errors
 from index.freshness import assess, read_date
 from index.model import Action, Chunk, Document, Failure, Item, Parsed, State
+from index.redact import redact
 from index.rules import Rules
 
 #: Reasons of items that must be parsed again although nothing seems to have changed.
@@ -116,7 +117,7 @@ def prepare(item: Item, known: Document | None, source: Source) -> Work:
                 # Programs that save a file by deleting it first leave a moment without it.
                 return _left(item, known, source)
         except DocumentError as error:
-            return _kept(item, known, source, State.PENDING, str(error))
+            return _kept(item, known, source, State.PENDING, redact(str(error)))
         return Gone(replace(known, state=State.DELETED, deleted_at=now, chunk_count=0, reason=""))
     if item.action is Action.HOLD:
         assert known is not None
@@ -144,14 +145,14 @@ def _look(item: Item, known: Document, source: Source) -> Work:
             entry = source.connector.stat(uri)
             if entry is None:
                 return _left(item, known, source)
-            return _failed(item, known, source, entry, None, Failure(str(error)))
+            return _failed(item, known, source, entry, None, Failure(redact(str(error))))
         return _understand(item, known, source, fetched, target)
     except DocumentVanished:
         return _left(item, known, source)
     except DocumentChanging as error:
-        return _kept(item, known, source, State.PENDING, str(error))
+        return _kept(item, known, source, State.PENDING, redact(str(error)))
     except DocumentError as error:
-        return _kept(item, known, source, State.QUARANTINED, str(error))
+        return _kept(item, known, source, State.QUARANTINED, redact(str(error)))
     finally:
         target.unlink(missing_ok=True)
 

@@ -15,6 +15,7 @@ from index.model import Action, Document, Row, SourceRecord, State, digest
 from index.origin import Origin, origin, source_of
 from index.plan import Circumstances, Guard, Plan
 from index.prepare import governed, moment
+from index.redact import redact
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def survey(
     try:
         return _survey(mirror, source, folders, checksum, approved)
     except SourceUnavailable as error:
-        return Survey(Plan(source, complete=False, error=f"{error} Nothing was removed."))
+        return Survey(Plan(source, complete=False, error=f"{redact(str(error))} Nothing was removed."))
 
 
 def _survey(
@@ -59,7 +60,7 @@ def _survey(
     here = origin(mirror, source)
     connector = mirror.connector(source)
     try:
-        identity = connector.probe()
+        identity = redact(connector.probe())
         rerooted = _rerooted(source, remembered.identity, identity)
         if rerooted:
             # Hints may come from what has taken the source's place: only the whole of it can be judged.
@@ -68,11 +69,11 @@ def _survey(
         rows = ledger.rows(source, folders)
         found = comparing.compare(listing, rows, here.extraction, distrust=checksum)
     except SourceUnavailable as error:
-        return Survey(Plan(source, complete=False, error=f"{error} Nothing was removed."))
+        return Survey(Plan(source, complete=False, error=f"{redact(str(error))} Nothing was removed."))
     partial = folders is not None
     circumstances = Circumstances(
         source=source,
-        errors=tuple(listing.errors),
+        errors=tuple(map(redact, listing.errors)),
         complete=listing.complete,
         partial=partial,
         rerooted=rerooted,

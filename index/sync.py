@@ -23,6 +23,7 @@ from index.outcome import Progress, Quiet, Report, SourceReport, Tally
 from index.plan import Plan
 from index.prepare import Gone, Work, prepare
 from index.recover import recover
+from index.redact import redact
 from index.scan import forget_rules, noted, survey
 from index.scratch import clear
 
@@ -104,7 +105,8 @@ class Sync:
                     return self.finish(report, whole=False)
         except SourceUnavailable as error:
             # It went away under our hands, which is no reason not to sync the others.
-            report.complete, report.error = False, f"{error} What was done before is whole."
+            report.complete = False
+            report.error = f"{redact(str(error))} What was done before is whole."
             return self.finish(report, whole=False)
         return self.finish(report)
 
@@ -190,9 +192,10 @@ class Sync:
         """Whether the source is what it was when it was listed. In another one, documents that were to be
         read are merely not there."""
         try:
-            identity = self.mirror.connector(record.source).probe()
+            identity = redact(self.mirror.connector(record.source).probe())
         except SourceUnavailable as error:
-            report.complete, report.error = False, f"{error} What was done before is whole."
+            report.complete = False
+            report.error = f"{redact(str(error))} What was done before is whole."
             return False
         if identity != record.identity:
             report.complete = False

@@ -14,8 +14,10 @@ from connectors.base import ConnectorError, ConnectorSettings, connector_class
 from index.config.messages import block_of, explain, nearest, report
 from index.config.resolved import Config, resolve
 from index.config.settings import Settings, Source, check_pattern
+from index.config.show import secrets_of
 from index.config.text import Location, Problem, Text, Unreadable, read
 from index.errors import ConfigError
+from index.redact import remember
 
 FILE_NAME = "freshkb.yaml"
 PREFIX = "FRESHKB_"
@@ -25,6 +27,9 @@ CONFIG = "FRESHKB_CONFIG"
 
 #: Variables with the prefix that are no settings: the one above, and where the tests find real servers.
 NOT_SETTINGS = (CONFIG, "FRESHKB_TEST_")
+
+#: Variables that a library of ours takes a secret from.
+_GIVEN_TO_OTHERS = ("PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PGPASSWORD", "HF_TOKEN")
 
 _SIZE_MAX = 1_000_000
 
@@ -39,14 +44,17 @@ def load(path: Path | None, environ: Mapping[str, str], cwd: Path) -> Config:
         path = Path(environ[CONFIG])
     file = find(cwd) if path is None else _absolute(cwd / path.expanduser())
     name = os.path.relpath(file, cwd) if file.is_relative_to(cwd) else str(file)
+    remember({v: value for v, value in environ.items() if v in _GIVEN_TO_OTHERS or "://" in value})
     text = _read(file, name, environ)
     origins: dict[Location, str] = {}
     if isinstance(text.value, dict):
         text.problems += _override(text.value, environ, origins)
+    remember(text.value, {variable: environ[variable] for variable in text.variables})
     config, problems = _validate(text.value, file)
     problems = _once([*text.problems, *problems])
     if config is None or problems:
         raise ConfigError(report(name, text, origins, problems))
+    remember(*secrets_of([config.index, *(source.connector for source in config.sources)]))
     return config
 
 

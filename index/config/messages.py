@@ -11,8 +11,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from index.config.settings import TAG_MARK, Settings, Source
-from index.config.show import REDACTED, redacted_url
 from index.config.text import Location, Problem, Text
+from index.redact import REDACTED, redact, secret_name
 
 
 def explain(error: ValidationError, at: Location, model: type[BaseModel]) -> list[Problem]:
@@ -41,12 +41,13 @@ def _problem(details: ErrorDetails, at: Location, model: type[BaseModel]) -> Pro
 
 
 def _is_secret(block: type[BaseModel], location: Location) -> bool:
-    about = block.model_fields.get(str(location[-1])) if location else None
-    return about is not None and "SecretStr" in str(about.annotation)
+    keys = [part for part in location if isinstance(part, str)]
+    about = block.model_fields.get(keys[-1]) if keys else None
+    return any(map(secret_name, keys)) or (about is not None and "SecretStr" in str(about.annotation))
 
 
 def _shown(value: object) -> str:
-    text = redacted_url(value) if isinstance(value, str) else str(value)
+    text = redact(value) if isinstance(value, str) else str(value)
     return repr(text if len(text) <= 80 else text[:79] + "…") if isinstance(value, str) else text
 
 

@@ -25,12 +25,13 @@ from index.config.settings import (
     Source,
     Watch,
 )
-from index.config.show import plain, redacted, redacted_url
+from index.config.show import plain, shown
 from index.config.text import Location, Problem
 from index.config.units import written
 from index.errors import ConfigError
 from index.freshness import FreshnessPolicy, Policy
 from index.model import digest
+from index.redact import redact
 
 #: Connector settings that say where the documents are, not which of them exist; `Connector.probe` tells
 #: when that place becomes another one.
@@ -112,15 +113,15 @@ class SourceConfig:
     @cached_property
     def rules_fingerprint(self) -> str:
         """Hash of everything here that decides a document's owner and freshness."""
-        shown = self.show()
-        return digest([shown[name] for name in ("owner", "freshness", "rules")] + [self.owner_source])
+        settings = self.show()
+        return digest([settings[name] for name in ("owner", "freshness", "rules")] + [self.owner_source])
 
     def show(self) -> dict[str, Any]:
         """Effective settings, as a source block would write them."""
         return {
             "id": self.id,
             "type": self.type,
-            **redacted(self.connector),
+            **shown(self.connector),
             "owner": self.owner,
             "freshness": plain(self.freshness),
             "delete": plain(self.delete),
@@ -181,8 +182,8 @@ class Config:
             "config": str(self.path),
             "version": self.version,
             "state_dir": str(self.state_dir),
-            "ledger": redacted_url(self.ledger),
-            "index": redacted(self.index),
+            "ledger": redact(self.ledger),
+            "index": shown(self.index),
             "embedding": self.embedding.model_dump(mode="json"),
             "defaults": plain(self.defaults),
             "sources": [source.show() for source in self.sources],

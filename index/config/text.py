@@ -38,6 +38,8 @@ class Text:
     lines: dict[Location, int] = field(default_factory=dict)
     """Line of each key and item, from 1."""
     problems: list[Problem] = field(default_factory=list)
+    variables: set[str] = field(default_factory=set)
+    """Those of the environment that it has values from."""
 
     def line(self, location: Location) -> int:
         """Of the location, or of the nearest thing around it that the text has."""
@@ -127,12 +129,13 @@ class _Reader:
             )
             return match[0]
         value = self.environ.get(name)
-        if default is not None:
-            return value or default
+        if default is not None and not value:
+            return default
         if value is None:
             hint = f"set it, or write ${{{name}:-default}}"
             self.text.problems.append(
                 (at, f"needs the environment variable {name}, which is not set; {hint}")
             )
             return ""
+        self.text.variables.add(name)
         return value

@@ -12,15 +12,14 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
-from index.errors import LedgerError
+from index.errors import LedgerError, telling_no_secret
+from index.redact import remember
 
 #: Rows that a stream holds in memory at a time.
 STREAM_ROWS = 1000
 
 #: How long SQLite waits for another process's write transaction. A plan of a million items takes seconds.
 BUSY_SECONDS = 60
-
-_SECRET_PARAMETERS = ("password", "sslpassword", "oauth_client_secret")
 
 
 def _parse(url: str, state_dir: Path) -> sa.URL:
@@ -45,11 +44,7 @@ class Database:
 
     def __init__(self, url: str, state_dir: Path) -> None:
         parsed = _parse(url, state_dir)
-        self._secrets = [
-            secret
-            for secret in (parsed.password, *(parsed.query.get(name) for name in _SECRET_PARAMETERS))
-            if isinstance(secret, str) and secret
-        ]
+        remember({"ledger": url})
         self._sqlite = parsed.drivername == "sqlite"
         self._place = parsed.database if self._sqlite else f"{parsed.host or 'local'}/{parsed.database}"
         self._engine = _sqlite_engine(parsed) if self._sqlite else _postgresql_engine(parsed)
@@ -62,14 +57,11 @@ class Database:
             yield
         except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
             text = str(getattr(error, "orig", None) or error)
-            hidden = text
-            for secret in self._secrets:
-                hidden = hidden.replace(secret, "***")
             message = (
-                f"The ledger {self._place} cannot be used: {' '.join(hidden.split())}. What was done before "
+                f"The ledger {self._place} cannot be used: {' '.join(text.split())}. What was done before "
                 "is whole; when the ledger can be used again, run the command again."
             )
-            raise LedgerError(message) from (error if hidden == text else None)
+            raise LedgerError(message) from telling_no_secret(error)
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:

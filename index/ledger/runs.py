@@ -6,6 +6,7 @@ import os
 import socket
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from index.ledger import schema
 from index.ledger.database import Database
 from index.ledger.schema import approvals, items, plans, runs
 from index.model import Item, Run
+from index.redact import redact
 
 _RUN = schema.columns(runs, Run)
 _ITEM = schema.columns(items, Item)
@@ -33,7 +35,7 @@ class Runs(Database):
         self, run_id: str, at: datetime, outcome: str, counts: Mapping[str, Any], error: str = ""
     ) -> None:
         """The plans' items are dropped: they say what was left to do, and nothing is."""
-        ended = {"finished_at": at, "outcome": outcome, "counts": counts, "error": error}
+        ended = {"finished_at": at, "outcome": outcome, "counts": counts, "error": redact(error)}
         with self._writing() as connection:
             if not connection.execute(sa.update(runs).where(runs.c.run_id == run_id).values(ended)).rowcount:
                 raise LedgerError(f"There is no run {run_id}.")
@@ -43,7 +45,9 @@ class Runs(Database):
         """The newest, newest first. One without `finished_at` is running, or was killed."""
         query = sa.select(*_RUN).order_by(runs.c.started_at.desc(), runs.c.run_id).limit(limit)
         with self._reading() as connection:
-            return [Run(*row) for row in connection.execute(query)]
+            found = [Run(*row) for row in connection.execute(query)]
+        # Of a former version's runs, errors may hold what those of today do not.
+        return [replace(run, error=redact(run.error)) for run in found]
 
     def save_plan(
         self,

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from index.errors import StoreError
+from index.redact import remember
 from index.store.base import SPARSE_NAME
 from index.store.points import INSTANT_FIELDS, KEYWORD_FIELDS, check_name
 from index.store.qdrant_session import QdrantSession, asking, completed
@@ -44,6 +45,7 @@ class QdrantStore:
     kind: Literal["edge", "qdrant"] = "qdrant"
 
     def __init__(self, url: str, *, api_key: str | None = None, client: QdrantClient | None = None) -> None:
+        remember({"url": url, "api_key": api_key})
         self._url = url
         self._api_key = api_key
         self._given = client

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from index.errors import ConfigError, StoreError
+from index.errors import ConfigError, StoreError, telling_no_secret
 from index.model import Point, Sparse
 from index.store import fusion
 from index.store.base import SPARSE_NAME, Filter, Hit, Mode
@@ -120,7 +120,9 @@ def asking(url: str, what: str) -> Iterator[None]:
     except (StoreError, ConfigError):
         raise
     except Exception as error:
-        raise StoreError(f"The Qdrant server at {url} could not {what}: {error}") from error
+        raise StoreError(f"The Qdrant server at {url} could not {what}: {error}") from telling_no_secret(
+            error
+        )
 
 
 def completed(result: models.UpdateResult) -> None:
