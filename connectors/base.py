@@ -30,6 +30,8 @@ from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from connectors.urls import check_url as check_url
+
 ENTRY_POINT_GROUP = "freshkb.connectors"
 
 #: Connectors that ship with freshkb; looked up without scanning the installed distributions.

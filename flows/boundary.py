@@ -18,7 +18,6 @@ import os
 import signal
 import sys
 import threading
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
@@ -31,6 +30,7 @@ from prefect import State
 from prefect.exceptions import ExternalSignal, PrefectSignal
 from prefect.states import Cancelled, Completed, Failed
 
+from flows.log_records import cover, covered_traceback
 from index.config import Config, load
 from index.mirror import Mirror
 from index.outcome import Report
@@ -79,6 +79,7 @@ def called(job: Job) -> Iterator[None]:
 
 def perform(body: Callable[[Job], State[Any]]) -> State[Any]:
     """The state that a flow's body returns; Failed, with its class and nothing more, when it raises."""
+    cover()
     job = _called.get()
     with ExitStack() as stack:
         try:
@@ -91,7 +92,7 @@ def perform(body: Callable[[Job], State[Any]]) -> State[Any]:
             if job is not None:
                 job.error = error
             if job is None or not job.awaited:
-                traceback.print_exception(error, file=sys.stderr)
+                sys.stderr.write(covered_traceback(error))
             return failed(error, job.run_id if job is not None else "")
 
 

@@ -24,6 +24,7 @@ from index.config import SourceConfig
 from index.errors import FreshkbError, Locked, ModelChanged
 from index.mirror import Mirror
 from index.outcome import Report
+from index.redact import redact
 from index.sync import Sync
 
 #: Seconds until what could not be done is tried again. A source that can be asked and fails all the same is
@@ -146,7 +147,7 @@ class Watcher:
                 watches.enter_context(watch)
                 self._watched.add(source)
         except (ConnectorError, OSError) as error:
-            self._trouble(source, "error", f"Not watched: {error}")
+            self._trouble(source, "error", f"Not watched: {redact(str(error))}")
 
     def _warm(self) -> None:
         """Load whatever the first changed document would have to wait for."""
@@ -192,7 +193,8 @@ class Watcher:
             raise
         except (FreshkbError, ConnectorError, OSError) as error:
             dirt.postpone(folders, hinted, self._clock())
-            self._trouble(source, "waiting" if isinstance(error, Locked) else "error", str(error))
+            event = "waiting" if isinstance(error, Locked) else "error"
+            self._trouble(source, event, redact(str(error)))
             return
         dirt.told.clear()
         if report.outcome == "failed":

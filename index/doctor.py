@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,12 +34,22 @@ class Check:
 def examine(mirror: Mirror) -> list[Check]:
     """Every check, also when others fail. Nothing is changed, and no model is loaded."""
     checks: list[Check] = []
-    for look in (_ledger, _locks, _runs, _store, _model, _sources, _parsers):
+    for look in (_privacy, _ledger, _locks, _runs, _store, _model, _sources, _parsers):
         try:
             checks += look(mirror)
         except (FreshkbError, OSError) as error:
             checks.append(Check(look.__name__.strip("_"), False, str(error)))
     return checks
+
+
+def _privacy(mirror: Mirror) -> Iterator[Check]:
+    folder = mirror.config.state_dir
+    mode = stat.S_IMODE(folder.stat().st_mode) if folder.exists() else 0o700
+    if mode & 0o007:
+        yield Check("privacy", False, f"{folder} is open to every user: chmod -R o-rwx {folder}")
+    else:
+        whom = "its owner and group" if mode & 0o070 else "its owner alone"
+        yield Check("privacy", True, f"{folder} is open to {whom}.")
 
 
 def _ledger(mirror: Mirror) -> Iterator[Check]:

@@ -21,6 +21,7 @@ from typing import Any
 
 from index.errors import ConfigError, EmbedderError
 from index.model import digest
+from index.private import private_file, private_folder
 from index.tokens import Tokenizer
 
 log = logging.getLogger("freshkb.models")
@@ -165,9 +166,10 @@ def _hashes(folder: Path, cache: Path) -> dict[str, str]:
         fresh[str(path)] = entry
         found[path.relative_to(folder).as_posix()] = entry[3]
     if fresh != known:
-        cache.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(cache.parent)
         part = cache.with_suffix(f".{os.getpid()}.part")
-        part.write_text(json.dumps(fresh), encoding="utf-8")
+        with open(part, "w", encoding="utf-8", opener=private_file) as file:
+            file.write(json.dumps(fresh))
         part.replace(cache)
     return found
 

@@ -27,7 +27,7 @@ _NAME = re.compile(r"(?<![\w.%-])([\w.%-]{1,100})(?: *= *|[\"'] *= *|[\"'] *[:,]
 _QUOTED = re.compile(r"b?(?P<quote>[\"'])(?P<value>.*?)(?P=quote)", re.DOTALL)
 _BARE = re.compile(r"(?P<value>[^\s&#]+?)(?=[\"')\]}>,.;:]*(?:[\s&#]|$))")
 _HEADER = re.compile(
-    r"(?i)(?<![\w-])((?:proxy-)?authorization|(?:x-)?api-key|x-auth-token|(?:set-)?cookie)( *: *)([^\r\n\"']+)"
+    r"(?i)(?<![\w-])((?:proxy-)?authorization|(?:x-)?api-key|x-auth-token|(?:set-)?cookie)(: *)([^\r\n\"']+)"
 )
 _BEARER = re.compile(r"\b([Bb]earer) +[A-Za-z0-9._~+/-]{6,}=*")
 
@@ -160,6 +160,6 @@ def _spelled(character: str) -> str:
     raw = character.encode("utf-8", "surrogatepass")
     percent = "".join(f"%(?i:{byte:02x})" for byte in raw)
     units = character.encode("utf-16-be", "surrogatepass").hex()
-    escaped = "".join(rf"\\u(?i:{units[at:at + 4]})" for at in range(0, len(units), 4))
+    escaped = "".join(rf"\\u(?i:{units[at : at + 4]})" for at in range(0, len(units), 4))
     forms = [rf"\\*{re.escape(character)}", percent, escaped]
     return f"(?:{'|'.join(forms)}{'|[+]' if character == ' ' else ''})"

@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from index.errors import scratch_errors
+from index.private import private_folder
 
 
 class Scratch:
@@ -20,7 +21,7 @@ class Scratch:
 
     def __init__(self, home: Path) -> None:
         with scratch_errors(home):
-            home.mkdir(parents=True, exist_ok=True)
+            private_folder(home, inside=home.parent)
             self._lock: int | None = None
             while self._lock is None:
                 self.folder = Path(tempfile.mkdtemp(dir=home))

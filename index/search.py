@@ -19,6 +19,7 @@ from index.freshness import Assessment, Verdict, assess
 from index.lookup import unambiguous
 from index.mirror import Mirror, require_collection, utc_now
 from index.model import Collection, Document, State, rfc3339
+from index.printable import is_unicode
 from index.rules import Rules
 from index.store import bm25
 from index.store.base import Filter, Hit, Mode
@@ -101,11 +102,13 @@ class KnowledgeBase:
         """The `k` best chunks, best first; none for a blank query.
 
         `fresh_only` keeps fresh and exempt documents; `held` lets documents in that are gone at their source
-        and stay because of a hold. Raises ConfigError for another mode, StoreError when there is no index,
-        ModelChanged when it was built with another model.
+        and stay because of a hold. Raises ConfigError for another mode or a query that is not Unicode,
+        StoreError when there is no index, ModelChanged when it was built with another model.
         """
         if mode not in get_args(Mode):
             raise ConfigError(f"There is no mode {mode!r}; there are: {', '.join(get_args(Mode))}.")
+        if not is_unicode(query):
+            raise ConfigError(f"The query {query!r} is not Unicode text.")
         if k < 1 or not query.strip():
             require_collection(self.mirror)
             return []

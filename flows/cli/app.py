@@ -17,9 +17,11 @@ from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
-from index.printable import UNPRINTABLE, printable
+from flows.log_records import cover
+from index.printable import is_unicode, printable, printable_json
+from index.redact import covered, redact
 
 if TYPE_CHECKING:
     from index.config import Config
@@ -82,6 +84,27 @@ class Commands(TyperGroup):
             fail(f"Error: {error.filename or 'The output'} cannot be used: {error.strerror or error}.", 1)
 
 
+class Command(TyperCommand):
+    """What is not a path is Unicode text: a query, a name, a note. Paths may be any bytes."""
+
+    def invoke(self, ctx: Any) -> Any:
+        for parameter in self.params:
+            value = ctx.params.get(parameter.name)
+            for text in value if isinstance(value, list | tuple) else [value]:
+                if isinstance(text, str) and not is_unicode(text):
+                    raise typer.BadParameter(_not_unicode(text, parameter.name), ctx=ctx, param=parameter)
+        return super().invoke(ctx)
+
+
+def _not_unicode(text: str, name: str | None) -> str:
+    said = f"{text!r} is not UTF-8 text."
+    if name in ("uri", "uris"):
+        from connectors.paths import encode
+
+        said += f" Of a document with such a name, `freshkb ls` prints the uri: {encode(text)}"
+    return said
+
+
 def _discard_output() -> None:
     """Of what could not be written Python would complain once more at exit."""
     with suppress(io.UnsupportedOperation):
@@ -103,7 +126,7 @@ def application(*asked: str) -> typer.Typer:
     app.callback()(_program)
     for name in [name for name in asked if name in COMMANDS] or COMMANDS:
         module, _, function = COMMANDS[name].partition(":")
-        app.command(name)(getattr(importlib.import_module(f"flows.cli.{module}"), function))
+        app.command(name, cls=Command)(getattr(importlib.import_module(f"flows.cli.{module}"), function))
     return app
 
 
@@ -139,11 +162,12 @@ class Console:
         logger = logging.getLogger("freshkb")
         logger.handlers = [handler]
         logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
+        cover()
 
     def say(self, text: str = "") -> None:
         """Human text."""
         if not self.quiet:
-            print(printable(text), file=sys.stderr if self.as_json else sys.stdout, flush=True)
+            print(printable(covered(text)), file=sys.stderr if self.as_json else sys.stdout, flush=True)
 
     def data(self, value: object) -> None:
         """The command's JSON, when it was asked for."""
@@ -157,13 +181,12 @@ class Console:
 
 
 def warn(text: str) -> None:
-    print(printable(text), file=sys.stderr, flush=True)
+    print(printable(redact(text)), file=sys.stderr, flush=True)
 
 
 def _json(value: object, indent: int | None = None) -> str:
     """JSON in which unprintable characters are escaped, too."""
-    text = json.dumps(value, ensure_ascii=False, indent=indent)
-    return UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], text)
+    return printable_json(covered(json.dumps(value, ensure_ascii=False, indent=indent)))
 
 
 def fail(message: str, code: int) -> NoReturn:
@@ -182,8 +205,9 @@ def opened(path: Path | None, source: str | None = None) -> Iterator[Mirror]:
     """The configured knowledge base. Raises ConfigError for a source that is and was not configured."""
     config = load_config(path)
     from index.mirror import Mirror
+    from index.private import umask_of
 
-    with Mirror(config) as mirror:
+    with umask_of(config.state_dir), Mirror(config) as mirror:
         known = {s.id for s in config.sources}
         if source is not None and source not in known:
             remembered = {record.source for record in mirror.ledger.sources()} | mirror.ledger.counts().keys()

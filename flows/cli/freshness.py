@@ -19,6 +19,7 @@ from flows.cli.app import (
     opened,
     plural,
 )
+from index.printable import printable_line
 
 if TYPE_CHECKING:
     from index.mirror import Mirror
@@ -70,7 +71,7 @@ def audit(
     console.say(f"{plural(len(found.results), 'document')}: {counts}. Trust score {score}.")
     for summary in found.owners:
         counted = ", ".join(f"{n:,} {name}" for name, n in summary.json()["counts"].items() if n)
-        console.say(f"  {summary.owner or 'nobody'}: {counted}")
+        console.say(printable_line(f"  {summary.owner or 'nobody'}: {counted}"))
     for path in written:
         console.say(f"Wrote {path}")
     raise typer.Exit(1 if found.fails(fail_on.value) else 0)
@@ -116,4 +117,4 @@ def review(
         from index.sync import Sync
 
         attest(Sync(mirror, kind="review"), uris, by, note, source=source)
-    console.say(f"{plural(len(set(uris)), 'document')} reviewed by {by}.")
+    console.say(f"{plural(len(set(uris)), 'document')} reviewed by {printable_line(by)}.")

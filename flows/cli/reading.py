@@ -73,7 +73,7 @@ def status(
     points = plural(index["points"], "point")
     console.say(f"Index: {points} in {index['store']}, {index['model']} ({precision})")
     if last:
-        error = f": {last['error']}" if last["error"] else ""
+        error = printable_line(f": {last['error']}") if last["error"] else ""
         console.say(f"Last run: {last['kind']}, {last['outcome']}, {last['started_at']}{error}")
 
 
@@ -96,8 +96,8 @@ def ls(
     for row in rows:
         verdict = row["verdict"] or "-"
         reason = f"  {row['reason']}" if row["reason"] else ""
-        name = printable_line(f"{row['source']}:{row['uri']}")
-        console.say(f"{row['state']:<11} {verdict:<7} {row['chunks']:>5}  {name}  {row['owner']}{reason}")
+        about = printable_line(f"{row['source']}:{row['uri']}  {row['owner']}{reason}")
+        console.say(f"{row['state']:<11} {verdict:<7} {row['chunks']:>5}  {about}")
     console.say(plural(len(rows), "document"))
 
 
@@ -123,7 +123,7 @@ def show(
         if value not in (None, ""):
             console.say(f"{name:<{width}}  {printable_line(str(value))}")
     for chunk in chunks:
-        place = " > ".join(chunk["heading_path"] or [])
+        place = printable_line(" > ".join(chunk["heading_path"] or []))
         page = f", page {chunk['page']}" if chunk["page"] else ""
         console.say(f"\n[{chunk['chunk_index']}] {place}{page} ({chunk['tokens']} tokens)")
         console.say((chunk["text"] or "").strip())
@@ -165,10 +165,10 @@ def search(
 def _cited(number: int, hit: dict[str, Any]) -> str:
     headings = [h for h in hit["heading_path"] if h != hit["title"]]
     uri = printable_line(hit["uri"])
-    heading = " > ".join([hit["title"] or uri, *headings])
+    heading = printable_line(" > ".join([hit["title"] or hit["uri"], *headings]))
     page = f", page {hit['page']}" if hit["page"] else ""
     age = f", {hit['age_days']} days old" if hit["age_days"] is not None else ""
-    owner = f", owner {hit['owner']}" if hit["owner"] else ""
+    owner = printable_line(f", owner {hit['owner']}") if hit["owner"] else ""
     text = " ".join(hit["text"].split())
     shown = text if len(text) <= 300 else text[:300].rsplit(" ", 1)[0] + " …"
     return (
@@ -194,6 +194,6 @@ def runs(
         return console.data(found)
     for run in found:
         took = f"{run['counts']['seconds']:.1f} s" if "seconds" in run["counts"] else ""
-        error = f"  {run['error']}" if run["error"] else ""
+        error = printable_line(f"  {run['error']}") if run["error"] else ""
         when = f"{run['started_at'][:19]}Z"
         console.say(f"{when}  {run['kind']:<8} {run['outcome']:<11} {took:>8}  {run['run_id']}{error}")

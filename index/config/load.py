@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from connectors.base import ConnectorError, ConnectorSettings, connector_class
@@ -17,6 +16,7 @@ from index.config.settings import Settings, Source, check_pattern
 from index.config.show import secrets_of
 from index.config.text import Location, Problem, Text, Unreadable, read
 from index.errors import ConfigError
+from index.printable import is_unicode
 from index.redact import remember
 
 FILE_NAME = "freshkb.yaml"
@@ -76,7 +76,8 @@ def _absolute(path: Path) -> Path:
 
 def _read(file: Path, name: str, environ: Mapping[str, str]) -> Text:
     try:
-        raw = file.read_bytes()
+        with file.open("rb") as opened:
+            raw = opened.read(_SIZE_MAX + 1)
         if len(raw) > _SIZE_MAX:
             raise ConfigError(f"{name} is larger than {_SIZE_MAX:,} bytes; is it a freshkb configuration?")
         return read(raw.decode("utf-8-sig"), environ)
@@ -136,7 +137,10 @@ def _override(
             if not isinstance(block.get(key), dict):
                 block[key] = {}
             block = block[key]
-        block[at[-1]] = _parsed(environ[variable])
+        if is_unicode(environ[variable]):
+            block[at[-1]] = _parsed(environ[variable])
+        else:
+            problems.append((at, "is not UTF-8 text"))
     return problems
 
 
@@ -144,8 +148,8 @@ def _parsed(text: str) -> Any:
     """Lists and mappings are YAML. Everything else is the text itself, so that no password is misread."""
     if text.startswith(("[", "{")):
         try:
-            return yaml.safe_load(text)
-        except yaml.YAMLError:
+            return read(text, None).value
+        except Unreadable:
             return text
     return text
 

@@ -14,10 +14,13 @@ from index.config.settings import TAG_MARK, Settings, Source
 from index.config.text import Location, Problem, Text
 from index.redact import REDACTED, redact, secret_name
 
+#: Of a file that is something else, every line is wrong.
+_SHOWN_MAX = 100
+
 
 def explain(error: ValidationError, at: Location, model: type[BaseModel]) -> list[Problem]:
     """pydantic's errors in our words; the block that was validated lies at `at`."""
-    return [_problem(details, at, model) for details in error.errors(include_url=False)]
+    return [_problem(details, at, model) for details in error.errors(include_url=False)[:_SHOWN_MAX]]
 
 
 def _problem(details: ErrorDetails, at: Location, model: type[BaseModel]) -> Problem:
@@ -75,7 +78,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def report(name: str, text: Text, origins: Mapping[Location, str], found: list[Problem]) -> str:
-    """One line for each problem: file, line, key, or the environment variable that the value came from."""
+    """One line for each problem, of very many the first ones: file, line, key, or the environment variable
+    that the value came from."""
     lines = []
     for where, what in sorted(found, key=lambda problem: text.line(problem[0])):
         origin = next(
@@ -86,6 +90,9 @@ def report(name: str, text: Text, origins: Mapping[Location, str], found: list[P
         else:
             lines.append(f"{name}:{text.line(where)}: {key_path(where)}{': ' if where else ''}{what}")
     count = "1 error" if len(lines) == 1 else f"{len(lines)} errors"
+    if len(lines) >= _SHOWN_MAX:
+        del lines[_SHOWN_MAX:]
+        count = f"{_SHOWN_MAX} errors and more"
     return "\n".join([*lines, f"{count}; nothing was done. `freshkb config schema` lists every key."])
 
 

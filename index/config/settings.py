@@ -23,7 +23,7 @@ from pydantic import (
     model_validator,
 )
 
-from connectors.base import Patterns
+from connectors.base import Patterns, check_url
 from index.config.schedule import Cron
 from index.config.units import Duration, Size, written
 
@@ -64,15 +64,22 @@ def _rule_pattern(text: str) -> str:
 
 
 def _ledger(text: str) -> str:
-    if text != "sqlite" and not re.match(r"postgresql\+psycopg://[^/\s]", text):
-        raise ValueError('should be "sqlite" or a url such as "postgresql+psycopg://user@host/database"')
-    return text
+    if text == "sqlite":
+        return text
+    try:
+        # Where its socket is may stand in the query.
+        return check_url(text, ("postgresql+psycopg",), host=False)
+    except ValueError as error:
+        raise ValueError(
+            f'should be "sqlite" or a url such as "postgresql+psycopg://user@host/database": it {error}'
+        ) from error
 
 
 def _http(text: str) -> str:
-    if not re.fullmatch(r"https?://[^/\s][^\s]*", text):
-        raise ValueError('should be a url such as "http://localhost:6333"')
-    return text
+    try:
+        return check_url(text, ("http", "https"))
+    except ValueError as error:
+        raise ValueError(f'should be a url such as "http://localhost:6333": it {error}') from error
 
 
 def _key_or_none(key: SecretStr) -> SecretStr | None:

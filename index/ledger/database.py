@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
 from index.errors import LedgerError, telling_no_secret
+from index.private import private_file, private_folder
 from index.redact import remember
 
 #: Rows that a stream holds in memory at a time.
@@ -25,7 +27,10 @@ BUSY_SECONDS = 60
 def _parse(url: str, state_dir: Path) -> sa.URL:
     if url == "sqlite":
         try:
-            state_dir.mkdir(parents=True, exist_ok=True)
+            private_folder(state_dir)
+            with suppress(FileExistsError):
+                # SQLite would go by the umask. What it makes beside its file has the mode of the file.
+                os.close(private_file(str(state_dir / "ledger.db"), os.O_RDWR | os.O_CREAT | os.O_EXCL))
         except OSError as error:
             raise LedgerError(f"The ledger's folder {state_dir} cannot be made: {error.strerror}.") from error
         return sa.URL.create("sqlite", database=str(state_dir / "ledger.db"))

@@ -21,9 +21,13 @@ from index.ledger.intents import Intents
 from index.ledger.lock import AdvisoryLocks, FileLocks, Writer
 from index.ledger.runs import Runs
 from index.ledger.schema import VERSION, meta
+from index.private import tighten
 
 #: Of PostgreSQL's advisory lock that lets one process create or migrate the schema.
 _MIGRATION_KEY = 0x667265736B62
+
+#: The schema of the first version that makes its files for their owner alone.
+_PRIVATE = "m003"
 
 
 class Ledger(Documents, Chunks, Intents, Collections, Runs, Events, Holds):
@@ -42,7 +46,7 @@ class Ledger(Documents, Chunks, Intents, Collections, Runs, Events, Holds):
         up to this program's schema; one of a newer program is refused with LedgerError."""
         ledger = cls(url, state_dir)
         try:
-            ledger._prepare()
+            ledger._prepare(state_dir)
         except BaseException:
             ledger._engine.dispose()
             raise
@@ -62,7 +66,7 @@ class Ledger(Documents, Chunks, Intents, Collections, Runs, Events, Holds):
         """Who holds which source now, in order of source."""
         return self._locks.holders()
 
-    def _prepare(self) -> None:
+    def _prepare(self, state_dir: Path) -> None:
         with self._reading() as connection:
             recorded = self._version(connection)
             if recorded == VERSION:
@@ -75,6 +79,8 @@ class Ledger(Documents, Chunks, Intents, Collections, Runs, Events, Holds):
             if self._version(connection) != VERSION:
                 from index.ledger.migrations import upgrade
 
+                if recorded is None or recorded < _PRIVATE:
+                    tighten(state_dir)
                 upgrade(connection)
                 if (
                     connection.execute(sa.select(meta.c.value).where(meta.c.name == "instance")).first()

@@ -27,6 +27,7 @@ from index.ledger import schema
 from index.ledger.database import Database
 from index.ledger.schema import writers
 from index.model import rfc3339
+from index.private import private_file, private_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ os.register_at_fork(after_in_child=_hold_nothing)
 
 def _take(path: Path) -> int | None:
     """The locked file; None when another holds it."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    file = private_file(str(path), os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -129,7 +130,7 @@ class FileLocks:
     def hold(self, source: str, command: str) -> Iterator[None]:
         with contextlib.ExitStack() as stack:
             with _mapped(source):
-                self._folder.mkdir(parents=True, exist_ok=True)
+                private_folder(self._folder, inside=self._folder.parent)
                 lock = _take(self._path(source))
                 if lock is None:
                     raise _refusal(source, self._holder(source))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
 from urllib.parse import urlsplit
 
 from index.audit import SEVERITY, Audit, Finding, OwnerSummary, Result
 from index.freshness import Verdict
+from index.printable import printable_line
 from index.report.style import CSS
 from index.report.wording import FINDINGS, MEANINGS, NOBODY, VERDICTS, dated_by, day, days, due, name, percent
 
@@ -21,6 +22,11 @@ _SYMBOLS = {
     Verdict.FRESH: "✓",
     Verdict.EXEMPT: "–",
 }
+
+
+def escape(text: str) -> str:
+    """Foreign text that stays text, of which everything can be seen."""
+    return html.escape(printable_line(text))
 
 
 def html_page(audit: Audit) -> Iterator[str]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from index.audit import SEVERITY, Audit, Result
 from index.freshness import Verdict
+from index.printable import printable, printable_line
 from index.report.wording import FINDINGS, NOBODY, VERDICTS, dated_by, day, days, due, name, percent
 
 #: Rows of a Markdown report; viewers of Markdown give up on long tables, and the CSV has them all.
@@ -70,7 +71,7 @@ def _more(total: int, where: str = "report.csv") -> str:
 
 def _cell(text: str) -> str:
     """Text that stays text: nothing in it formats, links or ends the cell."""
-    text = re.sub(r"([\\`*_\[\]<>|#~!$])", r"\\\1", " ".join(text.split()).replace("&", "&amp;"))
+    text = re.sub(r"([\\`*_\[\]<>|#~!$])", r"\\\1", printable(" ".join(text.split())).replace("&", "&amp;"))
     # Viewers link bare addresses and notify whoever is mentioned, whatever the words were meant for.
     return re.sub(r"(?i)://|www\.|@", lambda match: "".join(f"&#{ord(letter)};" for letter in match[0]), text)
 
@@ -79,7 +80,7 @@ def csv_table(audit: Audit) -> Iterator[str]:
     """Every result. Begins with a byte order mark, without which Excel reads no accented letter right."""
     columns = [*_CONTRACT, "title", "url"]
     buffer = io.StringIO()
-    writer = csv.writer(buffer)
+    writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)
     yield "\ufeff"
     writer.writerow(columns)
     for result in audit.results:
@@ -108,12 +109,13 @@ _CONTRACT = (
 )
 
 
-#: What makes a spreadsheet take a cell for a formula; the wide ones do so in East Asian versions.
-_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+#: What makes a spreadsheet take a cell for a formula, where a cell may begin. Which separator it looks for is
+#: up to its language, and behind another one than ours quotes protect nothing: a cell may begin after any
+#: that languages have. The wide signs are formulas in East Asian versions, the small ones are their kin.
+_FORMULA = re.compile(r"(^|[;|،؛；])([\s\"'“”]*)(?=[=+\-@＝＋－＠﹦﹢﹣﹫])")
 
 
 def _inert(value: object) -> object:
-    """A cell that no spreadsheet takes for a formula."""
-    if isinstance(value, str) and value.lstrip(" \u00a0").startswith(_FORMULA):
-        return f"'{value}"
-    return value
+    """A cell that no spreadsheet takes for a formula, nor any part of it that it takes for a cell: what would
+    begin one has an apostrophe before it. It is one line, of which everything can be seen."""
+    return _FORMULA.sub(r"\1\2'", printable_line(value)) if isinstance(value, str) else value

@@ -17,9 +17,12 @@ import json
 import os
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 from index.errors import StoreError
+from index.model import rfc3339
+from index.private import private_file, private_folder
 
 #: How often a waiter tries: flock can wait by itself, but not for a limited time.
 POLL_SECONDS = 0.005
@@ -40,7 +43,7 @@ class FolderLock:
         """Wait for our turn, then for the lock. Raises StoreError, naming the holder, after that."""
         deadline = time.monotonic() + timeout_seconds
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            private_folder(self._folder, inside=self._folder.parent)
             try:
                 self._wait(".turn", deadline)
                 self._wait(".lock", deadline)
@@ -69,7 +72,7 @@ class FolderLock:
             os.close(self._files.popitem()[1])
 
     def _try(self, name: str) -> bool:
-        file = os.open(self._folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        file = private_file(str(self._folder / name), os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -99,13 +102,28 @@ class FolderLock:
 
     def _sign(self) -> None:
         """Write into the lock who holds it, for the message of the one who waits too long."""
-        holder = {"pid": os.getpid(), "host": os.uname().nodename, "command": " ".join(sys.argv)[:200]}
+        holder = {
+            "pid": os.getpid(),
+            "host": os.uname().nodename,
+            "command": _command(),
+            "since": rfc3339(datetime.now(UTC).replace(microsecond=0)),
+        }
         os.ftruncate(self._files[".lock"], 0)
         os.pwrite(self._files[".lock"], json.dumps(holder).encode(), 0)
 
     def _holder(self) -> str:
         try:
             holder = json.loads((self._folder / ".lock").read_bytes())
-            return f"process {holder['pid']} on {holder['host']} ({holder['command']})"
+            return (
+                f"process {holder['pid']} on {holder['host']} ({holder['command']}, since {holder['since']})"
+            )
         except (OSError, ValueError, KeyError, TypeError):
             return "another process"
+
+
+def _command() -> str:
+    """The program, and which command of ours it is; never its arguments, which may be a query."""
+    program = Path(sys.argv[0])
+    name = program.parent.name if program.name == "__main__.py" else program.name
+    command = sys.argv[1] if name == "freshkb" and len(sys.argv) > 1 else ""
+    return f"{name} {command}" if command.isalpha() else name
