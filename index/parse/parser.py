@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,12 +15,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 from index.errors import ParserError, scratch_errors
 from index.model import Element, Failure, Parsed
 from index.parse import sandbox
-from index.parse.formats import format_of
+from index.parse.formats import format_of, suffix_of
+from index.parse.sandbox import Wall
 
 #: Seconds to start a child and import a format's reader, on a machine that is busy with other things.
 START_SECONDS_MAX = 180.0
@@ -67,10 +69,15 @@ class Parser:
         """Whether the child has no network and a process table of its own; None before there was one."""
         return None if self._child is None else self._child.isolated
 
+    def walls(self) -> list[Wall]:
+        """What became of each wall around a child. Raises ParserError when none can be started."""
+        with self._lock:
+            return self._running().walls
+
     def warm(self) -> None:
         """Start a child that has everything imported. Raises ParserError when something cannot be."""
         with self._lock:
-            self._loaded({})
+            self._loaded()
 
     def parse(self, path: Path, name: str, timeout_seconds: float | None = None) -> Parsed | Failure:
         """The elements of the file at `path`, whose format the suffix of `name`, its uri, tells. A timeout
@@ -81,8 +88,12 @@ class Parser:
         if format_of(name) is None:
             return Failure("Documents of this type are not supported.")
         limit = self.timeout_seconds if timeout_seconds is None else timeout_seconds
-        with self._lock:
-            child = self._loaded({"path": os.fsencode(path.absolute()).hex(), "name": name})
+        with self._lock, contextlib.ExitStack() as stack:
+            try:
+                document = stack.enter_context(path.open("rb"))
+            except OSError as error:
+                return Failure(f"The document could not be read: {error.strerror}.", transient=True)
+            child = self._loaded(document, name)
             with self._losing(child):
                 try:
                     answer = child.receive(limit, self.output_bytes_max)
@@ -104,6 +115,7 @@ class Parser:
                 except (ValueError, KeyError, TypeError, AttributeError):
                     self._stop()
                     return Failure("The document made the parser answer nonsense.")
+            child.forget()
             child.documents += 1
             grown = child.resident_bytes > self.memory_bytes // 2
             if answer.get("worn") or grown or child.documents >= DOCUMENTS_MAX:
@@ -138,20 +150,20 @@ class Parser:
                 self._child.expect_ready()
         return self._child
 
-    def _loaded(self, request: dict[str, Any]) -> _Child:
-        """The child, once it was sent the request and has imported what it needs."""
+    def _loaded(self, document: BinaryIO | None = None, name: str = "") -> _Child:
+        """The child, once it has the document and has imported what it needs; for none, everything."""
         child = self._running()
         try:
-            return self._asked(child, request)
+            return self._asked(child, document, name)
         except ParserError:
             if not child.documents:
                 raise
         # A document may have taken it over, and this one shall not suffer from that.
-        return self._asked(self._running(), request)
+        return self._asked(self._running(), document, name)
 
-    def _asked(self, child: _Child, request: dict[str, Any]) -> _Child:
+    def _asked(self, child: _Child, document: BinaryIO | None, name: str) -> _Child:
         with self._losing(child):
-            child.send(request)
+            child.send({} if document is None else {"path": child.take(document, name), "name": name})
             child.expect_loaded()
         return child
 
@@ -188,13 +200,14 @@ class _Child:
     def __init__(self, command: Sequence[str], settings: dict[str, Any]) -> None:
         with scratch_errors(tempfile.gettempdir()):
             self.folder = Path(tempfile.mkdtemp(prefix="freshkb-parse-"))
-        # Beside what was written to standard error lies what the worker calls home and empties.
-        private = self.folder / "home"
+        # Beside them lies what was written to standard error.
+        private = self.folder / sandbox.PRIVATE
         self.documents = 0
         self.resident_bytes = 0
-        self.isolated = False
+        self.walls: list[Wall] = []
         try:
-            private.mkdir()
+            for name in (sandbox.PRIVATE, sandbox.DOCUMENTS, sandbox.VIEW):
+                (self.folder / name).mkdir(0o755)
             with (self.folder / "stderr").open("ab") as errors:
                 self.process = subprocess.Popen(
                     [*command, json.dumps({**settings, "folder": str(self.folder)})],
@@ -216,6 +229,25 @@ class _Child:
     def dead(self) -> bool:
         return self.process.poll() is not None
 
+    @property
+    def isolated(self) -> bool:
+        return any(wall.built for wall in self.walls if wall.name == "namespaces")
+
+    def take(self, document: BinaryIO, name: str) -> str:
+        """Copy the document to where the child may read it and nothing else writes. Its path."""
+        path = self.folder / sandbox.DOCUMENTS / f"document{suffix_of(name)}"
+        document.seek(0)
+        with scratch_errors(path.parent), path.open("xb") as copy:
+            # The child's user may be another one, and is then the only member of the folder's group.
+            os.fchmod(copy.fileno(), 0o640)
+            shutil.copyfileobj(document, copy, 1 << 20)
+        return str(path)
+
+    def forget(self) -> None:
+        """Remove the copy."""
+        for path in (self.folder / sandbox.DOCUMENTS).iterdir():
+            path.unlink()
+
     def send(self, request: dict[str, Any]) -> None:
         data = json.dumps(request).encode()
         # When the child is gone, waiting for its answer will tell.
@@ -223,7 +255,7 @@ class _Child:
             self._requests.write(len(data).to_bytes(4, "big") + data)
 
     def expect_ready(self) -> None:
-        self.isolated = bool(self._expect("ready").get("isolated"))
+        self.walls = [Wall(**wall) for wall in self._expect("ready")["walls"]]
 
     def expect_loaded(self) -> None:
         self._expect("loaded")

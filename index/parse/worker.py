@@ -42,10 +42,10 @@ _DEPTH = re.compile(r"Excessive depth")
 
 def main() -> None:
     settings = json.loads(sys.argv[-1])
-    isolated = sandbox.enter(settings["memory_bytes"], Path(settings["folder"]))
+    walls = sandbox.enter(settings["memory_bytes"], Path(settings["folder"]))
     requests, answers = _take_pipes()
     worker = _Worker(settings)
-    _send(answers, {"ready": True, "isolated": isolated}, settings["output_bytes_max"])
+    _send(answers, {"ready": True, "walls": [asdict(wall) for wall in walls]}, settings["output_bytes_max"])
     while header := requests.read(4):
         request = json.loads(requests.read(int.from_bytes(header, "big")))
         for step in (worker.load, worker.parse):
@@ -78,7 +78,7 @@ class _Worker:
         if "name" not in request:
             return None
         sandbox.allow_cpu(self.timeout_seconds + 60)
-        path = os.fsdecode(bytes.fromhex(request["path"]))
+        path = request["path"]
         try:
             answer = self._parsed(Path(path), request["name"])
         except MemoryError:
