@@ -23,8 +23,9 @@ PREFIX = "FRESHKB_"
 #: Names the configuration where no option does.
 CONFIG = "FRESHKB_CONFIG"
 
-#: Variables with the prefix that are no settings: the one above, and where the tests find real servers.
-NOT_SETTINGS = (CONFIG, "FRESHKB_TEST_")
+#: Variables with the prefix that are no settings: the one above, what `flows.logs` tells flow runs, and where
+#: the tests find real servers.
+NOT_SETTINGS = (CONFIG, "FRESHKB_VERBOSE", "FRESHKB_TEST_")
 
 _SIZE_MAX = 1_000_000
 
