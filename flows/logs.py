@@ -63,6 +63,25 @@ def set_up_flow() -> None:
     """For a process that no command set up: one that runs a flow on a schedule."""
     if not logging.getLogger(LOGGER).handlers:
         set_up(verbose=bool(os.environ.get(VERBOSE)), service=True)
+        dress_others()
+
+
+def hush_prefect(*, verbose: bool = False) -> None:
+    """For this process and those that it starts, before Prefect is imported: on stderr it says what needs
+    attention, since what flow runs came to is among our own lines. Its server hears what it always does."""
+    if verbose:
+        os.environ[VERBOSE] = "1"
+    else:
+        os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
+
+
+def dress_others() -> None:
+    """Let what Prefect and other libraries say on stderr look like ours, once Prefect is imported."""
+    from prefect.logging.handlers import PrefectConsoleHandler
+
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, PrefectConsoleHandler):
+            handler.setFormatter(Line())
 
 
 def line(logger: str, message: str) -> str:

@@ -208,6 +208,8 @@ def sync(source: str | None = None, approve: str | None = None, checksum: bool =
     def body(job: Job) -> State[Any]:
         if not job.awaited:
             _wait_for_writers(job)
+            if job.stop.is_set():
+                return ended("interrupted", "Stopped before a run began.", {})
         run = Orchestrated(job.mirror, stop=job.stop)
         job.run_id = run.run_id
         with run.here():

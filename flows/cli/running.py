@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from flows import logs
 from flows.cli.app import (
     ConfigOption,
     Console,
@@ -54,8 +55,10 @@ def serve(
     """Run the flows on their schedules as Prefect deployments, with the watcher."""
     console = Console(quiet=quiet, verbose=verbose, service=True)
     with stoppable(service=True) as stop, opened(config) as mirror:
+        logs.hush_prefect(verbose=verbose)
         from flows.serve import serve as run
 
+        logs.dress_others()
         run(mirror, stop, tell=lambda event: _tell(console, event))
     _end(stop)
 
