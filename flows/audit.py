@@ -8,10 +8,11 @@ from typing import Any
 from prefect import State, flow
 from prefect.artifacts import create_markdown_artifact
 
-from flows.boundary import Job, ended, in_words, perform, recorded, table
+from flows.boundary import Job, ended, perform, table
 from index.audit import Audit, FailOn
 from index.audit import audit as judge
 from index.freshness import Verdict
+from index.outcome import in_words
 from index.report import write
 
 
@@ -24,16 +25,16 @@ def audit(fail_on: FailOn = "never") -> State[Any]:
 
     def body(job: Job) -> State[Any]:
         mirror = job.mirror
-        with recorded(job, "audit") as run:
+        with job.run("audit", required=False) as run:
             sources = {source.id: source for source in mirror.config.sources}
             found = judge(mirror.ledger.documents(), sources, mirror.now())
             write(found, mirror.config.reports)
-            run.counts = found.json()["counts"]
-            run.outcome = "failed" if found.fails(fail_on) else "done"
+            run.ends("failed" if found.fails(fail_on) else "done", found.json()["counts"])
         create_markdown_artifact(
             _markdown(found), key="freshkb-audit", description="Freshness of the documents"
         )
-        return ended(run.outcome, f"Run {job.run_id}: {in_words(run.counts)}", run.counts)
+        counts = found.json()["counts"]
+        return ended(run.outcome, f"Run {job.run_id}: {in_words(counts)}", counts)
 
     return perform(body)
 

@@ -30,6 +30,17 @@ def trouble(url: str) -> str | None:
         return str(error)
 
 
+#: What `standing` says of a server that can be used.
+ANSWERS = "its server answers."
+
+
+def standing() -> str | None:
+    """For `freshkb status`: whether the configured server answers; None when none is configured."""
+    url = os.environ.get("PREFECT_API_URL")
+    found = trouble(url) if url else None
+    return None if not url else f"its server does not answer ({found})." if found else ANSWERS
+
+
 def require(url: str) -> None:
     """Raises FreshkbError, naming the address, when the API there does not answer."""
     found = trouble(url)

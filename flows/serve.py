@@ -12,7 +12,6 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
@@ -26,10 +25,10 @@ from flows.audit import audit
 from flows.sync import sync
 from flows.verify import verify
 from flows.watch import Watcher
-from index.config import Schedules
 from index.config.load import CONFIG
 from index.errors import ConfigError, FreshkbError
 from index.mirror import Mirror
+from index.services import SERVE, living
 
 
 def serve(mirror: Mirror, stop: threading.Event, *, tell: Callable[[dict[str, Any]], None]) -> None:
@@ -46,10 +45,10 @@ def serve(mirror: Mirror, stop: threading.Event, *, tell: Callable[[dict[str, An
         )
     orchestration.require(url)
     with configured(str(mirror.config.path)):
-        served = Served(mirror.config.schedules, mirror.scratch / "prefect", stop, tell)
+        served = Served(mirror, stop, tell)
         served.start()
         try:
-            Watcher(mirror, stop, tell=tell).run()
+            Watcher(mirror, stop, tell=tell, command=SERVE).run()
         finally:
             served.end()
     if served.error is not None:
@@ -75,15 +74,15 @@ class Served(threading.Thread):
 
     def __init__(
         self,
-        schedules: Schedules,
-        scratch: Path,
+        mirror: Mirror,
         stop: threading.Event,
         tell: Callable[[dict[str, Any]], None],
     ) -> None:
         super().__init__(name="prefect-runner")
         self.error: Exception | None = None
-        self._schedules = schedules
-        self._scratch = scratch
+        self._schedules = mirror.config.schedules
+        self._state_dir = mirror.config.state_dir
+        self._scratch = mirror.scratch / "prefect"
         self._stop_all = stop
         self._tell = tell
         self._loop = asyncio.new_event_loop()
@@ -91,7 +90,10 @@ class Served(threading.Thread):
 
     def run(self) -> None:
         try:
-            with asyncio.Runner(loop_factory=lambda: self._loop) as here:
+            with (
+                living(self._state_dir, "runner", SERVE),
+                asyncio.Runner(loop_factory=lambda: self._loop) as here,
+            ):
                 here.run(self._serve())
         except Exception as error:
             self.error = error

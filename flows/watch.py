@@ -9,6 +9,7 @@ Threads that hear of changes only put them into a queue; everything else happens
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -25,6 +26,7 @@ from index.errors import FreshkbError, Locked, ModelChanged
 from index.mirror import Mirror
 from index.outcome import Report
 from index.redact import redact
+from index.services import living
 from index.sync import Sync
 
 #: Seconds until what could not be done is tried again. A source that can be asked and fails all the same is
@@ -103,9 +105,12 @@ class Watcher:
         *,
         tell: Callable[[dict[str, Any]], None],
         polling: bool = False,
+        command: str = "freshkb watch",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`command`: what started it, for those who ask."""
         self._mirror = mirror
+        self._command = command
         self._stop = stop
         self._tell = tell
         self._polling = polling
@@ -117,10 +122,11 @@ class Watcher:
     def run(self) -> None:
         """Warm the model and the parser, catch up, say that it is ready, and follow.
 
-        Raises ModelChanged when the index is another model's, and StoreError or EmbedderError when store or
-        model cannot be used at the start.
+        Raises Locked when the knowledge base has a watcher, ModelChanged when the index is another model's,
+        and StoreError or EmbedderError when store or model cannot be used at the start.
         """
         with ExitStack() as watches:
+            watches.enter_context(living(self._mirror.config.state_dir, "watcher", self._command))
             for source in self._dirt:
                 self._watch(source, watches)
             self._warm()
@@ -185,7 +191,7 @@ class Watcher:
         try:
             # Asked before a run is recorded: a disk may be away for days, and so may be the lock.
             self._mirror.connector(source).probe()
-            with self._mirror.ledger.writer(source, "freshkb watch"):
+            with self._mirror.ledger.writer(source, self._command):
                 pass
             report = Sync(self._mirror, kind="watch", stop=self._stop).run([source], folders=folders)
         except ModelChanged:
@@ -224,6 +230,17 @@ def _synced(source: str, report: Report, since_hint: float | None) -> dict[str, 
         "reasons": [reason for s in report.sources for reason in s.reasons],
         **report.json(),
     }
+
+
+def weight(event: Mapping[str, Any]) -> int:
+    """The level of the event's log line."""
+    match event["event"], event.get("outcome"):
+        case ("error", _) | ("sync", "failed"):
+            return logging.ERROR
+        case ("waiting" | "unscheduled", _) | ("sync", "refused" | "partial"):
+            return logging.WARNING
+        case _:
+            return logging.INFO
 
 
 def described(event: Mapping[str, Any]) -> str:

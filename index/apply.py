@@ -36,7 +36,7 @@ from index.model import (
     digest,
     point_id,
 )
-from index.outcome import Tally
+from index.outcome import Seconds, Tally
 from index.prepare import Facts, Gone, Noted, Text, Work, occurrences
 from index.store.base import Session, VectorStore
 
@@ -86,7 +86,7 @@ def apply(target: Target, run_id: str, batch: Iterable[Work]) -> Tally:
     """
     tally = Tally()
     for work in _portions(batch):
-        tally.add(_apply(target, run_id, work))
+        tally.add(_apply(target, run_id, work, tally.seconds))
     return tally
 
 
@@ -111,7 +111,7 @@ def _portions(batch: Iterable[Work]) -> Iterator[list[Work]]:
         yield part
 
 
-def _apply(target: Target, run_id: str, work: list[Work]) -> Tally:
+def _apply(target: Target, run_id: str, work: list[Work], seconds: Seconds) -> Tally:
     ledger, store, name = target.ledger, target.store, target.collection.name
     drafts, intents, noted = _draft(target, work)
     missing = {d.record.embedded_hash: d.embedded_text for d in drafts if d.vectors is None}
@@ -120,13 +120,14 @@ def _apply(target: Target, run_id: str, work: list[Work]) -> Tally:
 
     if missing:
         texts = [text for text in missing.values() if text is not None]
-        embedded = dict(zip(missing, target.embed(texts), strict=True))
+        with seconds.of("embed"):
+            embedded = dict(zip(missing, target.embed(texts), strict=True))
         for draft in drafts:
             draft.vectors = draft.vectors or embedded[draft.record.embedded_hash]
 
     obsolete: list[str] = []
     if intents:
-        with store.session(name) as session:
+        with seconds.of("write"), store.session(name) as session:
             proven = _write(session, drafts)
             intents = [
                 replace(i, chunks=tuple(replace(c, vector_digest=proven[c.point_id]) for c in i.chunks))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import socket
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,10 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.base import ConnectorError
+from index.collection import orphans
 from index.errors import FreshkbError, StoreMismatch
 from index.mirror import Mirror
-from index.model import Run
 from index.redact import redact
+from index.run import alive
+from index.services import dead, services, told
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Check:
 def examine(mirror: Mirror) -> list[Check]:
     """Every check, also when others fail. Nothing is changed, and no model is loaded."""
     checks: list[Check] = []
-    for look in (_privacy, _ledger, _locks, _runs, _store, _model, _sources, _parsers):
+    for look in (_privacy, _ledger, _locks, _services, _runs, _store, _model, _sources, _parsers):
         try:
             checks += look(mirror)
         except (FreshkbError, OSError) as error:
@@ -76,7 +76,7 @@ def _locks(mirror: Mirror) -> Iterator[Check]:
 
 
 def _runs(mirror: Mirror) -> Iterator[Check]:
-    stuck = [run for run in mirror.ledger.runs(50) if run.finished_at is None and not alive(run)]
+    stuck = [run for run in mirror.ledger.unfinished_runs() if not alive(run, mirror.now())]
     if stuck:
         names = ", ".join(
             f"{run.kind} {run.run_id[:8]} of {run.started_at:%Y-%m-%d %H:%M} UTC" for run in stuck
@@ -84,19 +84,6 @@ def _runs(mirror: Mirror) -> Iterator[Check]:
         yield Check("runs", True, f"Killed before they ended: {names}. Later runs mended what they left.")
     else:
         yield Check("runs", True, "No run was killed.")
-
-
-def alive(run: Run) -> bool:
-    """Whether the process of an unfinished run is still there; unknown counts as alive."""
-    if run.host != socket.gethostname():
-        return True
-    try:
-        os.kill(run.pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _store(mirror: Mirror) -> Iterator[Check]:
@@ -116,6 +103,18 @@ def _store(mirror: Mirror) -> Iterator[Check]:
         yield Check("store", True, detail)
     else:
         yield Check("store", False, f"{detail}; the ledger knows {expected}. See: freshkb verify")
+    if left := ", ".join(orphans(mirror)):
+        detail = (
+            f"Of this ledger, which does not know them: {left}. Remove them with: freshkb verify --repair"
+        )
+        yield Check("orphaned collections", False, detail)
+
+
+def _services(mirror: Mirror) -> Iterator[Check]:
+    for service in services(mirror.config.state_dir):
+        yield Check(service.source, True, told(service))
+    for why in dead(mirror.config.state_dir):
+        yield Check("services", False, why)
 
 
 def _model(mirror: Mirror) -> Iterator[Check]:

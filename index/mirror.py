@@ -6,6 +6,8 @@ model and does not open the store.
 
 from __future__ import annotations
 
+import logging
+import time
 import uuid
 from array import array
 from collections.abc import Callable, Sequence
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from index.embed import ModelIdentity, Tokenizer
+
+
+log = logging.getLogger("freshkb.mirror")
 
 
 class Embedding(Protocol):
@@ -99,13 +104,17 @@ class Mirror:
     @property
     def ledger(self) -> Ledger:
         if self._ledger is None:
+            begun = time.perf_counter()
             self._ledger = Ledger.open(self.config.ledger, self.config.state_dir)
+            took = time.perf_counter() - begun
+            log.debug("Ledger %s opened in %.2f s.", self._ledger.instance_id, took)
         return self._ledger
 
     @property
     def store(self) -> VectorStore:
         if self._store is None:
             index = self.config.index
+            log.debug("Store %s made ready.", index.store)
             self._store = open_store(
                 index.store,
                 path=self.config.state_dir / "index",
@@ -120,6 +129,7 @@ class Mirror:
             from index.parse import Parser
 
             self._parser = Parser()
+            log.debug("Parser made ready; its child starts with the first document.")
         return self._parser
 
     @property

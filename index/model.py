@@ -228,10 +228,12 @@ class Collection:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunRecord:
+    """What the ledger says of a run; `index.run.Run` is one that goes on."""
+
     run_id: str
     kind: str
-    """sync, watch, verify, audit, reindex, retry."""
+    """sync, watch, verify, audit, review, reindex, retry."""
     started_at: datetime
     finished_at: datetime | None = None
     outcome: str = ""
@@ -239,7 +241,12 @@ class Run:
     host: str = ""
     pid: int = 0
     counts: Mapping[str, Any] = field(default_factory=dict)
+    """Empty when nothing was begun: a refused run of that kind left everything as it was."""
     error: str = ""
+    actor: str = ""
+    """user@host."""
+    progress: Mapping[str, Any] = field(default_factory=dict)
+    """How far it is: see `index.run`."""
 
 
 @dataclass(frozen=True, slots=True)

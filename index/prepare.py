@@ -25,6 +25,7 @@ from index.compare import Extraction
 from index.errors import scratch_errors
 from index.freshness import assess, read_date
 from index.model import Action, Chunk, Document, Failure, Item, Parsed, State
+from index.outcome import Seconds
 from index.redact import redact
 from index.rules import Rules
 
@@ -88,10 +89,11 @@ class Source:
     scratch: Path
     """A private folder for the bytes that a parser reads."""
     now: Callable[[], datetime]
+    seconds: Seconds
 
     def fetch(self, uri: str, into: Path) -> Fetched:
         """One whole version of a document, its bytes in the file `into`."""
-        with scratch_errors(self.scratch):
+        with scratch_errors(self.scratch), self.seconds.of("fetch"):
             return self.connector.fetch(uri, into)
 
     def read(self, uri: str) -> list[Chunk]:

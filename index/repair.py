@@ -18,7 +18,7 @@ from itertools import islice
 from connectors.base import SourceUnavailable
 from index import payload
 from index.apply import READ_POINTS, Target, apply, batched, remove
-from index.collection import create
+from index.collection import create, drop_orphans
 from index.finding import KINDS, Verification
 from index.judge import genuine, review_lost
 from index.mirror import Mirror
@@ -36,31 +36,29 @@ from index.verify import verify
 def repair(mirror: Mirror, found: Verification, run: Sync) -> None:
     """Mend the findings, then sync. Sets `found.repaired` to the number of findings that are gone afterwards,
     and adds to `found` what is wrong now and was not before, and to its errors the texts that are lost."""
-    with _as_writer(mirror, run):
-        _mend_collection(mirror)
-        target = run.target()
-        for source in known_sources(mirror):
-            recover(target, source)
-        mending = _Mending(mirror, run, target, found)
-        mending.documents()
-        mending.foreign()
-    run.run(checksum=found.deep)
-    with _as_writer(mirror, run):
-        mending.admit()
-    _conclude(found, verify(mirror, sample=found.sample, deep=found.deep), mending.lost)
+    with run.record:
+        with _as_writer(mirror):
+            _mend_collection(mirror)
+            target = run.target()
+            for source in known_sources(mirror):
+                recover(target, source)
+            mending = _Mending(mirror, run, target, found)
+            mending.documents()
+            mending.foreign()
+        run.run(checksum=found.deep)
+        with _as_writer(mirror):
+            mending.admit()
+            drop_orphans(mirror)
+        _conclude(found, verify(mirror, sample=found.sample, deep=found.deep), mending.lost)
 
 
 @contextmanager
-def _as_writer(mirror: Mirror, run: Sync) -> Iterator[None]:
-    """The one writer of all sources. What fails here is the run's failure."""
-    try:
-        with ExitStack() as locks:
-            for source in known_sources(mirror):
-                locks.enter_context(mirror.ledger.writer(source, "freshkb verify --repair"))
-            yield
-    except BaseException as error:
-        run.failed(error)
-        raise
+def _as_writer(mirror: Mirror) -> Iterator[None]:
+    """The one writer of all sources."""
+    with ExitStack() as locks:
+        for source in known_sources(mirror):
+            locks.enter_context(mirror.ledger.writer(source, "freshkb verify --repair"))
+        yield
 
 
 def _conclude(found: Verification, left: Verification, lost: dict[str, str]) -> None:
@@ -108,7 +106,7 @@ class _Mending:
         self._held = {hold.document_id for hold in mirror.ledger.holds()}
         self._claims: dict[str, list[str]] = defaultdict(list)
         """Ids of points that no row knows, by the document whose they say they are."""
-        for finding in found.extra:
+        for finding in (extra for extra in found.extra if not extra.collection):
             self._claims[finding.document_id or ""].append(finding.point_id or "")
         self._damaged = {
             finding.document_id

@@ -8,7 +8,7 @@ from index.apply import apply
 from index.errors import ConfigError
 from index.lookup import located, unambiguous
 from index.model import LIVE, Action, Document, Item, State
-from index.outcome import Report, SourceReport
+from index.outcome import Report, Seconds, SourceReport
 from index.plan import BATCH_DOCUMENTS
 from index.recover import recover
 from index.scan import forget_rules
@@ -79,11 +79,13 @@ def _carry_out(
             recover(target, source)
             forget_rules(run.mirror, source)
             first(own)
-            run.progress.source(source, len(items))
+            run.begins(source, len(items))
             for start in range(0, len(items), BATCH_DOCUMENTS):
-                batch = items[start : start + BATCH_DOCUMENTS]
-                done.tally.add(apply(target, run.run_id, run.prepare(source, batch, run.known(batch))))
-                run.progress.documents(len(batch))
+                batch, seconds = items[start : start + BATCH_DOCUMENTS], Seconds()
+                tally = apply(target, run.run_id, run.prepare(source, batch, run.known(batch), seconds))
+                tally.seconds.add(seconds)
+                done.tally.add(tally)
+                run.advances(len(batch), tally)
                 if run.stop.is_set():
                     break
             report.sources.append(run.finish(done))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -19,10 +20,13 @@ from index.freshness import Assessment, Verdict, assess
 from index.lookup import unambiguous
 from index.mirror import Mirror, require_collection, utc_now
 from index.model import Collection, Document, State, rfc3339
+from index.origin import chosen_sources
 from index.printable import is_unicode
 from index.rules import Rules
 from index.store import bm25
 from index.store.base import Filter, Hit, Mode
+
+log = logging.getLogger("freshkb.search")
 
 #: Verdicts that `fresh_only` keeps.
 FRESH = frozenset({Verdict.FRESH, Verdict.EXEMPT})
@@ -102,13 +106,15 @@ class KnowledgeBase:
         """The `k` best chunks, best first; none for a blank query.
 
         `fresh_only` keeps fresh and exempt documents; `held` lets documents in that are gone at their source
-        and stay because of a hold. Raises ConfigError for another mode or a query that is not Unicode,
-        StoreError when there is no index, ModelChanged when it was built with another model.
+        and stay because of a hold. Raises ConfigError for another mode, a query that is not Unicode, and a
+        source that there is not; StoreError when there is no index, ModelChanged when it was built with
+        another model.
         """
         if mode not in get_args(Mode):
             raise ConfigError(f"There is no mode {mode!r}; there are: {', '.join(get_args(Mode))}.")
         if not is_unicode(query):
             raise ConfigError(f"The query {query!r} is not Unicode text.")
+        self._require(source)
         if k < 1 or not query.strip():
             require_collection(self.mirror)
             return []
@@ -128,6 +134,7 @@ class KnowledgeBase:
                     # that what was found is not obsolete before what took its place could be found.
                     hits = self._shown(collection.name, found, fresh_only=fresh_only, held=held)
                 if len(hits) >= k or len(found) < limit:
+                    log.debug("Search: %s, %d hits of %d candidates.", mode, len(hits[:k]), len(found))
                     return hits[:k]
                 # Some of the best may not be shown: look further down.
                 limit = 2 * limit + 10
@@ -183,11 +190,17 @@ class KnowledgeBase:
             self._rules[source] = Rules(self.mirror.config.source(source))
         return self._rules[source]
 
+    def _require(self, source: str | None) -> None:
+        if source is not None:
+            chosen_sources(self.mirror, [source])
+
     def document(self, uri: str, source: str | None = None) -> dict[str, Any] | None:
         """One document with its state, dates, owner and chunks; None when there is none at this uri.
 
-        Raises ConfigError when several sources have one and none is named.
+        Raises ConfigError when several sources have one and none is named, and for a source that there is
+        not.
         """
+        self._require(source)
         found = unambiguous(list(self.mirror.ledger.documents(source=source, uris=[uri])))
         return self.describe(found[0]) if found else None
 
@@ -234,59 +247,18 @@ class KnowledgeBase:
         }
 
     def list(self, *, source: str | None = None, state: State | None = None) -> list[dict[str, Any]]:
-        """What `freshkb ls` prints; deleted documents only when their state is asked for."""
+        """What `freshkb ls` prints; deleted documents only when their state is asked for. Raises ConfigError
+        for a source that there is not."""
+        self._require(source)
         states = None if state is None else [state]
         documents = self.mirror.ledger.documents(source=source, states=states)
         return [summary(d, self.assess(d) if d.version else None) for d in documents]
 
     def status(self) -> dict[str, Any]:
-        """Documents by source and state, the last run, and what the index is made of."""
-        mirror = self.mirror
-        counts = mirror.ledger.counts()
-        collection = mirror.ledger.collection()
-        names = ("indexed", "pending", "quarantined", "skipped", "held")
-        sources = []
-        for source in sorted({*counts, *(s.id for s in mirror.config.sources)}):
-            record = mirror.ledger.source(source)
-            synced = record.synced_at if record else None
-            sources.append(
-                {
-                    "source": source,
-                    "documents": {name: counts.get(source, {}).get(name, 0) for name in names},
-                    "synced_at": rfc3339(synced),
-                    "lag_seconds": round((mirror.now() - synced).total_seconds(), 3) if synced else None,
-                    "configured": source in {s.id for s in mirror.config.sources},
-                }
-            )
-        runs = mirror.ledger.runs(1)
-        return {
-            "documents": {name: sum(c.get(name, 0) for c in counts.values()) for name in names},
-            "sources": sources,
-            "index": {
-                "points": mirror.ledger.totals(collection.name) if collection else 0,
-                "embedding_fingerprint": collection.embedding_fingerprint if collection else None,
-                "store": mirror.config.index.store,
-                "collection": collection.name if collection else None,
-                "model": collection.model if collection else mirror.config.embedding.model,
-                "dtype": collection.dtype if collection else None,
-            },
-            "last_run": run_json(runs[0]) if runs else None,
-        }
+        """Documents by source and state, runs, services, what the index is made of: see `index.status`."""
+        from index.status import status
 
-
-def run_json(run: Any) -> dict[str, Any]:
-    """What `freshkb runs` prints of one."""
-    return {
-        "run_id": run.run_id,
-        "kind": run.kind,
-        "outcome": run.outcome or "unfinished",
-        "started_at": rfc3339(run.started_at),
-        "finished_at": rfc3339(run.finished_at),
-        "host": run.host,
-        "pid": run.pid,
-        "counts": dict(run.counts),
-        "error": run.error,
-    }
+        return status(self.mirror)
 
 
 def summary(document: Document, verdict: Assessment | None) -> dict[str, Any]:

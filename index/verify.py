@@ -14,12 +14,14 @@ a document in quarantine, nor a file that was changed and given its former size,
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 from index import payload
+from index.collection import orphans
 from index.errors import StoreError
 from index.finding import Finding, Verification
 from index.judge import Verdict, judge_point, judge_row
@@ -30,6 +32,8 @@ from index.prepare import governed
 from index.provenance import as_made
 from index.scan import rules_fingerprint, survey
 from index.store.base import Session
+
+log = logging.getLogger("freshkb.verify")
 
 #: Points that are read while the store is held once.
 PAGE = 2000
@@ -70,12 +74,16 @@ def _compare(
             found.altered.append(Finding(f"the ledger's row of collection {collection.name} is another"))
         _compare_points(mirror, made, found)
         _compare_unfinished(mirror, made, found)
+        for name in orphans(mirror):
+            found.extra.append(Finding("the ledger does not know this collection", collection=name))
+    log.debug("Verify: %d points compared, %d differences so far.", found.points, found.findings)
     _compare_rows(mirror, collection, found)
     counts = mirror.ledger.counts()
     found.documents = sum(states.get(s, 0) for states in counts.values() for s in LIVE - {State.SKIPPED})
     if sources:
         for source in known_sources(mirror):
             _compare_source(mirror, source, found)
+            log.debug("Verify: source %s compared, %d differences so far.", source, found.findings)
     return found
 
 

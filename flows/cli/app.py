@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,13 +20,15 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from flows.log_records import cover
+from flows import logs
 from index.printable import is_unicode, printable, printable_json
 from index.redact import covered, redact
 
 if TYPE_CHECKING:
     from index.config import Config
     from index.mirror import Mirror
+
+log = logging.getLogger("freshkb.cli")
 
 #: Every command and the function that carries it out, in the order of the help.
 COMMANDS = {
@@ -65,6 +68,7 @@ class Commands(TyperGroup):
         from connectors.base import ConnectorError, UnknownConnector
         from index.errors import FreshkbError
 
+        begun = time.perf_counter()
         try:
             return super().invoke(ctx)
         except UnknownConnector as error:
@@ -82,6 +86,8 @@ class Commands(TyperGroup):
         except OSError as error:
             _discard_output()
             fail(f"Error: {error.filename or 'The output'} cannot be used: {error.strerror or error}.", 1)
+        finally:
+            log.debug("Ended after %.2f s.", time.perf_counter() - begun)
 
 
 class Command(TyperCommand):
@@ -149,7 +155,10 @@ def _program(
 class Console:
     """Where a command's words and data go."""
 
-    def __init__(self, *, as_json: bool = False, quiet: bool = False, verbose: bool = False) -> None:
+    def __init__(
+        self, *, as_json: bool = False, quiet: bool = False, verbose: bool = False, service: bool = False
+    ) -> None:
+        """`service`: a command that runs until it is stopped, and logs what it does."""
         self.as_json = as_json
         self.quiet = quiet
         if isinstance(sys.stdout, io.TextIOWrapper):
@@ -157,12 +166,8 @@ class Console:
             sys.stdout.reconfigure(
                 encoding="utf-8" if as_json else sys.stdout.encoding, errors="backslashreplace"
             )
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-        logger = logging.getLogger("freshkb")
-        logger.handlers = [handler]
-        logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
-        cover()
+        logs.set_up(verbose=verbose, quiet=quiet, service=service)
+        log.debug("Python %s, process %d.", sys.version.split()[0], os.getpid())
 
     def say(self, text: str = "") -> None:
         """Human text."""
@@ -197,7 +202,12 @@ def fail(message: str, code: int) -> NoReturn:
 def load_config(path: Path | None) -> Config:
     from index.config import load
 
-    return load(path, os.environ, Path.cwd())
+    config = load(path, os.environ, Path.cwd())
+    ledger = config.ledger.partition(":")[0]
+    log.debug(
+        "Configuration: %d sources, ledger %s, store %s.", len(config.sources), ledger, config.index.store
+    )
+    return config
 
 
 @contextmanager
@@ -208,11 +218,10 @@ def opened(path: Path | None, source: str | None = None) -> Iterator[Mirror]:
     from index.private import umask_of
 
     with umask_of(config.state_dir), Mirror(config) as mirror:
-        known = {s.id for s in config.sources}
-        if source is not None and source not in known:
-            remembered = {record.source for record in mirror.ledger.sources()} | mirror.ledger.counts().keys()
-            if source not in remembered:
-                config.source(source)
+        if source is not None:
+            from index.origin import chosen_sources
+
+            chosen_sources(mirror, [source])
         yield mirror
 
 
@@ -224,9 +233,9 @@ class Stop(threading.Event):
 
 
 @contextmanager
-def stoppable() -> Iterator[Stop]:
+def stoppable(*, service: bool = False) -> Iterator[Stop]:
     """A `Stop` that Ctrl-C and SIGTERM set, so that the batch in hand is finished; a second Ctrl-C ends at
-    once, which leaves no more than a crash would."""
+    once, which leaves no more than a crash would. A service says so in its log."""
     stop = Stop()
 
     def asked(number: int, frame: FrameType | None) -> None:
@@ -235,7 +244,8 @@ def stoppable() -> Iterator[Stop]:
         stop.by = stop.by or number
         stop.set()
         # Not through `sys.stderr`: the signal may have come in the middle of a line to it.
-        os.write(2, "Stopping after the batch in hand …\n".encode())
+        said = "Stopping after the batch in hand …"
+        os.write(2, f"{logs.line('cli', said) if service else said}\n".encode())
 
     before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -53,17 +53,20 @@ def audit(
         from index.audit import audit as judge
         from index.errors import ConfigError, StoreError
         from index.report import write
+        from index.run import Run
 
         folder = mirror.config.reports if out is None else _outside(mirror, out)
         if not mirror.ledger.sources():
             raise StoreError("Nothing was ever synced, so there is nothing to judge. First: freshkb sync")
-        found = judge(
-            mirror.ledger.documents(), {s.id: s for s in mirror.config.sources}, mirror.now(), owner=owner
-        )
-        try:
-            written = write(found, folder)
-        except OSError as error:
-            raise ConfigError(f"The reports cannot be written to {folder}: {error.strerror}.") from error
+        with Run(mirror, "audit", required=False) as run:
+            found = judge(
+                mirror.ledger.documents(), {s.id: s for s in mirror.config.sources}, mirror.now(), owner=owner
+            )
+            try:
+                written = write(found, folder)
+            except OSError as error:
+                raise ConfigError(f"The reports cannot be written to {folder}: {error.strerror}.") from error
+            run.ends("failed" if found.fails(fail_on.value) else "done", found.json()["counts"])
     shown = found.json()
     console.data(shown)
     counts = ", ".join(f"{n:,} {name}" for name, n in shown["counts"].items())

@@ -25,8 +25,9 @@ PREFIX = "FRESHKB_"
 #: Names the configuration where no option does.
 CONFIG = "FRESHKB_CONFIG"
 
-#: Variables with the prefix that are no settings: the one above, and where the tests find real servers.
-NOT_SETTINGS = (CONFIG, "FRESHKB_TEST_")
+#: Variables with the prefix that are no settings: the one above, what `flows.logs` tells flow runs, and where
+#: the tests find real servers.
+NOT_SETTINGS = (CONFIG, "FRESHKB_VERBOSE", "FRESHKB_TEST_")
 
 #: Variables that a library of ours takes a secret from.
 _GIVEN_TO_OTHERS = ("PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PGPASSWORD", "HF_TOKEN")

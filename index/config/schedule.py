@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
+from itertools import islice
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -41,3 +43,13 @@ def _valid(part: str, lowest: int, highest: int, names: dict[str, int]) -> bool:
 
 
 Cron = Annotated[str, AfterValidator(cron)]
+
+
+def past_times(expression: str, before: datetime, count: int) -> list[datetime]:
+    """The last times before this one that the expression names, newest first; fewer where there are none."""
+    from cronsim import CronSim, CronSimError
+
+    try:
+        return list(islice(CronSim(expression, before, reverse=True), count))
+    except CronSimError:
+        return []

@@ -173,6 +173,17 @@ class FileLocks:
                     held.append(holder)
         return sorted(held, key=lambda writer: writer.source)
 
+    def left(self) -> list[Writer]:
+        """Holders that died: their notes are there, and nobody's."""
+        found = []
+        for path in sorted(self._folder.glob("*.json")):
+            with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+                row = json.loads(path.read_bytes())
+                writer = Writer(**{**row, "since": datetime.fromisoformat(row["since"])})
+                if self._holder(unquote(path.stem)) is None:
+                    found.append(writer)
+        return found
+
 
 class AdvisoryLocks:
     """Locks of a PostgreSQL server: each lives as long as a connection of its own."""

@@ -202,9 +202,7 @@ def _narrow(folder: Path, apart: Wall) -> str:
     if not apart.built:
         raise kernel.NotBuilt("it needs the namespaces")
     try:
-        namespaces.show_only(
-            installation.paths(), folder / DOCUMENTS, folder / PRIVATE, folder / VIEW
-        )
+        namespaces.show_only(installation.paths(), folder / DOCUMENTS, folder / PRIVATE, folder / VIEW)
     finally:
         os.chdir(folder / PRIVATE)
     return "programs and libraries, the document, and a folder of its own"

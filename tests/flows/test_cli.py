@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -103,6 +104,24 @@ def test_json_stands_alone_on_stdout_and_quiet_says_nothing(freshkb: CommandLine
         quiet = freshkb(*command, "-q")
         assert quiet.stderr == ""
         assert quiet.stdout == "" or command == ["config", "show"]
+
+
+def test_every_command_says_more_when_asked_and_json_stays_alone(freshkb: CommandLine, kb: Knowledge) -> None:
+    page(kb, "a.md")
+    kb.write("broken.pdf", "no PDF")
+    for command in (
+        ["plan"], ["sync"], ["status"], ["ls"], ["show", "a.md"], ["search", "leave"], ["verify"], ["audit"],
+        ["runs"], ["retry"], ["doctor"], ["config", "show"], ["config", "check"], ["reindex"],
+        ["review", "a.md", "--by", "anna"], ["init", "elsewhere"],
+    ):  # fmt: skip
+        said = freshkb(*command, "-v", code=None).stderr
+        assert re.search(r"(?m)^\S+Z DEBUG freshkb\.cli: Python ", said), command
+        assert re.search(r"(?m)^\S+Z DEBUG freshkb\.cli: Ended after ", said), command
+        if command[0] not in ("review", "init", "reindex"):
+            found = freshkb(*command, "-v", "--json", code=None)
+            assert json.loads(found.stdout) is not None
+            assert " DEBUG " in found.stderr
+        assert " DEBUG " not in freshkb(*command, code=None).output
 
 
 def test_a_folder_whose_name_is_no_text_breaks_no_output(
@@ -504,6 +523,43 @@ def test_retry_reads_quarantined_documents_again(freshkb: CommandLine, kb: Knowl
     assert kb.parser.parsed[parsed:] == ["broken.pdf"]
     freshkb("retry", code=3)
     assert sorted(kb.parser.parsed[parsed + 1 :]) == ["broken.pdf", "worse.pdf"]
+
+
+def test_what_compares_and_judges_is_on_record_too_once(freshkb: CommandLine, kb: Knowledge) -> None:
+    page(kb, "a.md")
+    freshkb("sync")
+    freshkb("verify")
+    page(kb, "b.md")
+    freshkb("verify", code=1)
+    freshkb("verify", "--repair")
+    freshkb("audit")
+    page(kb, "old.md", days=400)
+    freshkb("sync")
+    freshkb("audit", code=1)
+    found = freshkb.json("runs")
+    assert [(run["kind"], run["outcome"]) for run in found] == [
+        ("audit", "failed"), ("sync", "done"), ("audit", "done"), ("verify", "done"), ("verify", "failed"),
+        ("verify", "done"), ("sync", "done"),
+    ]  # fmt: skip
+    assert found[3]["counts"]["repaired"] == 1
+    assert found[0]["counts"]["stale"] == 1
+    assert {run["actor"] for run in found} == {found[0]["actor"]} and "@" in found[0]["actor"]
+
+
+def test_what_only_reads_needs_no_record(freshkb: CommandLine, kb: Knowledge) -> None:
+    page(kb, "a.md")
+    freshkb("sync")
+    full = "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+    with kb.mirror() as mirror, mirror.ledger._writing() as connection:
+        connection.exec_driver_sql(f"CREATE TRIGGER full BEFORE INSERT ON runs {full}")
+    for command in ("audit", "verify"):
+        ran = freshkb(command, "--json")
+        json.loads(ran.stdout)
+        assert ran.stderr.count(f"This {command} is not on record: ") == 1
+    assert "disk is full" in freshkb("sync", code=1).stderr
+    page(kb, "b.md")
+    assert "disk is full" in freshkb("verify", "--repair", code=1).stderr
+    assert [run["kind"] for run in freshkb.json("runs")] == ["sync"]
 
 
 def test_runs_lists_what_was_done_newest_first(freshkb: CommandLine, kb: Knowledge) -> None:
