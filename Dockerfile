@@ -34,5 +34,5 @@ ENV PATH=/opt/freshkb/bin:$PATH \
 USER freshkb
 # Commands look for freshkb.yaml in the working directory.
 WORKDIR /etc/freshkb
-HEALTHCHECK --interval=60s --timeout=20s --start-period=60s CMD ["freshkb", "status", "--quiet"]
+HEALTHCHECK --interval=60s --timeout=20s --start-period=300s CMD ["freshkb", "status", "--check", "--quiet"]
 CMD ["freshkb", "serve"]

@@ -1,7 +1,5 @@
 """The `audit` flow: the freshness audit with its reports, and its counts as an artifact."""
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import Any
 

@@ -8,7 +8,9 @@ text, title, path or owner goes there. Therefore
 - flows and tasks end by returning a state. An exception that left one would be logged with its message, and a
   flow's would be pickled into Prefect's result storage besides, whatever `persist_result` says. The state
   names its class and the run; the whole of it goes to stderr, its message to the run's record in the ledger.
-  So it is with what is no Exception, too: libraries that are written in Rust panic that way.
+  So it is with what is no Exception, too: libraries that are written in Rust panic that way;
+- modules with flows or tasks do not postpone their annotations: a flow travels by value to the process that
+  runs it, where an annotation that is still text could not be evaluated.
 """
 
 from __future__ import annotations

@@ -30,6 +30,12 @@ from index.errors import ConfigError, FreshkbError
 from index.mirror import Mirror
 from index.services import SERVE, living
 
+#: Seconds between two looks at what the server has scheduled.
+LOOK_SECONDS = 60.0
+
+#: Seconds until the runner sees that it shall stop: a signal handler cannot wake its event loop.
+STOP_SECONDS = 0.2
+
 
 def serve(mirror: Mirror, stop: threading.Event, *, tell: Callable[[dict[str, Any]], None]) -> None:
     """Serve and watch until `stop` is set; the batch in hand and flow runs that are under way come to their
@@ -45,7 +51,7 @@ def serve(mirror: Mirror, stop: threading.Event, *, tell: Callable[[dict[str, An
         )
     orchestration.require(url)
     with configured(str(mirror.config.path)):
-        served = Served(mirror, stop, tell)
+        served = Served(url, mirror, stop, tell)
         served.start()
         try:
             Watcher(mirror, stop, tell=tell, command=SERVE).run()
@@ -74,27 +80,24 @@ class Served(threading.Thread):
 
     def __init__(
         self,
+        url: str,
         mirror: Mirror,
         stop: threading.Event,
         tell: Callable[[dict[str, Any]], None],
     ) -> None:
         super().__init__(name="prefect-runner")
         self.error: Exception | None = None
+        self._url = url
         self._schedules = mirror.config.schedules
         self._state_dir = mirror.config.state_dir
         self._scratch = mirror.scratch / "prefect"
         self._stop_all = stop
         self._tell = tell
-        self._loop = asyncio.new_event_loop()
-        self._ending = asyncio.Event()
 
     def run(self) -> None:
         try:
-            with (
-                living(self._state_dir, "runner", SERVE),
-                asyncio.Runner(loop_factory=lambda: self._loop) as here,
-            ):
-                here.run(self._serve())
+            with living(self._state_dir, "runner", SERVE):
+                asyncio.run(self._serve())
         except Exception as error:
             self.error = error
         finally:
@@ -103,8 +106,7 @@ class Served(threading.Thread):
 
     def end(self) -> None:
         """Take no new flow runs, let those under way finish their batch, and come back."""
-        with contextlib.suppress(RuntimeError):  # The loop is closed: the runner has ended by itself.
-            self._loop.call_soon_threadsafe(self._ending.set)
+        self._stop_all.set()
         self.join()
 
     async def _serve(self) -> None:
@@ -127,9 +129,27 @@ class Served(threading.Thread):
         message = f"Runs of this knowledge base start from here (UTC): {crons or 'none by themselves'}."
         self._tell({"event": "served", "source": "prefect", "message": message})
         serving = asyncio.create_task(runner.start())
-        ending = asyncio.create_task(self._ending.wait())
-        await asyncio.wait({serving, ending}, return_when=asyncio.FIRST_COMPLETED)
-        ending.cancel()
+        looking = asyncio.create_task(self._look_after())
+        while not (serving.done() or self._stop_all.is_set()):
+            await asyncio.sleep(STOP_SECONDS)
+        looking.cancel()
         if not serving.done():
             await runner.astop()
         await serving
+
+    async def _look_after(self) -> None:
+        """Tell when the server does not keep the schedules, once, and when it does again."""
+        told = ""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                found = await asyncio.to_thread(orchestration.standings, self._url, self._schedules)
+            except OSError:
+                # The runner asks the same server, more often, and says itself that it gets no answer.
+                continue
+            wrong = orchestration.complaint(found)
+            if wrong != told:
+                event = "unscheduled" if wrong else "scheduled"
+                message = wrong or "Prefect's server keeps the schedules again."
+                self._tell({"event": event, "source": "prefect", "message": message})
+                told = wrong

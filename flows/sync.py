@@ -6,8 +6,6 @@ one in an earlier batch; meanwhile the next one is fetched, parsed and chunked. 
 document.
 """
 
-from __future__ import annotations
-
 import atexit
 import threading
 import time

@@ -1,7 +1,5 @@
 """The `verify` flow: source, ledger and store compared, and the counts of what differs as an artifact."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from prefect import State, flow

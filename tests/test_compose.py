@@ -1,7 +1,7 @@
 """The server stack's files: what can be held against them without a container engine.
 
-Prefect's server and worker are started as `docker-compose.yml` says, on loopback, beside a real PostgreSQL;
-every health check that can be run outside its container is run against the thing it checks.
+Prefect's server is started as `docker-compose.yml` says, on loopback, beside a real PostgreSQL; every health
+check that can be run outside its container is run against the thing it checks.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ pytest_plugins = ["tests.postgres"]
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 SECRETS = {"POSTGRES_PASSWORD": "the-postgres-password", "QDRANT_API_KEY": "the-qdrant-key"}
-SERVICES = ["qdrant", "postgres", "prefect-server", "prefect-worker", "watcher"]
-PREFECT = ["prefect-server", "prefect-worker"]
+SERVICES = ["qdrant", "postgres", "prefect-server", "watcher"]
+OURS = ["prefect-server", "watcher"]
 
 
 def interpolated(value: Any) -> Any:
@@ -57,6 +57,7 @@ def interpolated(value: Any) -> Any:
 
 
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+HEAD = TEXT.partition("\nname:")[0]
 COMPOSE = interpolated(yaml.safe_load(TEXT))
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
@@ -87,12 +88,11 @@ def test_images_are_pinned_to_a_whole_version(name: str) -> None:
 
 
 def test_images_fit_the_locked_packages() -> None:
-    assert service("prefect-server")["image"].startswith(f"prefecthq/prefect:{locked('prefect')}-")
     minor = locked("qdrant-client").rpartition(".")[0]
     assert service("qdrant")["image"].startswith(f"qdrant/qdrant:v{minor}.")
     version = re.search(r'(?m)^version = "(.+)"', (ROOT / "pyproject.toml").read_text())
     assert version
-    assert service("watcher")["image"] == f"freshkb:{version[1]}"
+    assert {service(name)["image"] for name in OURS} == {f"freshkb:{version[1]}"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -107,9 +107,17 @@ def test_services_are_watched_restarted_and_confined(name: str) -> None:
     assert user.partition(":")[0] not in ("", "0", "root") or about["image"].endswith("-unprivileged")
 
 
+@pytest.mark.parametrize("name", SERVICES)
+def test_memory_and_logs_are_limited(name: str) -> None:
+    assert re.fullmatch(r"[1-9]\d*g", service(name)["mem_limit"])
+    logging = service(name)["logging"]
+    assert logging["driver"] == "json-file"
+    assert re.fullmatch(r"[1-9]\d*m", logging["options"]["max-size"])
+    assert int(logging["options"]["max-file"]) >= 2
+
+
 def test_services_wait_until_what_they_need_is_healthy() -> None:
-    for name in ("prefect-worker", "watcher"):
-        assert set(service(name)["depends_on"]) == {"qdrant", "postgres", "prefect-server"}
+    assert set(service("watcher")["depends_on"]) == {"qdrant", "postgres", "prefect-server"}
     for about in COMPOSE["services"].values():
         assert all(need == {"condition": "service_healthy"} for need in about.get("depends_on", {}).values())
 
@@ -129,13 +137,12 @@ def test_secrets_must_be_given_and_stand_in_no_address() -> None:
 
 
 def test_documents_and_configuration_are_mounted_read_only() -> None:
-    for name in ("prefect-worker", "watcher"):
-        mounted = {volume.split(":")[1]: volume.split(":")[2:] for volume in service(name)["volumes"]}
-        assert mounted == {
-            "/documents": ["ro"],
-            "/etc/freshkb/freshkb.yaml": ["ro"],
-            "/var/lib/freshkb": [],
-        }
+    mounted = {volume.split(":")[1]: volume.split(":")[2:] for volume in service("watcher")["volumes"]}
+    assert mounted == {
+        "/documents": ["ro"],
+        "/etc/freshkb/freshkb.yaml": ["ro"],
+        "/var/lib/freshkb": [],
+    }
 
 
 def test_mounted_files_of_the_repository_exist() -> None:
@@ -158,6 +165,31 @@ def test_the_stacks_configuration_is_valid_and_names_its_services() -> None:
     assert config.sources[0].connector.model_dump()["root"] == "/documents"
 
 
+def test_the_file_says_which_user_reads_the_documents() -> None:
+    (user,) = re.findall(r"useradd --uid (\d+) \S+ --shell \S+ (\w+)", DOCKERFILE)
+    assert user[1] == service("watcher")["user"]
+    assert f"read by user {user[0]}, group {user[0]}," in HEAD
+    assert service("watcher")["group_add"] == [user[0]]
+    assert "${DOCUMENTS_GROUP:-" in TEXT and "DOCUMENTS_GROUP=" in HEAD
+
+
+def test_the_file_says_how_to_reach_the_reports_and_another_model() -> None:
+    config = load(ROOT / "examples" / "stack" / "freshkb.yaml", SECRETS, ROOT)
+    assert f"docker compose cp watcher:{config.reports} ." in HEAD
+    (mount,) = re.findall(r"# - (\S*/models/\S+)", TEXT)
+    # What is said of it holds once the line is no comment any more.
+    changed = yaml.safe_load(TEXT.replace(f"# - {mount}", f"- {mount}"))
+    assert changed["services"]["watcher"]["volumes"][-1] == mount
+    assert mount.endswith(":ro") and "embedding.model" in HEAD
+    assert "docker compose run --rm watcher freshkb reindex" in HEAD
+
+
+def test_health_is_more_than_an_answer_of_the_ledger() -> None:
+    (check,) = re.findall(r"(?m)^HEALTHCHECK .*CMD (.+)$", DOCKERFILE)
+    assert ["CMD", *json.loads(check)] == service("watcher")["healthcheck"]["test"]
+    assert json.loads(check)[:3] == ["freshkb", "status", "--check"]
+
+
 def test_the_image_is_pinned_unprivileged_and_offline() -> None:
     bases = re.findall(r"(?m)^FROM (\S+)", DOCKERFILE)
     assert all(re.fullmatch(r"python:3\.12\.\d+-slim-bookworm", base) for base in bases)
@@ -165,7 +197,6 @@ def test_the_image_is_pinned_unprivileged_and_offline() -> None:
     assert re.findall(r"(?m)^USER (\S+)", DOCKERFILE) == [service("watcher")["user"]]
     for setting in ("HF_HUB_OFFLINE=1", "TRANSFORMERS_OFFLINE=1", "DO_NOT_TRACK=1", "SCARF_NO_ANALYTICS=1"):
         assert setting in DOCKERFILE
-    assert "\nHEALTHCHECK " in DOCKERFILE
 
 
 def test_the_image_is_built_of_files_that_are_there_and_not_ignored() -> None:
@@ -183,7 +214,7 @@ def test_the_image_is_built_of_files_that_are_there_and_not_ignored() -> None:
 # ── The commands ──────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("name", ["prefect-worker", "watcher"])
+@pytest.mark.parametrize("name", OURS)
 def test_our_commands_are_commands(name: str, tmp_path: Path) -> None:
     commands = [service(name)["command"]]
     if service(name)["healthcheck"]["test"][1] == "freshkb":
@@ -196,7 +227,7 @@ def test_our_commands_are_commands(name: str, tmp_path: Path) -> None:
 def test_prefect_knows_every_setting_that_the_stack_gives_it(tmp_path: Path) -> None:
     view = run([str(BIN / "prefect"), "config", "view", "--show-defaults"], {"PREFECT_HOME": str(tmp_path)})
     known = set(re.findall(r"PREFECT_\w+", view.stdout))
-    given = {key for name in PREFECT for key in service(name)["environment"] if key.startswith("PREFECT_")}
+    given = {key for name in OURS for key in service(name)["environment"] if key.startswith("PREFECT_")}
     given |= set(re.findall(r"(PREFECT_\w+)=", DOCKERFILE))
     assert given <= known | {"PREFECT_HOME"}
 
@@ -230,25 +261,19 @@ def test_qdrants_health_check_fails_when_nothing_listens() -> None:
 
 
 @pytest.mark.timeout(240)
-def test_prefects_server_and_worker_start_as_the_stack_starts_them(
-    postgresql: Server, tmp_path: Path
-) -> None:
+def test_prefects_server_starts_as_the_stack_starts_it(postgresql: Server, tmp_path: Path) -> None:
     from tests.postgres import PASSWORD
 
     database = postgresql.create_database().rpartition("@")[2]
     there = {
         SECRETS["POSTGRES_PASSWORD"]: PASSWORD,
         "postgres:5432/prefect": database,
-        "prefect-server:4200": f"127.0.0.1:{(port := free_port())}",
-        "4200": port,
-        "8080": free_port(),
+        "4200": free_port(),
         "0.0.0.0": "127.0.0.1",
         "/tmp": str(tmp_path),
     }
     with started(service("prefect-server"), there, tmp_path / "server.log"):
         assert becomes_healthy(service("prefect-server"), there)
-        with started(service("prefect-worker"), there, tmp_path / "worker.log"):
-            assert becomes_healthy(service("prefect-worker"), there)
 
 
 def free_port() -> str:

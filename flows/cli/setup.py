@@ -92,10 +92,10 @@ def doctor(
     """Say what is wrong here and how to mend it."""
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     with opened(config) as mirror:
-        from flows.orchestration import check
+        from flows.orchestration import checks as prefect
         from index.doctor import examine
 
-        checks = [*examine(mirror), check()]
+        checks = [*examine(mirror), *prefect(mirror.config.schedules)]
     ok = all(c.ok for c in checks)
     console.data({"ok": ok, "checks": [c.json() for c in checks]})
     width = max(len(c.name) for c in checks)

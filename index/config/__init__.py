@@ -2,6 +2,7 @@
 
 from index.config.load import find, load
 from index.config.resolved import Config, Defaults, DeleteGuard, DocumentLimits, Rule, SourceConfig
+from index.config.schedule import next_time
 from index.config.schema import schema
 from index.config.settings import Embedding, Index, Schedules, Watch
 from index.config.template import template
@@ -22,6 +23,7 @@ __all__ = [
     "Watch",
     "find",
     "load",
+    "next_time",
     "schema",
     "template",
 ]

@@ -1,4 +1,4 @@
-"""Cron expressions, checked without a scheduler: five fields, as every cron reads them."""
+"""Cron expressions, checked without a scheduler: five fields, as every cron reads them; and their times."""
 
 from __future__ import annotations
 
@@ -42,7 +42,14 @@ def _valid(part: str, lowest: int, highest: int, names: dict[str, int]) -> bool:
     return all(lowest <= end <= highest for end in ends) and ends == sorted(ends)
 
 
-Cron = Annotated[str, AfterValidator(cron)]
+def next_time(expression: str, after: datetime) -> datetime | None:
+    """The first time after this one that the expression names; None where it names none (30 February)."""
+    from cronsim import CronSim, CronSimError
+
+    try:
+        return next(CronSim(expression, after), None)
+    except CronSimError:
+        return None
 
 
 def past_times(expression: str, before: datetime, count: int) -> list[datetime]:
@@ -53,3 +60,6 @@ def past_times(expression: str, before: datetime, count: int) -> list[datetime]:
         return list(islice(CronSim(expression, before, reverse=True), count))
     except CronSimError:
         return []
+
+
+Cron = Annotated[str, AfterValidator(cron)]

@@ -7,6 +7,7 @@ tests must not touch the `~/.prefect` of whoever runs them.
 from __future__ import annotations
 
 import atexit
+import json
 import os
 import shutil
 import signal
@@ -92,7 +93,8 @@ def make_base(tmp_path: Path, parser: Parser) -> Callable[..., Base]:
             "embedding: {dtype: float32}\n"
             "defaults: {owner: group:hr}\n"
             f"sources: [{{id: {source}, type: files, root: ./docs}}]\n"
-            'schedules: {sync: "*/15 * * * *", audit: "0 7 * * 1"}\n',
+            # Far from any test: a run of their own would take the place of those that tests ask for.
+            'schedules: {sync: "0 5 1 1 *", audit: "0 7 1 1 *"}\n',
             encoding="utf-8",
         )
         for number in range(documents):
@@ -134,21 +136,53 @@ def harness() -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def server(harness: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A `prefect server start` as a user would run it. Its database is a copy of the harness's, because
-    making one takes longer than everything else here."""
-    home = tmp_path_factory.mktemp("prefect-server")
-    (made,) = harness.home.rglob("prefect-test.db")
-    with closing(sqlite3.connect(made)) as source, closing(sqlite3.connect(home / "prefect.db")) as copy:
-        source.backup(copy)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    """A `prefect server start` as a user would run it."""
+    with served(harness, tmp_path_factory.mktemp("prefect-server")) as server:
+        yield server
+
+
+@contextmanager
+def served(harness: Server, home: Path, port: int | None = None, **settings: str) -> Iterator[Server]:
+    """A server whose data lies in `home`. Its database, unless there is one, is a copy of the harness's,
+    because making one takes longer than everything else here."""
+    if not (home / "prefect.db").exists():
+        (made,) = harness.home.rglob("prefect-test.db")
+        with closing(sqlite3.connect(made)) as source, closing(sqlite3.connect(home / "prefect.db")) as copy:
+            source.backup(copy)
+    port = port or free_port()
     url = f"http://127.0.0.1:{port}/api"
-    environ = {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    environ = {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false", **settings}
     command = [program("prefect"), "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui"]
     with started(command, home, environ) as process:
         until(lambda: answers(f"{url}/health"), process)
         yield Server(url, home)
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+def ask(
+    server: Server, path: str, body: Mapping[str, Any] | None = None, *, method: str | None = None
+) -> Any:
+    """What the API answers; it is busy (503) whenever something else writes its SQLite."""
+    data = None if body is None else json.dumps(body).encode()
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{server.api_url}{path}", data, headers, method=method)
+
+    def answered() -> list[Any]:
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return [json.loads(answer.read() or "null")]
+        except urllib.error.HTTPError as error:
+            if error.code != 503:
+                raise
+            return []
+
+    return until(answered)[0]
 
 
 def program(name: str) -> str:

@@ -7,8 +7,6 @@ import re
 import signal
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ import pytest
 
 from index.sync import Sync
 from tests.flows.canaries import places
-from tests.flows.conftest import Base, Server, command_environ, program, started, until
+from tests.flows.conftest import Base, Server, ask, command_environ, program, started, until
 
 #: The first test waits for two servers to start.
 pytestmark = pytest.mark.timeout(400)
@@ -25,23 +23,6 @@ pytestmark = pytest.mark.timeout(400)
 MakeBase = Callable[..., Base]
 
 CANARY = "Kanarienvogel"
-
-
-def ask(server: Server, path: str, body: dict[str, Any] | None = None) -> Any:
-    """What the API answers; it is busy (503) whenever something else writes its SQLite."""
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{server.api_url}{path}", data, {"Content-Type": "application/json"})
-
-    def answered() -> list[Any]:
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return [json.load(answer)]
-        except urllib.error.HTTPError as error:
-            if error.code != 503:
-                raise
-            return []
-
-    return until(answered)[0]
 
 
 def freshkb(base: Base, *arguments: str, api_url: str, home: Path) -> subprocess.CompletedProcess[str]:
@@ -114,8 +95,8 @@ def test_serve_runs_the_flows_of_its_configuration_until_it_is_stopped(
             for name, d in deployments.items()
         }
         assert crons == {
-            "freshkb-sync": [("*/15 * * * *", "UTC", True)],
-            "freshkb-audit": [("0 7 * * 1", "UTC", True)],
+            "freshkb-sync": [("0 5 1 1 *", "UTC", True)],
+            "freshkb-audit": [("0 7 1 1 *", "UTC", True)],
             "freshkb-verify": [],
         }
         limits = {d["concurrency_options"]["collision_strategy"] for d in deployments.values()}

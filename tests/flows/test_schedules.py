@@ -1,0 +1,177 @@
+"""Schedules that run: what `freshkb serve` registers, the server schedules and the runner starts is done.
+
+And where the server schedules nothing, `serve` and `doctor` say so.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from index.report import FILES
+from index.sync import Sync
+from tests.commands import environment
+from tests.commands import process as without_model
+from tests.flows.conftest import Base, Server, ask, free_port, program, served, started, until
+
+#: Schedules fire on the minute, and servers take their time to start.
+pytestmark = pytest.mark.timeout(600)
+
+MakeBase = Callable[..., Base]
+
+EVERY_MINUTE, DAILY = "* * * * *", "0 3 * * *"
+
+
+def schedule(base: Base, **crons: str) -> None:
+    """Give the base these schedules and no others, and a watcher that leaves changes to them."""
+    settings = base.config.read_text(encoding="utf-8").partition("schedules:")[0]
+    patient = "root: ./docs, watch: {debounce: 1h, max_wait: 1h, sweep: 1d}}"
+    settings = settings.replace("root: ./docs}", patient)
+    base.config.write_text(f"{settings}schedules: {json.dumps(crons)}\n", encoding="utf-8")
+
+
+def test_runs_that_come_from_the_schedule_do_their_work(
+    make_base: MakeBase, server: Server, tmp_path: Path
+) -> None:
+    base = make_base(documents=2)
+    with base.open() as mirror:
+        Sync(mirror).run()
+        reports = mirror.config.reports
+    schedule(base, sync=EVERY_MINUTE, audit=EVERY_MINUTE, verify=EVERY_MINUTE)
+    environ = {
+        "PREFECT_API_URL": server.api_url,
+        "PREFECT_HOME": str(tmp_path / "client"),
+        "PREFECT_RUNNER_POLL_FREQUENCY": "1",
+    }
+    with started([program("freshkb"), "serve"], base.folder, environ) as process:
+        output = base.folder / "output.txt"
+        until(lambda: b"Ready: watching handbook" in output.read_bytes(), process)
+        until(lambda: b"prefect: Runs" in output.read_bytes(), process)
+        deployments = {d["name"]: d["id"] for d in ask(server, "/deployments/filter", {})}
+        assert not reports.exists()
+        base.put("leave.md", "# Parental leave\n\nParents take sixteen weeks of paid leave.\n")
+        put_at = datetime.now(UTC)
+
+        def ended(name: str, *, after: datetime = put_at, saying: str = "") -> Any:
+            """A run of this flow that the server's scheduler made, and that ran after this time."""
+            asked = {
+                "deployment_id": {"any_": [deployments[name]]},
+                "start_time": {"after_": after.isoformat()},
+                "state": {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED"]}},
+            }
+            for run in ask(server, "/flow_runs/filter", {"flow_runs": asked}):
+                if saying in run["state"]["message"]:
+                    assert run["auto_scheduled"] and run["created_by"]["type"] == "SCHEDULE"
+                    return run
+            return None
+
+        try:
+            synced = until(lambda: ended("freshkb-sync", saying="1 added"), process)
+            since = datetime.fromisoformat(synced["end_time"])
+            audited = until(lambda: ended("freshkb-audit"), process)
+            verified = until(lambda: ended("freshkb-verify", after=since), process)
+        finally:
+            for deployment in deployments.values():
+                ask(server, f"/deployments/{deployment}", method="DELETE")
+        assert synced["state_type"] == "COMPLETED", synced["state"]
+        assert audited["state_type"] == "COMPLETED", audited["state"]
+        assert verified["state_type"] == "COMPLETED", verified["state"]
+    assert verified["state"]["message"].endswith(": 3 documents, 3 points")
+    assert {path.name for path in reports.iterdir()} == set(FILES)
+    assert found(base, "how long is parental leave?") == "leave.md"
+
+
+def test_a_server_that_schedules_nothing_is_noticed(
+    make_base: MakeBase, harness: Server, tmp_path: Path
+) -> None:
+    """A real server without its scheduler; then one with it, on the same data and port."""
+    base = make_base(documents=1)
+    distant = f"{datetime.now(UTC) + timedelta(days=200):0 5 %-d %-m *}"
+    schedule(base, sync=EVERY_MINUTE, audit=distant, verify=DAILY)
+    home = tmp_path / "server"
+    home.mkdir()
+    foreman = {
+        "PREFECT_SERVER_SERVICES_FOREMAN_LOOP_SECONDS": "1",
+        "PREFECT_SERVER_SERVICES_FOREMAN_DEPLOYMENT_LAST_POLLED_TIMEOUT_SECONDS": "15",
+    }
+    silent = {"PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false", **foreman}
+    environ = environment() | {
+        "PREFECT_API_URL": f"http://127.0.0.1:{(port := free_port())}/api",
+        "PREFECT_HOME": str(tmp_path / "client"),
+        # Patient enough to survive the server's restart.
+        "PREFECT_RUNNER_POLL_FREQUENCY": "5",
+    }
+    output = base.folder / "output.txt"
+    wrong = "The schedule of sync and verify is active, and Prefect's server has scheduled no run of it"
+    with ExitStack() as serving:
+        with served(harness, home, port, **silent):
+            unregistered = "None is registered at the server: freshkb serve registers them."
+            assert kept(base, environ) == (True, unregistered)
+            serve = started(without_model("serve", more=IMPATIENT), base.folder, environ)
+            process = serving.enter_context(serve)
+            until(lambda: wrong in output.read_text(), process)
+            ok, detail = kept(base, environ)
+            assert (ok, wrong in detail) == (False, True)
+            assert "the server's log" in detail and "prefect server start" in detail
+
+        with served(harness, home, port, **foreman):
+            until(lambda: "Prefect's server keeps the schedules again." in output.read_text(), process)
+            assert output.read_text().count(wrong) == 1
+            all_kept = (True, "sync: scheduled, audit: scheduled, verify: scheduled")
+            until(lambda: kept(base, environ) == all_kept, process)
+
+            schedule(base, sync="*/5 * * * *", verify=DAILY)
+            assert "The schedule of sync and audit is registered otherwise" in kept(base, environ)[1]
+            schedule(base, sync=EVERY_MINUTE, audit=distant, verify=DAILY)
+
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=120) == 0, output.read_text()
+            until(lambda: "that nothing asks for: freshkb serve" in kept(base, environ)[1])
+
+
+#: A serve that looks at once at what the server has scheduled, and does not wait for it.
+IMPATIENT = """
+from datetime import timedelta
+import flows.orchestration
+flows.orchestration.GRACE = timedelta(0)
+if sys.argv[1:] == ["serve"]:
+    import flows.serve
+    flows.serve.LOOK_SECONDS = 0.5
+"""
+
+
+def kept(base: Base, environ: dict[str, str]) -> tuple[bool, str]:
+    """What the doctor says of the schedules."""
+    ended = subprocess.run(
+        without_model("doctor", "--json", more=IMPATIENT),
+        cwd=base.folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    checks = {check["name"]: check for check in json.loads(ended.stdout)["checks"]}
+    assert ended.returncode == (0 if all(check["ok"] for check in checks.values()) else 1)
+    return checks["schedules"]["ok"], checks["schedules"]["detail"]
+
+
+def found(base: Base, query: str) -> str:
+    """The uri of the best hit."""
+    ended = subprocess.run(
+        [program("freshkb"), "search", query, "-k", "1", "--json"],
+        cwd=base.folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    (hit,) = json.loads(ended.stdout)
+    return str(hit["uri"])
