@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.base import ConnectorError
+from index.checkout import checkout
 from index.errors import FreshkbError, StoreMismatch
 from index.mirror import Mirror
 from index.model import Run
+from index.prepare import moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,11 @@ def _sources(mirror: Mirror) -> Iterator[Check]:
             yield Check(f"source {source.id}", True, mirror.connector(source.id).probe())
         except ConnectorError as error:
             yield Check(f"source {source.id}", False, str(error))
+            continue
+        written = moment(mirror.connector(source.id).checked_out_at())
+        found = checkout(written, mirror.ledger.documents(source=source.id)) if written else None
+        if found is not None:
+            yield Check(f"dates {source.id}", True, found.reason)
 
 
 def _parsers(mirror: Mirror) -> Iterator[Check]:
