@@ -84,7 +84,8 @@ def test_a_date_without_time_is_today_until_it_is_over_everywhere(where: timezon
     for hour in range(24):
         now = datetime(2026, 5, 1, hour, 30, tzinfo=where)
         found = judge({"last_reviewed": str(now.date())}, now=now)
-        assert (found.verdict, found.age) == (Verdict.FRESH, timedelta(0)), (where, hour)
+        assert found.verdict == Verdict.FRESH, (where, hour)
+        assert found.age is not None and found.age < timedelta(days=1), (where, hour)
         assert verdict_at(found.date_used, found.warn_at, found.stale_at, now) == Verdict.FRESH
         assert found.date_text == "2026-05-01"
 

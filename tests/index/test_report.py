@@ -140,7 +140,7 @@ def test_each_owner_has_a_section_with_what_is_shared(tmp_path: Path) -> None:
 def test_what_is_due_since_today_is_due_now(tmp_path: Path, age: int, said: str) -> None:
     files = reports(tmp_path, document("a.md", age))
     assert said in "".join(Page(files["report.html"]).words)
-    assert "0 days " not in files["report.md"]
+    assert " 0 days" not in files["report.md"]
 
 
 def test_a_date_is_shown_as_the_document_has_it(tmp_path: Path) -> None:
