@@ -84,7 +84,7 @@ class Entry(NamedTuple):
     native_id: str | None
     """An identity that survives a rename inside the source (inode, file id)."""
     properties: Mapping[str, str] | None = None
-    """What the source itself says of the document, by front-matter names: title, owner, url, git_commit …"""
+    """What the source itself says of the document, by front-matter names: title, owner, last_reviewed …"""
 
 
 @dataclass(slots=True)
@@ -212,6 +212,11 @@ class Connector(ABC):
     @abstractmethod
     def url(self, uri: str) -> str:
         """The link that a person opens."""
+
+    def checked_out_at(self) -> int | None:
+        """When version control last wrote the place that is mirrored, nanoseconds since the epoch, UTC:
+        modification times may be those of a checkout. None where it does not write it."""
+        return None
 
     def delta(self, cursor: str | None) -> Delta:
         """Changes since the cursor. Only with `capabilities.delta`."""

@@ -32,6 +32,7 @@ from connectors.base import (
 from connectors.paths import descend, encode, split
 from connectors.reading import document_errors, read_whole
 from connectors.walk import Filter, entry_of, walk
+from connectors.worktree import checked_out_at
 
 #: Without O_NONBLOCK the opening of a pipe would wait for its writer.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
@@ -138,6 +139,9 @@ class FilesConnector(Connector):
     def url(self, uri: str) -> str:
         path = os.fsencode(self.root.joinpath(*split(uri)))
         return f"file://{quote_from_bytes(path)}"
+
+    def checked_out_at(self) -> int | None:
+        return checked_out_at(self.root)
 
     def watch(
         self, on_hint: Callable[[str | None], None], *, polling: bool = False

@@ -7,11 +7,11 @@ from prefect import State, flow
 from prefect.artifacts import create_markdown_artifact
 
 from flows.boundary import Job, ended, perform, table
-from index.audit import Audit, FailOn
-from index.audit import audit as judge
+from index.audit import Audit, FailOn, audit_of
 from index.freshness import Verdict
 from index.outcome import in_words
 from index.report import write
+from index.report.wording import percent
 
 
 @flow(name="freshkb-audit", persist_result=False, log_prints=False)
@@ -24,8 +24,7 @@ def audit(fail_on: FailOn = "never") -> State[Any]:
     def body(job: Job) -> State[Any]:
         mirror = job.mirror
         with job.run("audit", required=False) as run:
-            sources = {source.id: source for source in mirror.config.sources}
-            found = judge(mirror.ledger.documents(), sources, mirror.now())
+            found = audit_of(mirror)
             write(found, mirror.config.reports)
             run.ends("failed" if found.fails(fail_on) else "done", found.json()["counts"])
         create_markdown_artifact(
@@ -45,7 +44,6 @@ def _markdown(found: Audit) -> str:
         [source, *(counts[v] for v in Verdict)] for source, counts in sorted(by_source.items())
     ]
     rows.append(["**all**", *(found.counts.get(verdict, 0) for verdict in Verdict)])
-    score = "-" if found.trust_score is None else f"{found.trust_score:.0%}"
-    findings = in_words(Counter(finding.kind for finding in found.findings))
+    findings = in_words(Counter(finding.code for finding in found.findings))
     header = ["source", *(str(verdict) for verdict in Verdict)]
-    return f"{table(header, rows)}\nTrust score {score}. Besides: {findings}.\n"
+    return f"{table(header, rows)}\nTrust score {percent(found.trust_score)}. Besides: {findings}.\n"

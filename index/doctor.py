@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.base import ConnectorError
+from index.checkout import checkout
 from index.collection import orphans
 from index.errors import FreshkbError, StoreMismatch
 from index.mirror import Mirror
+from index.prepare import moment
 from index.redact import redact
 from index.run import alive
 from index.services import dead, services, told
@@ -130,6 +132,11 @@ def _sources(mirror: Mirror) -> Iterator[Check]:
             yield Check(f"source {source.id}", True, mirror.connector(source.id).probe())
         except ConnectorError as error:
             yield Check(f"source {source.id}", False, str(error))
+            continue
+        written = moment(mirror.connector(source.id).checked_out_at())
+        found = checkout(written, mirror.ledger.documents(source=source.id)) if written else None
+        if found is not None:
+            yield Check(f"dates {source.id}", True, found.reason)
 
 
 def _parsers(mirror: Mirror) -> Iterator[Check]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from index import payload
-from index.model import LIVE, ChunkRecord, Document, Point, State, digest, point_id
+from index.model import LIVE, ChunkRecord, Document, Point, Review, State, digest, point_id
 
 Kind = Literal["missing", "extra", "altered", "outdated"]
 
@@ -59,14 +58,14 @@ def follows(identifier: str, document_id: str, embedded_hash: str, fingerprint: 
     return any(point_id(document_id, embedded_hash, n, fingerprint) == identifier for n in occurrences)
 
 
-def judge_row(document: Document, newest_review: datetime | None, *, once_held: bool) -> Verdict | None:
+def judge_row(document: Document, reviews: Sequence[Review], *, once_held: bool) -> Verdict | None:
     """None when the row does not contradict itself, nor the rows that are about it."""
     committed = document.version > 0
     # One that was looked at in vain keeps its text, has a reason, and is looked at again.
     indexed, settled = document.state is State.INDEXED, not document.reason
     if document.state is State.HELD and not once_held:
         return Verdict("altered", "the ledger has lost the hold that keeps it")
-    if review_lost(document, newest_review):
+    if review_lost(document, reviews):
         return Verdict("altered", "the ledger has lost the review that it tells of")
     contradictions = (
         document.state not in LIVE,
@@ -83,6 +82,6 @@ def judge_row(document: Document, newest_review: datetime | None, *, once_held: 
     return Verdict("altered", "the ledger's row contradicts itself") if any(contradictions) else None
 
 
-def review_lost(document: Document, newest_review: datetime | None) -> bool:
+def review_lost(document: Document, reviews: Sequence[Review]) -> bool:
     told = document.reviewed_at
-    return told is not None and (newest_review is None or newest_review < told)
+    return told is not None and all(review.at != told for review in reviews)

@@ -26,8 +26,9 @@ from index.errors import scratch_errors
 from index.freshness import assess, read_date
 from index.model import Action, Chunk, Document, Failure, Item, Parsed, State
 from index.outcome import Seconds
+from index.properties import by_name
 from index.redact import redact
-from index.rules import Rules
+from index.rules import OWNER_NAMES, Rules
 
 #: Reasons of items that must be parsed again although nothing seems to have changed.
 FORCED = frozenset({"retry", "repair"})
@@ -193,7 +194,7 @@ def _understand(item: Item, known: Document, source: Source, fetched: Fetched, c
     if isinstance(parsed, Failure):
         return _failed(item, known, source, entry, fetched.content_hash, parsed)
     chunks = tuple(source.chunk(parsed))
-    properties = {**parsed.properties, **(entry.properties or {})}
+    properties = {**by_name(parsed.properties), **by_name(entry.properties or {})}
     document = replace(
         seen,
         state=State.INDEXED,
@@ -209,6 +210,7 @@ def _understand(item: Item, known: Document, source: Source, fetched: Fetched, c
         properties=relevant(properties, source.rules),
         chunk_count=len(chunks),
         indexed_at=now,
+        findings=list(parsed.findings),
     )
     return Text(item.action, governed(document, source.rules, now), chunks)
 
@@ -261,11 +263,12 @@ def _without_text(item: Item, known: Document, ruled: Document, document: Docume
 
 
 def relevant(properties: Mapping[str, Any], rules: Rules) -> dict[str, Any]:
-    """What the ledger keeps of a document's properties: its owner, and what may date it."""
+    """What the ledger keeps of a document's properties: its owners, and what may date it. Their names are
+    canonical."""
     return {
         name: value
         for name, value in properties.items()
-        if name == "owner" or name in rules.fields or read_date(value) is not None
+        if name in OWNER_NAMES or name in rules.fields or read_date(value) is not None
     }
 
 
@@ -277,6 +280,7 @@ def governed(document: Document, rules: Rules, now: datetime) -> Document:
         document,
         owner=governance.owner,
         owner_source=governance.owner_source,
+        owners=list(governance.owners),
         date_used=found.date_used,
         warn_at=found.warn_at,
         stale_at=found.stale_at,

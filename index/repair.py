@@ -22,7 +22,7 @@ from index.collection import create, drop_orphans
 from index.finding import KINDS, Verification
 from index.judge import genuine, review_lost
 from index.mirror import Mirror
-from index.model import Action, Document, Item, Point, State
+from index.model import Action, Document, Item, Point, Review, State
 from index.origin import known_sources, origin
 from index.plan import BATCH_DOCUMENTS
 from index.prepare import Facts, Noted, Text, Work, governed
@@ -205,9 +205,10 @@ class _Mending:
             return None
         row = replace(row, version=max(row.version, 1))
         ledger.record([row])
-        newest = ledger.reviews([row.document_id]).get(row.document_id)
-        if row.reviewed_at is not None and review_lost(row, newest):
-            ledger.add_review(row.document_id, "unknown", "Restored from the index.", row.reviewed_at)
+        reviews = ledger.reviews([row.document_id]).get(row.document_id, [])
+        if row.reviewed_at is not None and review_lost(row, reviews):
+            restored = Review(row.document_id, "unknown", "Restored from the index.", row.reviewed_at)
+            ledger.add_reviews([restored])
         return row
 
     def _free(self, row: Document) -> bool:

@@ -17,6 +17,7 @@ from index import payload
 from index.chunk import compose
 from index.judge import follows, genuine
 from index.model import LIVE, Chunk, ChunkRecord, Document, Point, State, digest
+from index.owners import folded
 from index.payload import Passage
 
 #: What a payload says of its document under the name that the row has for it, and which of it are instants.
@@ -171,6 +172,10 @@ def _told(witness: Mapping[str, Any], row: Document) -> Document | None:
         told: dict[str, Any] = {name: said[name] for name in _TOLD}
         for name in _INSTANTS:
             told[name] = None if said[name] is None else datetime.fromisoformat(said[name])
+        owners = [str(owner) for owner in said.get("owners", [])]
     except (KeyError, TypeError, ValueError):
         return None
+    if folded(row.owners) != owners:
+        # The first is there as it was written, the others are as filters compare them.
+        told["owners"] = [told["owner"], *owners[1:]] if owners else []
     return replace(row, **told)

@@ -218,9 +218,13 @@ def forget_rules(mirror: Mirror, source: str) -> None:
         mirror.ledger.record_source(replace(remembered, rules_fingerprint=""))
 
 
+#: Raised when the same rules give a document other owners or dates, or its payload another layout.
+RULES_REVISION = 2
+
+
 def rules_fingerprint(here: Origin, connector: Connector) -> str:
     """Of all that decides what is said of a document beside its text; links depend on the root."""
-    return digest([here.settings.rules_fingerprint, connector.url("")])
+    return digest([RULES_REVISION, here.settings.rules_fingerprint, connector.url("")])
 
 
 def _ruled(mirror: Mirror, here: Origin, connector: Connector) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,14 +13,16 @@ from types import TracebackType
 from typing import Any, get_args
 
 from index import payload
-from index.audit import whole_days
+from index.audit import review_json, whole_days
+from index.audit_findings import Finding, of_document
 from index.config import Config, load
 from index.errors import ConfigError, StoreError
 from index.freshness import Assessment, Verdict, assess
 from index.lookup import unambiguous
 from index.mirror import Mirror, require_collection, utc_now
-from index.model import Collection, Document, State, rfc3339
+from index.model import LIVE, Collection, Document, Review, State, rfc3339
 from index.origin import chosen_sources
+from index.owners import require
 from index.printable import is_unicode
 from index.rules import Rules
 from index.store import bm25
@@ -105,10 +107,10 @@ class KnowledgeBase:
     ) -> list[SearchHit]:
         """The `k` best chunks, best first; none for a blank query.
 
-        `fresh_only` keeps fresh and exempt documents; `held` lets documents in that are gone at their source
-        and stay because of a hold. Raises ConfigError for another mode, a query that is not Unicode, and a
-        source that there is not; StoreError when there is no index, ModelChanged when it was built with
-        another model.
+        `fresh_only` keeps fresh and exempt documents; `owner` those of which this is one of the owners,
+        compared without case; `held` lets documents in that are gone at their source and stay because of a
+        hold. Raises ConfigError for another mode, a query that is not Unicode, and a source or owner that
+        there is not; StoreError when there is no index, ModelChanged when it was built with another model.
         """
         if mode not in get_args(Mode):
             raise ConfigError(f"There is no mode {mode!r}; there are: {', '.join(get_args(Mode))}.")
@@ -118,6 +120,8 @@ class KnowledgeBase:
         if k < 1 or not query.strip():
             require_collection(self.mirror)
             return []
+        if owner is not None:
+            require(owner, self.mirror.ledger.owners())
         where = Filter(source=source, owner=owner, fresh_at=self.mirror.now() if fresh_only else None)
 
         def ask(collection: Collection) -> list[SearchHit]:
@@ -215,6 +219,8 @@ class KnowledgeBase:
             with mirror.store.session(collection.name) as session:
                 points = session.retrieve([record.point_id for record in own], vectors=False)
         verdict = self.assess(document)
+        made = mirror.ledger.reviews([document.document_id]).get(document.document_id)
+        review = made[-1] if made else None
         row = summary(document, verdict)
         return row | {
             "url": document.url,
@@ -223,9 +229,10 @@ class KnowledgeBase:
             "content_type": document.content_type,
             "language": document.language,
             "size": document.size,
+            "owners": list(document.owners),
             "owner_source": document.owner_source,
-            "reviewed_at": rfc3339(document.reviewed_at),
-            "date_used": rfc3339(verdict.date_used),
+            **review_json(review, review.changed(document) if review else None),
+            "date_used": verdict.date_text,
             "date_field": verdict.date_field,
             "verdict_reason": verdict.reason,
             "warn_at": rfc3339(verdict.warn_at),
@@ -233,6 +240,7 @@ class KnowledgeBase:
             "first_seen_at": rfc3339(document.first_seen_at),
             "deleted_at": rfc3339(document.deleted_at),
             "extraction_fingerprint": document.extraction_fingerprint,
+            "findings": [finding.json() for finding in self._findings(document, verdict, review)],
             "chunk_count": document.chunk_count,
             "chunks": [
                 {
@@ -245,6 +253,13 @@ class KnowledgeBase:
                 for record in own
             ],
         }
+
+    def _findings(self, document: Document, verdict: Assessment, review: Review | None) -> Iterator[Finding]:
+        """What an audit would find."""
+        rules = self._rules_of(document.source)
+        if rules is not None and document.state in LIVE - {State.SKIPPED}:
+            governance = rules.govern(document.uri, document.properties)
+            yield from of_document(document, governance, verdict, review, self.mirror.now())
 
     def list(self, *, source: str | None = None, state: State | None = None) -> list[dict[str, Any]]:
         """What `freshkb ls` prints; deleted documents only when their state is asked for. Raises ConfigError

@@ -181,11 +181,14 @@ class Sync:
         return report, batches
 
     def known(self, batch: Sequence[Item]) -> dict[str, Document]:
-        """The ledger's rows of a batch, each with its newest review."""
+        """The ledger's rows of a batch, each with its last review."""
         ids, ledger = [item.document_id for item in batch], self.mirror.ledger
         reviews = ledger.reviews(ids)
         rows = ledger.documents(document_ids=ids)
-        return {d.document_id: replace(d, reviewed_at=reviews.get(d.document_id)) for d in rows}
+        return {
+            d.document_id: replace(d, reviewed_at=own[-1].at if (own := reviews.get(d.document_id)) else None)
+            for d in rows
+        }
 
     def prepare(
         self,

@@ -7,9 +7,10 @@ rules that govern it. The source is compared by planning for it. A sample covers
 of the rows and sources, which cost little beside them.
 
 What nothing repeats cannot be held against anything: the count of a document's versions, when it was first
-seen, the words of a reason, the number of a chunk's tokens, and the title of a document that has no text.
-Without `deep`, neither can the values of vectors, the size and inode that only a rename asks for, the hash of
-a document in quarantine, nor a file that was changed and given its former size, times and inode.
+seen, the words of a reason, what its parser found, the number of a chunk's tokens, and the title of a
+document that has no text. Without `deep`, neither can the values of vectors, the size and inode that only a
+rename asks for, the hash of a document in quarantine, nor a file that was changed and given its former size,
+times and inode.
 """
 
 from __future__ import annotations
@@ -279,7 +280,7 @@ def _compare_rows(mirror: Mirror, collection: Collection | None, found: Verifica
         held = ledger.once_held([d.document_id for d in page if d.state is State.HELD])
         for document in page:
             name = document.document_id
-            verdict = judge_row(document, reviews.get(name), once_held=name in held)
+            verdict = judge_row(document, reviews.get(name, []), once_held=name in held)
             if verdict is None and name in miscounted:
                 verdict = Verdict("missing", "the ledger has not as many chunks of it as it says")
             if verdict is None and name in misfiled:

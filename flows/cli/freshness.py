@@ -50,18 +50,17 @@ def audit(
     """Judge every document's freshness, and write reports for their owners."""
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     with opened(config) as mirror:
-        from index.audit import audit as judge
+        from index.audit import audit_of
         from index.errors import ConfigError, StoreError
         from index.report import write
+        from index.report.wording import percent
         from index.run import Run
 
         folder = mirror.config.reports if out is None else _outside(mirror, out)
         if not mirror.ledger.sources():
             raise StoreError("Nothing was ever synced, so there is nothing to judge. First: freshkb sync")
         with Run(mirror, "audit", required=False) as run:
-            found = judge(
-                mirror.ledger.documents(), {s.id: s for s in mirror.config.sources}, mirror.now(), owner=owner
-            )
+            found = audit_of(mirror, owner)
             try:
                 written = write(found, folder)
             except OSError as error:
@@ -70,11 +69,14 @@ def audit(
     shown = found.json()
     console.data(shown)
     counts = ", ".join(f"{n:,} {name}" for name, n in shown["counts"].items())
-    score = "-" if found.trust_score is None else f"{found.trust_score:.0%}"
+    score = percent(found.trust_score)
     console.say(f"{plural(len(found.results), 'document')}: {counts}. Trust score {score}.")
     for summary in found.owners:
         counted = ", ".join(f"{n:,} {name}" for name, n in summary.json()["counts"].items() if n)
         console.say(printable_line(f"  {summary.owner or 'nobody'}: {counted}"))
+    for finding in found.findings:
+        if finding.uri is None:
+            console.say(f"{finding.source}: {finding.evidence}")
     for path in written:
         console.say(f"Wrote {path}")
     raise typer.Exit(1 if found.fails(fail_on.value) else 0)
@@ -103,11 +105,17 @@ def _outside(mirror: Mirror, out: Path) -> Path:
 
 
 def review(
-    uris: Annotated[
-        list[str], typer.Argument(metavar="URI...", help="As `ls` prints them, without the source.")
-    ],
     by: Annotated[str, typer.Option("--by", metavar="WHO", help="Who reviewed them.")],
+    uris: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[URI]...", help="As `ls` and `search` print them; or patterns as in .gitignore."
+        ),
+    ] = None,
     note: Annotated[str, typer.Option("--note", metavar="T", help="What was found.")] = "",
+    owner: Annotated[
+        str | None, typer.Option("--owner", metavar="O", help="Only this owner's documents; all of them.")
+    ] = None,
     source: SourceOption = None,
     config: ConfigOption = None,
     verbose: VerboseOption = False,
@@ -119,5 +127,6 @@ def review(
         from index.request import review as attest
         from index.sync import Sync
 
-        attest(Sync(mirror, kind="review"), uris, by, note, source=source)
-    console.say(f"{plural(len(set(uris)), 'document')} reviewed by {printable_line(by)}.")
+        report = attest(Sync(mirror, kind="review"), uris or [], by, note, source=source, owner=owner)
+    reviewed = plural(sum(s.tally.documents.total() for s in report.sources), "document")
+    console.say(f"{reviewed} reviewed by {printable_line(by)}.")

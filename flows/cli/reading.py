@@ -150,7 +150,7 @@ def ls(
 
 
 def show(
-    uri: Annotated[str, typer.Argument(metavar="URI", help="As `ls` prints it, without the source.")],
+    uri: Annotated[str, typer.Argument(metavar="URI", help="As `ls` and `search` print it.")],
     source: SourceOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -165,11 +165,15 @@ def show(
         found = kb.describe(shown(kb.mirror.ledger, uri, source))
     if as_json:
         return console.data(found)
-    chunks = found.pop("chunks")
+    chunks, findings = found.pop("chunks"), found.pop("findings")
     width = max(map(len, found))
     for name, value in found.items():
-        if value not in (None, ""):
-            console.say(f"{name:<{width}}  {printable_line(str(value))}")
+        if value not in (None, "", []):
+            said = ", ".join(value) if isinstance(value, list) else str(value)
+            console.say(f"{name:<{width}}  {printable_line(said)}")
+    for finding in findings:
+        line = f"line {finding['line']}: " if finding["line"] else ""
+        console.say(printable_line(f"{finding['code']:<{width}}  {line}{finding['evidence']}"))
     for chunk in chunks:
         place = printable_line(" > ".join(chunk["heading_path"] or []))
         page = f", page {chunk['page']}" if chunk["page"] else ""

@@ -38,6 +38,10 @@ from index.redact import redact
 _PLACE = frozenset({"root"})
 
 
+#: One owner, or several of which the first is asked to act.
+Owner = str | tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class DeleteGuard:
     """Removals of more than both of a source's documents are refused."""
@@ -58,7 +62,7 @@ class Rule:
     """Owner and policy for documents whose uri matches; None where the rule does not speak."""
 
     match: str
-    owner: str | None = None
+    owner: Owner | None = None
     freshness: Policy | None = None
 
 
@@ -68,7 +72,7 @@ _WATCH = Watch()
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    owner: str = ""
+    owner: Owner = ""
     freshness: Policy = _POLICY
     delete: DeleteGuard = DeleteGuard()
     limits: DocumentLimits = DocumentLimits()
@@ -82,7 +86,7 @@ class SourceConfig:
     type: str
     connector: ConnectorSettings
     """Of the connector's own settings model."""
-    owner: str = ""
+    owner: Owner = ""
     owner_source: Literal["source", "default"] = "default"
     freshness: Policy = _POLICY
     delete: DeleteGuard = DeleteGuard()
@@ -122,7 +126,7 @@ class SourceConfig:
             "id": self.id,
             "type": self.type,
             **shown(self.connector),
-            "owner": self.owner,
+            "owner": plain(self.owner),
             "freshness": plain(self.freshness),
             "delete": plain(self.delete),
             "limits": plain(self.limits),
@@ -155,6 +159,13 @@ class Config:
     def base(self) -> Path:
         """Relative paths of the file are relative to this folder."""
         return self.path.parent
+
+    @property
+    def name(self) -> str:
+        """What to call it in a report: its collection's name when that was chosen, else its folder's."""
+        chosen = self.index.collection
+        default = Index.model_fields["collection"].default
+        return chosen if chosen != default else self.base.name or chosen
 
     @property
     def reports(self) -> Path:
@@ -201,7 +212,7 @@ def resolve(
     problems: list[Problem] = []
     written_defaults = settings.defaults
     defaults = Defaults(
-        owner=written_defaults.owner or "",
+        owner=_owner(written_defaults.owner) or "",
         freshness=_policy(FreshnessPolicy(), written_defaults.freshness, ("defaults", "freshness"), problems),
         delete=_over(DeleteGuard(), written_defaults.delete),
         limits=_over(DocumentLimits(), written_defaults.limits),
@@ -251,7 +262,7 @@ def _source(
     rules = tuple(
         Rule(
             rule.match,
-            rule.owner,
+            _owner(rule.owner),
             None
             if rule.freshness is None
             else _policy(policy, rule.freshness, (*where, "rules", number, "freshness"), problems),
@@ -262,7 +273,7 @@ def _source(
         id=source.id,
         type=source.type,
         connector=connector,
-        owner=source.owner or defaults.owner,
+        owner=_owner(source.owner) or defaults.owner,
         owner_source="source" if source.owner else "default",
         freshness=policy,
         delete=_over(defaults.delete, source.delete),
@@ -270,6 +281,10 @@ def _source(
         watch=source.watch,
         rules=rules,
     )
+
+
+def _owner(owners: tuple[str, ...] | None) -> Owner | None:
+    return owners[0] if owners is not None and len(owners) == 1 else owners
 
 
 def _policy(

@@ -88,6 +88,12 @@ def _key_or_none(key: SecretStr) -> SecretStr | None:
 
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+#: One name, or a list of them, the first of which is asked to act.
+Owners = Annotated[
+    tuple[Text, ...],
+    BeforeValidator(_one_or_many, json_schema_input_type=Text | tuple[Text, ...]),
+    Field(min_length=1),
+]
 SourceId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -143,7 +149,7 @@ class Limits(Block):
 
 
 class Defaults(Block):
-    owner: Text | None = None
+    owner: Owners | None = None
     freshness: FreshnessOrExempt = Freshness()
     delete: Delete = Delete()
     limits: Limits = Limits()
@@ -166,7 +172,7 @@ class Rule(Block):
     """What holds for documents whose uri matches; the last matching rule that says something wins."""
 
     match: Annotated[Text, AfterValidator(_rule_pattern)]
-    owner: Text | None = None
+    owner: Owners | None = None
     freshness: FreshnessOrExempt | None = None
 
     @model_validator(mode="after")
@@ -181,7 +187,7 @@ class Source(Block):
 
     id: SourceId
     type: Text
-    owner: Text | None = None
+    owner: Owners | None = None
     freshness: FreshnessOrExempt = Freshness()
     delete: Delete = Delete()
     limits: Limits = Limits()

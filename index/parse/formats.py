@@ -30,7 +30,7 @@ class Format:
     module: str
     """The module of `index.parse` whose `parse` reads it, inside the child."""
     revision: int
-    """Raised when our reader of this format makes other elements of the same file."""
+    """Raised when our reader of this format makes other elements or properties of the same file."""
     packages: tuple[str, ...] = ()
     """Distributions whose upgrade may change the text."""
     programs: tuple[str, ...] = ()
@@ -63,7 +63,7 @@ _SPACY = ("unstructured", "spacy")
 
 _FORMATS: dict[Format, str] = {
     Format(
-        "markdown", "text/markdown", "markdown", 1, (*_MARKUP, "markdown-it-py", "PyYAML")
+        "markdown", "text/markdown", "markdown", 2, (*_MARKUP, "markdown-it-py", "PyYAML")
     ): "md markdown mdx",
     Format("text", "text/plain", "text", 1, _TEXT): "txt text log",
     Format("html", "text/html", "html", 1, _MARKUP): "html htm xhtml",

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, BinaryIO
 
 from index.errors import ParserError, scratch_errors
-from index.model import Element, Failure, Parsed
+from index.model import Diagnostic, Element, Failure, Parsed
 from index.parse import sandbox
 from index.parse.formats import format_of, suffix_of
 from index.parse.sandbox import Wall
@@ -36,6 +36,8 @@ LOOK_SECONDS = 0.5
 END_SECONDS_MAX = 1.0
 #: Characters of a reason.
 REASON_MAX = 400
+#: Findings of one document.
+FINDINGS_MAX = 20
 
 _BOOT = "import json,sys; sys.path[:]=json.loads(sys.argv[1]); from index.parse.worker import main; main()"
 
@@ -342,13 +344,13 @@ def _result(answer: dict[str, Any]) -> Parsed | Failure:
     """What the child says of the document. Raises ValueError, KeyError, TypeError or AttributeError when that
     makes no sense: a document may have taken the child over."""
     if "failure" in answer:
-        reason = "".join(c if c.isprintable() else " " for c in answer["failure"][:REASON_MAX])
-        return Failure(reason, transient=bool(answer.get("transient")))
+        return Failure(_sentence(answer["failure"]), transient=bool(answer.get("transient")))
     parsed = answer["parsed"]
     elements = tuple(
         Element(e["text"], e["kind"], tuple(e["heading_path"]), e["page"]) for e in parsed.pop("elements")
     )
-    found = Parsed(elements=elements, **parsed)
+    findings = [_diagnostic(f) for f in parsed.pop("findings")[:FINDINGS_MAX]]
+    found = Parsed(elements=elements, findings=findings, **parsed)
     texts = [found.title, found.content_type, found.language or ""]
     for element in elements:
         texts += (element.text, element.kind, *element.heading_path)
@@ -357,9 +359,25 @@ def _result(answer: dict[str, Any]) -> Parsed | Failure:
         str.encode(text)
     if not all(element.page is None or isinstance(element.page, int) for element in elements):
         raise ValueError("These are no pages.")
-    if any(isinstance(value, dict | list) for value in {**found.properties}.values()):
+    if not all(_is_property(value) for value in {**found.properties}.values()):
         raise ValueError("These are no properties.")
     return found
+
+
+def _sentence(said: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in said[:REASON_MAX])
+
+
+def _diagnostic(found: dict[str, Any]) -> Diagnostic:
+    line = None if found["line"] is None else int(found["line"])
+    return {"code": _sentence(found["code"]), "line": line, "reason": _sentence(found["reason"])}
+
+
+def _is_property(value: Any) -> bool:
+    """Whether it is what `index.properties` says."""
+    if isinstance(value, list):
+        return not any(isinstance(item, dict | list) for item in value)
+    return not value if isinstance(value, dict) else True
 
 
 def _disk_bytes(folder: Path) -> int:

@@ -10,7 +10,18 @@ from collections.abc import Iterator
 from index.audit import SEVERITY, Audit, Result
 from index.freshness import Verdict
 from index.printable import printable, printable_line
-from index.report.wording import FINDINGS, NOBODY, VERDICTS, dated_by, day, days, due, name, percent
+from index.report.wording import (
+    NOBODY,
+    VERDICTS,
+    dated_by,
+    day,
+    days,
+    due,
+    finding_name,
+    name,
+    percent,
+    reviewed,
+)
 
 #: Rows of a Markdown report; viewers of Markdown give up on long tables, and the CSV has them all.
 _ROWS_MAX = 500
@@ -25,7 +36,8 @@ def counts_markdown(audit: Audit) -> str:
 
 
 def markdown_page(audit: Audit) -> Iterator[str]:
-    yield f"# Freshness of the knowledge base\n\n{audit.generated_at:%Y-%m-%d %H:%M} UTC\n\n"
+    base = _cell(audit.name) or "the knowledge base"
+    yield f"# Freshness of {base}\n\n{audit.generated_at:%Y-%m-%d %H:%M} UTC\n\n"
     yield counts_markdown(audit)
     yield "\n## Owners\n\n| Owner | Trust score | Documents | Stale | Unknown | Review due |\n"
     yield "|---|---:|---:|---:|---:|---:|\n"
@@ -46,21 +58,23 @@ def markdown_page(audit: Audit) -> Iterator[str]:
     if audit.findings:
         yield "\n## Also found\n\n| Finding | Document | Owner | Why |\n|---|---|---|---|\n"
         for found in audit.findings[:_ROWS_MAX]:
-            cells = (FINDINGS[found.kind], f"{found.source}/{found.uri}", found.owner or NOBODY, found.reason)
+            place = found.source if found.uri is None else f"{found.source}/{found.uri}"
+            cells = (finding_name(found), place, found.owner or NOBODY, found.told)
             yield f"| {' | '.join(map(_cell, cells))} |\n"
         yield _more(len(audit.findings), "freshness.json")
 
 
 def _row(result: Result) -> str:
     age = result.assessment.age
+    dated = f"{dated_by(result)} {day(result.assessment.dated)}".strip()
     document = f"**{_cell(name(result))}**<br>{_cell(result.source)}/{_cell(result.uri)}"
     cells = (
         VERDICTS[result.verdict],
         document,
-        _cell(result.owner or NOBODY),
+        _cell(", ".join(result.owners) or NOBODY),
         "" if age is None else days(age.days),
         _cell(". ".join(part for part in due(result) if part)),
-        _cell(f"{dated_by(result)} {day(result.assessment.date_used)}"),
+        _cell(". ".join(part for part in (dated, reviewed(result)) if part)),
     )
     return f"| {' | '.join(cells)} |\n"
 
@@ -84,7 +98,8 @@ def csv_table(audit: Audit) -> Iterator[str]:
     yield "\ufeff"
     writer.writerow(columns)
     for result in audit.results:
-        row = {**result.json(), "title": result.title, "url": result.url}
+        row = {**result.json(), "owners": "; ".join(result.owners)}
+        row |= {"title": result.title, "url": result.url}
         writer.writerow([_inert(row[column]) for column in columns])
         if buffer.tell() > 1 << 16:
             yield buffer.getvalue()
@@ -99,6 +114,7 @@ _CONTRACT = (
         "uri",
         "source",
         "owner",
+        "owners",
         "owner_source",
         "verdict",
         "reason",
@@ -106,6 +122,7 @@ _CONTRACT = (
         "date_field",
     ),
     *("age_days", "warn_after_days", "stale_after_days", "overdue_days"),
+    *("reviewed_at", "reviewed_by", "review_note", "changed_since_review"),
 )
 
 

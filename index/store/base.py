@@ -31,6 +31,7 @@ class Filter:
 
     source: str | None = None
     owner: str | None = None
+    """Of `owners`, compared without case; or of `owner`, as it is written there."""
     document_ids: tuple[str, ...] | None = None
     fresh_at: datetime | None = None
     """Keeps points that warn after this instant, and those that never warn (exempt or without a date)."""

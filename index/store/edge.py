@@ -34,6 +34,7 @@ import qdrant_edge as engine
 
 from index.errors import StoreError
 from index.model import Point, Sparse, rfc3339
+from index.owners import fold
 from index.store import fusion
 from index.store.base import SPARSE_NAME, Filter, Hit, Mode
 from index.store.points import INSTANT_FIELDS, KEYWORD_FIELDS, check_name, check_vectors, slices, sparse
@@ -147,6 +148,8 @@ class EdgeSession:
         check_vectors(points)
         with engine_errors(f"write {len(points)} points"):
             require_room(self._home)
+            for operation in _missing_indexes(self._shard):
+                self._update(operation)
             for some in slices(points, SLICE_POINTS):
                 self._update(engine.UpdateOperation.upsert_points([_row(point) for point in some]))
             self._seal(len(points))
@@ -245,12 +248,22 @@ def _build(shard: Path, dimension: int) -> None:
         wal_enabled=False,
     )
     made = engine.EdgeShard.create(str(shard), config)
-    for field in KEYWORD_FIELDS:
-        made.update(engine.UpdateOperation.create_field_index(field, engine.PayloadSchemaType.Keyword))
-    for field in INSTANT_FIELDS:
-        made.update(engine.UpdateOperation.create_field_index(field, engine.PayloadSchemaType.Datetime))
+    for operation in _missing_indexes(made):
+        made.update(operation)
     made.flush()
     made.close()
+
+
+def _missing_indexes(shard: engine.EdgeShard) -> list[engine.UpdateOperation]:
+    """What makes the payload indexes that are not there, as in a collection of an older freshkb."""
+    there = shard.info().payload_schema
+    kinds = dict.fromkeys(KEYWORD_FIELDS, engine.PayloadSchemaType.Keyword)
+    kinds |= dict.fromkeys(INSTANT_FIELDS, engine.PayloadSchemaType.Datetime)
+    return [
+        engine.UpdateOperation.create_field_index(field, kind)
+        for field, kind in kinds.items()
+        if field not in there
+    ]
 
 
 def _row(point: Point) -> engine.Point:
@@ -284,7 +297,9 @@ def _conditions(where: Filter) -> engine.Filter | None:
     if where.source is not None:
         must.append(engine.FieldCondition("metadata.source", match=engine.MatchValue(where.source)))
     if where.owner is not None:
-        must.append(engine.FieldCondition("metadata.owner", match=engine.MatchValue(where.owner)))
+        named = engine.FieldCondition("metadata.owners", match=engine.MatchValue(fold(where.owner)))
+        written = engine.FieldCondition("metadata.owner", match=engine.MatchValue(where.owner))
+        must.append(engine.Filter(should=[named, written]))
     if where.document_ids is not None:
         match = engine.MatchAny(list(where.document_ids))
         must.append(engine.FieldCondition("metadata.document_id", match=match))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from index.errors import ConfigError, StoreError, telling_no_secret
 from index.model import Point, Sparse
+from index.owners import fold
 from index.store import fusion
 from index.store.base import SPARSE_NAME, Filter, Hit, Mode
 from index.store.points import check_vectors, float32, slices, sparse
@@ -24,10 +25,12 @@ SLICE_IDS = 5_000
 class QdrantSession:
     """See `index.store.base.Session`. A server needs no holding; the session only ends."""
 
-    def __init__(self, client: QdrantClient, collection: str, url: str) -> None:
+    def __init__(self, client: QdrantClient, collection: str, url: str, index: Callable[[str], None]) -> None:
+        """`index` makes the collection's payload indexes, where some are missing."""
         self._connected: QdrantClient | None = client
         self._name = collection
         self._url = url
+        self._index = index
 
     def end(self) -> None:
         self._connected = None
@@ -41,6 +44,7 @@ class QdrantSession:
     def upsert(self, points: Sequence[Point]) -> None:
         check_vectors(points)
         with asking(self._url, f"write {len(points)} points"):
+            self._index(self._name)
             for some in slices(points, SLICE_POINTS):
                 rows = [_row(point) for point in some]
                 completed(self._client.upsert(self._name, rows, wait=True))
@@ -170,8 +174,13 @@ def _conditions(where: Filter) -> models.Filter | None:
         match = models.MatchValue(value=where.source)
         must.append(models.FieldCondition(key="metadata.source", match=match))
     if where.owner is not None:
-        match = models.MatchValue(value=where.owner)
-        must.append(models.FieldCondition(key="metadata.owner", match=match))
+        named = models.MatchValue(value=fold(where.owner))
+        written = models.MatchValue(value=where.owner)
+        owners: list[models.Condition] = [
+            models.FieldCondition(key="metadata.owners", match=named),
+            models.FieldCondition(key="metadata.owner", match=written),
+        ]
+        must.append(models.Filter(should=owners))
     if where.document_ids is not None:
         any_of = models.MatchAny(any=list(where.document_ids))
         must.append(models.FieldCondition(key="metadata.document_id", match=any_of))

@@ -378,6 +378,7 @@ class StoreContract:
             point(3, source="hr", owner="ben"),
             point(4, source="it", owner="anna", warn_at="2026-06-15T11:59:59Z"),
             point(5, source="it", owner="anna", warn_at="2027-01-01T00:00:00Z"),
+            point(6, source="it", owner="Dörte", owners=["dörte", "carla"], warn_at="2026-01-01T00:00:00Z"),
         ]
         with store.session(NAME) as session:
             session.upsert(points)
@@ -388,9 +389,10 @@ class StoreContract:
                 )
                 return sorted(uuid.UUID(identifier).int for identifier in found(hits))
 
-            assert kept(ANY) == [0, 1, 2, 3, 4, 5]
+            assert kept(ANY) == [0, 1, 2, 3, 4, 5, 6]
             assert kept(Filter(source="hr")) == [0, 1, 2, 3]
             assert kept(Filter(owner="anna")) == [0, 1, 4, 5]
+            assert kept(Filter(owner="Carla")) == [6] == kept(Filter(owner="DÖRTE "))
             assert kept(Filter(document_ids=("d2", "d4", "d9"))) == [2, 4]
             assert kept(Filter(document_ids=())) == []
             assert kept(Filter(fresh_at=noon)) == [1, 2, 3, 5]

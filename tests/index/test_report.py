@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from connectors.base import ConnectorSettings
 from index.audit import Audit, audit
 from index.config import Rule, SourceConfig
-from index.model import Document, State
+from index.model import Document, Review, State
 from index.report import FILES, counts_markdown, write
 from index.report.page import safe_url
 
@@ -36,12 +37,14 @@ def document(uri: str, age: float | None = 0, **values: Any) -> Document:
     return Document(f"id-{uri}", "handbook", uri, **given)
 
 
-def run(*documents: Document) -> Audit:
-    return audit(documents, {"handbook": SOURCE}, NOW)
+def run(*documents: Document, reviews: Mapping[str, Review] | None = None) -> Audit:
+    return audit(documents, {"handbook": SOURCE}, NOW, reviews=reviews, name="Fish & Chips")
 
 
-def reports(folder: Path, *documents: Document) -> dict[str, str]:
-    written = write(run(*documents), folder)
+def reports(
+    folder: Path, *documents: Document, reviews: Mapping[str, Review] | None = None
+) -> dict[str, str]:
+    written = write(run(*documents, reviews=reviews), folder)
     assert [path.name for path in written] == list(FILES)
     return {path.name: path.read_bytes().decode() for path in written}
 
@@ -86,6 +89,7 @@ def test_the_page_says_what_an_owner_needs(tmp_path: Path) -> None:
     page = Page(text)
     words = " ".join(" ".join(page.words).split())
     for sentence in (
+        "Freshness of Fish & Chips",
         "As of 1 May 2026, 12:00 UTC",
         "2 of the 5 documents that have to be reviewed are fresh.",
         "Travel policy",
@@ -103,6 +107,46 @@ def test_the_page_says_what_an_owner_needs(tmp_path: Path) -> None:
     assert page.links.index("#owner-1") < page.links.index("#owner-2")
     ids = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
     assert ids == {"owner-1", "owner-2"}
+
+
+def test_a_review_is_told_with_its_note_in_every_report(tmp_path: Path) -> None:
+    review = Review("id-a.md", EVIL, "=still right", NOW - timedelta(days=3), "then")
+    changed = document("a.md", 200, reviewed_at=review.at, content_hash="now")
+    files = reports(tmp_path, changed, reviews={"id-a.md": review})
+    said = f"Reviewed 28 Apr 2026 by {EVIL}; changed since: “=still right”"
+    assert said in "".join(Page(files["report.html"]).words)
+    assert "Changed since its review" in files["report.html"]
+    assert "changed since: “=still right”" in files["report.md"] or "Changed since" in files["report.md"]
+    (row,) = csv.DictReader(io.StringIO(files["report.csv"].removeprefix("\ufeff"), newline=""))
+    assert (row["reviewed_at"], row["reviewed_by"]) == ("2026-04-28T12:00:00Z", EVIL)
+    assert (row["review_note"].lstrip("'"), row["changed_since_review"]) == ("=still right", "True")
+    assert json.loads(files["freshness.json"])["results"][0]["review_note"] == "=still right"
+
+
+def test_each_owner_has_a_section_with_what_is_shared(tmp_path: Path) -> None:
+    shared = document("shared.md", 200, properties={"owner": ["anna", "bo"]})
+    files = reports(tmp_path, shared, document("b.md", properties={"owner": "Anna"}))
+    page = Page(files["report.html"])
+    assert {a["id"] for _, a in page.tags if "id" in a} == {"owner-1", "owner-2"}
+    assert page.words.count("Owners: anna, bo") == 2
+    assert "| anna, bo |" in files["report.md"]
+    rows = list(csv.DictReader(io.StringIO(files["report.csv"].removeprefix("\ufeff"), newline="")))
+    assert [(row["owner"], row["owners"]) for row in rows] == [("anna", "anna; bo"), ("Anna", "Anna")]
+
+
+@pytest.mark.parametrize(
+    ("age", "said"), [(90, "Review due now"), (91, "Review due for 1 day"), (180, "by 90 days")]
+)
+def test_what_is_due_since_today_is_due_now(tmp_path: Path, age: int, said: str) -> None:
+    files = reports(tmp_path, document("a.md", age))
+    assert said in "".join(Page(files["report.html"]).words)
+    assert " 0 days" not in files["report.md"]
+
+
+def test_a_date_is_shown_as_the_document_has_it(tmp_path: Path) -> None:
+    files = reports(tmp_path, document("a.md", properties={"last_reviewed": "2025-05-01"}))
+    assert '<time datetime="2025-05-01">1 May 2025</time>' in files["report.html"]
+    assert json.loads(files["freshness.json"])["results"][0]["date_used"] == "2025-05-01"
 
 
 def test_the_page_loads_nothing_and_runs_nothing(tmp_path: Path) -> None:
