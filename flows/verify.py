@@ -8,6 +8,7 @@ from prefect import State, flow
 from prefect.artifacts import create_markdown_artifact
 
 from flows.boundary import Job, ended, in_words, perform, recorded, table, uninterrupted
+from index.mend import mend_ledger
 from index.repair import repair as mend
 from index.sync import Sync
 from index.verify import verify as compare
@@ -18,11 +19,13 @@ def verify(repair: bool = False, deep: bool = False) -> State[Any]:
     """Compare source, ledger and store, and return counts. Failed when they differ and it was not mended."""
 
     def body(job: Job) -> State[Any]:
-        with recorded(job, "verify") as run:
-            found = compare(job.mirror, deep=deep)
-            if repair and not found.ok:
-                with uninterrupted(job.stop):
-                    mend(job.mirror, found, Sync(job.mirror, kind="verify", stop=job.stop, run_id=job.run_id))
+        if repair:
+            # Before a run is on record: a damaged ledger takes none.
+            mend_ledger(job.mirror)
+        with recorded(job, "verify") as run, uninterrupted(job.stop):
+            found = compare(job.mirror, deep=deep, stop=job.stop)
+            if repair and not found.ok and not found.interrupted:
+                mend(job.mirror, found, Sync(job.mirror, kind="verify", stop=job.stop, run_id=job.run_id))
             run.counts = {
                 "documents": found.documents,
                 "points": found.points,
@@ -34,7 +37,7 @@ def verify(repair: bool = False, deep: bool = False) -> State[Any]:
                 "repaired": found.repaired,
             }
             mended = repair and found.repaired == found.findings and not found.errors
-            run.outcome = "done" if found.ok or mended else "failed"
+            run.outcome = "interrupted" if found.interrupted else "done" if found.ok or mended else "failed"
         markdown = table(["", "count"], [[name, count] for name, count in run.counts.items()])
         create_markdown_artifact(markdown, key="freshkb-verify", description="Source, ledger and store")
         return ended(run.outcome, f"Run {job.run_id}: {in_words(run.counts)}", run.counts)

@@ -12,6 +12,7 @@ from typing import Any
 
 from connectors.base import ConnectorError
 from index.errors import FreshkbError, StoreMismatch
+from index.ledger import Ledger
 from index.mirror import Mirror
 from index.model import Run
 
@@ -40,6 +41,7 @@ def examine(mirror: Mirror) -> list[Check]:
 def _ledger(mirror: Mirror) -> Iterator[Check]:
     ledger = mirror.ledger
     yield Check("ledger", True, f"instance {ledger.instance_id}, {mirror.config.show()['ledger']}")
+    yield from _damage(ledger)
     collection = ledger.collection()
     intents = len(ledger.open_intents())
     obsolete = len(ledger.removals(collection.name)) if collection else 0
@@ -51,6 +53,12 @@ def _ledger(mirror: Mirror) -> Iterator[Check]:
             f"{intents} documents, {obsolete} points and {untold} audit events were left unfinished; "
             "the next sync mends them.",
         )
+
+
+def _damage(ledger: Ledger) -> Iterator[Check]:
+    if faults := ledger.faults():
+        detail = f"Its file is damaged: {'; '.join(faults)}. Mend it with: freshkb verify --repair"
+        yield Check("ledger", False, detail)
 
 
 def _locks(mirror: Mirror) -> Iterator[Check]:
@@ -93,6 +101,10 @@ def _store(mirror: Mirror) -> Iterator[Check]:
         )
         return
     mirror.check_instance(collection)
+    # All of it is read, by a process of its own: a damaged file may end the one that reads it.
+    if faults := mirror.store.faults(collection.name):
+        detail = f"Collection {collection.name} is damaged: {'; '.join(faults)}."
+        yield Check("store", False, f"{detail} Build it anew with: freshkb verify --repair")
     with mirror.store.session(collection.name) as session:
         points = session.count()
     expected = mirror.ledger.totals(collection.name)

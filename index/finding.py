@@ -52,6 +52,12 @@ class Verification:
     errors: list[str] = field(default_factory=list)
     """Sources that could not be listed completely, and texts that a repair found to be lost."""
     repaired: int = 0
+    rebuild: bool = False
+    """The collection is damaged as a whole: only another one can take its place."""
+    deadly: bool = False
+    """To read the damaged collection may end the process."""
+    interrupted: bool = False
+    """It was stopped before all was compared, or mended."""
 
     def of(self, kind: Kind) -> list[Finding]:
         found: list[Finding] = getattr(self, kind)
@@ -67,7 +73,7 @@ class Verification:
 
     @property
     def ok(self) -> bool:
-        return not self.findings and not self.errors
+        return not self.findings and not self.errors and not self.interrupted
 
     def json(self) -> dict[str, Any]:
         return {
