@@ -5,7 +5,8 @@ from typing import Any
 from prefect import State, flow
 from prefect.artifacts import create_markdown_artifact
 
-from flows.boundary import Job, ended, perform, table
+from flows.boundary import Job, ended, perform, table, uninterrupted
+from index.mend import mend_ledger
 from index.outcome import in_words
 from index.repair import repair as mend
 from index.sync import Sync
@@ -17,9 +18,12 @@ def verify(repair: bool = False, deep: bool = False) -> State[Any]:
     """Compare source, ledger and store, and return counts. Failed when they differ and it was not mended."""
 
     def body(job: Job) -> State[Any]:
-        with job.run("verify", required=repair) as run:
-            found = compare(job.mirror, deep=deep)
-            if repair and not found.ok:
+        if repair:
+            # Before a run is on record: a damaged ledger takes none.
+            mend_ledger(job.mirror)
+        with job.run("verify", required=repair) as run, uninterrupted(job.stop):
+            found = compare(job.mirror, deep=deep, stop=job.stop)
+            if repair and not found.ok and not found.interrupted:
                 mend(job.mirror, found, Sync(job.mirror, stop=job.stop, run=run))
             counts = found.counts()
             run.ends(found.outcome, counts)

@@ -22,7 +22,7 @@ from itertools import islice
 from typing import Any
 
 from index import payload
-from index.errors import StoreError
+from index.errors import StoreDamaged
 from index.ledger import Event, Ledger
 from index.model import (
     Action,
@@ -242,7 +242,7 @@ def _vectors(point: Point | None) -> Vectors | None:
 
 
 def _write(session: Session, drafts: Sequence[Draft]) -> dict[str, str]:
-    """Upsert, and read back: {point id: digest of its vectors}. Raises StoreError when anything is amiss."""
+    """Upsert, and read back: {point id: digest of its vectors}. Raises StoreDamaged when one is amiss."""
     points = []
     for draft in drafts:
         assert draft.vectors is not None
@@ -254,7 +254,7 @@ def _write(session: Session, drafts: Sequence[Draft]) -> dict[str, str]:
 
 
 def read_back(session: Session, expected: dict[str, str]) -> dict[str, str]:
-    """The vector digests of points that must be there with these payload digests; StoreError if not."""
+    """The vector digests of points that must be there with these payload digests; StoreDamaged if not."""
     proven = {}
     for identifiers in batched(expected, READ_POINTS):
         found = session.retrieve(identifiers, vectors=True)
@@ -262,22 +262,25 @@ def read_back(session: Session, expected: dict[str, str]) -> dict[str, str]:
             point = found.get(identifier)
             vectors = payload.vector_digest(point) if point else ""
             if point is None or not vectors or digest(point.payload) != expected[identifier]:
-                raise StoreError(
+                raise StoreDamaged(
                     f"The store did not keep point {identifier} as it was written. Nothing was committed; "
-                    "the next sync repairs it. If it happens again, run: freshkb doctor"
+                    "the next sync repairs it. If it happens again, run: freshkb verify --repair"
                 )
             proven[identifier] = vectors
     return proven
 
 
 def remove(session: Session, ids: Sequence[str]) -> None:
-    """Delete these points and see that they are gone. Raises StoreError when one is not."""
+    """Delete these points and see that they are gone. Raises StoreDamaged when one is not."""
     if not ids:
         return
     session.delete(ids)
     left = session.retrieve(ids, vectors=False)
     if left:
-        raise StoreError(f"The store still holds {len(left)} of {len(ids)} points that were deleted.")
+        raise StoreDamaged(
+            f"The store still holds {len(left)} of {len(ids)} points that were deleted. The next sync tries "
+            "again. If it happens again, run: freshkb verify --repair"
+        )
 
 
 def _event(run_id: str, at: datetime, document: Document, action: str, detail: str = "") -> Event:

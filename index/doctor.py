@@ -13,6 +13,7 @@ from connectors.base import ConnectorError
 from index.checkout import checkout
 from index.collection import orphans
 from index.errors import FreshkbError, StoreMismatch
+from index.ledger import Ledger
 from index.mirror import Mirror
 from index.prepare import moment
 from index.redact import redact
@@ -57,6 +58,7 @@ def _privacy(mirror: Mirror) -> Iterator[Check]:
 def _ledger(mirror: Mirror) -> Iterator[Check]:
     ledger = mirror.ledger
     yield Check("ledger", True, f"instance {ledger.instance_id}, {mirror.config.show()['ledger']}")
+    yield from _damage(ledger)
     collection = ledger.collection()
     intents = len(ledger.open_intents())
     obsolete = len(ledger.removals(collection.name)) if collection else 0
@@ -68,6 +70,12 @@ def _ledger(mirror: Mirror) -> Iterator[Check]:
             f"{intents} documents, {obsolete} points and {untold} audit events were left unfinished; "
             "the next sync mends them.",
         )
+
+
+def _damage(ledger: Ledger) -> Iterator[Check]:
+    if faults := ledger.faults():
+        detail = f"Its file is damaged: {'; '.join(faults)}. Mend it with: freshkb verify --repair"
+        yield Check("ledger", False, detail)
 
 
 def _locks(mirror: Mirror) -> Iterator[Check]:
@@ -97,6 +105,10 @@ def _store(mirror: Mirror) -> Iterator[Check]:
         )
         return
     mirror.check_instance(collection)
+    # All of it is read, by a process of its own: a damaged file may end the one that reads it.
+    if faults := mirror.store.faults(collection.name):
+        detail = f"Collection {collection.name} is damaged: {'; '.join(faults)}."
+        yield Check("store", False, f"{detail} Build it anew with: freshkb verify --repair")
     with mirror.store.session(collection.name) as session:
         points = session.count()
     expected = mirror.ledger.totals(collection.name)

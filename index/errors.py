@@ -9,7 +9,9 @@
     │   ├── Locked                       another process holds what is needed
     │   └── ModelChanged                 the index was built by another model: `freshkb reindex`
     ├── LedgerError             exit 1   the ledger cannot be used
+    │   └── LedgerDamaged                its file is: `freshkb verify --repair`
     ├── StoreError              exit 1   the vector store cannot be used, or did not do what it said
+    │   ├── StoreDamaged                 its files are: `freshkb verify --repair`
     │   └── StoreMismatch                ledger and store do not belong together
     ├── ScratchError            exit 1   the folder for temporary files cannot be written
     ├── ParserError             exit 1   the parser itself is broken (not a document)
@@ -60,8 +62,21 @@ class LedgerError(FreshkbError):
     pass
 
 
+class LedgerDamaged(LedgerError):
+    """Waiting does not help: what the file still tells has to be taken over into a new one."""
+
+
 class StoreError(FreshkbError):
     pass
+
+
+class StoreDamaged(StoreError):
+    """Waiting does not help: the collection has to be built anew."""
+
+    def __init__(self, message: str, *, deadly: bool = False) -> None:
+        super().__init__(message)
+        self.deadly = deadly
+        """To read it may end the process."""
 
 
 class StoreMismatch(StoreError):

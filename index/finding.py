@@ -55,6 +55,12 @@ class Verification:
     errors: list[str] = field(default_factory=list)
     """Sources that could not be listed completely, and texts that a repair found to be lost."""
     repaired: int = 0
+    rebuild: bool = False
+    """The collection is damaged as a whole: only another one can take its place."""
+    deadly: bool = False
+    """To read the damaged collection may end the process."""
+    interrupted: bool = False
+    """It was stopped before all was compared, or mended."""
 
     def of(self, kind: Kind) -> list[Finding]:
         found: list[Finding] = getattr(self, kind)
@@ -70,7 +76,7 @@ class Verification:
 
     @property
     def ok(self) -> bool:
-        return not self.findings and not self.errors
+        return not self.findings and not self.errors and not self.interrupted
 
     @property
     def mended(self) -> bool:
@@ -80,6 +86,8 @@ class Verification:
     @property
     def outcome(self) -> str:
         """Of the run that compared, and maybe repaired."""
+        if self.interrupted:
+            return "interrupted"
         return "done" if self.ok or self.mended else "failed"
 
     def counts(self) -> dict[str, int]:

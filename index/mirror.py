@@ -105,10 +105,19 @@ class Mirror:
     def ledger(self) -> Ledger:
         if self._ledger is None:
             begun = time.perf_counter()
-            self._ledger = Ledger.open(self.config.ledger, self.config.state_dir)
+            # One that is missing is not made anew behind the back of an index that belongs to it.
+            embedded = self.config.index.store == "edge"
+            indexed = embedded and any(self.config.state_dir.glob("index/[!.]*/instance"))
+            self._ledger = Ledger.open(self.config.ledger, self.config.state_dir, create=not indexed)
             took = time.perf_counter() - begun
             log.debug("Ledger %s opened in %.2f s.", self._ledger.instance_id, took)
         return self._ledger
+
+    def close_ledger(self) -> None:
+        """Let go of the ledger; it is opened again when it is needed."""
+        if self._ledger is not None:
+            self._ledger.close()
+            self._ledger = None
 
     @property
     def store(self) -> VectorStore:

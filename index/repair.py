@@ -19,14 +19,16 @@ from connectors.base import SourceUnavailable
 from index import payload
 from index.apply import READ_POINTS, Target, apply, batched, remove
 from index.collection import create, drop_orphans
+from index.errors import StoreDamaged
 from index.finding import KINDS, Verification
-from index.judge import genuine, review_lost
+from index.judge import Ids, review_lost
 from index.mirror import Mirror
 from index.model import Action, Document, Item, Point, Review, State
 from index.origin import known_sources, origin
 from index.plan import BATCH_DOCUMENTS
 from index.prepare import Facts, Noted, Text, Work, governed
 from index.provenance import as_made, lost
+from index.rebuild import rebuild
 from index.recover import recover
 from index.salvage import Remains
 from index.sync import Sync, plan
@@ -35,21 +37,46 @@ from index.verify import verify
 
 def repair(mirror: Mirror, found: Verification, run: Sync) -> None:
     """Mend the findings, then sync. Sets `found.repaired` to the number of findings that are gone afterwards,
-    and adds to `found` what is wrong now and was not before, and to its errors the texts that are lost."""
+    and adds to `found` what is wrong now and was not before, and to its errors the texts that are lost.
+
+    Stopped, it finishes the batch in hand, and `found.interrupted` says so: the next repair does the rest.
+    """
     with run.record:
+        try:
+            lost = _mend(mirror, found, run)
+        except StoreDamaged:
+            if found.rebuild:
+                raise
+            # What can be read and not be written shows only now.
+            found.rebuild = True
+            lost = _mend(mirror, found, run)
+        if run.stop.is_set():
+            found.interrupted = True
+            return
+        _conclude(found, verify(mirror, sample=found.sample, deep=found.deep, stop=run.stop), lost)
+
+
+def _mend(mirror: Mirror, found: Verification, run: Sync) -> dict[str, str]:
+    """By document, what is lost."""
+    wrong = found
+    if found.rebuild:
         with _as_writer(mirror):
-            _mend_collection(mirror)
-            target = run.target()
-            for source in known_sources(mirror):
-                recover(target, source)
-            mending = _Mending(mirror, run, target, found)
-            mending.documents()
-            mending.foreign()
-        run.run(checksum=found.deep)
-        with _as_writer(mirror):
-            mending.admit()
-            drop_orphans(mirror)
-        _conclude(found, verify(mirror, sample=found.sample, deep=found.deep), mending.lost)
+            rebuild(mirror, read=not found.deadly)
+        # The points of the new collection are what is to be mended.
+        wrong = verify(mirror, sample=found.sample, deep=found.deep, stop=run.stop)
+    with _as_writer(mirror):
+        _mend_collection(mirror)
+        target = run.target()
+        for source in known_sources(mirror):
+            recover(target, source)
+        mending = _Mending(mirror, run, target, wrong)
+        mending.documents()
+        mending.foreign()
+    run.run(checksum=found.deep)
+    with _as_writer(mirror):
+        mending.admit()
+        drop_orphans(mirror)
+    return mending.lost
 
 
 @contextmanager
@@ -124,10 +151,14 @@ class _Mending:
         """Write every damaged document anew, from its source or from what remains of it."""
         self._disown()
         for ids in batched(sorted(self._damaged), BATCH_DOCUMENTS):
+            if self._run.stop.is_set():
+                return
             self._mend(ids)
 
     def foreign(self) -> None:
         """Remove the points that still nobody knows."""
+        if self._run.stop.is_set():
+            return
         unknown = [i for owner, ids in self._claims.items() if owner not in self._unheard for i in ids]
         known = self._mirror.ledger.known_points(self._name, unknown)
         with self._target.store.session(self._name) as session:
@@ -136,6 +167,8 @@ class _Mending:
     def admit(self) -> None:
         """What lost text and was not removed after all is written as it is now."""
         deferred, self._deferred = self._deferred, []
+        if self._run.stop.is_set():
+            return
         for ids in batched(deferred, BATCH_DOCUMENTS):
             self._mend(ids, last=True)
 
@@ -145,7 +178,8 @@ class _Mending:
         ledger = self._mirror.ledger
         for ids in batched(sorted(self._damaged), BATCH_DOCUMENTS):
             for document_id, records in ledger.chunks(self._name, ids).items():
-                wrong = [r for r in records if not genuine(r, self._fingerprint, len(records))]
+                known = Ids(document_id, self._fingerprint, len(records))
+                wrong = [record for record in records if not known.genuine(record)]
                 points = self._points([record.point_id for record in wrong])
                 for record in wrong:
                     point = points.get(record.point_id)

@@ -15,7 +15,7 @@ from typing import Any
 
 from index import payload
 from index.chunk import compose
-from index.judge import follows, genuine
+from index.judge import Ids
 from index.model import LIVE, Chunk, ChunkRecord, Document, Point, State, digest
 from index.owners import folded
 from index.payload import Passage
@@ -107,12 +107,12 @@ class Remains:
         return tuple(found[index] for index in sorted(found))
 
     def _genuine(self, record: ChunkRecord) -> bool:
-        return genuine(record, self.fingerprint, self._most)
+        return self._ids.genuine(record)
 
     @cached_property
-    def _most(self) -> int:
-        """No text occurs more often in the document."""
-        return max(len(self.records), len(self.points), self.document.chunk_count if self.document else 0)
+    def _ids(self) -> Ids:
+        counted = self.document.chunk_count if self.document else 0
+        return Ids(self.document_id, self.fingerprint, max(len(self.records), len(self.points), counted))
 
     def _passage(self, row: Document, record: ChunkRecord, twins: Mapping[str, Passage]) -> Passage | None:
         own = self.points.get(record.point_id)
@@ -124,7 +124,7 @@ class Remains:
             if digest(payload.build(row, passage)) == record.payload_digest:
                 return passage
             text = compose(row.title, passage.heading_path, passage.text)
-            if follows(record.point_id, self.document_id, _sha(text), self.fingerprint, self._most):
+            if self._ids.follows(record.point_id, _sha(text)):
                 return passage
         # The same text somewhere else in the document is as good.
         twin = twins.get(record.embedded_hash) if self._genuine(record) else None
@@ -148,8 +148,7 @@ class Remains:
             return None
         title = str(payload.metadata(point.payload).get("title"))
         text = compose(title, passage.heading_path, passage.text)
-        ours = follows(point.id, self.document_id, _sha(text), self.fingerprint, self._most)
-        return passage if ours else None
+        return passage if self._ids.follows(point.id, _sha(text)) else None
 
 
 def _sha(text: str) -> str:

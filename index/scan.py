@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -38,10 +39,12 @@ def survey(
     folders: Collection[str] | None = None,
     checksum: bool = False,
     approved: str | None = None,
+    stop: threading.Event | None = None,
 ) -> Survey:
-    """What a sync of this source would do now. Nothing is written."""
+    """What a sync of this source would do now. Nothing is written. Once `stop` is set no more documents are
+    read, and the survey is of no use."""
     try:
-        return _survey(mirror, source, folders, checksum, approved)
+        return _survey(mirror, source, folders, checksum, approved, stop)
     except SourceUnavailable as error:
         return Survey(Plan(source, complete=False, error=f"{redact(str(error))} Nothing was removed."))
 
@@ -52,6 +55,7 @@ def _survey(
     folders: Collection[str] | None,
     checksum: bool,
     approved: str | None,
+    stop: threading.Event | None,
 ) -> Survey:
     ledger = mirror.ledger
     remembered = ledger.source(source) or SourceRecord(source)
@@ -79,7 +83,7 @@ def _survey(
         rerooted=rerooted,
         refiltered=remembered.filter_fingerprint not in ("", here.settings.filter_fingerprint),
     )
-    fetched = _hashes(connector, found)
+    fetched = _hashes(connector, found, stop)
     settled = _settle(mirror, found, fetched, here.extraction)
     hashes = {uri: read.content_hash for uri, read in fetched.items()}
     moves: list[tuple[Entry, Row]] = []
@@ -140,9 +144,13 @@ def _hash(connector: Connector, uris: Sequence[str]) -> dict[str, str]:
     return {uri: read.content_hash for uri, read in _read(connector, uris).items()}
 
 
-def _read(connector: Connector, uris: Sequence[str]) -> dict[str, Fetched]:
+def _read(
+    connector: Connector, uris: Sequence[str], stop: threading.Event | None = None
+) -> dict[str, Fetched]:
     read = {}
     for uri in uris:
+        if stop is not None and stop.is_set():
+            break
         try:
             read[uri] = connector.fetch(uri, None)
         except DocumentError:
@@ -151,11 +159,11 @@ def _read(connector: Connector, uris: Sequence[str]) -> dict[str, Fetched]:
     return read
 
 
-def _hashes(connector: Connector, found: Differences) -> dict[str, Fetched]:
+def _hashes(connector: Connector, found: Differences, stop: threading.Event | None) -> dict[str, Fetched]:
     """Of changed documents, where a token of times hides many an unchanged text."""
     if connector.capabilities.token != "mtime":
         return {}
-    return _read(connector, [e.uri for e, row in found.changed if row.seen_hash is not None])
+    return _read(connector, [e.uri for e, row in found.changed if row.seen_hash is not None], stop)
 
 
 def _settle(

@@ -202,19 +202,26 @@ def verify(
     """Compare source, ledger and store."""
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     with stoppable() as stop, opened(config) as mirror:
+        from index.mend import mend_ledger
         from index.repair import repair as mend
         from index.run import Run
         from index.sync import Sync
         from index.verify import verify as compare
 
         part = _sample(sample)
+        # Before a run is on record: a damaged ledger takes none.
+        for sentence in mend_ledger(mirror) if repair else ():
+            warn(sentence)
         with Run(mirror, "verify", required=repair) as run:
-            found = compare(mirror, sample=part, deep=deep)
-            if repair and not found.ok:
+            found = compare(mirror, sample=part, deep=deep, stop=stop)
+            if repair and not found.ok and not found.interrupted:
                 mend(mirror, found, Sync(mirror, stop=stop, run=run))
             run.ends(found.outcome, found.counts())
     console.data(found.json())
     _print_verification(console, found)
+    if found.interrupted:
+        warn("Interrupted: not all was compared or mended. Go on with the same command.")
+        raise typer.Exit(130)
     raise typer.Exit(0 if found.outcome == "done" else 1)
 
 
@@ -239,5 +246,7 @@ def _print_verification(console: Console, found: Verification) -> None:
     compared = f"{plural(found.points, 'point')} of {plural(found.documents, 'document')} compared"
     if found.ok:
         console.say(f"{compared}: source, ledger and store agree.")
+    elif found.interrupted and not found.findings:
+        console.say(f"{compared} before it was stopped: no difference.")
     else:
         console.say(f"{compared}: {plural(found.findings, 'difference')}, {found.repaired:,} repaired.")

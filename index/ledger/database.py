@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
-from index.errors import LedgerError, telling_no_secret
+from index.errors import LedgerDamaged, LedgerError, telling_no_secret
 from index.private import private_file, private_folder
 from index.redact import remember
 
@@ -22,6 +22,17 @@ STREAM_ROWS = 1000
 
 #: How long SQLite waits for another process's write transaction. A plan of a million items takes seconds.
 BUSY_SECONDS = 60
+
+#: What SQLite says of the file itself: SQLITE_CORRUPT, SQLITE_NOTADB, and a read that met its end too early.
+_DAMAGE_CODES, _SHORT_READ = (11, 26), 522
+#: The same in words, of what has no code of its own: tables that are not what their version says, and texts.
+_DAMAGE_WORDS = (
+    "no such table",
+    "no such column",
+    "duplicate column",
+    "already exists",
+    "not decode to UTF-8",
+)
 
 
 def _parse(url: str, state_dir: Path) -> sa.URL:
@@ -62,11 +73,14 @@ class Database:
             yield
         except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
             text = str(getattr(error, "orig", None) or error)
+            said, cause = " ".join(text.split()), telling_no_secret(error)
+            if self._sqlite and _tells_damage(error):
+                raise damaged(str(self._place), said) from cause
             message = (
-                f"The ledger {self._place} cannot be used: {' '.join(text.split())}. What was done before "
-                "is whole; when the ledger can be used again, run the command again."
+                f"The ledger {self._place} cannot be used: {said}. What was done before is whole; when the "
+                "ledger can be used again, run the command again."
             )
-            raise LedgerError(message) from telling_no_secret(error)
+            raise LedgerError(message) from cause
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
@@ -109,6 +123,23 @@ class Database:
         """Give all connections back. May be called twice."""
         with self._mapped():
             self._engine.dispose()
+
+
+def damaged(place: str, said: str) -> LedgerDamaged:
+    """The error that names the way out."""
+    return LedgerDamaged(
+        f"The ledger {place} is damaged: {said}. Restore it from a backup if there is one. Then, or without "
+        "one, take over what it still tells, and the rest from store and sources, with: freshkb verify "
+        "--repair"
+    )
+
+
+def _tells_damage(error: Exception) -> bool:
+    """Whether it is the file that is wrong, and not the moment: locked, full, forbidden."""
+    cause = getattr(error, "orig", None) or error
+    code = getattr(cause, "sqlite_errorcode", None) or 0
+    known = code & 0xFF in _DAMAGE_CODES or code == _SHORT_READ
+    return known or any(words in str(cause) for words in _DAMAGE_WORDS)
 
 
 def _sqlite_engine(url: sa.URL) -> sa.Engine:

@@ -7,6 +7,7 @@ short, and between two of them other processes get their turn.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -44,6 +45,10 @@ class Hit:
     score: float
 
 
+#: No condition.
+EVERYTHING = Filter()
+
+
 class Session(Protocol):
     """The store, held by this process until the session is closed."""
 
@@ -64,7 +69,11 @@ class Session(Protocol):
     ) -> Iterator[Point]:
         """Every point with an id in [first, end), once, in order of id."""
 
-    def count(self) -> int: ...
+    def count(self, where: Filter = EVERYTHING) -> int:
+        """The points that meet the conditions, as the store's own indexes find them."""
+
+    def reached(self, words: Sparse) -> int:
+        """The points that a search by these words finds, without a limit."""
 
     def search(
         self, *, mode: Mode, dense: Sequence[float] | None, sparse: Sparse | None, limit: int, where: Filter
@@ -95,5 +104,12 @@ class VectorStore(Protocol):
 
     def session(self, collection: str) -> AbstractContextManager[Session]:
         """Hold the collection. Raises StoreError when there is none."""
+
+    def faults(self, collection: str, stop: threading.Event | None = None) -> list[str]:
+        """What is wrong with the collection in itself, in words; [] when all of it can be read and searches
+        find by its indexes what its points say. Given up, with [], once `stop` is set.
+
+        Raises StoreDamaged when it cannot be read. Not to be called in a session.
+        """
 
     def close(self) -> None: ...

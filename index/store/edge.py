@@ -2,7 +2,7 @@
 
 ::
 
-    PATH/COLLECTION/instance       the ledger it belongs to
+    PATH/COLLECTION/instance       the ledger it belongs to, and a check of that
     PATH/COLLECTION/unsealed       how many points were written since the last sealing, about
     PATH/COLLECTION/shard/         the engine's files
 
@@ -23,20 +23,23 @@ A float in a payload keeps 15 significant digits. The engine reads JSON that way
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
 import qdrant_edge as engine
 
-from index.errors import StoreError
+from index.errors import StoreDamaged, StoreError
 from index.model import Point, Sparse, rfc3339
 from index.owners import fold
 from index.store import fusion
-from index.store.base import SPARSE_NAME, Filter, Hit, Mode
+from index.store.base import EVERYTHING, SPARSE_NAME, Filter, Hit, Mode
 from index.store.points import INSTANT_FIELDS, KEYWORD_FIELDS, check_name, check_vectors, slices, sparse
 from index.store.shards import Shards, engine_errors, require_room, room
 
@@ -46,6 +49,8 @@ SEAL_POINTS = 20_000
 SEGMENT_POINTS = 25_000
 #: A segment's points and their texts, with some to spare.
 SEAL_ROOM_BYTES = 512 << 20
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
 #: Points of one call to the engine.
 SLICE_POINTS = 1_000
 
@@ -63,12 +68,21 @@ class EdgeStore:
 
     def instance(self, collection: str) -> str | None:
         check_name(collection)
+        path = self._path / collection / "instance"
         try:
-            return (self._path / collection / "instance").read_text(encoding="utf-8")
+            recorded = path.read_bytes().decode("utf-8", "replace")
         except FileNotFoundError:
             return None
         except OSError as error:
             raise StoreError(f"The vector store in {self._path} cannot be read: {error}.") from error
+        instance, _, check = recorded.partition(" ")
+        # Without a check it was written before there was one.
+        if check != _check(instance) and not _UUID.fullmatch(recorded):
+            raise StoreDamaged(
+                f"{path} is damaged: it does not say any more which ledger the collection belongs to. Write "
+                "it anew with: freshkb verify --repair"
+            )
+        return instance
 
     def create(self, collection: str, *, dimension: int, instance: str) -> None:
         check_name(collection)
@@ -81,7 +95,7 @@ class EdgeStore:
             (building / "shard").mkdir(parents=True)
             _build(building / "shard", dimension)
             with (building / "instance").open("w", encoding="utf-8") as file:
-                file.write(instance)
+                file.write(f"{instance} {_check(instance)}")
                 file.flush()
                 os.fsync(file.fileno())
             _sync_folder(building)
@@ -112,14 +126,27 @@ class EdgeStore:
     def session(self, collection: str) -> Iterator[EdgeSession]:
         check_name(collection)
         with self._shards.held():
-            if self.instance(collection) is None:
+            if not (self._path / collection / "instance").exists():
                 raise StoreError(f"The vector store in {self._path} has no collection {collection!r}.")
-            with engine_errors(f"open collection {collection!r}"):
+            with engine_errors(f"open collection {collection!r}", self._path / collection):
                 session = EdgeSession(self._shards.open(collection), self._path / collection)
             try:
                 yield session
             finally:
                 session.end()
+
+    def faults(self, collection: str, stop: threading.Event | None = None) -> list[str]:
+        from index.store.apart import examine
+
+        check_name(collection)
+        # The child takes the lock.
+        self._shards.close()
+        found = examine(self._path, collection, stop)
+        try:
+            self.instance(collection)
+        except StoreDamaged as error:
+            found.append(str(error))
+        return found
 
     def close(self) -> None:
         """Let go of the store now. A later session opens it again."""
@@ -181,7 +208,7 @@ class EdgeSession:
         self._shard.flush()
 
     def retrieve(self, ids: Sequence[str], *, vectors: bool) -> dict[str, Point]:
-        with engine_errors(f"read {len(ids)} points"):
+        with engine_errors(f"read {len(ids)} points", self._home):
             rows = self._shard.retrieve(list(ids), with_payload=True, with_vector=vectors)
             return {str(row.id): _point(row) for row in rows}
 
@@ -190,7 +217,7 @@ class EdgeSession:
     ) -> Iterator[Point]:
         offset: Any = first
         while True:
-            with engine_errors("list its points"):
+            with engine_errors("list its points", self._home):
                 rows, offset = self._shard.scroll(
                     engine.ScrollRequest(offset=offset, limit=page, with_payload=True, with_vector=vectors)
                 )
@@ -201,9 +228,13 @@ class EdgeSession:
             if offset is None:
                 return
 
-    def count(self) -> int:
-        with engine_errors("count its points"):
-            return self._shard.count(engine.CountRequest(exact=True))
+    def count(self, where: Filter = EVERYTHING) -> int:
+        with engine_errors("count its points", self._home):
+            return self._shard.count(engine.CountRequest(exact=True, filter=_conditions(where)))
+
+    def reached(self, words: Sparse) -> int:
+        with engine_errors("be searched", self._home):
+            return len(self._shard.query(engine.QueryRequest(limit=self.count(), query=_nearest(words))))
 
     def search(
         self, *, mode: Mode, dense: Sequence[float] | None, sparse: Sparse | None, limit: int, where: Filter
@@ -226,8 +257,13 @@ class EdgeSession:
         def fetch(ids: Sequence[str]) -> dict[str, Point]:
             return self.retrieve(ids, vectors=False)
 
-        with engine_errors("be searched"):
+        with engine_errors("be searched", self._home):
             return fusion.search(rank, fetch, mode=mode, dense=dense, sparse=sparse, limit=limit)
+
+
+def _check(instance: str) -> str:
+    """Tells an instance id that was damaged from that of another ledger."""
+    return sha256(instance.encode()).hexdigest()[:8]
 
 
 def _build(shard: Path, dimension: int) -> None:

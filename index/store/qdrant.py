@@ -183,6 +183,11 @@ class QdrantStore:
         finally:
             session.end()
 
+    def faults(self, collection: str, stop: threading.Event | None = None) -> list[str]:
+        from index.store.examine import faults
+
+        return faults(self, collection, stop.is_set if stop is not None else lambda: False)
+
     def close(self) -> None:
         with self._connecting:
             if self._connected is not None:

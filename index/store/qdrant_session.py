@@ -10,7 +10,7 @@ from index.errors import ConfigError, StoreError, telling_no_secret
 from index.model import Point, Sparse
 from index.owners import fold
 from index.store import fusion
-from index.store.base import SPARSE_NAME, Filter, Hit, Mode
+from index.store.base import EVERYTHING, SPARSE_NAME, Filter, Hit, Mode
 from index.store.points import check_vectors, float32, slices, sparse
 
 if TYPE_CHECKING:
@@ -81,9 +81,16 @@ class QdrantSession:
             if offset is None:
                 return
 
-    def count(self) -> int:
+    def count(self, where: Filter = EVERYTHING) -> int:
         with asking(self._url, "count its points"):
-            return self._client.count(self._name, exact=True).count
+            return self._client.count(self._name, count_filter=_conditions(where), exact=True).count
+
+    def reached(self, words: Sparse) -> int:
+        with asking(self._url, "be searched"):
+            found = self._client.query_points(
+                self._name, query=_nearest(words), using=SPARSE_NAME, limit=self.count(), with_payload=False
+            )
+            return len(found.points)
 
     def search(
         self, *, mode: Mode, dense: Sequence[float] | None, sparse: Sparse | None, limit: int, where: Filter

@@ -7,7 +7,9 @@ A session ends and the store stays open, locked, for `IDLE_SECONDS`, because loa
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
+import re
 import threading
 import time
 import weakref
@@ -17,7 +19,7 @@ from pathlib import Path
 
 from qdrant_edge import EdgeShard, UpdateOperation
 
-from index.errors import ConfigError, StoreError
+from index.errors import ConfigError, StoreDamaged, StoreError
 from index.store.lock import FolderLock
 
 #: How long an idle store stays open for the next session of this process.
@@ -177,17 +179,35 @@ def _forget_every() -> None:
 os.register_at_fork(after_in_child=_forget_every)
 
 
+#: What is not the files' fault: permissions, room, open files, memory, a disk that answers with an error.
+_UNAVAILABLE = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE,
+    errno.ENOMEM, errno.EIO, errno.EINTR, errno.EAGAIN, errno.ESTALE,
+}  # fmt: skip
+
+
 @contextmanager
-def engine_errors(what: str) -> Iterator[None]:
-    """Whatever the engine raises is a StoreError: it raises bare Exception, and a panic as BaseException."""
+def engine_errors(what: str, reads: Path | None = None) -> Iterator[None]:
+    """Whatever the engine raises is a StoreError: it raises bare Exception, and a panic as BaseException.
+    Where it only `reads` files of a folder, it is StoreDamaged, unless the system kept it from them."""
     try:
         yield
     except (StoreError, ConfigError):
         raise
     except BaseException as error:
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+        panic = type(error).__name__ == "PanicException"
+        if not isinstance(error, Exception) and not panic:
             raise
+        if reads is not None and not _kept_away(str(error)):
+            raise StoreDamaged(
+                f"The vector store in {reads} is damaged: it could not {what} ({error}). Build it anew, of "
+                "what can be read of it and from the sources, with: freshkb verify --repair"
+            ) from error
         raise StoreError(
             f"The vector store could not {what}: {error}. What was done before is whole; run the command "
             "again, and if it happens again: freshkb doctor"
         ) from error
+
+
+def _kept_away(said: str) -> bool:
+    return any(int(number) in _UNAVAILABLE for number in re.findall(r"\(os error (\d+)\)", said))
