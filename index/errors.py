@@ -9,6 +9,7 @@
     │   ├── Locked                       another process holds what is needed
     │   └── ModelChanged                 the index was built by another model: `freshkb reindex`
     ├── LedgerError             exit 1   the ledger cannot be used
+    │   └── LedgerReadOnly               it can be read, and not written
     ├── StoreError              exit 1   the vector store cannot be used, or did not do what it said
     │   └── StoreMismatch                ledger and store do not belong together
     ├── ScratchError            exit 1   the folder for temporary files cannot be written
@@ -52,6 +53,10 @@ class ModelChanged(Refused):
 
 
 class LedgerError(FreshkbError):
+    pass
+
+
+class LedgerReadOnly(LedgerError):
     pass
 
 

@@ -165,10 +165,14 @@ def _hashes(folder: Path, cache: Path) -> dict[str, str]:
         fresh[str(path)] = entry
         found[path.relative_to(folder).as_posix()] = entry[3]
     if fresh != known:
-        cache.parent.mkdir(parents=True, exist_ok=True)
         part = cache.with_suffix(f".{os.getpid()}.part")
-        part.write_text(json.dumps(fresh), encoding="utf-8")
-        part.replace(cache)
+        # Without it, as where nothing may be written, the files are read again next time.
+        with suppress(OSError):
+            cache.parent.mkdir(parents=True, exist_ok=True)
+            part.write_text(json.dumps(fresh), encoding="utf-8")
+            part.replace(cache)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
     return found
 
 
