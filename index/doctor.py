@@ -8,12 +8,14 @@ import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from connectors.base import ConnectorError
 from index.errors import FreshkbError, StoreMismatch
 from index.mirror import Mirror
 from index.model import Run
+from index.scratch import room
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Check:
 def examine(mirror: Mirror) -> list[Check]:
     """Every check, also when others fail. Nothing is changed, and no model is loaded."""
     checks: list[Check] = []
-    for look in (_ledger, _locks, _runs, _store, _model, _sources, _parsers):
+    for look in (_ledger, _state_folder, _locks, _runs, _store, _model, _sources, _parsers):
         try:
             checks += look(mirror)
         except (FreshkbError, OSError) as error:
@@ -51,6 +53,34 @@ def _ledger(mirror: Mirror) -> Iterator[Check]:
             f"{intents} documents, {obsolete} points and {untold} audit events were left unfinished; "
             "the next sync mends them.",
         )
+
+
+def _state_folder(mirror: Mirror) -> Iterator[Check]:
+    """Whether this user may write what a command of another one made, and whether there is room to."""
+    from index.store.shards import ROOM_BYTES
+
+    folder = mirror.config.state_dir
+    if not folder.exists():
+        return
+    tree = (Path(top) / name for top, folders, files in os.walk(folder) for name in ("", *folders, *files))
+    shut = [path for path in tree if not os.access(path, os.W_OK, effective_ids=True)]
+    if shut:
+        names = ", ".join(str(path.relative_to(folder)) for path in shut[:3])
+        yield Check(
+            "state folder",
+            False,
+            f"User {os.geteuid()} may not write in {folder} ({names}{' …' if len(shut) > 3 else ''}). What "
+            "only reads works all the same. Run the other commands as the user that it belongs to, or give "
+            f"it to this one: chown -R {os.geteuid()} {folder}",
+        )
+    free = room(folder)
+    detail = f"{folder}, {free / (1 << 30):,.1f} GB free"
+    if free < ROOM_BYTES:
+        detail = (
+            f"The disk of {folder} has {free >> 20} MB free, and nothing is written to the index with less "
+            f"than {ROOM_BYTES >> 20} MB. Make room."
+        )
+    yield Check("disk" if shut else "state folder", free >= ROOM_BYTES, detail)
 
 
 def _locks(mirror: Mirror) -> Iterator[Check]:

@@ -53,8 +53,8 @@ def outside(room_bytes: int) -> Scratch:
         clear(place, PREFIX)
         return Scratch(place, PREFIX)
     raise ScratchError(
-        f"A private copy of what may only be read takes {-(-room_bytes >> 20):,} MB, and none of these "
-        f"places has the room: {', '.join(map(str, dict.fromkeys(places)))}. Let TMPDIR name a folder that has."
+        f"A private copy of what may only be read takes {-(-room_bytes >> 20):,} MB, and no folder among "
+        f"{', '.join(map(str, dict.fromkeys(places)))} has that. Let TMPDIR name one that has."
     )
 
 

@@ -18,6 +18,7 @@ from flows.cli.app import (
     VerboseOption,
     opened,
     plural,
+    warn,
 )
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def audit(
         from index.report import write
 
         folder = mirror.config.reports if out is None else _outside(mirror, out)
-        if not mirror.ledger.sources():
+        if not (mirror.ledger.sources() or mirror.ledger.counts()):
             raise StoreError("Nothing was ever synced, so there is nothing to judge. First: freshkb sync")
         found = judge(
             mirror.ledger.documents(), {s.id: s for s in mirror.config.sources}, mirror.now(), owner=owner
@@ -62,7 +63,12 @@ def audit(
         try:
             written = write(found, folder)
         except OSError as error:
-            raise ConfigError(f"The reports cannot be written to {folder}: {error.strerror}.") from error
+            said = f"The reports cannot be written to {folder}: {error.strerror}."
+            if out is not None or not as_json:
+                raise ConfigError(f"{said} Name another folder with --out.") from error
+            # What was asked for goes to stdout.
+            warn(said)
+            written = []
     shown = found.json()
     console.data(shown)
     counts = ", ".join(f"{n:,} {name}" for name, n in shown["counts"].items())

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from index.errors import LedgerError, LedgerReadOnly
-from index.scratch import Scratch, outside
+from index.scratch import Scratch, outside, room
 
 #: How long SQLite waits for another process's write transaction. A plan of a million items takes seconds.
 BUSY_SECONDS = 60
@@ -32,7 +32,7 @@ BUSY_SECONDS = 60
 _IN_VAIN = frozenset(
     {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
 )
-#: Room beside the copies themselves, for SQLite's own files.
+#: What SQLite's own files beside a database take at first.
 _SPARE_BYTES = 1 << 20
 _PORTION = 1 << 20
 
@@ -68,7 +68,10 @@ class SqliteFile:
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF not in _IN_VAIN or not self.path.exists():
                     raise
-                self.unwritable = f"it could not be opened to be written ({error})"
+                full = room(self.path.parent) < _SPARE_BYTES
+                self.unwritable = (
+                    "its disk is full" if full else f"it cannot be opened to be written ({error})"
+                )
         return self._to_read()
 
     def require_write(self) -> None:
@@ -162,7 +165,7 @@ class SqliteFile:
             return True
         self.close()
         files = [self.path, *([self._beside("-wal")] if stamp.wal else [])]
-        copy = outside(sum(file.stat().st_size for file in files) + _SPARE_BYTES)
+        copy = outside(sum(state[1] for state in stamp if state) + _SPARE_BYTES)
         targets = [copy.folder / file.name for file in files]
         try:
             for file, target in zip(files, targets, strict=True):

@@ -87,11 +87,15 @@ class Shards:
             mutex.release()
 
     def open(self, collection: str, *, to_write: bool = False) -> EdgeShard:
-        """The shard, loaded. Raises StoreError when it is to be written, and may only be read."""
+        """The shard, loaded. Raises StoreError when it is to be written and may only be read, or when its
+        disk is full."""
         if to_write:
             self.require_write(collection)
             if collection in self._views:
                 self.shut(collection)
+            if collection not in self._open:
+                # To load it is to write to it.
+                require_room(self._folder / collection)
         if collection not in self._open:
             path = self._folder / collection / "shard"
             if to_write or not (self._forbidden(collection) or room(path) < ROOM_BYTES):
