@@ -46,6 +46,7 @@ from connectors.base import (
     Listing,
     SourceUnavailable,
     UnknownConnector,
+    Unlisted,
     connector_class,
 )
 
@@ -66,5 +67,6 @@ __all__ = [
     "Listing",
     "SourceUnavailable",
     "UnknownConnector",
+    "Unlisted",
     "connector_class",
 ]

@@ -26,7 +26,8 @@ def audit(fail_on: FailOn = "never") -> State[Any]:
         mirror = job.mirror
         with recorded(job, "audit") as run:
             sources = {source.id: source for source in mirror.config.sources}
-            found = judge(mirror.ledger.documents(), sources, mirror.now())
+            records = mirror.ledger.sources()
+            found = judge(mirror.ledger.documents(), sources, mirror.now(), records=records)
             write(found, mirror.config.reports)
             run.counts = found.json()["counts"]
             run.outcome = "failed" if found.fails(fail_on) else "done"

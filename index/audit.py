@@ -8,14 +8,15 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from connectors.base import shortened
 from index.config import SourceConfig
 from index.freshness import Assessment, Policy, Verdict, assess, trust_score
-from index.model import LIVE, Document, State, rfc3339
+from index.model import LIVE, Document, SourceRecord, State, rfc3339
 from index.rules import Rules
 
 FailOn = Literal["warn", "stale", "never"]
 
-FindingKind = Literal["quarantined", "incomplete", "empty", "unowned"]
+FindingKind = Literal["quarantined", "incomplete", "empty", "unowned", "too-deep"]
 
 #: Worst first.
 SEVERITY = (Verdict.STALE, Verdict.UNKNOWN, Verdict.WARN, Verdict.FRESH, Verdict.EXEMPT)
@@ -66,10 +67,12 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something besides age that keeps a document from being found or answered for."""
+    """Something besides age that keeps a document, or what is in a folder, from being found or answered
+    for."""
 
     kind: FindingKind
-    document_id: str
+    document_id: str | None
+    """None: of a folder."""
     uri: str
     source: str
     owner: str
@@ -135,10 +138,12 @@ def audit(
     sources: Mapping[str, SourceConfig],
     now: datetime,
     owner: str | None = None,
+    records: Iterable[SourceRecord] = (),
 ) -> Audit:
     """Judge every live document, by the configuration as it is now; only those of `owner` when given.
 
-    Documents of unsupported types are skipped everywhere, and here too.
+    `records` are what is remembered of the sources: what their listings left out is found, too. Documents of
+    unsupported types are skipped everywhere, and here too.
     """
     rules = {name: Rules(source) for name, source in sources.items()}
     results: list[Result] = []
@@ -151,6 +156,10 @@ def audit(
             continue
         results.append(result)
         findings.extend(_findings(document, result.owner))
+    for record in records:
+        answers = sources[record.source].owner if record.source in sources else ""
+        if owner in (None, answers):
+            findings.extend(_left_out(record, answers))
     results.sort(key=_worst_first)
     findings.sort(
         key=lambda finding: (finding.kind != "quarantined", finding.kind, finding.source, finding.uri)
@@ -208,6 +217,11 @@ def _findings(document: Document, owner: str) -> Iterable[Finding]:
         yield finding(
             "unowned", "Nobody answers for it: name an owner in the document, a rule or the defaults."
         )
+
+
+def _left_out(record: SourceRecord, owner: str) -> Iterable[Finding]:
+    for found in record.findings:
+        yield Finding(found["code"], None, shortened(found["uri"]), record.source, owner, found["reason"])
 
 
 def _worst_first(result: Result) -> tuple[int, timedelta, str, str]:

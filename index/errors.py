@@ -16,12 +16,14 @@
     ├── ParserError             exit 1   the parser itself is broken (not a document)
     └── EmbedderError           exit 1   the model cannot be loaded or used
 
-A document that fails is a value (`index.model.Failure`), never an exception.
+A document that fails is a value (`index.model.Failure`), never an exception. Programs are told an error by a
+code, which is made of the name of its class: `LedgerError` is ``ledger_error``.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -78,6 +80,11 @@ class ParserError(FreshkbError):
 
 class EmbedderError(FreshkbError):
     pass
+
+
+def code_of(error: BaseException) -> str:
+    """What programs are told this error by: the name of its class, such as ``plan_changed``."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
 
 
 @contextmanager

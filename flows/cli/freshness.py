@@ -5,7 +5,6 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import unquote
 
 import typer
 
@@ -52,13 +51,23 @@ def audit(
     with opened(config) as mirror:
         from index.audit import audit as judge
         from index.errors import ConfigError, StoreError
-        from index.report import write
+        from index.report import foreign, write
 
         folder = mirror.config.reports if out is None else _outside(mirror, out)
-        if not (mirror.ledger.sources() or mirror.ledger.counts()):
+        if out is not None and (others := foreign(folder)):
+            raise ConfigError(
+                f"{others[0]} was not written by freshkb and is not replaced; nothing was written. Name "
+                "another folder with --out, or move the file."
+            )
+        records = mirror.ledger.sources()
+        if not (records or mirror.ledger.counts()):
             raise StoreError("Nothing was ever synced, so there is nothing to judge. First: freshkb sync")
         found = judge(
-            mirror.ledger.documents(), {s.id: s for s in mirror.config.sources}, mirror.now(), owner=owner
+            mirror.ledger.documents(),
+            {s.id: s for s in mirror.config.sources},
+            mirror.now(),
+            owner=owner,
+            records=records,
         )
         try:
             written = write(found, folder)
@@ -89,12 +98,11 @@ def _outside(mirror: Mirror, out: Path) -> Path:
 
     folder = out.resolve()
     for source in mirror.config.sources:
-        scheme, _, path = mirror.connector(source.id).url("").partition("://")
-        root = Path(unquote(path)).resolve()
+        root = source.connector.folder(mirror.config.base)
         private = mirror.config.context(source).private
         if (
-            scheme == "file"
-            and folder.is_relative_to(root)
+            root is not None
+            and folder.is_relative_to(root.resolve())
             and not any(folder.is_relative_to(own) for own in private)
         ):
             raise ConfigError(

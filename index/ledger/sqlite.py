@@ -32,6 +32,8 @@ BUSY_SECONDS = 60
 _IN_VAIN = frozenset(
     {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
 )
+#: SQLITE_IOERR_SHORT_READ: the file was cut off, which is no matter of permissions or room.
+_TOO_SHORT = 522
 #: What SQLite's own files beside a database take at first.
 _SPARE_BYTES = 1 << 20
 _PORTION = 1 << 20
@@ -66,7 +68,8 @@ class SqliteFile:
             try:
                 return self._to_write()
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF not in _IN_VAIN or not self.path.exists():
+                code = error.sqlite_errorcode
+                if code & 0xFF not in _IN_VAIN or code == _TOO_SHORT or not self.path.exists():
                     raise
                 full = room(self.path.parent) < _SPARE_BYTES
                 self.unwritable = (

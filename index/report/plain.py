@@ -24,6 +24,7 @@ def counts_markdown(audit: Audit) -> str:
 
 
 def markdown_page(audit: Audit) -> Iterator[str]:
+    yield "<!-- freshkb -->\n\n"
     yield f"# Freshness of the knowledge base\n\n{audit.generated_at:%Y-%m-%d %H:%M} UTC\n\n"
     yield counts_markdown(audit)
     yield "\n## Owners\n\n| Owner | Trust score | Documents | Stale | Unknown | Review due |\n"

@@ -30,6 +30,7 @@ FINDINGS = {
     "empty": "Holds no text",
     "incomplete": "Has lost text",
     "unowned": "Has no owner",
+    "too-deep": "Lies too deep",
 }
 
 

@@ -249,7 +249,7 @@ def test_a_copy_never_holds_half_a_transaction(tmp_path: Path) -> None:
     seen, tries = set(), 0
     with subprocess.Popen([sys.executable, "-c", COMING_AND_GOING, str(path)]) as writer:
         try:
-            while len(seen) < 20 and tries < 3000:
+            while len(seen) < 8 and tries < 3000:
                 tries += 1
                 file = SqliteFile(path)
                 file.unwritable = "of the test"
