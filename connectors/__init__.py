@@ -47,6 +47,7 @@ from connectors.base import (
     Listing,
     SourceUnavailable,
     UnknownConnector,
+    Unlisted,
     connector_class,
 )
 
@@ -67,5 +68,6 @@ __all__ = [
     "Listing",
     "SourceUnavailable",
     "UnknownConnector",
+    "Unlisted",
     "connector_class",
 ]

@@ -87,17 +87,29 @@ class Entry(NamedTuple):
     """What the source itself says of the document, by front-matter names: title, owner, last_reviewed …"""
 
 
+class Unlisted(NamedTuple):
+    """A folder that is left out of listings for good. What lies below it is neither there nor gone."""
+
+    uri: str
+    code: str
+    """For programs, such as ``too-deep``."""
+    reason: str
+    """A sentence for people."""
+
+
 @dataclass(slots=True)
 class Listing:
     """What a source says exists, in ascending order of uri (by code point), readable once.
 
     `complete` MUST NOT be believed before the iteration has ended. A connector that meets an error below
     appends a sentence to `errors` and goes on: the listing is then incomplete, and nothing may be deleted
-    because of it.
+    because of it. What will not be otherwise next time goes to `unlisted` instead: the listing is complete
+    without it.
     """
 
     entries: Iterator[Entry]
     errors: list[str] = field(default_factory=list)
+    unlisted: list[Unlisted] = field(default_factory=list)
     ended: bool = False
 
     def __iter__(self) -> Iterator[Entry]:
@@ -135,7 +147,8 @@ class Capabilities:
 
     token: Literal["mtime", "etag", "version", "content"]
     """What change tokens are made of. With ``mtime`` a changed token often hides an unchanged text, so a
-    plan hashes the document to tell; with the others a changed token is a changed document."""
+    plan hashes the document to tell; with the others a changed token is a changed document. Without
+    a token a document is hashed by every plan."""
     delta: bool = False
     watch: bool = False
 
@@ -147,6 +160,10 @@ class ConnectorSettings(BaseModel):
 
     include: tuple[str, ...] = ("**/*",)
     exclude: tuple[str, ...] = ("**/~$*",)
+
+    def folder(self, base: Path) -> Path | None:
+        """The local folder that the source is, when it is one. Relative paths are relative to `base`."""
+        return None
 
     @field_validator("include", "exclude")
     @classmethod
@@ -235,6 +252,16 @@ class Connector(ABC):
     def close(self) -> None:
         """Give back what is held. May be called twice."""
         return
+
+
+def shortened(text: str, most: int = 200) -> str:
+    """The text for a message: of a longer one the middle is left out.
+
+    >>> shortened("a/very/long/path.md", 11)
+    'a/ve … h.md'
+    """
+    half = (most - 3) // 2
+    return text if len(text) <= most else f"{text[:half]} … {text[-half:]}"
 
 
 class Patterns:

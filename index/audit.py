@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from index.audit_findings import Finding, by_severity, of_document, of_source
+from index.audit_findings import Finding, by_severity, left_out, of_document, of_source
 from index.checkout import checkout
 from index.config import SourceConfig
 from index.freshness import Assessment, Policy, Verdict, assess, trust_score
-from index.model import LIVE, Document, Review, State, rfc3339
+from index.model import LIVE, Document, Review, SourceRecord, State, rfc3339
 from index.owners import distinct, fold, folded, require
 from index.rules import Governance, Rules
 
@@ -153,6 +153,7 @@ def audit_of(mirror: Mirror, owner: str | None = None) -> Audit:
         owner,
         reviews={document_id: made[-1] for document_id, made in ledger.reviews().items()},
         checked_out={s.id: moment(mirror.connector(s.id).checked_out_at()) for s in config.sources},
+        records=ledger.sources(),
         name=config.name,
     )
 
@@ -165,12 +166,14 @@ def audit(
     *,
     reviews: Mapping[str, Review] | None = None,
     checked_out: Mapping[str, datetime | None] | None = None,
+    records: Iterable[SourceRecord] = (),
     name: str = "",
 ) -> Audit:
     """Judge every live document, by the configuration as it is now; only those of `owner` when given.
 
-    `reviews` are the last ones by document, `checked_out` when version control last wrote a source. Documents
-    of unsupported types are skipped everywhere, and here too. Raises ConfigError for an owner of nothing.
+    `reviews` are the last ones by document, `checked_out` when version control last wrote a source, `records`
+    what is remembered of the sources: what their listings left out is found, too. Documents of unsupported
+    types are skipped everywhere, and here too. Raises ConfigError for an owner of nothing.
     """
     rules = {name: Rules(source) for name, source in sources.items()}
     results: list[Result] = []
@@ -190,11 +193,15 @@ def audit(
         found = checkout((checked_out or {})[source], own)
         if found is not None:
             findings.append(of_source(source, rules[source].owner, found))
+    for record in records:
+        findings.extend(left_out(record, rules[record.source].owner if record.source in rules else ""))
     asked = None if owner is None else require(owner, (name for r in results for name in r.owners))
     if asked is not None:
         results = [result for result in results if result.is_of(asked)]
         theirs = {result.document_id for result in results}
-        findings = [f for f in findings if f.document_id in theirs or (not f.uri and fold(f.owner) == asked)]
+        findings = [
+            f for f in findings if f.document_id in theirs or (not f.document_id and fold(f.owner) == asked)
+        ]
     results.sort(key=_worst_first)
     findings.sort(key=by_severity)
     return Audit(

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
+from connectors.base import shortened
 from index.checkout import Checkout
 from index.freshness import Assessment, Verdict
-from index.model import Document, Review, State
+from index.model import Document, Review, SourceRecord, State
 from index.rules import Governance
 
 Severity = Literal["error", "warning", "note"]
@@ -30,8 +31,9 @@ class Finding:
     code: str
     source: str
     uri: str | None
-    """None: it is about the whole source."""
+    """Of the document, or of a folder; None: it is about the whole source."""
     document_id: str | None
+    """None: it is not about a document."""
     owner: str
     """The one who is asked to act; "" when nobody is."""
     evidence: str
@@ -71,6 +73,12 @@ def by_severity(finding: Finding) -> tuple[int, str, str, str]:
 
 def of_source(source: str, owner: str, found: Checkout) -> Finding:
     return Finding("checkout-dates", source, None, None, owner, found.reason)
+
+
+def left_out(record: SourceRecord, owner: str) -> Iterator[Finding]:
+    """Of the folders that its listing left out for good."""
+    for found in record.findings:
+        yield Finding(found["code"], record.source, shortened(found["uri"]), None, owner, found["reason"])
 
 
 def of_document(

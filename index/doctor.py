@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from connectors.base import ConnectorError
@@ -18,6 +20,7 @@ from index.mirror import Mirror
 from index.prepare import moment
 from index.redact import redact
 from index.run import alive
+from index.scratch import room
 from index.services import dead, services, told
 
 
@@ -37,7 +40,11 @@ class Check:
 def examine(mirror: Mirror) -> list[Check]:
     """Every check, also when others fail. Nothing is changed, and no model is loaded."""
     checks: list[Check] = []
-    for look in (_privacy, _ledger, _locks, _services, _runs, _store, _model, _sources, _parsers):
+    looks = (
+        *(_privacy, _ledger, _state_folder, _locks, _services, _runs),
+        *(_store, _model, _sources, _parsers),
+    )
+    for look in looks:
         try:
             checks += look(mirror)
         except (FreshkbError, OSError) as error:
@@ -76,6 +83,34 @@ def _damage(ledger: Ledger) -> Iterator[Check]:
     if faults := ledger.faults():
         detail = f"Its file is damaged: {'; '.join(faults)}. Mend it with: freshkb verify --repair"
         yield Check("ledger", False, detail)
+
+
+def _state_folder(mirror: Mirror) -> Iterator[Check]:
+    """Whether this user may write what a command of another one made, and whether there is room to."""
+    from index.store.shards import ROOM_BYTES
+
+    folder = mirror.config.state_dir
+    if not folder.exists():
+        return
+    tree = (Path(top) / name for top, folders, files in os.walk(folder) for name in ("", *folders, *files))
+    shut = [path for path in tree if not os.access(path, os.W_OK, effective_ids=True)]
+    if shut:
+        names = ", ".join(str(path.relative_to(folder)) for path in shut[:3])
+        yield Check(
+            "state folder",
+            False,
+            f"User {os.geteuid()} may not write in {folder} ({names}{' …' if len(shut) > 3 else ''}). What "
+            "only reads works all the same. Run the other commands as the user that it belongs to, or give "
+            f"it to this one: chown -R {os.geteuid()} {folder}",
+        )
+    free = room(folder)
+    detail = f"{folder}, {free / (1 << 30):,.1f} GB free"
+    if free < ROOM_BYTES:
+        detail = (
+            f"The disk of {folder} has {free >> 20} MB free, and nothing is written to the index with less "
+            f"than {ROOM_BYTES >> 20} MB. Make room."
+        )
+    yield Check("disk" if shut else "state folder", free >= ROOM_BYTES, detail)
 
 
 def _locks(mirror: Mirror) -> Iterator[Check]:

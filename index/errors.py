@@ -9,7 +9,8 @@
     │   ├── Locked                       another process holds what is needed
     │   └── ModelChanged                 the index was built by another model: `freshkb reindex`
     ├── LedgerError             exit 1   the ledger cannot be used
-    │   └── LedgerDamaged                its file is: `freshkb verify --repair`
+    │   ├── LedgerDamaged                its file is: `freshkb verify --repair`
+    │   └── LedgerReadOnly               it can be read, and not written
     ├── StoreError              exit 1   the vector store cannot be used, or did not do what it said
     │   ├── StoreDamaged                 its files are: `freshkb verify --repair`
     │   └── StoreMismatch                ledger and store do not belong together
@@ -17,12 +18,14 @@
     ├── ParserError             exit 1   the parser itself is broken (not a document)
     └── EmbedderError           exit 1   the model cannot be loaded or used
 
-A document that fails is a value (`index.model.Failure`), never an exception.
+A document that fails is a value (`index.model.Failure`), never an exception. Programs are told an error by a
+code, which is made of the name of its class: `LedgerError` is ``ledger_error``.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -66,6 +69,10 @@ class LedgerDamaged(LedgerError):
     """Waiting does not help: what the file still tells has to be taken over into a new one."""
 
 
+class LedgerReadOnly(LedgerError):
+    pass
+
+
 class StoreError(FreshkbError):
     pass
 
@@ -93,6 +100,11 @@ class ParserError(FreshkbError):
 
 class EmbedderError(FreshkbError):
     pass
+
+
+def code_of(error: BaseException) -> str:
+    """What programs are told this error by: the name of its class, such as ``plan_changed``."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
 
 
 def telling_no_secret(error: BaseException) -> BaseException | None:

@@ -23,7 +23,7 @@ from index.config import Config
 from index.errors import ModelChanged, StoreError, StoreMismatch
 from index.ledger import Ledger
 from index.model import Collection, Failure, Parsed, State, Vectors
-from index.scratch import Scratch
+from index.scratch import Scratch, outside
 from index.store import open_store
 from index.store.base import VectorStore
 
@@ -144,7 +144,7 @@ class Mirror:
     @property
     def scratch(self) -> Path:
         if self._scratch is None:
-            self._scratch = Scratch(self.scratches)
+            self._scratch = Scratch(self.scratches) if self.ledger.writable else outside(0)
         return self._scratch.folder
 
     @property

@@ -241,6 +241,8 @@ class SourceRecord:
     """Last complete listing."""
     synced_at: datetime | None = None
     """Last run that brought the index up to a complete listing."""
+    findings: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    """What that listing left out for good: code, uri and reason of each folder."""
 
 
 @dataclass(frozen=True, slots=True)

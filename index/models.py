@@ -166,11 +166,15 @@ def _hashes(folder: Path, cache: Path) -> dict[str, str]:
         fresh[str(path)] = entry
         found[path.relative_to(folder).as_posix()] = entry[3]
     if fresh != known:
-        private_folder(cache.parent)
         part = cache.with_suffix(f".{os.getpid()}.part")
-        with open(part, "w", encoding="utf-8", opener=private_file) as file:
-            file.write(json.dumps(fresh))
-        part.replace(cache)
+        # Without it, as where nothing may be written, the files are read again next time.
+        with suppress(OSError):
+            private_folder(cache.parent)
+            with open(part, "w", encoding="utf-8", opener=private_file) as file:
+                file.write(json.dumps(fresh))
+            part.replace(cache)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
     return found
 
 

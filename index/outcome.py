@@ -86,6 +86,8 @@ class SourceReport:
     """Why removals were refused."""
     standing: dict[str, int] = field(default_factory=dict)
     missing: int = 0
+    findings: tuple[str, ...] = ()
+    """Sentences about folders that are left out for good."""
 
     def json(self) -> dict[str, Any]:
         done = self.tally.documents
@@ -98,6 +100,7 @@ class SourceReport:
             "refused": self.refused,
             "plan_hash": self.plan_hash,
             "error": self.error,
+            "findings": list(self.findings),
         }
 
 

@@ -26,6 +26,7 @@ from index.errors import scratch_errors
 from index.freshness import assess, read_date
 from index.model import Action, Chunk, Document, Failure, Item, Parsed, State
 from index.outcome import Seconds
+from index.parse.formats import why_unsupported
 from index.properties import by_name
 from index.redact import redact
 from index.rules import OWNER_NAMES, Rules
@@ -139,6 +140,12 @@ def prepare(item: Item, known: Document | None, source: Source) -> Work:
 def _look(item: Item, known: Document, source: Source) -> Work:
     """Read the document and see what it is now."""
     uri = item.uri
+    if not (known.version or source.extraction.of(uri)):
+        # It failed when its name was taken for one that has a format.
+        skipped = replace(
+            known, uri=uri, state=State.SKIPPED, reason=why_unsupported(uri), seen_extraction=""
+        )
+        return Noted(skipped)
     target = source.scratch / f"{item.document_id}{Path(uri).suffix[:16]}"
     target.unlink(missing_ok=True)
     try:

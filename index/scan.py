@@ -5,15 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 
-from connectors.base import Connector, DocumentError, Entry, Fetched, Listing, SourceUnavailable
+from connectors.base import Connector, DocumentError, Entry, Fetched, Listing, SourceUnavailable, Unlisted
 from index import compare as comparing
 from index import plan as planning
 from index.compare import Differences, Extraction
 from index.mirror import Mirror
 from index.model import Action, Document, Row, SourceRecord, State, digest
 from index.origin import Origin, origin, source_of
+from index.parse.formats import why_unsupported
 from index.plan import Circumstances, Guard, Plan
 from index.prepare import governed, moment
 from index.redact import redact
@@ -30,6 +30,7 @@ class Survey:
     """Unchanged documents whose token can be trusted from now on."""
     unsupported: Sequence[Entry] = ()
     forgotten: Sequence[Row] = ()
+    unlisted: Sequence[Unlisted] = ()
 
 
 def survey(
@@ -72,6 +73,7 @@ def _survey(
         listing = connector.list(folders)
         rows = ledger.rows(source, folders)
         found = comparing.compare(listing, rows, here.extraction, distrust=checksum)
+        comparing.leave_below(found, [folder.uri for folder in listing.unlisted])
     except SourceUnavailable as error:
         return Survey(Plan(source, complete=False, error=f"{redact(str(error))} Nothing was removed."))
     partial = folders is not None
@@ -111,7 +113,7 @@ def _survey(
     if plan.error is not None and plan.complete:
         return Survey(plan)
     if partial or not plan.complete:
-        return Survey(plan, None, settled, found.unsupported)
+        return Survey(plan, None, settled, found.unsupported, unlisted=listing.unlisted)
     refused = any(True for _ in plan.of(Action.REFUSE))
     record = replace(
         remembered,
@@ -122,8 +124,9 @@ def _survey(
         if refused and circumstances.refiltered
         else here.settings.filter_fingerprint,
         rules_fingerprint=governing,
+        findings=[folder._asdict() for folder in listing.unlisted],
     )
-    return Survey(plan, record, settled, found.unsupported, found.forgotten)
+    return Survey(plan, record, settled, found.unsupported, found.forgotten, listing.unlisted)
 
 
 def _removed(mirror: Mirror, source: str, approved: str | None) -> Plan:
@@ -160,10 +163,16 @@ def _read(
 
 
 def _hashes(connector: Connector, found: Differences, stop: threading.Event | None) -> dict[str, Fetched]:
-    """Of changed documents, where a token of times hides many an unchanged text."""
-    if connector.capabilities.token != "mtime":
-        return {}
-    return _read(connector, [e.uri for e, row in found.changed if row.seen_hash is not None], stop)
+    """Of changed documents whose token cannot tell: one is missing, it is the same and distrusted, or
+    it is made of times, which hide many an unchanged text."""
+    times = connector.capabilities.token == "mtime"
+    doubtful = [
+        entry.uri
+        for entry, row in found.changed
+        if row.seen_hash is not None
+        and (times or entry.token is None or row.token is None or entry.token == row.token)
+    ]
+    return _read(connector, doubtful, stop)
 
 
 def _settle(
@@ -250,14 +259,13 @@ def noted(mirror: Mirror, source: str, seen: Survey) -> list[Document]:
     that they are there, as nobody looks whether they change."""
     now, rows = mirror.now(), list(seen.settled)
     for entry in seen.unsupported:
-        suffix = PurePosixPath(entry.uri).suffix
         rows.append(
             Document(
                 mirror.new_id(),
                 source,
                 entry.uri,
                 State.SKIPPED,
-                reason=f"Files of type {suffix} cannot be parsed." if suffix else "It has no type.",
+                reason=why_unsupported(entry.uri),
                 url=mirror.connector(source).url(entry.uri),
                 first_seen_at=now,
             )

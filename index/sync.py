@@ -165,6 +165,7 @@ class Sync:
             error=plan.error,
             reasons=tuple(sorted({item.reason for item in plan.of(Action.REFUSE)})),
             missing=plan.missing,
+            findings=tuple(folder.reason for folder in seen.unlisted),
         )
         if plan.missing:
             return report, []

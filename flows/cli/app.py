@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -21,6 +21,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from flows import logs
+from flows.log_records import covered_traceback
 from index.printable import is_unicode, printable, printable_json
 from index.redact import covered, redact
 
@@ -62,32 +63,66 @@ SourceOption = Annotated[str | None, typer.Option("--source", help="Only this so
 
 
 class Commands(TyperGroup):
-    """Errors that are ours become one clear message and the exit code of the contract."""
+    """Errors become one clear message, or a line of JSON, and the exit code of the contract."""
+
+    _as_json = False
+
+    def main(self, args: Sequence[str] | None = None, *others: Any, **named: Any) -> Any:
+        given = sys.argv[1:] if args is None else list(args)
+        self._as_json = "--json" in (given[: given.index("--")] if "--" in given else given)
+        return super().main(args, *others, **named)
+
+    def make_context(self, *arguments: Any, **named: Any) -> Any:
+        with self._told():
+            return super().make_context(*arguments, **named)
 
     def invoke(self, ctx: Any) -> Any:
+        with self._told():
+            return super().invoke(ctx)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
         from connectors.base import ConnectorError, UnknownConnector
-        from index.errors import FreshkbError
+        from index.errors import FreshkbError, code_of
 
         begun = time.perf_counter()
         try:
-            return super().invoke(ctx)
-        except UnknownConnector as error:
-            fail(f"Error: {error}", 2)
+            yield
+        except (typer.Exit, typer.Abort):
+            raise
         except FreshkbError as error:
-            fail(f"Error: {error}", error.exit_code)
+            self._fail(code_of(error), str(error), error.exit_code)
         except ConnectorError as error:
-            fail(f"Error: {error}", 1)
-        except KeyboardInterrupt:
-            fail("Interrupted.", 130)
+            self._fail(code_of(error), str(error), 2 if isinstance(error, UnknownConnector) else 1)
+        except KeyboardInterrupt as error:
+            self._fail("interrupted", str(error) or "Interrupted.", 130)
         except BrokenPipeError:
             # The reader of a pipe had enough (`freshkb ls | head`).
             _discard_output()
             raise typer.Exit(0) from None
         except OSError as error:
             _discard_output()
-            fail(f"Error: {error.filename or 'The output'} cannot be used: {error.strerror or error}.", 1)
+            said = f"{error.filename or 'The output'} cannot be used: {error.strerror or error}."
+            self._fail("os_error", said, 1)
+        except Exception as error:
+            if not self._as_json:
+                raise
+            # Errors of a wrong call have no public class of their own.
+            usage = getattr(error, "format_message", None)
+            if usage is not None:
+                self._fail("usage", usage(), 2)
+            sys.stderr.write(covered_traceback(error))
+            self._fail("internal_error", f"{type(error).__name__}: {error}", 1)
         finally:
             log.debug("Ended after %.2f s.", time.perf_counter() - begun)
+
+    def _fail(self, code: str, message: str, exit_code: int) -> NoReturn:
+        if self._as_json:
+            said = _json({"error": {"code": code, "message": redact(message)}})
+            print(said, file=sys.stderr, flush=True)
+        else:
+            warn(message if code == "interrupted" else f"Error: {message}")
+        raise typer.Exit(exit_code)
 
 
 class Command(TyperCommand):
@@ -192,11 +227,6 @@ def warn(text: str) -> None:
 def _json(value: object, indent: int | None = None) -> str:
     """JSON in which unprintable characters are escaped, too."""
     return printable_json(covered(json.dumps(value, ensure_ascii=False, indent=indent)))
-
-
-def fail(message: str, code: int) -> NoReturn:
-    warn(message)
-    raise typer.Exit(code)
 
 
 def load_config(path: Path | None) -> Config:

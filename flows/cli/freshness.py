@@ -5,7 +5,6 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import unquote
 
 import typer
 
@@ -18,6 +17,7 @@ from flows.cli.app import (
     VerboseOption,
     opened,
     plural,
+    warn,
 )
 from index.printable import printable_line
 
@@ -52,19 +52,29 @@ def audit(
     with opened(config) as mirror:
         from index.audit import audit_of
         from index.errors import ConfigError, StoreError
-        from index.report import write
+        from index.report import foreign, write
         from index.report.wording import percent
         from index.run import Run
 
         folder = mirror.config.reports if out is None else _outside(mirror, out)
-        if not mirror.ledger.sources():
+        if out is not None and (others := foreign(folder)):
+            raise ConfigError(
+                f"{others[0]} was not written by freshkb and is not replaced; nothing was written. Name "
+                "another folder with --out, or move the file."
+            )
+        if not (mirror.ledger.sources() or mirror.ledger.counts()):
             raise StoreError("Nothing was ever synced, so there is nothing to judge. First: freshkb sync")
         with Run(mirror, "audit", required=False) as run:
             found = audit_of(mirror, owner)
             try:
                 written = write(found, folder)
             except OSError as error:
-                raise ConfigError(f"The reports cannot be written to {folder}: {error.strerror}.") from error
+                said = f"The reports cannot be written to {folder}: {error.strerror}."
+                if out is not None or not as_json:
+                    raise ConfigError(f"{said} Name another folder with --out.") from error
+                # What was asked for goes to stdout.
+                warn(said)
+                written = []
             run.ends("failed" if found.fails(fail_on.value) else "done", found.json()["counts"])
     shown = found.json()
     console.data(shown)
@@ -75,8 +85,8 @@ def audit(
         counted = ", ".join(f"{n:,} {name}" for name, n in summary.json()["counts"].items() if n)
         console.say(printable_line(f"  {summary.owner or 'nobody'}: {counted}"))
     for finding in found.findings:
-        if finding.uri is None:
-            console.say(f"{finding.source}: {finding.evidence}")
+        if finding.document_id is None:
+            console.say(printable_line(f"{finding.place}: {finding.evidence}"))
     for path in written:
         console.say(f"Wrote {path}")
     raise typer.Exit(1 if found.fails(fail_on.value) else 0)
@@ -89,12 +99,11 @@ def _outside(mirror: Mirror, out: Path) -> Path:
 
     folder = out.resolve()
     for source in mirror.config.sources:
-        scheme, _, path = mirror.connector(source.id).url("").partition("://")
-        root = Path(unquote(path)).resolve()
+        root = source.connector.folder(mirror.config.base)
         private = mirror.config.context(source).private
         if (
-            scheme == "file"
-            and folder.is_relative_to(root)
+            root is not None
+            and folder.is_relative_to(root.resolve())
             and not any(folder.is_relative_to(own) for own in private)
         ):
             raise ConfigError(

@@ -128,7 +128,7 @@ def print_report(console: Console, report: Report) -> None:
         if source.standing.get("quarantined"):
             count = plural(source.standing["quarantined"], "document")
             warn(f"{source.source}: {count} in quarantine; see: freshkb ls --state quarantined")
-        for reason in [source.error] if source.error else source.reasons:
+        for reason in [*([source.error] if source.error else source.reasons), *source.findings]:
             warn(f"{source.source}: {reason}")
     if report.error:
         warn(report.error)
@@ -175,8 +175,9 @@ def reindex(
         with progress(quiet=quiet or verbose) as shown:
             report = rebuild(mirror, Sync(mirror, kind="reindex", progress=shown, stop=stop))
             if report.interrupted:
-                warn("Interrupted: the former index stays in use. Start anew with: freshkb reindex")
-                raise typer.Exit(report.exit_code)
+                raise KeyboardInterrupt(
+                    "Interrupted: the former index stays in use. Start anew with: freshkb reindex"
+                )
             made = f"{plural(report.chunks_total, 'chunk')} of {plural(report.documents, 'document')}"
             console.say(f"Built anew for {mirror.config.embedding.model}: {made}. {report.seconds:.1f} s")
             # Chunks are cut for a model's tokens, so documents are extracted once more.

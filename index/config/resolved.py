@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from difflib import get_close_matches
@@ -217,12 +218,14 @@ def resolve(
         delete=_over(DeleteGuard(), written_defaults.delete),
         limits=_over(DocumentLimits(), written_defaults.limits),
     )
+    state_dir = path.parent / Path(settings.state_dir).expanduser()
     sources: list[SourceConfig] = []
     for position, (source, connector) in enumerate(zip(settings.sources, connectors, strict=True)):
         if source.id in {other.id for other in sources}:
             problems.append(
                 (("sources", position, "id"), f"{source.id!r} is the id of an earlier source too")
             )
+        problems += _own_folder(state_dir, source.id, connector.folder(path.parent))
         sources.append(_source(source, connector, defaults, ("sources", position), problems))
     host = None if settings.ledger == "sqlite" else urlsplit(settings.ledger).hostname
     if settings.index.store == "edge" and host not in (None, "localhost", "127.0.0.1", "::1"):
@@ -231,7 +234,7 @@ def resolve(
     config = Config(
         path=path,
         version=settings.version,
-        state_dir=path.parent / Path(settings.state_dir).expanduser(),
+        state_dir=state_dir,
         ledger=settings.ledger,
         index=settings.index,
         embedding=settings.embedding.model_copy(
@@ -242,6 +245,18 @@ def resolve(
         schedules=settings.schedules,
     )
     return config, problems
+
+
+def _own_folder(state_dir: Path, source: str, root: Path | None) -> Iterator[Problem]:
+    """Nothing is ever written into a source, and what lies in the state folder is never a document. Inside a
+    root the state folder is left out of the source."""
+    if root is None:
+        return
+    state, top = Path(os.path.realpath(state_dir)), Path(os.path.realpath(root))
+    if top.is_relative_to(state):
+        how = "is" if top == state else "contains"
+        problem = f"{how} the root of source {source!r} ({root}); give freshkb a folder of its own"
+        yield ("state_dir",), problem
 
 
 def _model(name: str, base: Path) -> str:

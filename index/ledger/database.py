@@ -14,14 +14,12 @@ from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
 from index.errors import LedgerDamaged, LedgerError, telling_no_secret
+from index.ledger.sqlite import SqliteFile
 from index.private import private_file, private_folder
 from index.redact import remember
 
 #: Rows that a stream holds in memory at a time.
 STREAM_ROWS = 1000
-
-#: How long SQLite waits for another process's write transaction. A plan of a million items takes seconds.
-BUSY_SECONDS = 60
 
 #: What SQLite says of the file itself: SQLITE_CORRUPT, SQLITE_NOTADB, and a read that met its end too early.
 _DAMAGE_CODES, _SHORT_READ = (11, 26), 522
@@ -63,8 +61,14 @@ class Database:
         remember({"ledger": url})
         self._sqlite = parsed.drivername == "sqlite"
         self._place = parsed.database if self._sqlite else f"{parsed.host or 'local'}/{parsed.database}"
-        self._engine = _sqlite_engine(parsed) if self._sqlite else _postgresql_engine(parsed)
+        self._file = SqliteFile(Path(parsed.database or "")) if self._sqlite else None
+        self._engine = _sqlite_engine(parsed, self._file) if self._file else _postgresql_engine(parsed)
         self._writing_engine = self._engine.execution_options(freshkb_writes=True)
+
+    @property
+    def writable(self) -> bool:
+        """Whether this process may write; else every method that writes raises LedgerReadOnly."""
+        return self._file is None or not self._file.unwritable
 
     @contextmanager
     def _mapped(self) -> Iterator[None]:
@@ -85,14 +89,24 @@ class Database:
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
         """A consistent view that waits for no writer."""
+        if self._file is not None and self._file.outdated():
+            self._anew(self._file)
         with self._mapped(), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
         """One transaction: durable when the block ends, undone when it raises."""
+        if self._file is not None and self._file.unwritable:
+            # What stood in the way may be gone.
+            self._anew(self._file)
         with self._mapped(), self._writing_engine.begin() as connection:
             yield connection
+
+    def _anew(self, file: SqliteFile) -> None:
+        """From now on connections are new ones. Those in use are closed when they are given back."""
+        self._engine.dispose()
+        file.close()
 
     def _stream(self, query: sa.Select[Any]) -> Iterator[Sequence[Any]]:
         """A query's rows, few of them in memory at a time."""
@@ -123,6 +137,8 @@ class Database:
         """Give all connections back. May be called twice."""
         with self._mapped():
             self._engine.dispose()
+        if self._file is not None:
+            self._file.close()
 
 
 def damaged(place: str, said: str) -> LedgerDamaged:
@@ -142,23 +158,16 @@ def _tells_damage(error: Exception) -> bool:
     return known or any(words in str(cause) for words in _DAMAGE_WORDS)
 
 
-def _sqlite_engine(url: sa.URL) -> sa.Engine:
-    engine = sa.create_engine(
-        url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
-    )
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: Any, _: object) -> None:
-        # The driver's own transactions begin too late for BEGIN IMMEDIATE; `begin` below does it instead.
-        connection.isolation_level = None
-        for setting in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {setting}").close()
+def _sqlite_engine(url: sa.URL, file: SqliteFile) -> sa.Engine:
+    engine = sa.create_engine(url, hide_parameters=True, creator=file.connect)
 
     @event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
         # A writer takes the lock at once: one that first reads could find, when it comes to write, that
         # another one was faster, and SQLite would refuse it without waiting.
         writes = connection.get_execution_options().get("freshkb_writes", False)
+        if writes:
+            file.require_write()
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine

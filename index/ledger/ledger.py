@@ -11,7 +11,7 @@ from typing import Self
 
 import sqlalchemy as sa
 
-from index.errors import LedgerDamaged, LedgerError
+from index.errors import LedgerDamaged, LedgerError, LedgerReadOnly
 from index.ledger import file
 from index.ledger.chunks import Chunks
 from index.ledger.collection import Collections
@@ -89,6 +89,11 @@ class Ledger(Documents, Chunks, Intents, Collections, Runs, Events, Holds):
             if recorded == VERSION:
                 self.instance_id = self._instance(connection)
                 return
+        if recorded is not None and not self.writable:
+            raise LedgerReadOnly(
+                f"The ledger {self._place} can only be read here, and has the schema {recorded} of an older "
+                f"freshkb; this one needs {VERSION}. Any command of a user that may write brings it there."
+            )
         with self._writing() as connection:
             if not self._sqlite:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_KEY)))

@@ -153,8 +153,8 @@ class FileLocks:
 
     def _holder(self, source: str) -> Writer | None:
         """None when nobody holds the source, in the moment between a lock and its note, and when the note
-        cannot be understood."""
-        unclear = (FileNotFoundError, ValueError, TypeError, KeyError)
+        cannot be understood, or be read by this user."""
+        unclear = (FileNotFoundError, PermissionError, ValueError, TypeError, KeyError)
         path = self._path(source).with_suffix(".json")
         with contextlib.suppress(*unclear), path.open("rb") as note:
             try:

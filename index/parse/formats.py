@@ -145,6 +145,12 @@ def format_of(uri: str) -> Format | None:
     return BY_SUFFIX.get(suffix_of(uri))
 
 
+def why_unsupported(uri: str) -> str:
+    """A sentence about a document that `format_of` has none for."""
+    suffix = suffix_of(uri)
+    return f"Files of type {suffix} cannot be parsed." if suffix.strip(".") else "It has no type."
+
+
 def fingerprint(format: Format, *, chunking: str) -> str:
     """Extraction fingerprint of a format; `chunking` names the chunker and its settings."""
     return format.fingerprint(chunking=chunking)

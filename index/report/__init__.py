@@ -14,9 +14,32 @@ from index.private import file_mode, private_folder
 from index.report.page import html_page
 from index.report.plain import counts_markdown, csv_table, markdown_page
 
-__all__ = ["FILES", "counts_markdown", "write"]
+__all__ = ["FILES", "counts_markdown", "foreign", "write"]
 
-FILES = ("report.html", "report.md", "report.csv", "freshness.json")
+#: The files, and what each of them has near its beginning: so a file of somebody else is told from ours.
+FILES = {
+    "report.html": '<meta name="generator" content="freshkb">',
+    "report.md": "<!-- freshkb -->",
+    "report.csv": '"document_id","uri","source","owner"',
+    "freshness.json": '"trust_score":',
+}
+#: How far a sign is from the beginning of its file, at most.
+_HEAD_BYTES = 4096
+
+
+def foreign(out: Path) -> list[Path]:
+    """What `write` would replace in this folder, although freshkb did not write it."""
+    return [path for name, sign in FILES.items() if not _ours(path := out / name, sign)]
+
+
+def _ours(path: Path, sign: str) -> bool:
+    try:
+        with path.open("rb") as file:
+            return sign.encode() in file.read(_HEAD_BYTES)
+    except FileNotFoundError:
+        return not path.is_symlink()
+    except OSError:
+        return False
 
 
 def write(audit: Audit, out: Path) -> list[Path]:

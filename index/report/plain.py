@@ -37,6 +37,7 @@ def counts_markdown(audit: Audit) -> str:
 
 def markdown_page(audit: Audit) -> Iterator[str]:
     base = _cell(audit.name) or "the knowledge base"
+    yield "<!-- freshkb -->\n\n"
     yield f"# Freshness of {base}\n\n{audit.generated_at:%Y-%m-%d %H:%M} UTC\n\n"
     yield counts_markdown(audit)
     yield "\n## Owners\n\n| Owner | Trust score | Documents | Stale | Unknown | Review due |\n"

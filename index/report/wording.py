@@ -37,6 +37,7 @@ _FINDINGS = {
     "review-in-future": "Review is in the future",
     "changed-since-review": "Changed since its review",
     "checkout-dates": "File dates are a checkout's",
+    "too-deep": "Lies too deep",
 }
 
 

@@ -11,7 +11,8 @@ that its folder is there whole or not at all.
 
 The engine runs without its write-ahead log: what `flush` has returned for is durable, and deleted text does
 not live on in a log. Without the log it takes no lock of its own, and a shard that is only read from writes
-to its files too: whoever opens one holds the folder's lock from before until after (`index.store.shards`).
+to its files too: whoever opens one holds the folder's lock from before until after (`index.store.shards`),
+and whoever may not write to them reads a private copy.
 
 Search is exact: a pass over all vectors, 7 ms at 100,000 points of 384 dimensions, without a graph index,
 whose building would hold the store for minutes. Whenever `SEAL_POINTS` new points have come together, they
@@ -38,10 +39,11 @@ import qdrant_edge as engine
 from index.errors import StoreDamaged, StoreError
 from index.model import Point, Sparse, rfc3339
 from index.owners import fold
+from index.scratch import room
 from index.store import fusion
 from index.store.base import EVERYTHING, SPARSE_NAME, Filter, Hit, Mode
 from index.store.points import INSTANT_FIELDS, KEYWORD_FIELDS, check_name, check_vectors, slices, sparse
-from index.store.shards import Shards, engine_errors, require_room, room
+from index.store.shards import Shards, engine_errors, require_room
 
 #: Unsealed points load at 9 µs each, and sealing takes 60 µs a point.
 SEAL_POINTS = 20_000
@@ -88,6 +90,7 @@ class EdgeStore:
         check_name(collection)
         with self._shards.held(), engine_errors(f"make collection {collection!r}"):
             home, building = self._path / collection, self._path / f".new-{collection}"
+            self._shards.require_write()
             if home.exists():
                 raise StoreError(f"The vector store already has a collection {collection!r}.")
             self._sweep()
@@ -108,6 +111,7 @@ class EdgeStore:
     def drop(self, collection: str) -> None:
         check_name(collection)
         with self._shards.held(), engine_errors(f"drop collection {collection!r}"):
+            self._shards.require_write()
             self._shards.shut(collection)
             if (self._path / collection).exists():
                 (self._path / collection).rename(self._path / f".old-{collection}")
@@ -129,7 +133,7 @@ class EdgeStore:
             if not (self._path / collection / "instance").exists():
                 raise StoreError(f"The vector store in {self._path} has no collection {collection!r}.")
             with engine_errors(f"open collection {collection!r}", self._path / collection):
-                session = EdgeSession(self._shards.open(collection), self._path / collection)
+                session = EdgeSession(self._shards, self._path / collection)
             try:
                 yield session
             finally:
@@ -156,24 +160,30 @@ class EdgeStore:
 class EdgeSession:
     """See `index.store.base.Session`. Belongs to the thread that opened it."""
 
-    def __init__(self, shard: engine.EdgeShard, home: Path) -> None:
-        self._open_shard: engine.EdgeShard | None = shard
+    def __init__(self, shards: Shards, home: Path) -> None:
+        self._shards = shards
         self._home = home
         self._unsealed = home / "unsealed"
         self._pid = os.getpid()
+        self._ended = False
+        self._open()
 
     def end(self) -> None:
-        self._open_shard = None
+        self._ended = True
+
+    def _open(self, *, to_write: bool = False) -> engine.EdgeShard:
+        if self._ended or os.getpid() != self._pid:
+            raise StoreError("This session of the vector store has ended.")
+        return self._shards.open(self._home.name, to_write=to_write)
 
     @property
     def _shard(self) -> engine.EdgeShard:
-        if self._open_shard is None or os.getpid() != self._pid:
-            raise StoreError("This session of the vector store has ended.")
-        return self._open_shard
+        return self._open()
 
     def upsert(self, points: Sequence[Point]) -> None:
         check_vectors(points)
         with engine_errors(f"write {len(points)} points"):
+            self._open(to_write=True)
             require_room(self._home)
             for operation in _missing_indexes(self._shard):
                 self._update(operation)
@@ -199,6 +209,7 @@ class EdgeSession:
 
     def delete(self, ids: Sequence[str]) -> None:
         with engine_errors(f"delete {len(ids)} points"):
+            self._open(to_write=True)
             for some in slices(ids, SLICE_POINTS):
                 self._update(engine.UpdateOperation.delete_points(list(some)))
 

@@ -2,6 +2,9 @@
 
 A session ends and the store stays open, locked, for `IDLE_SECONDS`, because loading 100,000 points takes
 0.3 s and a search 8 ms. But as soon as somebody waits for the lock, the shards are closed and it is given up.
+
+The engine writes to the files of a shard when it loads it. Where that must not be, because this process may
+only read them or their disk is full, a private copy is read instead: see `index.store.view`.
 """
 
 from __future__ import annotations
@@ -19,7 +22,8 @@ from pathlib import Path
 
 from qdrant_edge import EdgeShard, UpdateOperation
 
-from index.errors import ConfigError, StoreDamaged, StoreError
+from index.errors import ConfigError, ScratchError, StoreDamaged, StoreError
+from index.scratch import room
 from index.store.lock import FolderLock
 
 #: How long an idle store stays open for the next session of this process.
@@ -46,6 +50,8 @@ class Shards:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._open: dict[str, EdgeShard] = {}
+        self._views: set[str] = set()
+        """Those of them that are private copies."""
         self._until = 0.0
         self._reset()
         _EVERY.add(self)
@@ -82,12 +88,43 @@ class Shards:
         finally:
             mutex.release()
 
-    def open(self, collection: str) -> EdgeShard:
+    def open(self, collection: str, *, to_write: bool = False) -> EdgeShard:
+        """The shard, loaded. Raises StoreError when it is to be written and may only be read, or when its
+        disk is full."""
+        if to_write:
+            self.require_write(collection)
+            if collection in self._views:
+                self.shut(collection)
+            if collection not in self._open:
+                # To load it is to write to it.
+                require_room(self._folder / collection)
         if collection not in self._open:
-            self._open[collection] = load(self._folder / collection / "shard")
+            path = self._folder / collection / "shard"
+            if to_write or not (self._forbidden(collection) or room(path) < ROOM_BYTES):
+                self._open[collection] = load(path)
+            else:
+                from index.store.view import copied
+
+                with copied(path) as copy:
+                    self._open[collection] = load(copy)
+                self._views.add(collection)
         return self._open[collection]
 
+    def require_write(self, collection: str = "") -> None:
+        """Raises StoreError, naming the permission, when these files may only be read. The lock is held."""
+        if self._forbidden(collection):
+            raise StoreError(
+                f"The vector store in {self._folder} may only be read: user {os.geteuid()} has no permission "
+                "to write there, or its file system is mounted read-only. Nothing was written; run the "
+                "command as a user that may write."
+            )
+
+    def _forbidden(self, collection: str) -> bool:
+        place = self._folder / collection / "shard" if collection else self._folder
+        return self._lock.shared or not os.access(place, os.W_OK, effective_ids=True)
+
     def shut(self, collection: str) -> None:
+        self._views.discard(collection)
         shard = self._open.pop(collection, None)
         if shard is not None:
             shard.close()
@@ -103,6 +140,7 @@ class Shards:
                 self.shut(next(iter(self._open)))
         finally:
             self._open.clear()
+            self._views.clear()
             self._lock.release()
 
     def _rest(self, sound: bool) -> None:
@@ -140,6 +178,7 @@ class Shards:
         for shard in self._open.values():
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(shard))
         self._open.clear()
+        self._views.clear()
         self._lock.abandon()
         self._reset()
 
@@ -150,12 +189,6 @@ def load(path: Path) -> EdgeShard:
     for _ in range(LEAD):
         shard.update(UpdateOperation.delete_points([NOBODY]))
     return shard
-
-
-def room(folder: Path) -> int:
-    """Bytes that are free on the disk of this folder."""
-    disk = os.statvfs(folder)
-    return disk.f_bavail * disk.f_frsize
 
 
 def require_room(folder: Path) -> None:
@@ -192,7 +225,7 @@ def engine_errors(what: str, reads: Path | None = None) -> Iterator[None]:
     Where it only `reads` files of a folder, it is StoreDamaged, unless the system kept it from them."""
     try:
         yield
-    except (StoreError, ConfigError):
+    except (StoreError, ConfigError, ScratchError):
         raise
     except BaseException as error:
         panic = type(error).__name__ == "PanicException"

@@ -277,7 +277,8 @@ print(heavy & set(sys.modules))
         ledger.record_source(SourceRecord("handbook"))
         ledger.record_source(record)
         assert again.source("wiki") == record
-        changed = replace(record, cursor="c1", synced_at=T0)
+        left_out = {"code": "too-deep", "uri": "a/b", "reason": "It lies too deep."}
+        changed = replace(record, cursor="c1", synced_at=T0, findings=[left_out])
         ledger.record_source(changed)
         assert again.sources() == [SourceRecord("handbook"), changed]
 
