@@ -114,17 +114,18 @@ def _owners(owners: Sequence[OwnerSummary]) -> Iterator[str]:
     yield "<section>\n<h2>Owners</h2>\n"
     yield _open_table("Owners", "owners", ("", "Owner"), ("number", "Trust"), ("shares", "Shares"), *counts)
     for number, owner in enumerate(owners, start=1):
-        cells = "".join(_count(owner.counts.get(verdict, 0)) for verdict in shown)
+        cells = "".join(_count(owner.counts.get(verdict, 0), VERDICTS[verdict]) for verdict in shown)
         yield (
             f'<tr><th scope="row"><a href="#owner-{number}">{escape(owner.owner or NOBODY)}</a></th>'
-            f'<td class="number">{percent(owner.trust_score)}</td>'
+            f'<td class="number" data-label="Trust">{percent(owner.trust_score)}</td>'
             f'<td class="shares">{_bar(owner.counts)}</td>{cells}</tr>\n'
         )
     yield f"{_CLOSE_TABLE}</section>\n"
 
 
-def _count(count: int) -> str:
-    return f'<td class="number{"" if count else " none"}">{count:,}</td>'
+def _count(count: int, label: str) -> str:
+    """The label stands beside the number where there is no room for a row of headings."""
+    return f'<td class="number{"" if count else " none"}" data-label="{label}">{count:,}</td>'
 
 
 def _owner(number: int, owner: OwnerSummary) -> Iterator[str]:
