@@ -33,7 +33,7 @@ _BEARER = re.compile(r"\b([Bb]earer) +[A-Za-z0-9._~+/-]{6,}=*")
 
 _SECRET_NAME = re.compile(
     "password|passwd|passphrase|secret|apikey|accesskey|credential|signature|authorization"
-    "|(?:key|token|pwd|sig|auth)$|^pass$|^(?:set)?cookie$"
+    "|(?:key|token|pwd|sig|auth|authstring)$|^pass$|^(?:set)?cookie$"
 )
 
 

@@ -164,13 +164,16 @@ class _Reader:
 
     def _scalar(self, node: yaml.Node, at: Location) -> Any:
         if node.tag != _TEXT and len(node.value) > _SCALAR_MAX:
-            raise Unreadable(
-                node.start_mark.line + 1, f"a value of {len(node.value):,} characters is no text"
-            )
+            line = node.start_mark.line + 1
+            raise Unreadable(line, f"a value that is not text is longer than {_SCALAR_MAX:,} characters")
         try:
             value = self.constructor.construct_object(node)
-        except (yaml.YAMLError, ValueError) as error:
-            words = getattr(error, "problem", None) or error
+        except (yaml.YAMLError, ValueError, LookupError, AttributeError) as error:
+            # With a tag that does not fit its text, PyYAML raises whatever comes.
+            words = getattr(error, "problem", None)
+            if words is None:
+                kind = node.tag.rpartition(":")[2]
+                words = error if isinstance(error, ValueError) else f"{node.value!r} is no {kind}"
             raise Unreadable(node.start_mark.line + 1, f"not valid YAML: {words}") from error
         if self.environ is None or not isinstance(value, str) or "${" not in value:
             return value
@@ -201,7 +204,6 @@ class _Reader:
         self.text.variables.add(name)
         self.replaced += len(value)
         if self.replaced > _REPLACED_MAX:
-            raise Unreadable(
-                self.text.line(at), f"its variables come to more than {_REPLACED_MAX:,} characters"
-            )
+            message = f"the values of its variables come to more than {_REPLACED_MAX:,} characters"
+            raise Unreadable(self.text.line(at), message)
         return value
