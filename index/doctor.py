@@ -187,8 +187,13 @@ def _sources(mirror: Mirror) -> Iterator[Check]:
 
 
 def _parsers(mirror: Mirror) -> Iterator[Check]:
-    from index.parse import nlp
+    from index.parse import Parser, nlp
 
+    with Parser() as parser:
+        for wall in parser.walls():
+            yield Check(
+                f"parser: {wall.name}", True, wall.detail if wall.built else f"No such wall: {wall.detail}"
+            )
     yield Check("sentences", True, nlp.in_use())
     for program, what in (
         ("tesseract", "scanned PDFs and images are quarantined. Debian: apt install tesseract-ocr"),

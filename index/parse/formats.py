@@ -68,7 +68,7 @@ _FORMATS: dict[Format, str] = {
     Format("text", "text/plain", "text", 1, _TEXT): "txt text log",
     Format("html", "text/html", "html", 1, _MARKUP): "html htm xhtml",
     Format(
-        "pdf", "application/pdf", "pdf", 1, ("pypdfium2", *_SPACY), ("tesseract",), classifies=True
+        "pdf", "application/pdf", "pdf", 2, ("pypdfium2", *_SPACY), ("tesseract",), classifies=True
     ): "pdf",
     Format(
         "docx",

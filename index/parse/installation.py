@@ -13,7 +13,7 @@ from pathlib import Path
 
 import index
 
-#: Where systems keep programs and what belongs to them. Of /etc only what fonts, the loader and LibreOffice read.
+#: Where systems keep programs and what belongs to them; of /etc what fonts, loader and LibreOffice read.
 _SYSTEM = (
     *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store", "/gnu/store"),
     *("/etc/alternatives", "/etc/fonts", "/etc/ld.so.cache", "/etc/libreoffice", "/etc/localtime"),

@@ -27,7 +27,7 @@ class _Attributes(ctypes.Structure):
     _fields_ = tuple((name, ctypes.c_uint64) for name in ("set", "clear", "propagation", "users"))
 
 
-def unshare(*, users: bool) -> None:
+def unshare(proc: int, *, users: bool) -> None:
     """Leave the network and the shared memory of others, and let children have a process table of their own;
     with `users` by way of a user namespace, for which no privilege is needed.
 
@@ -39,22 +39,41 @@ def unshare(*, users: bool) -> None:
     # Some systems allow the first half only, and from there is no way back: another process goes ahead.
     scout = os.fork()
     if scout == 0:
-        _exit_with(_unshare_users)
+        _exit_with(lambda: _unshare_users(proc))
     _, status = os.waitpid(scout, 0)
     if number := os.waitstatus_to_exitcode(status):
         raise OSError(number, os.strerror(abs(number)), "unshare")
-    _unshare_users()
+    _unshare_users(proc)
 
 
-def _unshare_users() -> None:
-    uid, gid = os.getuid(), os.getgid()
-    kernel.call("unshare", _NEWUSER | _ALL)
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
-    Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
-    # None inside this one: they are a way to much of the kernel that no parser needs.
+def forbid_users(proc: int) -> None:
+    """Have no user namespace any more, for they are a way to much of the kernel that no parser needs: the
+    process enters one in which there can be no other. `proc` is an open /proc.
+
+    Raises OSError where there are none to be had.
+    """
     with suppress(OSError):
-        Path("/proc/sys/user/max_user_namespaces").write_text("0")
+        # After a change of user, root alone may write what is about the process.
+        kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
+    _unshare_users(proc, 0)
+
+
+def _unshare_users(proc: int, others: int = _ALL) -> None:
+    uid, gid = os.getuid(), os.getgid()
+    kernel.call("unshare", _NEWUSER | others)
+    _write(proc, "self/setgroups", "deny")
+    _write(proc, "self/uid_map", f"{uid} {uid} 1")
+    _write(proc, "self/gid_map", f"{gid} {gid} 1")
+    with suppress(OSError):
+        _write(proc, "sys/user/max_user_namespaces", "0")
+
+
+def _write(proc: int, name: str, text: str) -> None:
+    descriptor = os.open(name, os.O_WRONLY, dir_fd=proc)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
 
 
 def _exit_with(attempt: Callable[[], None]) -> NoReturn:

@@ -1,4 +1,4 @@
-"""The walls around a parsing child, set up by the child itself before it reads anything foreign.
+"""The processes of a parsing child: how they come to stand behind the walls, and how everything in them dies.
 
 ::
 
@@ -8,29 +8,6 @@ The guard does nothing but wait. When the pipe from the parent closes, because t
 is dead, it kills `init`, and the kernel kills whatever else lives in that namespace, processes that made
 themselves daemons included. Where the kernel allows no namespaces (macOS, some containers) there is no
 `init`, and the guard kills the worker's process group and, on Linux, its session.
-
-Four walls stand around what a document could take over. Each is built as far as the machine allows, whether or
-not the others are, and `enter` says of each what became of it.
-
-=============  ===========================================================================================
-namespaces     No network, no process but the child's own, no shared memory: nothing to connect to, to
-               signal or to trace. By root as it is, by others in a user namespace, which can have no other
-               one in it.
-file system    A view in which nothing is but programs, libraries and fonts (`installation`), read-only, the
-               document, and the private folder. What is elsewhere cannot be named: neither read, nor
-               changed in its permissions, nor, if it is a socket, connected to. Needs the namespaces.
-Landlock       The same limits once more, by a mechanism that needs no privilege and works in containers
-               that forbid namespaces; TCP, abstract sockets, and signals and tracing out of it, too.
-user           Root becomes a user that no other process has, without groups and capabilities; the guard
-               remains root, to kill it. Others stay who they are, without capabilities. In both cases no
-               program that is started can gain any.
-=============  ===========================================================================================
-
-Python may be installed where only root gets to, such as below ``/root``. The view of the file system has its
-own folders above an installation, so that the other user gets there all the same. Without that view the
-child stays root where the other user could not read what it needs, with no capability, and says so: it needs
-what root owns, and Landlock keeps it from the rest. A capability to read everything would have been the
-alternative; it is worth more to whoever takes the child over.
 """
 
 from __future__ import annotations
@@ -43,15 +20,11 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from index.parse import installation, kernel, landlock, namespaces, privileges
-
-#: Folders inside the child's own: its home, which it may write, the document, and where its view is built.
-PRIVATE, DOCUMENTS, VIEW = "home", "documents", "view"
+from index.parse import kernel, walls
+from index.parse.walls import DOCUMENTS, PRIVATE, Wall
 
 FILE_BYTES_MAX = 1 << 30
 FILES_MAX = 256
@@ -88,31 +61,23 @@ def environment(private: str) -> dict[str, str]:
 _statm: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Wall:
-    name: str
-    built: bool
-    detail: str
-    """How it is built, or why it could not be."""
-
-
 def enter(memory_bytes: int, folder: Path) -> list[Wall]:
     """Fork into the worker, and return in it alone: what became of the walls.
 
-    `folder` holds the three folders that are named above. The process that called becomes the guard and ends
-    with the worker's exit status, 128 + n after signal n. It empties `folder` when the worker ends, and removes
-    it when the parent hangs up.
+    `folder` holds those that `walls` names. The process that called becomes the guard and ends with the
+    worker's exit status, 128 + n after signal n. It empties the folder when the worker ends, and removes it
+    when the parent hangs up.
     """
-    user, reason = _another_user(folder)
-    apart = _attempt("namespaces", lambda: _unshare(user))
+    user, reason = walls.another_user(folder)
+    proc = os.open("/proc", os.O_RDONLY) if sys.platform == "linux" else -1
+    apart = walls.attempt("namespaces", lambda: walls.unshare(user, proc))
     inner = os.fork()
     if inner:
         _stand_guard(inner, apart.built, folder)
     _die_with_parent()
     _be_killed_first()
-    proc = os.open("/proc", os.O_RDONLY) if sys.platform == "linux" else None
-    view = _attempt("file system", lambda: _narrow(folder, apart))
-    given_up = _attempt("user", lambda: _give_up(user, reason, folder))
+    view = walls.attempt("file system", lambda: walls.narrow(folder, apart))
+    own_user = walls.attempt("user", lambda: walls.give_up(user, reason, folder, proc))
     # A process that has become another user has forgotten it.
     _die_with_parent()
     if apart.built:
@@ -124,7 +89,8 @@ def enter(memory_bytes: int, folder: Path) -> list[Wall]:
     _keep_statm(proc)
     # Elsewhere all processes of the user count, and nothing counts for root.
     _limit(memory_bytes, processes=os.getuid() != 0 and (apart.built or user is not None))
-    return [apart, view, given_up, _attempt("Landlock", lambda: _confine(folder))]
+    domain = walls.attempt("Landlock", lambda: walls.confine(folder))
+    return [apart, view, own_user, domain]
 
 
 def kill_leftovers() -> None:
@@ -159,81 +125,6 @@ def resident_bytes() -> int:
     return int(os.pread(_statm, 200, 0).split()[1]) * resource.getpagesize()
 
 
-# ── Walls ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _attempt(name: str, build: Callable[[], str]) -> Wall:
-    if sys.platform != "linux":
-        return Wall(name, False, "this system has none")
-    try:
-        return Wall(name, True, build())
-    except kernel.NotBuilt as error:
-        return Wall(name, False, str(error))
-    except OSError as error:
-        return Wall(name, False, f"{error.filename or name}: {error.strerror}")
-
-
-def _another_user(folder: Path) -> tuple[int | None, str]:
-    """The user that root is to become, and that its folder is open to; or None, and why root stays root."""
-    try:
-        user = privileges.another_user()
-    except kernel.NotBuilt as error:
-        return None, str(error)
-    if user is not None:
-        # What the parent puts into it will be for the group, which is that user's as well.
-        for path, mode in ((folder, 0o710), (folder / DOCUMENTS, 0o2750)):
-            os.chown(path, -1, user)
-            path.chmod(mode)
-    return user, ""
-
-
-def _unshare(user: int | None) -> str:
-    try:
-        namespaces.unshare(users=False)
-    except PermissionError:
-        # In a user namespace of its own, root could become nobody else.
-        if user is not None:
-            raise
-        namespaces.unshare(users=True)
-    return "processes, network and shared memory of its own"
-
-
-def _narrow(folder: Path, apart: Wall) -> str:
-    if not apart.built:
-        raise kernel.NotBuilt("it needs the namespaces")
-    try:
-        namespaces.show_only(installation.paths(), folder / DOCUMENTS, folder / PRIVATE, folder / VIEW)
-    finally:
-        os.chdir(folder / PRIVATE)
-    return "programs and libraries, the document, and a folder of its own"
-
-
-def _give_up(user: int | None, reason: str, folder: Path) -> str:
-    try:
-        if user is not None:
-            privileges.check(user, [*installation.indispensable(), folder.parent])
-            os.chown(folder / PRIVATE, user, user)
-            privileges.become(user)
-        elif reason:
-            raise kernel.NotBuilt(reason)
-    finally:
-        privileges.give_up_capabilities()
-    return f"{os.getuid()}, without capabilities"
-
-
-def _confine(folder: Path) -> str:
-    readable = [*installation.paths(), folder / DOCUMENTS]
-    version = landlock.restrict([
-        *((path, landlock.READ) for path in readable),
-        *((path, landlock.USE) for path in namespaces.DEVICES),
-        (folder / PRIVATE, landlock.WRITE),
-    ])  # fmt: skip
-    return f"version {version}"
-
-
-# ── Processes ─────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def _die_with_parent() -> None:
     if sys.platform == "linux":
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -246,12 +137,13 @@ def _be_killed_first() -> None:
             Path("/proc/self/oom_score_adj").write_text("1000")
 
 
-def _keep_statm(proc: int | None) -> None:
+def _keep_statm(proc: int) -> None:
     global _statm
-    if proc is not None:
+    if sys.platform == "linux":
         with contextlib.suppress(OSError):
             _statm = os.open("self/statm", os.O_RDONLY, dir_fd=proc)
         os.close(proc)
+        kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
 
 
 def _limit(memory_bytes: int, *, processes: bool) -> None:
@@ -334,12 +226,11 @@ def _session(leader: int) -> list[int]:
     return members
 
 
-def _wait_as_init(worker: int, *held: int | None) -> NoReturn:
+def _wait_as_init(worker: int, proc: int) -> NoReturn:
     """Reap what the namespace's dead leave behind, and end, and everything with it, when the worker does."""
     # Held here, the pipe of answers would not close when the worker dies.
-    for descriptor in (0, 1, *held):
-        if descriptor is not None:
-            os.close(descriptor)
+    for descriptor in (0, 1, proc):
+        os.close(descriptor)
     while True:
         pid, status = os.wait()
         if pid == worker:

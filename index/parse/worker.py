@@ -68,11 +68,11 @@ class _Worker:
             if "name" in request:
                 _reader(request["name"])
             else:
-                _load_everything()
+                load_everything()
         except Exception as error:
             traceback.print_exc()
             return {"broken": f"{type(error).__name__}: {error}"}
-        return {"loaded": True}
+        return {"loaded": True, "uncompiled": _uncompiled()}
 
     def parse(self, request: Answer) -> Answer | None:
         if "name" not in request:
@@ -141,7 +141,14 @@ def _reader(name: str) -> tuple[Callable[[Path, formats.Format], Parsed], format
     return importlib.import_module(f"index.parse.{format.module}").parse, format
 
 
-def _load_everything() -> None:
+def _uncompiled() -> int:
+    """Modules that Python had to compile, and will have to again: a worker cannot write beside them."""
+    specs = [getattr(module, "__spec__", None) for module in list(sys.modules.values())]
+    return sum(1 for spec in specs if spec and spec.cached and not Path(spec.cached).exists())
+
+
+def load_everything() -> None:
+    """Import all that any format needs; outside of the walls, this compiles it for good."""
     for module in formats.MODULES:
         importlib.import_module(f"index.parse.{module}")
     from unstructured.partition.text_type import is_possible_narrative_text

@@ -527,6 +527,19 @@ def test_a_pdf_of_blank_pages_is_a_document_without_elements(parser: Parser, tmp
     assert parsed(parser, documents.pdf(tmp_path / "a.pdf", [[], []])).elements == ()
 
 
+@pytest.mark.parametrize("drawn", [True, False])
+def test_what_was_filled_into_a_pdf_form_is_part_of_its_text(
+    parser: Parser, tmp_path: Path, drawn: bool
+) -> None:
+    values = ["Anna Berger", "Graz", "Legal affairs"]
+    path = documents.form_pdf(tmp_path / "a.pdf", "Application for leave.", values, drawn=drawn)
+    document = parsed(parser, path)
+    text = " ".join(element.text for element in document.elements)
+    for words in ("Application for leave.", *values):
+        assert text.count(words) == 1, text
+    assert all(element.page == 1 for element in document.elements)
+
+
 def test_pictures_of_text_are_read_by_tesseract_or_say_what_they_need(parser: Parser, tmp_path: Path) -> None:
     made = [documents.scanned_pdf(tmp_path / "a.pdf", "Hello scanned world")]
     made.append(documents.image(tmp_path / "a.png", "Hello scanned world"))

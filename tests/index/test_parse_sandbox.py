@@ -20,7 +20,7 @@ import pytest
 
 from index.errors import ParserError
 from index.model import Failure, Parsed
-from index.parse import Parser, nlp_in_use, sandbox
+from index.parse import Parser, nlp_in_use, walls
 from tests import documents
 from tests.programs import PROGRAMS, program_parser
 
@@ -80,7 +80,7 @@ def home_of(parser: Parser) -> Path:
     """The private folder of its child."""
     parser.walls()
     assert parser._child is not None
-    return parser._child.folder / sandbox.PRIVATE
+    return parser._child.folder / walls.PRIVATE
 
 
 def daemon(*, new_session: bool = True) -> str:
