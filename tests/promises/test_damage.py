@@ -39,7 +39,7 @@ def equal(index: Wrecked, expected: Image, *, given_up: bool = False) -> list[st
 
 
 def trial(index: Wrecked, path: Path, random: Random) -> tuple[str, str]:
-    """Damage a file; what was done, and what became of it. Raises AssertionError when there is no way back."""
+    """Damage a file; what was done, and what became of it. Raises AssertionError where no way leads back."""
     index.put_back()
     done = wreck(path, random)
     said = index.found() or "; ".join(doctor(index))
