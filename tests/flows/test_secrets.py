@@ -115,12 +115,9 @@ EVERY = [
 
 
 def with_json(commands: Sequence[Sequence[str]]) -> list[list[str]]:
-    return [
-        shown
-        for command in commands
-        for shown in ([*command], [*command, "--json"])
-        if "--json" not in shown or command[0] not in ("review", "serve")
-    ]
+    """The commands, and once more as JSON those that have something of their own to say there."""
+    twice = ("config", "plan", "sync", "status", "runs", "verify", "audit", "doctor")
+    return [*map(list, commands), *([*command, "--json"] for command in commands if command[0] in twice)]
 
 
 def run(
@@ -168,7 +165,7 @@ def write(home: Path, **settings: Any) -> None:
 
 
 def names(*names: str) -> Canaries:
-    return {name: f"K4narienv0gel{number:02}-x:y/z@ü" for number, name in enumerate(names)}
+    return {name: f"K4narienv0gel{number:02}-x:y/z@w" for number, name in enumerate(names)}
 
 
 def quoted(canary: str) -> str:
