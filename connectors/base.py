@@ -144,7 +144,9 @@ class ConnectorSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     include: tuple[str, ...] = ("**/*",)
+    """Patterns as in .gitignore, of the paths that are documents."""
     exclude: tuple[str, ...] = ("**/~$*",)
+    """Patterns of paths that are none, although they are included."""
 
     @field_validator("include", "exclude")
     @classmethod

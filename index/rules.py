@@ -1,4 +1,5 @@
-"""Who answers for a document, and how fresh it has to be: rules by path, as CODEOWNERS has them."""
+"""Who answers for a document, how fresh it has to be, and where a person opens it. Rules go by path, as
+CODEOWNERS has them."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from connectors.base import Patterns
+from index import link
 from index.config import SourceConfig
 from index.freshness import Policy
 
@@ -27,6 +29,7 @@ class Rules:
     def __init__(self, source: SourceConfig) -> None:
         self._policy = source.freshness
         self._owner = (source.owner, source.owner_source)
+        self._url = source.url
         # The last match wins, so the first that matches of the reversed rules does.
         rules = [(rule, Patterns((rule.match,)).match) for rule in reversed(source.rules)]
         self._owners = [(match, rule.owner) for rule, match in rules if rule.owner is not None]
@@ -47,6 +50,11 @@ class Rules:
             )
         policy = next((policy for match, policy in self._policies if match(uri)), self._policy)
         return Governance(owner, owner_source, policy)
+
+    def link(self, uri: str, properties: Mapping[str, Any]) -> str:
+        """What a person opens: the document's own address, or the source's template filled in; "" when there
+        is neither, and the connector knows."""
+        return link.own(properties) or (link.fill(self._url, uri) if self._url else "")
 
 
 def front_matter_owner(properties: Mapping[str, Any]) -> str:
