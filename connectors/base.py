@@ -159,7 +159,9 @@ class ConnectorSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     include: tuple[str, ...] = ("**/*",)
+    """Patterns as in .gitignore, of the paths that are documents."""
     exclude: tuple[str, ...] = ("**/~$*",)
+    """Patterns of paths that are none, although they are included."""
 
     def folder(self, base: Path) -> Path | None:
         """The local folder that the source is, when it is one. Relative paths are relative to `base`."""

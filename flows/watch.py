@@ -159,9 +159,8 @@ class Watcher:
         """Load whatever the first changed document would have to wait for."""
         mirror = self._mirror
         with ThreadPoolExecutor(1, thread_name_prefix="warm-parser") as other:
-            parser = other.submit(mirror.parser.warm)
+            parser = other.submit(lambda: mirror.parser.warm())
             collection = ensure(mirror)
-            mirror.embedder(collection).warm()
             mirror.embed(collection, ["warm"])
             mirror.tokenizer.count(["warm"])
             parser.result()

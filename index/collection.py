@@ -28,7 +28,8 @@ def create(mirror: Mirror, state: Literal["building", "current"]) -> Collection:
     from index.embed import fingerprint, resolve_dtype
 
     identity, ledger, store = mirror.identity, mirror.ledger, mirror.store
-    dtype = resolve_dtype(mirror.config.embedding.dtype, identity)
+    with mirror.waiting(f"choosing the precision of the model {identity.model}"):
+        dtype = resolve_dtype(mirror.config.embedding.dtype, identity)
     embedding = fingerprint(identity, dtype)
     made = Collection(
         name=f"{mirror.config.index.collection}-{embedding[:8]}-{uuid.uuid4().hex[:8]}",

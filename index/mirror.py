@@ -11,7 +11,7 @@ import time
 import uuid
 from array import array
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -57,6 +57,10 @@ class Parsing(Protocol):
     def close(self) -> None: ...
 
 
+#: Entered while something is waited for of which nothing can be seen; told what it is.
+Waiting = Callable[[str], AbstractContextManager[object]]
+
+
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -78,6 +82,7 @@ class Mirror:
         self.config = config
         self.now = now
         self.new_id = new_id
+        self.waiting: Waiting = nullcontext
         self._parser = parser
         self._make_embedder = embedder
         self._embedders: dict[str, Embedding] = {}
@@ -137,8 +142,11 @@ class Mirror:
         if self._parser is None:
             from index.parse import Parser
 
-            self._parser = Parser()
-            log.debug("Parser made ready; its child starts with the first document.")
+            parser = Parser()
+            with self.waiting("starting the parser"):
+                parser.warm()
+            self._parser = parser
+            log.debug("Parser and its child made ready.")
         return self._parser
 
     @property
@@ -172,8 +180,8 @@ class Mirror:
         return self.identity.tokenizer()
 
     def embedder(self, collection: Collection) -> Embedding:
-        """The model that made this collection, whatever the configuration names by now; loaded at its first
-        use. Raises ModelChanged when that model is not there any more."""
+        """The model that made this collection, whatever the configuration names by now, loaded. Raises
+        ModelChanged when that model is not there any more, EmbedderError when it cannot be loaded."""
         name = collection.embedding_fingerprint
         if name not in self._embedders:
             identity = self.identity
@@ -183,12 +191,16 @@ class Mirror:
                 identity = identify(collection.model, self.config.state_dir)
                 if identity.revision != collection.revision:
                     raise self._changed(collection)
+            made: Embedding
             if self._make_embedder is not None:
-                self._embedders[name] = self._make_embedder(identity, collection.dtype)
+                made = self._make_embedder(identity, collection.dtype)
             else:
                 from index.embed import Embedder
 
-                self._embedders[name] = Embedder(identity, collection.dtype)
+                made = Embedder(identity, collection.dtype)
+            with self.waiting(f"loading the model {identity.model}"):
+                made.warm()
+            self._embedders[name] = made
         return self._embedders[name]
 
     def embed(

@@ -24,6 +24,7 @@ from connectors.base import (
 from index.compare import Extraction
 from index.errors import scratch_errors
 from index.freshness import assess, read_date
+from index.link import is_name
 from index.model import Action, Chunk, Document, Failure, Item, Parsed, State
 from index.outcome import Seconds
 from index.parse.formats import why_unsupported
@@ -131,7 +132,7 @@ def prepare(item: Item, known: Document | None, source: Source) -> Work:
     if known is None:
         known = Document(item.document_id, source.id, item.uri, State.PENDING, first_seen_at=now)
     if item.reason == "rules":
-        ruled = governed(replace(known, url=source.connector.url(known.uri)), source.rules, now)
+        ruled = _said(known, source)
         again = replace(item, action=Action.UPDATE, uri=known.uri, reason="repair")
         return Facts(Action.TOUCH, ruled, lambda: prepare(again, known, source))
     return _look(item, known, source)
@@ -168,13 +169,12 @@ def _look(item: Item, known: Document, source: Source) -> Work:
 
 
 def _understand(item: Item, known: Document, source: Source, fetched: Fetched, content: Path) -> Work:
-    entry, now = fetched.entry, source.now()
+    entry = fetched.entry
     expected = source.extraction.of(item.uri)
     forced = item.reason in FORCED
     seen = replace(
         known,
         uri=item.uri,
-        url=source.connector.url(item.uri),
         token=entry.token,
         native_id=entry.native_id,
         size=entry.size,
@@ -190,7 +190,7 @@ def _understand(item: Item, known: Document, source: Source, fetched: Fetched, c
             modified_at=moment(entry.modified_at),
         )
         again = replace(item, reason="repair")
-        return Facts(item.action, governed(current, source.rules, now), lambda: prepare(again, known, source))
+        return Facts(item.action, _said(current, source), lambda: prepare(again, known, source))
     failed_before = (known.seen_hash, known.seen_extraction) == (
         fetched.content_hash,
         source.extraction.seen(item.uri, failed=True),
@@ -216,17 +216,17 @@ def _understand(item: Item, known: Document, source: Source, fetched: Fetched, c
         language=parsed.language,
         properties=relevant(properties, source.rules),
         chunk_count=len(chunks),
-        indexed_at=now,
+        indexed_at=source.now(),
         findings=list(parsed.findings),
     )
-    return Text(item.action, governed(document, source.rules, now), chunks)
+    return Text(item.action, _said(document, source), chunks)
 
 
 def _failed(
     item: Item, known: Document, source: Source, entry: Entry, content_hash: str | None, failure: Failure
 ) -> Work:
     """Quarantined; the text of an older version stays, under the name and rules of now."""
-    ruled = _ruled(replace(known, uri=item.uri, url=source.connector.url(item.uri)), source)
+    ruled = _ruled(linked(replace(known, uri=item.uri), source.rules, source.connector), source)
     document = replace(
         ruled,
         state=State.QUARANTINED,
@@ -256,9 +256,12 @@ def _kept(item: Item, known: Document, source: Source, state: State, reason: str
 
 
 def _ruled(document: Document, source: Source) -> Document:
-    if not document.version:
-        return document
-    return governed(replace(document, url=source.connector.url(document.uri)), source.rules, source.now())
+    return _said(document, source) if document.version else document
+
+
+def _said(document: Document, source: Source) -> Document:
+    """The document with its link, owner and instants under the rules of now."""
+    return governed(linked(document, source.rules, source.connector), source.rules, source.now())
 
 
 def _without_text(item: Item, known: Document, ruled: Document, document: Document | None) -> Work:
@@ -270,13 +273,20 @@ def _without_text(item: Item, known: Document, ruled: Document, document: Docume
 
 
 def relevant(properties: Mapping[str, Any], rules: Rules) -> dict[str, Any]:
-    """What the ledger keeps of a document's properties: its owners, and what may date it. Their names are
-    canonical."""
+    """What the ledger keeps of a document's properties: its owners, its address, and what may date it. Their
+    names are canonical."""
     return {
         name: value
         for name, value in properties.items()
-        if name in OWNER_NAMES or name in rules.fields or read_date(value) is not None
+        if name in OWNER_NAMES or is_name(name) or name in rules.fields or read_date(value) is not None
     }
+
+
+def linked(document: Document, rules: Rules, connector: Connector) -> Document:
+    """The document with the link that a person opens. Raises ValueError for a uri that the source cannot
+    have."""
+    link = rules.link(document.uri, document.properties)
+    return replace(document, url=link or connector.url(document.uri))
 
 
 def governed(document: Document, rules: Rules, now: datetime) -> Document:

@@ -24,6 +24,8 @@ def retry(run: Sync, uris: Sequence[str] | None = None) -> Report:
     report = Report(run.run_id)
     with run.recorded(report):
         if uris:
+            if not any(states.get(State.QUARANTINED) for states in ledger.counts().values()):
+                raise ConfigError("No document is in quarantine, so there is none to try again.")
             look = Lookup(
                 ledger,
                 states=states,

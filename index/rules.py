@@ -1,4 +1,5 @@
-"""Who answers for a document, and how fresh it has to be: rules by path, as CODEOWNERS has them."""
+"""Who answers for a document, how fresh it has to be, and where a person opens it. Rules go by path, as
+CODEOWNERS has them."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from connectors.base import Patterns
+from index import link
 from index.config import SourceConfig
 from index.freshness import Policy
 from index.owners import distinct
@@ -42,6 +44,7 @@ class Rules:
         self._owner = (_names(source.owner), source.owner_source)
         #: The source's own; "" when it has none.
         self.owner = self._owner[0][0] if self._owner[0] else ""
+        self._url = source.url
         # The last match wins, so the first that matches of the reversed rules does.
         rules = [(rule, Patterns((rule.match,)).match) for rule in reversed(source.rules)]
         self._owners = [(match, _names(rule.owner)) for rule, match in rules if rule.owner is not None]
@@ -63,6 +66,11 @@ class Rules:
             )
         policy = next((policy for match, policy in self._policies if match(uri)), self._policy)
         return Governance(owners, owner_source, policy, unusable)
+
+    def link(self, uri: str, properties: Mapping[str, Any]) -> str:
+        """What a person opens: the document's own address, or the source's template filled in; "" when there
+        is neither, and the connector knows."""
+        return link.own(properties) or (link.fill(self._url, uri) if self._url else "")
 
 
 def _names(owner: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from index.model import Action, Document, Row, SourceRecord, State, digest
 from index.origin import Origin, origin, source_of
 from index.parse.formats import why_unsupported
 from index.plan import Circumstances, Guard, Plan
-from index.prepare import governed, moment
+from index.prepare import governed, linked, moment
 from index.redact import redact
 
 
@@ -28,6 +28,8 @@ class Survey:
     """The source as it is remembered once the plan was carried out; None when nothing was learnt."""
     settled: Sequence[Document] = ()
     """Unchanged documents whose token can be trusted from now on."""
+    relinked: Sequence[Document] = ()
+    """Documents without any text that have another link now."""
     unsupported: Sequence[Entry] = ()
     forgotten: Sequence[Row] = ()
     unlisted: Sequence[Unlisted] = ()
@@ -94,8 +96,9 @@ def _survey(
         moves = comparing.pair_moves(found, hashes, lambda e, r: _likeness(mirror, source, e, r))
     governing = rules_fingerprint(here, connector)
     touched: list[str] = []
+    relinked: list[Document] = []
     if not partial and remembered.rules_fingerprint != governing:
-        touched = _ruled(mirror, here, connector)
+        touched, relinked = _ruled(mirror, here, connector)
     if not partial:
         # Attested by a command that was killed before it had told the index.
         touched = [*touched, *(d for d in ledger.untold_reviews(source) if d not in set(touched))]
@@ -113,7 +116,7 @@ def _survey(
     if plan.error is not None and plan.complete:
         return Survey(plan)
     if partial or not plan.complete:
-        return Survey(plan, None, settled, found.unsupported, unlisted=listing.unlisted)
+        return Survey(plan, None, settled, unsupported=found.unsupported, unlisted=listing.unlisted)
     refused = any(True for _ in plan.of(Action.REFUSE))
     record = replace(
         remembered,
@@ -126,7 +129,7 @@ def _survey(
         rules_fingerprint=governing,
         findings=[folder._asdict() for folder in listing.unlisted],
     )
-    return Survey(plan, record, settled, found.unsupported, found.forgotten, listing.unlisted)
+    return Survey(plan, record, settled, relinked, found.unsupported, found.forgotten, listing.unlisted)
 
 
 def _removed(mirror: Mirror, source: str, approved: str | None) -> Plan:
@@ -244,33 +247,36 @@ def rules_fingerprint(here: Origin, connector: Connector) -> str:
     return digest([RULES_REVISION, here.settings.rules_fingerprint, connector.url("")])
 
 
-def _ruled(mirror: Mirror, here: Origin, connector: Connector) -> list[str]:
-    """Documents whose owner, dates or link are others under the rules in force now."""
-    now, changed = mirror.now(), []
+def _ruled(mirror: Mirror, here: Origin, connector: Connector) -> tuple[list[str], list[Document]]:
+    """Documents whose owner, dates or link are others under the rules in force now; and, as they are now,
+    those without any text whose link is another."""
+    now = mirror.now()
+    changed: list[str] = []
+    relinked: list[Document] = []
     for document in mirror.ledger.documents(source=here.settings.id):
-        current = governed(replace(document, url=connector.url(document.uri)), here.rules, now)
-        if document.version and current != document:
+        current = linked(document, here.rules, connector)
+        if not document.version:
+            if current != document:
+                relinked.append(current)
+        elif governed(current, here.rules, now) != document:
             changed.append(document.document_id)
-    return changed
+    return changed, relinked
 
 
 def noted(mirror: Mirror, source: str, seen: Survey) -> list[Document]:
-    """Rows that change without any point: types that cannot be parsed, and trusted tokens. Of the former only
-    that they are there, as nobody looks whether they change."""
-    now, rows = mirror.now(), list(seen.settled)
-    for entry in seen.unsupported:
-        rows.append(
-            Document(
-                mirror.new_id(),
-                source,
-                entry.uri,
-                State.SKIPPED,
-                reason=why_unsupported(entry.uri),
-                url=mirror.connector(source).url(entry.uri),
-                first_seen_at=now,
-            )
-        )
+    """Rows that change without any point: trusted tokens, other links, and types that cannot be parsed. Of
+    the latter only that they are there, as nobody looks whether they change."""
+    now = mirror.now()
+    rows = {document.document_id: document for document in seen.settled}
+    for document in seen.relinked:
+        rows[document.document_id] = replace(rows.get(document.document_id, document), url=document.url)
+    if seen.unsupported:
+        rules, connector = origin(mirror, source).rules, mirror.connector(source)
+        for entry in seen.unsupported:
+            why = why_unsupported(entry.uri)
+            row = Document(mirror.new_id(), source, entry.uri, State.SKIPPED, reason=why, first_seen_at=now)
+            rows[row.document_id] = linked(row, rules, connector)
     if seen.forgotten:
         gone = mirror.ledger.documents(document_ids=[row.document_id for row in seen.forgotten])
-        rows += [replace(d, state=State.DELETED, deleted_at=now) for d in gone]
-    return rows
+        rows |= {d.document_id: replace(d, state=State.DELETED, deleted_at=now) for d in gone}
+    return list(rows.values())

@@ -6,18 +6,18 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, get_args
 
 from index import payload
-from index.audit import review_json, whole_days
+from index.audit import review_json
 from index.audit_findings import Finding, of_document
 from index.config import Config, load
 from index.errors import ConfigError, StoreError
 from index.freshness import Assessment, Verdict, assess
+from index.hits import SearchHit, folded, search_hit
 from index.lookup import unambiguous
 from index.mirror import Mirror, require_collection, utc_now
 from index.model import LIVE, Collection, Document, Review, State, rfc3339
@@ -32,29 +32,6 @@ log = logging.getLogger("freshkb.search")
 
 #: Verdicts that `fresh_only` keeps.
 FRESH = frozenset({Verdict.FRESH, Verdict.EXEMPT})
-
-
-@dataclass(frozen=True, slots=True)
-class SearchHit:
-    """A chunk that answers a query. Dates are RFC 3339 in UTC."""
-
-    score: float
-    text: str
-    title: str
-    heading_path: tuple[str, ...]
-    page: int | None
-    uri: str
-    url: str
-    document_id: str
-    source: str
-    owner: str
-    modified_at: str | None
-    reviewed_at: str | None
-    age_days: int | None
-    verdict: str
-
-    def json(self) -> dict[str, Any]:
-        return asdict(self) | {"heading_path": list(self.heading_path)}
 
 
 class KnowledgeBase:
@@ -105,7 +82,8 @@ class KnowledgeBase:
         owner: str | None = None,
         held: bool = False,
     ) -> list[SearchHit]:
-        """The `k` best chunks, best first; none for a blank query.
+        """The `k` best chunks, best first; none for a blank query. A text that stands in several places is
+        one of them, with the others as its `duplicates`. See `SearchHit` for what its numbers mean.
 
         `fresh_only` keeps fresh and exempt documents; `owner` those of which this is one of the owners,
         compared without case; `held` lets documents in that are gone at their source and stay because of a
@@ -130,18 +108,19 @@ class KnowledgeBase:
                 with self._model:
                     dense = self.mirror.embedder(collection).embed_query(query)
             sparse = bm25.query(query) if mode != "dense" else None
-            limit = k
+            limit = 2 * k + 10
             while True:
                 with self.mirror.store.session(collection.name) as session:
                     found = session.search(mode=mode, dense=dense, sparse=sparse, limit=limit, where=where)
                     # Asked before the session ends: an embedded store has no writer as long as it lasts, so
                     # that what was found is not obsolete before what took its place could be found.
                     hits = self._shown(collection.name, found, fresh_only=fresh_only, held=held)
-                if len(hits) >= k or len(found) < limit:
+                # One more than is asked for: the copies of the last one are among those before it.
+                if len(hits) > k or len(found) < limit:
                     log.debug("Search: %s, %d hits of %d candidates.", mode, len(hits[:k]), len(found))
                     return hits[:k]
-                # Some of the best may not be shown: look further down.
-                limit = 2 * limit + 10
+                # Some of the best may not be shown, or be copies: look further down.
+                limit *= 2
 
         return self._answered(ask)
 
@@ -172,8 +151,8 @@ class KnowledgeBase:
                 continue
             verdict = self.assess(document)
             if not fresh_only or verdict.verdict in FRESH:
-                hits.append(_hit(hit.score, passage, document, verdict))
-        return hits
+                hits.append(search_hit(hit, passage, document, verdict))
+        return folded(hits)
 
     def assess(self, document: Document) -> Assessment:
         """The verdict on a document now."""
@@ -297,22 +276,3 @@ def _passage(point: Any) -> dict[str, Any]:
     if found is None:
         return {"heading_path": None, "text": None}
     return {"heading_path": list(found.heading_path), "text": found.text}
-
-
-def _hit(score: float, found: payload.Passage, document: Document, verdict: Assessment) -> SearchHit:
-    return SearchHit(
-        score=score,
-        text=found.text,
-        title=document.title,
-        heading_path=found.heading_path,
-        page=found.page,
-        uri=document.uri,
-        url=document.url,
-        document_id=document.document_id,
-        source=document.source,
-        owner=document.owner,
-        modified_at=rfc3339(document.modified_at),
-        reviewed_at=rfc3339(document.reviewed_at),
-        age_days=whole_days(verdict.age),
-        verdict=str(verdict.verdict),
-    )

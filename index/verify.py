@@ -21,7 +21,6 @@ import logging
 import threading
 from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import suppress
-from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -34,7 +33,7 @@ from index.ledger import damaged, file
 from index.mirror import Mirror, require_collection
 from index.model import LIVE, Action, ChunkRecord, Collection, Document, Point, State
 from index.origin import Origin, known_sources, origin
-from index.prepare import governed
+from index.prepare import governed, linked
 from index.provenance import as_made
 from index.scan import rules_fingerprint, survey
 from index.store.base import Session, VectorStore
@@ -393,12 +392,12 @@ def _governed(mirror: Mirror, document: Document, here: Origin | None) -> bool:
     if here is None or not document.version:
         return True
     try:
-        url = mirror.connector(document.source).url(document.uri)
+        now = linked(document, here.rules, mirror.connector(document.source))
     except ValueError:
         return False
     # A date that lay in the future may have come since: at the time that the row tells of, it is as it was.
     then = document.date_used or mirror.now()
-    return governed(replace(document, url=url), here.rules, then) == document
+    return governed(now, here.rules, then) == document
 
 
 # ── Source and ledger ─────────────────────────────────────────────────────────────────────────────────

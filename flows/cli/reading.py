@@ -183,7 +183,7 @@ def show(
 
 def search(
     query: Annotated[str, typer.Argument(metavar="QUERY")],
-    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many chunks.")] = 5,
+    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many chunks.")] = 10,
     mode: Annotated[ModeName, typer.Option("--mode", help="How to look.")] = ModeName.hybrid,
     fresh_only: Annotated[
         bool, typer.Option("--fresh-only", help="Only fresh and exempt documents.")
@@ -200,6 +200,9 @@ def search(
     """Find the chunks that answer a query best, with citation and verdict."""
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     with _knowledge_base(config, source) as kb:
+        from flows.cli.progress import waiting
+
+        kb.mirror.waiting = waiting(quiet=quiet)
         hits = [
             hit.json()
             for hit in kb.search(
@@ -221,11 +224,15 @@ def _cited(number: int, hit: dict[str, Any]) -> str:
     page = f", page {hit['page']}" if hit["page"] else ""
     age = f", {hit['age_days']} days old" if hit["age_days"] is not None else ""
     owner = printable_line(f", owner {hit['owner']}") if hit["owner"] else ""
+    # A file's link says no more than its path.
+    link = "" if hit["url"].startswith("file:") else f"   {printable_line(hit['url'])}\n"
+    places = ", ".join(printable_line(f"{other['source']}:{other['uri']}") for other in hit["duplicates"])
+    copies = f"   also in {places}\n" if places else ""
     text = " ".join(hit["text"].split())
     shown = text if len(text) <= 300 else text[:300].rsplit(" ", 1)[0] + " …"
     return (
         f"{number}. {heading}\n   {hit['source']}:{uri}{page}{owner} "
-        f"[{hit['verdict']}{age}] {hit['score']:.3f}\n   {shown}\n"
+        f"[{hit['verdict']}{age}, relevance {hit['relevance']:.2f}]\n{link}{copies}   {shown}\n"
     )
 
 

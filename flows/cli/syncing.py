@@ -100,7 +100,7 @@ def sync(
             from flows.cli.progress import progress
             from index.sync import Sync
 
-            with progress(quiet=quiet or verbose) as shown:
+            with progress(mirror, quiet=quiet or verbose) as shown:
                 run = Sync(mirror, progress=shown, stop=stop)
                 report = run.run([source] if source else None, approve=approve, checksum=checksum)
     console.data(report.json())
@@ -152,7 +152,7 @@ def retry(
         from index.request import retry as again
         from index.sync import Sync
 
-        with progress(quiet=quiet or verbose) as shown:
+        with progress(mirror, quiet=quiet or verbose) as shown:
             report = again(Sync(mirror, kind="retry", progress=shown, stop=stop), uris)
     console.data(report.json())
     print_report(console, report)
@@ -172,7 +172,7 @@ def reindex(
         from index.reindex import reindex as rebuild
         from index.sync import Sync
 
-        with progress(quiet=quiet or verbose) as shown:
+        with progress(mirror, quiet=quiet or verbose) as shown:
             report = rebuild(mirror, Sync(mirror, kind="reindex", progress=shown, stop=stop))
             if report.interrupted:
                 raise KeyboardInterrupt(
@@ -203,12 +203,14 @@ def verify(
     """Compare source, ledger and store."""
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     with stoppable() as stop, opened(config) as mirror:
+        from flows.cli.progress import waiting
         from index.mend import mend_ledger
         from index.repair import repair as mend
         from index.run import Run
         from index.sync import Sync
         from index.verify import verify as compare
 
+        mirror.waiting = waiting(quiet=quiet)
         part = _sample(sample)
         # Before a run is on record: a damaged ledger takes none.
         for sentence in mend_ledger(mirror) if repair else ():

@@ -186,11 +186,11 @@ def _validate(value: Any, file: Path) -> tuple[Config | None, list[Problem]]:
 
 
 def _split(block: Any, at: Location) -> tuple[Any, ConnectorSettings | None, list[Problem]]:
-    """A source's common keys, and its connector's settings made of the others."""
+    """A source's common keys, and its connector's settings made of the others. A key that the connector has,
+    too, is the connector's: the url of a bucket is where it is, and no template of links."""
     if not isinstance(block, dict):
         return block, None, []
     common = {key: value for key, value in block.items() if key in Source.model_fields}
-    rest = {key: value for key, value in block.items() if key not in common}
     type_name = common.get("type")
     if not isinstance(type_name, str):
         return common, None, []
@@ -198,6 +198,8 @@ def _split(block: Any, at: Location) -> tuple[Any, ConnectorSettings | None, lis
         model = connector_class(type_name).settings_model
     except ConnectorError as error:
         return common, None, [((*at, "type"), str(error).rstrip("."))]
+    common = {key: value for key, value in common.items() if key not in model.model_fields}
+    rest = {key: value for key, value in block.items() if key not in common}
     problems = list(_pattern_problems(rest, at))
     if problems:
         return common, None, problems
@@ -214,8 +216,10 @@ def _pattern_problems(block: Mapping[str, Any], at: Location) -> Iterator[Proble
     for name in ("include", "exclude"):
         patterns = block.get(name)
         for position, pattern in enumerate(patterns if isinstance(patterns, list) else ()):
+            if not isinstance(pattern, str):
+                continue
             try:
-                check_pattern(str(pattern))
+                check_pattern(pattern)
             except ValueError as error:
                 yield (*at, name, position), f"{pattern!r} {error}"
 

@@ -94,6 +94,8 @@ class SourceConfig:
     limits: DocumentLimits = DocumentLimits()
     watch: Watch = _WATCH
     rules: tuple[Rule, ...] = ()
+    url: str = ""
+    """Template of the link that a person opens; "" where the connector's link is the one."""
 
     @cached_property
     def filter_fingerprint(self) -> str:
@@ -117,9 +119,11 @@ class SourceConfig:
 
     @cached_property
     def rules_fingerprint(self) -> str:
-        """Hash of everything here that decides a document's owner and freshness."""
+        """Hash of everything here that decides a document's owner, freshness and link; a source without
+        a template has the hash that it had before there were any."""
         settings = self.show()
-        return digest([settings[name] for name in ("owner", "freshness", "rules")] + [self.owner_source])
+        deciding = [*(settings[name] for name in ("owner", "freshness", "rules")), self.owner_source]
+        return digest([*deciding, self.url] if self.url else deciding)
 
     def show(self) -> dict[str, Any]:
         """Effective settings, as a source block would write them."""
@@ -127,6 +131,7 @@ class SourceConfig:
             "id": self.id,
             "type": self.type,
             **shown(self.connector),
+            **({"url": redact(self.url)} if self.url else {}),
             "owner": plain(self.owner),
             "freshness": plain(self.freshness),
             "delete": plain(self.delete),
@@ -295,6 +300,7 @@ def _source(
         limits=_over(defaults.limits, source.limits),
         watch=source.watch,
         rules=rules,
+        url=source.url or "",
     )
 
 

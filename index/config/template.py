@@ -54,6 +54,8 @@ sources:
     # Patterns as in .gitignore.
     include: ["**/*"]
     exclude: ["**/~$*"]
+    # What hits and reports link to, instead of the file; {stem} is the path without its suffix.
+    # url: https://wiki.example.org/{path}
     # Whether files and folders whose names begin with a dot are documents.
     hidden: false
     # `freshkb watch` waits until a folder has been quiet for `debounce`, but not longer than `max_wait`,

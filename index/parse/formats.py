@@ -66,7 +66,7 @@ _FORMATS: dict[Format, str] = {
         "markdown", "text/markdown", "markdown", 2, (*_MARKUP, "markdown-it-py", "PyYAML")
     ): "md markdown mdx",
     Format("text", "text/plain", "text", 1, _TEXT): "txt text log",
-    Format("html", "text/html", "html", 1, _MARKUP): "html htm xhtml",
+    Format("html", "text/html", "html", 2, _MARKUP): "html htm xhtml",
     Format(
         "pdf", "application/pdf", "pdf", 2, ("pypdfium2", *_SPACY), ("tesseract",), classifies=True
     ): "pdf",

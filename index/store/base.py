@@ -43,6 +43,10 @@ class Hit:
     point: Point
     """Without vectors."""
     score: float
+    """What the ranking is by, comparable within one search only: reciprocal ranks, cosine or BM25."""
+    relevance: float
+    """0 to 1, comparable between searches: the cosine of the question's vector and the text's, where there is
+    one (below 0 is 0), else the share of the question's words that stand in the text."""
 
 
 #: No condition.

@@ -252,21 +252,15 @@ class EdgeSession:
     ) -> list[Hit]:
         conditions = _conditions(where)
 
-        def rank(queries: Sequence[fusion.Query], limit: int, payload: bool) -> list[list[Hit]]:
-            return [
-                [
-                    Hit(Point(str(row.id), row.payload or {}), row.score)
-                    for row in self._shard.query(
-                        engine.QueryRequest(
-                            limit=limit, query=_nearest(query), filter=conditions, with_payload=payload
-                        )
-                    )
-                ]
+        def rank(queries: Sequence[fusion.Query], limit: int) -> list[fusion.Ranking]:
+            asked = [
+                engine.QueryRequest(limit=limit, query=_nearest(query), filter=conditions)
                 for query in queries
             ]
+            return [[(str(row.id), row.score) for row in self._shard.query(request)] for request in asked]
 
         def fetch(ids: Sequence[str]) -> dict[str, Point]:
-            return self.retrieve(ids, vectors=False)
+            return self.retrieve(ids, vectors=True)
 
         with engine_errors("be searched", self._home):
             return fusion.search(rank, fetch, mode=mode, dense=dense, sparse=sparse, limit=limit)

@@ -99,24 +99,24 @@ class QdrantSession:
 
         conditions = _conditions(where)
 
-        def rank(queries: Sequence[fusion.Query], limit: int, payload: bool) -> list[list[Hit]]:
+        def rank(queries: Sequence[fusion.Query], limit: int) -> list[fusion.Ranking]:
             requests = [
                 models.QueryRequest(
                     query=_nearest(query),
                     using=SPARSE_NAME if isinstance(query, Sparse) else None,
                     filter=conditions,
                     limit=limit,
-                    with_payload=payload,
+                    with_payload=False,
                 )
                 for query in queries
             ]
             return [
-                [Hit(Point(str(row.id), row.payload or {}), row.score) for row in response.points]
+                [(str(row.id), row.score) for row in response.points]
                 for response in self._client.query_batch_points(self._name, requests)
             ]
 
         def fetch(ids: Sequence[str]) -> dict[str, Point]:
-            return self.retrieve(ids, vectors=False)
+            return self.retrieve(ids, vectors=True)
 
         with asking(self._url, "be searched"):
             return fusion.search(rank, fetch, mode=mode, dense=dense, sparse=sparse, limit=limit)
