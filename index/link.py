@@ -29,7 +29,7 @@ def is_name(name: str) -> bool:
 
 def own(properties: Mapping[str, Any]) -> str:
     """The http(s) url that a document's properties say is its address; "" when there is none."""
-    said = {canonical(name): value for name, value in reversed(properties.items()) if is_name(name)}
+    said = {canonical(name): value for name, value in reversed(list(properties.items())) if is_name(name)}
     links = (said[name] for name in NAMES if name in said)
     return next((link.strip() for link in links if isinstance(link, str) and _is_web(link.strip())), "")
 

@@ -147,7 +147,8 @@ def _forms(value: object) -> Iterator[str]:
 
 
 def _anchor(secret: str) -> str:
-    return max(re.findall(r"[A-Za-z0-9]*", secret), key=len)
+    parts: list[str] = re.findall(r"[A-Za-z0-9]*", secret)
+    return max(parts, key=len)
 
 
 def _spellings(secret: str) -> re.Pattern[str]:

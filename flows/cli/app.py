@@ -133,7 +133,7 @@ class Command(TyperCommand):
             value = ctx.params.get(parameter.name)
             for text in value if isinstance(value, list | tuple) else [value]:
                 if isinstance(text, str) and not is_unicode(text):
-                    raise typer.BadParameter(_not_unicode(text, parameter.name), ctx=ctx, param=parameter)
+                    raise typer.BadParameter(_not_unicode(text, parameter.name), ctx=ctx)
         return super().invoke(ctx)
 
 

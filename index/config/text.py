@@ -90,13 +90,17 @@ def _check_measure(text: str) -> None:
             depth -= 1
 
 
-def _too_deep(mark: yaml.Mark) -> Unreadable:
-    return Unreadable(mark.line + 1, f"it is nested too deeply: more than {_DEPTH_MAX} levels")
+def _too_deep(mark: yaml.Mark | None) -> Unreadable:
+    return Unreadable(_line(mark), f"it is nested too deeply: more than {_DEPTH_MAX} levels")
 
 
-def _too_large(mark: yaml.Mark) -> Unreadable:
+def _too_large(mark: yaml.Mark | None) -> Unreadable:
     message = f"it is too large: more than {_VALUES_MAX:,} values, those of aliases and merges included"
-    return Unreadable(mark.line + 1, message)
+    return Unreadable(_line(mark), message)
+
+
+def _line(mark: yaml.Mark | None) -> int:
+    return 1 if mark is None else mark.line + 1
 
 
 class _Reader:
@@ -137,7 +141,8 @@ class _Reader:
         if depth > _DEPTH_MAX:
             raise _too_deep(node.start_mark)
         if id(node) not in self.merged:
-            own, above = [], []
+            own: list[tuple[yaml.Node, yaml.Node]] = []
+            above: list[yaml.Node] = []
             for key, value in node.value:
                 if not isinstance(key, yaml.ScalarNode):
                     raise Unreadable(key.start_mark.line + 1, "a key should be a plain word")

@@ -79,11 +79,11 @@ def _check(column: sa.Column[Any]) -> Callable[[Any], bool]:
         if not isinstance(value, int if number else str):
             return False
         try:
-            if not number:
+            if isinstance(value, str):
                 value.encode()
             if process is not None:
                 process(value, _DIALECT)
-            if packed:
+            if packed and isinstance(value, str):
                 _unpacked(json.loads(value))
         except (LedgerDamaged, UnicodeEncodeError, ValueError, TypeError, KeyError, AttributeError):
             return False

@@ -84,7 +84,7 @@ class Runs(Database):
         """The newest finished run, of this kind and with one of these outcomes. A refused run that did
         nothing (no counts) is none, unless it is asked for by its outcome."""
         begun = sa.or_(runs.c.outcome != "refused", runs.c.counts != {})
-        wanted = [runs.c.finished_at.is_not(None)]
+        wanted: list[sa.ColumnElement[bool]] = [runs.c.finished_at.is_not(None)]
         wanted.append(begun if outcomes is None else runs.c.outcome.in_(outcomes))
         if kind is not None:
             wanted.append(runs.c.kind == kind)

@@ -28,7 +28,8 @@ _PARTS_OF_LIBREOFFICE = ("program", "presets", "share", "ure")
 @cache
 def paths() -> list[Path]:
     """Files and folders that exist, each as it is named and as its links lead; none lies in another."""
-    named = [Path(entry).absolute() for entry in (*_SYSTEM, *_python(), *_helpers(), *_environment())]
+    parts = (*map(Path, _SYSTEM), *_python(), *_helpers(), *_environment())
+    named = [entry.absolute() for entry in parts]
     found = {path for entry in named if entry.exists() for path in (entry, entry.resolve())}
     kept: list[Path] = []
     for path in sorted(found, key=lambda path: len(path.parts)):

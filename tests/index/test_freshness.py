@@ -116,7 +116,7 @@ def oracle(
         return "exempt"
     dates: list[tuple[datetime, datetime]] = []
     for field in policy.field:
-        value = modified.isoformat() if field == MODIFIED_AT and modified else properties.get(field)
+        value = modified.isoformat() if field == MODIFIED_AT and modified else properties.get(field, "")
         if field in properties or value:
             with suppress(ValueError):
                 if len(value) == 10:
