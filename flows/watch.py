@@ -236,7 +236,9 @@ def weight(event: Mapping[str, Any]) -> int:
     match event["event"], event.get("outcome"):
         case ("error", _) | ("sync", "failed"):
             return logging.ERROR
-        case ("waiting" | "unscheduled", _) | ("sync", "refused" | "partial"):
+        case ("waiting" | "unscheduled", _) | ("sync", "refused"):
+            return logging.WARNING
+        case ("sync", "partial") if event["failed"]:
             return logging.WARNING
         case _:
             return logging.INFO

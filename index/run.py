@@ -118,7 +118,7 @@ class Run:
             if self._required:
                 raise
             log.warning("This %s is not on record: %s", self.kind, error)
-        log.info("Run %s: %s begins.", self.run_id, self.kind)
+        log.debug("Run %s: %s begins.", self.run_id, self.kind)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -133,7 +133,7 @@ class Run:
         outcome, counts, error = self._end
         finished = self._mirror.now()
         seconds = (finished - self.started_at).total_seconds()
-        log.info("Run %s: %s ended %s after %.1f s.", self.run_id, self.kind, outcome, seconds)
+        log.debug("Run %s: %s ended %s after %.1f s.", self.run_id, self.kind, outcome, seconds)
         if not self._recorded:
             return
         self._recorded = False

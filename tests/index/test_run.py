@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from flows import logs
 from index.errors import ConfigError, LedgerError, Locked
 from index.mirror import Mirror
 from index.model import RunRecord
@@ -110,29 +109,17 @@ def test_a_repair_with_its_sync_is_one_run(kb: Knowledge) -> None:
 
 
 def test_verbs_that_read_go_on_without_a_record_and_say_so(
-    kb: Knowledge, caplog: pytest.LogCaptureFixture
+    kb: Knowledge, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    logs.set_up()
     execute(kb, FULL)
     with kb.mirror() as mirror:
         with pytest.raises(LedgerError, match="disk is full"), Run(mirror, "sync"):
             raise AssertionError("It was entered.")
-        with listened(caplog), Run(mirror, "audit", required=False) as run:
+        with Run(mirror, "audit", required=False) as run:
             run.ends("done", {})
-    assert len([line for line in caplog.messages if "This audit is not on record" in line]) == 1
+    assert capsys.readouterr().err.count(" WARNING freshkb.run: This audit is not on record: ") == 1
     assert runs(kb) == []
-
-
-@contextmanager
-def listened(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Whatever commands in this process have made of the loggers."""
-    import logging
-
-    logger = logging.getLogger("freshkb")
-    logger.addHandler(caplog.handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(caplog.handler)
 
 
 def test_a_ledger_that_fails_at_the_end_hides_no_other_trouble(kb: Knowledge) -> None:

@@ -8,7 +8,8 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -187,31 +188,38 @@ def test_a_run_that_goes_on_is_shown_apart_and_one_that_was_killed_as_such(
 # ── Services ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_watcher_that_died_is_a_problem_until_there_is_one_again(
-    kb: Knowledge, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    freshkb = CommandLine(kb, monkeypatch)
-
-    def watching() -> subprocess.Popen[str]:
-        running = start(kb, process("watch", "--json"))
+@contextmanager
+def watching(kb: Knowledge) -> Iterator[subprocess.Popen[str]]:
+    """`freshkb watch`, once it is ready; gone afterwards."""
+    running = start(kb, process("watch", "--json"))
+    try:
         assert running.stdout is not None
         assert any(json.loads(line)["event"] == "ready" for line in running.stdout)
-        return running
+        yield running
+    finally:
+        running.kill()
+        running.communicate()
 
-    for ending, code in ((signal.SIGKILL, 1), (signal.SIGTERM, 0)):
-        running = watching()
-        try:
-            (service,) = freshkb.json("status", "--check")["services"]
-            assert (service["service"], service["pid"]) == ("watcher", running.pid)
-            assert service["command"] == "freshkb watch"
-            # There is one already.
-            assert "a watcher already: `freshkb watch`" in freshkb("watch", code=4).stderr
-        finally:
-            running.send_signal(ending)
-            running.communicate()
-        ran = freshkb("status", "--check", code=code)
-        assert ("service: The watcher died" in ran.stderr) == bool(code)
-        assert freshkb.json("status")["services"] == []
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("ending", "code"), [(signal.SIGKILL, 1), (signal.SIGTERM, 0)])
+def test_a_watcher_that_died_is_a_problem_until_there_is_one_again(
+    kb: Knowledge, monkeypatch: pytest.MonkeyPatch, ending: signal.Signals, code: int
+) -> None:
+    freshkb = CommandLine(kb, monkeypatch)
+    with watching(kb) as running:
+        (service,) = freshkb.json("status", "--check")["services"]
+        assert (service["service"], service["pid"]) == ("watcher", running.pid)
+        assert service["command"] == "freshkb watch"
+        # There is one already.
+        assert "a watcher already: `freshkb watch`" in freshkb("watch", code=4).stderr
+        running.send_signal(ending)
+        running.wait(PATIENCE_SECONDS)
+    ran = freshkb("status", "--check", code=code)
+    assert ("service: The watcher died" in ran.stderr) == bool(code)
+    assert freshkb.json("status")["services"] == []
+    with watching(kb):
+        freshkb("status", "--check")
 
 
 def test_half_a_serve_is_a_problem(kb: Knowledge) -> None:
