@@ -152,7 +152,11 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _hashes(folder: Path, cache: Path) -> dict[str, str]:
     """{name: sha256} of the model's files. What has kept size, inode and time is not read again."""
-    known = _json(cache)
+    noted = _json(cache)
+    known = noted.get("files")
+    if not isinstance(known, dict) or noted.get("check") != digest(known):
+        # Damaged, or none yet.
+        known = {}
     found: dict[str, str] = {}
     fresh: dict[str, list[Any]] = {}
     for path in _files(folder):
@@ -167,7 +171,7 @@ def _hashes(folder: Path, cache: Path) -> dict[str, str]:
     if fresh != known:
         cache.parent.mkdir(parents=True, exist_ok=True)
         part = cache.with_suffix(f".{os.getpid()}.part")
-        part.write_text(json.dumps(fresh), encoding="utf-8")
+        part.write_text(json.dumps({"check": digest(fresh), "files": fresh}), encoding="utf-8")
         part.replace(cache)
     return found
 
