@@ -153,7 +153,11 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _hashes(folder: Path, cache: Path) -> dict[str, str]:
     """{name: sha256} of the model's files. What has kept size, inode and time is not read again."""
-    known = _json(cache)
+    noted = _json(cache)
+    known = noted.get("files")
+    if not isinstance(known, dict) or noted.get("check") != digest(known):
+        # Damaged, or none yet.
+        known = {}
     found: dict[str, str] = {}
     fresh: dict[str, list[Any]] = {}
     for path in _files(folder):
@@ -171,7 +175,7 @@ def _hashes(folder: Path, cache: Path) -> dict[str, str]:
         with suppress(OSError):
             private_folder(cache.parent)
             with open(part, "w", encoding="utf-8", opener=private_file) as file:
-                file.write(json.dumps(fresh))
+                file.write(json.dumps({"check": digest(fresh), "files": fresh}))
             part.replace(cache)
         with suppress(OSError):
             part.unlink(missing_ok=True)

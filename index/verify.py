@@ -4,9 +4,8 @@ First the ledger's file and the store's collection are examined in themselves: o
 mended as a whole. Then three comparisons. Ledger and store are merged point by point in order of id; a
 payload is not only held against the digest that the ledger keeps, it is also built again from the document's
 row, so that an altered row shows as well. Each document's row is held against itself, its chunks, its reviews
-and holds, and the
-rules that govern it. The source is compared by planning for it. A sample covers a part of the points, and all
-of the rows and sources, which cost little beside them.
+and holds, and the rules that govern it. The source is compared by planning for it. A sample covers a part of
+the points, and all of the rows and sources, which cost little beside them.
 
 What nothing repeats cannot be held against anything: the count of a document's versions, when it was first
 seen, the words of a reason, what its parser found, the number of a chunk's tokens, and the title of a

@@ -42,7 +42,7 @@ class Wrecked:
                 "root": "./docs",
                 "rules": [{"match": "team/**", "owner": "group:team", "freshness": {"warn_after": "30d"}}],
             },
-            {"id": "notes", "type": "files", "root": "./notes"},
+            {"id": "notes", "type": "files", "root": "./notes", "owner": "user:anna"},
         ]
         with pytest.MonkeyPatch.context() as patch:
             # Some points are sealed, and some are not: their files are others.
@@ -96,7 +96,7 @@ class Wrecked:
             if uri.endswith((".md", ".txt")) and uri not in GONE and text:
                 now = "# Final\n\nLast words.\n" if uri == "updated.md" else text
                 self.put("docs", uri, now if undo else now + "\n\nAdded.\n", at=9 if undo else 20)
-        self.kb.settings["sources"][1]["owner"] = "group:knowledge" if undo else "user:bob"
+        self.kb.settings["sources"][1]["owner"] = "user:anna" if undo else "user:bob"
 
     def put_back(self) -> None:
         self.edit(undo=True)
@@ -123,9 +123,7 @@ class Wrecked:
         try:
             self._repair()
         except Refused as error:
-            told = re.search(
-                r"To go on without what cannot be read: mv (\S+) (\S+) && freshkb verify", str(error)
-            )
+            told = re.search(r"without what cannot be read: mv (\S+) (\S+) && freshkb", str(error))
             assert told is not None, str(error)
             Path(told[1]).rename(told[2])
             given_up = True
