@@ -23,8 +23,8 @@ NOBODY = 65534
 METADATA = {"open a file outside to all", "date a file outside", "open the ledger to all"}
 BY_LANDLOCK_ALONE = {"send by UDP", "connect to a socket's path"}
 
-#: Lets other users get to the Python that runs the tests, which may lie in a closed home: in a mount namespace
-#: that ends with the command. Then runs the command, as that user.
+#: Lets other users get to the Python that runs the tests, which may lie in a closed home, in a mount
+#: namespace that ends with the command. Then runs the command, as that user.
 AS_USER = """
 set -e
 python=$1 closed=$2 user=$3 spare=$4
