@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ NOBODY = 65534
 METADATA = {"open a file outside to all", "date a file outside", "open the ledger to all"}
 BY_LANDLOCK_ALONE = {"send by UDP", "connect to a socket's path"}
 
-#: Lets other users get to the Python that runs the tests, which may lie in a closed home: in a mount
+#: Lets other users get to the Python that runs the tests, which may lie in a closed home, in a mount
 #: namespace that ends with the command. Then runs the command, as that user.
 AS_USER = """
 set -e
@@ -42,6 +44,14 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux has these
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="root alone can become another user")
 
 
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder that every user gets to. pytest closes its own, also when another of its processes starts."""
+    with tempfile.TemporaryDirectory(prefix="freshkb-walls-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
 def attack(folder: Path, *modes: str, user: int | None = None) -> dict[str, Any]:
     """What `tests.walled` says; as it is here, or run by a user that gets to Python."""
     command = [sys.executable, "-m", "tests.walled", str(folder), *modes]
@@ -53,9 +63,7 @@ def attack(folder: Path, *modes: str, user: int | None = None) -> dict[str, Any]
         prepared = [str(python), *(closed[:1] or [""]), str(user), str(home)]
         command = ["unshare", "--mount", "sh", "-c", AS_USER, "sh", *prepared, *command]
     folder.mkdir()
-    # Open to everybody, as far as permissions go.
-    for path in (folder, *folder.parents[:-2]):
-        path.chmod(path.stat().st_mode | 0o755)
+    folder.chmod(0o755)
     if user:
         os.chown(folder, user, user)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(folder), "SECRET": "of the parent"}
@@ -77,8 +85,8 @@ needs_landlock = pytest.mark.skipif(_landlock() < 6, reason="this kernel's Landl
 
 
 @pytest.mark.parametrize("mode", ["", "no landlock"])
-def test_a_document_that_took_its_parser_over_gets_nowhere(tmp_path: Path, mode: str) -> None:
-    told = attack(tmp_path / "a", mode)
+def test_a_document_that_took_its_parser_over_gets_nowhere(place: Path, mode: str) -> None:
+    told = attack(place / "a", mode)
     if told["walls"]["namespaces"] is None:
         pytest.skip("this machine gives no namespaces")
     assert told["done"] == []
@@ -88,16 +96,16 @@ def test_a_document_that_took_its_parser_over_gets_nowhere(tmp_path: Path, mode:
 
 @as_root
 @pytest.mark.parametrize("mode", ["", "no landlock"])
-def test_nor_does_it_when_an_ordinary_user_syncs(tmp_path: Path, mode: str) -> None:
-    told = attack(tmp_path / "a", mode, user=NOBODY)
+def test_nor_does_it_when_an_ordinary_user_syncs(place: Path, mode: str) -> None:
+    told = attack(place / "a", mode, user=NOBODY)
     assert told["walls"]["file system"]
     assert (told["user"], told["done"]) == (NOBODY, [])
 
 
 @as_root
 @needs_landlock
-def test_without_namespaces_landlock_and_another_user_are_left(tmp_path: Path) -> None:
-    told = attack(tmp_path / "a", "no namespaces", user=0)
+def test_without_namespaces_landlock_and_another_user_are_left(place: Path) -> None:
+    told = attack(place / "a", "no namespaces", user=0)
     assert set(told["done"]) <= BY_LANDLOCK_ALONE
     assert told["user"] >= FIRST_USER
     assert told["walls"]["namespaces"] is None and told["walls"]["file system"] is None
@@ -105,23 +113,23 @@ def test_without_namespaces_landlock_and_another_user_are_left(tmp_path: Path) -
 
 @as_root
 @needs_landlock
-def test_without_namespaces_landlock_is_left_to_an_ordinary_user(tmp_path: Path) -> None:
-    told = attack(tmp_path / "a", "no namespaces", user=NOBODY)
+def test_without_namespaces_landlock_is_left_to_an_ordinary_user(place: Path) -> None:
+    told = attack(place / "a", "no namespaces", user=NOBODY)
     assert set(told["done"]) <= BY_LANDLOCK_ALONE | METADATA
 
 
 @as_root
 @needs_landlock
-def test_root_stays_root_where_no_other_user_gets_to_its_documents_folder(tmp_path: Path) -> None:
+def test_root_stays_root_where_no_other_user_gets_to_its_documents_folder(place: Path) -> None:
     """Without namespaces, and in a temporary folder that is closed to others."""
-    told = attack(tmp_path / "a", "no namespaces", "closed", user=0)
+    told = attack(place / "a", "no namespaces", "closed", user=0)
     assert told["walls"]["user"] is None and told["user"] == 0
     assert set(told["done"]) <= BY_LANDLOCK_ALONE | METADATA
 
 
 @as_root
-def test_another_user_alone_keeps_it_from_what_is_not_open_to_all(tmp_path: Path) -> None:
-    told = attack(tmp_path / "a", "no namespaces", "no landlock", user=0)
+def test_another_user_alone_keeps_it_from_what_is_not_open_to_all(place: Path) -> None:
+    told = attack(place / "a", "no namespaces", "no landlock", user=0)
     assert told["user"] >= FIRST_USER
     refused = {"write", "remove", "replace", "open", "date", "trace", "signal", "be", "mount", "give", "have"}
     done = [attempt for attempt in told["done"] if attempt.split()[0] in refused]
