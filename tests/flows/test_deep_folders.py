@@ -67,9 +67,11 @@ def test_the_rest_of_the_source_is_kept_equal_and_the_folder_is_a_finding(
     # What was indexed from there stays, because it is not known to be gone.
     freshkb("sync")
     assert len(freshkb.json("ls")) == 2
+    kb.write("c.md", "# C\n\nLeave.\n")
     (kb.docs / "a.md").unlink()
     freshkb("sync")
-    (left,) = freshkb.json("ls")
+    first, left = freshkb.json("ls")
+    assert first["uri"] == "c.md"
     assert left["uri"].endswith("/deep.md")
 
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from tests.commands import environment, process
+from tests.commands import CommandLine
+from tests.knowledge import Knowledge
 
 #: A distribution as pip leaves it, with a connector that reads its documents from one JSON file.
 PLUG_IN = '''
 import hashlib, json
-from pathlib import Path
 from connectors.base import (
     Capabilities, Connector, ConnectorSettings, DocumentVanished, Entry, Fetched, Listing,
 )
@@ -60,33 +57,24 @@ class Wiki(Connector):
 
 
 class Wiki:
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        packages = home / "site"
+    def __init__(self, kb: Knowledge, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.home = kb.home
+        packages = kb.home / "site"
         about = packages / "acme_wiki-1.0.dist-info"
         about.mkdir(parents=True)
         (packages / "acme_wiki.py").write_text(PLUG_IN)
         (about / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-wiki\nVersion: 1.0\n")
         (about / "entry_points.txt").write_text("[freshkb.connectors]\nwiki = acme_wiki:Wiki\n")
-        source = {"id": "wiki", "type": "wiki", "file": "wiki.json"}
-        settings = {"version": 1, "embedding": {"dtype": "float32"}, "sources": [source]}
-        (home / "freshkb.yaml").write_text(yaml.safe_dump(settings))
-        self.environment = environment()
-        self.environment["PYTHONPATH"] += f":{packages}"
+        monkeypatch.syspath_prepend(packages)
+        kb.settings["sources"] = [{"id": "wiki", "type": "wiki", "file": "wiki.json"}]
+        self.put({})
+        self.freshkb = CommandLine(kb, monkeypatch)
 
     def put(self, pages: Mapping[str, tuple[str, str | None]]) -> None:
         (self.home / "wiki.json").write_text(json.dumps(pages))
 
     def __call__(self, *arguments: str, code: int = 0) -> Any:
-        done = subprocess.run(
-            process(*arguments, "--json"),
-            cwd=self.home,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == code, (done.stdout, done.stderr)
-        return json.loads(done.stdout)
+        return self.freshkb.json(*arguments, code=code)
 
     def sync(self, *options: str) -> dict[str, int]:
         """What was done, zeros left out."""
@@ -99,11 +87,13 @@ class Wiki:
 
 
 @pytest.mark.parametrize("versioned", [True, False])
-def test_a_document_is_changed_when_its_text_is(tmp_path: Path, versioned: bool) -> None:
+def test_a_document_is_changed_when_its_text_is(
+    kb: Knowledge, monkeypatch: pytest.MonkeyPatch, versioned: bool
+) -> None:
     def token(version: str) -> str | None:
         return version if versioned else None
 
-    wiki = Wiki(tmp_path)
+    wiki = Wiki(kb, monkeypatch)
     pages = {name: (f"# {name}\n\nFour hours.\n", token("1")) for name in ("a.md", "b.md", "c.md")}
     wiki.put(pages)
     assert wiki.sync() == {"added": 3}
