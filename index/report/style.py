@@ -91,7 +91,7 @@ dl { margin: 0; } dl div { display: flex; gap: .75rem; padding: .15rem 0; } dt {
   .owners th, .owners .shares { grid-column: 1 / -1; }
   .owners .shares { order: 1; min-width: 0; width: auto; }
   .owners td::before { content: attr(data-label); display: block; font-size: .75rem; color: var(--soft); }
-  .owners td.shares::before { content: none; }
+  .owners td.shares::before { content: none; } .owners .number { text-align: left; }
   tr { display: block; padding: .75rem 0; border-top: 1px solid var(--line); }
   tbody th, td { display: block; padding: .1rem 0; border: 0; text-align: left; min-width: 0; }
   .documents .due, .documents .dated, .documents .age { width: auto; }
