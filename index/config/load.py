@@ -14,7 +14,7 @@ from index.config.messages import block_of, explain, nearest, report
 from index.config.resolved import Config, resolve
 from index.config.settings import Settings, Source, check_pattern
 from index.config.show import secrets_of
-from index.config.text import Location, Problem, Text, Unreadable, read
+from index.config.text import Excessive, Location, Problem, Text, Unreadable, read
 from index.errors import ConfigError
 from index.printable import is_unicode
 from index.redact import remember
@@ -138,10 +138,13 @@ def _override(
             if not isinstance(block.get(key), dict):
                 block[key] = {}
             block = block[key]
-        if is_unicode(environ[variable]):
-            block[at[-1]] = _parsed(environ[variable])
-        else:
+        if not is_unicode(environ[variable]):
             problems.append((at, "is not UTF-8 text"))
+            continue
+        try:
+            block[at[-1]] = _parsed(environ[variable])
+        except Excessive as error:
+            problems.append((at, str(error)))
     return problems
 
 
@@ -150,6 +153,8 @@ def _parsed(text: str) -> Any:
     if text.startswith(("[", "{")):
         try:
             return read(text, None).value
+        except Excessive:
+            raise
         except Unreadable:
             return text
     return text

@@ -28,11 +28,15 @@ _SCALAR_MAX, _REPLACED_MAX = 1_000, 1_000_000
 
 
 class Unreadable(Exception):
-    """The text is not YAML, or more than a configuration is. The message says which; `line` counts from 1."""
+    """The text is not YAML. The message names the problem; `line` counts from 1."""
 
     def __init__(self, line: int, message: str) -> None:
         super().__init__(message)
         self.line = line
+
+
+class Excessive(Unreadable):
+    """It is more than a configuration is."""
 
 
 @dataclass(slots=True)
@@ -90,13 +94,13 @@ def _check_measure(text: str) -> None:
             depth -= 1
 
 
-def _too_deep(mark: yaml.Mark | None) -> Unreadable:
-    return Unreadable(_line(mark), f"it is nested too deeply: more than {_DEPTH_MAX} levels")
+def _too_deep(mark: yaml.Mark | None) -> Excessive:
+    return Excessive(_line(mark), f"it is nested too deeply: more than {_DEPTH_MAX} levels")
 
 
-def _too_large(mark: yaml.Mark | None) -> Unreadable:
+def _too_large(mark: yaml.Mark | None) -> Excessive:
     message = f"it is too large: more than {_VALUES_MAX:,} values, those of aliases and merges included"
-    return Unreadable(_line(mark), message)
+    return Excessive(_line(mark), message)
 
 
 def _line(mark: yaml.Mark | None) -> int:
@@ -170,7 +174,7 @@ class _Reader:
     def _scalar(self, node: yaml.Node, at: Location) -> Any:
         if node.tag != _TEXT and len(node.value) > _SCALAR_MAX:
             line = node.start_mark.line + 1
-            raise Unreadable(line, f"a value that is not text is longer than {_SCALAR_MAX:,} characters")
+            raise Excessive(line, f"a value that is not text is longer than {_SCALAR_MAX:,} characters")
         try:
             value = self.constructor.construct_object(node)
         except (yaml.YAMLError, ValueError, LookupError, AttributeError) as error:
@@ -210,5 +214,5 @@ class _Reader:
         self.replaced += len(value)
         if self.replaced > _REPLACED_MAX:
             message = f"the values of its variables come to more than {_REPLACED_MAX:,} characters"
-            raise Unreadable(self.text.line(at), message)
+            raise Excessive(self.text.line(at), message)
         return value

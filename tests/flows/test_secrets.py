@@ -6,7 +6,6 @@ every message about it is made; a plug-in's connector puts all it knows into its
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -18,41 +17,11 @@ import pytest
 import yaml
 
 from flows.cli.app import COMMANDS
-from tests.commands import environment
+from tests.commands import environment, forked
 from tests.flows.canaries import places
 from tests.flows.conftest import Base, Server, program
 
 pytestmark = pytest.mark.timeout(600)
-
-#: Runs commands one after another, each in a fork that has seen none of the secrets before.
-FORKED = """
-import json, os, signal, sys
-import index.embed
-from flows import cli
-from flows.cli import app
-from tests.embedders import HashEmbedder
-index.embed.Embedder = HashEmbedder
-sys.argv[0] = "freshkb"
-app.application()
-for arguments, environ in json.load(sys.stdin):
-    pid = os.fork()
-    if not pid:
-        # What follows the sources until it is interrupted is interrupted.
-        signal.alarm(120)
-        os.environ.update(environ)
-        sys.argv[1:] = arguments
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = end.code
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code or 0)
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    print(f"#{' '.join(arguments)}#{code}", file=sys.stderr, flush=True)
-"""
 
 #: A connector as others write them. Its probe, listing and errors repeat whatever it was given.
 WIKI = """
@@ -124,19 +93,9 @@ def run(
     home: Path, commands: Sequence[Sequence[str]], environ: Mapping[str, str]
 ) -> tuple[str, dict[str, int]]:
     """All that the commands print, and the code that each one ends with."""
-    plugins = home / "plugins"
-    done = subprocess.run(
-        [sys.executable, "-c", FORKED],
-        cwd=home,
-        env={**environment(), **environ, "PYTHONPATH": f"{environment()['PYTHONPATH']}:{plugins}"},
-        input=json.dumps([[list(command), {}] for command in commands]),
-        capture_output=True,
-        text=True,
-        timeout=500,
-    )
-    ended = [line[1:].rpartition("#") for line in done.stderr.splitlines() if line.startswith("#")]
-    assert len(ended) == len(commands), done.stderr
-    return done.stdout + done.stderr, {command: int(code) for command, _, code in ended}
+    environ = {**environ, "PYTHONPATH": f"{environment()['PYTHONPATH']}:{home / 'plugins'}"}
+    ended = forked(home, commands, environ)
+    return "".join(e.printed for e in ended), {" ".join(e.command): e.code for e in ended}
 
 
 def found_in(printed: str, home: Path, canaries: Canaries) -> set[tuple[str, str]]:
