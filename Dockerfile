@@ -12,6 +12,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY connectors connectors
 COPY index index
 COPY flows flows
+COPY freshkb freshkb
 RUN /opt/freshkb/bin/pip install --no-deps --no-build-isolation .
 
 FROM python:3.12.13-slim-bookworm

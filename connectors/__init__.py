@@ -9,6 +9,7 @@ module                  holds
 `connectors.walk`       a folder tree in ascending order of uri
 `connectors.reading`    one whole version of a file that others may be writing
 `connectors.watching`   hints from the operating system (the only module that imports watchdog)
+`connectors.urls`       urls in settings, checked when they are read
 ======================  ===========================================================================
 
 Nothing here imports anything of ours from outside the package, and nothing here decides what should happen.
@@ -46,6 +47,7 @@ from connectors.base import (
     Listing,
     SourceUnavailable,
     UnknownConnector,
+    Unlisted,
     connector_class,
 )
 
@@ -66,5 +68,6 @@ __all__ = [
     "Listing",
     "SourceUnavailable",
     "UnknownConnector",
+    "Unlisted",
     "connector_class",
 ]

@@ -30,6 +30,8 @@ from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from connectors.urls import check_url as check_url
+
 ENTRY_POINT_GROUP = "freshkb.connectors"
 
 #: Connectors that ship with freshkb; looked up without scanning the installed distributions.
@@ -82,7 +84,17 @@ class Entry(NamedTuple):
     native_id: str | None
     """An identity that survives a rename inside the source (inode, file id)."""
     properties: Mapping[str, str] | None = None
-    """What the source itself says of the document, by front-matter names: title, owner, url, git_commit …"""
+    """What the source itself says of the document, by front-matter names: title, owner, last_reviewed …"""
+
+
+class Unlisted(NamedTuple):
+    """A folder that is left out of listings for good. What lies below it is neither there nor gone."""
+
+    uri: str
+    code: str
+    """For programs, such as ``too-deep``."""
+    reason: str
+    """A sentence for people."""
 
 
 @dataclass(slots=True)
@@ -91,11 +103,13 @@ class Listing:
 
     `complete` MUST NOT be believed before the iteration has ended. A connector that meets an error below
     appends a sentence to `errors` and goes on: the listing is then incomplete, and nothing may be deleted
-    because of it.
+    because of it. What will not be otherwise next time goes to `unlisted` instead: the listing is complete
+    without it.
     """
 
     entries: Iterator[Entry]
     errors: list[str] = field(default_factory=list)
+    unlisted: list[Unlisted] = field(default_factory=list)
     ended: bool = False
 
     def __iter__(self) -> Iterator[Entry]:
@@ -133,7 +147,8 @@ class Capabilities:
 
     token: Literal["mtime", "etag", "version", "content"]
     """What change tokens are made of. With ``mtime`` a changed token often hides an unchanged text, so a
-    plan hashes the document to tell; with the others a changed token is a changed document."""
+    plan hashes the document to tell; with the others a changed token is a changed document. Without
+    a token a document is hashed by every plan."""
     delta: bool = False
     watch: bool = False
 
@@ -144,7 +159,13 @@ class ConnectorSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     include: tuple[str, ...] = ("**/*",)
+    """Patterns as in .gitignore, of the paths that are documents."""
     exclude: tuple[str, ...] = ("**/~$*",)
+    """Patterns of paths that are none, although they are included."""
+
+    def folder(self, base: Path) -> Path | None:
+        """The local folder that the source is, when it is one. Relative paths are relative to `base`."""
+        return None
 
     @field_validator("include", "exclude")
     @classmethod
@@ -211,6 +232,11 @@ class Connector(ABC):
     def url(self, uri: str) -> str:
         """The link that a person opens."""
 
+    def checked_out_at(self) -> int | None:
+        """When version control last wrote the place that is mirrored, nanoseconds since the epoch, UTC:
+        modification times may be those of a checkout. None where it does not write it."""
+        return None
+
     def delta(self, cursor: str | None) -> Delta:
         """Changes since the cursor. Only with `capabilities.delta`."""
         raise ConnectorError(f"{type(self).__name__} has no change feed.")
@@ -228,6 +254,16 @@ class Connector(ABC):
     def close(self) -> None:
         """Give back what is held. May be called twice."""
         return
+
+
+def shortened(text: str, most: int = 200) -> str:
+    """The text for a message: of a longer one the middle is left out.
+
+    >>> shortened("a/very/long/path.md", 11)
+    'a/ve … h.md'
+    """
+    half = (most - 3) // 2
+    return text if len(text) <= most else f"{text[:half]} … {text[-half:]}"
 
 
 class Patterns:

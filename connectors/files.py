@@ -28,10 +28,13 @@ from connectors.base import (
     Listing,
     Patterns,
     SourceUnavailable,
+    Unlisted,
+    shortened,
 )
 from connectors.paths import descend, encode, split
 from connectors.reading import document_errors, read_whole
 from connectors.walk import Filter, entry_of, walk
+from connectors.worktree import checked_out_at
 
 #: Without O_NONBLOCK the opening of a pipe would wait for its writer.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
@@ -54,6 +57,9 @@ class FilesSettings(ConnectorSettings):
             raise ValueError(f"{root!r} names the home folder of an unknown user") from error
         return root
 
+    def folder(self, base: Path) -> Path:
+        return Path(os.path.normpath(base.resolve() / Path(self.root).expanduser()))
+
 
 class FilesConnector(Connector):
     """A folder of the local file system, or of one that is mounted."""
@@ -64,7 +70,7 @@ class FilesConnector(Connector):
     def __init__(self, settings: ConnectorSettings, context: Context) -> None:
         super().__init__(settings, context)
         assert isinstance(settings, FilesSettings)
-        self.root = Path(os.path.normpath(context.base.resolve() / Path(settings.root).expanduser()))
+        self.root = settings.folder(context.base)
         self._hidden = settings.hidden
         self._include = Patterns(settings.include)
         self._exclude = Patterns(settings.exclude)
@@ -83,15 +89,21 @@ class FilesConnector(Connector):
 
     def list(self, folders: Collection[str] | None = None) -> Listing:
         errors: list[str] = []
-        entries = self._entries(errors, folders)
+        unlisted: list[Unlisted] = []
+        entries = self._entries(errors, unlisted, folders)
         # Runs up to where the top has been read, so that its failure is raised here, not to the reader.
         next(entries)
-        return Listing(entries, errors)
+        return Listing(entries, errors, unlisted)
 
-    def _entries(self, errors: MutableSequence[str], folders: Collection[str] | None) -> Iterator[Entry]:
+    def _entries(
+        self,
+        errors: MutableSequence[str],
+        unlisted: MutableSequence[Unlisted],
+        folders: Collection[str] | None,
+    ) -> Iterator[Entry]:
         with self._opened() as top:
             try:
-                found = walk(top, self._filter(), errors, folders)
+                found = walk(top, self._filter(), errors, unlisted, folders)
             except OSError as error:
                 raise self._unavailable(error) from error
             yield _STARTED
@@ -122,10 +134,10 @@ class FilesConnector(Connector):
         try:
             names = split(uri)
         except ValueError as error:
-            raise DocumentForbidden(f"{uri!r} is not the uri of a file: {error}") from error
+            raise DocumentForbidden(f"{shortened(uri)!r} is not the uri of a file: {error}") from error
         with self._opened() as top:
             if not names or not self._filter().takes(uri):
-                raise DocumentVanished(f"{uri!r} is not a document of this source any more.")
+                raise DocumentVanished(f"{shortened(uri)!r} is not a document of this source any more.")
 
             def open_again() -> int:
                 with _folder(top, names) as folder:
@@ -138,6 +150,9 @@ class FilesConnector(Connector):
     def url(self, uri: str) -> str:
         path = os.fsencode(self.root.joinpath(*split(uri)))
         return f"file://{quote_from_bytes(path)}"
+
+    def checked_out_at(self) -> int | None:
+        return checked_out_at(self.root)
 
     def watch(
         self, on_hint: Callable[[str | None], None], *, polling: bool = False

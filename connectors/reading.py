@@ -17,6 +17,7 @@ from connectors.base import (
     DocumentForbidden,
     DocumentTooLarge,
     DocumentVanished,
+    shortened,
 )
 from connectors.walk import GONE
 
@@ -49,10 +50,10 @@ def document_errors(uri: str) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in GONE:
-            raise DocumentVanished(f"{uri!r} is gone.") from error
+            raise DocumentVanished(f"{shortened(uri)!r} is gone.") from error
         if isinstance(error, PermissionError):
-            raise DocumentForbidden(f"{uri!r} may not be read: {error.strerror}.") from error
-        raise DocumentError(f"{uri!r} cannot be read: {error.strerror or error}.") from error
+            raise DocumentForbidden(f"{shortened(uri)!r} may not be read: {error.strerror}.") from error
+        raise DocumentError(f"{shortened(uri)!r} cannot be read: {error.strerror or error}.") from error
 
 
 def read_whole(open_again: Callable[[], int], uri: str, into: Path | None, max_size: int) -> Version:
@@ -70,7 +71,9 @@ def read_whole(open_again: Callable[[], int], uri: str, into: Path | None, max_s
         if version is not None:
             # Replaced again and again, but each file that was there was whole, the last one read too.
             return version
-        raise DocumentChanging(f"{uri!r} changed during each of {len(PAUSES) + 1} attempts to read it.")
+        raise DocumentChanging(
+            f"{shortened(uri)!r} changed during each of {len(PAUSES) + 1} attempts to read it."
+        )
     except BaseException:
         if into is not None:
             into.unlink()
@@ -91,7 +94,9 @@ def _attempt(open_again: Callable[[], int], uri: str, target: int | None, max_si
     try:
         before = _settled(file, uri)
         if before.st_size > max_size:
-            raise DocumentTooLarge(f"{uri!r} has {before.st_size:,} bytes; the limit is {max_size:,}.")
+            raise DocumentTooLarge(
+                f"{shortened(uri)!r} has {before.st_size:,} bytes; the limit is {max_size:,}."
+            )
         started = time.time_ns()
         content_hash = _copy(file, uri, before.st_size, target)
         ambiguous = _ambiguous(before.st_mtime_ns, started)
@@ -120,7 +125,7 @@ def _settled(file: int, uri: str) -> os.stat_result:
     """
     info = os.fstat(file)
     if not stat.S_ISREG(info.st_mode):
-        raise DocumentVanished(f"{uri!r} is not a regular file any more.")
+        raise DocumentVanished(f"{shortened(uri)!r} is not a regular file any more.")
     wait = info.st_mtime_ns + _FINE - time.time_ns()
     if 0 < wait <= 2 * _FINE and info.st_mtime_ns % 1_000_000_000:
         time.sleep((wait + 1_000_000) / 1e9)

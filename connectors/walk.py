@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, MutableSequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from connectors.base import Entry, Patterns
+from connectors.base import Entry, Patterns, Unlisted, shortened
 from connectors.paths import encode, enter, split
 
 #: Each level costs a descriptor, of which a process has some hundreds.
@@ -75,24 +75,33 @@ def entry_of(uri: str, info: os.stat_result) -> Entry:
 
 
 def walk(
-    top: int, accept: Filter, errors: MutableSequence[str], folders: Collection[str] | None = None
+    top: int,
+    accept: Filter,
+    errors: MutableSequence[str],
+    unlisted: MutableSequence[Unlisted],
+    folders: Collection[str] | None = None,
 ) -> Iterator[Entry]:
     """The documents below the open folder `top`, or only those directly in `folders`.
 
-    What cannot be read becomes a sentence in `errors`. A file that vanishes meanwhile is simply gone; a
-    folder that does is an error, because a whole tree may have moved to where the walk has already been.
-    Among `folders` one that is gone lists nothing. Raises OSError at once when `top` cannot be read.
+    What cannot be read becomes a sentence in `errors`; a folder that lies too deep goes to `unlisted`. A
+    file that vanishes meanwhile is simply gone; a folder that does is an error: a whole tree may have moved
+    to where the walk has already been. Among `folders` one that is gone lists nothing. Raises OSError at once
+    when `top` cannot be read.
     """
     route = None if folders is None else _Route(folders)
-    return _walk([_level(top, "", accept, route)], accept, errors, route)
+    return _walk([_level(top, "", accept, route)], accept, errors, unlisted, route)
 
 
 def _walk(
-    levels: list[_Level], accept: Filter, errors: MutableSequence[str], route: _Route | None
+    levels: list[_Level],
+    accept: Filter,
+    errors: MutableSequence[str],
+    unlisted: MutableSequence[Unlisted],
+    route: _Route | None,
 ) -> Iterator[Entry]:
     def fail(uri: str, error: OSError) -> None:
         if len(errors) < MAX_ERRORS:
-            errors.append(f"{uri!r} could not be listed: {error.strerror or error}.")
+            errors.append(f"{shortened(uri)!r} could not be listed: {error.strerror or error}.")
 
     # The innermost loop runs once a file, for millions of them: its names are local.
     private, include, exclude = accept.private, accept.include.match, accept.exclude.match
@@ -106,6 +115,9 @@ def _walk(
                 name = names[segment] if names and segment in names else segment
                 if segment[-1] == "/":
                     if not accept.enters(uri[:-1]):
+                        continue
+                    if len(levels) >= MAX_DEPTH and len(unlisted) < MAX_ERRORS:
+                        unlisted.append(_too_deep(uri[:-1]))
                         continue
                     try:
                         levels.append(_enter(name, folder, uri, accept, route, len(levels)))
@@ -134,6 +146,15 @@ def _walk(
     finally:
         for level in levels[1:]:
             os.close(level.folder)
+
+
+def _too_deep(folder: str) -> Unlisted:
+    return Unlisted(
+        folder,
+        "too-deep",
+        f"{shortened(folder)!r} lies more than {MAX_DEPTH} folders deep. What is in it is not looked at, and "
+        "what was indexed from there stays as it was.",
+    )
 
 
 def _enter(name: str, parent: int, uri: str, accept: Filter, route: _Route | None, depth: int) -> _Level:

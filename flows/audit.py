@@ -6,11 +6,12 @@ from typing import Any
 from prefect import State, flow
 from prefect.artifacts import create_markdown_artifact
 
-from flows.boundary import Job, ended, in_words, perform, recorded, table
-from index.audit import Audit, FailOn
-from index.audit import audit as judge
+from flows.boundary import Job, ended, perform, table
+from index.audit import Audit, FailOn, audit_of
 from index.freshness import Verdict
+from index.outcome import in_words
 from index.report import write
+from index.report.wording import percent
 
 
 @flow(name="freshkb-audit", persist_result=False, log_prints=False)
@@ -22,16 +23,15 @@ def audit(fail_on: FailOn = "never") -> State[Any]:
 
     def body(job: Job) -> State[Any]:
         mirror = job.mirror
-        with recorded(job, "audit") as run:
-            sources = {source.id: source for source in mirror.config.sources}
-            found = judge(mirror.ledger.documents(), sources, mirror.now())
+        with job.run("audit", required=False) as run:
+            found = audit_of(mirror)
             write(found, mirror.config.reports)
-            run.counts = found.json()["counts"]
-            run.outcome = "failed" if found.fails(fail_on) else "done"
+            run.ends("failed" if found.fails(fail_on) else "done", found.json()["counts"])
         create_markdown_artifact(
             _markdown(found), key="freshkb-audit", description="Freshness of the documents"
         )
-        return ended(run.outcome, f"Run {job.run_id}: {in_words(run.counts)}", run.counts)
+        counts = found.json()["counts"]
+        return ended(run.outcome, f"Run {job.run_id}: {in_words(counts)}", counts)
 
     return perform(body)
 
@@ -44,7 +44,6 @@ def _markdown(found: Audit) -> str:
         [source, *(counts[v] for v in Verdict)] for source, counts in sorted(by_source.items())
     ]
     rows.append(["**all**", *(found.counts.get(verdict, 0) for verdict in Verdict)])
-    score = "-" if found.trust_score is None else f"{found.trust_score:.0%}"
-    findings = in_words(Counter(finding.kind for finding in found.findings))
+    findings = in_words(Counter(finding.code for finding in found.findings))
     header = ["source", *(str(verdict) for verdict in Verdict)]
-    return f"{table(header, rows)}\nTrust score {score}. Besides: {findings}.\n"
+    return f"{table(header, rows)}\nTrust score {percent(found.trust_score)}. Besides: {findings}.\n"

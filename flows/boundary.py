@@ -16,11 +16,10 @@ text, title, path or owner goes there. Therefore
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
-import sys
 import threading
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
@@ -33,9 +32,15 @@ from prefect import State
 from prefect.exceptions import ExternalSignal, PrefectSignal
 from prefect.states import Cancelled, Completed, Failed
 
+from connectors.base import ConnectorError
+from flows import logs
 from index.config import Config, load
+from index.errors import FreshkbError
 from index.mirror import Mirror
 from index.outcome import Report
+from index.run import Run
+
+log = logging.getLogger("freshkb.flows")
 
 #: They end a run from outside, say nothing of documents, and are Prefect's to handle.
 ENDINGS = (
@@ -60,6 +65,12 @@ class Job:
     report: Report | None = None
     error: BaseException | None = None
 
+    def run(self, kind: str, *, required: bool) -> Run:
+        """The run that the flow is."""
+        run = Run(self.mirror, kind, required=required)
+        self.run_id = run.run_id
+        return run
+
 
 _called: ContextVar[Job | None] = ContextVar("freshkb_job", default=None)
 
@@ -81,11 +92,13 @@ def called(job: Job) -> Iterator[None]:
 
 def perform(body: Callable[[Job], State[Any]]) -> State[Any]:
     """The state that a flow's body returns; Failed, with its class and nothing more, when it raises."""
+    logs.set_up_flow()
     job = _called.get()
     with ExitStack() as stack:
         try:
             if job is None:
                 job = Job(stack.enter_context(Mirror(configuration())))
+            stack.enter_context(uninterrupted(job.stop))
             return body(job)
         except ENDINGS:
             raise
@@ -93,7 +106,9 @@ def perform(body: Callable[[Job], State[Any]]) -> State[Any]:
             if job is not None:
                 job.error = error
             if job is None or not job.awaited:
-                traceback.print_exception(error, file=sys.stderr)
+                # What we say ourselves names the trouble and the way out; only of the rest the trace is news.
+                ours = isinstance(error, (FreshkbError, ConnectorError))
+                log.error("%s: %s", type(error).__name__, error, exc_info=None if ours else error)
             return failed(error, job.run_id if job is not None else "")
 
 
@@ -105,6 +120,7 @@ def failed(error: BaseException, run_id: str, *, name: str = "Failed") -> State[
 
 def ended(outcome: str, message: str, counts: Mapping[str, Any]) -> State[Any]:
     """The final state of a run that was not broken off by an exception; its result are the counts."""
+    log.info("%s: %s", outcome.capitalize(), message)
     match outcome:
         case "interrupted":
             return Cancelled(name="Interrupted", message=message)
@@ -112,10 +128,6 @@ def ended(outcome: str, message: str, counts: Mapping[str, Any]) -> State[Any]:
             return Failed(name=outcome.capitalize(), message=message)
         case _:
             return Completed(message=message, data=dict(counts))
-
-
-def in_words(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "nothing"
 
 
 @contextmanager
@@ -138,28 +150,6 @@ def uninterrupted(stop: threading.Event) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@dataclass(slots=True)
-class Record:
-    """What the ledger will say of a run."""
-
-    outcome: str = "done"
-    counts: Mapping[str, int] = field(default_factory=dict)
-
-
-@contextmanager
-def recorded(job: Job, kind: str) -> Iterator[Record]:
-    """A run of this kind stands in the ledger, finished however the block ends."""
-    ledger, now = job.mirror.ledger, job.mirror.now
-    job.run_id = ledger.start_run(kind, now()).run_id
-    record = Record()
-    try:
-        yield record
-    except BaseException as error:
-        ledger.finish_run(job.run_id, now(), "failed", {}, f"{type(error).__name__}: {error}")
-        raise
-    ledger.finish_run(job.run_id, now(), record.outcome, record.counts)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str | int]]) -> str:

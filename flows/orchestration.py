@@ -14,6 +14,7 @@ from enum import StrEnum
 from http.client import HTTPException
 from importlib.util import find_spec
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from index.config import Schedules, next_time
 from index.doctor import Check
@@ -66,15 +67,26 @@ _WRONG = {
 def trouble(url: str) -> str | None:
     """Why the API at this address cannot be used; None when it answers."""
     try:
-        with urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=TIMEOUT_SECONDS):
+        with urllib.request.urlopen(_request(url, "/health"), timeout=TIMEOUT_SECONDS):
             return None
     except urllib.error.HTTPError as error:
         # It answers, and may ask who is there: Prefect's client knows how to say so.
         return None if error.code in (401, 403) else f"HTTP {error.code}"
     except urllib.error.URLError as error:
         return str(error.reason)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         return str(error)
+
+
+#: What `standing` says of a server that can be used.
+ANSWERS = "its server answers."
+
+
+def standing() -> str | None:
+    """For `freshkb status`: whether the configured server answers; None when none is configured."""
+    url = os.environ.get("PREFECT_API_URL")
+    found = trouble(url) if url else None
+    return None if not url else f"its server does not answer ({found})." if found else ANSWERS
 
 
 def require(url: str) -> None:
@@ -159,9 +171,7 @@ def _standing(url: str, name: str, cron: str | None, now: datetime) -> Standing 
 
 def _ask(url: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
     """The API's answer; None for what it does not know."""
-    headers = {"Content-Type": "application/json", **_credentials()}
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{url.rstrip('/')}{path}", data, headers)
+    request = _request(url, path, body)
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while True:
         try:
@@ -180,9 +190,18 @@ def _ask(url: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
             raise OSError(f"{url} does not answer as Prefect's API does") from error
 
 
-def _credentials() -> dict[str, str]:
+def _request(url: str, path: str, body: Mapping[str, Any] | None = None) -> urllib.request.Request:
+    parts = urlsplit(f"{url.rstrip('/')}{path}")
+    user_info, _, host = parts.netloc.rpartition("@")
+    headers = {"Content-Type": "application/json", **_credentials(unquote(user_info))}
+    data = None if body is None else json.dumps(body).encode()
+    return urllib.request.Request(parts._replace(netloc=host).geturl(), data, headers)
+
+
+def _credentials(user_info: str) -> dict[str, str]:
+    """As Prefect's own client sends them; user and password of a url become a header."""
     if key := os.environ.get("PREFECT_API_KEY"):
         return {"Authorization": f"Bearer {key}"}
-    if secret := os.environ.get("PREFECT_API_AUTH_STRING"):
+    if secret := os.environ.get("PREFECT_API_AUTH_STRING") or user_info:
         return {"Authorization": f"Basic {base64.b64encode(secret.encode()).decode()}"}
     return {}

@@ -12,7 +12,6 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
@@ -26,10 +25,10 @@ from flows.audit import audit
 from flows.sync import sync
 from flows.verify import verify
 from flows.watch import Watcher
-from index.config import Schedules
 from index.config.load import CONFIG
 from index.errors import ConfigError, FreshkbError
 from index.mirror import Mirror
+from index.services import SERVE, living
 
 #: Seconds between two looks at what the server has scheduled.
 LOOK_SECONDS = 60.0
@@ -52,10 +51,10 @@ def serve(mirror: Mirror, stop: threading.Event, *, tell: Callable[[dict[str, An
         )
     orchestration.require(url)
     with configured(str(mirror.config.path)):
-        served = Served(url, mirror.config.schedules, mirror.scratch / "prefect", stop, tell)
+        served = Served(url, mirror, stop, tell)
         served.start()
         try:
-            Watcher(mirror, stop, tell=tell).run()
+            Watcher(mirror, stop, tell=tell, command=SERVE).run()
         finally:
             served.end()
     if served.error is not None:
@@ -82,22 +81,23 @@ class Served(threading.Thread):
     def __init__(
         self,
         url: str,
-        schedules: Schedules,
-        scratch: Path,
+        mirror: Mirror,
         stop: threading.Event,
         tell: Callable[[dict[str, Any]], None],
     ) -> None:
         super().__init__(name="prefect-runner")
         self.error: Exception | None = None
         self._url = url
-        self._schedules = schedules
-        self._scratch = scratch
+        self._schedules = mirror.config.schedules
+        self._state_dir = mirror.config.state_dir
+        self._scratch = mirror.scratch / "prefect"
         self._stop_all = stop
         self._tell = tell
 
     def run(self) -> None:
         try:
-            asyncio.run(self._serve())
+            with living(self._state_dir, "runner", SERVE):
+                asyncio.run(self._serve())
         except Exception as error:
             self.error = error
         finally:

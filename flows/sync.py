@@ -35,7 +35,6 @@ from flows.boundary import (
     configuration,
     ended,
     failed,
-    in_words,
     perform,
     uninterrupted,
 )
@@ -43,9 +42,10 @@ from index.apply import apply
 from index.errors import FreshkbError, LedgerError, StoreError, StoreMismatch
 from index.mirror import Mirror
 from index.model import Item
-from index.outcome import Report, SourceReport, Tally
+from index.outcome import Report, Seconds, SourceReport, Tally
 from index.prepare import Work
 from index.recover import recover
+from index.run import Run
 from index.sync import Sync
 
 #: Before a batch is tried again, each time: a store or a source that was restarted is back by then.
@@ -60,14 +60,14 @@ class Orchestrated(Sync):
     """A run whose sources are flow runs and whose batches are task runs."""
 
     def __init__(self, mirror: Mirror, *, stop: threading.Event | None = None, run_id: str | None = None):
-        super().__init__(mirror, stop=stop, run_id=run_id)
+        super().__init__(mirror, stop=stop, run=Run(mirror, "sync", run_id=run_id))
         self.raised: BaseException | None = None
         """In the body of a flow run or task run, which shows Prefect no more than its class."""
         self.turn: Callable[[], SourceReport]
         """Syncs the source whose turn it is."""
         self.done: SourceReport
         self._ahead: ThreadPoolExecutor | None = None
-        self._prepared: dict[int, Future[list[Work]]] = {}
+        self._prepared: dict[int, tuple[Future[list[Work]], Seconds]] = {}
         self._last = 0
 
     @contextmanager
@@ -102,7 +102,9 @@ class Orchestrated(Sync):
                     # Where the task ran in another process, its state is all that is known here.
                     raise self.raised or FreshkbError(f"Batch {number} failed: {batch.state.message}")
                 counts: Any = batch.result()
-                yield Tally(Counter(counts["documents"]), Counter(counts["chunks"]))
+                yield Tally(
+                    Counter(counts["documents"]), Counter(counts["chunks"]), Seconds(counts["seconds"])
+                )
 
     def carry_out(self, number: int, *, again: bool) -> Tally:
         """Prepare a batch, unless that was done ahead, and write it while the next one is prepared."""
@@ -114,12 +116,16 @@ class Orchestrated(Sync):
             # What the attempt before had committed is done, and told by now.
             done = self.mirror.ledger.told(self.run_id, [item.document_id for item in batch])
             batch = [item for item in batch if item.document_id not in done]
-        work = self.prepare(source, batch, self.known(batch)) if ahead is None or again else ahead.result()
+        if ahead is None or again:
+            seconds = Seconds()
+            work = self.prepare(source, batch, self.known(batch), seconds)
+        else:
+            work, seconds = ahead[0].result(), ahead[1]
         if self._ahead is not None and number < self._last and number + 1 not in self._prepared:
             _, following = self.mirror.ledger.batch(self.run_id, number + 1)
-            known = self.known(following)
-            self._prepared[number + 1] = self._ahead.submit(self.prepare, source, following, known)
+            self._prepared[number + 1] = self.ahead(self._ahead, source, following)
         tally = apply(self.target(), self.run_id, work)
+        tally.seconds.add(seconds)
         tally.documents.update(done.values())
         return tally
 
@@ -167,8 +173,12 @@ def apply_batch(run_id: str, number: int) -> State[dict[str, dict[str, int]]]:
         lasting = isinstance(error, StoreMismatch)
         return failed(error, run_id, name="Unavailable" if passing and not lasting else "Failed")
     run.raised = None
-    counts = {"documents": dict(tally.documents), "chunks": dict(tally.chunks)}
-    return Completed(message=_words(tally), data=counts)
+    counts = {
+        "documents": dict(tally.documents),
+        "chunks": dict(tally.chunks),
+        "seconds": dict(tally.seconds),
+    }
+    return Completed(message=tally.words, data=counts)
 
 
 @flow(name="freshkb-sync-source", flow_run_name="{source}", persist_result=False, log_prints=False)
@@ -196,9 +206,11 @@ def sync(source: str | None = None, approve: str | None = None, checksum: bool =
     def body(job: Job) -> State[Any]:
         if not job.awaited:
             _wait_for_writers(job)
+            if job.stop.is_set():
+                return ended("interrupted", "Stopped before a run began.", {})
         run = Orchestrated(job.mirror, stop=job.stop)
         job.run_id = run.run_id
-        with uninterrupted(job.stop), run.here():
+        with run.here():
             job.report = run.run([source] if source else None, approve=approve, checksum=checksum)
         return _state(job.report)
 
@@ -221,11 +233,7 @@ def _state(report: Report) -> State[Any]:
     counts = report.json()
     for source in counts["sources"]:
         del source["error"], source["plan_hash"]
-    return ended(report.outcome, f"Run {report.run_id}: {_words(total)}", counts)
-
-
-def _words(tally: Tally) -> str:
-    return f"{in_words(tally.documents)}; chunks: {in_words(tally.chunks)}"
+    return ended(report.outcome, f"Run {report.run_id}: {total.words}", counts)
 
 
 def run_as_flow(

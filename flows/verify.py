@@ -5,7 +5,9 @@ from typing import Any
 from prefect import State, flow
 from prefect.artifacts import create_markdown_artifact
 
-from flows.boundary import Job, ended, in_words, perform, recorded, table, uninterrupted
+from flows.boundary import Job, ended, perform, table, uninterrupted
+from index.mend import mend_ledger
+from index.outcome import in_words
 from index.repair import repair as mend
 from index.sync import Sync
 from index.verify import verify as compare
@@ -16,25 +18,17 @@ def verify(repair: bool = False, deep: bool = False) -> State[Any]:
     """Compare source, ledger and store, and return counts. Failed when they differ and it was not mended."""
 
     def body(job: Job) -> State[Any]:
-        with recorded(job, "verify") as run:
-            found = compare(job.mirror, deep=deep)
-            if repair and not found.ok:
-                with uninterrupted(job.stop):
-                    mend(job.mirror, found, Sync(job.mirror, kind="verify", stop=job.stop, run_id=job.run_id))
-            run.counts = {
-                "documents": found.documents,
-                "points": found.points,
-                "missing": len(found.missing),
-                "extra": len(found.extra),
-                "altered": len(found.altered),
-                "outdated": len(found.outdated),
-                "errors": len(found.errors),
-                "repaired": found.repaired,
-            }
-            mended = repair and found.repaired == found.findings and not found.errors
-            run.outcome = "done" if found.ok or mended else "failed"
-        markdown = table(["", "count"], [[name, count] for name, count in run.counts.items()])
+        if repair:
+            # Before a run is on record: a damaged ledger takes none.
+            mend_ledger(job.mirror)
+        with job.run("verify", required=repair) as run, uninterrupted(job.stop):
+            found = compare(job.mirror, deep=deep, stop=job.stop)
+            if repair and not found.ok and not found.interrupted:
+                mend(job.mirror, found, Sync(job.mirror, stop=job.stop, run=run))
+            counts = found.counts()
+            run.ends(found.outcome, counts)
+        markdown = table(["", "count"], [[name, count] for name, count in counts.items()])
         create_markdown_artifact(markdown, key="freshkb-verify", description="Source, ledger and store")
-        return ended(run.outcome, f"Run {job.run_id}: {in_words(run.counts)}", run.counts)
+        return ended(run.outcome, f"Run {job.run_id}: {in_words(counts)}", counts)
 
     return perform(body)

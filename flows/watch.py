@@ -9,6 +9,7 @@ Threads that hear of changes only put them into a queue; everything else happens
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -24,6 +25,8 @@ from index.config import SourceConfig
 from index.errors import FreshkbError, Locked, ModelChanged
 from index.mirror import Mirror
 from index.outcome import Report
+from index.redact import redact
+from index.services import living
 from index.sync import Sync
 
 #: Seconds until what could not be done is tried again. A source that can be asked and fails all the same is
@@ -102,9 +105,12 @@ class Watcher:
         *,
         tell: Callable[[dict[str, Any]], None],
         polling: bool = False,
+        command: str = "freshkb watch",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`command`: what started it, for those who ask."""
         self._mirror = mirror
+        self._command = command
         self._stop = stop
         self._tell = tell
         self._polling = polling
@@ -116,10 +122,11 @@ class Watcher:
     def run(self) -> None:
         """Warm the model and the parser, catch up, say that it is ready, and follow.
 
-        Raises ModelChanged when the index is another model's, and StoreError or EmbedderError when store or
-        model cannot be used at the start.
+        Raises Locked when the knowledge base has a watcher, ModelChanged when the index is another model's,
+        and StoreError or EmbedderError when store or model cannot be used at the start.
         """
         with ExitStack() as watches:
+            watches.enter_context(living(self._mirror.config.state_dir, "watcher", self._command))
             for source in self._dirt:
                 self._watch(source, watches)
             self._warm()
@@ -146,15 +153,14 @@ class Watcher:
                 watches.enter_context(watch)
                 self._watched.add(source)
         except (ConnectorError, OSError) as error:
-            self._trouble(source, "error", f"Not watched: {error}")
+            self._trouble(source, "error", f"Not watched: {redact(str(error))}")
 
     def _warm(self) -> None:
         """Load whatever the first changed document would have to wait for."""
         mirror = self._mirror
         with ThreadPoolExecutor(1, thread_name_prefix="warm-parser") as other:
-            parser = other.submit(mirror.parser.warm)
+            parser = other.submit(lambda: mirror.parser.warm())
             collection = ensure(mirror)
-            mirror.embedder(collection).warm()
             mirror.embed(collection, ["warm"])
             mirror.tokenizer.count(["warm"])
             parser.result()
@@ -184,7 +190,7 @@ class Watcher:
         try:
             # Asked before a run is recorded: a disk may be away for days, and so may be the lock.
             self._mirror.connector(source).probe()
-            with self._mirror.ledger.writer(source, "freshkb watch"):
+            with self._mirror.ledger.writer(source, self._command):
                 pass
             report = Sync(self._mirror, kind="watch", stop=self._stop).run([source], folders=folders)
         except ModelChanged:
@@ -192,7 +198,8 @@ class Watcher:
             raise
         except (FreshkbError, ConnectorError, OSError) as error:
             dirt.postpone(folders, hinted, self._clock())
-            self._trouble(source, "waiting" if isinstance(error, Locked) else "error", str(error))
+            event = "waiting" if isinstance(error, Locked) else "error"
+            self._trouble(source, event, redact(str(error)))
             return
         dirt.told.clear()
         if report.outcome == "failed":
@@ -222,6 +229,19 @@ def _synced(source: str, report: Report, since_hint: float | None) -> dict[str, 
         "reasons": [reason for s in report.sources for reason in s.reasons],
         **report.json(),
     }
+
+
+def weight(event: Mapping[str, Any]) -> int:
+    """The level of the event's log line."""
+    match event["event"], event.get("outcome"):
+        case ("error", _) | ("sync", "failed"):
+            return logging.ERROR
+        case ("waiting" | "unscheduled", _) | ("sync", "refused"):
+            return logging.WARNING
+        case ("sync", "partial") if event["failed"]:
+            return logging.WARNING
+        case _:
+            return logging.INFO
 
 
 def described(event: Mapping[str, Any]) -> str:

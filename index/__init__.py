@@ -22,10 +22,15 @@ Modules, in the order in which a sync passes through them
     `mirror` (the parts, opened when needed), `origin` (one source) and `collection` (made, in use, retired)
     · `scan`, `compare` and `plan` (look, decide) · `prepare` with `scratch`, `parse`, `chunk`, `rules` and
     `freshness` (one document's next state) · `apply` (the write order, nowhere else) · `recover` (what a
-    crash left) · `sync` (the run). Beside them `search`; `verify` with `judge`, `provenance` and `finding`,
-    and `repair` with `salvage`; `reindex`, `request`, `audit` with `report`, and `doctor`.
+    crash left) · `sync` (the algorithm), inside a `run` (its record).
+    Reading: `search` with `hits`, `link` and `lookup`; `status` and `health` with `services`; `doctor`.
+    Freshness: `properties`, `owners` and `rules` (what documents and the configuration say), `checkout`,
+    `audit` with `audit_findings` and `report`; `request` (reviews, retries).
+    Proof: `verify` with `judge`, `provenance` and `finding`; `repair` with `salvage`, `rebuild` (the store)
+    and `mend` (the ledger); `reindex`.
+    For all of them: `redact` (secrets), `printable` (foreign text), `private` (modes of files), `errors`.
 
-May import: `connectors.base`. May be imported by `flows`, and by applications for `KnowledgeBase`.
+May import: `connectors.base`. May be imported by `flows`, and by `freshkb` for applications.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from itertools import islice
 from typing import Any
 
 from index import payload
-from index.errors import StoreError
+from index.errors import StoreDamaged
 from index.ledger import Event, Ledger
 from index.model import (
     Action,
@@ -36,7 +36,7 @@ from index.model import (
     digest,
     point_id,
 )
-from index.outcome import Tally
+from index.outcome import Seconds, Tally
 from index.prepare import Facts, Gone, Noted, Text, Work, occurrences
 from index.store.base import Session, VectorStore
 
@@ -86,7 +86,7 @@ def apply(target: Target, run_id: str, batch: Iterable[Work]) -> Tally:
     """
     tally = Tally()
     for work in _portions(batch):
-        tally.add(_apply(target, run_id, work))
+        tally.add(_apply(target, run_id, work, tally.seconds))
     return tally
 
 
@@ -111,7 +111,7 @@ def _portions(batch: Iterable[Work]) -> Iterator[list[Work]]:
         yield part
 
 
-def _apply(target: Target, run_id: str, work: list[Work]) -> Tally:
+def _apply(target: Target, run_id: str, work: list[Work], seconds: Seconds) -> Tally:
     ledger, store, name = target.ledger, target.store, target.collection.name
     drafts, intents, noted = _draft(target, work)
     missing = {d.record.embedded_hash: d.embedded_text for d in drafts if d.vectors is None}
@@ -120,13 +120,14 @@ def _apply(target: Target, run_id: str, work: list[Work]) -> Tally:
 
     if missing:
         texts = [text for text in missing.values() if text is not None]
-        embedded = dict(zip(missing, target.embed(texts), strict=True))
+        with seconds.of("embed"):
+            embedded = dict(zip(missing, target.embed(texts), strict=True))
         for draft in drafts:
             draft.vectors = draft.vectors or embedded[draft.record.embedded_hash]
 
     obsolete: list[str] = []
     if intents:
-        with store.session(name) as session:
+        with seconds.of("write"), store.session(name) as session:
             proven = _write(session, drafts)
             intents = [
                 replace(i, chunks=tuple(replace(c, vector_digest=proven[c.point_id]) for c in i.chunks))
@@ -241,7 +242,7 @@ def _vectors(point: Point | None) -> Vectors | None:
 
 
 def _write(session: Session, drafts: Sequence[Draft]) -> dict[str, str]:
-    """Upsert, and read back: {point id: digest of its vectors}. Raises StoreError when anything is amiss."""
+    """Upsert, and read back: {point id: digest of its vectors}. Raises StoreDamaged when one is amiss."""
     points = []
     for draft in drafts:
         assert draft.vectors is not None
@@ -253,7 +254,7 @@ def _write(session: Session, drafts: Sequence[Draft]) -> dict[str, str]:
 
 
 def read_back(session: Session, expected: dict[str, str]) -> dict[str, str]:
-    """The vector digests of points that must be there with these payload digests; StoreError if not."""
+    """The vector digests of points that must be there with these payload digests; StoreDamaged if not."""
     proven = {}
     for identifiers in batched(expected, READ_POINTS):
         found = session.retrieve(identifiers, vectors=True)
@@ -261,22 +262,25 @@ def read_back(session: Session, expected: dict[str, str]) -> dict[str, str]:
             point = found.get(identifier)
             vectors = payload.vector_digest(point) if point else ""
             if point is None or not vectors or digest(point.payload) != expected[identifier]:
-                raise StoreError(
+                raise StoreDamaged(
                     f"The store did not keep point {identifier} as it was written. Nothing was committed; "
-                    "the next sync repairs it. If it happens again, run: freshkb doctor"
+                    "the next sync repairs it. If it happens again, run: freshkb verify --repair"
                 )
             proven[identifier] = vectors
     return proven
 
 
 def remove(session: Session, ids: Sequence[str]) -> None:
-    """Delete these points and see that they are gone. Raises StoreError when one is not."""
+    """Delete these points and see that they are gone. Raises StoreDamaged when one is not."""
     if not ids:
         return
     session.delete(ids)
     left = session.retrieve(ids, vectors=False)
     if left:
-        raise StoreError(f"The store still holds {len(left)} of {len(ids)} points that were deleted.")
+        raise StoreDamaged(
+            f"The store still holds {len(left)} of {len(ids)} points that were deleted. The next sync tries "
+            "again. If it happens again, run: freshkb verify --repair"
+        )
 
 
 def _event(run_id: str, at: datetime, document: Document, action: str, detail: str = "") -> Event:

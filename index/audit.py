@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from index.audit_findings import Finding, by_severity, left_out, of_document, of_source
+from index.checkout import checkout
 from index.config import SourceConfig
 from index.freshness import Assessment, Policy, Verdict, assess, trust_score
-from index.model import LIVE, Document, State, rfc3339
-from index.rules import Rules
+from index.model import LIVE, Document, Review, SourceRecord, State, rfc3339
+from index.owners import distinct, fold, folded, require
+from index.rules import Governance, Rules
+
+if TYPE_CHECKING:
+    from index.mirror import Mirror
 
 FailOn = Literal["warn", "stale", "never"]
-
-FindingKind = Literal["quarantined", "incomplete", "empty", "unowned"]
 
 #: Worst first.
 SEVERITY = (Verdict.STALE, Verdict.UNKNOWN, Verdict.WARN, Verdict.FRESH, Verdict.EXEMPT)
@@ -33,13 +37,26 @@ class Result:
     url: str
     title: str
     source: str
-    owner: str
+    owners: tuple[str, ...]
+    """The first is asked to act."""
     owner_source: str
     policy: Policy | None
     """None when the document's source is not in the configuration."""
     assessment: Assessment
     overdue: timedelta | None
     """Since `warn_at`, when the review became due; zero before. None without a date, and when exempt."""
+    review: Review | None = None
+    """The last one."""
+    changed_since_review: bool | None = None
+    """None without a review, and when that cannot be told."""
+
+    @property
+    def owner(self) -> str:
+        return self.owners[0] if self.owners else ""
+
+    def is_of(self, owner: str) -> bool:
+        """Whether this folded owner is one of its owners; "" owns what nobody does."""
+        return owner in folded(self.owners) if owner else not self.owners
 
     @property
     def verdict(self) -> Verdict:
@@ -52,38 +69,30 @@ class Result:
             "uri": self.uri,
             "source": self.source,
             "owner": self.owner,
+            "owners": list(self.owners),
             "owner_source": self.owner_source,
             "verdict": str(self.verdict),
             "reason": self.assessment.reason,
-            "date_used": rfc3339(self.assessment.date_used),
+            "date_used": self.assessment.date_text,
             "date_field": self.assessment.date_field or None,
             "age_days": whole_days(self.assessment.age),
             "warn_after_days": policy and _days(policy.warn_after),
             "stale_after_days": policy and _days(policy.stale_after),
             "overdue_days": whole_days(self.overdue),
+            **review_json(self.review, self.changed_since_review),
         }
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something besides age that keeps a document from being found or answered for."""
-
-    kind: FindingKind
-    document_id: str
-    uri: str
-    source: str
-    owner: str
-    reason: str
-
-    def json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class OwnerSummary:
     owner: str
     """"" stands for documents that nobody owns."""
-    counts: Mapping[Verdict, int]
+    results: tuple[Result, ...]
+    """Worst first. A document of several owners is in the summary of each."""
+
+    @property
+    def counts(self) -> Mapping[Verdict, int]:
+        return Counter(result.verdict for result in self.results)
 
     @property
     def trust_score(self) -> float | None:
@@ -106,6 +115,8 @@ class Audit:
     counts: Mapping[Verdict, int] = field(default_factory=dict)
     owners: tuple[OwnerSummary, ...] = ()
     """Worst first: lowest trust score, then most stale documents."""
+    name: str = ""
+    """Of the knowledge base."""
 
     @property
     def trust_score(self) -> float | None:
@@ -130,48 +141,95 @@ class Audit:
         }
 
 
+def audit_of(mirror: Mirror, owner: str | None = None) -> Audit:
+    """The audit of a knowledge base. Raises ConfigError for an owner of nothing."""
+    from index.prepare import moment
+
+    config, ledger = mirror.config, mirror.ledger
+    return audit(
+        ledger.documents(),
+        {source.id: source for source in config.sources},
+        mirror.now(),
+        owner,
+        reviews={document_id: made[-1] for document_id, made in ledger.reviews().items()},
+        checked_out={s.id: moment(mirror.connector(s.id).checked_out_at()) for s in config.sources},
+        records=ledger.sources(),
+        name=config.name,
+    )
+
+
 def audit(
     documents: Iterable[Document],
     sources: Mapping[str, SourceConfig],
     now: datetime,
     owner: str | None = None,
+    *,
+    reviews: Mapping[str, Review] | None = None,
+    checked_out: Mapping[str, datetime | None] | None = None,
+    records: Iterable[SourceRecord] = (),
+    name: str = "",
 ) -> Audit:
     """Judge every live document, by the configuration as it is now; only those of `owner` when given.
 
-    Documents of unsupported types are skipped everywhere, and here too.
+    `reviews` are the last ones by document, `checked_out` when version control last wrote a source, `records`
+    what is remembered of the sources: what their listings left out is found, too. Documents of unsupported
+    types are skipped everywhere, and here too. Raises ConfigError for an owner of nothing.
     """
     rules = {name: Rules(source) for name, source in sources.items()}
     results: list[Result] = []
     findings: list[Finding] = []
+    written: dict[str, list[Document]] = {source: [] for source, at in (checked_out or {}).items() if at}
     for document in documents:
         if document.state not in LIVE or document.state == State.SKIPPED:
             continue
-        result = _judge(document, rules.get(document.source), now)
-        if owner is not None and result.owner != owner:
-            continue
+        governance, policy = _governance(document, rules.get(document.source))
+        review = (reviews or {}).get(document.document_id)
+        result = _judge(document, governance, policy, review, now)
         results.append(result)
-        findings.extend(_findings(document, result.owner))
+        findings.extend(of_document(document, governance, result.assessment, review, now))
+        if document.source in written:
+            written[document.source].append(document)
+    for source, own in written.items():
+        found = checkout((checked_out or {})[source], own)
+        if found is not None:
+            findings.append(of_source(source, rules[source].owner, found))
+    for record in records:
+        findings.extend(left_out(record, rules[record.source].owner if record.source in rules else ""))
+    asked = None if owner is None else require(owner, (name for r in results for name in r.owners))
+    if asked is not None:
+        results = [result for result in results if result.is_of(asked)]
+        theirs = {result.document_id for result in results}
+        findings = [
+            f for f in findings if f.document_id in theirs or (not f.document_id and fold(f.owner) == asked)
+        ]
     results.sort(key=_worst_first)
-    findings.sort(
-        key=lambda finding: (finding.kind != "quarantined", finding.kind, finding.source, finding.uri)
-    )
+    findings.sort(key=by_severity)
     return Audit(
         generated_at=now,
         results=tuple(results),
         findings=tuple(findings),
         counts=Counter(result.verdict for result in results),
-        owners=_owners(results),
+        owners=_owners(results, asked),
+        name=name,
     )
 
 
-def _judge(document: Document, rules: Rules | None, now: datetime) -> Result:
-    policy: Policy | None
+def _governance(document: Document, rules: Rules | None) -> tuple[Governance, Policy | None]:
+    """Who answers for it and by which policy: by the rules of now, and without them as the ledger has it."""
     if rules is None:
-        owner, owner_source, policy = document.owner, document.owner_source, None
+        owners = distinct(document.owners or ([document.owner] if document.owner else []))
+        return Governance(owners, document.owner_source, "exempt"), None
+    governance = rules.govern(document.uri, document.properties)
+    return governance, governance.policy
+
+
+def _judge(
+    document: Document, governance: Governance, policy: Policy | None, review: Review | None, now: datetime
+) -> Result:
+    if policy is None:
         reason = f"Its source {document.source} is not in the configuration any more."
         assessment = Assessment(Verdict.UNKNOWN, reason)
     else:
-        owner, owner_source, policy = rules.govern(document.uri, document.properties)
         assessment = assess(policy, document.properties, document.modified_at, document.reviewed_at, now)
     if not document.version:
         assessment = Assessment(Verdict.UNKNOWN, f"It was never indexed. {document.reason}".rstrip())
@@ -183,31 +241,23 @@ def _judge(document: Document, rules: Rules | None, now: datetime) -> Result:
         url=document.url,
         title=document.title,
         source=document.source,
-        owner=owner,
-        owner_source=owner_source,
+        owners=governance.owners,
+        owner_source=governance.owner_source,
         policy=policy,
         assessment=assessment,
         overdue=overdue,
+        review=review,
+        changed_since_review=review.changed(document) if review else None,
     )
 
 
-def _findings(document: Document, owner: str) -> Iterable[Finding]:
-    def finding(kind: FindingKind, reason: str) -> Finding:
-        return Finding(kind, document.document_id, document.uri, document.source, owner, reason)
-
-    # What a repair could not save is written without the fingerprint of an extraction.
-    whole = document.version > 0 and bool(document.extraction_fingerprint)
-    if document.state == State.QUARANTINED:
-        old = " The index still has its last good version." if whole else ""
-        yield finding("quarantined", f"{document.reason or 'It could not be indexed.'}{old}")
-    elif document.version and not whole and document.reason:
-        yield finding("incomplete", document.reason)
-    elif document.state == State.INDEXED and document.chunk_count == 0:
-        yield finding("empty", "It holds no text, so no search can find it.")
-    if not owner:
-        yield finding(
-            "unowned", "Nobody answers for it: name an owner in the document, a rule or the defaults."
-        )
+def review_json(review: Review | None, changed: bool | None) -> dict[str, Any]:
+    return {
+        "reviewed_at": rfc3339(review.at) if review else None,
+        "reviewed_by": review.reviewed_by if review else None,
+        "review_note": review.note if review else None,
+        "changed_since_review": changed,
+    }
 
 
 def _worst_first(result: Result) -> tuple[int, timedelta, str, str]:
@@ -220,11 +270,16 @@ def _worst_first(result: Result) -> tuple[int, timedelta, str, str]:
     )
 
 
-def _owners(results: Iterable[Result]) -> tuple[OwnerSummary, ...]:
-    counts: dict[str, Counter[Verdict]] = {}
+def _owners(results: Iterable[Result], asked: str | None) -> tuple[OwnerSummary, ...]:
+    """Summaries of all owners, or of the one that was asked for, each named as it comes first."""
+    names: dict[str, str] = {}
+    owned: dict[str, list[Result]] = {}
     for result in results:
-        counts.setdefault(result.owner, Counter())[result.verdict] += 1
-    summaries = [OwnerSummary(owner, counted) for owner, counted in counts.items()]
+        for owner in result.owners or ("",):
+            if asked in (None, fold(owner)):
+                names.setdefault(fold(owner), owner)
+                owned.setdefault(fold(owner), []).append(result)
+    summaries = [OwnerSummary(names[owner], tuple(own)) for owner, own in owned.items()]
 
     def worst_first(summary: OwnerSummary) -> tuple[float, int, str]:
         score = summary.trust_score

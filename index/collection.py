@@ -28,7 +28,8 @@ def create(mirror: Mirror, state: Literal["building", "current"]) -> Collection:
     from index.embed import fingerprint, resolve_dtype
 
     identity, ledger, store = mirror.identity, mirror.ledger, mirror.store
-    dtype = resolve_dtype(mirror.config.embedding.dtype, identity)
+    with mirror.waiting(f"choosing the precision of the model {identity.model}"):
+        dtype = resolve_dtype(mirror.config.embedding.dtype, identity)
     embedding = fingerprint(identity, dtype)
     made = Collection(
         name=f"{mirror.config.index.collection}-{embedding[:8]}-{uuid.uuid4().hex[:8]}",
@@ -76,6 +77,25 @@ def retire(mirror: Mirror) -> None:
     for left in mirror.ledger.collections():
         if left.state == "dropping":
             drop(mirror, left)
+
+
+def orphans(mirror: Mirror) -> list[str]:
+    """Collections in the store that are of this ledger, and that it does not know: of a ledger that was
+    restored from a backup, or of a store that could not drop them. None while the ledger has no collection in
+    use, because one of these may be it."""
+    store, ledger = mirror.store, mirror.ledger
+    if ledger.collection() is None:
+        return []
+    # In this order: whoever makes one records it first, and whoever drops one forgets it last.
+    names = store.collections()
+    known = {collection.name for collection in ledger.collections()}
+    return [name for name in names if name not in known and store.instance(name) == ledger.instance_id]
+
+
+def drop_orphans(mirror: Mirror) -> None:
+    """The writer of every source is held."""
+    for name in orphans(mirror):
+        mirror.store.drop(name)
 
 
 def drop(mirror: Mirror, collection: Collection) -> None:

@@ -10,6 +10,7 @@ from difflib import SequenceMatcher
 
 from connectors.base import Entry, SourceUnavailable
 from index.model import Row, State
+from index.parse.formats import suffix_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,7 @@ class Extraction:
     """Fingerprint of the limits: a document that failed is tried again when they change."""
 
     def of(self, uri: str) -> str:
-        dot = uri.rfind(".")
-        return self.by_suffix.get(uri[dot:].lower(), "") if dot > uri.rfind("/") else ""
+        return self.by_suffix.get(suffix_of(uri), "")
 
     def seen(self, uri: str, *, failed: bool) -> str:
         """What a row of this state records as `seen_extraction`."""
@@ -97,7 +97,7 @@ def compare(
         else:
             # Inlined `Extraction.of`: this line runs once for every document of every sync.
             dot = uri.rfind(".")
-            expected = suffixes.get(uri[dot:].lower(), "") if dot > uri.rfind("/") else ""
+            expected = suffixes.get(uri[dot:].lower(), "") if dot > uri.rfind("/") + 1 else ""
             if row[6] == expected or not expected:
                 unchanged += 1
             else:
@@ -109,6 +109,15 @@ def compare(
     found.unchanged, found.listed = unchanged, listed
     found.known = known + len(found.missing)
     return found
+
+
+def leave_below(found: Differences, folders: Iterable[str]) -> None:
+    """What is known below folders that are not listed is neither there nor gone: it stays as it is."""
+    below = tuple(f"{folder}/" for folder in folders)
+    missing = [row for row in found.missing if not row.uri.startswith(below)]
+    found.unchanged += len(found.missing) - len(missing)
+    found.missing = missing
+    found.forgotten = [row for row in found.forgotten if not row.uri.startswith(below)]
 
 
 def candidates(found: Differences) -> list[Entry]:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from connectors.base import ConnectorError
+from index.checkout import checkout
+from index.collection import orphans
 from index.errors import FreshkbError, StoreMismatch
+from index.ledger import Ledger
 from index.mirror import Mirror
-from index.model import Run
+from index.prepare import moment
+from index.redact import redact
+from index.run import alive
+from index.scratch import room
+from index.services import dead, services, told
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +30,9 @@ class Check:
     ok: bool
     detail: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "detail", redact(self.detail))
+
     def json(self) -> dict[str, Any]:
         return {"name": self.name, "ok": self.ok, "detail": self.detail}
 
@@ -29,7 +40,11 @@ class Check:
 def examine(mirror: Mirror) -> list[Check]:
     """Every check, also when others fail. Nothing is changed, and no model is loaded."""
     checks: list[Check] = []
-    for look in (_ledger, _locks, _runs, _store, _model, _sources, _parsers):
+    looks = (
+        *(_privacy, _ledger, _state_folder, _locks, _services, _runs),
+        *(_store, _model, _sources, _parsers),
+    )
+    for look in looks:
         try:
             checks += look(mirror)
         except (FreshkbError, OSError) as error:
@@ -37,9 +52,20 @@ def examine(mirror: Mirror) -> list[Check]:
     return checks
 
 
+def _privacy(mirror: Mirror) -> Iterator[Check]:
+    folder = mirror.config.state_dir
+    mode = stat.S_IMODE(folder.stat().st_mode) if folder.exists() else 0o700
+    if mode & 0o007:
+        yield Check("privacy", False, f"{folder} is open to every user: chmod -R o-rwx {folder}")
+    else:
+        whom = "its owner and group" if mode & 0o070 else "its owner alone"
+        yield Check("privacy", True, f"{folder} is open to {whom}.")
+
+
 def _ledger(mirror: Mirror) -> Iterator[Check]:
     ledger = mirror.ledger
     yield Check("ledger", True, f"instance {ledger.instance_id}, {mirror.config.show()['ledger']}")
+    yield from _damage(ledger)
     collection = ledger.collection()
     intents = len(ledger.open_intents())
     obsolete = len(ledger.removals(collection.name)) if collection else 0
@@ -53,6 +79,40 @@ def _ledger(mirror: Mirror) -> Iterator[Check]:
         )
 
 
+def _damage(ledger: Ledger) -> Iterator[Check]:
+    if faults := ledger.faults():
+        detail = f"Its file is damaged: {'; '.join(faults)}. Mend it with: freshkb verify --repair"
+        yield Check("ledger", False, detail)
+
+
+def _state_folder(mirror: Mirror) -> Iterator[Check]:
+    """Whether this user may write what a command of another one made, and whether there is room to."""
+    from index.store.shards import ROOM_BYTES
+
+    folder = mirror.config.state_dir
+    if not folder.exists():
+        return
+    tree = (Path(top) / name for top, folders, files in os.walk(folder) for name in ("", *folders, *files))
+    shut = [path for path in tree if not os.access(path, os.W_OK, effective_ids=True)]
+    if shut:
+        names = ", ".join(str(path.relative_to(folder)) for path in shut[:3])
+        yield Check(
+            "state folder",
+            False,
+            f"User {os.geteuid()} may not write in {folder} ({names}{' …' if len(shut) > 3 else ''}). What "
+            "only reads works all the same. Run the other commands as the user that it belongs to, or give "
+            f"it to this one: chown -R {os.geteuid()} {folder}",
+        )
+    free = room(folder)
+    detail = f"{folder}, {free / (1 << 30):,.1f} GB free"
+    if free < ROOM_BYTES:
+        detail = (
+            f"The disk of {folder} has {free >> 20} MB free, and nothing is written to the index with less "
+            f"than {ROOM_BYTES >> 20} MB. Make room."
+        )
+    yield Check("disk" if shut else "state folder", free >= ROOM_BYTES, detail)
+
+
 def _locks(mirror: Mirror) -> Iterator[Check]:
     for holder in mirror.ledger.writers():
         since = f"{holder.since:%Y-%m-%d %H:%M} UTC"
@@ -61,7 +121,7 @@ def _locks(mirror: Mirror) -> Iterator[Check]:
 
 
 def _runs(mirror: Mirror) -> Iterator[Check]:
-    stuck = [run for run in mirror.ledger.runs(50) if run.finished_at is None and not alive(run)]
+    stuck = [run for run in mirror.ledger.unfinished_runs() if not alive(run, mirror.now())]
     if stuck:
         names = ", ".join(
             f"{run.kind} {run.run_id[:8]} of {run.started_at:%Y-%m-%d %H:%M} UTC" for run in stuck
@@ -69,19 +129,6 @@ def _runs(mirror: Mirror) -> Iterator[Check]:
         yield Check("runs", True, f"Killed before they ended: {names}. Later runs mended what they left.")
     else:
         yield Check("runs", True, "No run was killed.")
-
-
-def alive(run: Run) -> bool:
-    """Whether the process of an unfinished run is still there; unknown counts as alive."""
-    if run.host != socket.gethostname():
-        return True
-    try:
-        os.kill(run.pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _store(mirror: Mirror) -> Iterator[Check]:
@@ -93,6 +140,10 @@ def _store(mirror: Mirror) -> Iterator[Check]:
         )
         return
     mirror.check_instance(collection)
+    # All of it is read, by a process of its own: a damaged file may end the one that reads it.
+    if faults := mirror.store.faults(collection.name):
+        detail = f"Collection {collection.name} is damaged: {'; '.join(faults)}."
+        yield Check("store", False, f"{detail} Build it anew with: freshkb verify --repair")
     with mirror.store.session(collection.name) as session:
         points = session.count()
     expected = mirror.ledger.totals(collection.name)
@@ -101,6 +152,18 @@ def _store(mirror: Mirror) -> Iterator[Check]:
         yield Check("store", True, detail)
     else:
         yield Check("store", False, f"{detail}; the ledger knows {expected}. See: freshkb verify")
+    if left := ", ".join(orphans(mirror)):
+        detail = (
+            f"Of this ledger, which does not know them: {left}. Remove them with: freshkb verify --repair"
+        )
+        yield Check("orphaned collections", False, detail)
+
+
+def _services(mirror: Mirror) -> Iterator[Check]:
+    for service in services(mirror.config.state_dir):
+        yield Check(service.source, True, told(service))
+    for why in dead(mirror.config.state_dir):
+        yield Check("services", False, why)
 
 
 def _model(mirror: Mirror) -> Iterator[Check]:
@@ -116,11 +179,21 @@ def _sources(mirror: Mirror) -> Iterator[Check]:
             yield Check(f"source {source.id}", True, mirror.connector(source.id).probe())
         except ConnectorError as error:
             yield Check(f"source {source.id}", False, str(error))
+            continue
+        written = moment(mirror.connector(source.id).checked_out_at())
+        found = checkout(written, mirror.ledger.documents(source=source.id)) if written else None
+        if found is not None:
+            yield Check(f"dates {source.id}", True, found.reason)
 
 
 def _parsers(mirror: Mirror) -> Iterator[Check]:
-    from index.parse import nlp
+    from index.parse import Parser, nlp
 
+    with Parser() as parser:
+        for wall in parser.walls():
+            yield Check(
+                f"parser: {wall.name}", True, wall.detail if wall.built else f"No such wall: {wall.detail}"
+            )
     yield Check("sentences", True, nlp.in_use())
     for program, what in (
         ("tesseract", "scanned PDFs and images are quarantined. Debian: apt install tesseract-ocr"),

@@ -7,8 +7,10 @@ text.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 __all__ = ["Embedder", "ModelIdentity", "Tokenizer", "fingerprint", "identify", "resolve_dtype"]
+
+log = logging.getLogger("freshkb.embed")
 
 #: Counts the changes in how a prefix is put before a chunk's text.
 PREFIX_VERSION = 1
@@ -99,6 +103,7 @@ class Embedder:
     def _model(self) -> SentenceTransformer:
         """Raises EmbedderError when it cannot be loaded."""
         _prepare_environment()
+        begun = time.perf_counter()
         try:
             import torch
             from sentence_transformers import SentenceTransformer
@@ -114,6 +119,7 @@ class Embedder:
                 f"The model {self.identity.model!r} in {self.identity.folder} cannot be loaded "
                 f"({type(error).__name__}: {error})."
             ) from error
+        log.debug("Model loaded in %.1f s: %s.", time.perf_counter() - begun, self.dtype)
         size = model.get_embedding_dimension()
         if size != self.dimension:
             raise EmbedderError(

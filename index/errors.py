@@ -9,26 +9,36 @@
     │   ├── Locked                       another process holds what is needed
     │   └── ModelChanged                 the index was built by another model: `freshkb reindex`
     ├── LedgerError             exit 1   the ledger cannot be used
+    │   ├── LedgerDamaged                its file is: `freshkb verify --repair`
+    │   └── LedgerReadOnly               it can be read, and not written
     ├── StoreError              exit 1   the vector store cannot be used, or did not do what it said
+    │   ├── StoreDamaged                 its files are: `freshkb verify --repair`
     │   └── StoreMismatch                ledger and store do not belong together
     ├── ScratchError            exit 1   the folder for temporary files cannot be written
     ├── ParserError             exit 1   the parser itself is broken (not a document)
     └── EmbedderError           exit 1   the model cannot be loaded or used
 
-A document that fails is a value (`index.model.Failure`), never an exception.
+A document that fails is a value (`index.model.Failure`), never an exception. Programs are told an error by a
+code, which is made of the name of its class: `LedgerError` is ``ledger_error``.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from index.redact import redact
+
 
 class FreshkbError(Exception):
-    """The message says what happened, to which thing, and what to do next."""
+    """The message says what happened, to which thing, and what to do next. No secret is in it."""
 
     exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redact(message))
 
 
 class ConfigError(FreshkbError):
@@ -55,8 +65,25 @@ class LedgerError(FreshkbError):
     pass
 
 
+class LedgerDamaged(LedgerError):
+    """Waiting does not help: what the file still tells has to be taken over into a new one."""
+
+
+class LedgerReadOnly(LedgerError):
+    pass
+
+
 class StoreError(FreshkbError):
     pass
+
+
+class StoreDamaged(StoreError):
+    """Waiting does not help: the collection has to be built anew."""
+
+    def __init__(self, message: str, *, deadly: bool = False) -> None:
+        super().__init__(message)
+        self.deadly = deadly
+        """To read it may end the process."""
 
 
 class StoreMismatch(StoreError):
@@ -73,6 +100,21 @@ class ParserError(FreshkbError):
 
 class EmbedderError(FreshkbError):
     pass
+
+
+def code_of(error: BaseException) -> str:
+    """What programs are told this error by: the name of its class, such as ``plan_changed``."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
+
+
+def telling_no_secret(error: BaseException) -> BaseException | None:
+    """The error, to be the cause of another one; None when a traceback would show a secret of it."""
+    link: BaseException | None = error
+    while link is not None:
+        if redact(str(link)) != str(link):
+            return None
+        link = link.__cause__ or link.__context__
+    return error
 
 
 @contextmanager

@@ -17,11 +17,13 @@ class Finding:
     document_id: str | None = None
     source: str | None = None
     uri: str | None = None
+    collection: str | None = None
+    """Of a collection as a whole."""
 
     @property
     def subject(self) -> tuple[str | None, ...]:
         """What it is about, whatever is wrong with it."""
-        return self.point_id, self.document_id, self.source, self.uri
+        return self.point_id, self.document_id, self.source, self.uri, self.collection
 
     def json(self) -> dict[str, Any]:
         parts = {
@@ -30,6 +32,7 @@ class Finding:
             "document_id": self.document_id,
             "source": self.source,
             "uri": self.uri,
+            "collection": self.collection,
         }
         return {name: value for name, value in parts.items() if value is not None}
 
@@ -52,6 +55,12 @@ class Verification:
     errors: list[str] = field(default_factory=list)
     """Sources that could not be listed completely, and texts that a repair found to be lost."""
     repaired: int = 0
+    rebuild: bool = False
+    """The collection is damaged as a whole: only another one can take its place."""
+    deadly: bool = False
+    """To read the damaged collection may end the process."""
+    interrupted: bool = False
+    """It was stopped before all was compared, or mended."""
 
     def of(self, kind: Kind) -> list[Finding]:
         found: list[Finding] = getattr(self, kind)
@@ -67,7 +76,28 @@ class Verification:
 
     @property
     def ok(self) -> bool:
-        return not self.findings and not self.errors
+        return not self.findings and not self.errors and not self.interrupted
+
+    @property
+    def mended(self) -> bool:
+        """Whether a repair has left nothing of it."""
+        return self.repaired == self.findings and not self.errors
+
+    @property
+    def outcome(self) -> str:
+        """Of the run that compared, and maybe repaired."""
+        if self.interrupted:
+            return "interrupted"
+        return "done" if self.ok or self.mended else "failed"
+
+    def counts(self) -> dict[str, int]:
+        return {
+            "documents": self.documents,
+            "points": self.points,
+            **{kind: len(self.of(kind)) for kind in KINDS},
+            "errors": len(self.errors),
+            "repaired": self.repaired,
+        }
 
     def json(self) -> dict[str, Any]:
         return {

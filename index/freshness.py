@@ -1,14 +1,20 @@
 """The freshness verdict: a pure function of a policy, a document's dates and the present instant.
 
 A verdict uses one date: the newer of the last attested review and the first *existing* field of the
-policy's ordered list. A field exists when its value is not empty; the list is not searched further because
-that value cannot be read, for a broken ``last_reviewed`` must not make a file's modification time look like
-a review. A date that is unreadable or lies in the future is never used: the verdict is then ``unknown`` with
-that reason, unless the other of the two dates is good. (The true date could only be newer than the one used,
-so such a verdict is never too fresh, and an attested review is how an owner settles an unknown one.)
+policy's ordered list. A field exists when the document names it, also with nothing after it; the list is not
+searched further because a value cannot be read, for a broken ``last_reviewed`` must not make a file's
+modification time look like a review. A date that is unreadable or lies in the future is never used: the
+verdict is then ``unknown`` with that reason, unless the other of the two dates is good. (The true date could
+only be newer than the one used, so such a verdict is never too fresh, and an attested review is how an owner
+settles an unknown one.) A review that lies in the future was made while a clock was ahead, and is not used.
 
-A document turns ``warn`` at the instant ``date + warn_after`` and ``stale`` at ``date + stale_after``: at
-that instant, not after it. Dates without a time are midnight UTC, and times without a zone are UTC.
+A date without time is today until it is over everywhere. It *begins* where it begins first on earth, at
+UTC+14: from then on it is not in the future. Its age *counts* from where it begins last, at UTC-12: it is
+0 days old until the day is over there. An instant begins and counts at once; times without a zone are UTC.
+
+A document turns ``warn`` at the instant ``warn_after`` after its date counts, and ``stale`` at
+``stale_after``: at that instant, not after it. `Assessment.date_used` is where the date begins, in rows and
+payloads, too, so that ``date_used <= now < warn_at`` is fresh for any reader, whenever it asks.
 """
 
 from __future__ import annotations
@@ -19,6 +25,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from enum import StrEnum
 from typing import Any, Final, Literal
+
+from index.model import rfc3339
+from index.properties import by_name, canonical, described
 
 #: `warn_at` and `stale_at` of exempt documents, so that any reader's ``warn_at > now`` keeps them; documents
 #: without a date have none.
@@ -32,6 +41,10 @@ MODIFIED_AT: Final = "modified_at"
 
 #: `Assessment.date_field` when the date is that of an attested review.
 REVIEWED_AT: Final = "reviewed_at"
+
+#: Where a date begins first on earth, and where last.
+_FIRST_ZONE: Final = timezone(timedelta(hours=14))
+_LAST_ZONE: Final = timezone(timedelta(hours=-12))
 
 
 class Verdict(StrEnum):
@@ -48,7 +61,7 @@ class FreshnessPolicy:
 
     warn_after: timedelta = timedelta(days=90)
     stale_after: timedelta = timedelta(days=180)
-    field: tuple[str, ...] = ("last_reviewed", "ms.date", "git_commit", MODIFIED_AT)
+    field: tuple[str, ...] = ("last_reviewed", "ms.date", MODIFIED_AT)
     """Names of properties, in order; ``modified_at`` is the source's modification time."""
 
 
@@ -61,7 +74,9 @@ class Assessment:
     reason: str
     """A sentence for the owner."""
     date_used: datetime | None = None
-    """UTC. Also set when it lies in the future and the verdict is unknown for that."""
+    """Where the date begins, UTC. Also set when it lies in the future and the verdict is unknown for that."""
+    dated: date | None = None
+    """The date as it was given: a date, or a datetime in UTC."""
     date_field: str = ""
     """Where `date_used` comes from: ``reviewed_at`` or a field of the policy; of an unknown verdict, the
     field that could not be used."""
@@ -69,6 +84,15 @@ class Assessment:
     stale_at: datetime | None = None
     age: timedelta | None = None
     """None when there is no date, or none that has come yet."""
+    unreadable: str = ""
+    """A sentence on a date of the document that cannot be read, whether or not a review stands in for it."""
+
+    @property
+    def date_text(self) -> str | None:
+        """The date as it was given, in ISO form: ``2026-05-01``, or an instant as RFC 3339 has it."""
+        if isinstance(self.dated, datetime):
+            return rfc3339(self.dated)
+        return None if self.dated is None else self.dated.isoformat()
 
 
 def verdict_at(
@@ -94,36 +118,42 @@ def assess(
     now: datetime,
 ) -> Assessment:
     """Judge one document. All datetimes carry a zone."""
-    fields = policy.field if policy != "exempt" else FreshnessPolicy().field
-    name, value = _first_existing(fields, properties, modified_at)
+    fields = tuple(map(canonical, policy.field if policy != "exempt" else FreshnessPolicy().field))
+    name, value = _first_existing(fields, by_name(properties), modified_at)
     found = read_date(value, american=name == "ms.date")
-    candidates = [(d, f) for d, f in ((found, name), (reviewed_at, REVIEWED_AT)) if d is not None]
+    unreadable = f"The date in {name} is {described(value)}." if name and found is None else ""
+    if found is None and isinstance(value, str) and value.strip():
+        unreadable = f"The date in {name} cannot be read: {described(value)}."
+    candidates = [(begins(d), d, f) for d, f in ((found, name), (reviewed_at, REVIEWED_AT)) if d is not None]
     past = [candidate for candidate in candidates if candidate[0] <= now]
-    used, field = max(past or candidates, default=(None, name))
-    age = now - used if used is not None and used <= now else None
+    used, dated, field = max(past or candidates, default=(None, None, name), key=lambda found: found[0])
+    age = max(now - counts_from(dated), timedelta(0)) if dated is not None and past else None
 
     if policy == "exempt":
         reason = "Exempt from freshness checks."
-        return Assessment(Verdict.EXEMPT, reason, used, field, warn_at=NEVER, stale_at=NEVER, age=age)
-    if used is None:
-        reason = (
-            f"The date in {name} cannot be read: {_shown(value)}."
-            if name
-            else f"It has no date: none of {', '.join(fields)} is there."
-        )
-        return Assessment(Verdict.UNKNOWN, reason, date_field=name)
+        return Assessment(Verdict.EXEMPT, reason, used, dated, field, warn_at=NEVER, stale_at=NEVER, age=age)
+    if used is None or dated is None:
+        reason = unreadable or f"It has no date: none of {', '.join(fields)} is there."
+        return Assessment(Verdict.UNKNOWN, reason, date_field=name, unreadable=unreadable)
 
-    warn_at, stale_at = (used + min(after, _LAST - used) for after in (policy.warn_after, policy.stale_after))
+    start = counts_from(dated)
+    warn_at, stale_at = (
+        start + min(after, _LAST - start) for after in (policy.warn_after, policy.stale_after)
+    )
     verdict = verdict_at(used, warn_at, stale_at, now)
     reason = _REASONS[verdict].format(
         source="an attested review" if field == REVIEWED_AT else field,
-        date=str(used.date()),
+        date=_day(dated),
         warn=str(warn_at.date()),
         stale=str(stale_at.date()),
     )
-    if field == REVIEWED_AT and name and verdict != Verdict.UNKNOWN and found not in [d for d, _ in past]:
-        reason += f" The date in {name} could not be used: {_shown(value)}."
-    return Assessment(verdict, reason, used, field, warn_at, stale_at, age)
+    if unreadable:
+        reason += f" {unreadable}"
+    elif found is not None and field == REVIEWED_AT and verdict != Verdict.UNKNOWN and begins(found) > now:
+        reason += f" The date in {name} lies in the future: {_day(found)}."
+    if reviewed_at is not None and field != REVIEWED_AT and reviewed_at > now:
+        reason += f" Its attested review lies in the future, and is not used: {_day(reviewed_at)}."
+    return Assessment(verdict, reason, used, dated, field, warn_at, stale_at, age, unreadable)
 
 
 _REASONS = {
@@ -144,15 +174,12 @@ def _first_existing(
     fields: Iterable[str], properties: Mapping[str, Any], modified_at: datetime | None
 ) -> tuple[str, Any]:
     for name in fields:
-        value = modified_at if name == MODIFIED_AT else properties.get(name)
-        if value is not None and (not isinstance(value, str) or value.strip()):
-            return name, value
+        if name == MODIFIED_AT:
+            if modified_at is not None:
+                return name, modified_at
+        elif name in properties:
+            return name, properties[name]
     return "", None
-
-
-def _shown(value: Any) -> str:
-    text = value.isoformat() if isinstance(value, datetime) else str(value)
-    return repr(text if len(text) <= 40 else text[:39] + "…")
 
 
 # ── Dates ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -180,8 +207,27 @@ _AMERICAN = re.compile(
 )
 
 
-def read_date(value: Any, *, american: bool = False) -> datetime | None:
-    """The instant that a front-matter value names, in UTC; None when it cannot be read for certain.
+def begins(dated: date) -> datetime:
+    """From here on a date is not in the future, UTC."""
+    return dated if isinstance(dated, datetime) else _midnight(dated, _FIRST_ZONE)
+
+
+def counts_from(dated: date) -> datetime:
+    """From here on a date has an age, UTC."""
+    return dated if isinstance(dated, datetime) else _midnight(dated, _LAST_ZONE)
+
+
+def _midnight(day: date, zone: timezone) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+
+
+def _day(dated: date) -> str:
+    return str(dated.date() if isinstance(dated, datetime) else dated)
+
+
+def read_date(value: Any, *, american: bool = False) -> date | None:
+    """The date that a front-matter value names, or the instant, a datetime in UTC, when it has a time; None
+    when it cannot be read for certain.
 
     Read are ISO 8601 dates and datetimes, ``2024/05/01``, RFC 2822, ``May 1, 2024`` and ``1 May 2024``.
     ``05/01/2024`` is the first of May or the fifth of January: it is read, as the former, only when
@@ -190,7 +236,7 @@ def read_date(value: Any, *, american: bool = False) -> datetime | None:
     if isinstance(value, datetime):
         return _utc(value if value.tzinfo else value.replace(tzinfo=UTC))
     if isinstance(value, date):
-        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+        return _whole(value)
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     text = str(value).strip()
@@ -202,26 +248,26 @@ def read_date(value: Any, *, american: bool = False) -> datetime | None:
     return None
 
 
-def _from_parts(parts: Mapping[str, str | None]) -> datetime | None:
+def _from_parts(parts: Mapping[str, str | None]) -> date | None:
     name = parts.get("name")
     month = int(parts["month"] or 0) if name is None else _month(name.lower())
-    hour, minute, second = [*(parts["time"] or "0:0").replace(",", ".").split(":"), "0"][:3]
-    whole, _, fraction = second.partition(".")
     try:
+        day = date(int(parts["year"] or 0), month, int(parts["day"] or 0))
+        if parts["time"] is None:
+            return _whole(day)
+        hour, minute, second = [*parts["time"].replace(",", ".").split(":"), "0"][:3]
+        whole, _, fraction = second.partition(".")
+        micro = int(fraction[:6].ljust(6, "0"))
         return _utc(
-            datetime(
-                int(parts["year"] or 0),
-                month,
-                int(parts["day"] or 0),
-                int(hour),
-                int(minute),
-                int(whole),
-                int(fraction[:6].ljust(6, "0")),
-                tzinfo=_zone(parts["zone"]),
-            )
+            datetime(*day.timetuple()[:3], int(hour), int(minute), int(whole), micro, _zone(parts["zone"]))
         )
     except ValueError:
         return None
+
+
+def _whole(day: date) -> date | None:
+    """The date, unless it begins before the calendar does."""
+    return day if day > date.min else None
 
 
 def _month(name: str) -> int:

@@ -1,62 +1,156 @@
-"""Documents by the uris that people type."""
+"""Documents by the names that people type.
+
+A name is a document's uri, alone or after its source (``handbook:policies/travel.md``), as `ls` and `search`
+print it, escapes of unprintable characters included; or it is a document's id. Where several documents are
+printed alike, only their ids tell them apart.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
+from connectors.base import Patterns
 from index.config.messages import nearest
 from index.errors import ConfigError
 from index.ledger import Ledger
-from index.model import Document, State, rfc3339
+from index.model import LIVE, Document, State, rfc3339
+from index.owners import folded, require
+from index.printable import printable_line
 
 #: How many uris are held against a mistyped one: it takes 20 µs each.
 _NEAREST_AMONG = 50_000
+#: Wrong names that a message lists.
+_LISTED_MAX = 5
 
 
-def located(
-    ledger: Ledger,
-    uris: Sequence[str],
-    *,
-    source: str | None = None,
-    states: Collection[State] | None = None,
-    what: str = "document",
-    see: str = "freshkb ls",
-) -> list[Document]:
-    """The documents at these uris, in any source when none is named; live ones, unless `states` says which.
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Where names are looked for, and what is said of those that are not there."""
 
-    Raises ConfigError for a uri that none has, naming the nearest.
-    """
-    found = list(ledger.documents(source=source, uris=uris, states=states))
-    at = {document.uri for document in found}
-    for uri in uris:
-        if uri not in at:
-            among = ledger.documents(source=source, states=states)
-            near = nearest(uri, (document.uri for document in islice(among, _NEAREST_AMONG)))
-            end = "" if near.endswith("?") else "."
-            raise ConfigError(f"No {what} is at {uri}{near}{end} See: {see}")
-    return found
+    ledger: Ledger
+    source: str | None = None
+    states: Collection[State] = LIVE
+    what: str = "document"
+    see: str = "freshkb ls"
+    nothing: str = ""
+    """What was not done because of a wrong name: a sentence."""
+
+    def named(self, names: Sequence[str]) -> list[Document]:
+        """The documents of these names, each once; a name without its source stands for its documents in all.
+
+        Raises ConfigError for names that no document has, each with the nearest, and for one that documents
+        are only printed alike by.
+        """
+        return self._found(names, self._of)
+
+    def matching(self, names: Sequence[str], owner: str | None = None) -> list[Document]:
+        """The same, where a name that no document has may also be a gitignore-style pattern; only those of
+        `owner` when given, and all of them when no name is.
+
+        Raises ConfigError for an owner of nothing, and for a pattern that matches nothing.
+        """
+        found = self._found(names, self._of_pattern) if names else list(self._documents())
+        if owner is None:
+            return found
+        asked = require(owner, self.ledger.owners())
+        theirs = [document for document in found if asked in folded(document.owners or [document.owner])]
+        if not theirs:
+            raise ConfigError(f"None of these documents is owned by {owner}. {self.nothing}".rstrip())
+        return theirs
+
+    def _documents(self, uris: Collection[str] | None = None) -> Iterator[Document]:
+        return self.ledger.documents(source=self.source, uris=uris, states=self.states)
+
+    def _found(self, names: Sequence[str], look: Callable[[str], list[Document]]) -> list[Document]:
+        found: dict[str, Document] = {}
+        wrong: list[str] = []
+        for name in dict.fromkeys(names):
+            own = look(name)
+            found |= {document.document_id: document for document in own}
+            if not own:
+                wrong.append(name)
+        if wrong:
+            raise ConfigError(self._wrong(wrong))
+        return sorted(found.values(), key=lambda document: (document.source, document.uri))
+
+    def _wrong(self, names: Sequence[str]) -> str:
+        among = [document.uri for document in islice(self._documents(), _NEAREST_AMONG)]
+        said = []
+        for name in names[:_LISTED_MAX]:
+            near = nearest(name, among) if among else ""
+            said.append(
+                f"No {self.what} is at {printable_line(name + near)}{'' if near.endswith('?') else '.'}"
+            )
+        if len(names) > _LISTED_MAX:
+            said.append(f"Nor at {len(names) - _LISTED_MAX:,} other names.")
+        return " ".join(part for part in (*said, self.nothing, f"See: {self.see}") if part)
+
+    # ── One name ──────────────────────────────────────────────────────────────────────────────────────
+
+    def _of(self, name: str) -> list[Document]:
+        source, colon, uri = name.partition(":")
+        near = list(self._documents({name, uri} if colon else {name}))
+        whole = [document for document in near if (document.source, document.uri) == (source, uri)]
+        found = whole or [document for document in near if document.uri == name]
+        if "\\" in name:
+            # What is printed with an escape may be any of several names.
+            found = self._printed(name, self._documents()) or found
+        return found or list(self.ledger.documents(document_ids=[name], states=self.states))
+
+    def _printed(self, name: str, documents: Iterable[Document]) -> list[Document]:
+        whole, alone = [], []
+        for document in documents:
+            printed = printable_line(document.uri)
+            if f"{document.source}:{printed}" == name:
+                whole.append(document)
+            elif printed == name:
+                alone.append(document)
+        found = whole or alone
+        if len({document.uri for document in found}) > 1:
+            ids = ", ".join(document.document_id for document in found)
+            raise ConfigError(
+                f"Several documents are printed as {name}. Name one by its id: {ids}. {self.nothing}".rstrip()
+            )
+        return found
+
+    def _of_pattern(self, name: str) -> list[Document]:
+        found = self._of(name)
+        if found:
+            return unambiguous(found)
+        source, colon, below = name.partition(":")
+        of_one = bool(colon) and source in self.ledger.counts()
+        pattern, within = (below, source) if of_one else (name, self.source)
+        if not set(pattern) & set("*?[") and not pattern.endswith("/"):
+            return []
+        try:
+            matches = Patterns([pattern])
+        except ValueError as error:
+            raise ConfigError(f"{error} {self.nothing}".rstrip()) from error
+        return [d for d in self._documents() if within in (None, d.source) and matches.match(d.uri)]
 
 
-def unambiguous(found: Sequence[Document]) -> Sequence[Document]:
+def unambiguous(found: list[Document]) -> list[Document]:
     """The same. Raises ConfigError when two of them are at one uri."""
     at: dict[str, str] = {}
     for document in found:
         if at.setdefault(document.uri, document.source) != document.source:
             raise ConfigError(
                 f"{document.uri} is in several sources ({at[document.uri]}, {document.source}). "
-                "Name one with --source."
+                f"Name one, as in {document.source}:{document.uri}, or with --source."
             )
     return found
 
 
-def shown(ledger: Ledger, uri: str, source: str | None = None) -> Document:
-    """The live document at this uri, else the last one that was there.
+def shown(ledger: Ledger, name: str, source: str | None = None) -> Document:
+    """The live document of this name, else the last one that had it.
 
     Raises ConfigError when there never was one, or when several sources have one and none is named.
     """
-    gone = list(ledger.documents(source=source, uris=[uri], states=[State.DELETED, State.ERASED]))
-    live = list(ledger.documents(source=source, uris=[uri]))
-    if live or not gone:
-        return unambiguous(live or located(ledger, [uri], source=source))[0]
-    return max(gone, key=lambda document: rfc3339(document.deleted_at) or "")
+    look = Lookup(ledger, source, states=list(State))
+    found = look.named([name])
+    live = [document for document in found if document.state in LIVE]
+    if live:
+        return unambiguous(live)[0]
+    return max(found, key=lambda document: rfc3339(document.deleted_at) or "")

@@ -6,10 +6,12 @@ model and does not open the store.
 
 from __future__ import annotations
 
+import logging
+import time
 import uuid
 from array import array
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +23,7 @@ from index.config import Config
 from index.errors import ModelChanged, StoreError, StoreMismatch
 from index.ledger import Ledger
 from index.model import Collection, Failure, Parsed, State, Vectors
-from index.scratch import Scratch
+from index.scratch import Scratch, outside
 from index.store import open_store
 from index.store.base import VectorStore
 
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from index.embed import ModelIdentity, Tokenizer
+
+
+log = logging.getLogger("freshkb.mirror")
 
 
 class Embedding(Protocol):
@@ -52,6 +57,10 @@ class Parsing(Protocol):
     def close(self) -> None: ...
 
 
+#: Entered while something is waited for of which nothing can be seen; told what it is.
+Waiting = Callable[[str], AbstractContextManager[object]]
+
+
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -73,6 +82,7 @@ class Mirror:
         self.config = config
         self.now = now
         self.new_id = new_id
+        self.waiting: Waiting = nullcontext
         self._parser = parser
         self._make_embedder = embedder
         self._embedders: dict[str, Embedding] = {}
@@ -99,13 +109,26 @@ class Mirror:
     @property
     def ledger(self) -> Ledger:
         if self._ledger is None:
-            self._ledger = Ledger.open(self.config.ledger, self.config.state_dir)
+            begun = time.perf_counter()
+            # One that is missing is not made anew behind the back of an index that belongs to it.
+            embedded = self.config.index.store == "edge"
+            indexed = embedded and any(self.config.state_dir.glob("index/[!.]*/instance"))
+            self._ledger = Ledger.open(self.config.ledger, self.config.state_dir, create=not indexed)
+            took = time.perf_counter() - begun
+            log.debug("Ledger %s opened in %.2f s.", self._ledger.instance_id, took)
         return self._ledger
+
+    def close_ledger(self) -> None:
+        """Let go of the ledger; it is opened again when it is needed."""
+        if self._ledger is not None:
+            self._ledger.close()
+            self._ledger = None
 
     @property
     def store(self) -> VectorStore:
         if self._store is None:
             index = self.config.index
+            log.debug("Store %s made ready.", index.store)
             self._store = open_store(
                 index.store,
                 path=self.config.state_dir / "index",
@@ -119,13 +142,17 @@ class Mirror:
         if self._parser is None:
             from index.parse import Parser
 
-            self._parser = Parser()
+            parser = Parser()
+            with self.waiting("starting the parser"):
+                parser.warm()
+            self._parser = parser
+            log.debug("Parser and its child made ready.")
         return self._parser
 
     @property
     def scratch(self) -> Path:
         if self._scratch is None:
-            self._scratch = Scratch(self.scratches)
+            self._scratch = Scratch(self.scratches) if self.ledger.writable else outside(0)
         return self._scratch.folder
 
     @property
@@ -153,8 +180,8 @@ class Mirror:
         return self.identity.tokenizer()
 
     def embedder(self, collection: Collection) -> Embedding:
-        """The model that made this collection, whatever the configuration names by now; loaded at its first
-        use. Raises ModelChanged when that model is not there any more."""
+        """The model that made this collection, whatever the configuration names by now, loaded. Raises
+        ModelChanged when that model is not there any more, EmbedderError when it cannot be loaded."""
         name = collection.embedding_fingerprint
         if name not in self._embedders:
             identity = self.identity
@@ -164,12 +191,16 @@ class Mirror:
                 identity = identify(collection.model, self.config.state_dir)
                 if identity.revision != collection.revision:
                     raise self._changed(collection)
+            made: Embedding
             if self._make_embedder is not None:
-                self._embedders[name] = self._make_embedder(identity, collection.dtype)
+                made = self._make_embedder(identity, collection.dtype)
             else:
                 from index.embed import Embedder
 
-                self._embedders[name] = Embedder(identity, collection.dtype)
+                made = Embedder(identity, collection.dtype)
+            with self.waiting(f"loading the model {identity.model}"):
+                made.warm()
+            self._embedders[name] = made
         return self._embedders[name]
 
     def embed(

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 #: Namespace of every point id; part of the on-disk format.
 POINT_NAMESPACE = uuid.UUID("6f1f3c0e-6a4b-5c0e-9d53-2f5b1f4c7a10")
@@ -54,6 +54,16 @@ class Element:
     page: int | None = None
 
 
+class Diagnostic(TypedDict):
+    """What the author of a document should put right."""
+
+    code: str
+    line: int | None
+    """Of the document, from 1."""
+    reason: str
+    """A sentence."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parsed:
     """What a parser made of one version."""
@@ -64,7 +74,8 @@ class Parsed:
     language: str | None = None
     content_type: str = ""
     properties: Mapping[str, Any] = field(default_factory=dict)
-    """Scalars of the front matter or document properties, by name; nested keys joined with dots."""
+    """Of the front matter or the document's own properties; see `index.properties`."""
+    findings: Sequence[Diagnostic] = ()
 
     @property
     def text(self) -> str:
@@ -160,6 +171,8 @@ class Document:
     owner: str = ""
     owner_source: str = ""
     """front matter, rule, source, default."""
+    owners: Sequence[str] = field(default_factory=list)
+    """A list, as the ledger has it; `owner` is the first."""
     reviewed_at: datetime | None = None
     """Last attested review."""
     date_used: datetime | None = None
@@ -169,6 +182,24 @@ class Document:
     first_seen_at: datetime | None = None
     indexed_at: datetime | None = None
     deleted_at: datetime | None = None
+    findings: Sequence[Diagnostic] = field(default_factory=list)
+    """A list, as the ledger has it: what its parser found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A person's word that a document is right."""
+
+    document_id: str
+    reviewed_by: str
+    note: str
+    at: datetime
+    content_hash: str | None = None
+    """Of the version that was reviewed; None where it is not known."""
+
+    def changed(self, document: Document) -> bool | None:
+        """Whether the document is another since; None when that cannot be told."""
+        return None if self.content_hash is None else document.content_hash != self.content_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +241,8 @@ class SourceRecord:
     """Last complete listing."""
     synced_at: datetime | None = None
     """Last run that brought the index up to a complete listing."""
+    findings: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    """What that listing left out for good: code, uri and reason of each folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,10 +261,12 @@ class Collection:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunRecord:
+    """What the ledger says of a run; `index.run.Run` is one that goes on."""
+
     run_id: str
     kind: str
-    """sync, watch, verify, audit, reindex, retry."""
+    """sync, watch, verify, audit, review, reindex, retry."""
     started_at: datetime
     finished_at: datetime | None = None
     outcome: str = ""
@@ -239,7 +274,12 @@ class Run:
     host: str = ""
     pid: int = 0
     counts: Mapping[str, Any] = field(default_factory=dict)
+    """Empty when nothing was begun: a refused run of that kind left everything as it was."""
     error: str = ""
+    actor: str = ""
+    """user@host."""
+    progress: Mapping[str, Any] = field(default_factory=dict)
+    """How far it is: see `index.run`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from typing import Any
 
 from index.errors import ConfigError, EmbedderError
 from index.model import digest
+from index.private import private_file, private_folder
 from index.tokens import Tokenizer
 
 log = logging.getLogger("freshkb.models")
@@ -152,7 +153,11 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _hashes(folder: Path, cache: Path) -> dict[str, str]:
     """{name: sha256} of the model's files. What has kept size, inode and time is not read again."""
-    known = _json(cache)
+    noted = _json(cache)
+    known = noted.get("files")
+    if not isinstance(known, dict) or noted.get("check") != digest(known):
+        # Damaged, or none yet.
+        known = {}
     found: dict[str, str] = {}
     fresh: dict[str, list[Any]] = {}
     for path in _files(folder):
@@ -165,10 +170,15 @@ def _hashes(folder: Path, cache: Path) -> dict[str, str]:
         fresh[str(path)] = entry
         found[path.relative_to(folder).as_posix()] = entry[3]
     if fresh != known:
-        cache.parent.mkdir(parents=True, exist_ok=True)
         part = cache.with_suffix(f".{os.getpid()}.part")
-        part.write_text(json.dumps(fresh), encoding="utf-8")
-        part.replace(cache)
+        # Without it, as where nothing may be written, the files are read again next time.
+        with suppress(OSError):
+            private_folder(cache.parent)
+            with open(part, "w", encoding="utf-8", opener=private_file) as file:
+                file.write(json.dumps({"check": digest(fresh), "files": fresh}))
+            part.replace(cache)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
     return found
 
 

@@ -2,9 +2,32 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+
+class Seconds(dict[str, float]):
+    """How long each step took: fetch, parse (with cutting into chunks), embed, write."""
+
+    @contextmanager
+    def of(self, step: str) -> Iterator[None]:
+        """The block is a part of this step."""
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.add({step: time.perf_counter() - begun})
+
+    def add(self, other: Mapping[str, float]) -> None:
+        for step, seconds in other.items():
+            self[step] = self.get(step, 0.0) + seconds
+
+    def __str__(self) -> str:
+        return ", ".join(f"{s} {self.get(s, 0.0):.2f} s" for s in ("fetch", "parse", "embed", "write"))
 
 
 @dataclass(slots=True)
@@ -13,10 +36,23 @@ class Tally:
 
     documents: Counter[str] = field(default_factory=Counter)
     chunks: Counter[str] = field(default_factory=Counter)
+    seconds: Seconds = field(default_factory=Seconds)
 
     def add(self, other: Tally) -> None:
         self.documents.update(other.documents)
         self.chunks.update(other.chunks)
+        self.seconds.add(other.seconds)
+
+    @property
+    def words(self) -> str:
+        return f"{in_words(self.documents)}; chunks: {in_words(self.chunks)}"
+
+    def __str__(self) -> str:
+        return f"{self.words}; {self.seconds}"
+
+
+def in_words(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "nothing"
 
 
 class Progress(Protocol):
@@ -50,6 +86,8 @@ class SourceReport:
     """Why removals were refused."""
     standing: dict[str, int] = field(default_factory=dict)
     missing: int = 0
+    findings: tuple[str, ...] = ()
+    """Sentences about folders that are left out for good."""
 
     def json(self) -> dict[str, Any]:
         done = self.tally.documents
@@ -62,6 +100,7 @@ class SourceReport:
             "refused": self.refused,
             "plan_hash": self.plan_hash,
             "error": self.error,
+            "findings": list(self.findings),
         }
 
 

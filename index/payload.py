@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from index.model import Document, Point, rfc3339
+from index.owners import folded
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,9 @@ def build(document: Document, passage: Passage) -> dict[str, Any]:
 
 
 def shared(document: Document) -> dict[str, Any]:
-    """The metadata that all points of the document have alike."""
+    """The metadata that all points of the document have alike. `owner` is the first owner as it was written;
+    `owners` has all as filters compare them, and is left out where there are none."""
+    owners = {"owners": folded(document.owners)} if document.owners else {}
     return {
         "document_id": document.document_id,
         "source": document.source,
@@ -41,6 +44,7 @@ def shared(document: Document) -> dict[str, Any]:
         "language": document.language,
         "content_type": document.content_type,
         "owner": document.owner,
+        **owners,
         "modified_at": rfc3339(document.modified_at),
         "reviewed_at": rfc3339(document.reviewed_at),
         "date_used": rfc3339(document.date_used),

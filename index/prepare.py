@@ -24,8 +24,13 @@ from connectors.base import (
 from index.compare import Extraction
 from index.errors import scratch_errors
 from index.freshness import assess, read_date
+from index.link import is_name
 from index.model import Action, Chunk, Document, Failure, Item, Parsed, State
-from index.rules import Rules
+from index.outcome import Seconds
+from index.parse.formats import why_unsupported
+from index.properties import by_name
+from index.redact import redact
+from index.rules import OWNER_NAMES, Rules
 
 #: Reasons of items that must be parsed again although nothing seems to have changed.
 FORCED = frozenset({"retry", "repair"})
@@ -87,10 +92,11 @@ class Source:
     scratch: Path
     """A private folder for the bytes that a parser reads."""
     now: Callable[[], datetime]
+    seconds: Seconds
 
     def fetch(self, uri: str, into: Path) -> Fetched:
         """One whole version of a document, its bytes in the file `into`."""
-        with scratch_errors(self.scratch):
+        with scratch_errors(self.scratch), self.seconds.of("fetch"):
             return self.connector.fetch(uri, into)
 
     def read(self, uri: str) -> list[Chunk]:
@@ -116,7 +122,7 @@ def prepare(item: Item, known: Document | None, source: Source) -> Work:
                 # Programs that save a file by deleting it first leave a moment without it.
                 return _left(item, known, source)
         except DocumentError as error:
-            return _kept(item, known, source, State.PENDING, str(error))
+            return _kept(item, known, source, State.PENDING, redact(str(error)))
         return Gone(replace(known, state=State.DELETED, deleted_at=now, chunk_count=0, reason=""))
     if item.action is Action.HOLD:
         assert known is not None
@@ -126,7 +132,7 @@ def prepare(item: Item, known: Document | None, source: Source) -> Work:
     if known is None:
         known = Document(item.document_id, source.id, item.uri, State.PENDING, first_seen_at=now)
     if item.reason == "rules":
-        ruled = governed(replace(known, url=source.connector.url(known.uri)), source.rules, now)
+        ruled = _said(known, source)
         again = replace(item, action=Action.UPDATE, uri=known.uri, reason="repair")
         return Facts(Action.TOUCH, ruled, lambda: prepare(again, known, source))
     return _look(item, known, source)
@@ -135,6 +141,12 @@ def prepare(item: Item, known: Document | None, source: Source) -> Work:
 def _look(item: Item, known: Document, source: Source) -> Work:
     """Read the document and see what it is now."""
     uri = item.uri
+    if not (known.version or source.extraction.of(uri)):
+        # It failed when its name was taken for one that has a format.
+        skipped = replace(
+            known, uri=uri, state=State.SKIPPED, reason=why_unsupported(uri), seen_extraction=""
+        )
+        return Noted(skipped)
     target = source.scratch / f"{item.document_id}{Path(uri).suffix[:16]}"
     target.unlink(missing_ok=True)
     try:
@@ -144,26 +156,25 @@ def _look(item: Item, known: Document, source: Source) -> Work:
             entry = source.connector.stat(uri)
             if entry is None:
                 return _left(item, known, source)
-            return _failed(item, known, source, entry, None, Failure(str(error)))
+            return _failed(item, known, source, entry, None, Failure(redact(str(error))))
         return _understand(item, known, source, fetched, target)
     except DocumentVanished:
         return _left(item, known, source)
     except DocumentChanging as error:
-        return _kept(item, known, source, State.PENDING, str(error))
+        return _kept(item, known, source, State.PENDING, redact(str(error)))
     except DocumentError as error:
-        return _kept(item, known, source, State.QUARANTINED, str(error))
+        return _kept(item, known, source, State.QUARANTINED, redact(str(error)))
     finally:
         target.unlink(missing_ok=True)
 
 
 def _understand(item: Item, known: Document, source: Source, fetched: Fetched, content: Path) -> Work:
-    entry, now = fetched.entry, source.now()
+    entry = fetched.entry
     expected = source.extraction.of(item.uri)
     forced = item.reason in FORCED
     seen = replace(
         known,
         uri=item.uri,
-        url=source.connector.url(item.uri),
         token=entry.token,
         native_id=entry.native_id,
         size=entry.size,
@@ -179,7 +190,7 @@ def _understand(item: Item, known: Document, source: Source, fetched: Fetched, c
             modified_at=moment(entry.modified_at),
         )
         again = replace(item, reason="repair")
-        return Facts(item.action, governed(current, source.rules, now), lambda: prepare(again, known, source))
+        return Facts(item.action, _said(current, source), lambda: prepare(again, known, source))
     failed_before = (known.seen_hash, known.seen_extraction) == (
         fetched.content_hash,
         source.extraction.seen(item.uri, failed=True),
@@ -190,7 +201,7 @@ def _understand(item: Item, known: Document, source: Source, fetched: Fetched, c
     if isinstance(parsed, Failure):
         return _failed(item, known, source, entry, fetched.content_hash, parsed)
     chunks = tuple(source.chunk(parsed))
-    properties = {**parsed.properties, **(entry.properties or {})}
+    properties = {**by_name(parsed.properties), **by_name(entry.properties or {})}
     document = replace(
         seen,
         state=State.INDEXED,
@@ -205,16 +216,17 @@ def _understand(item: Item, known: Document, source: Source, fetched: Fetched, c
         language=parsed.language,
         properties=relevant(properties, source.rules),
         chunk_count=len(chunks),
-        indexed_at=now,
+        indexed_at=source.now(),
+        findings=list(parsed.findings),
     )
-    return Text(item.action, governed(document, source.rules, now), chunks)
+    return Text(item.action, _said(document, source), chunks)
 
 
 def _failed(
     item: Item, known: Document, source: Source, entry: Entry, content_hash: str | None, failure: Failure
 ) -> Work:
     """Quarantined; the text of an older version stays, under the name and rules of now."""
-    ruled = _ruled(replace(known, uri=item.uri, url=source.connector.url(item.uri)), source)
+    ruled = _ruled(linked(replace(known, uri=item.uri), source.rules, source.connector), source)
     document = replace(
         ruled,
         state=State.QUARANTINED,
@@ -244,9 +256,12 @@ def _kept(item: Item, known: Document, source: Source, state: State, reason: str
 
 
 def _ruled(document: Document, source: Source) -> Document:
-    if not document.version:
-        return document
-    return governed(replace(document, url=source.connector.url(document.uri)), source.rules, source.now())
+    return _said(document, source) if document.version else document
+
+
+def _said(document: Document, source: Source) -> Document:
+    """The document with its link, owner and instants under the rules of now."""
+    return governed(linked(document, source.rules, source.connector), source.rules, source.now())
 
 
 def _without_text(item: Item, known: Document, ruled: Document, document: Document | None) -> Work:
@@ -258,12 +273,20 @@ def _without_text(item: Item, known: Document, ruled: Document, document: Docume
 
 
 def relevant(properties: Mapping[str, Any], rules: Rules) -> dict[str, Any]:
-    """What the ledger keeps of a document's properties: its owner, and what may date it."""
+    """What the ledger keeps of a document's properties: its owners, its address, and what may date it. Their
+    names are canonical."""
     return {
         name: value
         for name, value in properties.items()
-        if name == "owner" or name in rules.fields or read_date(value) is not None
+        if name in OWNER_NAMES or is_name(name) or name in rules.fields or read_date(value) is not None
     }
+
+
+def linked(document: Document, rules: Rules, connector: Connector) -> Document:
+    """The document with the link that a person opens. Raises ValueError for a uri that the source cannot
+    have."""
+    link = rules.link(document.uri, document.properties)
+    return replace(document, url=link or connector.url(document.uri))
 
 
 def governed(document: Document, rules: Rules, now: datetime) -> Document:
@@ -274,6 +297,7 @@ def governed(document: Document, rules: Rules, now: datetime) -> Document:
         document,
         owner=governance.owner,
         owner_source=governance.owner_source,
+        owners=list(governance.owners),
         date_used=found.date_used,
         warn_at=found.warn_at,
         stale_at=found.stale_at,

@@ -6,13 +6,30 @@ the direction of what follows, or cannot be seen; each is shown as its escape in
 
 from __future__ import annotations
 
+import json
 import re
 
-#: C0 but tab and newline, DEL, C1; soft hyphen, marks of direction and of width zero, invisible operators,
-#: interlinear marks and tags; line and paragraph separators.
+#: C0 but tab and newline, DEL, C1; soft hyphen, fillers, marks of direction and of width zero, invisible
+#: operators, interlinear marks, tags and what else of plane 14 is never seen; line and paragraph separators;
+#: halves of characters.
+_NEVER = (
+    "\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f"
+    "\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e00ff\U000e01f0-\U000e0fff"
+)
+#: Words of these scripts, and symbols, need joiners inside.
+_JOIN = "\u200c\u200d"
+_JOINED = "\u0600-\u1cff\u2190-\u2bff\ua800-\uabff\ufb50-\ufdff\ufe0f\ufe70-\ufefc\U00010a00-\U0001faff"
+#: A character may have one selector of its variant; a row of them carries a text that nobody sees.
+_SELECT, _SELECT_IDEOGRAPH = "\ufe00-\ufe0f", "\U000e0100-\U000e01ef"
+_IDEOGRAPHS = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+
+#: Begins with all that may be meant, which is fast to look for.
 UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
-    "\ufff9-\ufffb\U000e0000-\U000e007f]"
+    f"[{_NEVER}{_JOIN}{_SELECT}{_SELECT_IDEOGRAPH}](?:(?<=[{_NEVER}])"
+    f"|(?<=[{_JOIN}])(?:(?<![{_JOINED}].)|(?![{_JOINED}]))"
+    rf"|(?<=[{_SELECT}])(?<![^\s{_SELECT}].)"
+    f"|(?<=[{_SELECT_IDEOGRAPH}])(?<![{_IDEOGRAPHS}].))"
 )
 
 
@@ -28,6 +45,20 @@ def printable(text: str) -> str:
 def printable_line(text: str) -> str:
     """The same on one line: newlines and tabs are escaped, too."""
     return printable(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def printable_json(text: str) -> str:
+    """JSON that says the same, with such characters escaped as JSON escapes them."""
+    return UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], text)
+
+
+def is_unicode(text: str) -> bool:
+    """Whether UTF-8 can express the text; bytes of an argument or of a variable need not have been UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -61,10 +61,9 @@ def reindex(mirror: Mirror, run: Sync) -> Report:
             )
         target = run.target_of(new)
         indexed = (d for d in ledger.documents() if d.version)
-        run.progress.source("reindex", sum(sum(states.values()) for states in ledger.counts().values()))
+        run.begins("reindex", sum(sum(states.values()) for states in ledger.counts().values()))
         while batch := list(islice(indexed, BATCH_DOCUMENTS)):
-            apply(target, run.run_id, _texts(mirror, old, batch))
-            run.progress.documents(len(batch))
+            run.advances(len(batch), apply(target, run.run_id, _texts(mirror, old, batch)))
             if run.stop.is_set():
                 report.interrupted = True
                 return report

@@ -18,15 +18,17 @@ from itertools import islice
 from connectors.base import SourceUnavailable
 from index import payload
 from index.apply import READ_POINTS, Target, apply, batched, remove
-from index.collection import create
+from index.collection import create, drop_orphans
+from index.errors import StoreDamaged
 from index.finding import KINDS, Verification
-from index.judge import genuine, review_lost
+from index.judge import Ids, review_lost
 from index.mirror import Mirror
-from index.model import Action, Document, Item, Point, State
+from index.model import Action, Document, Item, Point, Review, State
 from index.origin import known_sources, origin
 from index.plan import BATCH_DOCUMENTS
 from index.prepare import Facts, Noted, Text, Work, governed
 from index.provenance import as_made, lost
+from index.rebuild import rebuild
 from index.recover import recover
 from index.salvage import Remains
 from index.sync import Sync, plan
@@ -35,32 +37,55 @@ from index.verify import verify
 
 def repair(mirror: Mirror, found: Verification, run: Sync) -> None:
     """Mend the findings, then sync. Sets `found.repaired` to the number of findings that are gone afterwards,
-    and adds to `found` what is wrong now and was not before, and to its errors the texts that are lost."""
-    with _as_writer(mirror, run):
+    and adds to `found` what is wrong now and was not before, and to its errors the texts that are lost.
+
+    Stopped, it finishes the batch in hand, and `found.interrupted` says so: the next repair does the rest.
+    """
+    with run.record:
+        try:
+            lost = _mend(mirror, found, run)
+        except StoreDamaged:
+            if found.rebuild:
+                raise
+            # What can be read and not be written shows only now.
+            found.rebuild = True
+            lost = _mend(mirror, found, run)
+        if run.stop.is_set():
+            found.interrupted = True
+            return
+        _conclude(found, verify(mirror, sample=found.sample, deep=found.deep, stop=run.stop), lost)
+
+
+def _mend(mirror: Mirror, found: Verification, run: Sync) -> dict[str, str]:
+    """By document, what is lost."""
+    wrong = found
+    if found.rebuild:
+        with _as_writer(mirror):
+            rebuild(mirror, read=not found.deadly)
+        # The points of the new collection are what is to be mended.
+        wrong = verify(mirror, sample=found.sample, deep=found.deep, stop=run.stop)
+    with _as_writer(mirror):
         _mend_collection(mirror)
         target = run.target()
         for source in known_sources(mirror):
             recover(target, source)
-        mending = _Mending(mirror, run, target, found)
+        mending = _Mending(mirror, run, target, wrong)
         mending.documents()
         mending.foreign()
     run.run(checksum=found.deep)
-    with _as_writer(mirror, run):
+    with _as_writer(mirror):
         mending.admit()
-    _conclude(found, verify(mirror, sample=found.sample, deep=found.deep), mending.lost)
+        drop_orphans(mirror)
+    return mending.lost
 
 
 @contextmanager
-def _as_writer(mirror: Mirror, run: Sync) -> Iterator[None]:
-    """The one writer of all sources. What fails here is the run's failure."""
-    try:
-        with ExitStack() as locks:
-            for source in known_sources(mirror):
-                locks.enter_context(mirror.ledger.writer(source, "freshkb verify --repair"))
-            yield
-    except BaseException as error:
-        run.failed(error)
-        raise
+def _as_writer(mirror: Mirror) -> Iterator[None]:
+    """The one writer of all sources."""
+    with ExitStack() as locks:
+        for source in known_sources(mirror):
+            locks.enter_context(mirror.ledger.writer(source, "freshkb verify --repair"))
+        yield
 
 
 def _conclude(found: Verification, left: Verification, lost: dict[str, str]) -> None:
@@ -108,7 +133,7 @@ class _Mending:
         self._held = {hold.document_id for hold in mirror.ledger.holds()}
         self._claims: dict[str, list[str]] = defaultdict(list)
         """Ids of points that no row knows, by the document whose they say they are."""
-        for finding in found.extra:
+        for finding in (extra for extra in found.extra if not extra.collection):
             self._claims[finding.document_id or ""].append(finding.point_id or "")
         self._damaged = {
             finding.document_id
@@ -126,10 +151,14 @@ class _Mending:
         """Write every damaged document anew, from its source or from what remains of it."""
         self._disown()
         for ids in batched(sorted(self._damaged), BATCH_DOCUMENTS):
+            if self._run.stop.is_set():
+                return
             self._mend(ids)
 
     def foreign(self) -> None:
         """Remove the points that still nobody knows."""
+        if self._run.stop.is_set():
+            return
         unknown = [i for owner, ids in self._claims.items() if owner not in self._unheard for i in ids]
         known = self._mirror.ledger.known_points(self._name, unknown)
         with self._target.store.session(self._name) as session:
@@ -138,6 +167,8 @@ class _Mending:
     def admit(self) -> None:
         """What lost text and was not removed after all is written as it is now."""
         deferred, self._deferred = self._deferred, []
+        if self._run.stop.is_set():
+            return
         for ids in batched(deferred, BATCH_DOCUMENTS):
             self._mend(ids, last=True)
 
@@ -147,7 +178,8 @@ class _Mending:
         ledger = self._mirror.ledger
         for ids in batched(sorted(self._damaged), BATCH_DOCUMENTS):
             for document_id, records in ledger.chunks(self._name, ids).items():
-                wrong = [r for r in records if not genuine(r, self._fingerprint, len(records))]
+                known = Ids(document_id, self._fingerprint, len(records))
+                wrong = [record for record in records if not known.genuine(record)]
                 points = self._points([record.point_id for record in wrong])
                 for record in wrong:
                     point = points.get(record.point_id)
@@ -207,9 +239,10 @@ class _Mending:
             return None
         row = replace(row, version=max(row.version, 1))
         ledger.record([row])
-        newest = ledger.reviews([row.document_id]).get(row.document_id)
-        if row.reviewed_at is not None and review_lost(row, newest):
-            ledger.add_review(row.document_id, "unknown", "Restored from the index.", row.reviewed_at)
+        reviews = ledger.reviews([row.document_id]).get(row.document_id, [])
+        if row.reviewed_at is not None and review_lost(row, reviews):
+            restored = Review(row.document_id, "unknown", "Restored from the index.", row.reviewed_at)
+            ledger.add_reviews([restored])
         return row
 
     def _free(self, row: Document) -> bool:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 from index.apply import apply
 from index.errors import ConfigError
-from index.lookup import located, unambiguous
-from index.model import LIVE, Action, Document, Item, State
-from index.outcome import Report, SourceReport
+from index.lookup import Lookup
+from index.model import LIVE, Action, Document, Item, Review, State
+from index.outcome import Report, Seconds, SourceReport
 from index.plan import BATCH_DOCUMENTS
 from index.recover import recover
 from index.scan import forget_rules
@@ -18,14 +18,22 @@ from index.sync import Sync
 def retry(run: Sync, uris: Sequence[str] | None = None) -> Report:
     """Prepare and write these quarantined documents again (None: all of them).
 
-    Raises ConfigError for a uri that no document in quarantine has.
+    Raises ConfigError for a name (`index.lookup`) that no document in quarantine has.
     """
     ledger, states = run.mirror.ledger, [State.QUARANTINED]
     report = Report(run.run_id)
     with run.recorded(report):
         if uris:
-            what = {"what": "document in quarantine", "see": "freshkb ls --state quarantined"}
-            found = _configured(run, located(ledger, uris, states=states, **what))
+            if not any(states.get(State.QUARANTINED) for states in ledger.counts().values()):
+                raise ConfigError("No document is in quarantine, so there is none to try again.")
+            look = Lookup(
+                ledger,
+                states=states,
+                what="document in quarantine",
+                see="freshkb ls --state quarantined",
+                nothing="Nothing was tried." if len(uris) > 1 else "",
+            )
+            found = _configured(run, look.named(uris))
         else:
             configured = {source.id for source in run.mirror.config.sources}
             found = [d for d in ledger.documents(states=states) if d.source in configured]
@@ -33,23 +41,36 @@ def retry(run: Sync, uris: Sequence[str] | None = None) -> Report:
     return report
 
 
-def review(run: Sync, uris: Sequence[str], by: str, note: str = "", *, source: str | None = None) -> Report:
-    """Attest that these documents were reviewed now, and tell every reader of the index.
+def review(
+    run: Sync,
+    names: Sequence[str],
+    by: str,
+    note: str = "",
+    *,
+    source: str | None = None,
+    owner: str | None = None,
+) -> Report:
+    """Attest that these documents were reviewed now, and tell every reader of the index: those of the names
+    and patterns (`index.lookup`), or of one owner, or both.
 
-    Raises ConfigError for a uri that is not in the index, or that several sources have and none is named.
+    Raises ConfigError, and attests nothing, for a name or pattern that leads to no document in the index, or
+    to documents of several sources when none is named, and for an owner of nothing.
     """
     now, ledger = run.mirror.now(), run.mirror.ledger
 
     def attest(documents: Sequence[Document]) -> None:
-        for document in documents:
-            ledger.add_review(document.document_id, by.strip(), note, now)
+        ledger.add_reviews([Review(d.document_id, by.strip(), note, now, d.content_hash) for d in documents])
 
     report = Report(run.run_id)
     with run.recorded(report):
         if not by.strip():
             raise ConfigError("A review needs the name of who made it: --by WHO")
-        found = located(ledger, uris, source=source, states=LIVE - {State.SKIPPED})
-        _carry_out(run, report, _configured(run, unambiguous(found)), Action.TOUCH, "rules", attest)
+        if not names and owner is None:
+            raise ConfigError("A review needs documents: name them, or their owner with --owner.")
+        states = LIVE - {State.SKIPPED}
+        look = Lookup(ledger, source, states, nothing="Nothing was attested." if len(names) > 1 else "")
+        found = _configured(run, look.matching(names, owner))
+        _carry_out(run, report, found, Action.TOUCH, "rules", attest)
     return report
 
 
@@ -79,11 +100,13 @@ def _carry_out(
             recover(target, source)
             forget_rules(run.mirror, source)
             first(own)
-            run.progress.source(source, len(items))
+            run.begins(source, len(items))
             for start in range(0, len(items), BATCH_DOCUMENTS):
-                batch = items[start : start + BATCH_DOCUMENTS]
-                done.tally.add(apply(target, run.run_id, run.prepare(source, batch, run.known(batch))))
-                run.progress.documents(len(batch))
+                batch, seconds = items[start : start + BATCH_DOCUMENTS], Seconds()
+                tally = apply(target, run.run_id, run.prepare(source, batch, run.known(batch), seconds))
+                tally.seconds.add(seconds)
+                done.tally.add(tally)
+                run.advances(len(batch), tally)
                 if run.stop.is_set():
                     break
             report.sources.append(run.finish(done))

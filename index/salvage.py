@@ -15,8 +15,9 @@ from typing import Any
 
 from index import payload
 from index.chunk import compose
-from index.judge import follows, genuine
+from index.judge import Ids
 from index.model import LIVE, Chunk, ChunkRecord, Document, Point, State, digest
+from index.owners import folded
 from index.payload import Passage
 
 #: What a payload says of its document under the name that the row has for it, and which of it are instants.
@@ -106,12 +107,12 @@ class Remains:
         return tuple(found[index] for index in sorted(found))
 
     def _genuine(self, record: ChunkRecord) -> bool:
-        return genuine(record, self.fingerprint, self._most)
+        return self._ids.genuine(record)
 
     @cached_property
-    def _most(self) -> int:
-        """No text occurs more often in the document."""
-        return max(len(self.records), len(self.points), self.document.chunk_count if self.document else 0)
+    def _ids(self) -> Ids:
+        counted = self.document.chunk_count if self.document else 0
+        return Ids(self.document_id, self.fingerprint, max(len(self.records), len(self.points), counted))
 
     def _passage(self, row: Document, record: ChunkRecord, twins: Mapping[str, Passage]) -> Passage | None:
         own = self.points.get(record.point_id)
@@ -123,7 +124,7 @@ class Remains:
             if digest(payload.build(row, passage)) == record.payload_digest:
                 return passage
             text = compose(row.title, passage.heading_path, passage.text)
-            if follows(record.point_id, self.document_id, _sha(text), self.fingerprint, self._most):
+            if self._ids.follows(record.point_id, _sha(text)):
                 return passage
         # The same text somewhere else in the document is as good.
         twin = twins.get(record.embedded_hash) if self._genuine(record) else None
@@ -147,8 +148,7 @@ class Remains:
             return None
         title = str(payload.metadata(point.payload).get("title"))
         text = compose(title, passage.heading_path, passage.text)
-        ours = follows(point.id, self.document_id, _sha(text), self.fingerprint, self._most)
-        return passage if ours else None
+        return passage if self._ids.follows(point.id, _sha(text)) else None
 
 
 def _sha(text: str) -> str:
@@ -171,6 +171,10 @@ def _told(witness: Mapping[str, Any], row: Document) -> Document | None:
         told: dict[str, Any] = {name: said[name] for name in _TOLD}
         for name in _INSTANTS:
             told[name] = None if said[name] is None else datetime.fromisoformat(said[name])
+        owners = [str(owner) for owner in said.get("owners", [])]
     except (KeyError, TypeError, ValueError):
         return None
+    if folded(row.owners) != owners:
+        # The first is there as it was written, the others are as filters compare them.
+        told["owners"] = [told["owner"], *owners[1:]] if owners else []
     return replace(row, **told)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 
-from connectors.base import Connector, DocumentError, Entry, Fetched, Listing, SourceUnavailable
+from connectors.base import Connector, DocumentError, Entry, Fetched, Listing, SourceUnavailable, Unlisted
 from index import compare as comparing
 from index import plan as planning
 from index.compare import Differences, Extraction
 from index.mirror import Mirror
 from index.model import Action, Document, Row, SourceRecord, State, digest
 from index.origin import Origin, origin, source_of
+from index.parse.formats import why_unsupported
 from index.plan import Circumstances, Guard, Plan
-from index.prepare import governed, moment
+from index.prepare import governed, linked, moment
+from index.redact import redact
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,11 @@ class Survey:
     """The source as it is remembered once the plan was carried out; None when nothing was learnt."""
     settled: Sequence[Document] = ()
     """Unchanged documents whose token can be trusted from now on."""
+    relinked: Sequence[Document] = ()
+    """Documents without any text that have another link now."""
     unsupported: Sequence[Entry] = ()
     forgotten: Sequence[Row] = ()
+    unlisted: Sequence[Unlisted] = ()
 
 
 def survey(
@@ -37,12 +42,14 @@ def survey(
     folders: Collection[str] | None = None,
     checksum: bool = False,
     approved: str | None = None,
+    stop: threading.Event | None = None,
 ) -> Survey:
-    """What a sync of this source would do now. Nothing is written."""
+    """What a sync of this source would do now. Nothing is written. Once `stop` is set no more documents are
+    read, and the survey is of no use."""
     try:
-        return _survey(mirror, source, folders, checksum, approved)
+        return _survey(mirror, source, folders, checksum, approved, stop)
     except SourceUnavailable as error:
-        return Survey(Plan(source, complete=False, error=f"{error} Nothing was removed."))
+        return Survey(Plan(source, complete=False, error=f"{redact(str(error))} Nothing was removed."))
 
 
 def _survey(
@@ -51,6 +58,7 @@ def _survey(
     folders: Collection[str] | None,
     checksum: bool,
     approved: str | None,
+    stop: threading.Event | None,
 ) -> Survey:
     ledger = mirror.ledger
     remembered = ledger.source(source) or SourceRecord(source)
@@ -59,7 +67,7 @@ def _survey(
     here = origin(mirror, source)
     connector = mirror.connector(source)
     try:
-        identity = connector.probe()
+        identity = redact(connector.probe())
         rerooted = _rerooted(source, remembered.identity, identity)
         if rerooted:
             # Hints may come from what has taken the source's place: only the whole of it can be judged.
@@ -67,18 +75,19 @@ def _survey(
         listing = connector.list(folders)
         rows = ledger.rows(source, folders)
         found = comparing.compare(listing, rows, here.extraction, distrust=checksum)
+        comparing.leave_below(found, [folder.uri for folder in listing.unlisted])
     except SourceUnavailable as error:
-        return Survey(Plan(source, complete=False, error=f"{error} Nothing was removed."))
+        return Survey(Plan(source, complete=False, error=f"{redact(str(error))} Nothing was removed."))
     partial = folders is not None
     circumstances = Circumstances(
         source=source,
-        errors=tuple(listing.errors),
+        errors=tuple(map(redact, listing.errors)),
         complete=listing.complete,
         partial=partial,
         rerooted=rerooted,
         refiltered=remembered.filter_fingerprint not in ("", here.settings.filter_fingerprint),
     )
-    fetched = _hashes(connector, found)
+    fetched = _hashes(connector, found, stop)
     settled = _settle(mirror, found, fetched, here.extraction)
     hashes = {uri: read.content_hash for uri, read in fetched.items()}
     moves: list[tuple[Entry, Row]] = []
@@ -87,8 +96,9 @@ def _survey(
         moves = comparing.pair_moves(found, hashes, lambda e, r: _likeness(mirror, source, e, r))
     governing = rules_fingerprint(here, connector)
     touched: list[str] = []
+    relinked: list[Document] = []
     if not partial and remembered.rules_fingerprint != governing:
-        touched = _ruled(mirror, here, connector)
+        touched, relinked = _ruled(mirror, here, connector)
     if not partial:
         # Attested by a command that was killed before it had told the index.
         touched = [*touched, *(d for d in ledger.untold_reviews(source) if d not in set(touched))]
@@ -106,7 +116,7 @@ def _survey(
     if plan.error is not None and plan.complete:
         return Survey(plan)
     if partial or not plan.complete:
-        return Survey(plan, None, settled, found.unsupported)
+        return Survey(plan, None, settled, unsupported=found.unsupported, unlisted=listing.unlisted)
     refused = any(True for _ in plan.of(Action.REFUSE))
     record = replace(
         remembered,
@@ -117,8 +127,9 @@ def _survey(
         if refused and circumstances.refiltered
         else here.settings.filter_fingerprint,
         rules_fingerprint=governing,
+        findings=[folder._asdict() for folder in listing.unlisted],
     )
-    return Survey(plan, record, settled, found.unsupported, found.forgotten)
+    return Survey(plan, record, settled, relinked, found.unsupported, found.forgotten, listing.unlisted)
 
 
 def _removed(mirror: Mirror, source: str, approved: str | None) -> Plan:
@@ -139,9 +150,13 @@ def _hash(connector: Connector, uris: Sequence[str]) -> dict[str, str]:
     return {uri: read.content_hash for uri, read in _read(connector, uris).items()}
 
 
-def _read(connector: Connector, uris: Sequence[str]) -> dict[str, Fetched]:
+def _read(
+    connector: Connector, uris: Sequence[str], stop: threading.Event | None = None
+) -> dict[str, Fetched]:
     read = {}
     for uri in uris:
+        if stop is not None and stop.is_set():
+            break
         try:
             read[uri] = connector.fetch(uri, None)
         except DocumentError:
@@ -150,11 +165,17 @@ def _read(connector: Connector, uris: Sequence[str]) -> dict[str, Fetched]:
     return read
 
 
-def _hashes(connector: Connector, found: Differences) -> dict[str, Fetched]:
-    """Of changed documents, where a token of times hides many an unchanged text."""
-    if connector.capabilities.token != "mtime":
-        return {}
-    return _read(connector, [e.uri for e, row in found.changed if row.seen_hash is not None])
+def _hashes(connector: Connector, found: Differences, stop: threading.Event | None) -> dict[str, Fetched]:
+    """Of changed documents whose token cannot tell: one is missing, it is the same and distrusted, or
+    it is made of times, which hide many an unchanged text."""
+    times = connector.capabilities.token == "mtime"
+    doubtful = [
+        entry.uri
+        for entry, row in found.changed
+        if row.seen_hash is not None
+        and (times or entry.token is None or row.token is None or entry.token == row.token)
+    ]
+    return _read(connector, doubtful, stop)
 
 
 def _settle(
@@ -217,39 +238,45 @@ def forget_rules(mirror: Mirror, source: str) -> None:
         mirror.ledger.record_source(replace(remembered, rules_fingerprint=""))
 
 
+#: Raised when the same rules give a document other owners or dates, or its payload another layout.
+RULES_REVISION = 2
+
+
 def rules_fingerprint(here: Origin, connector: Connector) -> str:
     """Of all that decides what is said of a document beside its text; links depend on the root."""
-    return digest([here.settings.rules_fingerprint, connector.url("")])
+    return digest([RULES_REVISION, here.settings.rules_fingerprint, connector.url("")])
 
 
-def _ruled(mirror: Mirror, here: Origin, connector: Connector) -> list[str]:
-    """Documents whose owner, dates or link are others under the rules in force now."""
-    now, changed = mirror.now(), []
+def _ruled(mirror: Mirror, here: Origin, connector: Connector) -> tuple[list[str], list[Document]]:
+    """Documents whose owner, dates or link are others under the rules in force now; and, as they are now,
+    those without any text whose link is another."""
+    now = mirror.now()
+    changed: list[str] = []
+    relinked: list[Document] = []
     for document in mirror.ledger.documents(source=here.settings.id):
-        current = governed(replace(document, url=connector.url(document.uri)), here.rules, now)
-        if document.version and current != document:
+        current = linked(document, here.rules, connector)
+        if not document.version:
+            if current != document:
+                relinked.append(current)
+        elif governed(current, here.rules, now) != document:
             changed.append(document.document_id)
-    return changed
+    return changed, relinked
 
 
 def noted(mirror: Mirror, source: str, seen: Survey) -> list[Document]:
-    """Rows that change without any point: types that cannot be parsed, and trusted tokens. Of the former only
-    that they are there, as nobody looks whether they change."""
-    now, rows = mirror.now(), list(seen.settled)
-    for entry in seen.unsupported:
-        suffix = PurePosixPath(entry.uri).suffix
-        rows.append(
-            Document(
-                mirror.new_id(),
-                source,
-                entry.uri,
-                State.SKIPPED,
-                reason=f"Files of type {suffix} cannot be parsed." if suffix else "It has no type.",
-                url=mirror.connector(source).url(entry.uri),
-                first_seen_at=now,
-            )
-        )
+    """Rows that change without any point: trusted tokens, other links, and types that cannot be parsed. Of
+    the latter only that they are there, as nobody looks whether they change."""
+    now = mirror.now()
+    rows = {document.document_id: document for document in seen.settled}
+    for document in seen.relinked:
+        rows[document.document_id] = replace(rows.get(document.document_id, document), url=document.url)
+    if seen.unsupported:
+        rules, connector = origin(mirror, source).rules, mirror.connector(source)
+        for entry in seen.unsupported:
+            why = why_unsupported(entry.uri)
+            row = Document(mirror.new_id(), source, entry.uri, State.SKIPPED, reason=why, first_seen_at=now)
+            rows[row.document_id] = linked(row, rules, connector)
     if seen.forgotten:
         gone = mirror.ledger.documents(document_ids=[row.document_id for row in seen.forgotten])
-        rows += [replace(d, state=State.DELETED, deleted_at=now) for d in gone]
-    return rows
+        rows |= {d.document_id: replace(d, state=State.DELETED, deleted_at=now) for d in gone}
+    return list(rows.values())

@@ -1,7 +1,8 @@
 """A private folder for the bytes of documents while they are parsed, which no kill leaves behind for long.
 
 It lies in the state folder, where the next run looks for those whose process died. A folder is in use as long
-as somebody has it locked; the kernel gives the lock back however its holder ends.
+as somebody has it locked; the kernel gives the lock back however its holder ends. A reader that may not write
+to the state folder has its own outside of it.
 """
 
 from __future__ import annotations
@@ -12,18 +13,24 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from index.errors import scratch_errors
+from index.errors import ScratchError, scratch_errors
+from index.private import private_folder
+
+#: Where folders outside of the state folder are made, the first choice first; the last one is in memory.
+PLACES = ("/tmp", "/var/tmp", "/dev/shm")
+#: What their names begin with, and no others: those that nobody has locked are removed.
+PREFIX = ".freshkb-copy-"
 
 
 class Scratch:
     """Makes the folder; `close` removes it."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, prefix: str = "") -> None:
         with scratch_errors(home):
-            home.mkdir(parents=True, exist_ok=True)
+            private_folder(home, inside=home.parent)
             self._lock: int | None = None
             while self._lock is None:
-                self.folder = Path(tempfile.mkdtemp(dir=home))
+                self.folder = Path(tempfile.mkdtemp(dir=home, prefix=prefix))
                 # In between, somebody who clears up may have taken it for a dead one's.
                 self._lock = _lock(self.folder)
 
@@ -34,11 +41,36 @@ class Scratch:
             self._lock = None
 
 
-def clear(home: Path) -> None:
+def outside(room_bytes: int) -> Scratch:
+    """A folder for copies of what may only be read: in TMPDIR, or the first of `PLACES` that has this much
+    room. Raises ScratchError when none has."""
+    places = [Path(place) for place in (os.environ.get("TMPDIR"), *PLACES) if place]
+    for place in places:
+        try:
+            if not os.access(place, os.W_OK) or room(place) < room_bytes:
+                continue
+        except OSError:
+            continue
+        clear(place, PREFIX)
+        return Scratch(place, PREFIX)
+    raise ScratchError(
+        f"A private copy of what may only be read takes {-(-room_bytes >> 20):,} MB, and no folder among "
+        f"{', '.join(map(str, dict.fromkeys(places)))} has that. Let TMPDIR name one that has."
+    )
+
+
+def room(folder: Path) -> int:
+    """Bytes that are free on the disk of this folder."""
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize
+
+
+def clear(home: Path, prefix: str = "") -> None:
     """Remove the folders of processes that are dead."""
-    for folder in home.glob("*"):
+    for folder in home.glob(f"{prefix}*"):
         lock = _lock(folder)
         if lock is not None:
+            # Outside of the state folder a name says nothing of whose it is; `rmtree` follows no link.
             shutil.rmtree(folder, ignore_errors=True)
             os.close(lock)
 

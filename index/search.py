@@ -2,52 +2,36 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, get_args
 
 from index import payload
-from index.audit import whole_days
+from index.audit import review_json
+from index.audit_findings import Finding, of_document
 from index.config import Config, load
 from index.errors import ConfigError, StoreError
 from index.freshness import Assessment, Verdict, assess
+from index.hits import SearchHit, folded, search_hit
 from index.lookup import unambiguous
 from index.mirror import Mirror, require_collection, utc_now
-from index.model import Collection, Document, State, rfc3339
+from index.model import LIVE, Collection, Document, Review, State, rfc3339
+from index.origin import chosen_sources
+from index.owners import require
+from index.printable import is_unicode
 from index.rules import Rules
 from index.store import bm25
 from index.store.base import Filter, Hit, Mode
 
+log = logging.getLogger("freshkb.search")
+
 #: Verdicts that `fresh_only` keeps.
 FRESH = frozenset({Verdict.FRESH, Verdict.EXEMPT})
-
-
-@dataclass(frozen=True, slots=True)
-class SearchHit:
-    """A chunk that answers a query. Dates are RFC 3339 in UTC."""
-
-    score: float
-    text: str
-    title: str
-    heading_path: tuple[str, ...]
-    page: int | None
-    uri: str
-    url: str
-    document_id: str
-    source: str
-    owner: str
-    modified_at: str | None
-    reviewed_at: str | None
-    age_days: int | None
-    verdict: str
-
-    def json(self) -> dict[str, Any]:
-        return asdict(self) | {"heading_path": list(self.heading_path)}
 
 
 class KnowledgeBase:
@@ -98,17 +82,24 @@ class KnowledgeBase:
         owner: str | None = None,
         held: bool = False,
     ) -> list[SearchHit]:
-        """The `k` best chunks, best first; none for a blank query.
+        """The `k` best chunks, best first; none for a blank query. A text that stands in several places is
+        one of them, with the others as its `duplicates`. See `SearchHit` for what its numbers mean.
 
-        `fresh_only` keeps fresh and exempt documents; `held` lets documents in that are gone at their source
-        and stay because of a hold. Raises ConfigError for another mode, StoreError when there is no index,
-        ModelChanged when it was built with another model.
+        `fresh_only` keeps fresh and exempt documents; `owner` those of which this is one of the owners,
+        compared without case; `held` lets documents in that are gone at their source and stay because of a
+        hold. Raises ConfigError for another mode, a query that is not Unicode, and a source or owner that
+        there is not; StoreError when there is no index, ModelChanged when it was built with another model.
         """
         if mode not in get_args(Mode):
             raise ConfigError(f"There is no mode {mode!r}; there are: {', '.join(get_args(Mode))}.")
+        if not is_unicode(query):
+            raise ConfigError(f"The query {query!r} is not Unicode text.")
+        self._require(source)
         if k < 1 or not query.strip():
             require_collection(self.mirror)
             return []
+        if owner is not None:
+            require(owner, self.mirror.ledger.owners())
         where = Filter(source=source, owner=owner, fresh_at=self.mirror.now() if fresh_only else None)
 
         def ask(collection: Collection) -> list[SearchHit]:
@@ -117,17 +108,19 @@ class KnowledgeBase:
                 with self._model:
                     dense = self.mirror.embedder(collection).embed_query(query)
             sparse = bm25.query(query) if mode != "dense" else None
-            limit = k
+            limit = 2 * k + 10
             while True:
                 with self.mirror.store.session(collection.name) as session:
                     found = session.search(mode=mode, dense=dense, sparse=sparse, limit=limit, where=where)
                     # Asked before the session ends: an embedded store has no writer as long as it lasts, so
                     # that what was found is not obsolete before what took its place could be found.
                     hits = self._shown(collection.name, found, fresh_only=fresh_only, held=held)
-                if len(hits) >= k or len(found) < limit:
+                # One more than is asked for: the copies of the last one are among those before it.
+                if len(hits) > k or len(found) < limit:
+                    log.debug("Search: %s, %d hits of %d candidates.", mode, len(hits[:k]), len(found))
                     return hits[:k]
-                # Some of the best may not be shown: look further down.
-                limit = 2 * limit + 10
+                # Some of the best may not be shown, or be copies: look further down.
+                limit *= 2
 
         return self._answered(ask)
 
@@ -158,8 +151,8 @@ class KnowledgeBase:
                 continue
             verdict = self.assess(document)
             if not fresh_only or verdict.verdict in FRESH:
-                hits.append(_hit(hit.score, passage, document, verdict))
-        return hits
+                hits.append(search_hit(hit, passage, document, verdict))
+        return folded(hits)
 
     def assess(self, document: Document) -> Assessment:
         """The verdict on a document now."""
@@ -180,11 +173,17 @@ class KnowledgeBase:
             self._rules[source] = Rules(self.mirror.config.source(source))
         return self._rules[source]
 
+    def _require(self, source: str | None) -> None:
+        if source is not None:
+            chosen_sources(self.mirror, [source])
+
     def document(self, uri: str, source: str | None = None) -> dict[str, Any] | None:
         """One document with its state, dates, owner and chunks; None when there is none at this uri.
 
-        Raises ConfigError when several sources have one and none is named.
+        Raises ConfigError when several sources have one and none is named, and for a source that there is
+        not.
         """
+        self._require(source)
         found = unambiguous(list(self.mirror.ledger.documents(source=source, uris=[uri])))
         return self.describe(found[0]) if found else None
 
@@ -199,6 +198,8 @@ class KnowledgeBase:
             with mirror.store.session(collection.name) as session:
                 points = session.retrieve([record.point_id for record in own], vectors=False)
         verdict = self.assess(document)
+        made = mirror.ledger.reviews([document.document_id]).get(document.document_id)
+        review = made[-1] if made else None
         row = summary(document, verdict)
         return row | {
             "url": document.url,
@@ -207,9 +208,10 @@ class KnowledgeBase:
             "content_type": document.content_type,
             "language": document.language,
             "size": document.size,
+            "owners": list(document.owners),
             "owner_source": document.owner_source,
-            "reviewed_at": rfc3339(document.reviewed_at),
-            "date_used": rfc3339(verdict.date_used),
+            **review_json(review, review.changed(document) if review else None),
+            "date_used": verdict.date_text,
             "date_field": verdict.date_field,
             "verdict_reason": verdict.reason,
             "warn_at": rfc3339(verdict.warn_at),
@@ -217,6 +219,7 @@ class KnowledgeBase:
             "first_seen_at": rfc3339(document.first_seen_at),
             "deleted_at": rfc3339(document.deleted_at),
             "extraction_fingerprint": document.extraction_fingerprint,
+            "findings": [finding.json() for finding in self._findings(document, verdict, review)],
             "chunk_count": document.chunk_count,
             "chunks": [
                 {
@@ -230,60 +233,26 @@ class KnowledgeBase:
             ],
         }
 
+    def _findings(self, document: Document, verdict: Assessment, review: Review | None) -> Iterator[Finding]:
+        """What an audit would find."""
+        rules = self._rules_of(document.source)
+        if rules is not None and document.state in LIVE - {State.SKIPPED}:
+            governance = rules.govern(document.uri, document.properties)
+            yield from of_document(document, governance, verdict, review, self.mirror.now())
+
     def list(self, *, source: str | None = None, state: State | None = None) -> list[dict[str, Any]]:
-        """What `freshkb ls` prints; deleted documents only when their state is asked for."""
+        """What `freshkb ls` prints; deleted documents only when their state is asked for. Raises ConfigError
+        for a source that there is not."""
+        self._require(source)
         states = None if state is None else [state]
         documents = self.mirror.ledger.documents(source=source, states=states)
         return [summary(d, self.assess(d) if d.version else None) for d in documents]
 
     def status(self) -> dict[str, Any]:
-        """Documents by source and state, the last run, and what the index is made of."""
-        mirror = self.mirror
-        counts = mirror.ledger.counts()
-        collection = mirror.ledger.collection()
-        names = ("indexed", "pending", "quarantined", "skipped", "held")
-        sources = []
-        for source in sorted({*counts, *(s.id for s in mirror.config.sources)}):
-            record = mirror.ledger.source(source)
-            synced = record.synced_at if record else None
-            sources.append(
-                {
-                    "source": source,
-                    "documents": {name: counts.get(source, {}).get(name, 0) for name in names},
-                    "synced_at": rfc3339(synced),
-                    "lag_seconds": round((mirror.now() - synced).total_seconds(), 3) if synced else None,
-                    "configured": source in {s.id for s in mirror.config.sources},
-                }
-            )
-        runs = mirror.ledger.runs(1)
-        return {
-            "documents": {name: sum(c.get(name, 0) for c in counts.values()) for name in names},
-            "sources": sources,
-            "index": {
-                "points": mirror.ledger.totals(collection.name) if collection else 0,
-                "embedding_fingerprint": collection.embedding_fingerprint if collection else None,
-                "store": mirror.config.index.store,
-                "collection": collection.name if collection else None,
-                "model": collection.model if collection else mirror.config.embedding.model,
-                "dtype": collection.dtype if collection else None,
-            },
-            "last_run": run_json(runs[0]) if runs else None,
-        }
+        """Documents by source and state, runs, services, what the index is made of: see `index.status`."""
+        from index.status import status
 
-
-def run_json(run: Any) -> dict[str, Any]:
-    """What `freshkb runs` prints of one."""
-    return {
-        "run_id": run.run_id,
-        "kind": run.kind,
-        "outcome": run.outcome or "unfinished",
-        "started_at": rfc3339(run.started_at),
-        "finished_at": rfc3339(run.finished_at),
-        "host": run.host,
-        "pid": run.pid,
-        "counts": dict(run.counts),
-        "error": run.error,
-    }
+        return status(self.mirror)
 
 
 def summary(document: Document, verdict: Assessment | None) -> dict[str, Any]:
@@ -307,22 +276,3 @@ def _passage(point: Any) -> dict[str, Any]:
     if found is None:
         return {"heading_path": None, "text": None}
     return {"heading_path": list(found.heading_path), "text": found.text}
-
-
-def _hit(score: float, found: payload.Passage, document: Document, verdict: Assessment) -> SearchHit:
-    return SearchHit(
-        score=score,
-        text=found.text,
-        title=document.title,
-        heading_path=found.heading_path,
-        page=found.page,
-        uri=document.uri,
-        url=document.url,
-        document_id=document.document_id,
-        source=document.source,
-        owner=document.owner,
-        modified_at=rfc3339(document.modified_at),
-        reviewed_at=rfc3339(document.reviewed_at),
-        age_days=whole_days(verdict.age),
-        verdict=str(verdict.verdict),
-    )

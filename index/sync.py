@@ -6,29 +6,38 @@ for each batch. While one batch is embedded and written, the next one is fetched
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 
 from connectors.base import SourceUnavailable
 from index.apply import Target, apply
+from index.approval import check_approval
 from index.collection import ensure, retire
-from index.errors import FreshkbError, Locked, PlanChanged
+from index.errors import Locked
 from index.mirror import Mirror
 from index.model import Action, Collection, Document, Item, SourceRecord, State, Vectors
-from index.origin import known_sources, source_of
-from index.outcome import Progress, Quiet, Report, SourceReport, Tally
+from index.origin import chosen_sources, source_of
+from index.outcome import Progress, Quiet, Report, Seconds, SourceReport, Tally, in_words
 from index.plan import Plan
 from index.prepare import Gone, Work, prepare
 from index.recover import recover
+from index.redact import redact
+from index.run import Run
 from index.scan import forget_rules, noted, survey
 from index.scratch import clear
 
+log = logging.getLogger("freshkb.sync")
+
 
 class Sync:
-    """One run over some sources. Steps of one source: `plan`, `apply` for each batch, `finish`."""
+    """One run over some sources. Steps of one source: `plan`, `apply` for each batch, `finish`.
+
+    `run`: the run that it is a part of, as a repair's sync is; else it is one of its own, of this `kind`.
+    """
 
     def __init__(
         self,
@@ -37,14 +46,14 @@ class Sync:
         kind: str = "sync",
         progress: Progress | None = None,
         stop: threading.Event | None = None,
-        run_id: str | None = None,
+        run: Run | None = None,
     ) -> None:
         self.mirror = mirror
-        self.kind = kind
+        self.record = run or Run(mirror, kind)
+        self.kind = self.record.kind
+        self.run_id = self.record.run_id
         self.progress = progress or Quiet()
         self.stop = stop or threading.Event()
-        self.started_at = mirror.now()
-        self.run_id = mirror.ledger.start_run(kind, self.started_at).run_id if run_id is None else run_id
         self._records: dict[str, SourceRecord | None] = {}
 
     # ── The whole run ─────────────────────────────────────────────────────────────────────────────────
@@ -59,17 +68,17 @@ class Sync:
     ) -> Report:
         """Sync these sources (None: all that are or were configured), and record the run.
 
-        A source that another process writes is left out, and the report says so. Raises Locked when no source
-        is left; PlanChanged, before anything is done, when `approve` names no plan of now; StoreError and
-        LedgerError when these fail.
+        A source that another process writes is left out, and the report says so. Raises ConfigError for a
+        source that there is not; Locked when no source is left; PlanChanged, before anything is done, when
+        `approve` names no plan of now; StoreError and LedgerError when these fail.
         """
         report = Report(self.run_id)
         with self.recorded(report):
+            chosen = chosen_sources(self.mirror, sources)
             clear(self.mirror.scratches)
             retire(self.mirror)
-            chosen = list(sources) if sources is not None else known_sources(self.mirror)
             if approve is not None:
-                self._check_approval(chosen, approve)
+                check_approval(self.mirror, chosen, approve)
             for source in chosen:
                 report.sources.append(self._as_writer(source, approve, checksum, folders))
                 if self.stop.is_set():
@@ -95,16 +104,17 @@ class Sync:
         if report.missing:
             # Something is not where a hint made us look: only the whole source shows what became of it.
             report, batches = self.plan(source)
-        self.progress.source(source, sum(map(len, batches)))
+        self.begins(source, sum(map(len, batches)))
         try:
-            for tally in self._pipeline(source, batches):
+            for batch, tally in zip(batches, self._pipeline(source, batches), strict=True):
                 report.tally.add(tally)
-                self.progress.documents(sum(tally.documents.values()))
+                self.advances(len(batch), tally)
                 if self.stop.is_set():
                     return self.finish(report, whole=False)
         except SourceUnavailable as error:
             # It went away under our hands, which is no reason not to sync the others.
-            report.complete, report.error = False, f"{error} What was done before is whole."
+            report.complete = False
+            report.error = f"{redact(str(error))} What was done before is whole."
             return self.finish(report, whole=False)
         return self.finish(report)
 
@@ -114,13 +124,21 @@ class Sync:
             return
         target = self.target()
         with ThreadPoolExecutor(1, thread_name_prefix="prepare") as ahead:
-            pending = ahead.submit(self.prepare, source, batches[0], self.known(batches[0]))
+            pending, seconds = self.ahead(ahead, source, batches[0])
             for number in range(len(batches)):
-                work = pending.result()
+                work, taken = pending.result(), seconds
                 if number + 1 < len(batches):
-                    following = batches[number + 1]
-                    pending = ahead.submit(self.prepare, source, following, self.known(following))
-                yield apply(target, self.run_id, work)
+                    pending, seconds = self.ahead(ahead, source, batches[number + 1])
+                tally = apply(target, self.run_id, work)
+                tally.seconds.add(taken)
+                yield tally
+
+    def ahead(
+        self, pool: ThreadPoolExecutor, source: str, batch: Sequence[Item]
+    ) -> tuple[Future[list[Work]], Seconds]:
+        """A batch that is prepared in another thread, and what that will have taken."""
+        seconds = Seconds()
+        return pool.submit(self.prepare, source, batch, self.known(batch), seconds), seconds
 
     # ── The steps of one source ───────────────────────────────────────────────────────────────────────
 
@@ -147,6 +165,7 @@ class Sync:
             error=plan.error,
             reasons=tuple(sorted({item.reason for item in plan.of(Action.REFUSE)})),
             missing=plan.missing,
+            findings=tuple(folder.reason for folder in seen.unlisted),
         )
         if plan.missing:
             return report, []
@@ -156,26 +175,42 @@ class Sync:
             ledger.record(rows)
         self._records[source] = seen.record
         batches = plan.batches()
+        log.debug("%s: planned: %s.", source, in_words(plan.counts()))
         if batches:
             forget_rules(mirror, source)
             ledger.save_plan(self.run_id, source, plan.plan_hash or "", plan.counts(), batches)
         return report, batches
 
     def known(self, batch: Sequence[Item]) -> dict[str, Document]:
-        """The ledger's rows of a batch, each with its newest review."""
+        """The ledger's rows of a batch, each with its last review."""
         ids, ledger = [item.document_id for item in batch], self.mirror.ledger
         reviews = ledger.reviews(ids)
         rows = ledger.documents(document_ids=ids)
-        return {d.document_id: replace(d, reviewed_at=reviews.get(d.document_id)) for d in rows}
+        return {
+            d.document_id: replace(d, reviewed_at=own[-1].at if (own := reviews.get(d.document_id)) else None)
+            for d in rows
+        }
 
-    def prepare(self, source: str, batch: Sequence[Item], known: dict[str, Document]) -> list[Work]:
-        """Fetch, parse and chunk a batch. `known` holds the ledger's rows, read by the caller, so that this
-        may run in another thread than the one that writes the ledger. Once `stop` is set the rest of the
-        batch is left to the next run."""
+    def prepare(
+        self,
+        source: str,
+        batch: Sequence[Item],
+        known: dict[str, Document],
+        seconds: Seconds | None = None,
+    ) -> list[Work]:
+        """Fetch, parse and chunk a batch; what each took is added to `seconds`. `known` holds the ledger's
+        rows, read by the caller, so that this may run in another thread than the one that writes the ledger.
+        Once `stop` is set the rest of the batch is left to the next run."""
         if source not in {s.id for s in self.mirror.config.sources}:
             return [_removal(known[item.document_id], self.mirror) for item in batch]
-        parts = source_of(self.mirror, source)
-        return [prepare(i, known.get(i.document_id), parts) for i in batch if not self.stop.is_set()]
+        parts = source_of(self.mirror, source, seconds)
+        work = []
+        for item in batch:
+            if not self.stop.is_set():
+                work.append(prepare(item, known.get(item.document_id), parts))
+                made = type(work[-1]).__name__.lower()
+                log.debug("%s: document %s: %s, %s.", source, item.document_id, item.action, made)
+        return work
 
     def finish(self, report: SourceReport, *, whole: bool = True) -> SourceReport:
         """Remember the source as it was seen, once everything planned was done."""
@@ -190,9 +225,10 @@ class Sync:
         """Whether the source is what it was when it was listed. In another one, documents that were to be
         read are merely not there."""
         try:
-            identity = self.mirror.connector(record.source).probe()
+            identity = redact(self.mirror.connector(record.source).probe())
         except SourceUnavailable as error:
-            report.complete, report.error = False, f"{error} What was done before is whole."
+            report.complete = False
+            report.error = f"{redact(str(error))} What was done before is whole."
             return False
         if identity != record.identity:
             report.complete = False
@@ -214,18 +250,24 @@ class Sync:
 
     @contextmanager
     def recorded(self, report: Report) -> Iterator[None]:
-        """The run is finished in the ledger however the block ends."""
-        ledger = self.mirror.ledger
-        try:
+        """The run is on record from here on, and ends as the report says."""
+        with self.record:
             yield
             self._sum_up(report)
-        except BaseException as error:
-            self.failed(error)
-            raise
-        finished = self.mirror.now()
-        report.seconds = (finished - self.started_at).total_seconds()
-        errors = "; ".join(e for e in (*(s.error for s in report.sources), report.error) if e)
-        ledger.finish_run(self.run_id, finished, report.outcome, report.json(), errors)
+            report.seconds = (self.mirror.now() - self.record.started_at).total_seconds()
+            errors = "; ".join(e for e in (*(s.error for s in report.sources), report.error) if e)
+            self.record.ends(report.outcome, report.json(), errors)
+
+    def begins(self, source: str, documents: int) -> None:
+        """Tell everybody that so many documents of a source are to be done."""
+        self.progress.source(source, documents)
+        self.record.begins(source, documents)
+
+    def advances(self, documents: int, tally: Tally) -> None:
+        """Tell everybody that a batch of so many documents is done, and what it came to."""
+        self.progress.documents(documents)
+        self.record.advances(documents)
+        log.info("%s: %s", self.record.progress, tally)
 
     def _sum_up(self, report: Report) -> None:
         """What the index holds by now, as the ledger has it. A run that wrote counts in the store, too."""
@@ -248,32 +290,6 @@ class Sync:
                     "is it an older copy? Mend it with: freshkb verify --repair"
                 )
 
-    def failed(self, error: BaseException) -> None:
-        """The run ended with this."""
-        outcome = "refused" if isinstance(error, FreshkbError) and error.exit_code == 4 else "failed"
-        said = f"{type(error).__name__}: {error}"
-        self.mirror.ledger.finish_run(self.run_id, self.mirror.now(), outcome, {}, said)
-
-    def _check_approval(self, sources: Sequence[str], approve: str) -> None:
-        now: list[str] = []
-        unlisted = ""
-        for source in sources:
-            plan = survey(self.mirror, source).plan
-            if plan.plan_hash == approve:
-                return
-            if plan.plan_hash:
-                now.append(f"{source}: {plan.plan_hash}")
-            elif not plan.complete:
-                unlisted = f"{source}: {plan.error} Whether plan {approve!r} still holds cannot be told."
-        if unlisted:
-            raise SourceUnavailable(unlisted)
-        used = " It was carried out before." if self.mirror.ledger.approved(approve) else ""
-        current = f"Removals planned now: {', '.join(now)}." if now else "No removal is planned now."
-        raise PlanChanged(
-            f"No plan has the hash {approve!r}: what would be removed is no longer the same.{used} "
-            f"Nothing was done. {current} See them with: freshkb plan"
-        )
-
 
 def _removal(known: Document, mirror: Mirror) -> Work:
     """Of a document whose source is no longer configured: there is nothing to ask."""
@@ -281,5 +297,7 @@ def _removal(known: Document, mirror: Mirror) -> Work:
 
 
 def plan(mirror: Mirror, source: str, *, checksum: bool = False) -> Plan:
-    """What a sync would do now; nothing is written, and no lock is taken."""
-    return survey(mirror, source, checksum=checksum).plan
+    """What a sync would do now; nothing is written, and no lock is taken. Raises ConfigError for a source
+    that there is not."""
+    (chosen,) = chosen_sources(mirror, [source])
+    return survey(mirror, chosen, checksum=checksum).plan

@@ -1,35 +1,43 @@
 """Compare source, ledger and store, and name every difference.
 
-Three comparisons. Ledger and store are merged point by point in order of id; a payload is not only held
-against the digest that the ledger keeps, it is also built again from the document's row, so that an altered
-row shows as well. Each document's row is held against itself, its chunks, its reviews and holds, and the
-rules that govern it. The source is compared by planning for it. A sample covers a part of the points, and all
-of the rows and sources, which cost little beside them.
+First the ledger's file and the store's collection are examined in themselves: one that is damaged has to be
+mended as a whole. Then three comparisons. Ledger and store are merged point by point in order of id; a
+payload is not only held against the digest that the ledger keeps, it is also built again from the document's
+row, so that an altered row shows as well. Each document's row is held against itself, its chunks, its reviews
+and holds, and the rules that govern it. The source is compared by planning for it. A sample covers a part of
+the points, and all of the rows and sources, which cost little beside them.
 
 What nothing repeats cannot be held against anything: the count of a document's versions, when it was first
-seen, the words of a reason, the number of a chunk's tokens, and the title of a document that has no text.
-Without `deep`, neither can the values of vectors, the size and inode that only a rename asks for, the hash of
-a document in quarantine, nor a file that was changed and given its former size, times and inode.
+seen, the words of a reason, what its parser found, the number of a chunk's tokens, and the title of a
+document that has no text. Without `deep`, neither can the values of vectors, the size and inode that only a
+rename asks for, the hash of a document in quarantine, nor a file that was changed and given its former size,
+times and inode.
 """
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import replace
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
 from index import payload
-from index.errors import StoreError
+from index.collection import orphans
+from index.errors import StoreDamaged, StoreError
 from index.finding import Finding, Verification
-from index.judge import Verdict, judge_point, judge_row
+from index.judge import Ids, Verdict, judge_point, judge_row
+from index.ledger import damaged, file
 from index.mirror import Mirror, require_collection
 from index.model import LIVE, Action, ChunkRecord, Collection, Document, Point, State
 from index.origin import Origin, known_sources, origin
-from index.prepare import governed
+from index.prepare import governed, linked
 from index.provenance import as_made
 from index.scan import rules_fingerprint, survey
-from index.store.base import Session
+from index.store.base import Session, VectorStore
+
+log = logging.getLogger("freshkb.verify")
 
 #: Points that are read while the store is held once.
 PAGE = 2000
@@ -37,46 +45,88 @@ PAGE = 2000
 DOCUMENTS = 20_000
 
 
+class _Stopped(Exception):
+    """Nothing is to be compared any more."""
+
+
 def verify(
-    mirror: Mirror, *, sample: tuple[int, int] = (1, 1), deep: bool = False, sources: bool = True
+    mirror: Mirror,
+    *,
+    sample: tuple[int, int] = (1, 1),
+    deep: bool = False,
+    sources: bool = True,
+    stop: threading.Event | None = None,
 ) -> Verification:
     """Compare everything, or the I-th of N parts of the points (`sample`); N runs cover all.
 
     `deep` compares the values of vectors too, and hashes every document at its source. When a reindex has
-    switched meanwhile, all is compared again: the collection that was compared may be gone.
+    switched meanwhile, all is compared again: the collection that was compared may be gone. Once `stop` is
+    set, what was found so far is returned as interrupted. Raises LedgerDamaged for a ledger that has to be
+    mended first (`index.mend`).
     """
-    ledger = mirror.ledger
+    ledger, stop = mirror.ledger, stop or threading.Event()
+    if faults := ledger.faults():
+        raise damaged(str(mirror.config.state_dir / file.NAME), "; ".join(faults))
     before = ledger.collection()
     try:
-        found = _compare(mirror, before, Verification(sample, deep), sources=sources)
+        found = _compare(mirror, before, Verification(sample, deep), stop, sources=sources)
     except StoreError:
         if ledger.collection() == before:
             raise
     else:
-        if ledger.collection() == before:
+        if found.interrupted or ledger.collection() == before:
             return found
     # Once: the next switch would take a reindex of everything, which outlasts this.
-    return _compare(mirror, ledger.collection(), Verification(sample, deep), sources=sources)
+    return _compare(mirror, ledger.collection(), Verification(sample, deep), stop, sources=sources)
 
 
 def _compare(
-    mirror: Mirror, collection: Collection | None, found: Verification, *, sources: bool
+    mirror: Mirror,
+    collection: Collection | None,
+    found: Verification,
+    stop: threading.Event,
+    *,
+    sources: bool,
 ) -> Verification:
+    try:
+        _compare_all(mirror, collection, found, stop, sources=sources)
+    except _Stopped:
+        found.interrupted = True
+    return found
+
+
+def _go_on(stop: threading.Event) -> None:
+    if stop.is_set():
+        raise _Stopped
+
+
+def _compare_all(
+    mirror: Mirror,
+    collection: Collection | None,
+    found: Verification,
+    stop: threading.Event,
+    *,
+    sources: bool,
+) -> None:
     if collection is None and not mirror.ledger.miscounted(""):
         collection = require_collection(mirror)
     if collection is not None:
         made = as_made(mirror, collection)
         if made != collection:
             found.altered.append(Finding(f"the ledger's row of collection {collection.name} is another"))
-        _compare_points(mirror, made, found)
+        if _examine(mirror, made, found, stop):
+            _compare_points(mirror, made, found, stop)
         _compare_unfinished(mirror, made, found)
-    _compare_rows(mirror, collection, found)
+        for name in orphans(mirror):
+            found.extra.append(Finding("the ledger does not know this collection", collection=name))
+    log.debug("Verify: %d points compared, %d differences so far.", found.points, found.findings)
+    _compare_rows(mirror, collection, found, stop)
     counts = mirror.ledger.counts()
     found.documents = sum(states.get(s, 0) for states in counts.values() for s in LIVE - {State.SKIPPED})
     if sources:
         for source in known_sources(mirror):
-            _compare_source(mirror, source, found)
-    return found
+            _compare_source(mirror, source, found, stop)
+            log.debug("Verify: source %s compared, %d differences so far.", source, found.findings)
 
 
 def _name(
@@ -84,6 +134,39 @@ def _name(
 ) -> None:
     place = (document.source, document.uri) if document else (None, None)
     found.of(verdict.kind).append(Finding(verdict.what, point_id, document_id, *place))
+
+
+# ── The store itself ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _examine(mirror: Mirror, collection: Collection, found: Verification, stop: threading.Event) -> bool:
+    """Look at the collection in itself; whether its points can be compared."""
+    store, name = mirror.store, collection.name
+    if not _is_there(store, name):
+        return True
+    with suppress(StoreDamaged):  # Of its mark; `faults` says so.
+        mirror.check_instance(collection)
+    writing = mirror.ledger.writers()
+    try:
+        faults = store.faults(name, stop)
+    except StoreDamaged as error:
+        found.missing.append(Finding(str(error)))
+        found.rebuild = True
+        found.deadly = error.deadly
+        return False
+    _go_on(stop)
+    # On a server others write while its points are counted.
+    if not (store.kind == "qdrant" and (writing or mirror.ledger.writers())):
+        found.altered += [Finding(fault) for fault in faults]
+        found.rebuild = bool(faults)
+    return True
+
+
+def _is_there(store: VectorStore, name: str) -> bool:
+    try:
+        return store.instance(name) is not None
+    except StoreDamaged:
+        return True
 
 
 # ── Ledger and store ──────────────────────────────────────────────────────────────────────────────────
@@ -101,30 +184,32 @@ def _uuid(value: int) -> str:
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
-def _compare_points(mirror: Mirror, collection: Collection, found: Verification) -> None:
+def _compare_points(
+    mirror: Mirror, collection: Collection, found: Verification, stop: threading.Event
+) -> None:
     """First a pass over everything, page by page, so that others get at the store in between; then what
     looked wrong is looked at again while nobody can write, because a batch may have been half done."""
     ledger, (first, end) = mirror.ledger, part(found.sample)
     records = ledger.points(collection.name, first=first, end=end)
-    if mirror.store.instance(collection.name) is None:
+    if not _is_there(mirror.store, collection.name):
         gone = Verdict("missing", "the store has lost its collection")
         for lost in records:
             _name(found, gone, lost.point_id, lost.document_id, ledger.document(lost.document_id))
         if not found.missing:
             found.missing.append(Finding(f"the store has lost collection {collection.name}"))
         return
-    mirror.check_instance(collection)
     suspects: set[str] = set()
     foreign: list[str] = []
-    known = _Known(mirror)
+    known = _Known(mirror, collection)
     for pairs in _pages(_merge(records, _scroll(mirror, collection, first, end))):
+        _go_on(stop)
         found.points += sum(1 for _, point in pairs if point is not None)
         known.learn({record.document_id for record, _ in pairs if record is not None})
         for record, point in pairs:
             if record is None:
                 assert point is not None
                 foreign.append(point.id)
-            elif known.judge(collection, record, point, deep=found.deep):
+            elif known.judge(record, point, deep=found.deep):
                 suspects.add(record.document_id)
     with mirror.store.session(collection.name) as session:
         _look_again(mirror, collection, session, found, suspects)
@@ -136,27 +221,31 @@ def _compare_points(mirror: Mirror, collection: Collection, found: Verification)
 class _Known:
     """What the ledger says of documents, and the part of a payload that follows from it."""
 
-    def __init__(self, mirror: Mirror) -> None:
+    def __init__(self, mirror: Mirror, collection: Collection) -> None:
         self._ledger = mirror.ledger
+        self._fingerprint = collection.embedding_fingerprint
         self.documents: dict[str, Document | None] = {}
         self._shared: dict[str, dict[str, Any]] = {}
+        self._ids: dict[str, Ids] = {}
 
     def learn(self, document_ids: Set[str]) -> None:
         """Read those that are not known yet. The chunks of a document come in many pages."""
         if len(self.documents) > DOCUMENTS:
             self.documents.clear()
             self._shared.clear()
+            self._ids.clear()
         new = document_ids - self.documents.keys()
         self.documents |= dict.fromkeys(new)
         for document in self._ledger.documents(document_ids=new, states=list(State)):
             self.documents[document.document_id] = document
             self._shared[document.document_id] = payload.shared(document)
 
-    def judge(
-        self, collection: Collection, record: ChunkRecord, point: Point | None, *, deep: bool
-    ) -> Verdict | None:
-        document, shared = self.documents[record.document_id], self._shared.get(record.document_id, {})
-        return judge_point(record, point, document, shared, collection.embedding_fingerprint, deep=deep)
+    def judge(self, record: ChunkRecord, point: Point | None, *, deep: bool) -> Verdict | None:
+        name = record.document_id
+        document, shared = self.documents[name], self._shared.get(name, {})
+        if name not in self._ids:
+            self._ids[name] = Ids(name, self._fingerprint, document.chunk_count if document else 0)
+        return judge_point(record, point, document, shared, self._ids[name], deep=deep)
 
 
 def _scroll(mirror: Mirror, collection: Collection, first: str | None, end: str | None) -> Iterator[Point]:
@@ -175,7 +264,7 @@ def _look_again(
 ) -> None:
     """A version is committed while its writer holds the store: as long as we do, the ledger stands still."""
     first, end = part(found.sample)
-    known = _Known(mirror)
+    known = _Known(mirror, collection)
     known.learn(suspects)
     # On a server others write meanwhile: what a living writer has announced is his to finish.
     writing = {writer.source for writer in mirror.ledger.writers()}
@@ -189,7 +278,7 @@ def _look_again(
             ):
                 continue
             point = points.get(record.point_id)
-            verdict = known.judge(collection, record, point, deep=found.deep)
+            verdict = known.judge(record, point, deep=found.deep)
             if verdict is not None:
                 _name(found, verdict, record.point_id, document_id, known.documents.get(document_id))
 
@@ -258,7 +347,9 @@ def _compare_unfinished(mirror: Mirror, collection: Collection, found: Verificat
             found.outdated.append(Finding("its removal was left unfinished", point_id))
 
 
-def _compare_rows(mirror: Mirror, collection: Collection | None, found: Verification) -> None:
+def _compare_rows(
+    mirror: Mirror, collection: Collection | None, found: Verification, stop: threading.Event
+) -> None:
     """Each live document's row, against itself and what else the ledger says of the document."""
     ledger = mirror.ledger
     origins = {source.id: _settled_origin(mirror, source.id) for source in mirror.config.sources}
@@ -267,11 +358,12 @@ def _compare_rows(mirror: Mirror, collection: Collection | None, found: Verifica
     suspects: list[tuple[Verdict, Document]] = []
     rows = ledger.documents()
     while page := list(islice(rows, PAGE)):
+        _go_on(stop)
         reviews = ledger.reviews([document.document_id for document in page])
         held = ledger.once_held([d.document_id for d in page if d.state is State.HELD])
         for document in page:
             name = document.document_id
-            verdict = judge_row(document, reviews.get(name), once_held=name in held)
+            verdict = judge_row(document, reviews.get(name, []), once_held=name in held)
             if verdict is None and name in miscounted:
                 verdict = Verdict("missing", "the ledger has not as many chunks of it as it says")
             if verdict is None and name in misfiled:
@@ -299,12 +391,12 @@ def _governed(mirror: Mirror, document: Document, here: Origin | None) -> bool:
     if here is None or not document.version:
         return True
     try:
-        url = mirror.connector(document.source).url(document.uri)
+        now = linked(document, here.rules, mirror.connector(document.source))
     except ValueError:
         return False
     # A date that lay in the future may have come since: at the time that the row tells of, it is as it was.
     then = document.date_used or mirror.now()
-    return governed(replace(document, url=url), here.rules, then) == document
+    return governed(now, here.rules, then) == document
 
 
 # ── Source and ledger ─────────────────────────────────────────────────────────────────────────────────
@@ -320,8 +412,9 @@ SAYS = {
 }
 
 
-def _compare_source(mirror: Mirror, source: str, found: Verification) -> None:
-    seen = survey(mirror, source, checksum=found.deep)
+def _compare_source(mirror: Mirror, source: str, found: Verification, stop: threading.Event) -> None:
+    seen = survey(mirror, source, checksum=found.deep, stop=stop)
+    _go_on(stop)
     if seen.plan.error is not None:
         found.errors.append(seen.plan.error)
     for item in seen.plan.items:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -62,3 +64,59 @@ def environment() -> dict[str, str]:
     """Without what belongs to whoever runs the tests; modules of the tests can be imported."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "FRESHKB_"))}
     return clean | {"PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+
+
+#: Runs commands one after another, each in a fork that has done nothing before, and says how each one ended.
+FORKING = """
+import json, os, signal, sys, tempfile
+import index.embed
+from flows import cli
+from flows.cli import app
+from tests.embedders import HashEmbedder
+index.embed.Embedder = HashEmbedder
+sys.argv[0] = "freshkb"
+app.application()
+for arguments in json.load(sys.stdin):
+    with tempfile.TemporaryFile() as output:
+        pid = os.fork()
+        if not pid:
+            # What would go on until it is interrupted is interrupted.
+            signal.alarm(300)
+            os.dup2(output.fileno(), 1)
+            os.dup2(output.fileno(), 2)
+            sys.argv[1:] = arguments
+            code = 1
+            try:
+                cli.main()
+            except SystemExit as end:
+                code = end.code or 0
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(code)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        output.seek(0)
+        print(json.dumps([arguments, code, output.read().decode(errors="backslashreplace")]), flush=True)
+"""
+
+
+class Ended(NamedTuple):
+    """A command that has ended; negative codes are signals. It printed to stdout and stderr together."""
+
+    command: list[str]
+    code: int
+    printed: str
+
+
+def forked(home: Path, commands: Sequence[Sequence[str]], environ: Mapping[str, str]) -> list[Ended]:
+    """Many commands as processes, for the price of one start. Their model is a stand-in."""
+    done = subprocess.run(
+        [sys.executable, "-c", FORKING],
+        cwd=home,
+        env={**environment(), **environ},
+        input=json.dumps([list(command) for command in commands]),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return [Ended(*json.loads(line)) for line in done.stdout.splitlines()]

@@ -112,6 +112,38 @@ def pdf(
     return file.save(path, tree, kids, info, bookmarks)
 
 
+def form_pdf(path: Path, printed: str, filled: Sequence[str], *, drawn: bool) -> Path:
+    """A page that says `printed`, with a form: text fields that hold these values, and a list from which the
+    last one was chosen. Their appearance is in the file (`drawn`), as some programs write it, or not."""
+    file = _Pdf()
+    font = file.add("<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>")
+    fonts = f"<</Font<</F1 {font} 0 R>>>>"
+    tree, page = file.reserve(), file.reserve()
+    widgets = []
+    for number, value in enumerate(filled):
+        kind = "/Tx" if number + 1 < len(filled) else f"/Ch/Ff 131072/Opt[(Other)({value})]"
+        look = ""
+        if drawn:
+            text = f"/Tx BMC q BT /F1 12 Tf 0 g 2 5 Td ({value}) Tj ET Q EMC".encode()
+            box = "/Type/XObject/Subtype/Form/BBox[0 0 300 20]"
+            look = f"/AP<</N {file.add_stream(text, f'{box}/Resources{fonts}')} 0 R>>"
+        low = 600 - 40 * number
+        widgets.append(
+            file.add(
+                f"<</Type/Annot/Subtype/Widget/FT{kind}/T(field{number})/V({value})/F 4/P {page} 0 R"
+                f"/Rect[100 {low} 400 {low + 20}]/DA(/F1 12 Tf 0 g){look}>>"
+            )
+        )
+    fields = " ".join(f"{widget} 0 R" for widget in widgets)
+    content = file.add_stream(_drawn([(12, printed)]))
+    file.objects[page - 1] = (
+        f"<</Type/Page/Parent {tree} 0 R/MediaBox[0 0 612 792]/Contents {content} 0 R"
+        f"/Resources{fonts}/Annots[{fields}]>>"
+    ).encode()
+    form = f"/AcroForm<</Fields[{fields}]/DA(/F1 12 Tf 0 g)/DR{fonts}>>"
+    return file.save(path, tree, [page], catalog=form)
+
+
 def scanned_pdf(path: Path, text: str) -> Path:
     """A PDF whose only page is a picture of a text."""
     from PIL import Image
@@ -179,11 +211,12 @@ class _Pdf:
         info: Mapping[str, str] | None = None,
         bookmarks: Sequence[tuple[str, int]] = (),
         trailer: str = "",
+        catalog: str = "",
     ) -> Path:
         self.objects[tree - 1] = (
             f"<</Type/Pages/Count {len(kids)}/Kids[{' '.join(f'{kid} 0 R' for kid in kids)}]>>".encode()
         )
-        root = f"<</Type/Catalog/Pages {tree} 0 R"
+        root = f"<</Type/Catalog/Pages {tree} 0 R{catalog}"
         if bookmarks:
             outline = self.reserve()
             first = len(self.objects) + 1
@@ -197,7 +230,7 @@ class _Pdf:
                 f"<</Type/Outlines/First {first} 0 R/Last {last} 0 R/Count {len(bookmarks)}>>".encode()
             )
             root += f"/Outlines {outline} 0 R"
-        catalog = self.add(root + ">>")
+        home = self.add(root + ">>")
         if info:
             entries = "".join(f"/{key}({value})" for key, value in info.items())
             trailer += f"/Info {self.add(f'<<{entries}>>')} 0 R"
@@ -209,7 +242,7 @@ class _Pdf:
         start = len(data)
         data += f"xref\n0 {len(offsets) + 1}\n0000000000 65535 f \n".encode()
         data += b"".join(f"{offset:010} 00000 n \n".encode() for offset in offsets)
-        data += f"trailer<</Size {len(offsets) + 1}/Root {catalog} 0 R{trailer}>>\n".encode()
+        data += f"trailer<</Size {len(offsets) + 1}/Root {home} 0 R{trailer}>>\n".encode()
         data += f"startxref\n{start}\n%%EOF".encode()
         path.write_bytes(data)
         return path

@@ -14,16 +14,21 @@ PROGRAMS = f"""
 import sys
 sys.path[:] = {[str(ROOT), *sys.path]!r}
 from index.model import Element, Parsed
-from index.parse import formats, sandbox, worker
+from index.parse import formats, landlock, namespaces, worker
 
 def run(path, format):
     scope = {{}}
     exec(path.read_text(), scope)
     return Parsed((Element(str(scope.get("text", "")), "NarrativeText"),))
 
+def refuse(*arguments, **options):
+    raise PermissionError(1, "Operation not permitted", "the kernel")
+
 worker._reader = lambda name: (run, formats.format_of(name))
 if "no namespaces" in sys.argv:
-    sandbox._unshare = lambda: False
+    namespaces.unshare = refuse
+if "no landlock" in sys.argv:
+    landlock.restrict = refuse
 worker.main()
 """
 
@@ -35,8 +40,15 @@ def program_parser(*arguments: str, timeout_seconds: float = 30, memory_bytes: i
 
 def without_namespaces() -> Parser:
     """The real parser, as it is where the kernel gives no namespaces."""
-    boot = (
-        f"import sys; sys.path[:] = {[str(ROOT), *sys.path]!r}; "
-        "from index.parse import sandbox, worker; sandbox._unshare = lambda: False; worker.main()"
-    )
+    boot = f"""
+import sys
+sys.path[:] = {[str(ROOT), *sys.path]!r}
+from index.parse import namespaces, worker
+
+def refuse(*arguments, **options):
+    raise PermissionError(1, "Operation not permitted", "the kernel")
+
+namespaces.unshare = refuse
+worker.main()
+"""
     return Parser(command=(sys.executable, "-P", "-s", "-c", boot))

@@ -20,4 +20,11 @@ def main() -> None:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from flows.cli.app import application
 
-    application(*sys.argv[1:2])()
+    try:
+        application(*sys.argv[1:2])()
+    except Exception as error:
+        # A mistake of ours: its traceback is worth a report, and may hold what a report must not.
+        from flows.log_records import covered_traceback
+
+        sys.stderr.write(covered_traceback(error))
+        sys.exit(1)

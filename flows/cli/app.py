@@ -10,20 +10,26 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
-from index.printable import UNPRINTABLE, printable
+from flows import logs
+from flows.log_records import covered_traceback
+from index.printable import is_unicode, printable, printable_json
+from index.redact import covered, redact
 
 if TYPE_CHECKING:
     from index.config import Config
     from index.mirror import Mirror
+
+log = logging.getLogger("freshkb.cli")
 
 #: Every command and the function that carries it out, in the order of the help.
 COMMANDS = {
@@ -57,29 +63,88 @@ SourceOption = Annotated[str | None, typer.Option("--source", help="Only this so
 
 
 class Commands(TyperGroup):
-    """Errors that are ours become one clear message and the exit code of the contract."""
+    """Errors become one clear message, or a line of JSON, and the exit code of the contract."""
+
+    _as_json = False
+
+    def main(self, args: Sequence[str] | None = None, *others: Any, **named: Any) -> Any:
+        given = sys.argv[1:] if args is None else list(args)
+        self._as_json = "--json" in (given[: given.index("--")] if "--" in given else given)
+        return super().main(args, *others, **named)
+
+    def make_context(self, *arguments: Any, **named: Any) -> Any:
+        with self._told():
+            return super().make_context(*arguments, **named)
 
     def invoke(self, ctx: Any) -> Any:
-        from connectors.base import ConnectorError, UnknownConnector
-        from index.errors import FreshkbError
-
-        try:
+        with self._told():
             return super().invoke(ctx)
-        except UnknownConnector as error:
-            fail(f"Error: {error}", 2)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        from connectors.base import ConnectorError, UnknownConnector
+        from index.errors import FreshkbError, code_of
+
+        begun = time.perf_counter()
+        try:
+            yield
+        except (typer.Exit, typer.Abort):
+            raise
         except FreshkbError as error:
-            fail(f"Error: {error}", error.exit_code)
+            self._fail(code_of(error), str(error), error.exit_code)
         except ConnectorError as error:
-            fail(f"Error: {error}", 1)
-        except KeyboardInterrupt:
-            fail("Interrupted.", 130)
+            self._fail(code_of(error), str(error), 2 if isinstance(error, UnknownConnector) else 1)
+        except KeyboardInterrupt as error:
+            self._fail("interrupted", str(error) or "Interrupted.", 130)
         except BrokenPipeError:
             # The reader of a pipe had enough (`freshkb ls | head`).
             _discard_output()
             raise typer.Exit(0) from None
         except OSError as error:
             _discard_output()
-            fail(f"Error: {error.filename or 'The output'} cannot be used: {error.strerror or error}.", 1)
+            said = f"{error.filename or 'The output'} cannot be used: {error.strerror or error}."
+            self._fail("os_error", said, 1)
+        except Exception as error:
+            if not self._as_json:
+                raise
+            # Errors of a wrong call have no public class of their own.
+            usage = getattr(error, "format_message", None)
+            if usage is not None:
+                self._fail("usage", usage(), 2)
+            sys.stderr.write(covered_traceback(error))
+            self._fail("internal_error", f"{type(error).__name__}: {error}", 1)
+        finally:
+            log.debug("Ended after %.2f s.", time.perf_counter() - begun)
+
+    def _fail(self, code: str, message: str, exit_code: int) -> NoReturn:
+        if self._as_json:
+            said = _json({"error": {"code": code, "message": redact(message)}})
+            print(said, file=sys.stderr, flush=True)
+        else:
+            warn(message if code == "interrupted" else f"Error: {message}")
+        raise typer.Exit(exit_code)
+
+
+class Command(TyperCommand):
+    """What is not a path is Unicode text: a query, a name, a note. Paths may be any bytes."""
+
+    def invoke(self, ctx: Any) -> Any:
+        for parameter in self.params:
+            value = ctx.params.get(parameter.name)
+            for text in value if isinstance(value, list | tuple) else [value]:
+                if isinstance(text, str) and not is_unicode(text):
+                    hint = parameter.get_error_hint(ctx)
+                    raise typer.BadParameter(_not_unicode(text, parameter.name), ctx=ctx, param_hint=hint)
+        return super().invoke(ctx)
+
+
+def _not_unicode(text: str, name: str | None) -> str:
+    said = f"{text!r} is not UTF-8 text."
+    if name in ("uri", "uris"):
+        from connectors.paths import encode
+
+        said += f" Of a document with such a name, `freshkb ls` prints the uri: {encode(text)}"
+    return said
 
 
 def _discard_output() -> None:
@@ -103,7 +168,7 @@ def application(*asked: str) -> typer.Typer:
     app.callback()(_program)
     for name in [name for name in asked if name in COMMANDS] or COMMANDS:
         module, _, function = COMMANDS[name].partition(":")
-        app.command(name)(getattr(importlib.import_module(f"flows.cli.{module}"), function))
+        app.command(name, cls=Command)(getattr(importlib.import_module(f"flows.cli.{module}"), function))
     return app
 
 
@@ -126,7 +191,10 @@ def _program(
 class Console:
     """Where a command's words and data go."""
 
-    def __init__(self, *, as_json: bool = False, quiet: bool = False, verbose: bool = False) -> None:
+    def __init__(
+        self, *, as_json: bool = False, quiet: bool = False, verbose: bool = False, service: bool = False
+    ) -> None:
+        """`service`: a command that runs until it is stopped, and logs what it does."""
         self.as_json = as_json
         self.quiet = quiet
         if isinstance(sys.stdout, io.TextIOWrapper):
@@ -134,16 +202,13 @@ class Console:
             sys.stdout.reconfigure(
                 encoding="utf-8" if as_json else sys.stdout.encoding, errors="backslashreplace"
             )
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-        logger = logging.getLogger("freshkb")
-        logger.handlers = [handler]
-        logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
+        logs.set_up(verbose=verbose, quiet=quiet, service=service)
+        log.debug("Python %s, process %d.", sys.version.split()[0], os.getpid())
 
     def say(self, text: str = "") -> None:
         """Human text."""
         if not self.quiet:
-            print(printable(text), file=sys.stderr if self.as_json else sys.stdout, flush=True)
+            print(printable(covered(text)), file=sys.stderr if self.as_json else sys.stdout, flush=True)
 
     def data(self, value: object) -> None:
         """The command's JSON, when it was asked for."""
@@ -157,24 +222,23 @@ class Console:
 
 
 def warn(text: str) -> None:
-    print(printable(text), file=sys.stderr, flush=True)
+    print(printable(redact(text)), file=sys.stderr, flush=True)
 
 
 def _json(value: object, indent: int | None = None) -> str:
     """JSON in which unprintable characters are escaped, too."""
-    text = json.dumps(value, ensure_ascii=False, indent=indent)
-    return UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], text)
-
-
-def fail(message: str, code: int) -> NoReturn:
-    warn(message)
-    raise typer.Exit(code)
+    return printable_json(covered(json.dumps(value, ensure_ascii=False, indent=indent)))
 
 
 def load_config(path: Path | None) -> Config:
     from index.config import load
 
-    return load(path, os.environ, Path.cwd())
+    config = load(path, os.environ, Path.cwd())
+    ledger = config.ledger.partition(":")[0]
+    log.debug(
+        "Configuration: %d sources, ledger %s, store %s.", len(config.sources), ledger, config.index.store
+    )
+    return config
 
 
 @contextmanager
@@ -182,13 +246,13 @@ def opened(path: Path | None, source: str | None = None) -> Iterator[Mirror]:
     """The configured knowledge base. Raises ConfigError for a source that is and was not configured."""
     config = load_config(path)
     from index.mirror import Mirror
+    from index.private import umask_of
 
-    with Mirror(config) as mirror:
-        known = {s.id for s in config.sources}
-        if source is not None and source not in known:
-            remembered = {record.source for record in mirror.ledger.sources()} | mirror.ledger.counts().keys()
-            if source not in remembered:
-                config.source(source)
+    with umask_of(config.state_dir), Mirror(config) as mirror:
+        if source is not None:
+            from index.origin import chosen_sources
+
+            chosen_sources(mirror, [source])
         yield mirror
 
 
@@ -200,9 +264,9 @@ class Stop(threading.Event):
 
 
 @contextmanager
-def stoppable() -> Iterator[Stop]:
+def stoppable(*, service: bool = False) -> Iterator[Stop]:
     """A `Stop` that Ctrl-C and SIGTERM set, so that the batch in hand is finished; a second Ctrl-C ends at
-    once, which leaves no more than a crash would."""
+    once, which leaves no more than a crash would. A service says so in its log."""
     stop = Stop()
 
     def asked(number: int, frame: FrameType | None) -> None:
@@ -211,7 +275,8 @@ def stoppable() -> Iterator[Stop]:
         stop.by = stop.by or number
         stop.set()
         # Not through `sys.stderr`: the signal may have come in the middle of a line to it.
-        os.write(2, "Stopping after the batch in hand …\n".encode())
+        said = "Stopping after the batch in hand …"
+        os.write(2, f"{logs.line('cli', said) if service else said}\n".encode())
 
     before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import unquote
 
 import typer
 
@@ -18,7 +17,9 @@ from flows.cli.app import (
     VerboseOption,
     opened,
     plural,
+    warn,
 )
+from index.printable import printable_line
 
 if TYPE_CHECKING:
     from index.mirror import Mirror
@@ -49,28 +50,43 @@ def audit(
     """Judge every document's freshness, and write reports for their owners."""
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     with opened(config) as mirror:
-        from index.audit import audit as judge
+        from index.audit import audit_of
         from index.errors import ConfigError, StoreError
-        from index.report import write
+        from index.report import foreign, write
+        from index.report.wording import percent
+        from index.run import Run
 
         folder = mirror.config.reports if out is None else _outside(mirror, out)
-        if not mirror.ledger.sources():
+        if out is not None and (others := foreign(folder)):
+            raise ConfigError(
+                f"{others[0]} was not written by freshkb and is not replaced; nothing was written. Name "
+                "another folder with --out, or move the file."
+            )
+        if not (mirror.ledger.sources() or mirror.ledger.counts()):
             raise StoreError("Nothing was ever synced, so there is nothing to judge. First: freshkb sync")
-        found = judge(
-            mirror.ledger.documents(), {s.id: s for s in mirror.config.sources}, mirror.now(), owner=owner
-        )
-        try:
-            written = write(found, folder)
-        except OSError as error:
-            raise ConfigError(f"The reports cannot be written to {folder}: {error.strerror}.") from error
+        with Run(mirror, "audit", required=False) as run:
+            found = audit_of(mirror, owner)
+            try:
+                written = write(found, folder)
+            except OSError as error:
+                said = f"The reports cannot be written to {folder}: {error.strerror}."
+                if out is not None or not as_json:
+                    raise ConfigError(f"{said} Name another folder with --out.") from error
+                # What was asked for goes to stdout.
+                warn(said)
+                written = []
+            run.ends("failed" if found.fails(fail_on.value) else "done", found.json()["counts"])
     shown = found.json()
     console.data(shown)
     counts = ", ".join(f"{n:,} {name}" for name, n in shown["counts"].items())
-    score = "-" if found.trust_score is None else f"{found.trust_score:.0%}"
+    score = percent(found.trust_score)
     console.say(f"{plural(len(found.results), 'document')}: {counts}. Trust score {score}.")
     for summary in found.owners:
         counted = ", ".join(f"{n:,} {name}" for name, n in summary.json()["counts"].items() if n)
-        console.say(f"  {summary.owner or 'nobody'}: {counted}")
+        console.say(printable_line(f"  {summary.owner or 'nobody'}: {counted}"))
+    for finding in found.findings:
+        if finding.document_id is None:
+            console.say(printable_line(f"{finding.place}: {finding.evidence}"))
     for path in written:
         console.say(f"Wrote {path}")
     raise typer.Exit(1 if found.fails(fail_on.value) else 0)
@@ -83,12 +99,11 @@ def _outside(mirror: Mirror, out: Path) -> Path:
 
     folder = out.resolve()
     for source in mirror.config.sources:
-        scheme, _, path = mirror.connector(source.id).url("").partition("://")
-        root = Path(unquote(path)).resolve()
+        root = source.connector.folder(mirror.config.base)
         private = mirror.config.context(source).private
         if (
-            scheme == "file"
-            and folder.is_relative_to(root)
+            root is not None
+            and folder.is_relative_to(root.resolve())
             and not any(folder.is_relative_to(own) for own in private)
         ):
             raise ConfigError(
@@ -99,11 +114,17 @@ def _outside(mirror: Mirror, out: Path) -> Path:
 
 
 def review(
-    uris: Annotated[
-        list[str], typer.Argument(metavar="URI...", help="As `ls` prints them, without the source.")
-    ],
     by: Annotated[str, typer.Option("--by", metavar="WHO", help="Who reviewed them.")],
+    uris: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[URI]...", help="As `ls` and `search` print them; or patterns as in .gitignore."
+        ),
+    ] = None,
     note: Annotated[str, typer.Option("--note", metavar="T", help="What was found.")] = "",
+    owner: Annotated[
+        str | None, typer.Option("--owner", metavar="O", help="Only this owner's documents; all of them.")
+    ] = None,
     source: SourceOption = None,
     config: ConfigOption = None,
     verbose: VerboseOption = False,
@@ -115,5 +136,6 @@ def review(
         from index.request import review as attest
         from index.sync import Sync
 
-        attest(Sync(mirror, kind="review"), uris, by, note, source=source)
-    console.say(f"{plural(len(set(uris)), 'document')} reviewed by {by}.")
+        report = attest(Sync(mirror, kind="review"), uris or [], by, note, source=source, owner=owner)
+    reviewed = plural(sum(s.tally.documents.total() for s in report.sources), "document")
+    console.say(f"{reviewed} reviewed by {printable_line(by)}.")

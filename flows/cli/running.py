@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from typing import Annotated
 
 import typer
 
+from flows import logs
 from flows.cli.app import (
     ConfigOption,
     Console,
@@ -29,8 +31,8 @@ def watch(
     quiet: QuietOption = False,
 ) -> None:
     """Follow the sources until interrupted."""
-    console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
-    with stoppable() as stop, opened(config) as mirror:
+    console = Console(as_json=as_json, quiet=quiet, verbose=verbose, service=True)
+    with stoppable(service=True) as stop, opened(config) as mirror:
         from flows.watch import Watcher
 
         Watcher(mirror, stop, polling=polling, tell=lambda event: _tell(console, event)).run()
@@ -38,10 +40,11 @@ def watch(
 
 
 def _tell(console: Console, event: dict[str, object]) -> None:
-    from flows.watch import described
+    from flows.watch import described, weight
 
     console.line(event)
-    console.say(described(event))
+    room = "serve" if event.get("source") == "prefect" else "watch"
+    logging.getLogger(f"freshkb.{room}").log(weight(event), "%s", described(event))
 
 
 def serve(
@@ -50,10 +53,12 @@ def serve(
     quiet: QuietOption = False,
 ) -> None:
     """Run the flows on their schedules as Prefect deployments, with the watcher."""
-    console = Console(quiet=quiet, verbose=verbose)
-    with stoppable() as stop, opened(config) as mirror:
+    console = Console(quiet=quiet, verbose=verbose, service=True)
+    with stoppable(service=True) as stop, opened(config) as mirror:
+        logs.hush_prefect(verbose=verbose)
         from flows.serve import serve as run
 
+        logs.dress_others()
         run(mirror, stop, tell=lambda event: _tell(console, event))
     _end(stop)
 

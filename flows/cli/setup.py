@@ -17,6 +17,7 @@ from flows.cli.app import (
     load_config,
     opened,
 )
+from index.printable import printable, printable_line
 
 
 class ConfigAction(StrEnum):
@@ -75,7 +76,11 @@ def configuration(
     else:
         import yaml
 
-        print(yaml.safe_dump(loaded.show(), sort_keys=False, allow_unicode=True), end="", flush=True)
+        text = yaml.safe_dump(loaded.show(), sort_keys=False, allow_unicode=True)
+        if printable(text) != text:
+            # YAML has escapes of its own, which say the same.
+            text = yaml.safe_dump(loaded.show(), sort_keys=False)
+        print(text, end="", flush=True)
 
 
 def doctor(
@@ -95,5 +100,5 @@ def doctor(
     console.data({"ok": ok, "checks": [c.json() for c in checks]})
     width = max(len(c.name) for c in checks)
     for c in checks:
-        console.say(f"{'ok ' if c.ok else 'BAD'} {c.name:<{width}}  {c.detail}")
+        console.say(f"{'ok ' if c.ok else 'BAD'} {c.name:<{width}}  {printable_line(c.detail)}")
     raise typer.Exit(0 if ok else 1)

@@ -39,12 +39,12 @@ def plan(
     """Say what a sync would do. Nothing is changed."""
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     with opened(config, source) as mirror:
-        from index.origin import known_sources
+        from index.origin import chosen_sources
         from index.sync import plan as plan_source
 
         # A sync would refuse another model, and another model would make every document look changed.
         mirror.collection()
-        plans = [plan_source(mirror, s) for s in ([source] if source else known_sources(mirror))]
+        plans = [plan_source(mirror, s) for s in chosen_sources(mirror, [source] if source else None)]
         console.data({"sources": [p.json() for p in plans]})
         nameless = [item.document_id for p in plans for item in p.items if not item.uri]
         names = {d.document_id: d.uri for d in mirror.ledger.documents(document_ids=nameless)}
@@ -100,7 +100,7 @@ def sync(
             from flows.cli.progress import progress
             from index.sync import Sync
 
-            with progress(quiet=quiet) as shown:
+            with progress(mirror, quiet=quiet or verbose) as shown:
                 run = Sync(mirror, progress=shown, stop=stop)
                 report = run.run([source] if source else None, approve=approve, checksum=checksum)
     console.data(report.json())
@@ -128,7 +128,7 @@ def print_report(console: Console, report: Report) -> None:
         if source.standing.get("quarantined"):
             count = plural(source.standing["quarantined"], "document")
             warn(f"{source.source}: {count} in quarantine; see: freshkb ls --state quarantined")
-        for reason in [source.error] if source.error else source.reasons:
+        for reason in [*([source.error] if source.error else source.reasons), *source.findings]:
             warn(f"{source.source}: {reason}")
     if report.error:
         warn(report.error)
@@ -152,7 +152,7 @@ def retry(
         from index.request import retry as again
         from index.sync import Sync
 
-        with progress(quiet=quiet) as shown:
+        with progress(mirror, quiet=quiet or verbose) as shown:
             report = again(Sync(mirror, kind="retry", progress=shown, stop=stop), uris)
     console.data(report.json())
     print_report(console, report)
@@ -172,11 +172,12 @@ def reindex(
         from index.reindex import reindex as rebuild
         from index.sync import Sync
 
-        with progress(quiet=quiet) as shown:
+        with progress(mirror, quiet=quiet or verbose) as shown:
             report = rebuild(mirror, Sync(mirror, kind="reindex", progress=shown, stop=stop))
             if report.interrupted:
-                warn("Interrupted: the former index stays in use. Start anew with: freshkb reindex")
-                raise typer.Exit(report.exit_code)
+                raise KeyboardInterrupt(
+                    "Interrupted: the former index stays in use. Start anew with: freshkb reindex"
+                )
             made = f"{plural(report.chunks_total, 'chunk')} of {plural(report.documents, 'document')}"
             console.say(f"Built anew for {mirror.config.embedding.model}: {made}. {report.seconds:.1f} s")
             # Chunks are cut for a model's tokens, so documents are extracted once more.
@@ -202,17 +203,29 @@ def verify(
     """Compare source, ledger and store."""
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     with stoppable() as stop, opened(config) as mirror:
+        from flows.cli.progress import waiting
+        from index.mend import mend_ledger
         from index.repair import repair as mend
+        from index.run import Run
         from index.sync import Sync
         from index.verify import verify as compare
 
-        found = compare(mirror, sample=_sample(sample), deep=deep)
-        if repair and not found.ok:
-            mend(mirror, found, Sync(mirror, kind="verify", stop=stop))
+        mirror.waiting = waiting(quiet=quiet)
+        part = _sample(sample)
+        # Before a run is on record: a damaged ledger takes none.
+        for sentence in mend_ledger(mirror) if repair else ():
+            warn(sentence)
+        with Run(mirror, "verify", required=repair) as run:
+            found = compare(mirror, sample=part, deep=deep, stop=stop)
+            if repair and not found.ok and not found.interrupted:
+                mend(mirror, found, Sync(mirror, stop=stop, run=run))
+            run.ends(found.outcome, found.counts())
     console.data(found.json())
     _print_verification(console, found)
-    mended = found.repaired == found.findings and not found.errors
-    raise typer.Exit(0 if found.ok or (repair and mended) else 1)
+    if found.interrupted:
+        warn("Interrupted: not all was compared or mended. Go on with the same command.")
+        raise typer.Exit(130)
+    raise typer.Exit(0 if found.outcome == "done" else 1)
 
 
 def _sample(text: str) -> tuple[int, int]:
@@ -228,12 +241,15 @@ def _print_verification(console: Console, found: Verification) -> None:
     signs = {"missing": "-", "extra": "+", "altered": "*", "outdated": "~"}
     for name, sign in signs.items():
         for finding in getattr(found, name):
-            place = ":".join(part for part in (finding.source, finding.uri) if part) or finding.point_id
+            place = ":".join(part for part in (finding.source, finding.uri) if part)
+            place = place or finding.point_id or finding.collection or ""
             console.say(printable_line(f"  {sign} {place}: {finding.what}"))
     for error in found.errors:
         warn(error)
     compared = f"{plural(found.points, 'point')} of {plural(found.documents, 'document')} compared"
     if found.ok:
         console.say(f"{compared}: source, ledger and store agree.")
+    elif found.interrupted and not found.findings:
+        console.say(f"{compared} before it was stopped: no difference.")
     else:
         console.say(f"{compared}: {plural(found.findings, 'difference')}, {found.repaired:,} repaired.")

@@ -7,15 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from connectors.base import ConnectorError, ConnectorSettings, connector_class
 from index.config.messages import block_of, explain, nearest, report
 from index.config.resolved import Config, resolve
 from index.config.settings import Settings, Source, check_pattern
-from index.config.text import Location, Problem, Text, Unreadable, read
+from index.config.show import secrets_of
+from index.config.text import Excessive, Location, Problem, Text, Unreadable, read
 from index.errors import ConfigError
+from index.printable import is_unicode
+from index.redact import remember
 
 FILE_NAME = "freshkb.yaml"
 PREFIX = "FRESHKB_"
@@ -23,8 +25,12 @@ PREFIX = "FRESHKB_"
 #: Names the configuration where no option does.
 CONFIG = "FRESHKB_CONFIG"
 
-#: Variables with the prefix that are no settings: the one above, and where the tests find real servers.
-NOT_SETTINGS = (CONFIG, "FRESHKB_TEST_")
+#: Variables with the prefix that are no settings: the one above, what `flows.logs` tells flow runs, and where
+#: the tests find real servers.
+NOT_SETTINGS = (CONFIG, "FRESHKB_VERBOSE", "FRESHKB_TEST_")
+
+#: Variables that a library of ours takes a secret from.
+_GIVEN_TO_OTHERS = ("PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PGPASSWORD", "HF_TOKEN")
 
 _SIZE_MAX = 1_000_000
 
@@ -39,14 +45,17 @@ def load(path: Path | None, environ: Mapping[str, str], cwd: Path) -> Config:
         path = Path(environ[CONFIG])
     file = find(cwd) if path is None else _absolute(cwd / path.expanduser())
     name = os.path.relpath(file, cwd) if file.is_relative_to(cwd) else str(file)
+    remember({v: value for v, value in environ.items() if v in _GIVEN_TO_OTHERS or "://" in value})
     text = _read(file, name, environ)
     origins: dict[Location, str] = {}
     if isinstance(text.value, dict):
         text.problems += _override(text.value, environ, origins)
+    remember(text.value, {variable: environ[variable] for variable in text.variables})
     config, problems = _validate(text.value, file)
     problems = _once([*text.problems, *problems])
     if config is None or problems:
         raise ConfigError(report(name, text, origins, problems))
+    remember(*secrets_of([config.index, *(source.connector for source in config.sources)]))
     return config
 
 
@@ -68,7 +77,8 @@ def _absolute(path: Path) -> Path:
 
 def _read(file: Path, name: str, environ: Mapping[str, str]) -> Text:
     try:
-        raw = file.read_bytes()
+        with file.open("rb") as opened:
+            raw = opened.read(_SIZE_MAX + 1)
         if len(raw) > _SIZE_MAX:
             raise ConfigError(f"{name} is larger than {_SIZE_MAX:,} bytes; is it a freshkb configuration?")
         return read(raw.decode("utf-8-sig"), environ)
@@ -128,7 +138,13 @@ def _override(
             if not isinstance(block.get(key), dict):
                 block[key] = {}
             block = block[key]
-        block[at[-1]] = _parsed(environ[variable])
+        if not is_unicode(environ[variable]):
+            problems.append((at, "is not UTF-8 text"))
+            continue
+        try:
+            block[at[-1]] = _parsed(environ[variable])
+        except Excessive as error:
+            problems.append((at, str(error)))
     return problems
 
 
@@ -136,8 +152,10 @@ def _parsed(text: str) -> Any:
     """Lists and mappings are YAML. Everything else is the text itself, so that no password is misread."""
     if text.startswith(("[", "{")):
         try:
-            return yaml.safe_load(text)
-        except yaml.YAMLError:
+            return read(text, None).value
+        except Excessive:
+            raise
+        except Unreadable:
             return text
     return text
 
@@ -173,11 +191,11 @@ def _validate(value: Any, file: Path) -> tuple[Config | None, list[Problem]]:
 
 
 def _split(block: Any, at: Location) -> tuple[Any, ConnectorSettings | None, list[Problem]]:
-    """A source's common keys, and its connector's settings made of the others."""
+    """A source's common keys, and its connector's settings made of the others. A key that the connector has,
+    too, is the connector's: the url of a bucket is where it is, and no template of links."""
     if not isinstance(block, dict):
         return block, None, []
     common = {key: value for key, value in block.items() if key in Source.model_fields}
-    rest = {key: value for key, value in block.items() if key not in common}
     type_name = common.get("type")
     if not isinstance(type_name, str):
         return common, None, []
@@ -185,6 +203,8 @@ def _split(block: Any, at: Location) -> tuple[Any, ConnectorSettings | None, lis
         model = connector_class(type_name).settings_model
     except ConnectorError as error:
         return common, None, [((*at, "type"), str(error).rstrip("."))]
+    common = {key: value for key, value in common.items() if key not in model.model_fields}
+    rest = {key: value for key, value in block.items() if key not in common}
     problems = list(_pattern_problems(rest, at))
     if problems:
         return common, None, problems
@@ -201,8 +221,10 @@ def _pattern_problems(block: Mapping[str, Any], at: Location) -> Iterator[Proble
     for name in ("include", "exclude"):
         patterns = block.get(name)
         for position, pattern in enumerate(patterns if isinstance(patterns, list) else ()):
+            if not isinstance(pattern, str):
+                continue
             try:
-                check_pattern(str(pattern))
+                check_pattern(pattern)
             except ValueError as error:
                 yield (*at, name, position), f"{pattern!r} {error}"
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from difflib import get_close_matches
@@ -25,16 +26,21 @@ from index.config.settings import (
     Source,
     Watch,
 )
-from index.config.show import plain, redacted, redacted_url
+from index.config.show import plain, shown
 from index.config.text import Location, Problem
 from index.config.units import written
 from index.errors import ConfigError
 from index.freshness import FreshnessPolicy, Policy
 from index.model import digest
+from index.redact import redact
 
 #: Connector settings that say where the documents are, not which of them exist; `Connector.probe` tells
 #: when that place becomes another one.
 _PLACE = frozenset({"root"})
+
+
+#: One owner, or several of which the first is asked to act.
+Owner = str | tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,7 @@ class Rule:
     """Owner and policy for documents whose uri matches; None where the rule does not speak."""
 
     match: str
-    owner: str | None = None
+    owner: Owner | None = None
     freshness: Policy | None = None
 
 
@@ -67,7 +73,7 @@ _WATCH = Watch()
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    owner: str = ""
+    owner: Owner = ""
     freshness: Policy = _POLICY
     delete: DeleteGuard = DeleteGuard()
     limits: DocumentLimits = DocumentLimits()
@@ -81,13 +87,15 @@ class SourceConfig:
     type: str
     connector: ConnectorSettings
     """Of the connector's own settings model."""
-    owner: str = ""
+    owner: Owner = ""
     owner_source: Literal["source", "default"] = "default"
     freshness: Policy = _POLICY
     delete: DeleteGuard = DeleteGuard()
     limits: DocumentLimits = DocumentLimits()
     watch: Watch = _WATCH
     rules: tuple[Rule, ...] = ()
+    url: str = ""
+    """Template of the link that a person opens; "" where the connector's link is the one."""
 
     @cached_property
     def filter_fingerprint(self) -> str:
@@ -111,17 +119,20 @@ class SourceConfig:
 
     @cached_property
     def rules_fingerprint(self) -> str:
-        """Hash of everything here that decides a document's owner and freshness."""
-        shown = self.show()
-        return digest([shown[name] for name in ("owner", "freshness", "rules")] + [self.owner_source])
+        """Hash of everything here that decides a document's owner, freshness and link; a source without
+        a template has the hash that it had before there were any."""
+        settings = self.show()
+        deciding = [*(settings[name] for name in ("owner", "freshness", "rules")), self.owner_source]
+        return digest([*deciding, self.url] if self.url else deciding)
 
     def show(self) -> dict[str, Any]:
         """Effective settings, as a source block would write them."""
         return {
             "id": self.id,
             "type": self.type,
-            **redacted(self.connector),
-            "owner": self.owner,
+            **shown(self.connector),
+            **({"url": redact(self.url)} if self.url else {}),
+            "owner": plain(self.owner),
             "freshness": plain(self.freshness),
             "delete": plain(self.delete),
             "limits": plain(self.limits),
@@ -156,6 +167,13 @@ class Config:
         return self.path.parent
 
     @property
+    def name(self) -> str:
+        """What to call it in a report: its collection's name when that was chosen, else its folder's."""
+        chosen = self.index.collection
+        default = Index.model_fields["collection"].default
+        return chosen if chosen != default else self.base.name or chosen
+
+    @property
     def reports(self) -> Path:
         """Where `freshkb audit` writes unless told otherwise."""
         return self.state_dir / "reports"
@@ -181,8 +199,8 @@ class Config:
             "config": str(self.path),
             "version": self.version,
             "state_dir": str(self.state_dir),
-            "ledger": redacted_url(self.ledger),
-            "index": redacted(self.index),
+            "ledger": redact(self.ledger),
+            "index": shown(self.index),
             "embedding": self.embedding.model_dump(mode="json"),
             "defaults": plain(self.defaults),
             "sources": [source.show() for source in self.sources],
@@ -200,17 +218,19 @@ def resolve(
     problems: list[Problem] = []
     written_defaults = settings.defaults
     defaults = Defaults(
-        owner=written_defaults.owner or "",
+        owner=_owner(written_defaults.owner) or "",
         freshness=_policy(FreshnessPolicy(), written_defaults.freshness, ("defaults", "freshness"), problems),
         delete=_over(DeleteGuard(), written_defaults.delete),
         limits=_over(DocumentLimits(), written_defaults.limits),
     )
+    state_dir = path.parent / Path(settings.state_dir).expanduser()
     sources: list[SourceConfig] = []
     for position, (source, connector) in enumerate(zip(settings.sources, connectors, strict=True)):
         if source.id in {other.id for other in sources}:
             problems.append(
                 (("sources", position, "id"), f"{source.id!r} is the id of an earlier source too")
             )
+        problems += _own_folder(state_dir, source.id, connector.folder(path.parent))
         sources.append(_source(source, connector, defaults, ("sources", position), problems))
     host = None if settings.ledger == "sqlite" else urlsplit(settings.ledger).hostname
     if settings.index.store == "edge" and host not in (None, "localhost", "127.0.0.1", "::1"):
@@ -219,7 +239,7 @@ def resolve(
     config = Config(
         path=path,
         version=settings.version,
-        state_dir=path.parent / Path(settings.state_dir).expanduser(),
+        state_dir=state_dir,
         ledger=settings.ledger,
         index=settings.index,
         embedding=settings.embedding.model_copy(
@@ -230,6 +250,18 @@ def resolve(
         schedules=settings.schedules,
     )
     return config, problems
+
+
+def _own_folder(state_dir: Path, source: str, root: Path | None) -> Iterator[Problem]:
+    """Nothing is ever written into a source, and what lies in the state folder is never a document. Inside a
+    root the state folder is left out of the source."""
+    if root is None:
+        return
+    state, top = Path(os.path.realpath(state_dir)), Path(os.path.realpath(root))
+    if top.is_relative_to(state):
+        how = "is" if top == state else "contains"
+        problem = f"{how} the root of source {source!r} ({root}); give freshkb a folder of its own"
+        yield ("state_dir",), problem
 
 
 def _model(name: str, base: Path) -> str:
@@ -250,7 +282,7 @@ def _source(
     rules = tuple(
         Rule(
             rule.match,
-            rule.owner,
+            _owner(rule.owner),
             None
             if rule.freshness is None
             else _policy(policy, rule.freshness, (*where, "rules", number, "freshness"), problems),
@@ -261,14 +293,19 @@ def _source(
         id=source.id,
         type=source.type,
         connector=connector,
-        owner=source.owner or defaults.owner,
+        owner=_owner(source.owner) or defaults.owner,
         owner_source="source" if source.owner else "default",
         freshness=policy,
         delete=_over(defaults.delete, source.delete),
         limits=_over(defaults.limits, source.limits),
         watch=source.watch,
         rules=rules,
+        url=source.url or "",
     )
+
+
+def _owner(owners: tuple[str, ...] | None) -> Owner | None:
+    return owners[0] if owners is not None and len(owners) == 1 else owners
 
 
 def _policy(

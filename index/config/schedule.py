@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from itertools import islice
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -49,6 +50,16 @@ def next_time(expression: str, after: datetime) -> datetime | None:
         return next(CronSim(expression, after), None)
     except CronSimError:
         return None
+
+
+def past_times(expression: str, before: datetime, count: int) -> list[datetime]:
+    """The last times before this one that the expression names, newest first; fewer where there are none."""
+    from cronsim import CronSim, CronSimError
+
+    try:
+        return list(islice(CronSim(expression, before, reverse=True), count))
+    except CronSimError:
+        return []
 
 
 Cron = Annotated[str, AfterValidator(cron)]

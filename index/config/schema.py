@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
+from pydantic import BaseModel
+
 from connectors.base import BUILT_IN, ENTRY_POINT_GROUP, connector_class
+from index.config.messages import block_of
 from index.config.settings import Settings
 
 
@@ -12,21 +20,69 @@ def schema() -> dict[str, Any]:
     """JSON Schema 2020-12. A source is one of the installed connectors' blocks, told apart by `type`."""
     from importlib.metadata import entry_points
 
-    found = Settings.model_json_schema()
+    found = _schema_of(Settings)
     definitions = found["$defs"]
     common = definitions.pop("Source")
     types = sorted({*BUILT_IN, *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))})
     for type_name in types:
-        own = connector_class(type_name).settings_model.model_json_schema()
+        own = _schema_of(connector_class(type_name).settings_model)
         definitions.update(own.pop("$defs", {}))
         definitions[f"Source_{type_name}"] = {
             **common,
             "title": f"Source of type {type_name}",
             "description": f"The keys of every source, and those of the connector {type_name}.",
-            "properties": {**common["properties"], "type": {"const": type_name}, **own.get("properties", {})},
+            "properties": {
+                **common["properties"],
+                "type": {**common["properties"]["type"], "const": type_name},
+                **own.get("properties", {}),
+            },
             "required": [*common["required"], *own.get("required", [])],
         }
     found["properties"]["sources"]["items"] = {
         "oneOf": [{"$ref": f"#/$defs/Source_{name}"} for name in types]
     }
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found, "title": "freshkb.yaml"}
+
+
+def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """pydantic's, with the text below each key as its description.
+
+    pydantic would read these texts itself (`use_attribute_docstrings`), but at every start, in a second.
+    """
+    found = model.model_json_schema()
+    blocks = {model.__name__: found, **found.get("$defs", {})}
+    for block in _blocks(model):
+        properties = blocks.get(block.__name__, {}).get("properties", {})
+        for key, text in _documented(block).items():
+            if key in properties:
+                properties[key].setdefault("description", text)
+    return found
+
+
+def _blocks(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """The model and every one inside it."""
+    yield model
+    for about in model.model_fields.values():
+        if (block := block_of(about.annotation)) is not None:
+            yield from _blocks(block)
+
+
+def _documented(model: type[BaseModel]) -> dict[str, str]:
+    """The texts below the keys of a model and of those that it extends; none without its source."""
+    found: dict[str, str] = {}
+    for block in reversed(model.__mro__):
+        if not issubclass(block, BaseModel) or block is BaseModel:
+            continue
+        try:
+            tree = ast.parse(textwrap.dedent(inspect.getsource(block)))
+        except (OSError, TypeError):
+            continue
+        body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
+        for key, below in pairwise(body):
+            match key, below:
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name)),
+                    ast.Expr(value=ast.Constant(value=str(text))),
+                ):
+                    found[name] = " ".join(text.split())
+    return found

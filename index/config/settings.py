@@ -2,7 +2,8 @@
 
 Of a source block the common keys are here, and all others belong to its connector's own model. What a block
 leaves out is None where another block's value stands in for it; `index.config.resolved` puts them together.
-A key without a value (``rules:``) counts as left out.
+A key without a value (``rules:``) counts as left out. The text below a key is what an editor shows of it
+(`index.config.schema`).
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from pydantic import (
     model_validator,
 )
 
-from connectors.base import Patterns
+from connectors.base import Patterns, check_url
 from index.config.schedule import Cron
 from index.config.units import Duration, Size, written
+from index.link import check as check_link
 
 #: Tags of unions turn up in the locations of pydantic's errors; this mark lets them be taken out again.
 TAG_MARK = "<"
@@ -64,15 +66,22 @@ def _rule_pattern(text: str) -> str:
 
 
 def _ledger(text: str) -> str:
-    if text != "sqlite" and not re.match(r"postgresql\+psycopg://[^/\s]", text):
-        raise ValueError('should be "sqlite" or a url such as "postgresql+psycopg://user@host/database"')
-    return text
+    if text == "sqlite":
+        return text
+    try:
+        # Where its socket is may stand in the query.
+        return check_url(text, ("postgresql+psycopg",), host=False)
+    except ValueError as error:
+        raise ValueError(
+            f'should be "sqlite" or a url such as "postgresql+psycopg://user@host/database": it {error}'
+        ) from error
 
 
 def _http(text: str) -> str:
-    if not re.fullmatch(r"https?://[^/\s][^\s]*", text):
-        raise ValueError('should be a url such as "http://localhost:6333"')
-    return text
+    try:
+        return check_url(text, ("http", "https"))
+    except ValueError as error:
+        raise ValueError(f'should be a url such as "http://localhost:6333": it {error}') from error
 
 
 def _key_or_none(key: SecretStr) -> SecretStr | None:
@@ -81,17 +90,29 @@ def _key_or_none(key: SecretStr) -> SecretStr | None:
 
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-SourceId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
+#: One name, or a list of them, the first of which is asked to act.
+Owners = Annotated[
+    tuple[Text, ...],
+    BeforeValidator(_one_or_many, json_schema_input_type=Text | tuple[Text, ...]),
+    Field(min_length=1),
+]
+SOURCE_ID = r"^[a-z0-9][a-z0-9_-]*$"
+COLLECTION = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
+SourceId = Annotated[str, StringConstraints(pattern=SOURCE_ID, max_length=64)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class Index(Block):
+    """The vector store."""
+
     store: Literal["edge", "qdrant"] = "edge"
-    collection: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=100)] = (
-        "kb"
-    )
+    """edge: embedded, in `state_dir`. qdrant: a Qdrant server."""
+    collection: Annotated[str, StringConstraints(pattern=COLLECTION, max_length=100)] = "kb"
+    """The name under which other readers of a server find the collection."""
     url: Annotated[str, AfterValidator(_http)] | None = None
+    """Of the Qdrant server, such as http://localhost:6333; with `store: qdrant` only."""
     api_key: Annotated[SecretStr, AfterValidator(_key_or_none)] | None = None
+    """Of the Qdrant server; best as ${QDRANT_API_KEY}."""
 
     @model_validator(mode="after")
     def _store_and_url_agree(self) -> Index:
@@ -103,16 +124,24 @@ class Index(Block):
 
 
 class Embedding(Block):
+    """The model that makes vectors of text. Another one needs `freshkb reindex`."""
+
     model: Text = "sentence-transformers/all-MiniLM-L6-v2"
+    """A sentence-transformers model: its id, or a folder that begins with ./, ../, ~ or /."""
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
+    """In which the model computes. auto: bfloat16 where the processor has it and the meaning stays."""
 
 
 class Freshness(Block):
     """Overrides what it names of the policy above it."""
 
     warn_after: Duration | None = None
+    """Age at which a review is due, such as 90d; default: 90d."""
     stale_after: Duration | None = None
+    """Age from which a document is not to be trusted, such as 180d; default: 180d."""
     field: Annotated[tuple[Text, ...], BeforeValidator(_one_or_many), Field(min_length=1)] | None = None
+    """Where a document's date is: the first of these front-matter fields that it has; modified_at is the
+    date of the file."""
 
 
 def _freshness_kind(value: Any) -> str:
@@ -126,26 +155,45 @@ FreshnessOrExempt = Annotated[
 
 
 class Delete(Block):
+    """A sync that would remove more than both of a source's documents asks first."""
+
     max_fraction: Fraction | None = None
+    """Share of a source's documents, from 0 to 1; default: 0.2."""
     max_count: Annotated[int, Field(ge=0)] | None = None
+    """Documents; default: 10."""
 
 
 class Limits(Block):
+    """What a single document may take; one that takes more is quarantined."""
+
     max_size: Size | None = None
+    """Such as 50mb or a number of bytes; default: 50mb."""
     parse_timeout: Duration | None = None
+    """Such as 60s; default: 60s."""
 
 
 class Defaults(Block):
-    owner: Text | None = None
+    """What holds for every source that does not say otherwise."""
+
+    owner: Owners | None = None
+    """Who answers for documents that name no owner themselves; of several, the first is asked to act."""
     freshness: FreshnessOrExempt = Freshness()
+    """When documents warn and turn stale; or: exempt."""
     delete: Delete = Delete()
+    """How much a sync may remove without asking."""
     limits: Limits = Limits()
+    """What a single document may take."""
 
 
 class Watch(Block):
+    """When `freshkb watch` syncs what changed."""
+
     debounce: Duration = Field(default="1s", validate_default=True)
+    """Once a folder has been quiet for so long."""
     max_wait: Duration = Field(default="15s", validate_default=True)
+    """After so long at the latest, quiet or not."""
     sweep: Duration = Field(default="15m", validate_default=True)
+    """How often it looks at the whole source."""
 
     @model_validator(mode="after")
     def _debounce_within_wait(self) -> Watch:
@@ -159,8 +207,11 @@ class Rule(Block):
     """What holds for documents whose uri matches; the last matching rule that says something wins."""
 
     match: Annotated[Text, AfterValidator(_rule_pattern)]
-    owner: Text | None = None
+    """Documents whose path matches, as in .gitignore: "policies/**"."""
+    owner: Owners | None = None
+    """Who answers for them, unless they name an owner themselves; of several, the first is asked to act."""
     freshness: FreshnessOrExempt | None = None
+    """When they warn and turn stale; or: exempt."""
 
     @model_validator(mode="after")
     def _says_something(self) -> Rule:
@@ -173,31 +224,53 @@ class Source(Block):
     """The keys that every source has."""
 
     id: SourceId
+    """Names the source everywhere: lower-case letters, digits, - and _. A renamed source is another one."""
     type: Text
-    owner: Text | None = None
+    """The connector that reads it, such as files."""
+    owner: Owners | None = None
+    """Who answers for documents that name no owner themselves; of several, the first is asked to act."""
     freshness: FreshnessOrExempt = Freshness()
+    """When documents warn and turn stale; or: exempt."""
     delete: Delete = Delete()
+    """How much a sync may remove without asking."""
     limits: Limits = Limits()
+    """What a single document may take."""
     watch: Watch = Watch()
+    """When `freshkb watch` syncs what changed."""
     rules: tuple[Rule, ...] = ()
+    """Owner and freshness by path; the last rule that matches wins."""
+    url: Annotated[Text, AfterValidator(check_link)] | None = None
+    """What a person opens, such as https://wiki.example.org/{path}; {stem} is the path without its suffix.
+    A document that names its own address keeps it; without a template, links lead to the source itself."""
 
 
 class Schedules(Block):
     """Cron expressions for `freshkb serve`; what is left out is not run."""
 
     sync: Cron | None = None
+    """Bring the index to what the sources hold, such as "*/15 * * * *"."""
     audit: Cron | None = None
+    """Judge freshness and write reports, such as "0 7 * * 1"."""
     verify: Cron | None = None
+    """Compare source, ledger and store, such as "0 3 * * 0"."""
 
 
 class Settings(Block):
     """The whole file."""
 
     version: Literal[1]
+    """Of this file's layout."""
     state_dir: Text = ".freshkb"
+    """Folder of the embedded index, the ledger and the reports, relative to this file."""
     ledger: Annotated[str, AfterValidator(_ledger)] = "sqlite"
+    """The database that records every document: sqlite, or postgresql+psycopg://user@host/database."""
     index: Index = Index()
+    """The vector store."""
     embedding: Embedding = Embedding()
+    """The model that makes vectors of text."""
     defaults: Defaults = Defaults()
+    """What holds for every source that does not say otherwise."""
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+    """The places that documents come from."""
     schedules: Schedules = Schedules()
+    """When `freshkb serve` runs what: minute, hour, day, month, weekday."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import timedelta
 from typing import Any
@@ -11,28 +10,28 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 
 from index.config.units import written
-
-REDACTED = "***"
-
-
-def redacted_url(url: str) -> str:
-    """The url with its password, or a query that may hold one, covered.
-
-    >>> redacted_url("postgresql+psycopg://kb:secret@db/kb")
-    'postgresql+psycopg://kb:***@db/kb'
-    """
-    url = re.sub(r"(://[^:/@]*):.*@", rf"\1:{REDACTED}@", url)
-    return re.sub(r"([?&](?:password|api_key|token|key|sslpassword)=)[^&#]*", rf"\1{REDACTED}", url)
+from index.redact import REDACTED, redacted
 
 
-def redacted(settings: BaseModel) -> dict[str, Any]:
-    shown = settings.model_dump(mode="json")
-    for name, value in settings:
-        if isinstance(value, SecretStr):
-            shown[name] = REDACTED
-        elif isinstance(value, str) and "://" in value:
-            shown[name] = redacted_url(value)
-    return shown
+def shown(settings: BaseModel) -> dict[str, Any]:
+    """A block as it is written, secrets covered at any depth."""
+    found: dict[str, Any] = {}
+    for name, value in settings.model_dump(mode="json").items():
+        secret = isinstance(getattr(settings, name, None), SecretStr)
+        found[name] = REDACTED if secret else redacted(value, name)
+    return found
+
+
+def secrets_of(value: object) -> Iterator[str]:
+    """What the settings themselves declare to be a secret, at any depth."""
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, BaseModel):
+        for _, item in value:
+            yield from secrets_of(item)
+    elif isinstance(value, Mapping | list | tuple):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from secrets_of(item)
 
 
 def plain(value: Any) -> Any:

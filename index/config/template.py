@@ -31,14 +31,14 @@ embedding:
 
 # What holds for every source that does not say otherwise.
 defaults:
-  # Who answers for documents that name no owner themselves.
+  # Who answers for documents that name no owner themselves; [a, b] names several.
   owner: group:knowledge
   # A review is due after warn_after, and the document is not to be trusted after stale_after; or: exempt.
-  # The age counts from the first of these fields that a document has: front matter, last commit, file date.
+  # The age counts from the first of these fields that a document has: front matter, then the file's date.
   freshness:
     warn_after: 90d
     stale_after: 180d
-    field: [last_reviewed, ms.date, git_commit, modified_at]
+    field: [last_reviewed, ms.date, modified_at]
   # A sync that would remove more than both of a source's documents asks first.
   delete:
     max_fraction: 0.2
@@ -54,6 +54,8 @@ sources:
     # Patterns as in .gitignore.
     include: ["**/*"]
     exclude: ["**/~$*"]
+    # What hits and reports link to, instead of the file; {stem} is the path without its suffix.
+    # url: https://wiki.example.org/{path}
     # Whether files and folders whose names begin with a dot are documents.
     hidden: false
     # `freshkb watch` waits until a folder has been quiet for `debounce`, but not longer than `max_wait`,

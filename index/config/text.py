@@ -9,17 +9,22 @@ from typing import Any
 
 import yaml
 
+from index.printable import is_unicode
+
 Location = tuple[str | int, ...]
 Problem = tuple[Location, str]
 """Where, by keys and positions, and what is wrong there."""
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MERGE, _TEXT = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:str"
 _VARIABLE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{")
 
 #: Deep enough for any configuration, and shallow enough for the stack.
 _DEPTH_MAX = 50
-#: Aliases may repeat a block; they may not multiply one into a memory-eating tree.
-_VALUES_MAX = 100_000
+#: Aliases and merges may repeat a block; they may not multiply one into a memory-eating tree.
+_VALUES_MAX = 20_000
+#: Characters of what is no text, and of what variables put into a file.
+_SCALAR_MAX, _REPLACED_MAX = 1_000, 1_000_000
 
 
 class Unreadable(Exception):
@@ -30,6 +35,10 @@ class Unreadable(Exception):
         self.line = line
 
 
+class Excessive(Unreadable):
+    """It is more than a configuration is."""
+
+
 @dataclass(slots=True)
 class Text:
     """What the text says."""
@@ -38,6 +47,8 @@ class Text:
     lines: dict[Location, int] = field(default_factory=dict)
     """Line of each key and item, from 1."""
     problems: list[Problem] = field(default_factory=list)
+    variables: set[str] = field(default_factory=set)
+    """Those of the environment that it has values from."""
 
     def line(self, location: Location) -> int:
         """Of the location, or of the nearest thing around it that the text has."""
@@ -46,13 +57,15 @@ class Text:
         return self.lines.get(location, 1)
 
 
-def read(text: str, environ: Mapping[str, str]) -> Text:
+def read(text: str, environ: Mapping[str, str] | None) -> Text:
     """Parse YAML, replacing ``${VAR}`` and ``${VAR:-default}`` in strings; ``$${`` stands for ``${``.
 
     Variables are replaced in values after parsing, so that nothing in the environment can change the
-    structure. Raises Unreadable.
+    structure; without an `environ` none are. Raises Unreadable.
     """
     try:
+        # What composes nodes calls itself for each level, in C: too many levels would end the process.
+        _check_measure(text)
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -66,16 +79,49 @@ def read(text: str, environ: Mapping[str, str]) -> Text:
     return reader.text
 
 
+def _check_measure(text: str) -> None:
+    depth = values = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        values += isinstance(event, yaml.NodeEvent)
+        # A key is one of its own here.
+        if values > 2 * _VALUES_MAX:
+            raise _too_large(event.start_mark)
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _DEPTH_MAX:
+                raise _too_deep(event.start_mark)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def _too_deep(mark: yaml.Mark | None) -> Excessive:
+    return Excessive(_line(mark), f"it is nested too deeply: more than {_DEPTH_MAX} levels")
+
+
+def _too_large(mark: yaml.Mark | None) -> Excessive:
+    message = f"it is too large: more than {_VALUES_MAX:,} values, those of aliases and merges included"
+    return Excessive(_line(mark), message)
+
+
+def _line(mark: yaml.Mark | None) -> int:
+    return 1 if mark is None else mark.line + 1
+
+
 class _Reader:
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str] | None) -> None:
         self.environ = environ
         self.text = Text(None)
         self.constructor = yaml.constructor.SafeConstructor()
+        self.merged: dict[int, list[tuple[yaml.Node, yaml.Node]]] = {}
+        self.merges = 0
+        self.replaced = 0
 
     def build(self, node: yaml.Node, at: Location) -> Any:
         self.text.lines.setdefault(at, node.start_mark.line + 1)
-        if len(at) > _DEPTH_MAX or len(self.text.lines) > _VALUES_MAX:
-            raise Unreadable(node.start_mark.line + 1, "it is nested too deeply, or too large")
+        if len(at) > _DEPTH_MAX:
+            raise _too_deep(node.start_mark)
+        if len(self.text.lines) > _VALUES_MAX:
+            raise _too_large(node.start_mark)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, at)
         if isinstance(node, yaml.SequenceNode):
@@ -83,37 +129,62 @@ class _Reader:
         return self._scalar(node, at)
 
     def _mapping(self, node: yaml.MappingNode, at: Location) -> dict[str, Any]:
-        own = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        if "<<" in own:
-            self._merge(node)
         found: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            if not isinstance(key_node, yaml.ScalarNode):
-                raise Unreadable(key_node.start_mark.line + 1, "a key should be a plain word")
+        for key_node, value_node in self._pairs(node, 0):
             key, line = key_node.value, key_node.start_mark.line + 1
-            if own.count(key) > 1:
-                first = self.text.lines.get((*at, key))
-                if first is not None:
-                    self.text.problems.append(((*at, key), f"is written twice, on lines {first} and {line}"))
-                    continue
+            if key in found:
+                first = self.text.lines[(*at, key)]
+                self.text.problems.append(((*at, key), f"is written twice, on lines {first} and {line}"))
+                continue
             self.text.lines[(*at, key)] = line
             found[key] = self.build(value_node, (*at, key))
         return found
 
-    def _merge(self, node: yaml.MappingNode) -> None:
-        """Put the keys of ``<<`` before the block's own ones."""
-        try:
-            self.constructor.flatten_mapping(node)
-        except yaml.MarkedYAMLError as error:
-            raise Unreadable(node.start_mark.line + 1, f"not valid YAML: {error.problem}") from error
+    def _pairs(self, node: yaml.MappingNode, depth: int) -> list[tuple[yaml.Node, yaml.Node]]:
+        """Keys and values of a block: those of ``<<`` that it does not write itself, then its own."""
+        if depth > _DEPTH_MAX:
+            raise _too_deep(node.start_mark)
+        if id(node) not in self.merged:
+            own: list[tuple[yaml.Node, yaml.Node]] = []
+            above: list[yaml.Node] = []
+            for key, value in node.value:
+                if not isinstance(key, yaml.ScalarNode):
+                    raise Unreadable(key.start_mark.line + 1, "a key should be a plain word")
+                if key.tag == _MERGE:
+                    above += value.value if isinstance(value, yaml.SequenceNode) else [value]
+                else:
+                    own.append((key, value))
+            names = {key.value for key, _ in own}
+            inherited = []
+            for block in above:
+                if not isinstance(block, yaml.MappingNode):
+                    line = block.start_mark.line + 1
+                    raise Unreadable(line, "not valid YAML: << should name a block, or a list of blocks")
+                # The first block that has a key gives its value.
+                for pair in self._pairs(block, depth + 1):
+                    self.merges += 1
+                    if self.merges > _VALUES_MAX:
+                        raise _too_large(block.start_mark)
+                    if pair[0].value not in names:
+                        names.add(pair[0].value)
+                        inherited.append(pair)
+            self.merged[id(node)] = [*inherited, *own]
+        return self.merged[id(node)]
 
     def _scalar(self, node: yaml.Node, at: Location) -> Any:
+        if node.tag != _TEXT and len(node.value) > _SCALAR_MAX:
+            line = node.start_mark.line + 1
+            raise Excessive(line, f"a value that is not text is longer than {_SCALAR_MAX:,} characters")
         try:
             value = self.constructor.construct_object(node)
-        except (yaml.YAMLError, ValueError) as error:
-            words = getattr(error, "problem", None) or error
+        except (yaml.YAMLError, ValueError, LookupError, AttributeError) as error:
+            # With a tag that does not fit its text, PyYAML raises whatever comes.
+            words = getattr(error, "problem", None)
+            if words is None:
+                kind = node.tag.rpartition(":")[2]
+                words = error if isinstance(error, ValueError) else f"{node.value!r} is no {kind}"
             raise Unreadable(node.start_mark.line + 1, f"not valid YAML: {words}") from error
-        if not isinstance(value, str) or "${" not in value:
+        if self.environ is None or not isinstance(value, str) or "${" not in value:
             return value
         return _VARIABLE.sub(lambda match: self._variable(match, at), value)
 
@@ -126,13 +197,22 @@ class _Reader:
                 (at, "has a ${ that is neither ${NAME} nor ${NAME:-default}; write $${ for ${")
             )
             return match[0]
+        assert self.environ is not None
         value = self.environ.get(name)
-        if default is not None:
-            return value or default
+        if default is not None and not value:
+            return default
         if value is None:
             hint = f"set it, or write ${{{name}:-default}}"
             self.text.problems.append(
                 (at, f"needs the environment variable {name}, which is not set; {hint}")
             )
             return ""
+        if not is_unicode(value):
+            self.text.problems.append((at, f"has the value of {name} in it, which is not UTF-8 text"))
+            return ""
+        self.text.variables.add(name)
+        self.replaced += len(value)
+        if self.replaced > _REPLACED_MAX:
+            message = f"the values of its variables come to more than {_REPLACED_MAX:,} characters"
+            raise Excessive(self.text.line(at), message)
         return value

@@ -44,7 +44,7 @@ def _counted(value: Mapping[Any, Any]) -> int:
         raise ValueError("should have exactly the keys count and period, as in {count: 90, period: day}")
     if isinstance(count, bool) or not isinstance(count, int) or count <= 0:
         raise ValueError("count should be a whole number above 0")
-    if period not in _PERIODS:
+    if not isinstance(period, str) or period not in _PERIODS:
         raise ValueError(f"period should be one of {', '.join(_PERIODS)}")
     return count * _SECONDS[_PERIODS[period]]
 
@@ -85,8 +85,12 @@ Duration = Annotated[
                 {
                     "type": "object",
                     "properties": {
-                        "count": {"type": "integer", "exclusiveMinimum": 0},
-                        "period": {"enum": list(_PERIODS)},
+                        "count": {
+                            "description": "How many of the period.",
+                            "type": "integer",
+                            "exclusiveMinimum": 0,
+                        },
+                        "period": {"description": "What is counted.", "enum": list(_PERIODS)},
                     },
                     "required": ["count", "period"],
                     "additionalProperties": False,

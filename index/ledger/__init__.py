@@ -18,9 +18,10 @@ One writer per source holds `Ledger.writer`; readers never wait. Anything in `in
 `Ledger` and the values exported here; SQLAlchemy, Alembic and the modules of this package stay inside it.
 """
 
+from index.ledger.database import damaged
 from index.ledger.events import Event
 from index.ledger.holds import Hold
 from index.ledger.ledger import Ledger
 from index.ledger.lock import Writer
 
-__all__ = ["Event", "Hold", "Ledger", "Writer"]
+__all__ = ["Event", "Hold", "Ledger", "Writer", "damaged"]

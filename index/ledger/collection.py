@@ -53,6 +53,17 @@ class Collections(Database):
                 self._mark(connection, former, "dropping")
             self._mark(connection, name, "current")
 
+    def replace_collection(self, former: str, name: str) -> None:
+        """Make the collection that was building the current one, with all that is recorded of the former one,
+        which becomes `dropping`: its points were copied."""
+        with self._writing() as connection:
+            self._clear(connection, name)
+            for table in (chunks, intents, removals, untold):
+                moved = sa.update(table).where(table.c.collection == former)
+                connection.execute(moved.values(collection=name))
+            self._mark(connection, former, "dropping")
+            self._mark(connection, name, "current")
+
     def drop_collection(self, name: str) -> None:
         """Forget a collection after the store dropped it, and tell what was committed to it. Unknown ones
         are no error."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +13,33 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
-from index.errors import LedgerError
+from index.errors import LedgerDamaged, LedgerError, telling_no_secret
+from index.ledger.sqlite import SqliteFile
+from index.private import private_file, private_folder
+from index.redact import remember
 
 #: Rows that a stream holds in memory at a time.
 STREAM_ROWS = 1000
 
-#: How long SQLite waits for another process's write transaction. A plan of a million items takes seconds.
-BUSY_SECONDS = 60
-
-_SECRET_PARAMETERS = ("password", "sslpassword", "oauth_client_secret")
+#: What SQLite says of the file itself: SQLITE_CORRUPT, SQLITE_NOTADB, and a read that met its end too early.
+_DAMAGE_CODES, _SHORT_READ = (11, 26), 522
+#: The same in words, of what has no code of its own: tables that are not what their version says, and texts.
+_DAMAGE_WORDS = (
+    "no such table",
+    "no such column",
+    "duplicate column",
+    "already exists",
+    "not decode to UTF-8",
+)
 
 
 def _parse(url: str, state_dir: Path) -> sa.URL:
     if url == "sqlite":
         try:
-            state_dir.mkdir(parents=True, exist_ok=True)
+            private_folder(state_dir)
+            with suppress(FileExistsError):
+                # SQLite would go by the umask. What it makes beside its file has the mode of the file.
+                os.close(private_file(str(state_dir / "ledger.db"), os.O_RDWR | os.O_CREAT | os.O_EXCL))
         except OSError as error:
             raise LedgerError(f"The ledger's folder {state_dir} cannot be made: {error.strerror}.") from error
         return sa.URL.create("sqlite", database=str(state_dir / "ledger.db"))
@@ -45,15 +58,17 @@ class Database:
 
     def __init__(self, url: str, state_dir: Path) -> None:
         parsed = _parse(url, state_dir)
-        self._secrets = [
-            secret
-            for secret in (parsed.password, *(parsed.query.get(name) for name in _SECRET_PARAMETERS))
-            if isinstance(secret, str) and secret
-        ]
+        remember({"ledger": url})
         self._sqlite = parsed.drivername == "sqlite"
         self._place = parsed.database if self._sqlite else f"{parsed.host or 'local'}/{parsed.database}"
-        self._engine = _sqlite_engine(parsed) if self._sqlite else _postgresql_engine(parsed)
+        self._file = SqliteFile(Path(parsed.database or "")) if self._sqlite else None
+        self._engine = _sqlite_engine(parsed, self._file) if self._file else _postgresql_engine(parsed)
         self._writing_engine = self._engine.execution_options(freshkb_writes=True)
+
+    @property
+    def writable(self) -> bool:
+        """Whether this process may write; else every method that writes raises LedgerReadOnly."""
+        return self._file is None or not self._file.unwritable
 
     @contextmanager
     def _mapped(self) -> Iterator[None]:
@@ -62,26 +77,36 @@ class Database:
             yield
         except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
             text = str(getattr(error, "orig", None) or error)
-            hidden = text
-            for secret in self._secrets:
-                hidden = hidden.replace(secret, "***")
+            said, cause = " ".join(text.split()), telling_no_secret(error)
+            if self._sqlite and _tells_damage(error):
+                raise damaged(str(self._place), said) from cause
             message = (
-                f"The ledger {self._place} cannot be used: {' '.join(hidden.split())}. What was done before "
-                "is whole; when the ledger can be used again, run the command again."
+                f"The ledger {self._place} cannot be used: {said}. What was done before is whole; when the "
+                "ledger can be used again, run the command again."
             )
-            raise LedgerError(message) from (error if hidden == text else None)
+            raise LedgerError(message) from cause
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
         """A consistent view that waits for no writer."""
+        if self._file is not None and self._file.outdated():
+            self._anew(self._file)
         with self._mapped(), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
         """One transaction: durable when the block ends, undone when it raises."""
+        if self._file is not None and self._file.unwritable:
+            # What stood in the way may be gone.
+            self._anew(self._file)
         with self._mapped(), self._writing_engine.begin() as connection:
             yield connection
+
+    def _anew(self, file: SqliteFile) -> None:
+        """From now on connections are new ones. Those in use are closed when they are given back."""
+        self._engine.dispose()
+        file.close()
 
     def _stream(self, query: sa.Select[Any]) -> Iterator[Sequence[Any]]:
         """A query's rows, few of them in memory at a time."""
@@ -112,25 +137,37 @@ class Database:
         """Give all connections back. May be called twice."""
         with self._mapped():
             self._engine.dispose()
+        if self._file is not None:
+            self._file.close()
 
 
-def _sqlite_engine(url: sa.URL) -> sa.Engine:
-    engine = sa.create_engine(
-        url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+def damaged(place: str, said: str) -> LedgerDamaged:
+    """The error that names the way out."""
+    return LedgerDamaged(
+        f"The ledger {place} is damaged: {said}. Restore it from a backup if there is one. Then, or without "
+        "one, take over what it still tells, and the rest from store and sources, with: freshkb verify "
+        "--repair"
     )
 
-    @event.listens_for(engine, "connect")
-    def configure(connection: Any, _: object) -> None:
-        # The driver's own transactions begin too late for BEGIN IMMEDIATE; `begin` below does it instead.
-        connection.isolation_level = None
-        for setting in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {setting}").close()
+
+def _tells_damage(error: Exception) -> bool:
+    """Whether it is the file that is wrong, and not the moment: locked, full, forbidden."""
+    cause = getattr(error, "orig", None) or error
+    code = getattr(cause, "sqlite_errorcode", None) or 0
+    known = code & 0xFF in _DAMAGE_CODES or code == _SHORT_READ
+    return known or any(words in str(cause) for words in _DAMAGE_WORDS)
+
+
+def _sqlite_engine(url: sa.URL, file: SqliteFile) -> sa.Engine:
+    engine = sa.create_engine(url, hide_parameters=True, creator=file.connect)
 
     @event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
         # A writer takes the lock at once: one that first reads could find, when it comes to write, that
         # another one was faster, and SQLite would refuse it without waiting.
         writes = connection.get_execution_options().get("freshkb_writes", False)
+        if writes:
+            file.require_write()
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine

@@ -90,7 +90,6 @@ class Documents(Database):
         *,
         source: str | None = None,
         states: Collection[State] | None = None,
-        owner: str | None = None,
         uris: Collection[str] | None = None,
         document_ids: Collection[str] | None = None,
     ) -> Iterator[Document]:
@@ -99,8 +98,6 @@ class Documents(Database):
         query = sa.select(*_DOCUMENT).order_by(documents.c.source, documents.c.uri, documents.c.document_id)
         if source is not None:
             query = query.where(documents.c.source == source)
-        if owner is not None:
-            query = query.where(documents.c.owner == owner)
         if uris is not None:
             query = query.where(self._among(documents.c.uri, uris))
         if document_ids is not None:
@@ -108,6 +105,12 @@ class Documents(Database):
         query = query.where(schema.live if states is None else documents.c.state.in_(sorted(states)))
         for row in self._stream(query):
             yield Document(*row)
+
+    def owners(self) -> set[str]:
+        """Owners of live documents, as they are written."""
+        query = sa.select(documents.c.owner, documents.c.owners).where(schema.live).distinct()
+        with self._reading() as connection:
+            return {name for row in connection.execute(query) for name in (row[0], *row[1]) if name}
 
     def misfiled(self) -> Iterator[str]:
         """Live documents whose row names another folder than their uri, so that a hint does not find them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from index.ledger import schema
 from index.ledger.database import Database
-from index.ledger.kinds import Moment
 from index.ledger.schema import documents, holds, reviews, tombstones
+from index.model import Review
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,39 +26,39 @@ class Hold:
 
 
 _HOLD = schema.columns(holds, Hold)
+_REVIEW = schema.columns(reviews, Review)
 
 
 class Holds(Database):
-    def add_review(self, document_id: str, by: str, note: str, at: datetime) -> None:
-        row = {"document_id": document_id, "reviewed_by": by, "note": note, "at": at}
+    def add_reviews(self, made: Sequence[Review]) -> None:
         with self._writing() as connection:
-            connection.execute(sa.insert(reviews), row)
+            if made:
+                connection.execute(sa.insert(reviews), [schema.values(review) for review in made])
 
-    def reviews(self, document_ids: Collection[str]) -> dict[str, datetime]:
-        """The newest review of each document that has one."""
-        query = (
-            sa.select(reviews.c.document_id, sa.func.max(reviews.c.at, type_=Moment()))
-            .where(self._among(reviews.c.document_id, document_ids))
-            .group_by(reviews.c.document_id)
-        )
+    def reviews(self, document_ids: Collection[str] | None = None) -> dict[str, list[Review]]:
+        """The reviews of each document that has some (None: of all), in the order of their recording.
+        The last one counts, whatever its clock said."""
+        query = sa.select(*_REVIEW).order_by(reviews.c.id)
+        if document_ids is not None:
+            query = query.where(self._among(reviews.c.document_id, document_ids))
+        found: dict[str, list[Review]] = {}
         with self._reading() as connection:
-            return {row[0]: row[1] for row in connection.execute(query)}
+            for row in connection.execute(query):
+                found.setdefault(row[0], []).append(Review(*row))
+        return found
 
     def untold_reviews(self, source: str) -> list[str]:
-        """Live documents of a source whose newest review is not in their row, nor then in their payloads."""
-        newest = (
-            sa.select(reviews.c.document_id, sa.func.max(reviews.c.at).label("at"))
-            .group_by(reviews.c.document_id)
-            .subquery()
-        )
+        """Live documents of a source whose last review is not in their row, nor then in their payloads."""
+        last = sa.select(sa.func.max(reviews.c.id)).group_by(reviews.c.document_id)
         query = (
             sa.select(documents.c.document_id)
-            .join(newest, newest.c.document_id == documents.c.document_id)
+            .join(reviews, reviews.c.document_id == documents.c.document_id)
             .where(
+                reviews.c.id.in_(last),
                 documents.c.source == source,
                 schema.live,
                 documents.c.version > 0,
-                sa.or_(documents.c.reviewed_at.is_(None), documents.c.reviewed_at < newest.c.at),
+                sa.or_(documents.c.reviewed_at.is_(None), documents.c.reviewed_at != reviews.c.at),
             )
             .order_by(documents.c.document_id)
         )

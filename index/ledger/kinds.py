@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
-from index.errors import LedgerError
+from index.errors import LedgerDamaged
 from index.model import Action, State
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -19,10 +19,11 @@ _MICROSECOND = timedelta(microseconds=1)
 Key = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
-def _unreadable(value: object) -> LedgerError:
-    return LedgerError(
+def _unreadable(value: object, dialect: sa.Dialect) -> LedgerDamaged:
+    mend = ", or mend it with: freshkb verify --repair" if dialect.name == "sqlite" else "."
+    return LedgerDamaged(
         f"The ledger holds {str(value)[:40]!r}, which freshkb cannot have written: somebody else has, or its "
-        "disk is failing. Restore it from a backup."
+        f"disk is failing. Restore it from a backup{mend}"
     )
 
 
@@ -43,7 +44,7 @@ class Moment(TypeDecorator[datetime]):
         try:
             return None if value is None else _EPOCH + value * _MICROSECOND
         except (ValueError, TypeError, OverflowError) as error:
-            raise _unreadable(value) from error
+            raise _unreadable(value, dialect) from error
 
 
 class Json(TypeDecorator[Any]):
@@ -59,7 +60,7 @@ class Json(TypeDecorator[Any]):
         try:
             return {} if value is None else json.loads(value)
         except (ValueError, TypeError, OverflowError) as error:
-            raise _unreadable(value) from error
+            raise _unreadable(value, dialect) from error
 
 
 class Prose(TypeDecorator[str]):
@@ -83,7 +84,7 @@ class StateName(TypeDecorator[State]):
         try:
             return None if value is None else State(value)
         except (ValueError, TypeError, OverflowError) as error:
-            raise _unreadable(value) from error
+            raise _unreadable(value, dialect) from error
 
 
 class ActionName(TypeDecorator[Action]):
@@ -94,4 +95,4 @@ class ActionName(TypeDecorator[Action]):
         try:
             return None if value is None else Action(value)
         except (ValueError, TypeError, OverflowError) as error:
-            raise _unreadable(value) from error
+            raise _unreadable(value, dialect) from error

@@ -11,9 +11,11 @@ from typing import Self
 
 import sqlalchemy as sa
 
-from index.errors import LedgerError
+from index.errors import LedgerDamaged, LedgerError, LedgerReadOnly
+from index.ledger import file
 from index.ledger.chunks import Chunks
 from index.ledger.collection import Collections
+from index.ledger.database import damaged
 from index.ledger.documents import Documents
 from index.ledger.events import Events
 from index.ledger.holds import Holds
@@ -21,9 +23,13 @@ from index.ledger.intents import Intents
 from index.ledger.lock import AdvisoryLocks, FileLocks, Writer
 from index.ledger.runs import Runs
 from index.ledger.schema import VERSION, meta
+from index.private import tighten
 
 #: Of PostgreSQL's advisory lock that lets one process create or migrate the schema.
 _MIGRATION_KEY = 0x667265736B62
+
+#: The schema of the first version that makes its files for their owner alone.
+_PRIVATE = "m003"
 
 
 class Ledger(Documents, Chunks, Intents, Collections, Runs, Events, Holds):
@@ -37,12 +43,17 @@ class Ledger(Documents, Chunks, Intents, Collections, Runs, Events, Holds):
     """Made with the ledger, and carried by the store's collections that belong to it."""
 
     @classmethod
-    def open(cls, url: str, state_dir: Path) -> Self:
-        """`sqlite` (a file in `state_dir`) or ``postgresql+psycopg://…``. Created on first use, and brought
-        up to this program's schema; one of a newer program is refused with LedgerError."""
+    def open(cls, url: str, state_dir: Path, *, create: bool = True) -> Self:
+        """`sqlite` (a file in `state_dir`) or ``postgresql+psycopg://…``. Created on first use, unless
+        `create` says that there must be one, and brought up to this program's schema; one of a newer program
+        is refused with LedgerError. Raises LedgerDamaged when its file is damaged, or missing."""
+        if url == "sqlite":
+            file.finish(state_dir / file.NAME)
+            if not create:
+                _require(state_dir / file.NAME)
         ledger = cls(url, state_dir)
         try:
-            ledger._prepare()
+            ledger._prepare(state_dir)
         except BaseException:
             ledger._engine.dispose()
             raise
@@ -62,12 +73,27 @@ class Ledger(Documents, Chunks, Intents, Collections, Runs, Events, Holds):
         """Who holds which source now, in order of source."""
         return self._locks.holders()
 
-    def _prepare(self) -> None:
+    def faults(self) -> list[str]:
+        """What is wrong with the ledger's file, in words; [] when it is sound. All of it is read. A server
+        looks after its own files."""
+        if not self._sqlite:
+            return []
+        from index.ledger.damage import faults
+
+        with self._reading() as connection:
+            return faults(connection)
+
+    def _prepare(self, state_dir: Path) -> None:
         with self._reading() as connection:
             recorded = self._version(connection)
             if recorded == VERSION:
                 self.instance_id = self._instance(connection)
                 return
+        if recorded is not None and not self.writable:
+            raise LedgerReadOnly(
+                f"The ledger {self._place} can only be read here, and has the schema {recorded} of an older "
+                f"freshkb; this one needs {VERSION}. Any command of a user that may write brings it there."
+            )
         with self._writing() as connection:
             if not self._sqlite:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_KEY)))
@@ -75,6 +101,8 @@ class Ledger(Documents, Chunks, Intents, Collections, Runs, Events, Holds):
             if self._version(connection) != VERSION:
                 from index.ledger.migrations import upgrade
 
+                if recorded is None or recorded < _PRIVATE:
+                    tighten(state_dir)
                 upgrade(connection)
                 if (
                     connection.execute(sa.select(meta.c.value).where(meta.c.name == "instance")).first()
@@ -90,7 +118,9 @@ class Ledger(Documents, Chunks, Intents, Collections, Runs, Events, Holds):
         recorded = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
         if recorded is None:
             return None
-        if not re.fullmatch(r"m\d{3}", recorded) or recorded > VERSION:
+        if not re.fullmatch(r"m\d{3}", recorded):
+            raise damaged(str(self._place), f"its schema is {recorded!r}, which none ever was")
+        if recorded > VERSION:
             raise LedgerError(
                 f"The ledger {self._place} was written by a newer freshkb: its schema is {recorded}, and "
                 f"this program knows {VERSION}. Upgrade freshkb; nothing was changed."
@@ -99,7 +129,10 @@ class Ledger(Documents, Chunks, Intents, Collections, Runs, Events, Holds):
 
     def _instance(self, connection: sa.Connection) -> str:
         query = sa.select(meta.c.value).where(meta.c.name == "instance")
-        return str(connection.execute(query).scalar_one())
+        recorded = connection.execute(query).scalar()
+        if recorded is None:
+            raise damaged(str(self._place), "it has lost its instance id")
+        return str(recorded)
 
     def __enter__(self) -> Self:
         return self
@@ -108,3 +141,14 @@ class Ledger(Documents, Chunks, Intents, Collections, Runs, Events, Holds):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _require(path: Path) -> None:
+    """Raises LedgerDamaged when there is no ledger, or an empty one, where there must be one."""
+    lost = not path.exists()
+    if lost or path.stat().st_size == 0:
+        raise LedgerDamaged(
+            f"The ledger {path} is {'missing' if lost else 'empty'}, and the store beside it holds the index "
+            "that belongs to it. Restore it from a backup. Without one, make a new one out of store and "
+            "sources, which know neither holds nor whose reviews they were, with: freshkb verify --repair"
+        )

@@ -27,6 +27,7 @@ from index.ledger import schema
 from index.ledger.database import Database
 from index.ledger.schema import writers
 from index.model import rfc3339
+from index.private import private_file, private_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ os.register_at_fork(after_in_child=_hold_nothing)
 
 def _take(path: Path) -> int | None:
     """The locked file; None when another holds it."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    file = private_file(str(path), os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -129,7 +130,7 @@ class FileLocks:
     def hold(self, source: str, command: str) -> Iterator[None]:
         with contextlib.ExitStack() as stack:
             with _mapped(source):
-                self._folder.mkdir(parents=True, exist_ok=True)
+                private_folder(self._folder, inside=self._folder.parent)
                 lock = _take(self._path(source))
                 if lock is None:
                     raise _refusal(source, self._holder(source))
@@ -152,8 +153,8 @@ class FileLocks:
 
     def _holder(self, source: str) -> Writer | None:
         """None when nobody holds the source, in the moment between a lock and its note, and when the note
-        cannot be understood."""
-        unclear = (FileNotFoundError, ValueError, TypeError, KeyError)
+        cannot be understood, or be read by this user."""
+        unclear = (FileNotFoundError, PermissionError, ValueError, TypeError, KeyError)
         path = self._path(source).with_suffix(".json")
         with contextlib.suppress(*unclear), path.open("rb") as note:
             try:
@@ -171,6 +172,17 @@ class FileLocks:
                 if (holder := self._holder(source)) is not None:
                     held.append(holder)
         return sorted(held, key=lambda writer: writer.source)
+
+    def left(self) -> list[Writer]:
+        """Holders that died: their notes are there, and nobody's."""
+        found = []
+        for path in sorted(self._folder.glob("*.json")):
+            with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+                row = json.loads(path.read_bytes())
+                writer = Writer(**{**row, "since": datetime.fromisoformat(row["since"])})
+                if self._holder(unquote(path.stem)) is None:
+                    found.append(writer)
+        return found
 
 
 class AdvisoryLocks:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,35 +17,83 @@ from index.errors import LedgerError
 from index.ledger import schema
 from index.ledger.database import Database
 from index.ledger.schema import approvals, items, plans, runs
-from index.model import Item, Run
+from index.model import Item, RunRecord
+from index.redact import redact
 
-_RUN = schema.columns(runs, Run)
+_RUN = schema.columns(runs, RunRecord)
 _ITEM = schema.columns(items, Item)
 
 
 class Runs(Database):
-    def start_run(self, kind: str, at: datetime) -> Run:
+    def start_run(
+        self,
+        kind: str,
+        at: datetime,
+        *,
+        run_id: str | None = None,
+        actor: str = "",
+        progress: Mapping[str, Any] = MappingProxyType({}),
+    ) -> RunRecord:
         """A run of this process."""
-        run = Run(uuid.uuid4().hex, kind, at, host=socket.gethostname(), pid=os.getpid())
+        run = RunRecord(
+            run_id or uuid.uuid4().hex,
+            kind,
+            at,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            actor=actor,
+            progress=dict(progress),
+        )
         with self._writing() as connection:
             connection.execute(sa.insert(runs), schema.values(run))
         return run
+
+    def note_progress(self, run_id: str, progress: Mapping[str, Any]) -> None:
+        """How far an unfinished run is."""
+        unfinished = sa.and_(runs.c.run_id == run_id, runs.c.finished_at.is_(None))
+        with self._writing() as connection:
+            connection.execute(sa.update(runs).where(unfinished).values(progress=progress))
 
     def finish_run(
         self, run_id: str, at: datetime, outcome: str, counts: Mapping[str, Any], error: str = ""
     ) -> None:
         """The plans' items are dropped: they say what was left to do, and nothing is."""
-        ended = {"finished_at": at, "outcome": outcome, "counts": counts, "error": error}
+        ended = {"finished_at": at, "outcome": outcome, "counts": counts, "error": redact(error)}
         with self._writing() as connection:
             if not connection.execute(sa.update(runs).where(runs.c.run_id == run_id).values(ended)).rowcount:
                 raise LedgerError(f"There is no run {run_id}.")
             connection.execute(sa.delete(items).where(items.c.run_id == run_id))
 
-    def runs(self, limit: int = 20) -> list[Run]:
+    def runs(self, limit: int = 20) -> list[RunRecord]:
         """The newest, newest first. One without `finished_at` is running, or was killed."""
         query = sa.select(*_RUN).order_by(runs.c.started_at.desc(), runs.c.run_id).limit(limit)
         with self._reading() as connection:
-            return [Run(*row) for row in connection.execute(query)]
+            return [_record(row) for row in connection.execute(query)]
+
+    def unfinished_runs(self) -> list[RunRecord]:
+        """Running ones and killed ones, newest first."""
+        query = sa.select(*_RUN).where(runs.c.finished_at.is_(None)).order_by(runs.c.started_at.desc())
+        with self._reading() as connection:
+            return [_record(row) for row in connection.execute(query)]
+
+    def first_run(self) -> RunRecord | None:
+        """The oldest on record."""
+        return self._run(sa.select(*_RUN).order_by(runs.c.started_at))
+
+    def last_run(self, kind: str | None = None, outcomes: Collection[str] | None = None) -> RunRecord | None:
+        """The newest finished run, of this kind and with one of these outcomes. A refused run that did
+        nothing (no counts) is none, unless it is asked for by its outcome."""
+        begun = sa.or_(runs.c.outcome != "refused", runs.c.counts != {})
+        wanted: list[sa.ColumnElement[bool]] = [runs.c.finished_at.is_not(None)]
+        wanted.append(begun if outcomes is None else runs.c.outcome.in_(outcomes))
+        if kind is not None:
+            wanted.append(runs.c.kind == kind)
+        return self._run(sa.select(*_RUN).where(*wanted).order_by(runs.c.started_at.desc()))
+
+    def _run(self, query: sa.Select[Any]) -> RunRecord | None:
+        with self._reading() as connection:
+            row = connection.execute(query.limit(1)).first()
+        return None if row is None else _record(row)
 
     def save_plan(
         self,
@@ -106,3 +156,9 @@ class Runs(Database):
         query = sa.select(approvals.c.plan_hash).where(approvals.c.plan_hash == plan_hash)
         with self._reading() as connection:
             return connection.execute(query).first() is not None
+
+
+def _record(row: Sequence[Any]) -> RunRecord:
+    """Errors of a former version's runs may hold secrets that those of today do not."""
+    run = RunRecord(*row)
+    return replace(run, error=redact(run.error))

@@ -5,13 +5,17 @@ be fooled. So nothing is parsed in the process that holds the ledger and the sto
 
 ==============  ==========================================================================================
 `formats`       which suffix is which format, and the extraction fingerprint of each; imports nothing heavy
-`parser`        the parent's side: starts, feeds, watches and replaces the child
-`sandbox`       the child's walls: limits, environment, namespaces, and how everything in them dies
+`parser`        the parent's side: feeds the child, judges what it says, and replaces it
+`child`         a child as the parent has it: process, pipes, folder
+`sandbox`       the child's processes: limits, environment, and how everything in them dies
+`walls`         what the child takes from itself, with `namespaces`, `privileges`, `landlock`, `kernel`, and
+                `installation`, which says what it may read
 `worker`        the child's side: a loop over requests
 `outline`       elements and their headings, as every reader builds them
 readers         `markdown`, `html`, `text`, `pdf`, `ocr`, `office`, `opendocument`, `tables`, `mail`,
                 `pandoc`, `data`: one function ``parse(path, format) -> Parsed`` each; they raise
                 `outline.Unreadable` with the reason
+`frontmatter`   the properties that a Markdown file begins with, also where its block is broken
 `archive`       bombs and locks, looked for before a container is opened
 `language`      the language of a document that does not name it
 `soffice`       conversion by LibreOffice, where it is installed
@@ -31,10 +35,9 @@ What holds for every format:
 - The same file gives the same elements on every machine where the extraction fingerprint is the same.
 - A document without text is a `Parsed` without elements. One that cannot be read, or only by a program that
   is not installed, is a `Failure` with a reason for people. A broken installation is a `ParserError`.
-- The child has no network where the kernel can take it away, no secrets in its environment, and no file of
-  its own that outlives the document, nor more of them than the disk can bear. Nothing that a document names
-  is fetched, namespaces or not. It can read what the user can read: the walls are against accidents and
-  against documents that consume, not against an exploit in pdfium. For those, run the sync in a container.
+- The child has no secrets in its environment, and no file of its own that outlives the document, nor more of
+  them than the disk can bear. Nothing that a document names is fetched, walls or not. What the child can
+  reach, `walls` says; they are the kernel's, and not a virtual machine's.
 
 Markup is walked by us (`html` says why), spreadsheets are read by openpyxl and xlrd (`tables`), PDF by
 pdfium, which is many times as fast as pdfminer; Word and PowerPoint by unstructured, whose classifier also

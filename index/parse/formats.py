@@ -30,7 +30,7 @@ class Format:
     module: str
     """The module of `index.parse` whose `parse` reads it, inside the child."""
     revision: int
-    """Raised when our reader of this format makes other elements of the same file."""
+    """Raised when our reader of this format makes other elements or properties of the same file."""
     packages: tuple[str, ...] = ()
     """Distributions whose upgrade may change the text."""
     programs: tuple[str, ...] = ()
@@ -63,12 +63,12 @@ _SPACY = ("unstructured", "spacy")
 
 _FORMATS: dict[Format, str] = {
     Format(
-        "markdown", "text/markdown", "markdown", 1, (*_MARKUP, "markdown-it-py", "PyYAML")
+        "markdown", "text/markdown", "markdown", 2, (*_MARKUP, "markdown-it-py", "PyYAML")
     ): "md markdown mdx",
     Format("text", "text/plain", "text", 1, _TEXT): "txt text log",
-    Format("html", "text/html", "html", 1, _MARKUP): "html htm xhtml",
+    Format("html", "text/html", "html", 2, _MARKUP): "html htm xhtml",
     Format(
-        "pdf", "application/pdf", "pdf", 1, ("pypdfium2", *_SPACY), ("tesseract",), classifies=True
+        "pdf", "application/pdf", "pdf", 2, ("pypdfium2", *_SPACY), ("tesseract",), classifies=True
     ): "pdf",
     Format(
         "docx",
@@ -143,6 +143,12 @@ def suffix_of(uri: str) -> str:
 def format_of(uri: str) -> Format | None:
     """The format of a document by its suffix; None: this type is not supported."""
     return BY_SUFFIX.get(suffix_of(uri))
+
+
+def why_unsupported(uri: str) -> str:
+    """A sentence about a document that `format_of` has none for."""
+    suffix = suffix_of(uri)
+    return f"Files of type {suffix} cannot be parsed." if suffix.strip(".") else "It has no type."
 
 
 def fingerprint(format: Format, *, chunking: str) -> str:

@@ -74,8 +74,10 @@ def language_of(root: Any) -> str | None:
 
 
 def properties_of(root: Any) -> dict[str, str]:
-    """The `<meta>` elements that have a name: author, description, date …"""
+    """The `<meta>` elements that have a name: author, description, date …; and the page's own address."""
     found: dict[str, str] = {}
+    for link in root.iterfind(".//link[@rel='canonical']"):
+        found.setdefault("canonical", squeeze(link.get("href") or ""))
     for meta in root.iterfind(".//meta"):
         name = meta.get("name") or meta.get("property")
         value = squeeze(meta.get("content") or "")

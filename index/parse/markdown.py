@@ -7,14 +7,9 @@ forge.
 
 from __future__ import annotations
 
-import datetime
-import re
-import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_block.reference import reference
@@ -22,29 +17,10 @@ from markdown_it.rules_block.reference import reference
 from index.model import Parsed
 from index.parse import html
 from index.parse.formats import Format
-from index.parse.outline import Outline, Unreadable, squeeze
+from index.parse.frontmatter import front_matter
+from index.parse.outline import Outline, Unreadable
 from index.parse.text import decode
-
-_FRONT_MATTER = re.compile(
-    r"\A(?P<fence>---|\+\+\+)[ \t]*\n(?P<block>.*?)(?:(?<=\n)|\A)(?P=fence)[ \t]*(?:\n|\Z)", re.DOTALL
-)
-_KEY = re.compile(r"[ \t]*[\w.\"'-]+[ \t]*[:=]")
-#: Keys taken from front matter: a file of aliases to aliases may claim billions.
-_PROPERTIES_MAX = 1000
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe YAML in which an impossible date is the text that it is, not an error."""
-
-
-def _timestamp(loader: _Loader, node: yaml.ScalarNode) -> Any:
-    try:
-        return loader.construct_yaml_timestamp(node)
-    except ValueError:
-        return node.value
-
-
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", _timestamp)
+from index.properties import by_name
 
 
 def _reference(state: StateBlock, start: int, end: int, silent: bool) -> bool:
@@ -61,76 +37,26 @@ _MARKDOWN.block.ruler.at("reference", _reference)
 
 
 def parse(path: Path, format: Format) -> Parsed:
-    front, body = front_matter(decode(path.read_bytes()))
+    front = front_matter(decode(path.read_bytes()))
     outline = Outline()
-    if isinstance(front, str):
-        # The author's typing error is the author's to find: the document is searchable as it stands.
-        outline.add(front, "CodeSnippet")
-        front = {}
-    properties = dict(_flat(front))
     environment: dict[str, Any] = {}
-    tokens = _MARKDOWN.parse(body, environment)
+    tokens = _MARKDOWN.parse(front.body, environment)
     if any(token.level >= _DEPTH_MAX - 1 for token in tokens):
         raise Unreadable("The document nests its parts too deeply.")
     root = html.tree(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, environment))
     if root is not None:
         html.walk(root, outline)
-    language = str(properties.get("lang") or properties.get("language") or "")
+    named = by_name(front.properties)
+    language = _text(named.get("lang")) or _text(named.get("language"))
     return outline.parsed(
-        title=str(properties.get("title", "")),
+        title=_text(named.get("title")),
         language=language.replace("_", "-").partition("-")[0].lower() or None,
-        properties=properties,
+        properties=front.properties,
+        findings=front.findings,
     )
 
 
-def front_matter(text: str) -> tuple[dict[Any, Any] | str, str]:
-    """(front matter, body). The front matter is text, fences included, where it cannot be read."""
-    text = text.lstrip("\ufeff")
-    match = _FRONT_MATTER.match(text)
-    if match is None:
-        return {}, text
-    body = text[match.end() :]
-    try:
-        if match["fence"] == "+++":
-            return tomllib.loads(match["block"]), body
-        front = yaml.load(match["block"], _Loader)
-    except (yaml.YAMLError, tomllib.TOMLDecodeError, ValueError, RecursionError):
-        front = None
-        if _KEY.match(match["block"]):
-            return match[0].strip(), body
-    if isinstance(front, dict):
-        return front, body
-    # Two rules with text between them, or nothing at all.
-    return ({}, text) if match["block"].strip() else ({}, body)
-
-
-def _flat(front: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
-    """Scalars by dotted name; lists of scalars joined by commas; dates in ISO form."""
-    left = _PROPERTIES_MAX
-    stack: list[tuple[str, Any]] = [("", front)]
-    while stack and left:
-        name, value = stack.pop()
-        left -= 1
-        if isinstance(value, dict):
-            prefix = f"{name}." if name else ""
-            stack += [(f"{prefix}{key}", inner) for key, inner in reversed(value.items())]
-        elif isinstance(value, list):
-            if texts := [str(_scalar(item)) for item in value if _is_scalar(item)]:
-                yield name, ", ".join(texts)
-        elif _is_scalar(value):
-            yield name, _scalar(value)
-
-
-def _is_scalar(value: Any) -> bool:
-    return isinstance(value, str | bool | int | float | datetime.date | datetime.time)
-
-
-def _scalar(value: Any) -> str | bool | int | float:
-    if isinstance(value, datetime.date | datetime.time):
-        return value.isoformat()
-    if isinstance(value, float) and value not in (float("inf"), float("-inf")) and value == value:
-        return value
-    if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        # Nobody's number, and too long to be written in decimal digits.
-        return hex(value)
-    return value if isinstance(value, bool | int) else squeeze(str(value))
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_text(item) for item in value)
+    return "" if value is None or isinstance(value, dict) else str(value)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from index.model import Element, Parsed
+from index.model import Diagnostic, Element, Parsed
 from index.parse.language import language_of
 
 #: Control characters other than tab and newline, lone surrogates, soft hyphens and byte order marks: no
@@ -93,6 +93,7 @@ class Outline:
         fallback_title: str = "",
         language: str | None = None,
         properties: Mapping[str, Any] | None = None,
+        findings: Sequence[Diagnostic] = (),
     ) -> Parsed:
         """The document. Its title is `title`, else the first top heading, else `fallback_title`."""
         return Parsed(
@@ -100,6 +101,7 @@ class Outline:
             title=(squeeze(clean(title)) or self._title or squeeze(clean(fallback_title)))[:HEADING_MAX],
             language=language or language_of(self.elements),
             properties={name: _short(value) for name, value in (properties or {}).items()},
+            findings=findings,
         )
 
     def _append(self, text: str, kind: str, page: int | None) -> None:

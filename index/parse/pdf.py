@@ -67,6 +67,8 @@ def parse(path: Path, format: Format) -> Parsed:
             raise Unreadable("The document is encrypted in a way that cannot be read.") from None
         raise Unreadable("The document is damaged: it is no readable PDF file.") from None
     try:
+        # Before any page is asked for, and without effect where there is no form.
+        document.init_forms()
         bookmarks = _bookmarks(document)
         blocks = list(_blocks(document, bookmarks))
         known = document.get_metadata_dict(skip_empty=True)

@@ -1,4 +1,4 @@
-"""The walls around a parsing child, set up by the child itself before it reads anything foreign.
+"""The processes of a parsing child: how they come to stand behind the walls, and how everything in them dies.
 
 ::
 
@@ -7,14 +7,12 @@
 The guard does nothing but wait. When the pipe from the parent closes, because the parent has had enough or
 is dead, it kills `init`, and the kernel kills whatever else lives in that namespace, processes that made
 themselves daemons included. Where the kernel allows no namespaces (macOS, some containers) there is no
-`init`, and the guard kills the worker's process group and, on Linux, its session; the network is then not
-cut off either.
+`init`, and the guard kills the worker's process group and, on Linux, its session.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import resource
 import select
@@ -23,10 +21,10 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
-_CLONE_NEWUSER, _CLONE_NEWPID, _CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
-_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+from index.parse import kernel, walls
+from index.parse.walls import DOCUMENTS, PRIVATE, Wall
 
 FILE_BYTES_MAX = 1 << 30
 FILES_MAX = 256
@@ -59,25 +57,40 @@ def environment(private: str) -> dict[str, str]:
     }
 
 
-def enter(memory_bytes: int, folder: Path) -> bool:
-    """Fork into the worker, and return in it alone: whether it has namespaces of its own.
+#: /proc/self/statm of the worker, opened before files went out of reach.
+_statm: int | None = None
 
-    The process that called becomes the guard and ends with the worker's exit status, 128 + n after signal n.
-    It removes `folder` when the parent hangs up.
+
+def enter(memory_bytes: int, folder: Path) -> list[Wall]:
+    """Fork into the worker, and return in it alone: what became of the walls.
+
+    `folder` holds those that `walls` names. The process that called becomes the guard and ends with the
+    worker's exit status, 128 + n after signal n. It empties the folder when the worker ends, and removes it
+    when the parent hangs up.
     """
-    isolated = _unshare()
-    worker = os.fork()
-    if worker:
-        _stand_guard(worker, isolated, folder)
+    user, reason = walls.another_user(folder)
+    proc = os.open("/proc", os.O_RDONLY) if sys.platform == "linux" else -1
+    apart = walls.attempt("namespaces", lambda: walls.unshare(user, proc))
+    inner = os.fork()
+    if inner:
+        _stand_guard(inner, apart.built, folder)
     _die_with_parent()
-    if isolated:
-        inner = os.fork()
-        if inner:
-            _wait_as_init(inner)
+    _be_killed_first()
+    view = walls.attempt("file system", lambda: walls.narrow(folder, apart))
+    own_user = walls.attempt("user", lambda: walls.give_up(user, reason, folder, proc))
+    # A process that has become another user has forgotten it.
+    _die_with_parent()
+    if apart.built:
+        worker = os.fork()
+        if worker:
+            _wait_as_init(worker, proc)
         _die_with_parent()
     os.setsid()
-    _limit(memory_bytes, isolated)
-    return isolated
+    _keep_statm(proc)
+    # Elsewhere all processes of the user count, and nothing counts for root.
+    _limit(memory_bytes, processes=os.getuid() != 0 and (apart.built or user is not None))
+    domain = walls.attempt("Landlock", lambda: walls.confine(folder))
+    return [apart, view, own_user, domain]
 
 
 def kill_leftovers() -> None:
@@ -107,47 +120,40 @@ def discard(folder: Path) -> None:
 
 def resident_bytes() -> int:
     """Memory that this process holds; its peak where the system does not tell the present."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
-    except OSError:
+    if _statm is None:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
-def _libc() -> Any:
-    return ctypes.CDLL(None, use_errno=True)
-
-
-def _unshare() -> bool:
-    """Leave the network and the process table; without root by way of a user namespace."""
-    if sys.platform != "linux":
-        return False
-    uid, gid = os.getuid(), os.getgid()
-    for flags in (_CLONE_NEWPID | _CLONE_NEWNET, _CLONE_NEWUSER | _CLONE_NEWPID | _CLONE_NEWNET):
-        if _libc().unshare(flags) == 0:
-            if flags & _CLONE_NEWUSER:
-                Path("/proc/self/setgroups").write_text("deny")
-                Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
-                Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
-            return True
-    return False
+    return int(os.pread(_statm, 200, 0).split()[1]) * resource.getpagesize()
 
 
 def _die_with_parent() -> None:
     if sys.platform == "linux":
-        libc = _libc()
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _limit(memory_bytes: int, isolated: bool) -> None:
+def _be_killed_first() -> None:
+    """Should the machine run out of memory, a parser goes before anything of the user's."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def _keep_statm(proc: int) -> None:
+    global _statm
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            _statm = os.open("self/statm", os.O_RDONLY, dir_fd=proc)
+        os.close(proc)
+        kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+
+
+def _limit(memory_bytes: int, *, processes: bool) -> None:
     limits = {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: FILE_BYTES_MAX,
         resource.RLIMIT_NOFILE: FILES_MAX,
         resource.RLIMIT_AS: memory_bytes,
     }
-    if isolated and os.getuid():
-        # Elsewhere all processes of the user count, and nothing counts for root.
+    if processes:
         limits[resource.RLIMIT_NPROC] = PROCESSES_MAX
     for kind, limit in limits.items():
         _, hard = resource.getrlimit(kind)
@@ -155,10 +161,6 @@ def _limit(memory_bytes: int, isolated: bool) -> None:
         # macOS refuses to limit address space.
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(kind, (limit, limit))
-    if sys.platform == "linux":
-        # Should the machine run out of memory, a parser goes before anything of the user's.
-        with contextlib.suppress(OSError):
-            Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def _stand_guard(worker: int, isolated: bool, folder: Path) -> NoReturn:
@@ -180,11 +182,23 @@ def _stand_guard(worker: int, isolated: bool, folder: Path) -> NoReturn:
             _kill(worker, isolated)
             os.waitpid(worker, 0)
             # A parent that was killed cannot clear up after itself.
-            discard(folder)
-            os._exit(0)
+            _end_with_discard(folder)
     if not isolated:
         _kill(worker, isolated)
+    # The parent may lack the permission to look into another user's folders.
+    for name in (PRIVATE, DOCUMENTS):
+        with contextlib.suppress(OSError, RecursionError):
+            shutil.rmtree(folder / name)
     os._exit(_exit_code(status))
+
+
+def _end_with_discard(folder: Path) -> NoReturn:
+    with contextlib.suppress(OSError, RecursionError):
+        shutil.rmtree(folder)
+    if folder.exists():
+        # Deeper than Python has stack or descriptors. Whose namespace has died can start no other process.
+        os.execvp("rm", ["rm", "-rf", "--", str(folder)])
+    os._exit(0)
 
 
 def _kill(worker: int, isolated: bool) -> None:
@@ -212,10 +226,10 @@ def _session(leader: int) -> list[int]:
     return members
 
 
-def _wait_as_init(worker: int) -> NoReturn:
+def _wait_as_init(worker: int, proc: int) -> NoReturn:
     """Reap what the namespace's dead leave behind, and end, and everything with it, when the worker does."""
     # Held here, the pipe of answers would not close when the worker dies.
-    for descriptor in (0, 1):
+    for descriptor in (0, 1, proc):
         os.close(descriptor)
     while True:
         pid, status = os.wait()

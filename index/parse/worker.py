@@ -42,10 +42,10 @@ _DEPTH = re.compile(r"Excessive depth")
 
 def main() -> None:
     settings = json.loads(sys.argv[-1])
-    isolated = sandbox.enter(settings["memory_bytes"], Path(settings["folder"]))
+    walls = sandbox.enter(settings["memory_bytes"], Path(settings["folder"]))
     requests, answers = _take_pipes()
     worker = _Worker(settings)
-    _send(answers, {"ready": True, "isolated": isolated}, settings["output_bytes_max"])
+    _send(answers, {"ready": True, "walls": [asdict(wall) for wall in walls]}, settings["output_bytes_max"])
     while header := requests.read(4):
         request = json.loads(requests.read(int.from_bytes(header, "big")))
         for step in (worker.load, worker.parse):
@@ -68,17 +68,17 @@ class _Worker:
             if "name" in request:
                 _reader(request["name"])
             else:
-                _load_everything()
+                load_everything()
         except Exception as error:
             traceback.print_exc()
             return {"broken": f"{type(error).__name__}: {error}"}
-        return {"loaded": True}
+        return {"loaded": True, "uncompiled": _uncompiled()}
 
     def parse(self, request: Answer) -> Answer | None:
         if "name" not in request:
             return None
         sandbox.allow_cpu(self.timeout_seconds + 60)
-        path = os.fsdecode(bytes.fromhex(request["path"]))
+        path = request["path"]
         try:
             answer = self._parsed(Path(path), request["name"])
         except MemoryError:
@@ -141,7 +141,14 @@ def _reader(name: str) -> tuple[Callable[[Path, formats.Format], Parsed], format
     return importlib.import_module(f"index.parse.{format.module}").parse, format
 
 
-def _load_everything() -> None:
+def _uncompiled() -> int:
+    """Modules that Python had to compile, and will have to again: a worker cannot write beside them."""
+    specs = [getattr(module, "__spec__", None) for module in list(sys.modules.values())]
+    return sum(1 for spec in specs if spec and spec.cached and not Path(spec.cached).exists())
+
+
+def load_everything() -> None:
+    """Import all that any format needs; outside of the walls, this compiles it for good."""
     for module in formats.MODULES:
         importlib.import_module(f"index.parse.{module}")
     from unstructured.partition.text_type import is_possible_narrative_text

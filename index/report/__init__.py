@@ -9,17 +9,43 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from index.audit import Audit
+from index.printable import printable_json
+from index.private import file_mode, private_folder
 from index.report.page import html_page
 from index.report.plain import counts_markdown, csv_table, markdown_page
 
-__all__ = ["FILES", "counts_markdown", "write"]
+__all__ = ["FILES", "counts_markdown", "foreign", "write"]
 
-FILES = ("report.html", "report.md", "report.csv", "freshness.json")
+#: The files, and what each of them has near its beginning: so a file of somebody else is told from ours.
+FILES = {
+    "report.html": '<meta name="generator" content="freshkb">',
+    "report.md": "<!-- freshkb -->",
+    "report.csv": '"document_id","uri","source","owner"',
+    "freshness.json": '"trust_score":',
+}
+#: How far a sign is from the beginning of its file, at most.
+_HEAD_BYTES = 4096
+
+
+def foreign(out: Path) -> list[Path]:
+    """What `write` would replace in this folder, although freshkb did not write it."""
+    return [path for name, sign in FILES.items() if not _ours(path := out / name, sign)]
+
+
+def _ours(path: Path, sign: str) -> bool:
+    try:
+        with path.open("rb") as file:
+            return sign.encode() in file.read(_HEAD_BYTES)
+    except FileNotFoundError:
+        return not path.is_symlink()
+    except OSError:
+        return False
 
 
 def write(audit: Audit, out: Path) -> list[Path]:
-    """Write the four files into a folder, which is made when it is missing; each one whole or not at all."""
-    out.mkdir(parents=True, exist_ok=True)
+    """Write the four files into a folder, which is made when it is missing; each one whole or not at all, and
+    for its owner alone, unless the folder may be read by others."""
+    private_folder(out)
     texts = (
         html_page(audit),
         markdown_page(audit),
@@ -35,12 +61,16 @@ def _json_lines(audit: Audit) -> Iterator[str]:
     for number, (name, value) in enumerate(audit.json().items()):
         yield f"{',' if number else ''}\n  {json.dumps(name)}: "
         if not isinstance(value, list) or not value:
-            yield json.dumps(value, ensure_ascii=False)
+            yield _json(value)
             continue
         for position, entry in enumerate(value):
-            yield f"{',' if position else '['}\n    {json.dumps(entry, ensure_ascii=False)}"
+            yield f"{',' if position else '['}\n    {_json(entry)}"
         yield "\n  ]"
     yield "\n}\n"
+
+
+def _json(value: object) -> str:
+    return printable_json(json.dumps(value, ensure_ascii=False))
 
 
 def _replace(path: Path, text: Iterable[str]) -> Path:
@@ -49,16 +79,9 @@ def _replace(path: Path, text: Iterable[str]) -> Path:
         # A title may hold what UTF-8 cannot; a report with a question mark is better than none.
         with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="") as file:
             file.writelines(text)
-        Path(temporary).chmod(0o666 & ~_umask())
+        Path(temporary).chmod(file_mode(path.parent, grants=0o044))
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
     return path
-
-
-def _umask() -> int:
-    # The only way to read it is to set it; mkstemp makes private files, and a report is to be shared.
-    umask = os.umask(0o077)
-    os.umask(umask)
-    return umask

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
 from urllib.parse import urlsplit
 
-from index.audit import SEVERITY, Audit, Finding, OwnerSummary, Result
+from index.audit import SEVERITY, Audit, OwnerSummary, Result
+from index.audit_findings import Finding
 from index.freshness import Verdict
+from index.printable import printable_line
 from index.report.style import CSS
-from index.report.wording import FINDINGS, MEANINGS, NOBODY, VERDICTS, dated_by, day, days, due, name, percent
+from index.report.wording import (
+    MEANINGS,
+    NOBODY,
+    VERDICTS,
+    dated_by,
+    day,
+    days,
+    due,
+    finding_name,
+    name,
+    percent,
+    reviewed,
+)
 
 #: Rows of an owner's table, and of the findings'; browsers and readers have limits. The CSV has them all.
 _ROWS_MAX = 200
@@ -23,25 +37,29 @@ _SYMBOLS = {
 }
 
 
+def escape(text: str) -> str:
+    """Foreign text that stays text, of which everything can be seen."""
+    return html.escape(printable_line(text))
+
+
 def html_page(audit: Audit) -> Iterator[str]:
     generated = f"{day(audit.generated_at)}, {audit.generated_at:%H:%M} UTC"
+    base = escape(audit.name) or "the knowledge base"
     yield (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="generator" content="freshkb">\n'
         '<meta name="color-scheme" content="light dark">\n<meta name="referrer" content="no-referrer">\n'
         '<meta http-equiv="Content-Security-Policy" '
         "content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-        f"<title>Freshness report, {generated}</title>\n<style>{CSS}</style>\n</head>\n<body>\n<main>\n"
-        f"<header><h1>Freshness report</h1><p>As of {generated}</p></header>\n"
+        f"<title>Freshness of {base}, {generated}</title>\n<style>{CSS}</style>\n</head>\n<body>\n<main>\n"
+        f"<header><h1>Freshness of {base}</h1><p>As of {generated}</p></header>\n"
     )
     yield _summary(audit)
     if len(audit.owners) > 1:
         yield from _owners(audit.owners)
-    by_owner: dict[str, list[Result]] = {owner.owner: [] for owner in audit.owners}
-    for result in audit.results:
-        by_owner[result.owner].append(result)
     for number, owner in enumerate(audit.owners, start=1):
-        yield from _owner(number, owner, by_owner[owner.owner])
+        yield from _owner(number, owner)
     if audit.findings:
         yield from _findings(audit.findings)
     yield _LEGEND + "</main>\n</body>\n</html>\n"
@@ -96,20 +114,22 @@ def _owners(owners: Sequence[OwnerSummary]) -> Iterator[str]:
     yield "<section>\n<h2>Owners</h2>\n"
     yield _open_table("Owners", "owners", ("", "Owner"), ("number", "Trust"), ("shares", "Shares"), *counts)
     for number, owner in enumerate(owners, start=1):
-        cells = "".join(_count(owner.counts.get(verdict, 0)) for verdict in shown)
+        cells = "".join(_count(owner.counts.get(verdict, 0), VERDICTS[verdict]) for verdict in shown)
         yield (
             f'<tr><th scope="row"><a href="#owner-{number}">{escape(owner.owner or NOBODY)}</a></th>'
-            f'<td class="number">{percent(owner.trust_score)}</td>'
+            f'<td class="number" data-label="Trust">{percent(owner.trust_score)}</td>'
             f'<td class="shares">{_bar(owner.counts)}</td>{cells}</tr>\n'
         )
     yield f"{_CLOSE_TABLE}</section>\n"
 
 
-def _count(count: int) -> str:
-    return f'<td class="number{"" if count else " none"}">{count:,}</td>'
+def _count(count: int, label: str) -> str:
+    """The label stands beside the number where there is no room for a row of headings."""
+    return f'<td class="number{"" if count else " none"}" data-label="{label}">{count:,}</td>'
 
 
-def _owner(number: int, owner: OwnerSummary, results: Sequence[Result]) -> Iterator[str]:
+def _owner(number: int, owner: OwnerSummary) -> Iterator[str]:
+    results = owner.results
     attention = [r for r in results if r.verdict not in (Verdict.FRESH, Verdict.EXEMPT)]
     fine = results[len(attention) :]
     note = f"{len(attention):,} of {len(results):,} to be looked at" if attention else "nothing to do"
@@ -145,16 +165,18 @@ def _row(result: Result) -> str:
     assessment = result.assessment
     age = "" if assessment.age is None else days(assessment.age.days)
     dated = escape(dated_by(result))
-    if assessment.date_used is not None:
-        dated += f'<br><time datetime="{assessment.date_used.isoformat()}">{day(assessment.date_used)}</time>'
+    if assessment.dated is not None:
+        dated += f'<br><time datetime="{assessment.date_text}">{day(assessment.dated)}</time>'
     what, why = due(result)
     what = escape(what) + (f"<br><small>{escape(why)}</small>" if why else "")
+    others = f"Owners: {', '.join(result.owners)}" if len(result.owners) > 1 else ""
+    told = "".join(f"<br><small>{escape(line)}</small>" for line in (others, reviewed(result)) if line)
     title = escape(name(result))
     if safe_url(result.url):
         title = f'<a href="{escape(result.url)}" rel="noopener noreferrer">{title}</a>'
     return (
         f'<tr><td>{_badge(result.verdict)}</td><th scope="row">{title}'
-        f"<br><small>{escape(result.source)} / {escape(result.uri)}</small></th>"
+        f"<br><small>{escape(result.source)} / {escape(result.uri)}</small>{told}</th>"
         f'<td class="number age">{age}</td><td class="due">{what}</td><td class="dated">{dated}</td></tr>\n'
     )
 
@@ -170,10 +192,10 @@ def _findings(findings: Sequence[Finding]) -> Iterator[str]:
         "Findings", "findings", ("kind", "Finding"), ("", "Document"), ("", "Owner"), ("", "Why")
     )
     for found in findings[:_ROWS_MAX]:
-        path, owner = escape(f"{found.source} / {found.uri}"), escape(found.owner or NOBODY)
+        path, owner = escape(found.place), escape(found.owner or NOBODY)
         yield (
-            f'<tr><td>{FINDINGS[found.kind]}</td><th scope="row">{path}</th>'
-            f"<td>{owner}</td><td>{escape(found.reason)}</td></tr>\n"
+            f'<tr><td>{escape(finding_name(found))}</td><th scope="row">{path}</th>'
+            f"<td>{owner}</td><td>{escape(found.told)}</td></tr>\n"
         )
     yield _CLOSE_TABLE + _more(len(findings), "freshness.json") + "</section>\n"
 

@@ -9,7 +9,19 @@ from collections.abc import Iterator
 
 from index.audit import SEVERITY, Audit, Result
 from index.freshness import Verdict
-from index.report.wording import FINDINGS, NOBODY, VERDICTS, dated_by, day, days, due, name, percent
+from index.printable import printable, printable_line
+from index.report.wording import (
+    NOBODY,
+    VERDICTS,
+    dated_by,
+    day,
+    days,
+    due,
+    finding_name,
+    name,
+    percent,
+    reviewed,
+)
 
 #: Rows of a Markdown report; viewers of Markdown give up on long tables, and the CSV has them all.
 _ROWS_MAX = 500
@@ -24,7 +36,9 @@ def counts_markdown(audit: Audit) -> str:
 
 
 def markdown_page(audit: Audit) -> Iterator[str]:
-    yield f"# Freshness of the knowledge base\n\n{audit.generated_at:%Y-%m-%d %H:%M} UTC\n\n"
+    base = _cell(audit.name) or "the knowledge base"
+    yield "<!-- freshkb -->\n\n"
+    yield f"# Freshness of {base}\n\n{audit.generated_at:%Y-%m-%d %H:%M} UTC\n\n"
     yield counts_markdown(audit)
     yield "\n## Owners\n\n| Owner | Trust score | Documents | Stale | Unknown | Review due |\n"
     yield "|---|---:|---:|---:|---:|---:|\n"
@@ -45,21 +59,23 @@ def markdown_page(audit: Audit) -> Iterator[str]:
     if audit.findings:
         yield "\n## Also found\n\n| Finding | Document | Owner | Why |\n|---|---|---|---|\n"
         for found in audit.findings[:_ROWS_MAX]:
-            cells = (FINDINGS[found.kind], f"{found.source}/{found.uri}", found.owner or NOBODY, found.reason)
+            place = found.source if found.uri is None else f"{found.source}/{found.uri}"
+            cells = (finding_name(found), place, found.owner or NOBODY, found.told)
             yield f"| {' | '.join(map(_cell, cells))} |\n"
         yield _more(len(audit.findings), "freshness.json")
 
 
 def _row(result: Result) -> str:
     age = result.assessment.age
+    dated = f"{dated_by(result)} {day(result.assessment.dated)}".strip()
     document = f"**{_cell(name(result))}**<br>{_cell(result.source)}/{_cell(result.uri)}"
     cells = (
         VERDICTS[result.verdict],
         document,
-        _cell(result.owner or NOBODY),
+        _cell(", ".join(result.owners) or NOBODY),
         "" if age is None else days(age.days),
         _cell(". ".join(part for part in due(result) if part)),
-        _cell(f"{dated_by(result)} {day(result.assessment.date_used)}"),
+        _cell(". ".join(part for part in (dated, reviewed(result)) if part)),
     )
     return f"| {' | '.join(cells)} |\n"
 
@@ -70,7 +86,7 @@ def _more(total: int, where: str = "report.csv") -> str:
 
 def _cell(text: str) -> str:
     """Text that stays text: nothing in it formats, links or ends the cell."""
-    text = re.sub(r"([\\`*_\[\]<>|#~!$])", r"\\\1", " ".join(text.split()).replace("&", "&amp;"))
+    text = re.sub(r"([\\`*_\[\]<>|#~!$])", r"\\\1", printable(" ".join(text.split())).replace("&", "&amp;"))
     # Viewers link bare addresses and notify whoever is mentioned, whatever the words were meant for.
     return re.sub(r"(?i)://|www\.|@", lambda match: "".join(f"&#{ord(letter)};" for letter in match[0]), text)
 
@@ -79,11 +95,12 @@ def csv_table(audit: Audit) -> Iterator[str]:
     """Every result. Begins with a byte order mark, without which Excel reads no accented letter right."""
     columns = [*_CONTRACT, "title", "url"]
     buffer = io.StringIO()
-    writer = csv.writer(buffer)
+    writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)
     yield "\ufeff"
     writer.writerow(columns)
     for result in audit.results:
-        row = {**result.json(), "title": result.title, "url": result.url}
+        row = {**result.json(), "owners": "; ".join(result.owners)}
+        row |= {"title": result.title, "url": result.url}
         writer.writerow([_inert(row[column]) for column in columns])
         if buffer.tell() > 1 << 16:
             yield buffer.getvalue()
@@ -98,6 +115,7 @@ _CONTRACT = (
         "uri",
         "source",
         "owner",
+        "owners",
         "owner_source",
         "verdict",
         "reason",
@@ -105,15 +123,17 @@ _CONTRACT = (
         "date_field",
     ),
     *("age_days", "warn_after_days", "stale_after_days", "overdue_days"),
+    *("reviewed_at", "reviewed_by", "review_note", "changed_since_review"),
 )
 
 
-#: What makes a spreadsheet take a cell for a formula; the wide ones do so in East Asian versions.
-_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+#: What makes a spreadsheet take a cell for a formula, where a cell may begin. Which separator it looks for is
+#: up to its language, and behind another one than ours quotes protect nothing: a cell may begin after any
+#: that languages have. The wide signs are formulas in East Asian versions, the small ones are their kin.
+_FORMULA = re.compile(r"(^|[;|،؛；])([\s\"'“”]*)(?=[=+\-@＝＋－＠﹦﹢﹣﹫])")
 
 
 def _inert(value: object) -> object:
-    """A cell that no spreadsheet takes for a formula."""
-    if isinstance(value, str) and value.lstrip(" \u00a0").startswith(_FORMULA):
-        return f"'{value}"
-    return value
+    """A cell that no spreadsheet takes for a formula, nor any part of it that it takes for a cell: what would
+    begin one has an apostrophe before it. It is one line, of which everything can be seen."""
+    return _FORMULA.sub(r"\1\2'", printable_line(value)) if isinstance(value, str) else value

@@ -86,10 +86,14 @@ dl { margin: 0; } dl div { display: flex; gap: .75rem; padding: .15rem 0; } dt {
 @media (max-width: 40rem) {
   .summary { grid-template-columns: 1fr; gap: 1rem; }
   .score { padding: 0 0 1rem; border-right: 0; border-bottom: 1px solid var(--line); }
-  .shares { display: none; } .owners tbody th { min-width: 0; }
-  .documents { min-width: 0; } .documents thead { display: none; }
-  .documents tr { display: block; padding: .75rem 0; border-top: 1px solid var(--line); }
-  .documents th, .documents td { display: block; padding: .1rem 0; border: 0; text-align: left; }
+  thead { display: none; } .documents { min-width: 0; }
+  .owners tr { display: grid; grid-template-columns: repeat(5, auto); gap: .25rem .75rem; }
+  .owners th, .owners .shares { grid-column: 1 / -1; }
+  .owners .shares { order: 1; min-width: 0; width: auto; }
+  .owners td::before { content: attr(data-label); display: block; font-size: .75rem; color: var(--soft); }
+  .owners td.shares::before { content: none; } .owners .number { text-align: left; }
+  tr { display: block; padding: .75rem 0; border-top: 1px solid var(--line); }
+  tbody th, td { display: block; padding: .1rem 0; border: 0; text-align: left; min-width: 0; }
   .documents .due, .documents .dated, .documents .age { width: auto; }
   .documents td.age:not(:empty)::before { content: "Age: "; }
 }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date
 
 from index.audit import Result, whole_days
+from index.audit_findings import Finding
 from index.freshness import MODIFIED_AT, REVIEWED_AT, Verdict
 
 NOBODY = "Nobody"
@@ -25,18 +26,25 @@ MEANINGS = {
     Verdict.EXEMPT: "Not subject to review, as the configuration says.",
 }
 
-FINDINGS = {
+_FINDINGS = {
     "quarantined": "Could not be read",
     "empty": "Holds no text",
     "incomplete": "Has lost text",
     "unowned": "Has no owner",
+    "owner-invalid": "Owner is no name",
+    "date-invalid": "Date cannot be read",
+    "front-matter-invalid": "Front matter is broken",
+    "review-in-future": "Review is in the future",
+    "changed-since-review": "Changed since its review",
+    "checkout-dates": "File dates are a checkout's",
+    "too-deep": "Lies too deep",
 }
 
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def day(moment: datetime | None) -> str:
+def day(moment: date | None) -> str:
     """``1 May 2024``; the same on every machine, whatever its language."""
     return "" if moment is None else f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}"
 
@@ -49,6 +57,20 @@ def name(result: Result) -> str:
     return result.title or result.uri.rpartition("/")[2]
 
 
+def finding_name(finding: Finding) -> str:
+    return _FINDINGS.get(finding.code, finding.code)
+
+
+def reviewed(result: Result) -> str:
+    """Who attested what and when; "" when nobody did."""
+    review = result.review
+    if review is None:
+        return ""
+    changed = "; changed since" if result.changed_since_review else ""
+    note = f": “{review.note}”" if review.note else ""
+    return f"Reviewed {day(review.at)} by {review.reviewed_by}{changed}{note}"
+
+
 def due(result: Result) -> tuple[str, str]:
     """What its owner has to do, and by when or why."""
     assessment = result.assessment
@@ -58,16 +80,20 @@ def due(result: Result) -> tuple[str, str]:
         return "Nothing", ""
     if result.verdict == Verdict.UNKNOWN:
         return "Give it a date, or attest a review", assessment.reason
-    overdue = days(whole_days(result.overdue) or 0)
+    overdue = whole_days(result.overdue)
     if result.verdict == Verdict.WARN:
-        return f"Review due for {overdue}", f"Stale on {day(assessment.stale_at)}"
-    return f"Review overdue by {overdue}", f"Stale since {day(assessment.stale_at)}"
+        since = f"for {days(overdue)}" if overdue else "now"
+        return f"Review due {since}", f"Stale on {day(assessment.stale_at)}"
+    return (
+        f"Review overdue{f' by {days(overdue)}' if overdue else ''}",
+        f"Stale since {day(assessment.stale_at)}",
+    )
 
 
 def dated_by(result: Result) -> str:
     """Where the date comes from."""
     field = result.assessment.date_field
-    named = {REVIEWED_AT: "Attested review", MODIFIED_AT: "Last changed", "git_commit": "Last commit"}
+    named = {REVIEWED_AT: "Attested review", MODIFIED_AT: "Last changed"}
     return named.get(field, f"“{field}”") if field else ""
 
 

@@ -8,6 +8,8 @@
     lock             who holds an embedded store, and who is next
     qdrant           a Qdrant server, for many processes and machines
     qdrant_session   what is asked of one of its collections
+    examine          whether a collection is sound in itself
+    apart            the same of an embedded one, in a process that a damaged file may end
     fusion           how two rankings become one
     points           what both stores check and convert
     bm25             sparse vectors from text

@@ -7,6 +7,7 @@ short, and between two of them other processes get their turn.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ class Filter:
 
     source: str | None = None
     owner: str | None = None
+    """Of `owners`, compared without case; or of `owner`, as it is written there."""
     document_ids: tuple[str, ...] | None = None
     fresh_at: datetime | None = None
     """Keeps points that warn after this instant, and those that never warn (exempt or without a date)."""
@@ -41,6 +43,14 @@ class Hit:
     point: Point
     """Without vectors."""
     score: float
+    """What the ranking is by, comparable within one search only: reciprocal ranks, cosine or BM25."""
+    relevance: float
+    """0 to 1, comparable between searches: the cosine of the question's vector and the text's, where there is
+    one (below 0 is 0), else the share of the question's words that stand in the text."""
+
+
+#: No condition.
+EVERYTHING = Filter()
 
 
 class Session(Protocol):
@@ -63,7 +73,11 @@ class Session(Protocol):
     ) -> Iterator[Point]:
         """Every point with an id in [first, end), once, in order of id."""
 
-    def count(self) -> int: ...
+    def count(self, where: Filter = EVERYTHING) -> int:
+        """The points that meet the conditions, as the store's own indexes find them."""
+
+    def reached(self, words: Sparse) -> int:
+        """The points that a search by these words finds, without a limit."""
 
     def search(
         self, *, mode: Mode, dense: Sequence[float] | None, sparse: Sparse | None, limit: int, where: Filter
@@ -94,5 +108,12 @@ class VectorStore(Protocol):
 
     def session(self, collection: str) -> AbstractContextManager[Session]:
         """Hold the collection. Raises StoreError when there is none."""
+
+    def faults(self, collection: str, stop: threading.Event | None = None) -> list[str]:
+        """What is wrong with the collection in itself, in words; [] when all of it can be read and searches
+        find by its indexes what its points say. Given up, with [], once `stop` is set.
+
+        Raises StoreDamaged when it cannot be read. Not to be called in a session.
+        """
 
     def close(self) -> None: ...

@@ -2,7 +2,7 @@
 
 ::
 
-    PATH/COLLECTION/instance       the ledger it belongs to
+    PATH/COLLECTION/instance       the ledger it belongs to, and a check of that
     PATH/COLLECTION/unsealed       how many points were written since the last sealing, about
     PATH/COLLECTION/shard/         the engine's files
 
@@ -11,7 +11,8 @@ that its folder is there whole or not at all.
 
 The engine runs without its write-ahead log: what `flush` has returned for is durable, and deleted text does
 not live on in a log. Without the log it takes no lock of its own, and a shard that is only read from writes
-to its files too: whoever opens one holds the folder's lock from before until after (`index.store.shards`).
+to its files too: whoever opens one holds the folder's lock from before until after (`index.store.shards`),
+and whoever may not write to them reads a private copy.
 
 Search is exact: a pass over all vectors, 7 ms at 100,000 points of 384 dimensions, without a graph index,
 whose building would hold the store for minutes. Whenever `SEAL_POINTS` new points have come together, they
@@ -23,21 +24,26 @@ A float in a payload keeps 15 significant digits. The engine reads JSON that way
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
 import qdrant_edge as engine
 
-from index.errors import StoreError
+from index.errors import StoreDamaged, StoreError
 from index.model import Point, Sparse, rfc3339
+from index.owners import fold
+from index.scratch import room
 from index.store import fusion
-from index.store.base import SPARSE_NAME, Filter, Hit, Mode
+from index.store.base import EVERYTHING, SPARSE_NAME, Filter, Hit, Mode
 from index.store.points import INSTANT_FIELDS, KEYWORD_FIELDS, check_name, check_vectors, slices, sparse
-from index.store.shards import Shards, engine_errors, require_room, room
+from index.store.shards import Shards, engine_errors, require_room
 
 #: Unsealed points load at 9 µs each, and sealing takes 60 µs a point.
 SEAL_POINTS = 20_000
@@ -45,6 +51,8 @@ SEAL_POINTS = 20_000
 SEGMENT_POINTS = 25_000
 #: A segment's points and their texts, with some to spare.
 SEAL_ROOM_BYTES = 512 << 20
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
 #: Points of one call to the engine.
 SLICE_POINTS = 1_000
 
@@ -62,17 +70,27 @@ class EdgeStore:
 
     def instance(self, collection: str) -> str | None:
         check_name(collection)
+        path = self._path / collection / "instance"
         try:
-            return (self._path / collection / "instance").read_text(encoding="utf-8")
+            recorded = path.read_bytes().decode("utf-8", "replace")
         except FileNotFoundError:
             return None
         except OSError as error:
             raise StoreError(f"The vector store in {self._path} cannot be read: {error}.") from error
+        instance, _, check = recorded.partition(" ")
+        # Without a check it was written before there was one.
+        if check != _check(instance) and not _UUID.fullmatch(recorded):
+            raise StoreDamaged(
+                f"{path} is damaged: it does not say any more which ledger the collection belongs to. Write "
+                "it anew with: freshkb verify --repair"
+            )
+        return instance
 
     def create(self, collection: str, *, dimension: int, instance: str) -> None:
         check_name(collection)
         with self._shards.held(), engine_errors(f"make collection {collection!r}"):
             home, building = self._path / collection, self._path / f".new-{collection}"
+            self._shards.require_write()
             if home.exists():
                 raise StoreError(f"The vector store already has a collection {collection!r}.")
             self._sweep()
@@ -80,7 +98,7 @@ class EdgeStore:
             (building / "shard").mkdir(parents=True)
             _build(building / "shard", dimension)
             with (building / "instance").open("w", encoding="utf-8") as file:
-                file.write(instance)
+                file.write(f"{instance} {_check(instance)}")
                 file.flush()
                 os.fsync(file.fileno())
             _sync_folder(building)
@@ -93,6 +111,7 @@ class EdgeStore:
     def drop(self, collection: str) -> None:
         check_name(collection)
         with self._shards.held(), engine_errors(f"drop collection {collection!r}"):
+            self._shards.require_write()
             self._shards.shut(collection)
             if (self._path / collection).exists():
                 (self._path / collection).rename(self._path / f".old-{collection}")
@@ -111,14 +130,27 @@ class EdgeStore:
     def session(self, collection: str) -> Iterator[EdgeSession]:
         check_name(collection)
         with self._shards.held():
-            if self.instance(collection) is None:
+            if not (self._path / collection / "instance").exists():
                 raise StoreError(f"The vector store in {self._path} has no collection {collection!r}.")
-            with engine_errors(f"open collection {collection!r}"):
-                session = EdgeSession(self._shards.open(collection), self._path / collection)
+            with engine_errors(f"open collection {collection!r}", self._path / collection):
+                session = EdgeSession(self._shards, self._path / collection)
             try:
                 yield session
             finally:
                 session.end()
+
+    def faults(self, collection: str, stop: threading.Event | None = None) -> list[str]:
+        from index.store.apart import examine
+
+        check_name(collection)
+        # The child takes the lock.
+        self._shards.close()
+        found = examine(self._path, collection, stop)
+        try:
+            self.instance(collection)
+        except StoreDamaged as error:
+            found.append(str(error))
+        return found
 
     def close(self) -> None:
         """Let go of the store now. A later session opens it again."""
@@ -128,25 +160,33 @@ class EdgeStore:
 class EdgeSession:
     """See `index.store.base.Session`. Belongs to the thread that opened it."""
 
-    def __init__(self, shard: engine.EdgeShard, home: Path) -> None:
-        self._open_shard: engine.EdgeShard | None = shard
+    def __init__(self, shards: Shards, home: Path) -> None:
+        self._shards = shards
         self._home = home
         self._unsealed = home / "unsealed"
         self._pid = os.getpid()
+        self._ended = False
+        self._open()
 
     def end(self) -> None:
-        self._open_shard = None
+        self._ended = True
+
+    def _open(self, *, to_write: bool = False) -> engine.EdgeShard:
+        if self._ended or os.getpid() != self._pid:
+            raise StoreError("This session of the vector store has ended.")
+        return self._shards.open(self._home.name, to_write=to_write)
 
     @property
     def _shard(self) -> engine.EdgeShard:
-        if self._open_shard is None or os.getpid() != self._pid:
-            raise StoreError("This session of the vector store has ended.")
-        return self._open_shard
+        return self._open()
 
     def upsert(self, points: Sequence[Point]) -> None:
         check_vectors(points)
         with engine_errors(f"write {len(points)} points"):
+            self._open(to_write=True)
             require_room(self._home)
+            for operation in _missing_indexes(self._shard):
+                self._update(operation)
             for some in slices(points, SLICE_POINTS):
                 self._update(engine.UpdateOperation.upsert_points([_row(point) for point in some]))
             self._seal(len(points))
@@ -169,6 +209,7 @@ class EdgeSession:
 
     def delete(self, ids: Sequence[str]) -> None:
         with engine_errors(f"delete {len(ids)} points"):
+            self._open(to_write=True)
             for some in slices(ids, SLICE_POINTS):
                 self._update(engine.UpdateOperation.delete_points(list(some)))
 
@@ -178,7 +219,7 @@ class EdgeSession:
         self._shard.flush()
 
     def retrieve(self, ids: Sequence[str], *, vectors: bool) -> dict[str, Point]:
-        with engine_errors(f"read {len(ids)} points"):
+        with engine_errors(f"read {len(ids)} points", self._home):
             rows = self._shard.retrieve(list(ids), with_payload=True, with_vector=vectors)
             return {str(row.id): _point(row) for row in rows}
 
@@ -187,7 +228,7 @@ class EdgeSession:
     ) -> Iterator[Point]:
         offset: Any = first
         while True:
-            with engine_errors("list its points"):
+            with engine_errors("list its points", self._home):
                 rows, offset = self._shard.scroll(
                     engine.ScrollRequest(offset=offset, limit=page, with_payload=True, with_vector=vectors)
                 )
@@ -198,33 +239,36 @@ class EdgeSession:
             if offset is None:
                 return
 
-    def count(self) -> int:
-        with engine_errors("count its points"):
-            return self._shard.count(engine.CountRequest(exact=True))
+    def count(self, where: Filter = EVERYTHING) -> int:
+        with engine_errors("count its points", self._home):
+            return self._shard.count(engine.CountRequest(exact=True, filter=_conditions(where)))
+
+    def reached(self, words: Sparse) -> int:
+        with engine_errors("be searched", self._home):
+            return len(self._shard.query(engine.QueryRequest(limit=self.count(), query=_nearest(words))))
 
     def search(
         self, *, mode: Mode, dense: Sequence[float] | None, sparse: Sparse | None, limit: int, where: Filter
     ) -> list[Hit]:
         conditions = _conditions(where)
 
-        def rank(queries: Sequence[fusion.Query], limit: int, payload: bool) -> list[list[Hit]]:
-            return [
-                [
-                    Hit(Point(str(row.id), row.payload or {}), row.score)
-                    for row in self._shard.query(
-                        engine.QueryRequest(
-                            limit=limit, query=_nearest(query), filter=conditions, with_payload=payload
-                        )
-                    )
-                ]
+        def rank(queries: Sequence[fusion.Query], limit: int) -> list[fusion.Ranking]:
+            asked = [
+                engine.QueryRequest(limit=limit, query=_nearest(query), filter=conditions)
                 for query in queries
             ]
+            return [[(str(row.id), row.score) for row in self._shard.query(request)] for request in asked]
 
         def fetch(ids: Sequence[str]) -> dict[str, Point]:
-            return self.retrieve(ids, vectors=False)
+            return self.retrieve(ids, vectors=True)
 
-        with engine_errors("be searched"):
+        with engine_errors("be searched", self._home):
             return fusion.search(rank, fetch, mode=mode, dense=dense, sparse=sparse, limit=limit)
+
+
+def _check(instance: str) -> str:
+    """Tells an instance id that was damaged from that of another ledger."""
+    return sha256(instance.encode()).hexdigest()[:8]
 
 
 def _build(shard: Path, dimension: int) -> None:
@@ -245,12 +289,22 @@ def _build(shard: Path, dimension: int) -> None:
         wal_enabled=False,
     )
     made = engine.EdgeShard.create(str(shard), config)
-    for field in KEYWORD_FIELDS:
-        made.update(engine.UpdateOperation.create_field_index(field, engine.PayloadSchemaType.Keyword))
-    for field in INSTANT_FIELDS:
-        made.update(engine.UpdateOperation.create_field_index(field, engine.PayloadSchemaType.Datetime))
+    for operation in _missing_indexes(made):
+        made.update(operation)
     made.flush()
     made.close()
+
+
+def _missing_indexes(shard: engine.EdgeShard) -> list[engine.UpdateOperation]:
+    """What makes the payload indexes that are not there, as in a collection of an older freshkb."""
+    there = shard.info().payload_schema
+    kinds = dict.fromkeys(KEYWORD_FIELDS, engine.PayloadSchemaType.Keyword)
+    kinds |= dict.fromkeys(INSTANT_FIELDS, engine.PayloadSchemaType.Datetime)
+    return [
+        engine.UpdateOperation.create_field_index(field, kind)
+        for field, kind in kinds.items()
+        if field not in there
+    ]
 
 
 def _row(point: Point) -> engine.Point:
@@ -284,7 +338,9 @@ def _conditions(where: Filter) -> engine.Filter | None:
     if where.source is not None:
         must.append(engine.FieldCondition("metadata.source", match=engine.MatchValue(where.source)))
     if where.owner is not None:
-        must.append(engine.FieldCondition("metadata.owner", match=engine.MatchValue(where.owner)))
+        named = engine.FieldCondition("metadata.owners", match=engine.MatchValue(fold(where.owner)))
+        written = engine.FieldCondition("metadata.owner", match=engine.MatchValue(where.owner))
+        must.append(engine.Filter(should=[named, written]))
     if where.document_ids is not None:
         match = engine.MatchAny(list(where.document_ids))
         must.append(engine.FieldCondition("metadata.document_id", match=match))

@@ -8,21 +8,32 @@ who waited.
 Both are ``flock`` locks: the kernel frees them when their holder dies, however it dies. A forked child shares
 the open files, and must `abandon` its copies, or it would keep its parent's lock alive. All this comes from
 the standard library, because importing `filelock` takes 90 ms of every command.
+
+A process that may read the two files and not write to them shares the lock with others of its kind: together
+they keep every writer out.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import sys
 import time
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from index.errors import StoreError
+from index.model import rfc3339
+from index.private import private_file, private_folder
 
 #: How often a waiter tries: flock can wait by itself, but not for a limited time.
 POLL_SECONDS = 0.005
+
+#: What a file that may not be written to is refused with.
+FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 class FolderLock:
@@ -31,6 +42,8 @@ class FolderLock:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._files: dict[str, int] = {}
+        self.shared = False
+        """Whether the lock, when it is held, is one of readers that may not write."""
 
     @property
     def held(self) -> bool:
@@ -40,13 +53,16 @@ class FolderLock:
         """Wait for our turn, then for the lock. Raises StoreError, naming the holder, after that."""
         deadline = time.monotonic() + timeout_seconds
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            private_folder(self._folder, inside=self._folder.parent)
             try:
                 self._wait(".turn", deadline)
                 self._wait(".lock", deadline)
             finally:
                 self._free(".turn")
-            self._sign()
+            if not self.shared:
+                # A lock that cannot be signed, as on a full disk, is a lock all the same.
+                with suppress(OSError):
+                    self._sign()
         except OSError as error:
             self.release()
             raise StoreError(
@@ -69,9 +85,9 @@ class FolderLock:
             os.close(self._files.popitem()[1])
 
     def _try(self, name: str) -> bool:
-        file = os.open(self._folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        file, shared = self._open(name)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(file)
             return False
@@ -79,7 +95,18 @@ class FolderLock:
             os.close(file)
             raise
         self._files[name] = file
+        self.shared = shared
         return True
+
+    def _open(self, name: str) -> tuple[int, bool]:
+        """The file, and whether it may only be read."""
+        path = self._folder / name
+        try:
+            return private_file(str(path), os.O_RDWR | os.O_CREAT), False
+        except OSError as error:
+            if error.errno not in FORBIDDEN:
+                raise
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC), True
 
     def _wait(self, name: str, deadline: float) -> None:
         while not self._try(name):
@@ -99,13 +126,28 @@ class FolderLock:
 
     def _sign(self) -> None:
         """Write into the lock who holds it, for the message of the one who waits too long."""
-        holder = {"pid": os.getpid(), "host": os.uname().nodename, "command": " ".join(sys.argv)[:200]}
+        holder = {
+            "pid": os.getpid(),
+            "host": os.uname().nodename,
+            "command": _command(),
+            "since": rfc3339(datetime.now(UTC).replace(microsecond=0)),
+        }
         os.ftruncate(self._files[".lock"], 0)
         os.pwrite(self._files[".lock"], json.dumps(holder).encode(), 0)
 
     def _holder(self) -> str:
         try:
             holder = json.loads((self._folder / ".lock").read_bytes())
-            return f"process {holder['pid']} on {holder['host']} ({holder['command']})"
+            return (
+                f"process {holder['pid']} on {holder['host']} ({holder['command']}, since {holder['since']})"
+            )
         except (OSError, ValueError, KeyError, TypeError):
             return "another process"
+
+
+def _command() -> str:
+    """The program, and which command of ours it is; never its arguments, which may be a query."""
+    program = Path(sys.argv[0])
+    name = program.parent.name if program.name == "__main__.py" else program.name
+    command = sys.argv[1] if name == "freshkb" and len(sys.argv) > 1 else ""
+    return f"{name} {command}" if command.isalpha() else name

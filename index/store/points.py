@@ -12,7 +12,7 @@ from index.errors import ConfigError, StoreError
 from index.model import Point, Sparse
 
 #: What `Filter` looks at: filtering 100,000 points takes 300 ms without these indexes, and 2 ms with them.
-KEYWORD_FIELDS = ("metadata.source", "metadata.owner", "metadata.document_id")
+KEYWORD_FIELDS = ("metadata.source", "metadata.owner", "metadata.owners", "metadata.document_id")
 INSTANT_FIELDS = ("metadata.warn_at",)
 
 T = TypeVar("T")

@@ -20,12 +20,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from index.errors import StoreError
+from index.redact import remember
 from index.store.base import SPARSE_NAME
 from index.store.points import INSTANT_FIELDS, KEYWORD_FIELDS, check_name
 from index.store.qdrant_session import QdrantSession, asking, completed
 
 if TYPE_CHECKING:
-    from qdrant_client import QdrantClient, models
+    from qdrant_client import QdrantClient
 
 #: The oldest server whose answers about writes are relied on.
 OLDEST_VERSION = (1, 19)
@@ -44,6 +45,7 @@ class QdrantStore:
     kind: Literal["edge", "qdrant"] = "qdrant"
 
     def __init__(self, url: str, *, api_key: str | None = None, client: QdrantClient | None = None) -> None:
+        remember({"url": url, "api_key": api_key})
         self._url = url
         self._api_key = api_key
         self._given = client
@@ -51,6 +53,8 @@ class QdrantStore:
         self._connecting = threading.Lock()
         #: Collections that were there and whole; whether one still is, each request finds out.
         self._known: set[str] = set()
+        #: Collections that have all the indexes that filters use.
+        self._indexed: set[str] = set()
 
     @property
     def _client(self) -> QdrantClient:
@@ -103,14 +107,24 @@ class QdrantStore:
                 sparse_vectors_config={SPARSE_NAME: models.SparseVectorParams(modifier=models.Modifier.IDF)},
                 metadata={INSTANCE_KEY: instance},
             )
-            for field in KEYWORD_FIELDS:
-                self._index(collection, field, models.PayloadSchemaType.KEYWORD)
-            for field in INSTANT_FIELDS:
-                self._index(collection, field, models.PayloadSchemaType.DATETIME)
+            self._index(collection)
             self._client.update_collection(collection, metadata={WHOLE_KEY: True})
 
-    def _index(self, collection: str, field: str, schema: models.PayloadSchemaType) -> None:
-        completed(self._client.create_payload_index(collection, field, field_schema=schema, wait=True))
+    def _index(self, collection: str) -> None:
+        """Make the payload indexes that are not there, as in a collection of an older freshkb."""
+        from qdrant_client import models
+
+        if collection in self._indexed:
+            return
+        there = self._client.get_collection(collection).payload_schema
+        schemas = dict.fromkeys(KEYWORD_FIELDS, models.PayloadSchemaType.KEYWORD)
+        schemas |= dict.fromkeys(INSTANT_FIELDS, models.PayloadSchemaType.DATETIME)
+        for field, schema in schemas.items():
+            if field not in there:
+                completed(
+                    self._client.create_payload_index(collection, field, field_schema=schema, wait=True)
+                )
+        self._indexed.add(collection)
 
     def collections(self) -> list[str]:
         with asking(self._url, "list its collections"):
@@ -125,6 +139,7 @@ class QdrantStore:
     def drop(self, collection: str) -> None:
         marks = self._marks(collection)
         self._known.discard(collection)
+        self._indexed.discard(collection)
         if marks is None:
             return
         if INSTANCE_KEY not in marks:
@@ -162,11 +177,16 @@ class QdrantStore:
                     f"The Qdrant server at {self._url} has no collection {collection!r} of ours."
                 )
             self._known.add(collection)
-        session = QdrantSession(self._client, collection, self._url)
+        session = QdrantSession(self._client, collection, self._url, self._index)
         try:
             yield session
         finally:
             session.end()
+
+    def faults(self, collection: str, stop: threading.Event | None = None) -> list[str]:
+        from index.store.examine import faults
+
+        return faults(self, collection, stop.is_set if stop is not None else lambda: False)
 
     def close(self) -> None:
         with self._connecting:

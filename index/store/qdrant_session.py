@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from index.errors import ConfigError, StoreError
+from index.errors import ConfigError, StoreError, telling_no_secret
 from index.model import Point, Sparse
+from index.owners import fold
 from index.store import fusion
-from index.store.base import SPARSE_NAME, Filter, Hit, Mode
+from index.store.base import EVERYTHING, SPARSE_NAME, Filter, Hit, Mode
 from index.store.points import check_vectors, float32, slices, sparse
 
 if TYPE_CHECKING:
@@ -24,10 +25,12 @@ SLICE_IDS = 5_000
 class QdrantSession:
     """See `index.store.base.Session`. A server needs no holding; the session only ends."""
 
-    def __init__(self, client: QdrantClient, collection: str, url: str) -> None:
+    def __init__(self, client: QdrantClient, collection: str, url: str, index: Callable[[str], None]) -> None:
+        """`index` makes the collection's payload indexes, where some are missing."""
         self._connected: QdrantClient | None = client
         self._name = collection
         self._url = url
+        self._index = index
 
     def end(self) -> None:
         self._connected = None
@@ -41,6 +44,7 @@ class QdrantSession:
     def upsert(self, points: Sequence[Point]) -> None:
         check_vectors(points)
         with asking(self._url, f"write {len(points)} points"):
+            self._index(self._name)
             for some in slices(points, SLICE_POINTS):
                 rows = [_row(point) for point in some]
                 completed(self._client.upsert(self._name, rows, wait=True))
@@ -77,9 +81,16 @@ class QdrantSession:
             if offset is None:
                 return
 
-    def count(self) -> int:
+    def count(self, where: Filter = EVERYTHING) -> int:
         with asking(self._url, "count its points"):
-            return self._client.count(self._name, exact=True).count
+            return self._client.count(self._name, count_filter=_conditions(where), exact=True).count
+
+    def reached(self, words: Sparse) -> int:
+        with asking(self._url, "be searched"):
+            found = self._client.query_points(
+                self._name, query=_nearest(words), using=SPARSE_NAME, limit=self.count(), with_payload=False
+            )
+            return len(found.points)
 
     def search(
         self, *, mode: Mode, dense: Sequence[float] | None, sparse: Sparse | None, limit: int, where: Filter
@@ -88,24 +99,24 @@ class QdrantSession:
 
         conditions = _conditions(where)
 
-        def rank(queries: Sequence[fusion.Query], limit: int, payload: bool) -> list[list[Hit]]:
+        def rank(queries: Sequence[fusion.Query], limit: int) -> list[fusion.Ranking]:
             requests = [
                 models.QueryRequest(
                     query=_nearest(query),
                     using=SPARSE_NAME if isinstance(query, Sparse) else None,
                     filter=conditions,
                     limit=limit,
-                    with_payload=payload,
+                    with_payload=False,
                 )
                 for query in queries
             ]
             return [
-                [Hit(Point(str(row.id), row.payload or {}), row.score) for row in response.points]
+                [(str(row.id), row.score) for row in response.points]
                 for response in self._client.query_batch_points(self._name, requests)
             ]
 
         def fetch(ids: Sequence[str]) -> dict[str, Point]:
-            return self.retrieve(ids, vectors=False)
+            return self.retrieve(ids, vectors=True)
 
         with asking(self._url, "be searched"):
             return fusion.search(rank, fetch, mode=mode, dense=dense, sparse=sparse, limit=limit)
@@ -120,7 +131,9 @@ def asking(url: str, what: str) -> Iterator[None]:
     except (StoreError, ConfigError):
         raise
     except Exception as error:
-        raise StoreError(f"The Qdrant server at {url} could not {what}: {error}") from error
+        raise StoreError(f"The Qdrant server at {url} could not {what}: {error}") from telling_no_secret(
+            error
+        )
 
 
 def completed(result: models.UpdateResult) -> None:
@@ -168,8 +181,13 @@ def _conditions(where: Filter) -> models.Filter | None:
         match = models.MatchValue(value=where.source)
         must.append(models.FieldCondition(key="metadata.source", match=match))
     if where.owner is not None:
-        match = models.MatchValue(value=where.owner)
-        must.append(models.FieldCondition(key="metadata.owner", match=match))
+        named = models.MatchValue(value=fold(where.owner))
+        written = models.MatchValue(value=where.owner)
+        owners: list[models.Condition] = [
+            models.FieldCondition(key="metadata.owners", match=named),
+            models.FieldCondition(key="metadata.owner", match=written),
+        ]
+        must.append(models.Filter(should=owners))
     if where.document_ids is not None:
         any_of = models.MatchAny(any=list(where.document_ids))
         must.append(models.FieldCondition(key="metadata.document_id", match=any_of))

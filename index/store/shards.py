@@ -2,12 +2,17 @@
 
 A session ends and the store stays open, locked, for `IDLE_SECONDS`, because loading 100,000 points takes
 0.3 s and a search 8 ms. But as soon as somebody waits for the lock, the shards are closed and it is given up.
+
+The engine writes to the files of a shard when it loads it. Where that must not be, because this process may
+only read them or their disk is full, a private copy is read instead: see `index.store.view`.
 """
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
+import re
 import threading
 import time
 import weakref
@@ -17,7 +22,8 @@ from pathlib import Path
 
 from qdrant_edge import EdgeShard, UpdateOperation
 
-from index.errors import ConfigError, StoreError
+from index.errors import ConfigError, ScratchError, StoreDamaged, StoreError
+from index.scratch import room
 from index.store.lock import FolderLock
 
 #: How long an idle store stays open for the next session of this process.
@@ -44,6 +50,8 @@ class Shards:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._open: dict[str, EdgeShard] = {}
+        self._views: set[str] = set()
+        """Those of them that are private copies."""
         self._until = 0.0
         self._reset()
         _EVERY.add(self)
@@ -80,12 +88,43 @@ class Shards:
         finally:
             mutex.release()
 
-    def open(self, collection: str) -> EdgeShard:
+    def open(self, collection: str, *, to_write: bool = False) -> EdgeShard:
+        """The shard, loaded. Raises StoreError when it is to be written and may only be read, or when its
+        disk is full."""
+        if to_write:
+            self.require_write(collection)
+            if collection in self._views:
+                self.shut(collection)
+            if collection not in self._open:
+                # To load it is to write to it.
+                require_room(self._folder / collection)
         if collection not in self._open:
-            self._open[collection] = load(self._folder / collection / "shard")
+            path = self._folder / collection / "shard"
+            if to_write or not (self._forbidden(collection) or room(path) < ROOM_BYTES):
+                self._open[collection] = load(path)
+            else:
+                from index.store.view import copied
+
+                with copied(path) as copy:
+                    self._open[collection] = load(copy)
+                self._views.add(collection)
         return self._open[collection]
 
+    def require_write(self, collection: str = "") -> None:
+        """Raises StoreError, naming the permission, when these files may only be read. The lock is held."""
+        if self._forbidden(collection):
+            raise StoreError(
+                f"The vector store in {self._folder} may only be read: user {os.geteuid()} has no permission "
+                "to write there, or its file system is mounted read-only. Nothing was written; run the "
+                "command as a user that may write."
+            )
+
+    def _forbidden(self, collection: str) -> bool:
+        place = self._folder / collection / "shard" if collection else self._folder
+        return self._lock.shared or not os.access(place, os.W_OK, effective_ids=True)
+
     def shut(self, collection: str) -> None:
+        self._views.discard(collection)
         shard = self._open.pop(collection, None)
         if shard is not None:
             shard.close()
@@ -101,6 +140,7 @@ class Shards:
                 self.shut(next(iter(self._open)))
         finally:
             self._open.clear()
+            self._views.clear()
             self._lock.release()
 
     def _rest(self, sound: bool) -> None:
@@ -138,6 +178,7 @@ class Shards:
         for shard in self._open.values():
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(shard))
         self._open.clear()
+        self._views.clear()
         self._lock.abandon()
         self._reset()
 
@@ -148,12 +189,6 @@ def load(path: Path) -> EdgeShard:
     for _ in range(LEAD):
         shard.update(UpdateOperation.delete_points([NOBODY]))
     return shard
-
-
-def room(folder: Path) -> int:
-    """Bytes that are free on the disk of this folder."""
-    disk = os.statvfs(folder)
-    return disk.f_bavail * disk.f_frsize
 
 
 def require_room(folder: Path) -> None:
@@ -177,17 +212,35 @@ def _forget_every() -> None:
 os.register_at_fork(after_in_child=_forget_every)
 
 
+#: What is not the files' fault: permissions, room, open files, memory, a disk that answers with an error.
+_UNAVAILABLE = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE,
+    errno.ENOMEM, errno.EIO, errno.EINTR, errno.EAGAIN, errno.ESTALE,
+}  # fmt: skip
+
+
 @contextmanager
-def engine_errors(what: str) -> Iterator[None]:
-    """Whatever the engine raises is a StoreError: it raises bare Exception, and a panic as BaseException."""
+def engine_errors(what: str, reads: Path | None = None) -> Iterator[None]:
+    """Whatever the engine raises is a StoreError: it raises bare Exception, and a panic as BaseException.
+    Where it only `reads` files of a folder, it is StoreDamaged, unless the system kept it from them."""
     try:
         yield
-    except (StoreError, ConfigError):
+    except (StoreError, ConfigError, ScratchError):
         raise
     except BaseException as error:
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+        panic = type(error).__name__ == "PanicException"
+        if not isinstance(error, Exception) and not panic:
             raise
+        if reads is not None and not _kept_away(str(error)):
+            raise StoreDamaged(
+                f"The vector store in {reads} is damaged: it could not {what} ({error}). Build it anew, of "
+                "what can be read of it and from the sources, with: freshkb verify --repair"
+            ) from error
         raise StoreError(
             f"The vector store could not {what}: {error}. What was done before is whole; run the command "
             "again, and if it happens again: freshkb doctor"
         ) from error
+
+
+def _kept_away(said: str) -> bool:
+    return any(int(number) in _UNAVAILABLE for number in re.findall(r"\(os error (\d+)\)", said))

@@ -240,12 +240,41 @@ def test_paths_longer_than_the_system_takes_at_once_are_listed_and_read(connect:
     assert connect().fetch(entry.uri, None).entry.size == 0
 
 
-def test_folders_nested_beyond_the_limit_make_the_listing_incomplete(connect: Connect, root: Path) -> None:
+def test_a_folder_beyond_the_limit_is_left_out_of_a_listing_that_is_complete(
+    connect: Connect, root: Path
+) -> None:
     write(root / "a.md")
-    write(root.joinpath(*["d"] * (MAX_DEPTH + 1)) / "b.md")
+    write(root.joinpath(*["d"] * MAX_DEPTH) / "b.md")
+    folder = "/".join(["d"] * MAX_DEPTH)
+    for folders in (None, [folder], ["", folder]):
+        listing = connect().list(folders)
+        assert [entry.uri for entry in listing] == ([] if folders == [folder] else ["a.md"])
+        assert listing.complete
+        assert [(left.uri, left.code) for left in listing.unlisted] == [(folder, "too-deep")]
+    (left,) = listing.unlisted
+    assert "folders deep" in left.reason
+    assert len(left.reason) < 500
+
+
+def test_so_many_folders_beyond_the_limit_that_some_are_not_named_make_it_incomplete(
+    connect: Connect, root: Path
+) -> None:
+    home = root.joinpath(*["d"] * (MAX_DEPTH - 1))
+    for number in range(MAX_ERRORS + 1):
+        (home / f"{number:03}").mkdir(parents=True)
     listing = connect().list()
-    assert [entry.uri for entry in listing] == ["a.md"]
-    assert "folders deep" in listing.errors[0]
+    assert list(listing) == []
+    assert len(listing.unlisted) == MAX_ERRORS
+    assert len(listing.errors) == 1
+
+
+def test_messages_leave_out_the_middle_of_a_long_path(connect: Connect, root: Path) -> None:
+    uri = "/".join(["folder"] * 100) + "/page.md"
+    with pytest.raises(DocumentVanished) as gone:
+        connect().fetch(uri, None)
+    assert len(str(gone.value)) < 300
+    assert "folder/folder" in str(gone.value)
+    assert "page.md" in str(gone.value)
 
 
 # ── What goes wrong while it is listed ────────────────────────────────────────────────────────────────

@@ -378,6 +378,7 @@ class StoreContract:
             point(3, source="hr", owner="ben"),
             point(4, source="it", owner="anna", warn_at="2026-06-15T11:59:59Z"),
             point(5, source="it", owner="anna", warn_at="2027-01-01T00:00:00Z"),
+            point(6, source="it", owner="Dörte", owners=["dörte", "carla"], warn_at="2026-01-01T00:00:00Z"),
         ]
         with store.session(NAME) as session:
             session.upsert(points)
@@ -388,14 +389,52 @@ class StoreContract:
                 )
                 return sorted(uuid.UUID(identifier).int for identifier in found(hits))
 
-            assert kept(ANY) == [0, 1, 2, 3, 4, 5]
+            assert kept(ANY) == [0, 1, 2, 3, 4, 5, 6]
             assert kept(Filter(source="hr")) == [0, 1, 2, 3]
             assert kept(Filter(owner="anna")) == [0, 1, 4, 5]
+            assert kept(Filter(owner="Carla")) == [6] == kept(Filter(owner="DÖRTE "))
             assert kept(Filter(document_ids=("d2", "d4", "d9"))) == [2, 4]
             assert kept(Filter(document_ids=())) == []
             assert kept(Filter(fresh_at=noon)) == [1, 2, 3, 5]
             assert kept(Filter(source="it", owner="anna", document_ids=("d5", "d1"), fresh_at=noon)) == [5]
             assert kept(Filter(source="nowhere")) == []
+
+    def test_what_meets_conditions_is_counted(self, store: VectorStore) -> None:
+        noon = datetime(2026, 6, 15, 12, tzinfo=UTC)
+        with store.session(NAME) as session:
+            session.upsert(
+                [
+                    point(0, source="hr", owner="anna", warn_at="2026-06-15T12:00:00Z"),
+                    point(1, source="hr", owner="ben", warn_at=None),
+                    point(2, source="it", owner="anna", warn_at="2027-01-01T00:00:00Z"),
+                ]
+            )
+            assert session.count() == session.count(ANY) == 3
+            assert session.count(Filter(source="hr")) == session.count(Filter(owner="anna")) == 2
+            assert session.count(Filter(document_ids=("d0", "d2", "d9"))) == 2
+            assert session.count(Filter(fresh_at=noon)) == 2
+            assert session.count(Filter(source="it", owner="ben")) == 0
+
+    def test_a_search_by_words_reaches_every_point_that_has_one(self, store: VectorStore) -> None:
+        with store.session(NAME) as session:
+            session.upsert([point(n, "leave" if n % 2 else "policy") for n in range(300)])
+            assert session.reached(bm25.query("leave")) == 150
+            assert session.reached(bm25.query("leave policy")) == 300
+
+    def test_a_sound_collection_has_no_faults(self, store: VectorStore) -> None:
+        assert store.faults(NAME) == []
+        instants = [None, "2026-06-15T12:00:00Z", "2027-01-01T00:00:00.000001Z"]
+        points = [
+            point(n, source=f"s{n % 2}", owner=f"o{n % 5}", warn_at=instants[n % 3]) for n in range(700)
+        ]
+        with store.session(NAME) as session:
+            session.upsert(points)
+            session.upsert([Point(uid(800), {"text": "of somebody else"}, dense(1), Sparse([], []))])
+            session.delete([uid(n) for n in range(50)])
+        assert store.faults(NAME) == []
+        stopped = threading.Event()
+        stopped.set()
+        assert store.faults(NAME, stopped) == []
 
     def test_a_search_finds_at_most_as_many_as_asked_for(self, store: VectorStore) -> None:
         with store.session(NAME) as session:

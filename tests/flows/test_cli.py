@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -103,6 +104,24 @@ def test_json_stands_alone_on_stdout_and_quiet_says_nothing(freshkb: CommandLine
         quiet = freshkb(*command, "-q")
         assert quiet.stderr == ""
         assert quiet.stdout == "" or command == ["config", "show"]
+
+
+def test_every_command_says_more_when_asked_and_json_stays_alone(freshkb: CommandLine, kb: Knowledge) -> None:
+    page(kb, "a.md")
+    kb.write("broken.pdf", "no PDF")
+    for command in (
+        ["plan"], ["sync"], ["status"], ["ls"], ["show", "a.md"], ["search", "leave"], ["verify"], ["audit"],
+        ["runs"], ["retry"], ["doctor"], ["config", "show"], ["config", "check"], ["reindex"],
+        ["review", "a.md", "--by", "anna"], ["init", "elsewhere"],
+    ):  # fmt: skip
+        said = freshkb(*command, "-v", code=None).stderr
+        assert re.search(r"(?m)^\S+Z DEBUG freshkb\.cli: Python ", said), command
+        assert re.search(r"(?m)^\S+Z DEBUG freshkb\.cli: Ended after ", said), command
+        if command[0] not in ("review", "init", "reindex"):
+            found = freshkb(*command, "-v", "--json", code=None)
+            assert json.loads(found.stdout) is not None
+            assert " DEBUG " in found.stderr
+        assert " DEBUG " not in freshkb(*command, code=None).output
 
 
 def test_a_folder_whose_name_is_no_text_breaks_no_output(
@@ -342,7 +361,7 @@ def test_show_tells_everything_of_one_document(freshkb: CommandLine, kb: Knowled
     )  # fmt: skip
     assert (found["date_field"], found["date_used"]) == (
         "last_reviewed",
-        f"{TODAY - timedelta(days=3)}T00:00:00Z",
+        str(TODAY - timedelta(days=3)),
     )
     assert "".join(chunk["text"] for chunk in found["chunks"]) == "leave\n\nFour hours of leave.\n\n"
     assert "Four hours of leave." in freshkb("show", "guide/leave.md").stdout
@@ -382,8 +401,10 @@ def test_search_cites_filters_and_keeps_only_fresh_ones_when_asked(
     page(kb, "old.md", "Leave was three hours.", days=365, owner="group:hr")
     freshkb("sync")
     hits = freshkb.json("search", "leave hours")
+    # A date is over at noon of the next day, UTC.
+    age = 365 if datetime.now(UTC).hour >= 12 else 364
     assert {hit["uri"]: (hit["verdict"], hit["age_days"], hit["owner"]) for hit in hits} == {
-        "new.md": ("fresh", 0, "user:anna"), "old.md": ("stale", 365, "group:hr"),
+        "new.md": ("fresh", 0, "user:anna"), "old.md": ("stale", age, "group:hr"),
     }  # fmt: skip
     assert set(hits[0]) == {
         "score", "text", "title", "heading_path", "page", "uri", "url", "document_id", "source", "owner",
@@ -394,9 +415,11 @@ def test_search_cites_filters_and_keeps_only_fresh_ones_when_asked(
     for mode in ("hybrid", "dense", "sparse"):
         assert len(freshkb.json("search", "leave", "--mode", mode, "-k", "1")) == 1
     said = freshkb("search", "three hours", "-k", "1").stdout
-    assert "docs:old.md, owner group:hr [stale, 365 days old]" in said
+    assert f"docs:old.md, owner group:hr [stale, {age} days old]" in said
     assert freshkb.json("search", " ") == []
-    assert "Nothing found." in freshkb("search", "leave", "--owner", "nobody").stdout
+    assert [hit["uri"] for hit in freshkb.json("search", "leave", "--owner", "Group:HR")] == ["old.md"]
+    said = freshkb("search", "leave", "--owner", "group:h", code=2).stderr
+    assert "did you mean group:hr? Owners are: group:hr, user:anna." in said
     freshkb("search", "leave", "-k", "0", code=2)
     freshkb("search", "leave", "--mode", "magic", code=2)
 
@@ -446,8 +469,9 @@ def test_an_audit_writes_four_files_and_fails_on_what_it_is_told_to(
     assert found["counts"] == {"fresh": 1, "warn": 1, "stale": 0, "unknown": 0, "exempt": 0}
     assert found["trust_score"] == 0.5
     assert set(found["results"][0]) == {
-        "document_id", "uri", "source", "owner", "owner_source", "verdict", "reason", "date_used",
+        "document_id", "uri", "source", "owner", "owners", "owner_source", "verdict", "reason", "date_used",
         "date_field", "age_days", "warn_after_days", "stale_after_days", "overdue_days",
+        "reviewed_at", "reviewed_by", "review_note", "changed_since_review",
     }  # fmt: skip
     names = ["freshness.json", "report.csv", "report.html", "report.md"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
@@ -504,6 +528,43 @@ def test_retry_reads_quarantined_documents_again(freshkb: CommandLine, kb: Knowl
     assert kb.parser.parsed[parsed:] == ["broken.pdf"]
     freshkb("retry", code=3)
     assert sorted(kb.parser.parsed[parsed + 1 :]) == ["broken.pdf", "worse.pdf"]
+
+
+def test_what_compares_and_judges_is_on_record_too_once(freshkb: CommandLine, kb: Knowledge) -> None:
+    page(kb, "a.md")
+    freshkb("sync")
+    freshkb("verify")
+    page(kb, "b.md")
+    freshkb("verify", code=1)
+    freshkb("verify", "--repair")
+    freshkb("audit")
+    page(kb, "old.md", days=400)
+    freshkb("sync")
+    freshkb("audit", code=1)
+    found = freshkb.json("runs")
+    assert [(run["kind"], run["outcome"]) for run in found] == [
+        ("audit", "failed"), ("sync", "done"), ("audit", "done"), ("verify", "done"), ("verify", "failed"),
+        ("verify", "done"), ("sync", "done"),
+    ]  # fmt: skip
+    assert found[3]["counts"]["repaired"] == 1
+    assert found[0]["counts"]["stale"] == 1
+    assert {run["actor"] for run in found} == {found[0]["actor"]} and "@" in found[0]["actor"]
+
+
+def test_what_only_reads_needs_no_record(freshkb: CommandLine, kb: Knowledge) -> None:
+    page(kb, "a.md")
+    freshkb("sync")
+    full = "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+    with kb.mirror() as mirror, mirror.ledger._writing() as connection:
+        connection.exec_driver_sql(f"CREATE TRIGGER full BEFORE INSERT ON runs {full}")
+    for command in ("audit", "verify"):
+        ran = freshkb(command, "--json")
+        json.loads(ran.stdout)
+        assert ran.stderr.count(f"This {command} is not on record: ") == 1
+    assert "disk is full" in freshkb("sync", code=1).stderr
+    page(kb, "b.md")
+    assert "disk is full" in freshkb("verify", "--repair", code=1).stderr
+    assert [run["kind"] for run in freshkb.json("runs")] == ["sync"]
 
 
 def test_runs_lists_what_was_done_newest_first(freshkb: CommandLine, kb: Knowledge) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from index.errors import EmbedderError, Locked, StoreError
+from index.errors import ConfigError, EmbedderError, Locked, StoreError
 from index.mirror import Mirror
 from index.store import open_store
 from index.store.base import Session
@@ -285,6 +285,53 @@ def test_the_verify_flow_fails_on_a_difference_and_publishes_counts(
     assert "| outdated | 1 |" in artifact("freshkb-verify")
     counts = verify(repair=True)
     assert counts["repaired"] == 1
+
+
+def test_a_source_that_there_is_not_fails_the_flow(
+    make_base: MakeBase, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from flows.sync import sync
+
+    base = make_base(documents=1)
+    monkeypatch.setenv("FRESHKB_CONFIG", str(base.config))
+    state = sync(source="typo", return_state=True)
+    with base.open() as mirror:
+        (run,) = mirror.ledger.runs()
+        assert mirror.ledger.counts() == {}
+        with pytest.raises(ConfigError, match="has no source 'typo'"):
+            as_flow(mirror, source="typo")
+    said = "freshkb.yaml has no source 'typo'. There are: handbook."
+    assert (state.type.value, state.message) == ("FAILED", f"ConfigError in run {run.run_id}")
+    assert (run.outcome, run.error) == ("failed", f"ConfigError: {said}")
+    told = capfd.readouterr().err
+    assert f" ERROR freshkb.flows: ConfigError: {said}" in told and "Traceback" not in told
+
+
+def test_a_flow_is_one_run_and_finished_once(make_base: MakeBase, monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows.audit import audit
+    from flows.sync import sync
+    from flows.verify import verify
+
+    base = make_base(documents=2)
+    with base.open() as mirror:
+        directly(mirror)
+        with mirror.ledger._writing() as connection:
+            connection.exec_driver_sql("CREATE TABLE finishes (run_id TEXT)")
+            connection.exec_driver_sql(
+                "CREATE TRIGGER finishing AFTER UPDATE OF finished_at ON runs BEGIN"
+                " INSERT INTO finishes VALUES (new.run_id); END"
+            )
+        base.remove("page-001.md")
+        monkeypatch.setenv("FRESHKB_CONFIG", str(base.config))
+        counts: Any = verify(repair=True)
+        assert counts["repaired"] == 1
+        audit()
+        sync()
+        with mirror.ledger._reading() as connection:
+            finished = [row[0] for row in connection.exec_driver_sql("SELECT run_id FROM finishes")]
+        runs = {run.run_id: run for run in mirror.ledger.runs()}
+        assert [runs[run_id].kind for run_id in finished] == ["verify", "audit", "sync"]
+        assert len(runs) == 4 and all(run.actor for run in runs.values())
 
 
 def test_nothing_of_a_document_reaches_prefect(

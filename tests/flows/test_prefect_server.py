@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -117,8 +118,26 @@ def test_serve_runs_the_flows_of_its_configuration_until_it_is_stopped(
             base.remove(f"{CANARY}/{number:02}.md")
         assert ran("freshkb-sync")["name"] == "Refused"
 
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=60) == 0, output.read_text()
+        healthy = freshkb(base, "status", "--check", "--json", api_url=server.api_url, home=tmp_path)
+        assert healthy.returncode == 0, healthy.stderr
+        services = {s["service"]: (s["command"], s["pid"]) for s in json.loads(healthy.stdout)["services"]}
+        assert services == dict.fromkeys(("watcher", "runner"), ("freshkb serve", process.pid))
+        again = freshkb(base, "serve", api_url=server.api_url, home=tmp_path)
+        assert again.returncode == 4 and "a watcher already" in again.stderr
+
+        # One is asked to end while it waits for this writer.
+        with base.open() as mirror, mirror.ledger.writer("handbook", "the test"):
+            flow = deployments["freshkb-sync"]["id"]
+            waiting = ask(server, f"/deployments/{flow}/create_flow_run", {})["id"]
+            until(lambda: ask(server, f"/flow_runs/{waiting}")["state"]["type"] == "RUNNING", process)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=60) == 0, output.read_text()
+        assert ask(server, f"/flow_runs/{waiting}")["state"]["type"] != "RUNNING"
+    said = output.read_text()
+    assert "Traceback" not in said
+    assert " INFO freshkb.flows: Done: Run " in said and " INFO freshkb.flows: Refused: Run " in said
+    for line in said.splitlines():
+        assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*Z [A-Z]+ [a-z_.]+", line), line
     crons_after = ask(server, f"/deployments/{deployments['freshkb-sync']['id']}")["schedules"]
     assert [s["active"] for s in crons_after] == [True]
     assert places("freshkb-sync", server.home) >= {"flow", "deployment"}

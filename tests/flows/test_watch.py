@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import re
 import signal
 import subprocess
 import threading
@@ -461,6 +462,58 @@ def test_a_service_that_is_asked_to_end_ends_well_and_ctrl_c_is_an_interruption(
         assert did(watcher.next()) == {"added": 1}
         assert watcher.end(number) == code
     assert list(kb.documents()) == ["a.md"]
+
+
+#: Time, level, room, and what happened.
+LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (DEBUG|INFO|WARNING|ERROR) freshkb\.[a-z]+: \S.*")
+
+
+def logged(kb: Knowledge, *options: str) -> list[str]:
+    """What a watcher writes to stderr that brings in 40 documents and a broken one, until it is stopped."""
+    kb.settings["embedding"] = {"dtype": "float32"}
+    kb.config()
+    with running(process("watch", *options), kb.home) as watcher:
+        assert watcher.process.stderr is not None
+        lines: list[str] = []
+        for line in watcher.process.stderr:
+            lines.append(line.rstrip("\n"))
+            if "Ready" in line:
+                for number in range(40):
+                    kb.write(f"secret-{number:02}.md", f"# Secret {number}\n\nText {number}.\n")
+                kb.write("secret.docx", "This is no Word document.")
+            if " 41 of 41 documents" in line:
+                watcher.process.send_signal(signal.SIGTERM)
+        assert watcher.process.wait(timeout=PATIENCE_SECONDS) == 0
+        assert watcher.process.stdout is not None
+        assert watcher.process.stdout.read() == ""
+    for line in lines:
+        assert LINE.fullmatch(line), line
+    return lines
+
+
+def test_a_service_logs_a_line_a_batch_with_time_level_counts_and_seconds(kb: Knowledge) -> None:
+    lines = logged(kb)
+    batches = [line.partition(" freshkb.sync: ")[2] for line in lines if " freshkb.sync: " in line]
+    assert [batch.partition(";")[0] for batch in batches] == [
+        "docs: 32 of 41 documents: 32 added",
+        "docs: 41 of 41 documents: 8 added, 1 quarantined",
+    ]
+    seconds = r"fetch \d+\.\d\d s, parse \d+\.\d\d s, embed \d+\.\d\d s, write \d+\.\d\d s"
+    assert re.fullmatch(rf".*; chunks: 32 embedded; {seconds}", batches[0])
+    spent = {step: float(took) for step, took in re.findall(r"(\w+) (\d+\.\d\d) s", batches[0])}
+    assert spent["parse"] > 0 and spent["write"] > 0
+    assert any(" INFO freshkb.watch: Ready: watching docs." in line for line in lines)
+    assert any(" WARNING freshkb.watch: docs: 40 added" in line for line in lines)
+    assert " INFO freshkb.cli: Stopping after the batch in hand" in "\n".join(lines)
+    assert not any("DEBUG" in line for line in lines)
+    assert not any("ecret" in line for line in lines)
+
+
+def test_a_service_says_more_when_asked_and_still_no_names(kb: Knowledge) -> None:
+    lines = logged(kb, "-v")
+    rooms = {line.split()[2].rstrip(":") for line in lines if " DEBUG " in line}
+    assert rooms >= {"freshkb.cli", "freshkb.run", "freshkb.sync", "freshkb.mirror"}
+    assert not any("ecret" in line for line in lines)
 
 
 @pytest.mark.timeout(300)

@@ -9,8 +9,10 @@ import pytest
 from connectors.base import ConnectorSettings
 from index.audit import SEVERITY, Audit, FailOn, audit
 from index.config import FreshnessPolicy, Rule, SourceConfig
+from index.errors import ConfigError
 from index.freshness import Verdict
-from index.model import LIVE, Document, State
+from index.model import LIVE, Document, Review, State
+from index.owners import fold
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 SOURCE = SourceConfig(
@@ -62,6 +64,7 @@ def test_the_json_is_what_the_contract_says() -> None:
                 "uri": "a.md",
                 "source": "handbook",
                 "owner": "group:docs",
+                "owners": ["group:docs"],
                 "owner_source": "source",
                 "verdict": "stale",
                 "reason": "Dated 2025-10-13 by modified_at; stale since 2026-04-11.",
@@ -71,22 +74,31 @@ def test_the_json_is_what_the_contract_says() -> None:
                 "warn_after_days": 90,
                 "stale_after_days": 180,
                 "overdue_days": 110,
+                "reviewed_at": None,
+                "reviewed_by": None,
+                "review_note": None,
+                "changed_since_review": None,
             },
             {
                 "document_id": "id-hr/b.md",
                 "uri": "hr/b.md",
                 "source": "handbook",
                 "owner": "user:anna",
+                "owners": ["user:anna"],
                 "owner_source": "rule",
                 "verdict": "warn",
                 "reason": "Dated 2026-04-26 by last_reviewed; "
-                "to be reviewed since 2026-04-27; stale from 2026-05-06 on.",
-                "date_used": "2026-04-26T00:00:00Z",
+                "to be reviewed since 2026-04-28; stale from 2026-05-06 on.",
+                "date_used": "2026-04-26",
                 "date_field": "last_reviewed",
                 "age_days": 5,
                 "warn_after_days": 1.5,
                 "stale_after_days": 10,
-                "overdue_days": 4,
+                "overdue_days": 3,
+                "reviewed_at": None,
+                "reviewed_by": None,
+                "review_note": None,
+                "changed_since_review": None,
             },
         ],
         "findings": [],
@@ -136,7 +148,121 @@ def test_an_owner_sees_only_what_is_theirs() -> None:
     assert [owner.owner for owner in found.owners] == ["user:anna"]
     assert found.counts == {Verdict.STALE: 1}
     assert not found.findings
-    assert run(document("b.md"), owner="user:nobody").json()["trust_score"] is None
+    assert run(document("b.md", 200), document("hr/a.md"), owner="USER:Anna").counts == {Verdict.FRESH: 1}
+
+
+def test_an_owner_of_nothing_is_an_error_that_names_those_there_are() -> None:
+    with pytest.raises(
+        ConfigError, match=r"'user:ana'; did you mean user:anna\? Owners are: group:docs, user:anna\."
+    ):
+        run(document("hr/a.md"), document("b.md"), owner="user:ana")
+    with pytest.raises(ConfigError, match="no document has an owner"):
+        audit([document("b.md")], {}, NOW, "anna")
+    many = [document(f"{n}.md", properties={"owner": f"user:{n:02}"}) for n in range(20)]
+    with pytest.raises(ConfigError, match=r"user:07 and 12 more\."):
+        run(*many, owner="xyz")
+
+
+def test_each_of_several_owners_sees_the_document_and_the_first_is_asked_to_act() -> None:
+    shared = document("a.md", 200, properties={"owner": ["User:Anna", "bo"]}, chunk_count=0)
+    alone = document("b.md", 0, properties={"owner": "user:anna"})
+    found = run(shared, alone)
+    assert [(o.owner, o.counts) for o in found.owners] == [
+        ("bo", {Verdict.STALE: 1}),
+        ("User:Anna", {Verdict.STALE: 1, Verdict.FRESH: 1}),
+    ]
+    assert found.counts == {Verdict.STALE: 1, Verdict.FRESH: 1}, "a document counts once"
+    assert [(r["owner"], r["owners"]) for r in found.json()["results"]] == [
+        ("User:Anna", ["User:Anna", "bo"]),
+        ("user:anna", ["user:anna"]),
+    ]
+    for asked, uris in (("BO", ["a.md"]), ("user:ANNA", ["a.md", "b.md"])):
+        theirs = run(shared, alone, owner=asked)
+        assert [result.uri for result in theirs.results] == uris
+        assert [fold(summary.owner) for summary in theirs.owners] == [fold(asked)]
+        assert [(f.code, f.owner) for f in theirs.findings] == [("empty", "User:Anna")]
+
+
+def test_nobodys_documents_are_asked_for_by_an_empty_name() -> None:
+    nobody = SourceConfig("handbook", "files", ConnectorSettings())
+    found = audit(
+        [document("a.md"), document("b.md", properties={"owner": "bo"})], {"handbook": nobody}, NOW, ""
+    )
+    assert [result.uri for result in found.results] == ["a.md"]
+
+
+def test_a_document_says_who_reviewed_it_and_whether_it_changed_since() -> None:
+    def review(uri: str, content: str | None, at: datetime = NOW) -> tuple[str, Review]:
+        return f"id-{uri}", Review(f"id-{uri}", "anna", "still right", at, content)
+
+    names = ("same.md", "changed.md", "old.md", "ahead.md")
+    documents = [document(n, 200, content_hash="now", reviewed_at=NOW) for n in names[:3]]
+    documents.append(document("ahead.md", 200, content_hash="now", reviewed_at=NOW + timedelta(days=9)))
+    documents.append(document("none.md", 200))
+    found = audit(
+        documents,
+        {"handbook": SOURCE},
+        NOW,
+        reviews=dict(
+            [
+                review("same.md", "now"),
+                review("changed.md", "then"),
+                review("old.md", None),
+                review("ahead.md", "now", NOW + timedelta(days=9)),
+            ]
+        ),
+    )
+    rows = {row["uri"]: row for row in found.json()["results"]}
+    assert {uri: row["changed_since_review"] for uri, row in rows.items()} == {
+        "same.md": False, "changed.md": True, "old.md": None, "ahead.md": False, "none.md": None,
+    }  # fmt: skip
+    said = ("reviewed_at", "reviewed_by", "review_note")
+    assert [rows["old.md"][name] for name in said] == ["2026-05-01T12:00:00Z", "anna", "still right"]
+    assert [rows["none.md"][name] for name in said] == [None] * 3
+    assert rows["ahead.md"]["verdict"] == "stale"
+    assert "lies in the future" in rows["ahead.md"]["reason"]
+    assert [(f.code, f.severity, f.uri) for f in found.findings] == [
+        ("review-in-future", "warning", "ahead.md"),
+        ("changed-since-review", "note", "changed.md"),
+    ]
+
+
+def test_what_a_document_says_of_itself_and_is_none_is_found() -> None:
+    broken: Any = {"code": "front-matter-invalid", "line": 3, "reason": "The front matter is not valid YAML."}
+    found = run(
+        document("a.md", findings=[broken]),
+        document("b.md", properties={"owner": 7, "last_reviewed": None}),
+        document("archive/c.md", properties={"last_reviewed": "soon"}),
+        document("d.md", properties={"Last-Reviewed": ["2026-04-01"]}, reviewed_at=NOW),
+    )
+    assert [(f.code, f.uri, f.line, f.evidence) for f in found.findings] == [
+        ("date-invalid", "b.md", None, "The date in last_reviewed is empty or cannot be read."),
+        ("date-invalid", "d.md", None, "The date in last_reviewed is a list."),
+        ("front-matter-invalid", "a.md", 3, "The front matter is not valid YAML."),
+        ("owner-invalid", "b.md", None, "Its owner is a number (7), and not a name. Taken instead: source."),
+    ]
+    verdicts = {result.uri: result.verdict for result in found.results}
+    assert (verdicts["b.md"], verdicts["d.md"]) == (Verdict.UNKNOWN, Verdict.FRESH)
+
+
+def test_file_dates_that_are_a_checkouts_are_found() -> None:
+    def found(*ages: float, written: datetime | None = NOW - timedelta(days=40)) -> list[str]:
+        documents = [
+            document(f"{n}.md", age, date_used=NOW - timedelta(days=age)) for n, age in enumerate(ages)
+        ]
+        told = audit(documents, {"handbook": SOURCE}, NOW, checked_out={"handbook": written})
+        assert {(f.code, f.uri, f.owner) for f in told.findings} <= {("checkout-dates", None, "group:docs")}
+        return [f.evidence for f in told.findings]
+
+    minute = 1 / 24 / 60
+    assert "1 of 1 documents" in found(40)[0], "it was written with its work tree"
+    assert not found(20), "a single document that was written by itself"
+    assert "3 of 5 documents" in found(10, 10 - minute, 10 - 2 * minute, 9, 8)[0]
+    assert not found(10, 10 - minute, 8, 7)
+    assert not found(40, 40, 40, written=None), "no work tree"
+    own = document("own.md", 40, date_used=NOW, properties={"last_reviewed": "2026-04-30"})
+    told = audit([own], {"handbook": SOURCE}, NOW, checked_out={"handbook": NOW - timedelta(days=40)})
+    assert not told.findings, "a document with a date of its own needs none of its file"
 
 
 def test_findings_name_what_age_does_not_show() -> None:
@@ -154,16 +280,19 @@ def test_findings_name_what_age_does_not_show() -> None:
         {"handbook": SOURCE, "inbox": nobody},
         NOW,
     )
-    assert [(finding.kind, finding.uri) for finding in found.findings] == [
+    assert [(finding.code, finding.uri) for finding in found.findings] == [
+        ("incomplete", "rest.md"),
         ("quarantined", "new.pdf"),
         ("quarantined", "old.pdf"),
         ("empty", "empty.md"),
-        ("incomplete", "rest.md"),
         ("unowned", "mail.eml"),
     ]
-    assert found.findings[0].reason == "The file has a password."
-    assert found.findings[1].reason.endswith("The index still has its last good version.")
-    assert set(found.json()["findings"][0]) == {"kind", "document_id", "uri", "source", "owner", "reason"}
+    assert found.findings[1].evidence == "The file has a password."
+    assert found.findings[2].evidence.endswith("The index still has its last good version.")
+    assert found.json()["findings"][1] == {
+        "code": "quarantined", "severity": "error", "uri": "new.pdf", "document_id": "id-new.pdf",
+        "source": "handbook", "owner": "group:docs", "evidence": "The file has a password.", "line": None,
+    }  # fmt: skip
 
 
 def test_documents_of_a_source_that_left_the_configuration_are_unknown() -> None:

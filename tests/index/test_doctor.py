@@ -6,13 +6,16 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from index.doctor import Check, alive, examine
+from index.doctor import Check, examine
 from index.mirror import require_collection
-from index.model import Run
+from index.model import RunRecord
+from index.run import _born, alive
 from tests.knowledge import Knowledge
 
 
@@ -38,9 +41,10 @@ def test_a_sound_base_passes_before_and_after_its_first_sync(kb: Knowledge) -> N
     kb.sync()
     assert bad(kb) == {}
     assert checks(kb)["store"].detail.endswith(", 1 points")
-    assert {"ledger", "runs", "store", "model", "source docs", "sentences", "tesseract", "soffice"} == set(
-        checks(kb)
-    )
+    assert set(checks(kb)) == {
+        *("ledger", "state folder", "runs", "store", "model"),
+        *("source docs", "sentences", "tesseract", "soffice"),
+    }
 
 
 def test_points_that_the_ledger_misses_are_named(kb: Knowledge) -> None:
@@ -104,5 +108,12 @@ def test_who_writes_and_what_was_killed_is_told(kb: Knowledge) -> None:
 
 def test_a_run_elsewhere_counts_as_alive(kb: Knowledge) -> None:
     started = kb.clock()
-    assert alive(Run("r", "sync", started, host="elsewhere", pid=1))
-    assert alive(Run("r", "sync", started, host=os.uname().nodename, pid=os.getpid()))
+    assert alive(RunRecord("r", "sync", started, host="elsewhere", pid=1), started + timedelta(hours=23))
+    assert not alive(RunRecord("r", "sync", started, host="elsewhere", pid=1), started + timedelta(hours=25))
+
+
+def test_a_later_process_of_the_same_number_is_not_the_run(kb: Knowledge) -> None:
+    here = RunRecord("r", "sync", kb.clock(), host=os.uname().nodename, pid=os.getpid())
+    assert alive(here, kb.clock())
+    assert alive(replace(here, progress={"process": _born(os.getpid())}), kb.clock())
+    assert not alive(replace(here, progress={"process": 1}), kb.clock())

@@ -79,6 +79,32 @@ def test_the_payload_gives_the_same_verdict_at_every_later_time() -> None:
             assert verdict_at(found.date_used, found.warn_at, found.stale_at, now) == expected
 
 
+@pytest.mark.parametrize("where", [timezone(timedelta(hours=h)) for h in range(-12, 15)])
+def test_a_date_without_time_is_today_until_it_is_over_everywhere(where: timezone) -> None:
+    for hour in range(24):
+        now = datetime(2026, 5, 1, hour, 30, tzinfo=where)
+        found = judge({"last_reviewed": str(now.date())}, now=now)
+        assert found.verdict == Verdict.FRESH, (where, hour)
+        assert found.age is not None and found.age < timedelta(days=1), (where, hour)
+        assert verdict_at(found.date_used, found.warn_at, found.stale_at, now) == Verdict.FRESH
+        assert found.date_text == "2026-05-01"
+
+
+def test_a_date_without_time_begins_first_in_the_east_and_is_over_last_in_the_west() -> None:
+    def at(now: datetime) -> Assessment:
+        return judge({"last_reviewed": "2026-05-01"}, now=now)
+
+    begins, over = datetime(2026, 4, 30, 10, tzinfo=UTC), datetime(2026, 5, 2, 12, tzinfo=UTC)
+    assert at(begins - SECOND).verdict == Verdict.UNKNOWN
+    assert at(begins).verdict == Verdict.FRESH
+    assert at(begins).date_used == begins
+    day = timedelta(days=1)
+    ages = [at(over + more).age for more in (-SECOND, SECOND, day)]
+    assert [age // day for age in ages if age is not None] == [0, 1, 2]
+    # It warns when it is 90 days old, not before.
+    assert at(begins).warn_at == over - day + timedelta(days=90)
+
+
 # ── Ten thousand cases ────────────────────────────────────────────────────────────────────────────────
 
 
@@ -88,19 +114,24 @@ def oracle(
     """The design's sentences, one after the other, over dates that are ISO or rubbish."""
     if policy == "exempt":
         return "exempt"
-    dates: list[datetime] = []
+    dates: list[tuple[datetime, datetime]] = []
     for field in policy.field:
-        value = modified.isoformat() if field == MODIFIED_AT and modified else properties.get(field)
-        if value:
+        value = modified.isoformat() if field == MODIFIED_AT and modified else properties.get(field, "")
+        if field in properties or value:
             with suppress(ValueError):
-                dates.append(datetime.fromisoformat(value).astimezone(UTC))
+                if len(value) == 10:
+                    midnight = datetime.fromisoformat(f"{value}T00:00:00Z")
+                    dates.append((midnight - timedelta(hours=14), midnight + timedelta(hours=12)))
+                else:
+                    moment = datetime.fromisoformat(value)
+                    dates.append((moment, moment))
             break
     if reviewed:
-        dates.append(reviewed)
-    dates = [moment for moment in dates if moment <= NOW]
+        dates.append((reviewed, reviewed))
+    dates = [found for found in dates if found[0] <= NOW]
     if not dates:
         return "unknown"
-    age = NOW - max(dates)
+    age = NOW - max(dates)[1]
     if age >= policy.stale_after:
         return "stale"
     return "warn" if age >= policy.warn_after else "fresh"
@@ -123,7 +154,7 @@ def test_ten_thousand_random_documents_get_the_verdicts_of_the_oracle() -> None:
         if rng.random() < 0.05:
             policy = "exempt"
         properties = {
-            name: rng.choice([moment().isoformat(), "soon", "", "2026-02-30"])
+            name: rng.choice([moment().isoformat(), str(moment().date()), "soon", "", "2026-02-30"])
             for name in ("last_reviewed", "ms.date", "git_commit")
             if rng.random() < 0.6
         }
@@ -142,13 +173,28 @@ def test_ten_thousand_random_documents_get_the_verdicts_of_the_oracle() -> None:
 
 def test_the_first_field_that_exists_is_used_even_when_a_later_one_is_newer() -> None:
     found = judge({"ms.date": "2026-04-01", "last_reviewed": "2026-01-01"}, modified_at=NOW)
-    assert (found.date_field, found.date_used) == ("last_reviewed", datetime(2026, 1, 1, tzinfo=UTC))
+    assert (found.date_field, found.dated) == ("last_reviewed", date(2026, 1, 1))
     assert found.verdict == Verdict.WARN
-    assert found.age == NOW - datetime(2026, 1, 1, tzinfo=UTC)
+    assert found.age == NOW - datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-def test_an_empty_value_does_not_exist() -> None:
-    assert judge({"last_reviewed": "  ", "ms.date": None}, modified_at=NOW).date_field == MODIFIED_AT
+@pytest.mark.parametrize("value", ["", "  ", None, [], {}, True, 2024, ["2026-04-01"]])
+def test_what_is_named_and_is_no_date_is_unknown_and_no_other_field_stands_in_for_it(value: Any) -> None:
+    found = judge({"last_reviewed": value, "ms.date": "2026-04-01"}, modified_at=NOW)
+    assert (found.verdict, found.date_field) == (Verdict.UNKNOWN, "last_reviewed")
+    assert found.reason == found.unreadable
+    reviewed = judge({"last_reviewed": value}, reviewed_at=NOW)
+    assert (reviewed.verdict, reviewed.unreadable) == (Verdict.FRESH, found.unreadable)
+    assert found.unreadable in reviewed.reason
+
+
+@pytest.mark.parametrize("name", ["Last-Reviewed", "LAST_REVIEWED", "last-reviewed", " last_reviewed"])
+def test_names_are_compared_without_case_and_hyphens_are_underscores(name: str) -> None:
+    found = judge({name: "2026-04-01"}, modified_at=NOW)
+    assert (found.date_field, found.date_text) == ("last_reviewed", "2026-04-01")
+    policy = FreshnessPolicy(POLICY.warn_after, POLICY.stale_after, (name, "Modified-At"))
+    assert judge({"last_reviewed": "2026-04-01"}, policy=policy).date_field == "last_reviewed"
+    assert judge(policy=policy, modified_at=NOW).date_field == MODIFIED_AT
 
 
 def test_the_newer_of_review_and_field_is_used() -> None:
@@ -172,9 +218,9 @@ def test_an_unreadable_date_is_unknown_and_does_not_fall_through_to_the_next_fie
 
 
 def test_a_date_in_the_future_is_unknown_until_it_comes() -> None:
-    found = judge({"last_reviewed": "2026-05-02"}, modified_at=NOW)
+    found = judge({"last_reviewed": "2026-05-03"}, modified_at=NOW)
     assert found.verdict == Verdict.UNKNOWN
-    assert "future" in found.reason
+    assert "2026-05-03" in found.reason and "future" in found.reason
     assert found.age is None
     later = NOW + timedelta(days=1)
     assert verdict_at(found.date_used, found.warn_at, found.stale_at, later) == Verdict.FRESH
@@ -191,6 +237,7 @@ def test_a_review_in_the_future_is_not_believed() -> None:
     assert judge(reviewed_at=NOW + SECOND).verdict == Verdict.UNKNOWN
     found = judge(reviewed_at=NOW + SECOND, modified_at=NOW - timedelta(days=100))
     assert (found.verdict, found.date_field) == (Verdict.WARN, MODIFIED_AT)
+    assert found.reason.endswith("Its attested review lies in the future, and is not used: 2026-05-01.")
 
 
 def test_exempt_documents_never_turn_and_need_no_date() -> None:
@@ -220,7 +267,7 @@ def test_the_trust_score_leaves_exempt_documents_out() -> None:
 
 # ── Dates as people write them ────────────────────────────────────────────────────────────────────────
 
-MAY = datetime(2024, 5, 1, tzinfo=UTC)
+MAY = date(2024, 5, 1)
 HALF_TEN = datetime(2024, 5, 1, 10, 30, tzinfo=UTC)
 
 
@@ -234,7 +281,7 @@ HALF_TEN = datetime(2024, 5, 1, 10, 30, tzinfo=UTC)
         ("20240501", MAY),
         (20240501, MAY),
         (date(2024, 5, 1), MAY),
-        (datetime(2024, 5, 1), MAY),
+        (datetime(2024, 5, 1), datetime(2024, 5, 1, tzinfo=UTC)),
         (datetime(2024, 5, 1, 12, 30, tzinfo=timezone(timedelta(hours=2))), HALF_TEN),
         ("2024-05-01T10:30", HALF_TEN),
         ("2024-05-01 10:30:00", HALF_TEN),
@@ -254,13 +301,14 @@ HALF_TEN = datetime(2024, 5, 1, 10, 30, tzinfo=UTC)
         ("May 1, 2024", MAY),
         ("may 1st 2024", MAY),
         ("Wednesday, May 1, 2024", MAY),
-        ("Sept. 3, 2024", datetime(2024, 9, 3, tzinfo=UTC)),
-        ("3 September 2024", datetime(2024, 9, 3, tzinfo=UTC)),
-        ("2024-02-29", datetime(2024, 2, 29, tzinfo=UTC)),
+        ("Sept. 3, 2024", date(2024, 9, 3)),
+        ("3 September 2024", date(2024, 9, 3)),
+        ("2024-02-29", date(2024, 2, 29)),
     ],
 )
-def test_dates_of_real_front_matter_are_read(value: Any, expected: datetime) -> None:
-    assert read_date(value) == expected
+def test_dates_of_real_front_matter_are_read(value: Any, expected: date) -> None:
+    found = read_date(value)
+    assert (type(found), found) == (type(expected), expected)
 
 
 @pytest.mark.parametrize(
@@ -274,6 +322,7 @@ def test_dates_of_real_front_matter_are_read(value: Any, expected: datetime) -> 
             "2024-05-01T25:00",
             "2024-05-01T10:30+25:00",
             "0000-01-01",
+            "0001-01-01",
         ),
         *(
             "May 2024",
@@ -291,7 +340,7 @@ def test_what_cannot_be_read_for_certain_is_not_read(value: Any) -> None:
 
 
 def test_month_first_dates_are_read_in_ms_date_only() -> None:
-    assert judge({"ms.date": "04/15/2026"}).date_used == datetime(2026, 4, 15, tzinfo=UTC)
+    assert judge({"ms.date": "04/15/2026"}).dated == date(2026, 4, 15)
     assert judge({"ms.date": "15/04/2026"}).verdict == Verdict.UNKNOWN
     assert judge({"last_reviewed": "04/15/2026"}).verdict == Verdict.UNKNOWN
 

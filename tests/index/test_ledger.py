@@ -50,7 +50,7 @@ class TestSQLiteLedger(LedgerContract):
 
     def test_a_file_that_is_no_database_is_a_ledger_error(self, url: str, tmp_path: Path) -> None:
         (tmp_path / "ledger.db").write_bytes(b"no database, but long enough to have a header " * 20)
-        with pytest.raises(LedgerError, match=r"ledger\.db cannot be used: file is not a database"):
+        with pytest.raises(LedgerError, match=r"ledger\.db is damaged: file is not a database"):
             Ledger.open(url, tmp_path)
 
     def test_a_folder_that_cannot_be_made_is_a_ledger_error(self, url: str, tmp_path: Path) -> None:

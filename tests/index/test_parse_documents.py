@@ -8,6 +8,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -136,12 +137,14 @@ def test_front_matter_gives_title_language_and_properties(parser: Parser, tmp_pa
         "lang": "de-AT",
         "ms.date": "01/31/2024",
         "last_reviewed": "2024-01-31",
+        "ms": {},
         "ms.author": "anna",
         "ms.when": "2024-02-30",
         "at": "2024-01-31T10:00:00+00:00",
-        "tags": "a, 2, True",
+        "tags": ["a", 2, True],
         "draft": False,
         "weight": 1.5,
+        "empty": None,
     }
     assert shape(page) == [("Title", "Other", "Other"), ("NarrativeText", "Other", "Text.")]
     assert page.content_type == "text/markdown"
@@ -152,11 +155,75 @@ def test_toml_front_matter_is_read_too(parser: Parser, tmp_path: Path) -> None:
     assert page.properties == {"title": "T", "date": "2024-01-31"}
 
 
-def test_broken_front_matter_stays_text(parser: Parser, tmp_path: Path) -> None:
-    page = parsed(parser, written(tmp_path / "a.md", "---\ntitle: a: b: [\n---\n# Head\n"))
-    assert page.properties == {}
-    assert page.title == "Head"
-    assert shape(page)[0] == ("CodeSnippet", "", "---\ntitle: a: b: [\n---")
+BROKEN: dict[str, tuple[str, int, dict[str, Any]]] = {
+    "a colon in a title": (
+        "title: Travel: the rules\nowner: user:anna\nlast_reviewed: 2025-01-01 # Bo\n",
+        2,
+        {"title": "Travel: the rules", "owner": "user:anna", "last_reviewed": "2025-01-01"},
+    ),
+    "a tab after a name": (
+        "title:\tTravel\nowner: [anna, bo]\nLast-Reviewed: 2025-01-01\n",
+        2,
+        {"title": "Travel", "owner": ["anna", "bo"], "Last-Reviewed": "2025-01-01"},
+    ),
+    "a tab before a name": (
+        "title: Travel\n\towner: 'anna'\n",
+        3,
+        {"title": "Travel", "owner": "anna"},
+    ),
+    "a sign in a list": (
+        "tags:\n  - %\n  - b\nowner: @anna\nlast_reviewed: 2025-01-01\n",
+        3,
+        {"tags": ["%", "b"], "owner": "@anna", "last_reviewed": "2025-01-01"},
+    ),
+    "dates that nobody can read": (
+        'title: a: b\nlast_reviewed 2025-01-01\nms.date: "2025-01-01\nreviewed: [2025,\n  1]\n',
+        2,
+        {"title": "a: b", "last_reviewed": None, "ms.date": None, "reviewed": None},
+    ),
+    "what belongs to another name": (
+        "title: a: b\nabstract: |\n  last_reviewed: never\nms:\n  date: 2025-01-01\n",
+        2,
+        {
+            "title": "a: b",
+            "abstract": "",
+            "abstract.last_reviewed": "never",
+            "ms": None,
+            "ms.date": "2025-01-01",
+        },
+    ),
+    "a line for a machine": ("{{ head }}\nowner: anna\n", 3, {"owner": "anna"}),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_front_matter_is_read_line_by_line_and_is_no_text(
+    parser: Parser, tmp_path: Path, name: str
+) -> None:
+    block, line, properties = BROKEN[name]
+    page = parsed(parser, written(tmp_path / "a.md", f"---\n{block}---\n# Head\n"))
+    assert page.properties == properties
+    assert page.title == properties.get("title", "Head")
+    assert shape(page) == [("Title", "Head", "Head")]
+    (found,) = page.findings
+    assert (found["code"], found["line"]) == ("front-matter-invalid", line)
+    assert found["reason"].startswith("The front matter is not valid YAML (")
+
+
+def test_broken_toml_is_read_line_by_line_too(parser: Parser, tmp_path: Path) -> None:
+    block = 'title = A title\nowner = "anna" # us\nowners = ["bo"]\n[extra]\nlast_reviewed = 2025-01-01\nx\n'
+    page = parsed(parser, written(tmp_path / "a.md", f"+++\n{block}+++\nText.\n"))
+    assert page.properties == {
+        "title": None, "owner": "anna", "owners": ["bo"],
+        "extra.last_reviewed": "2025-01-01", "extra.x": None,
+    }  # fmt: skip
+    assert [(f["line"], "not valid TOML" in f["reason"]) for f in page.findings] == [(2, True)]
+    assert "anna" not in page.text
+
+
+def test_the_title_is_found_whatever_its_case(parser: Parser, tmp_path: Path) -> None:
+    page = parsed(parser, written(tmp_path / "a.md", "---\nTitle: Travel\nLANG: de\n---\n# Head\n"))
+    assert (page.title, page.language, page.findings) == ("Travel", "de", [])
 
 
 def test_rules_around_text_are_not_front_matter(parser: Parser, tmp_path: Path) -> None:
@@ -164,6 +231,14 @@ def test_rules_around_text_are_not_front_matter(parser: Parser, tmp_path: Path) 
     assert marks(page) == Counter()
     assert "Just some words." in page.text
     assert page.properties == {}
+
+
+def test_prose_between_rules_that_is_no_yaml_stays_text(parser: Parser, tmp_path: Path) -> None:
+    page = parsed(
+        parser, written(tmp_path / "a.md", "---\n\nJust [some words\nand: more.\nAnd more.\n\n---\n")
+    )
+    assert "Just [some words" in page.text
+    assert (page.properties, page.findings) == ({}, [])
 
 
 def test_aliases_that_claim_billions_of_keys_are_cut_off(parser: Parser, tmp_path: Path) -> None:
@@ -450,6 +525,19 @@ def test_a_pdf_of_one_size_has_no_headings(parser: Parser, tmp_path: Path) -> No
 
 def test_a_pdf_of_blank_pages_is_a_document_without_elements(parser: Parser, tmp_path: Path) -> None:
     assert parsed(parser, documents.pdf(tmp_path / "a.pdf", [[], []])).elements == ()
+
+
+@pytest.mark.parametrize("drawn", [True, False])
+def test_what_was_filled_into_a_pdf_form_is_part_of_its_text(
+    parser: Parser, tmp_path: Path, drawn: bool
+) -> None:
+    values = ["Anna Berger", "Graz", "Legal affairs"]
+    path = documents.form_pdf(tmp_path / "a.pdf", "Application for leave.", values, drawn=drawn)
+    document = parsed(parser, path)
+    text = " ".join(element.text for element in document.elements)
+    for words in ("Application for leave.", *values):
+        assert text.count(words) == 1, text
+    assert all(element.page == 1 for element in document.elements)
 
 
 def test_pictures_of_text_are_read_by_tesseract_or_say_what_they_need(parser: Parser, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -19,7 +20,7 @@ import pytest
 
 from index.errors import ParserError
 from index.model import Failure, Parsed
-from index.parse import Parser, nlp_in_use
+from index.parse import Parser, nlp_in_use, walls
 from tests import documents
 from tests.programs import PROGRAMS, program_parser
 
@@ -46,12 +47,17 @@ class Program:
 
 
 class Lifeline:
-    """A named pipe that is at its end when the last process that holds it is dead."""
+    """A named pipe that is at its end when the last process that holds it is dead. It lies in the home of a
+    parser's child, the only place that the processes get to."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        os.mkfifo(path)
-        self.descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    def __init__(self) -> None:
+        self.descriptor = -1
+
+    def lay(self, home: Path) -> None:
+        os.mkfifo(home / "lifeline")
+        # The child may be another user.
+        (home / "lifeline").chmod(0o666)
+        self.descriptor = os.open(home / "lifeline", os.O_RDONLY | os.O_NONBLOCK)
 
     def await_word(self) -> None:
         select.select([self.descriptor], [], [], 30)
@@ -64,22 +70,32 @@ class Lifeline:
 
 
 @pytest.fixture
-def lifeline(tmp_path: Path) -> Iterator[Lifeline]:
-    line = Lifeline(tmp_path / "lifeline")
+def lifeline() -> Iterator[Lifeline]:
+    line = Lifeline()
     yield line
     os.close(line.descriptor)
 
 
-def daemon(lifeline: Lifeline, *, new_session: bool = True) -> str:
-    """A program that leaves a process behind, away from its group, and then hangs itself."""
+def home_of(parser: Parser) -> Path:
+    """The private folder of its child."""
+    parser.walls()
+    assert parser._child is not None
+    return parser._child.folder / walls.PRIVATE
+
+
+def daemon(*, new_session: bool = True) -> str:
+    """A program that leaves a process behind, away from its group, which holds the lifeline, and then hangs
+    itself."""
     leave = "os.setsid()" if new_session else "os.setpgid(0, 0)"
     return (
-        "import os, signal\n"
+        "import os, signal, time\n"
         "if not os.fork():\n"
         f"    {leave}\n"
         "    if os.fork():\n"
         "        signal.pause()\n"
-        f"    pipe = os.open({str(lifeline.path)!r}, os.O_WRONLY)\n"
+        "    while not os.path.exists('lifeline'):\n"
+        "        time.sleep(0.01)\n"
+        "    pipe = os.open('lifeline', os.O_WRONLY)\n"
         "    os.write(pipe, b'alive')\n"
         "    signal.pause()\n"
         "signal.pause()\n"
@@ -88,7 +104,8 @@ def daemon(lifeline: Lifeline, *, new_session: bool = True) -> str:
 
 def test_a_document_that_hangs_is_killed_with_everything_it_started(run: Program, lifeline: Lifeline) -> None:
     with program_parser(timeout_seconds=2) as parser:
-        reason = run(parser, daemon(lifeline))
+        lifeline.lay(home_of(parser))
+        reason = run(parser, daemon())
         assert reason == "Parsing took longer than the limit of 2 s."
         lifeline.await_word()
         if not _namespaces():
@@ -99,7 +116,8 @@ def test_a_document_that_hangs_is_killed_with_everything_it_started(run: Program
 
 def test_without_namespaces_the_whole_session_is_killed(run: Program, lifeline: Lifeline) -> None:
     with program_parser("no namespaces", timeout_seconds=2) as parser:
-        assert "took longer" in run(parser, daemon(lifeline, new_session=False))
+        lifeline.lay(home_of(parser))
+        assert "took longer" in run(parser, daemon(new_session=False))
         lifeline.await_word()
         if sys.platform == "linux":
             lifeline.await_death()
@@ -110,7 +128,7 @@ def test_without_namespaces_the_whole_session_is_killed(run: Program, lifeline: 
 @pytest.mark.parametrize("mode", ["", "no namespaces"])
 def test_the_child_dies_with_its_parent(tmp_path: Path, lifeline: Lifeline, mode: str) -> None:
     document = tmp_path / "a.md"
-    document.write_text(daemon(lifeline, new_session=False))
+    document.write_text(daemon(new_session=False))
     command = (sys.executable, "-P", "-s", "-c", PROGRAMS, mode)
     source = (
         "from pathlib import Path; from index.parse import Parser\n"
@@ -121,6 +139,9 @@ def test_the_child_dies_with_its_parent(tmp_path: Path, lifeline: Lifeline, mode
     temporary.mkdir()
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)}
     parent = subprocess.Popen([sys.executable, "-c", source], env=environment)
+    while not (homes := list(temporary.glob("*/home"))):
+        time.sleep(0.01)
+    lifeline.lay(homes[0])
     lifeline.await_word()
     guards = _guards(parent.pid)
     endings = [os.pidfd_open(guard) for guard in guards] if sys.platform == "linux" else []
@@ -137,8 +158,9 @@ def test_leftovers_of_a_document_are_gone_before_the_next(run: Program, lifeline
     if not _namespaces():
         pytest.skip("this kernel gives no namespaces")
     with program_parser() as parser:
+        lifeline.lay(home_of(parser))
         # The program returns once what it leaves behind holds the pipe.
-        waits = daemon(lifeline).removesuffix("signal.pause()\n") + "import time; time.sleep(0.5)\n"
+        waits = daemon().removesuffix("signal.pause()\n") + "import time; time.sleep(0.5)\n"
         run(parser, waits)
         lifeline.await_word()
         assert run(parser, "text = 'next'") == "next"
@@ -252,9 +274,10 @@ def test_a_crash_concerns_one_document(run: Program, end: str) -> None:
 def test_a_child_killed_from_outside_while_it_works_is_replaced(run: Program, lifeline: Lifeline) -> None:
     with program_parser(timeout_seconds=60) as parser:
         assert run(parser, "text = 'before'") == "before"
+        lifeline.lay(home_of(parser))
         guards = _guards()
         reasons: list[str] = []
-        thread = threading.Thread(target=lambda: reasons.append(run(parser, daemon(lifeline))))
+        thread = threading.Thread(target=lambda: reasons.append(run(parser, daemon())))
         thread.start()
         lifeline.await_word()
         for guard in guards:

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.base import Entry
-from index.compare import Differences, Extraction, compare, pair_moves
+from index.compare import Differences, Extraction, compare, leave_below, pair_moves
 from index.model import Action, Row
+from index.parse.formats import format_of, suffix_of
 from index.plan import BATCH_DOCUMENTS, Circumstances, Guard, Plan, decide, removals_hash
 
 EXTRACTION = Extraction({".md": "x1", ".txt": "x1"}, limits="l1")
@@ -298,3 +299,33 @@ def test_carrying_a_plan_out_leaves_nothing_to_plan(before: dict[str, str], afte
     again = differences(entries, state.values())
     assert not (again.new or again.changed or again.missing or again.outdated)
     assert again.unchanged == sum(u.endswith(".md") for u in after)
+
+
+# ── Formats ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@given(st.text(alphabet="a./Mmd", min_size=1, max_size=12))
+def test_there_is_one_rule_for_which_name_has_which_format(uri: str) -> None:
+    extraction = Extraction({suffix: f"now {suffix}" for suffix in (".md", ".m", ".a", "..", ".")})
+    known = compare([entry(uri)], [row(uri, seen_extraction="before")], extraction)
+    assert bool(known.outdated) == bool(extraction.of(uri)) == (suffix_of(uri) in extraction.by_suffix)
+    new = compare([entry(uri)], [], extraction)
+    assert bool(new.new) == bool(extraction.of(uri)) != bool(new.unsupported)
+
+
+@pytest.mark.parametrize("uri", [".md", "a/.md", "a.md/b", ".md/.md", "md"])
+def test_a_name_that_is_all_suffix_has_no_format(uri: str) -> None:
+    assert Extraction({".md": "x"}).of(uri) == ""
+    assert format_of(uri) is None
+
+
+# ── Folders that are not listed ───────────────────────────────────────────────────────────────────────
+
+
+def test_what_is_below_a_folder_that_is_not_listed_stays_and_the_rest_can_go() -> None:
+    known = ["a.md", "deep/b.md", "deep/er/c.md", "deeper.md"]
+    found = differences([], [row(uri) for uri in known] + [row("deep/x.bin", state="skipped")])
+    leave_below(found, ["deep"])
+    assert [gone.uri for gone in found.missing] == ["a.md", "deeper.md"]
+    assert found.forgotten == []
+    assert (found.unchanged, found.known) == (2, 4)

@@ -2,22 +2,27 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
-import os
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, cast
 
+import hypothesis
+import hypothesis.strategies as st
 import pytest
 
 from connectors.base import ConnectorSettings
 from index.audit import Audit, audit
 from index.config import Rule, SourceConfig
-from index.model import Document, State
+from index.model import Document, Review, State
+from index.printable import UNPRINTABLE
 from index.report import FILES, counts_markdown, write
 from index.report.page import safe_url
+from index.report.plain import csv_table
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 SOURCE = SourceConfig(
@@ -36,12 +41,14 @@ def document(uri: str, age: float | None = 0, **values: Any) -> Document:
     return Document(f"id-{uri}", "handbook", uri, **given)
 
 
-def run(*documents: Document) -> Audit:
-    return audit(documents, {"handbook": SOURCE}, NOW)
+def run(*documents: Document, reviews: Mapping[str, Review] | None = None) -> Audit:
+    return audit(documents, {"handbook": SOURCE}, NOW, reviews=reviews, name="Fish & Chips")
 
 
-def reports(folder: Path, *documents: Document) -> dict[str, str]:
-    written = write(run(*documents), folder)
+def reports(
+    folder: Path, *documents: Document, reviews: Mapping[str, Review] | None = None
+) -> dict[str, str]:
+    written = write(run(*documents, reviews=reviews), folder)
     assert [path.name for path in written] == list(FILES)
     return {path.name: path.read_bytes().decode() for path in written}
 
@@ -86,6 +93,7 @@ def test_the_page_says_what_an_owner_needs(tmp_path: Path) -> None:
     page = Page(text)
     words = " ".join(" ".join(page.words).split())
     for sentence in (
+        "Freshness of Fish & Chips",
         "As of 1 May 2026, 12:00 UTC",
         "2 of the 5 documents that have to be reviewed are fresh.",
         "Travel policy",
@@ -103,6 +111,46 @@ def test_the_page_says_what_an_owner_needs(tmp_path: Path) -> None:
     assert page.links.index("#owner-1") < page.links.index("#owner-2")
     ids = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
     assert ids == {"owner-1", "owner-2"}
+
+
+def test_a_review_is_told_with_its_note_in_every_report(tmp_path: Path) -> None:
+    review = Review("id-a.md", EVIL, "=still right", NOW - timedelta(days=3), "then")
+    changed = document("a.md", 200, reviewed_at=review.at, content_hash="now")
+    files = reports(tmp_path, changed, reviews={"id-a.md": review})
+    said = f"Reviewed 28 Apr 2026 by {EVIL}; changed since: “=still right”"
+    assert said in "".join(Page(files["report.html"]).words)
+    assert "Changed since its review" in files["report.html"]
+    assert "changed since: “=still right”" in files["report.md"] or "Changed since" in files["report.md"]
+    (row,) = csv.DictReader(io.StringIO(files["report.csv"].removeprefix("\ufeff"), newline=""))
+    assert (row["reviewed_at"], row["reviewed_by"]) == ("2026-04-28T12:00:00Z", EVIL)
+    assert (row["review_note"].lstrip("'"), row["changed_since_review"]) == ("=still right", "True")
+    assert json.loads(files["freshness.json"])["results"][0]["review_note"] == "=still right"
+
+
+def test_each_owner_has_a_section_with_what_is_shared(tmp_path: Path) -> None:
+    shared = document("shared.md", 200, properties={"owner": ["anna", "bo"]})
+    files = reports(tmp_path, shared, document("b.md", properties={"owner": "Anna"}))
+    page = Page(files["report.html"])
+    assert {a["id"] for _, a in page.tags if "id" in a} == {"owner-1", "owner-2"}
+    assert page.words.count("Owners: anna, bo") == 2
+    assert "| anna, bo |" in files["report.md"]
+    rows = list(csv.DictReader(io.StringIO(files["report.csv"].removeprefix("\ufeff"), newline="")))
+    assert [(row["owner"], row["owners"]) for row in rows] == [("anna", "anna; bo"), ("Anna", "Anna")]
+
+
+@pytest.mark.parametrize(
+    ("age", "said"), [(90, "Review due now"), (91, "Review due for 1 day"), (180, "by 90 days")]
+)
+def test_what_is_due_since_today_is_due_now(tmp_path: Path, age: int, said: str) -> None:
+    files = reports(tmp_path, document("a.md", age))
+    assert said in "".join(Page(files["report.html"]).words)
+    assert " 0 days" not in files["report.md"]
+
+
+def test_a_date_is_shown_as_the_document_has_it(tmp_path: Path) -> None:
+    files = reports(tmp_path, document("a.md", properties={"last_reviewed": "2025-05-01"}))
+    assert '<time datetime="2025-05-01">1 May 2025</time>' in files["report.html"]
+    assert json.loads(files["freshness.json"])["results"][0]["date_used"] == "2025-05-01"
 
 
 def test_the_page_loads_nothing_and_runs_nothing(tmp_path: Path) -> None:
@@ -162,15 +210,86 @@ def test_the_table_has_every_document_with_the_columns_of_the_contract(tmp_path:
     assert list(rows[0]) == [*contract, "title", "url"]
     assert {row["uri"] for row in rows} == {document.uri for document in documents}
     assert rows[0]["age_days"] == "699"
-    assert rows[0]["title"] == "Zürich, “quoted”\nline"
+    assert rows[0]["title"] == "Zürich, “quoted”\\nline", "a line break would begin a row where ; separates"
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", "\n=", " =", "＝", "\u00a0="])
-def test_no_cell_is_a_formula(tmp_path: Path, start: str) -> None:
-    formula = f'{start}HYPERLINK("http://x","y")'
-    raw = reports(tmp_path, document(formula, title=formula, url=formula))["report.csv"]
+#: What languages and people separate cells by; ours is the comma.
+SEPARATORS = ",;\t|؛،；"
+FORMULAS = tuple("=+-@＝＋－＠﹦﹢﹣﹫")
+
+
+def formulas(raw: str) -> list[str]:
+    """Cells that a spreadsheet of some language would take for a formula; a number is none."""
+    text = raw.removeprefix("\ufeff")
+    cells = [
+        cell.strip()
+        for separator in SEPARATORS
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+        for cell in row
+    ]
+    return [cell for cell in cells if cell.startswith(FORMULAS) and not re.fullmatch(r"-?[\d.]+", cell)]
+
+
+#: What may stand before a sign and let a cell begin there.
+LEADS = (
+    *("", " ", "\u00a0", "\t", "\r", "\n", "\u2028", '"', "\u200b"),
+    *("a;", "a|", "a\t", "a\n", "a\r\n", "a; ", 'a;"', 'a;""', 'a";', 'a"\n', "a;\u00a0", "a;\u202e"),
+    *("a؛", "a،", "a；", "a,", 'a",', 'a","', "a;'", "a;b;", '";"', 'a;"b";'),
+)
+
+
+def test_no_cell_is_a_formula_whatever_separates() -> None:
+    for number, (lead, sign) in enumerate(itertools.product(LEADS, FORMULAS)):
+        formula = f"{lead}{sign}cmd|' /C calc'!A1"
+        hostile = document(f"{formula}{number}", title=formula, url=formula, properties={"owner": formula})
+        assert formulas("".join(csv_table(run(hostile, document("b.md"))))) == [], (lead, sign)
+
+
+@hypothesis.given(st.lists(st.text(alphabet="=+-@;,|\t\n\r\"' a؛＝", max_size=12), min_size=3, max_size=3))
+@hypothesis.settings(max_examples=300, deadline=None)
+def test_no_text_makes_a_formula(texts: list[str]) -> None:
+    uri, title, owner = texts
+    found = run(document(f"d{uri}", title=title, properties={"owner": owner}), document("b.md", title=owner))
+    assert formulas("".join(csv_table(found))) == []
+
+
+def test_ordinary_words_stay_as_they_are_in_the_table(tmp_path: Path) -> None:
+    title = "Travel; 5-10 km | a = b, -3 °C - user@host; (x)"
+    raw = reports(tmp_path, document("a-b.md", title=title))["report.csv"]
     (row,) = csv.DictReader(io.StringIO(raw.removeprefix("\ufeff"), newline=""))
-    assert row["uri"] == row["title"] == row["url"] == f"'{formula}"
+    assert (row["title"], row["uri"]) == (title, "a-b.md")
+
+
+#: Commands of a terminal, C1, direction, width zero, tags, a row of selectors, fillers, half a character.
+HOSTILE = (
+    "\x1b[31mred\x1b]0;title\x07\x9b2J\u202eevil\u2066x\u200by\u200dz\ufeff\u00ad\U000e0041\U000e0042"
+    "\ufe0f\ufe0f\u3164\u2028p\x85\u180e\udcff"
+)
+
+
+def test_what_cannot_be_seen_or_commands_is_in_no_report(tmp_path: Path) -> None:
+    hostile = document(
+        f"{HOSTILE}.md",
+        200,
+        title=HOSTILE,
+        properties={"owner": HOSTILE, "last_reviewed": HOSTILE},
+        state=State.QUARANTINED,
+        reason=HOSTILE,
+        url=f"https://x/{HOSTILE}",
+    )
+    files = reports(tmp_path, hostile, document("b.md"))
+    escapes = {
+        "report.html": "\\x1b[31mred",
+        "report.md": r"\\x1b\[31mred",
+        "report.csv": "\\x1b[31mred",
+        "freshness.json": "\\u001b[31mred",
+    }
+    for name, text in files.items():
+        lines = text.removeprefix("\ufeff").replace("\r\n", "\n")
+        assert UNPRINTABLE.findall(lines) == [], name
+        assert escapes[name] in lines, name
+    shown = json.loads(files["freshness.json"])["results"][0]
+    assert shown["uri"] == f"{HOSTILE}.md", "JSON has escapes of its own, and loses nothing"
 
 
 def test_markdown_formats_links_and_notifies_nothing_by_accident(tmp_path: Path) -> None:
@@ -212,7 +331,7 @@ def test_an_empty_knowledge_base_has_a_report_too(tmp_path: Path) -> None:
 
 
 def test_text_that_is_not_unicode_does_not_stop_the_report(tmp_path: Path) -> None:
-    assert "a?b" in reports(tmp_path, document("a.md", 200, title="a\udcffb"))["report.html"]
+    assert "a\\udcffb" in reports(tmp_path, document("a.md", 200, title="a\udcffb"))["report.html"]
 
 
 def test_reports_replace_the_old_ones_whole_and_leave_nothing_else(tmp_path: Path) -> None:
@@ -226,13 +345,12 @@ def test_reports_replace_the_old_ones_whole_and_leave_nothing_else(tmp_path: Pat
     assert sorted(path.name for path in out.iterdir()) == sorted([*FILES, "mine.txt"])
 
 
-def test_reports_are_as_readable_as_the_umask_lets_them(tmp_path: Path) -> None:
-    old = os.umask(0o027)
-    try:
-        (first, *_) = write(run(), tmp_path)
-    finally:
-        os.umask(old)
-    assert first.stat().st_mode & 0o777 == 0o640
+def test_reports_are_as_readable_as_their_folder(tmp_path: Path) -> None:
+    tmp_path.chmod(0o750)
+    (first, *_) = write(run(), tmp_path)
+    (second, *_) = write(run(), tmp_path / "new")
+    modes = [path.stat().st_mode & 0o777 for path in (first, second.parent, second)]
+    assert modes == [0o640, 0o700, 0o600]
 
 
 def test_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:

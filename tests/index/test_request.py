@@ -151,3 +151,11 @@ def test_a_stop_ends_it_after_the_batch_in_hand(kb: Knowledge) -> None:
         run.progress = Stopping()
         report = review(run, [f"{number:02}.md" for number in range(70)], "anna")
     assert (report.outcome, report.sources[0].tally.documents["touched"]) == ("interrupted", 32)
+
+
+def test_a_retry_where_nothing_is_in_quarantine_says_so(kb: Knowledge) -> None:
+    kb.write("a.md", "Leave.")
+    kb.sync()
+    with kb.mirror() as mirror, pytest.raises(ConfigError) as caught:
+        retry(Sync(mirror, kind="retry"), ["a.md"])
+    assert str(caught.value) == "No document is in quarantine, so there is none to try again."

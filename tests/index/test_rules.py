@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import time
 from datetime import timedelta
 from typing import Any
@@ -8,12 +9,10 @@ import pytest
 
 from connectors.base import ConnectorSettings
 from index.config import FreshnessPolicy, Rule, SourceConfig
-from index.rules import Governance, Rules, front_matter_owner
+from index.rules import Governance, Rules, front_matter_owners
 
 SOURCE_POLICY = FreshnessPolicy(timedelta(days=100), timedelta(days=200))
 SHORT = FreshnessPolicy(timedelta(days=30), timedelta(days=60))
-
-NOTHING: tuple[Any, ...] = ("", "  ", None, 7, {}, [], [3], True, "x" * 201)
 
 
 def source(*rules: Rule, **values: Any) -> SourceConfig:
@@ -28,7 +27,7 @@ def test_the_last_matching_rule_wins() -> None:
     )
     assert rules.govern("hr/pay/a.md", {}).owner == "payroll"
     assert rules.govern("hr/a.md", {}).owner == "hr"
-    assert rules.govern("a.md", {}) == Governance("all", "rule", SOURCE_POLICY)
+    assert rules.govern("a.md", {}) == Governance(("all",), "rule", SOURCE_POLICY)
 
 
 def test_owner_and_freshness_are_decided_independently() -> None:
@@ -39,32 +38,66 @@ def test_owner_and_freshness_are_decided_independently() -> None:
             Rule("hr/old/**", freshness="exempt"),
         )
     )
-    assert rules.govern("hr/pay/a.md", {}) == Governance("payroll", "rule", SHORT)
-    assert rules.govern("hr/old/a.md", {}) == Governance("hr", "rule", "exempt")
+    assert rules.govern("hr/pay/a.md", {}) == Governance(("payroll",), "rule", SHORT)
+    assert rules.govern("hr/old/a.md", {}) == Governance(("hr",), "rule", "exempt")
 
 
 def test_an_owner_comes_from_front_matter_then_rule_then_source_then_default() -> None:
     rule = Rule("hr/**", owner="hr")
     ours = Rules(source(rule, owner="group:docs", owner_source="source"))
-    assert ours.govern("hr/a.md", {"owner": "user:anna"})[:2] == ("user:anna", "front matter")
-    assert ours.govern("hr/a.md", {})[:2] == ("hr", "rule")
-    assert ours.govern("a.md", {})[:2] == ("group:docs", "source")
-    assert Rules(source(rule, owner="group:all")).govern("a.md", {})[:2] == ("group:all", "default")
-    assert Rules(source()).govern("a.md", {})[:2] == ("", "default")
+    assert ours.govern("hr/a.md", {"owner": "user:anna"})[:2] == (("user:anna",), "front matter")
+    assert ours.govern("hr/a.md", {})[:2] == (("hr",), "rule")
+    assert ours.govern("a.md", {})[:2] == (("group:docs",), "source")
+    assert Rules(source(rule, owner="group:all")).govern("a.md", {})[:2] == (("group:all",), "default")
+    assert Rules(source()).govern("a.md", {})[:2] == ((), "default")
 
 
 @pytest.mark.parametrize(
-    ("value", "owner"),
+    ("value", "owners"),
     [
-        ("user:anna", "user:anna"),
-        ("  Anna \n Bell ", "Anna Bell"),
-        (["user:anna", "user:bo"], "user:anna"),
-        (["", None, "user:bo"], "user:bo"),
-        *[(nothing, "") for nothing in NOTHING],
+        ("user:anna", ("user:anna",)),
+        ("  Anna \n Bell ", ("Anna Bell",)),
+        (["user:anna", "user:bo"], ("user:anna", "user:bo")),
+        (["User:Anna", "user:anna"], ("User:Anna",)),
+        ("Bell, Anna", ("Bell, Anna",)),
     ],
 )
-def test_front_matter_owners_are_names_or_nothing(value: Any, owner: str) -> None:
-    assert front_matter_owner({"owner": value}) == owner
+def test_a_document_names_its_owners(value: Any, owners: tuple[str, ...]) -> None:
+    assert front_matter_owners({"owner": value}) == (owners, "")
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        *(("", "empty"), ("  ", "empty"), (None, "empty"), ([], "an empty list"), (7, r"a number \(7\)")),
+        *(({}, "a mapping"), (True, "a yes or no"), ([3], r"a number \(3\)"), ("x" * 201, "longer than 200")),
+    ],
+)
+def test_what_is_no_owner_is_told_and_the_rules_take_its_place(value: Any, why: str) -> None:
+    owners, unusable = front_matter_owners({"owner": value})
+    assert owners == ()
+    assert re.search(f"Its owner is {why}", unusable)
+    found = Rules(source(Rule("**", owner="hr"))).govern("a.md", {"owner": value})
+    assert (found.owner, found.owner_source, found.unusable) == ("hr", "rule", unusable)
+
+
+def test_of_a_list_what_is_a_name_counts_and_the_rest_is_told() -> None:
+    assert front_matter_owners({"owner": ["", None, "user:bo"]})[0] == ("user:bo",)
+    assert "empty" in front_matter_owners({"owner": ["user:bo", None]})[1]
+    owners, unusable = front_matter_owners({"owner": [f"user:{n}" for n in range(30)]})
+    assert (len(owners), unusable) == (20, "It names 30 owners; the first 20 count.")
+
+
+def test_names_of_properties_are_compared_without_case_and_owners_are_owners_too() -> None:
+    assert front_matter_owners({"Owner": "anna", "OWNERS": ["bo", "ANNA"]}) == (("anna", "bo"), "")
+    assert front_matter_owners({}) == ((), "")
+
+
+def test_rules_and_sources_name_several_owners_too() -> None:
+    rules = Rules(source(Rule("hr/**", owner=("hr", "legal")), owner=("docs", "Docs", "web")))
+    assert rules.govern("hr/a.md", {}).owners == ("hr", "legal")
+    assert rules.govern("a.md", {})[:2] == (("docs", "web"), "default")
+    assert rules.govern("a.md", {}).owner == rules.owner == "docs"
 
 
 def test_a_hundred_thousand_documents_are_governed_in_seconds() -> None:

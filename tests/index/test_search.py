@@ -14,9 +14,9 @@ import pytest
 
 from index import KnowledgeBase
 from index.errors import ConfigError, StoreError
+from index.hits import SearchHit
 from index.mirror import require_collection
 from index.model import Action, Document, Intent
-from index.search import SearchHit
 from index.sync import Sync
 from tests.commands import environment, process
 from tests.embedders import HashEmbedder
@@ -74,6 +74,72 @@ def test_a_hit_can_be_cited_and_judged(kb: Knowledge) -> None:
     assert (hit.verdict, hit.age_days, hit.reviewed_at) == ("fresh", 80, None)
     kb.clock.forward(days=10)
     assert [(hit.verdict, hit.age_days) for hit in search(kb, "four hours", k=1)] == [("warn", 90)]
+
+
+def test_relevance_is_nearness_of_meaning_or_the_share_of_words(kb: Knowledge) -> None:
+    page(kb, "leave.md", "Employees have four hours of annual leave.")
+    page(kb, "pumps.md", "Switch the pump off before changing its filter.")
+    kb.sync()
+    text = kb.texts()["leave.md"].strip()
+    for mode in ("hybrid", "dense"):
+        same, other = search(kb, text, mode=mode)
+        assert (same.uri, other.uri) == ("leave.md", "pumps.md")
+        assert same.relevance > 0.9 > 0.5 > other.relevance >= 0
+        same, _ = search(kb, "leave for employees", mode=mode)
+        assert 0 < same.relevance < 0.9
+    # Hybrid scores are of ranks, and tell nothing.
+    assert search(kb, text)[0].score < 0.3
+    (half,) = search(kb, "annual dinosaurs", mode="sparse")
+    assert half.relevance == 0.5
+    (whole,) = search(kb, "annual leave", mode="sparse")
+    assert whole.relevance == 1.0
+    assert whole.score != 1.0
+
+
+def test_a_text_in_several_places_is_one_hit_that_names_them(kb: Knowledge) -> None:
+    text = "# Leave\n\nFour hours of annual leave.\n"
+    for uri in ("a.md", "old/b.md", "c.md"):
+        kb.write(uri, text)
+    kb.write("other.md", "# Leave\n\nAnother annual rule.\n")
+    kb.write("twice.md", "# One\n\nAsk HR for leave.\n\n# One\n\nAsk HR for leave.\n")
+    kb.sync()
+    for mode in MODES:
+        for k in (1, 2, 3, 50):
+            hits = search(kb, "four hours of annual leave", k=k, mode=mode)
+            assert len(hits) == min(k, 3)
+            places = {(hits[0].source, hits[0].uri), *hits[0].duplicates}
+            assert places == {("docs", "a.md"), ("docs", "old/b.md"), ("docs", "c.md")}
+            assert len(hits[0].duplicates) == 2
+            assert all(not hit.duplicates for hit in hits[1:])
+    assert search(kb, "four hours", k=1)[0].json()["duplicates"][0].keys() == {"source", "uri"}
+
+
+def test_hundreds_of_copies_do_not_push_other_answers_out(kb: Knowledge) -> None:
+    for number in range(250):
+        kb.write(f"copies/{number:03}.md", "# Leave\n\nLeave leave leave.\n")
+    kb.write("other.md", "# Other\n\nA long text that says leave once, at its very end: leave.\n")
+    kb.sync()
+    for mode in MODES:
+        first, second = search(kb, "leave", k=2, mode=mode)
+        assert (len(first.duplicates), second.uri) == (249, "other.md")
+
+
+def test_a_hit_has_every_key_that_it_is_said_to_have(kb: Knowledge) -> None:
+    kb.write(
+        "a.md", "---\nlast_reviewed: 2026-03-13\n---\n# Leave\n\nFour hours.\n\n# Rest\n\nNone at all.\n"
+    )
+    kb.sync()
+    hit = next(h for h in search(kb, "none at all") if "None" in h.text).json()
+    assert [*hit] == [
+        "score", "text", "title", "heading_path", "page", "uri", "url", "document_id", "source", "owner",
+        "modified_at", "reviewed_at", "age_days", "verdict", "relevance", "chunk_index", "chunk_count",
+        "point_id", "content_type", "language", "date_used", "duplicates",
+    ]  # fmt: skip
+    point = kb.points()[hit["point_id"]]
+    assert point.payload["page_content"] == hit["text"]
+    assert (hit["chunk_index"], hit["chunk_count"]) == (1, 2)
+    assert hit["content_type"] == "text/markdown"
+    assert hit["date_used"].startswith("2026-03-13")
 
 
 def test_k_is_a_limit_and_none_is_asked_for_with_0(kb: Knowledge) -> None:

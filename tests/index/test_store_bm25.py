@@ -71,6 +71,28 @@ def test_a_word_that_is_said_more_often_weighs_more() -> None:
     assert weights[1][leave] > weights[0][leave]
 
 
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [
+        ("How much leave do I get?", "leave"),
+        ("how many days could I get off", "days off"),
+        ("Wie viel Urlaub bekomme ich?", "Urlaub"),
+        ("Wann können wir unseren Drucker bekommen", "Drucker"),
+        # Words that mean something, in one language or the other.
+        ("holidays in May", "holidays May"),
+        ("who may die in a war", "may die war"),
+    ],
+)
+def test_what_makes_a_question_of_words_is_not_looked_for(asked: str, meant: str) -> None:
+    assert set(bm25.query(asked).indices) == set(bm25.document([meant])[0].indices)
+
+
+@pytest.mark.parametrize("asked", ["how much do I get", "must get", "Wie viel?"])
+def test_a_question_of_nothing_else_is_looked_for_as_it_is(asked: str) -> None:
+    assert bm25.query(asked).indices
+    assert set(bm25.query(asked).indices) == set(bm25.document([asked])[0].indices)
+
+
 def test_threads_get_what_one_thread_gets() -> None:
     texts = [f"text {n} about leave {n % 7} and policy {n % 11}" for n in range(2_000)]
     with ThreadPoolExecutor(8) as pool:

@@ -15,7 +15,7 @@ from index.collection import create
 from index.doctor import examine
 from index.errors import Locked, ModelChanged, StoreError, StoreMismatch
 from index.mirror import Mirror, require_collection
-from index.model import State
+from index.model import Review, State
 from index.outcome import Report
 from index.search import KnowledgeBase
 from index.store.edge import EdgeStore
@@ -661,7 +661,7 @@ def test_a_review_that_a_crash_kept_from_the_index_is_told_by_the_next_sync(kb: 
     page(kb, "a.md")
     kb.sync()
     document = kb.documents()["a.md"]
-    kb.ask(lambda m: m.ledger.add_review(document.document_id, "anna", "", kb.clock()))
+    kb.ask(lambda m: m.ledger.add_reviews([Review(document.document_id, "anna", "", kb.clock())]))
     assert counts(kb.sync()) == {"touched": 1, "embedded": 0}
     assert {p.payload["metadata"]["reviewed_at"] for p in kb.points().values()} == {"2026-06-01T12:00:00Z"}
     assert counts(kb.sync()) == {"unchanged": 1, "embedded": 0}

@@ -29,7 +29,8 @@ def crash(kb: Knowledge, kind: str, moment: int) -> None:
     with kb.mirror() as mirror:
         fuse.fit(mirror)
         run = Sync(mirror, kind=kind)
-        fuse.light(moment)
+        # The run is entered first, which has two moments of its own.
+        fuse.light(moment + 2)
         with pytest.raises(Crash):
             reindex(mirror, run) if kind == "reindex" else run.run()
 

@@ -15,6 +15,7 @@ from tests.promises.altered import Altered
 OTHER_COLUMNS: dict[str, Any] = {
     "uri": "ghost.md", "source": "notes", "folder": "ghosts", "content_hash": "0" * 64, "title": "Another",
     "url": "file:///other.md", "content_type": "text/other", "language": "xx", "owner": "user:mallory",
+    "owners": '["user:mallory"]',
     "owner_source": "default?", "extraction_fingerprint": "other", "chunk_count": 1234, "version": 0,
     "modified_at": 1, "reviewed_at": 1, "date_used": 1, "warn_at": 1, "stale_at": 1, "indexed_at": 1,
     "deleted_at": 1,

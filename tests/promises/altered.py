@@ -136,7 +136,8 @@ class Altered:
         ids = list(self.documents)
 
         def ask(mirror: Any) -> tuple[Any, ...]:
-            return mirror.ledger.reviews(ids), {hold.document_id for hold in mirror.ledger.holds()}
+            last = {document_id: made[-1].at for document_id, made in mirror.ledger.reviews(ids).items()}
+            return last, {hold.document_id for hold in mirror.ledger.holds()}
 
         return self.kb.ask(ask)
 

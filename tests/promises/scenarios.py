@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from random import Random
 from typing import Any
 
@@ -313,8 +312,8 @@ class Reviewing(Scenario):
         documents = {d.uri: d for d in mirror.ledger.documents()}
         newest = mirror.ledger.reviews([documents[uri].document_id for uri in self.uris])
         for uri in self.uris:
-            said: datetime | None = newest.get(documents[uri].document_id)
-            assert documents[uri].reviewed_at == said
+            made = newest.get(documents[uri].document_id)
+            assert documents[uri].reviewed_at == (made[-1].at if made else None)
         self.expected = image(mirror)
 
 

@@ -14,7 +14,7 @@ import pytest
 from connectors.base import ConnectorError, SourceUnavailable
 from index import apply, plan, reindex, request, verify
 from index.errors import EmbedderError, FreshkbError, LedgerError, ParserError, StoreError
-from index.ledger import database
+from index.ledger import database, sqlite
 from index.mirror import Mirror
 from index.model import State
 from index.outcome import Report
@@ -70,7 +70,7 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apply, "READ_POINTS", 3)
     monkeypatch.setattr(verify, "PAGE", 5)
     monkeypatch.setattr(database, "STREAM_ROWS", 2)
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.01)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.01)
 
 
 @pytest.mark.parametrize("part, mode", [(part, mode) for part in MODES for mode in MODES[part]])

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from index.errors import ScratchError
-from index.ledger import database
+from index.ledger import sqlite
 from index.mirror import Mirror
 from index.parse import Parser
 from index.store import shards
@@ -30,7 +30,7 @@ ENOUGH = 400 << 20
 
 @pytest.fixture
 def freshkb(kb: Knowledge, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.01)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.01)
     kb.write("a.md", "# A\n\nText of a.\n")
     return CommandLine(kb, monkeypatch)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-import index.parse.parser as parsing
+import index.parse.child as children
 from index.model import State
 from index.parse import Parser
 from tests.programs import program_parser
@@ -99,8 +99,8 @@ _PARTS = [("namespaces", list(PROGRAMS)[part::3]) for part in range(3)]
 def test_a_document_that_is_a_program_harms_nobody(
     mode: str, sources: list[str], staged: Callable[[Parser], Stage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parsing, "FOLDER_BYTES_MAX", 200 << 20)
-    monkeypatch.setattr(parsing, "AGAIN_SECONDS_MAX", 3.0)
+    monkeypatch.setattr(children, "FOLDER_BYTES_MAX", 200 << 20)
+    monkeypatch.setattr(children, "AGAIN_SECONDS_MAX", 3.0)
     with program_parser(mode, memory_bytes=512 << 20) as parser:
         stage = staged(parser)
         kb = stage.kb

@@ -1,0 +1,33 @@
+"""Whether a folder lies in a git work tree, and when git last wrote one there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+#: Characters of a ``.git`` file, which names a folder.
+_LINK_MAX = 10_000
+
+
+def checked_out_at(folder: Path) -> int | None:
+    """When the work tree that this folder lies in was cloned, or was last switched to another branch:
+    nanoseconds since the epoch, UTC. None: it lies in none that can be looked into.
+
+    Git writes HEAD then, and not at a commit.
+    """
+    here = Path(os.path.realpath(folder))
+    for place in (here, *here.parents):
+        try:
+            return (_git(place) / "HEAD").stat().st_mtime_ns
+        except (OSError, ValueError):
+            continue
+    return None
+
+
+def _git(place: Path) -> Path:
+    """Git's own folder. In linked work trees and submodules ``.git`` is a file that names it."""
+    git = place / ".git"
+    if not git.is_file():
+        return git
+    with git.open(encoding="utf-8", errors="surrogateescape") as file:
+        return place / file.read(_LINK_MAX).removeprefix("gitdir:").strip()

@@ -1,0 +1,223 @@
+"""What is wrong with the file of a ledger, and what can still be read of one that is damaged.
+
+SQLite checks how its pages hang together; the values in them have no checksum, so each is held against what
+its column can hold. A damaged table is read row by row as far as its pages lead, and on after every hole.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
+
+from index.errors import LedgerDamaged
+from index.ledger.intents import _unpacked
+from index.ledger.kinds import ActionName, Json, Moment, StateName
+from index.ledger.schema import metadata
+
+#: Problems of a file that are told; one damaged page can cause thousands.
+TOLD = 3
+#: Rows that are asked for one by one in and behind a hole.
+PROBED = 10_000
+
+_DIALECT = sqlite_dialect()
+_Row = tuple[Any, ...]
+
+
+def faults(connection: sa.Connection) -> list[str]:
+    """What is wrong with this ledger's file, in words; [] of a sound one. Reads all of it."""
+    told = connection.exec_driver_sql(f"PRAGMA integrity_check({TOLD})").scalars()
+    found = [" ".join(line.split()) for line in told if line != "ok"]
+    driver: Any = connection.connection.dbapi_connection
+    with _any_text(driver):
+        for table in metadata.sorted_tables:
+            sound = _reader(table)
+            columns = ", ".join(column.name for column in table.c)
+            wrong = sum(not sound(row) for row in driver.execute(f"SELECT {columns} FROM {table.name}"))
+            if wrong:
+                found.append(f"{wrong:,} rows of {table.name} hold what freshkb cannot have written")
+    return found
+
+
+@contextmanager
+def _any_text(driver: sqlite3.Connection) -> Iterator[None]:
+    """Texts that are not UTF-8 come as what cannot be encoded, where they would be an error."""
+    before = driver.text_factory
+    driver.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+    try:
+        yield
+    finally:
+        driver.text_factory = before
+
+
+def _reader(table: sa.Table, names: Sequence[str] = ()) -> Callable[[_Row], bool]:
+    """Whether freshkb can have written a row of these columns (default: all)."""
+    checks = [_check(table.c[name]) for name in names or table.c.keys()]
+
+    def sound(row: _Row) -> bool:
+        return all(check(value) for check, value in zip(checks, row, strict=True))
+
+    return sound
+
+
+def _check(column: sa.Column[Any]) -> Callable[[Any], bool]:
+    kind, nullable = column.type, bool(column.nullable)
+    number = isinstance(kind, sa.Integer | Moment)
+    process = kind.process_result_value if isinstance(kind, Moment | Json | StateName | ActionName) else None
+    packed = column.name == "payload"  # Of an intent.
+
+    def check(value: Any) -> bool:
+        if value is None:
+            return nullable
+        if not isinstance(value, int if number else str):
+            return False
+        try:
+            if isinstance(value, str):
+                value.encode()
+            if process is not None:
+                process(value, _DIALECT)
+            if packed and isinstance(value, str):
+                _unpacked(json.loads(value))
+        except (LedgerDamaged, UnicodeEncodeError, ValueError, TypeError, KeyError, AttributeError):
+            return False
+        return True
+
+    return check
+
+
+# ── What can still be read ────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(slots=True)
+class Rescued:
+    """What was taken over from a damaged ledger."""
+
+    rows: dict[str, int] = field(default_factory=dict)
+    """By table."""
+    torn: list[str] = field(default_factory=list)
+    """Tables that could not be read as a whole."""
+
+
+def rescue(file: Path, into: Path) -> Rescued:
+    """Copy the rows that can be read out of the damaged `file`, which is changed by it, into the file of a
+    new, empty ledger that is closed."""
+    taken = Rescued()
+    _restore_header(file)
+    with closing(sqlite3.connect(file)) as old, closing(sqlite3.connect(into)) as new, _any_text(old):
+        # So a file that is shorter than it says can be read, and so can a schema that is damaged in part.
+        old.execute("PRAGMA writable_schema=ON")
+        new.execute("BEGIN")
+        new.execute("DELETE FROM meta")
+        for table in metadata.sorted_tables:
+            if table.name != "writers":
+                _take(table, old, new, taken)
+        new.execute("COMMIT")
+        new.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return taken
+
+
+#: What the header of every ledger says, by offset: a database of pages of 4 KB, with a log, in UTF-8.
+_HEADER = {0: b"SQLite format 3\0", 16: b"\x10\0\2\2\0\x40\x20\x20", 44: b"\0\0\0\4", 56: b"\0\0\0\1"}
+
+
+def _restore_header(file: Path) -> None:
+    if file.stat().st_size:
+        with file.open("r+b") as opened:
+            for offset, content in _HEADER.items():
+                opened.seek(offset)
+                opened.write(content)
+
+
+def _take(table: sa.Table, old: sqlite3.Connection, new: sqlite3.Connection, taken: Rescued) -> None:
+    try:
+        there = {row[1] for row in old.execute(f"PRAGMA table_info({table.name})")}
+    except sqlite3.Error:
+        there = set()
+    names = [column.name for column in table.c if column.name in there]
+    whole = bool(names)
+    if names:
+        sound = _reader(table, names)
+        keys = [column.name for column in table.primary_key]
+        marks = ", ".join("?" * len(names))
+        insert = f"INSERT OR IGNORE INTO {table.name} ({', '.join(names)}) VALUES ({marks})"
+        before = new.total_changes
+        rows = 0
+        for row in _walk(old, table.name, names, keys):
+            if row is None or not sound(row):
+                whole = False
+            else:
+                new.execute(insert, row)
+                rows += 1
+        taken.rows[table.name] = new.total_changes - before
+        whole = whole and taken.rows[table.name] == rows
+    if not whole:
+        taken.torn.append(table.name)
+
+
+def _walk(
+    old: sqlite3.Connection, table: str, names: Sequence[str], keys: Sequence[str]
+) -> Iterator[_Row | None]:
+    """The rows that can be read; None for each hole."""
+    columns = ", ".join(names)
+    try:
+        old.execute(f"SELECT rowid FROM {table} LIMIT 0")
+    except sqlite3.OperationalError:
+        yield from _by_key(old, f"SELECT {columns} FROM {table} NOT INDEXED", keys)
+    except sqlite3.Error:
+        yield None
+    else:
+        yield from _by_number(old, f"SELECT rowid, {columns} FROM {table} NOT INDEXED")
+
+
+def _by_number(old: sqlite3.Connection, select: str) -> Iterator[_Row | None]:
+    last = -1
+    while True:
+        try:
+            for row in old.execute(f"{select} WHERE rowid > ? ORDER BY rowid", (last,)):
+                if row[0] <= last:
+                    raise sqlite3.DatabaseError("Its pages lead in a circle.")
+                last = row[0]
+                yield row[1:]
+            return
+        except sqlite3.Error:
+            yield None
+        behind = _behind(old, select, last)
+        # What lies next to the hole was passed over in a leap.
+        for number in range(last + 1, last + 1 + PROBED if behind is None else min(behind, last + PROBED)):
+            try:
+                yield from (row[1:] for row in old.execute(f"{select} WHERE rowid = ?", (number,)))
+            except sqlite3.Error:
+                continue
+        if behind is None:
+            return
+        last = behind - 1
+
+
+def _behind(old: sqlite3.Connection, select: str, last: int) -> int | None:
+    """The number of a row behind the hole that begins after this one; None when nothing is."""
+    for exponent in range(40):
+        try:
+            row = old.execute(
+                f"{select} WHERE rowid > ? ORDER BY rowid", (last + (1 << exponent),)
+            ).fetchone()
+        except sqlite3.Error:
+            continue
+        return row[0] if row is not None and row[0] > last else None
+    return None
+
+
+def _by_key(old: sqlite3.Connection, select: str, keys: Sequence[str]) -> Iterator[_Row | None]:
+    """From both ends to the first hole that each of them meets."""
+    for direction in ("ASC", "DESC"):
+        try:
+            yield from old.execute(f"{select} ORDER BY {', '.join(f'{key} {direction}' for key in keys)}")
+            return
+        except sqlite3.Error:
+            yield None

@@ -1,0 +1,109 @@
+"""The file of a ledger: who has it open, and how another content takes its place.
+
+Another content is written into the same file, while no other process has it open: SQLite knows the files
+beside it by their names, and whoever had a replaced file open would take those of the new one for its own.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from index.errors import Locked
+
+NAME = "ledger.db"
+
+#: The bytes that SQLite locks for as long as it has a database with a log open.
+_SHARED_FIRST, _SHARED_SIZE = 0x40000002, 510
+_PORTION = 1 << 20
+
+
+def beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[int]:
+    """The open file, which no other process can have open meanwhile; made when it is missing.
+
+    Raises Locked when one has. Do not open it by its name in the block: to close it again would give up the
+    lock.
+    """
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, _SHARED_SIZE, _SHARED_FIRST)
+        except OSError as error:
+            raise Locked(
+                f"Another process has the ledger {path} open; nothing was changed. End every other freshkb "
+                "that uses it (watch, serve, an application that searches), and run the command again."
+            ) from error
+        yield file
+    finally:
+        os.close(file)
+
+
+def copy(file: int, target: Path) -> None:
+    """The whole of the open file, durable and for its owner alone."""
+    made = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        _pour(file, made)
+    finally:
+        os.close(made)
+
+
+def _pour(source: int, target: int) -> None:
+    at = 0
+    while portion := os.pread(source, _PORTION, at):
+        at += os.pwrite(target, portion, at)
+    os.ftruncate(target, at)
+    os.fsync(target)
+
+
+def replace(file: int, path: Path, content: Path) -> None:
+    """Give the ledger, which is held `alone`, this content, whose file goes. Cut short, it is done when the
+    ledger is opened the next time."""
+    made = os.open(content, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(made)
+    finally:
+        os.close(made)
+    content.replace(beside(path, ".mended"))
+    _sync_folder(path.parent)
+    _finish(file, path)
+
+
+def finish(path: Path) -> None:
+    """Do what a `replace` began that was cut short. Raises Locked while another process does."""
+    if beside(path, ".mended").exists():
+        with alone(path) as file:
+            _finish(file, path)
+
+
+def _finish(file: int, path: Path) -> None:
+    mended = beside(path, ".mended")
+    try:
+        source = os.open(mended, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        # Its log first: it is no log of what comes now.
+        for suffix in ("-wal", "-shm"):
+            beside(path, suffix).unlink(missing_ok=True)
+        _sync_folder(path.parent)
+        _pour(source, file)
+    finally:
+        os.close(source)
+    mended.unlink()
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    file = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

@@ -1,0 +1,233 @@
+"""One parsing child as the parent has it: its process, its two pipes, and its folder."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from index.errors import ParserError, scratch_errors
+from index.parse import sandbox, walls
+from index.parse.formats import suffix_of
+from index.parse.walls import Wall
+
+#: Seconds to start a child and import a format's reader, on a machine that is busy with other things.
+START_SECONDS_MAX = 180.0
+#: Seconds to import another format's reader, before a child that has parsed documents is given up.
+AGAIN_SECONDS_MAX = 30.0
+#: Bytes that a document may fill of the disk, and seconds between two looks at how many it has filled.
+FOLDER_BYTES_MAX = 2 << 30
+LOOK_SECONDS = 0.5
+#: Seconds that a child has to end after it closed its pipe.
+END_SECONDS_MAX = 1.0
+
+_BOOT = (
+    "import json,sys; sys.path[:]=json.loads(sys.argv[1]); from index.parse import worker; "
+    "getattr(worker, sys.argv[2])()"
+)
+
+
+class Gone(Exception):
+    """The child closed its end of the pipe."""
+
+
+class TooLong(Exception):
+    """The child announced an answer above the limit."""
+
+
+class TooFull(Exception):
+    """The child's folder holds more than the limit."""
+
+
+class Child:
+    """One child process, its two pipes, its private folder and what it wrote to standard error."""
+
+    def __init__(self, command: Sequence[str], settings: dict[str, Any]) -> None:
+        with scratch_errors(tempfile.gettempdir()):
+            self.folder = Path(tempfile.mkdtemp(prefix="freshkb-parse-"))
+        # Beside them lies what was written to standard error.
+        private = self.folder / walls.PRIVATE
+        self.documents = 0
+        self.resident_bytes = 0
+        self.walls: list[Wall] = []
+        try:
+            for name in (walls.PRIVATE, walls.DOCUMENTS, walls.VIEW):
+                (self.folder / name).mkdir(0o755)
+            with (self.folder / "stderr").open("ab") as errors:
+                self.process = subprocess.Popen(
+                    [*command, json.dumps({**settings, "folder": str(self.folder)})],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    env=sandbox.environment(str(private)),
+                    cwd=private,
+                    start_new_session=True,
+                    bufsize=0,
+                )
+        except OSError as error:
+            sandbox.discard(self.folder)
+            raise ParserError(f"The parser could not be started: {error}.") from error
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self._requests, self._answers = self.process.stdin, self.process.stdout
+
+    @property
+    def dead(self) -> bool:
+        return self.process.poll() is not None
+
+    @property
+    def isolated(self) -> bool:
+        return any(wall.built for wall in self.walls if wall.name == "namespaces")
+
+    def take(self, document: BinaryIO, name: str) -> str:
+        """Copy the document to where the child may read it and nothing else writes. Its path."""
+        path = self.folder / walls.DOCUMENTS / f"document{suffix_of(name)}"
+        document.seek(0)
+        with scratch_errors(path.parent), path.open("xb") as copy:
+            # The child's user may be another one, and is then the only member of the folder's group.
+            os.fchmod(copy.fileno(), 0o640)
+            shutil.copyfileobj(document, copy, 1 << 20)
+        return str(path)
+
+    def forget(self) -> None:
+        """Remove the copy."""
+        for path in (self.folder / walls.DOCUMENTS).iterdir():
+            path.unlink()
+
+    def send(self, request: dict[str, Any]) -> None:
+        data = json.dumps(request).encode()
+        # When the child is gone, waiting for its answer will tell.
+        with contextlib.suppress(BrokenPipeError):
+            self._requests.write(len(data).to_bytes(4, "big") + data)
+
+    def expect_ready(self) -> None:
+        self.walls = [Wall(**wall) for wall in self._expect("ready")["walls"]]
+
+    def expect_loaded(self) -> int:
+        """How many of the modules that it imported are not compiled."""
+        return int(self._expect("loaded").get("uncompiled", 0))
+
+    def receive(self, seconds: float, size_max: int) -> dict[str, Any]:
+        """The next answer. Raises TimeoutError, Gone, TooLong, TooFull, or ValueError when it is none."""
+        deadline = time.monotonic() + seconds
+        size = int.from_bytes(self._read(4, deadline), "big")
+        if size > size_max:
+            raise TooLong
+        data = self._read(size, deadline)
+        try:
+            answer = json.loads(data)
+        except RecursionError:
+            raise ValueError("An answer is not deep.") from None
+        if not isinstance(answer, dict):
+            raise ValueError("An answer is an object.")
+        return answer
+
+    def await_end(self) -> None:
+        """Wait a moment for a child that is about to end by itself, so that it can be told how it did."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(END_SECONDS_MAX)
+
+    def stop(self) -> str:
+        """Close the pipe, at which the guard kills everything; in words, how the child ended."""
+        status = self.process.poll()
+        self._requests.close()
+        try:
+            ended = self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            ended = self.process.wait()
+        self._answers.close()
+        sandbox.discard(self.folder)
+        code = ended if status is None else status
+        # Negative: the guard itself was killed.
+        killed = -code if code < 0 else code - 128
+        return f"signal {killed}" if killed > 0 else f"exit status {code}"
+
+    def _expect(self, key: str) -> dict[str, Any]:
+        seconds = AGAIN_SECONDS_MAX if self.documents else START_SECONDS_MAX
+        try:
+            answer = self.receive(seconds, 1 << 20)
+        except TimeoutError:
+            raise ParserError(f"The parser did not start within {seconds:g} s.") from None
+        except (ValueError, TooLong, TooFull):
+            raise ParserError("The parser answered nonsense when it was started.") from None
+        except Gone:
+            raise ParserError(f"The parser could not be started. {self._said()}".rstrip()) from None
+        if "broken" in answer:
+            raise ParserError(f"The parser is not installed correctly: {answer['broken']}.")
+        if key not in answer:
+            raise ParserError(f"The parser answered out of turn: expected {key!r}, got {sorted(answer)}.")
+        return answer
+
+    def _said(self) -> str:
+        """The end of what the child wrote to standard error."""
+        with (self.folder / "stderr").open("rb") as errors:
+            errors.seek(max(0, errors.seek(0, os.SEEK_END) - 2000))
+            return errors.read().decode("utf-8", "replace").strip()
+
+    def _read(self, size: int, deadline: float) -> bytes:
+        descriptor = self._answers.fileno()
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        data = bytearray()
+        while len(data) < size:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            if not poll.poll(min(left, LOOK_SECONDS) * 1000):
+                if _disk_bytes(self.folder) > FOLDER_BYTES_MAX:
+                    raise TooFull
+                continue
+            block = os.read(descriptor, min(size - len(data), 1 << 20))
+            if not block:
+                raise Gone
+            data += block
+        return bytes(data)
+
+
+def _disk_bytes(folder: Path) -> int:
+    """What lies in the folder, as far as it can be seen."""
+    found, folders = 0, [str(folder)]
+    while folders:
+        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                # Each name takes some room, however empty the file.
+                found += 512 * entry.stat(follow_symlinks=False).st_blocks + 256
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+    return found
+
+
+def command(function: str) -> Sequence[str]:
+    """Runs a function of the worker's module in a process of its own."""
+    return (sys.executable, "-P", "-s", "-c", _BOOT, json.dumps(_import_path()), function)
+
+
+def compile_all() -> None:
+    """Have Python compile what the children import, and keep it, where some installers do not.
+
+    A child may not write there. This one has no walls, and reads no document.
+    """
+    if not os.access(Path(__file__).parent, os.W_OK):
+        return
+    with tempfile.TemporaryDirectory(prefix="freshkb-compile-") as folder:
+        subprocess.run(
+            command("load_everything"),
+            env=sandbox.environment(folder),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+
+
+def _import_path() -> list[str]:
+    """Where the child finds what this process imports; its own folder is empty and private."""
+    return [str(Path(entry).absolute()) for entry in sys.path]

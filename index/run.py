@@ -1,0 +1,221 @@
+"""A run: one sync, verification, audit, review, retry or reindex, from its start to its end.
+
+It is on record from the moment it is entered, and finished once, however it is left; entered again inside
+itself, as by the sync that a repair ends with, it is still the same run. Its progress in the ledger is
+
+    {"process": a number that no later process of the same id has,
+     "source", "done", "of": documents, "at": when that was so}
+
+all but the first only once there is something to tell.
+"""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import os
+import socket
+import uuid
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from index.errors import FreshkbError, LedgerError
+from index.mirror import Mirror
+from index.model import RunRecord, rfc3339
+
+log = logging.getLogger("freshkb.run")
+
+#: An unfinished run of another host counts as killed once nothing was heard of it for so long.
+SILENCE = timedelta(days=1)
+
+
+class Run:
+    """Use it in a `with`. What it came to is set by `ends`; without a word it is done, and an exception that
+    leaves it is its failure.
+
+    `required`: a run that cannot be entered in the ledger is not made. Verbs that only read go on without a
+    record, and say so. Raises LedgerError.
+    """
+
+    def __init__(
+        self, mirror: Mirror, kind: str, *, required: bool = True, run_id: str | None = None
+    ) -> None:
+        self.run_id = run_id or uuid.uuid4().hex
+        self.kind = kind
+        self._mirror = mirror
+        self._required = required
+        self._depth = 0
+        self._recorded = False
+        self._source = ""
+        self._done = self._of = 0
+        self.ends("done", {})
+
+    started_at: datetime
+    """When it was entered."""
+
+    def ends(self, outcome: str, counts: Mapping[str, Any], error: str = "") -> None:
+        """What the record will say, unless an exception says otherwise."""
+        self._end = outcome, counts, error
+
+    @property
+    def outcome(self) -> str:
+        return self._end[0]
+
+    # ── How far it is ─────────────────────────────────────────────────────────────────────────────────
+
+    def begins(self, source: str, documents: int) -> None:
+        """It turns to a source with so many documents to be done."""
+        self._source, self._done, self._of = source, 0, documents
+        self._note()
+
+    def advances(self, documents: int) -> None:
+        self._done += documents
+        self._note()
+
+    @property
+    def progress(self) -> str:
+        return f"{self._source}: {self._done:,} of {self._of:,} documents"
+
+    def _note(self) -> None:
+        if self._recorded and self._of:
+            progress = {
+                **_process(),
+                "source": self._source,
+                "done": self._done,
+                "of": self._of,
+                "at": rfc3339(self._mirror.now()),
+            }
+            try:
+                self._mirror.ledger.note_progress(self.run_id, progress)
+            except LedgerError as error:
+                # What the run is for comes first; a ledger that stays away ends it at its next write.
+                log.debug("Run %s: its progress is not on record: %s", self.run_id, error)
+
+    # ── Its record ────────────────────────────────────────────────────────────────────────────────────
+
+    def __enter__(self) -> Self:
+        self._depth += 1
+        if self._depth == 1:
+            try:
+                self._start()
+            except BaseException:
+                self._depth = 0
+                raise
+        return self
+
+    def _start(self) -> None:
+        ledger = self._mirror.ledger
+        self.started_at = self._mirror.now()
+        try:
+            ledger.start_run(
+                self.kind, self.started_at, run_id=self.run_id, actor=actor(), progress=_process()
+            )
+            self._recorded = True
+        except LedgerError as error:
+            if self._required:
+                raise
+            log.warning("This %s is not on record: %s", self.kind, error)
+        log.debug("Run %s: %s begins.", self.run_id, self.kind)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            if error is not None:
+                self.ends(_outcome(error), {}, f"{type(error).__name__}: {error}")
+            self._finish(failing=error is not None)
+
+    def _finish(self, *, failing: bool) -> None:
+        outcome, counts, error = self._end
+        finished = self._mirror.now()
+        seconds = (finished - self.started_at).total_seconds()
+        log.debug("Run %s: %s ended %s after %.1f s.", self.run_id, self.kind, outcome, seconds)
+        if not self._recorded:
+            return
+        self._recorded = False
+        try:
+            self._mirror.ledger.finish_run(self.run_id, finished, outcome, counts, error)
+        except LedgerError as trouble:
+            if self._required and not failing:
+                raise
+            # An exception that is on its way says more of the run.
+            log.warning("Run %s: its end is not on record: %s", self.run_id, trouble)
+
+
+def _outcome(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    return "refused" if isinstance(error, FreshkbError) and error.exit_code == 4 else "failed"
+
+
+def actor() -> str:
+    """user@host, as the environment and the system tell them."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        # A container may run as a number that has no name.
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+# ── Runs that others made ─────────────────────────────────────────────────────────────────────────────
+
+
+def alive(run: RunRecord, now: datetime) -> bool:
+    """Whether an unfinished run is still going on; unknown counts as alive."""
+    if run.host != socket.gethostname():
+        return now - last_sign(run) < SILENCE
+    try:
+        os.kill(run.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    # Containers give the same few ids again and again.
+    born = run.progress.get("process")
+    return born is None or _born(run.pid) in (None, born)
+
+
+def last_sign(run: RunRecord) -> datetime:
+    """When something was last heard of it."""
+    try:
+        return datetime.fromisoformat(run.progress["at"])
+    except (KeyError, TypeError, ValueError):
+        return run.finished_at or run.started_at
+
+
+def _process() -> dict[str, Any]:
+    born = _born(os.getpid())
+    return {} if born is None else {"process": born}
+
+
+def _born(pid: int) -> int | None:
+    """When the process was started, in ticks since the machine was; None where that cannot be known."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+        # The name before it may hold blanks and brackets.
+        return int(stat.rpartition(b")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def run_json(run: RunRecord, now: datetime) -> dict[str, Any]:
+    """What `freshkb runs` prints of a run. One that is not finished is running, or was killed."""
+    told = {name: run.progress[name] for name in ("source", "done", "of", "at") if name in run.progress}
+    return {
+        "run_id": run.run_id,
+        "kind": run.kind,
+        "outcome": run.outcome or ("running" if alive(run, now) else "killed"),
+        "started_at": rfc3339(run.started_at),
+        "finished_at": rfc3339(run.finished_at),
+        "actor": run.actor,
+        "host": run.host,
+        "pid": run.pid,
+        "progress": told,
+        "counts": dict(run.counts),
+        "error": run.error,
+    }

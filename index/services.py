@@ -1,0 +1,70 @@
+"""The watcher and the runner of a knowledge base: whether they live that should.
+
+Each holds a lock in the state folder as long as it runs, with a note beside it of whose it is. The lock of a
+process that died is free, and its note stays: so is known that it should live, and does not. One that is
+stopped takes its note along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Literal
+
+from index.errors import LedgerError, Locked
+from index.ledger.lock import FileLocks, Writer
+
+#: Follows the sources; runs the flows on their schedules.
+Service = Literal["watcher", "runner"]
+
+#: The command that keeps both, in one process.
+SERVE = "freshkb serve"
+
+
+def _locks(state_dir: Path) -> FileLocks:
+    return FileLocks(state_dir / "services")
+
+
+@contextmanager
+def living(state_dir: Path, service: Service, command: str) -> Iterator[None]:
+    """Be this service while the block lasts. Raises Locked when another process is, LedgerError when the
+    state folder cannot be written."""
+    locks = _locks(state_dir)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locks.hold(service, command))
+        except Locked as error:
+            holder = next((told(one) for one in locks.holders() if one.source == service), "another process")
+            raise Locked(f"This knowledge base has a {service} already: {holder}. Stop it first.") from error
+        except LedgerError as error:
+            why = f"The {service} cannot leave its mark in {state_dir}: {error.__cause__}."
+            raise LedgerError(why) from error
+        yield
+
+
+def told(service: Writer) -> str:
+    since = f"{service.since:%Y-%m-%d %H:%M} UTC"
+    return f"`{service.command}` on {service.host} (pid {service.pid}, since {since})"
+
+
+def services(state_dir: Path) -> list[Writer]:
+    """Those that live."""
+    return _locks(state_dir).holders()
+
+
+def dead(state_dir: Path) -> list[str]:
+    """Why services that should live do not; empty when all do."""
+    left = _locks(state_dir).left()
+    # Asked last: one that was just started has taken over what another left.
+    alive = {service.source: service for service in services(state_dir)}
+    found = [
+        f"The {gone.source} died, and was not stopped: {told(gone)}. Start it again: {gone.command}"
+        for gone in left
+        if gone.source not in alive
+    ]
+    for name, other in (("watcher", "runner"), ("runner", "watcher")):
+        one, same = alive.get(other), alive.get(name)
+        if one is not None and one.command == SERVE and (same is None or same.pid != one.pid):
+            found.append(f"The {name} of {told(one)} does not run. Stop that, and start it again.")
+    return found

@@ -1,0 +1,128 @@
+"""Whether a collection is sound in itself: it can be read, and what is searched by finds what points say.
+
+A search does not look at payloads: it asks the engine's indexes, which lie in files of their own. So for each
+value of each field that filters use, the points that a filter finds are counted, and held against the points
+whose payload says so.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from index.model import Point, Sparse
+from index.store.base import Filter, Session, VectorStore
+from index.store.points import slices
+
+#: Points that are read while the store is held once.
+PAGE = 2000
+#: Documents of one question.
+DOCUMENTS = 500
+#: Instants that are asked for, spread over all that there are.
+INSTANTS = 64
+#: Points of a collection of which one search lists all; larger ones are not asked that.
+REACHED = 200_000
+
+
+@dataclass(slots=True)
+class Told:
+    """What the payloads of points say, counted by what filters look at."""
+
+    points: int = 0
+    sources: Counter[str] = field(default_factory=Counter)
+    owners: Counter[str] = field(default_factory=Counter)
+    documents: Counter[str] = field(default_factory=Counter)
+    instants: Counter[datetime] = field(default_factory=Counter)
+    worded: int = 0
+    """Points that have words."""
+    words: set[int] = field(default_factory=set)
+    vector: Sequence[float] | None = None
+    """Of one of them."""
+
+    def add(self, points: Iterable[Point]) -> None:
+        for point in points:
+            self.points += 1
+            self.vector = self.vector or point.dense
+            if point.sparse is not None and point.sparse.indices:
+                self.worded += 1
+                self.words.update(point.sparse.indices)
+            said: Any = point.payload.get("metadata")
+            said = said if isinstance(said, dict) else {}
+            for name, counter in (
+                ("source", self.sources),
+                ("owner", self.owners),
+                ("document_id", self.documents),
+            ):
+                value = said.get(name)
+                if isinstance(value, str):
+                    counter[value] += 1
+            warn_at = said.get("warn_at")
+            if isinstance(warn_at, str) and warn_at.endswith("Z"):
+                with suppress(ValueError):
+                    self.instants[datetime.fromisoformat(warn_at)] += 1
+
+    def expected(self) -> Iterator[tuple[str, Filter, int]]:
+        """(what it filters by, conditions, how many points meet them)."""
+        yield "nothing", Filter(), self.points
+        for source, count in self.sources.items():
+            yield "source", Filter(source=source), count
+        for owner, count in self.owners.items():
+            yield "owner", Filter(owner=owner), count
+        for some in slices(sorted(self.documents), DOCUMENTS):
+            yield "document", Filter(document_ids=tuple(some)), sum(self.documents[one] for one in some)
+        instants, past = sorted(self.instants), 0
+        step = max(1, len(instants) // INSTANTS)
+        for number, instant in enumerate(instants):
+            past += self.instants[instant]
+            if number % step == 0 or number == len(instants) - 1:
+                yield "freshness", Filter(fresh_at=instant), self.points - past
+
+
+def faults(store: VectorStore, collection: str, step: Callable[[], bool] = lambda: False) -> list[str]:
+    """What searches and filters get wrong, in words; [] when nothing. `step` is asked before each call of the
+    store whether to give up, which finds nothing.
+
+    Others get at the store in between, and may write: what looks wrong is looked at again in one session.
+    Raises StoreDamaged when the collection cannot be read.
+    """
+    told = Told()
+    first: str | None = None
+    while not step():
+        with store.session(collection) as session:
+            page = list(islice(session.scroll(vectors=True, page=PAGE + 1, first=first), PAGE + 1))
+        told.add(page[:PAGE])
+        if len(page) <= PAGE:
+            break
+        first = page[PAGE].id
+    with store.session(collection) as session:
+        if not _wrong(session, told, step):
+            return []
+        told, rest = Told(), session.scroll(vectors=True)
+        while not step() and (page := list(islice(rest, PAGE))):
+            told.add(page)
+        return _wrong(session, told, step)
+
+
+def _wrong(session: Session, told: Told, step: Callable[[], bool]) -> list[str]:
+    found: dict[str, str] = {}
+    for what, where, expected in told.expected():
+        if step():
+            return []
+        counted = session.count(where)
+        if counted != expected:
+            found.setdefault(
+                what, f"a filter by {what} finds {counted:,} points where {expected:,} payloads say so"
+            )
+    if told.vector is not None and told.points <= REACHED and not step():
+        words = sorted(told.words)
+        reached = session.reached(Sparse(words, [1.0] * len(words))) if words else 0
+        if reached != told.worded:
+            found["words"] = f"a search by words reaches {reached:,} of {told.worded:,} points that have any"
+        if len(session.search(mode="dense", dense=told.vector, sparse=None, limit=1, where=Filter())) != 1:
+            found["vector"] = "a search by a vector finds nothing"
+    return list(found.values())

@@ -1,0 +1,275 @@
+"""A secret that is given to freshkb is in nothing that it prints or keeps, in every place that takes one.
+
+Each place has a canary of its own. Commands are processes: where a server should be, nothing listens, so that
+every message about it is made; a plug-in's connector puts all it knows into its errors, as SDKs do.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from flows.cli.app import COMMANDS
+from tests.commands import environment, forked
+from tests.flows.canaries import places
+from tests.flows.conftest import Base, Server, program
+
+pytestmark = pytest.mark.timeout(600)
+
+#: A connector as others write them. Its probe, listing and errors repeat whatever it was given.
+WIKI = """
+from datetime import datetime
+from pathlib import Path
+from pydantic import SecretStr
+from connectors.base import *
+from connectors.base import DocumentForbidden, SourceUnavailable
+import hashlib
+
+class WikiSettings(ConnectorSettings):
+    url: str
+    token: SecretStr
+    secretive: SecretStr
+    pin: str
+    headers: dict[str, str] = {}
+    away: bool = False
+
+class WikiConnector(Connector):
+    settings_model = WikiSettings
+    capabilities = Capabilities(token="version")
+
+    def _told(self):
+        s = self.settings
+        secrets = s.token.get_secret_value(), s.secretive.get_secret_value()
+        return f"GET {s.url} with {s.headers} and {secrets!r} by {s.pin}"
+
+    def probe(self):
+        if self.settings.away:
+            raise SourceUnavailable(f"{self._told()} was refused.")
+        return self._told()
+
+    def list(self, folders=None):
+        entries = [Entry(f"{name}.md", "1", 20, 1, None) for name in ("a", "b")]
+        return Listing(iter(entries), [f"{self._told()} gave up half-way."])
+
+    def stat(self, uri):
+        return Entry(uri, "1", 20, 1, None)
+
+    def fetch(self, uri, into):
+        if uri == "b.md":
+            raise DocumentForbidden(f"{self._told()} said 403.")
+        body = b"# Page\\n\\nOf leave.\\n"
+        if into is not None:
+            into.write_bytes(body)
+        return Fetched(self.stat(uri), hashlib.sha256(body).hexdigest())
+
+    def url(self, uri):
+        return f"https://wiki.example.org/{uri}"
+"""
+
+Canaries = dict[str, str]
+
+#: Every command with a configuration, as a person and as a script.
+EVERY = [
+    ["config", "show"], ["config", "check"], ["plan"], ["sync"], ["status"], ["ls"], ["show", "a.md"],
+    ["search", "leave"], ["verify"], ["audit"], ["review", "a.md", "--by", "anna"], ["runs"], ["retry"],
+    ["reindex"], ["doctor"], ["watch"], ["serve"],
+]  # fmt: skip
+
+
+def with_json(commands: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The commands, and once more as JSON those that have something of their own to say there."""
+    twice = ("config", "plan", "sync", "status", "runs", "verify", "audit", "doctor")
+    return [*map(list, commands), *([*command, "--json"] for command in commands if command[0] in twice)]
+
+
+def run(
+    home: Path, commands: Sequence[Sequence[str]], environ: Mapping[str, str]
+) -> tuple[str, dict[str, int]]:
+    """All that the commands print, and the code that each one ends with."""
+    environ = {**environ, "PYTHONPATH": f"{environment()['PYTHONPATH']}:{home / 'plugins'}"}
+    ended = forked(home, commands, environ)
+    return "".join(e.printed for e in ended), {" ".join(e.command): e.code for e in ended}
+
+
+def found_in(printed: str, home: Path, canaries: Canaries) -> set[tuple[str, str]]:
+    """(place of the canary, where it was found) for all that was printed or kept."""
+    kept = {str(p.relative_to(home)): p.read_bytes() for p in (home / ".freshkb").rglob("*") if p.is_file()}
+    kept["what was printed"] = printed.encode()
+    return {
+        (place, name)
+        for place, canary in canaries.items()
+        for name, body in kept.items()
+        if core(canary).encode() in body
+    }
+
+
+def core(canary: str) -> str:
+    """What every spelling of a canary has in it."""
+    return canary.split("-")[0]
+
+
+def write(home: Path, **settings: Any) -> None:
+    (home / "docs").mkdir(exist_ok=True)
+    (home / "docs" / "a.md").write_text("# Page\n\nOf leave.\n")
+    files = [{"id": "docs", "type": "files", "root": "docs"}]
+    whole = {"version": 1, "embedding": {"dtype": "float32"}, "sources": files, **settings}
+    (home / "freshkb.yaml").write_text(yaml.safe_dump(whole))
+
+
+def names(*names: str) -> Canaries:
+    return {name: f"K4narienv0gel{number:02}-x:y/z@w" for number, name in enumerate(names)}
+
+
+def quoted(canary: str) -> str:
+    from urllib.parse import quote
+
+    return quote(canary, safe="")
+
+
+def test_every_command_is_looked_at() -> None:
+    assert {command[0] for command in EVERY} == set(COMMANDS) - {"init"}
+
+
+def test_a_store_that_does_not_answer(tmp_path: Path) -> None:
+    secrets = names("password", "query", "api key")
+    url = f"http://user:{quoted(secrets['password'])}@127.0.0.1:9/?api-key={quoted(secrets['query'])}"
+    write(tmp_path, index={"store": "qdrant", "url": url, "api_key": "${KEY}"})
+    printed, codes = run(tmp_path, with_json(EVERY), {"KEY": secrets["api key"], "PREFECT_API_URL": ""})
+    assert "The Qdrant server at http://user:***@127.0.0.1:9/?api-key=*** could not be reached" in printed
+    assert codes["sync"] == codes["doctor"] == codes["watch"] == 1
+    assert "Traceback" not in printed
+    assert found_in(printed, tmp_path, secrets) == set()
+
+
+def test_a_ledger_that_does_not_answer(tmp_path: Path) -> None:
+    secrets = names("password", "PASSWORD", "sslpassword", "oauth_client_secret", "PGPASSWORD")
+    given = {name: quoted(secret) for name, secret in secrets.items()}
+    ledger = f"postgresql+psycopg://kb:{given['password']}@127.0.0.1:9/kb?sslmode=disable"
+    ledger += "".join(f"&{name}={given[name]}" for name in ("sslpassword", "oauth_client_secret"))
+    write(tmp_path, ledger=ledger)
+    commands = with_json([["config", "show"], ["sync"], ["status"], ["doctor"]])
+    printed, codes = run(tmp_path, commands, {"PGPASSWORD": secrets["PGPASSWORD"]})
+    assert codes["sync"] == 1 and "The ledger 127.0.0.1/kb cannot be used" in printed
+    write(tmp_path, ledger=f"{ledger}&PASSWORD={given['PASSWORD']}")
+    more, codes = run(tmp_path, commands, {})
+    assert "PASSWORD=***" in more
+    # A url that cannot be read is not shown either.
+    write(tmp_path, ledger=ledger.replace(":9/", ":99999/"))
+    refused, codes = run(tmp_path, commands, {})
+    assert set(codes.values()) == {2} and "***" in refused
+    assert found_in(printed + more + refused, tmp_path, secrets) == set()
+
+
+def test_what_a_connector_of_others_says(tmp_path: Path) -> None:
+    secrets = names("url", "token", "secretive", "pin", "header", "overridden")
+    plugins = tmp_path / "plugins"
+    (plugins / "acme_wiki-1.0.dist-info").mkdir(parents=True)
+    (plugins / "acme_wiki.py").write_text(WIKI)
+    (plugins / "acme_wiki-1.0.dist-info" / "METADATA").write_text("Name: acme-wiki\nVersion: 1.0\n")
+    (plugins / "acme_wiki-1.0.dist-info" / "entry_points.txt").write_text(
+        "[freshkb.connectors]\nwiki = acme_wiki:WikiConnector\n"
+    )
+    source = {
+        "id": "wiki",
+        "type": "wiki",
+        "url": f"https://bot:{quoted(secrets['url'])}@wiki.example.org/api?sig={quoted(secrets['url'])}",
+        "token": "${WIKI_API_TOKEN}",
+        "secretive": secrets["secretive"],
+        # Nothing but the variable's name says that this one is secret.
+        "pin": "${WIKI_PASSWORD}",
+        "headers": {"Authorization": f"Bearer {secrets['header']}"},
+    }
+    environ = {"WIKI_API_TOKEN": secrets["token"], "WIKI_PASSWORD": secrets["pin"], "PREFECT_API_URL": ""}
+    write(tmp_path, sources=[source])
+    commands = with_json([c for c in EVERY if c[0] not in ("watch", "serve", "reindex")])
+    printed, codes = run(tmp_path, commands, environ)
+    assert codes["sync"] == 1 and codes["ls"] == codes["status"] == codes["show a.md"] == 0
+    assert "gave up half-way" in printed and "said 403" in printed
+    assert (tmp_path / ".freshkb" / "reports" / "report.html").exists()
+    write(tmp_path, sources=[{**source, "away": True}])
+    more, codes = run(tmp_path, with_json([["plan"], ["sync"], ["doctor"], ["verify"], ["runs"]]), environ)
+    assert "was refused" in more
+    # What pydantic says of a setting that is wrong repeats it.
+    write(tmp_path, sources=[{**source, "token": [secrets["token"]], "url": 7, "pin": {"x": secrets["pin"]}}])
+    refused, codes = run(tmp_path, [["config", "check"]], environ)
+    assert codes["config check"] == 2
+    assert found_in(printed + more + refused, tmp_path, secrets) == set()
+
+
+def test_a_prefect_api_that_does_not_answer(tmp_path: Path) -> None:
+    secrets = names("url", "key", "auth")
+    write(tmp_path)
+    environ = {
+        "PREFECT_API_URL": f"http://admin:{quoted(secrets['url'])}@127.0.0.1:9/api",
+        "PREFECT_API_KEY": secrets["key"],
+        "PREFECT_API_AUTH_STRING": f"admin:{secrets['auth']}",
+        "PREFECT_HOME": str(tmp_path / "prefect"),
+    }
+    printed, codes = run(tmp_path, [["doctor"], ["doctor", "--json"], ["sync"], ["serve"]], environ)
+    assert codes["sync"] == codes["serve"] == codes["doctor"] == 1
+    assert "http://admin:***@127.0.0.1:9/api does not answer" in printed
+    assert "Traceback" not in printed
+    for wrong in ("http://admin:{}@127.0.0.1:port/api", "http://admin:{}@[::1/api"):
+        url = wrong.format(quoted(secrets["url"]))
+        more, codes = run(tmp_path, [["doctor"]], {**environ, "PREFECT_API_URL": url})
+        assert codes["doctor"] == 1 and "does not answer" in more and "Traceback" not in more
+        printed += more
+    assert found_in(printed, tmp_path, secrets) == set()
+
+
+def test_prefect_keeps_no_secret_of_a_flow_run(
+    make_base: Callable[..., Base], server: Server, tmp_path: Path
+) -> None:
+    """Its client takes user and password in the address of the API, and logs that address to the server."""
+    secrets = names("url", "key")
+    base = make_base(documents=1)
+    (base.folder / "docs" / "page-000.md").unlink()
+    environ = {
+        "PREFECT_API_URL": server.api_url.replace("://", f"://admin:{quoted(secrets['url'])}@"),
+        "PREFECT_API_KEY": secrets["key"],
+        "PREFECT_HOME": str(tmp_path / "client"),
+        "PREFECT_LOGGING_LEVEL": "DEBUG",
+    }
+    done = subprocess.run(
+        [program("freshkb"), "sync", "-v"],
+        cwd=base.folder,
+        env={**environment(), **environ},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "for flow 'freshkb-sync'" in done.stderr
+    for canary in map(core, secrets.values()):
+        assert canary not in done.stdout + done.stderr
+        assert places(canary, server.home, tmp_path / "client", base.folder / ".freshkb") == set()
+
+
+def test_an_unforeseen_error_shows_none_either(tmp_path: Path) -> None:
+    write(tmp_path, index={"store": "qdrant", "url": "http://127.0.0.1:9", "api_key": "K4narienv0gel-99"})
+    script = (
+        "import sys; sys.argv = ['freshkb', 'sync']\n"
+        "from index.store.qdrant import QdrantStore\n"
+        "def broken(self, *_): raise RuntimeError(f'{self._api_key} \\x1b[31m')\n"
+        "QdrantStore._marks = broken\nQdrantStore.collections = broken\n"
+        "from flows.cli import main\nmain()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env=environment() | {"PREFECT_API_URL": ""},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 1
+    assert "RuntimeError: *** \\x1b[31m" in done.stderr
+    assert "K4narienv0gel" not in done.stderr
+    assert os.fsencode("K4narienv0gel") not in (tmp_path / ".freshkb" / "ledger.db").read_bytes()

@@ -1,0 +1,225 @@
+"""A ledger that is damaged or lost is named, and gives way to a new one that holds what can be read."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from index.doctor import examine
+from index.errors import LedgerDamaged, LedgerError, Locked, Refused
+from index.ledger import Ledger
+from index.ledger import file as ledger_file
+from index.mend import mend_ledger
+from index.repair import repair
+from index.request import review
+from index.sync import Sync
+from index.verify import verify
+from tests.commands import environment, process
+from tests.knowledge import Knowledge
+
+PAGE = 4096
+
+
+@pytest.fixture
+def grown(kb: Knowledge) -> Knowledge:
+    """Enough documents for several pages of a table, one of them reviewed, one held."""
+    for number in range(60):
+        kb.write(f"{number:02}.md", f"# Page {number}\n\nText {number}.\n")
+    kb.sync()
+    with kb.mirror() as mirror:
+        review(Sync(mirror, kind="review"), ["07.md"], "anna", "Read it.")
+        kept = [d.document_id for d in mirror.ledger.documents(uris=["08.md"])]
+        mirror.ledger.place_hold(kept, "LH", "lawsuit", kb.clock())
+    return kb
+
+
+def ledger(kb: Knowledge) -> Path:
+    return kb.home / ".freshkb" / "ledger.db"
+
+
+def pages_of(kb: Knowledge, table: str) -> list[int]:
+    """Leaf pages of a table; not every SQLite is built to tell them, so they are found by what they hold."""
+    marks = {"documents": b"text/markdown", "reviews": b"Read it."}
+    content = ledger(kb).read_bytes()
+    return [at for at in range(PAGE, len(content), PAGE) if marks[table] in content[at : at + PAGE]]
+
+
+def blank(kb: Knowledge, at: int) -> None:
+    with ledger(kb).open("r+b") as file:
+        file.seek(at)
+        file.write(bytes(PAGE))
+
+
+def mended(kb: Knowledge) -> list[str]:
+    with kb.mirror() as mirror:
+        said = mend_ledger(mirror)
+        found = verify(mirror, deep=True)
+        if not found.ok:
+            repair(mirror, found, Sync(mirror, kind="verify"))
+        assert found.repaired == found.findings and not found.errors, found.json()
+        assert verify(mirror, deep=True).ok
+    return said
+
+
+def decisions(kb: Knowledge) -> tuple[list[str], list[str]]:
+    with kb.mirror() as mirror:
+        uris = {d.document_id: d.uri for d in mirror.ledger.documents()}
+        reviewed = sorted(uris[d] for d in mirror.ledger.reviews(list(uris)))
+        return reviewed, sorted(uris[hold.document_id] for hold in mirror.ledger.holds())
+
+
+def run(kb: Knowledge, *arguments: str) -> subprocess.CompletedProcess[str]:
+    kb.config()
+    return subprocess.run(
+        process(*arguments), cwd=kb.home, env=environment(), capture_output=True, text=True, check=False
+    )
+
+
+def test_every_command_names_a_damaged_ledger_and_the_way_out_and_takes_it(grown: Knowledge) -> None:
+    ids = {uri: d.document_id for uri, d in grown.documents().items()}
+    blank(grown, pages_of(grown, "documents")[1])
+    for command in ("sync", "ls", "verify", "doctor"):
+        ended = run(grown, command)
+        said = ended.stdout + ended.stderr
+        assert ended.returncode == 1, said
+        assert "ledger" in said and "damaged" in said and "freshkb verify --repair" in said
+        assert "is whole" not in said and "Traceback" not in said
+    ended = run(grown, "verify", "--repair")
+    assert ended.returncode == 0, ended.stderr
+    assert "Not all could be read of: documents" in ended.stderr
+    assert "1 reviews, 1 holds" in ended.stderr
+    (kept,) = ledger(grown).parent.glob("ledger.db.damaged-*")
+    assert str(kept) in ended.stderr
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert run(grown, "verify", "--deep").returncode == 0
+    assert run(grown, "doctor").returncode == 0
+    assert {uri: d.document_id for uri, d in grown.documents().items()} == ids
+    assert decisions(grown) == (["07.md"], ["08.md"])
+
+
+def test_a_ledger_that_is_locked_or_forbidden_is_not_called_damaged(grown: Knowledge) -> None:
+    with closing(sqlite3.connect(ledger(grown))) as other:
+        other.execute("PRAGMA locking_mode=EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("index.ledger.database.BUSY_SECONDS", 0.1)
+            with pytest.raises(LedgerError, match="is locked") as caught:
+                grown.documents()
+    assert not isinstance(caught.value, LedgerDamaged)
+
+
+def test_a_value_that_no_column_can_hold_is_damage_and_the_rest_is_kept(grown: Knowledge) -> None:
+    ids = {uri: d.document_id for uri, d in grown.documents().items()}
+    for column, value in (
+        ("properties", "{"),
+        ("state", "indexd"),
+        ("title", b"\xff\xfe"),
+        ("modified_at", "x"),
+    ):
+        with closing(sqlite3.connect(ledger(grown))) as database, database:
+            database.execute(f"UPDATE documents SET {column} = ? WHERE uri = '05.md'", (value,))
+        with pytest.raises(LedgerDamaged, match=r"1 rows of documents hold what"), grown.mirror() as mirror:
+            verify(mirror)
+        assert mended(grown)
+        assert {uri: d.document_id for uri, d in grown.documents().items()} == ids, column
+        assert decisions(grown) == (["07.md"], ["08.md"])
+
+
+def test_what_people_decided_is_given_up_by_nobody_but_a_person(grown: Knowledge) -> None:
+    blank(grown, pages_of(grown, "reviews")[0])
+    before = ledger(grown).read_bytes()
+    with pytest.raises(Refused) as caught:
+        mended(grown)
+    assert "not all of its reviews can be read, which no source has" in str(caught.value)
+    assert ledger(grown).read_bytes() == before
+    assert [path.name for path in ledger(grown).parent.glob("ledger.db*")] == ["ledger.db"]
+    told = re.search(r"mv (\S+) (\S+) && freshkb verify --repair", str(caught.value))
+    assert told is not None
+    Path(told[1]).rename(told[2])
+    with pytest.raises(LedgerDamaged, match=r"is missing.*freshkb verify --repair"):
+        grown.sync()
+    assert mended(grown)
+    # The date of the review is in the points, too.
+    assert decisions(grown) == (["07.md"], ["08.md"])
+    (kept,) = ledger(grown).parent.glob("ledger.db.damaged*")
+    assert kept.name.startswith("ledger.db.damaged-")
+
+
+@pytest.mark.parametrize("lost", ["missing", "empty"])
+def test_a_ledger_that_is_gone_is_made_anew_of_the_store_and_no_new_one_in_silence(
+    grown: Knowledge, lost: str
+) -> None:
+    ids = {uri: d.document_id for uri, d in grown.documents().items()}
+    if lost == "missing":
+        ledger(grown).unlink()
+    else:
+        os.truncate(ledger(grown), 0)
+    with pytest.raises(LedgerDamaged, match=f"is {lost}.*freshkb verify --repair"):
+        grown.sync()
+    if lost == "empty":
+        with pytest.raises(Refused, match="reviews and holds"):
+            mended(grown)
+        ledger(grown).unlink()
+    assert mended(grown)
+    assert {uri: d.document_id for uri, d in grown.documents().items()} == ids
+    assert decisions(grown) == (["07.md"], [])
+    assert len(list((grown.home / ".freshkb" / "index").glob("kb-*"))) == 1
+    grown.sync()
+
+
+def test_a_ledger_that_another_process_has_open_is_not_replaced(grown: Knowledge) -> None:
+    blank(grown, pages_of(grown, "documents")[1])
+    holding = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT 1 FROM meta').fetchall(); "
+        "print('open', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", holding, str(ledger(grown))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        before = ledger(grown).read_bytes()
+        with pytest.raises(Locked, match="Another process has the ledger"):
+            mended(grown)
+        assert ledger(grown).read_bytes() == before
+        other.communicate()
+    assert mended(grown)
+
+
+def test_a_replacement_that_was_cut_short_is_done_when_the_ledger_is_opened(grown: Knowledge) -> None:
+    whole = ledger(grown).read_bytes()
+    # Killed after the new content was there as a whole, and half of it was poured.
+    ledger(grown).with_name("ledger.db.mended").write_bytes(whole)
+    ledger(grown).write_bytes(whole[: len(whole) // 2])
+    ledger(grown).with_name("ledger.db-wal").write_bytes(b"of the old one")
+    assert len(grown.documents()) == 60
+    assert not ledger(grown).with_name("ledger.db.mended").exists()
+    with Ledger.open("sqlite", ledger(grown).parent) as opened:
+        assert opened.faults() == []
+
+
+def test_a_header_that_is_lost_is_written_anew(grown: Knowledge) -> None:
+    with ledger(grown).open("r+b") as file:
+        file.write(b"not a database at all")
+    assert "file is not a database" in mended(grown)[0]
+    assert decisions(grown) == (["07.md"], ["08.md"])
+
+
+def test_a_sound_ledger_is_left_alone(grown: Knowledge, tmp_path: Path) -> None:
+    shutil.copytree(ledger(grown).parent, tmp_path / "before")
+    with grown.mirror() as mirror:
+        assert mend_ledger(mirror) == []
+        assert all(check.ok for check in examine(mirror))
+    assert sorted(ledger_file.NAME for _ in ledger(grown).parent.glob("ledger.db*")) == ["ledger.db"]
+    assert ledger(grown).read_bytes() == (tmp_path / "before" / "ledger.db").read_bytes()

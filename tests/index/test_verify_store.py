@@ -1,0 +1,285 @@
+"""Verify looks at the store in itself: what searches and filters find, and files that cannot be read."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+import index.judge
+import index.repair
+import index.store.edge
+from index.doctor import examine
+from index.errors import StoreDamaged, StoreMismatch
+from index.finding import Verification
+from index.judge import Ids
+from index.mirror import Mirror
+from index.model import ChunkRecord, point_id
+from index.repair import repair
+from index.search import KnowledgeBase
+from index.sync import Sync
+from index.verify import verify
+from tests.commands import environment, process
+from tests.knowledge import Knowledge
+
+
+def checked(kb: Knowledge) -> Verification:
+    return kb.ask(lambda mirror: verify(mirror, deep=True))
+
+
+def mended(kb: Knowledge) -> Verification:
+    with kb.mirror() as mirror:
+        found = verify(mirror, deep=True)
+        repair(mirror, found, Sync(mirror, kind="verify"))
+    return found
+
+
+def hits(kb: Knowledge, **where: str) -> int:
+    with kb.mirror() as mirror:
+        return len(KnowledgeBase(mirror).search("leave", k=50, mode="dense", **where))  # type: ignore[arg-type]
+
+
+def doctor(kb: Knowledge) -> dict[str, str]:
+    return {check.name: check.detail for check in kb.ask(examine) if not check.ok}
+
+
+@pytest.fixture
+def sealed(kb: Knowledge, monkeypatch: pytest.MonkeyPatch) -> Knowledge:
+    """Twenty documents whose points are sealed: their indexes of words are in files, too."""
+    monkeypatch.setattr(index.store.edge, "SEAL_POINTS", 1)
+    return grown(kb)
+
+
+def grown(kb: Knowledge) -> Knowledge:
+    for number in range(20):
+        kb.write(f"{number}.md", f"# Leave {number}\n\nIt is {number} days.\n")
+    kb.sync()
+    kb.clock.forward(minutes=1)
+    return kb
+
+
+def shard_files(kb: Knowledge, pattern: str) -> list[Path]:
+    found = sorted((kb.home / ".freshkb" / "index").glob(f"*/shard/segments/*/{pattern}"))
+    assert found
+    return found
+
+
+# ── What filters and searches find ────────────────────────────────────────────────────────────────────
+
+
+def test_payload_indexes_that_are_zeroed_are_found_and_built_anew(kb: Knowledge) -> None:
+    grown(kb)
+    assert hits(kb, source="docs") == 20
+    for path in shard_files(kb, "payload_index/*/*.dat"):
+        path.write_bytes(bytes(path.stat().st_size))
+    assert hits(kb, source="docs") == 0
+    assert hits(kb) == 20
+    said = [finding.what for finding in checked(kb).altered]
+    assert [what.partition(" finds")[0] for what in said] == [
+        f"a filter by {field}" for field in ("source", "owner", "document", "freshness")
+    ]
+    assert said[0] == "a filter by source finds 0 points where 20 payloads say so"
+    assert "a filter by source finds 0" in doctor(kb)["store"]
+    found = mended(kb)
+    assert found.repaired == found.findings == 4
+    assert hits(kb, source="docs") == 20
+    assert checked(kb).ok
+    assert doctor(kb) == {}
+
+
+def test_words_that_no_search_reaches_are_found_and_built_anew(sealed: Knowledge) -> None:
+    for path in shard_files(sealed, "vector_index-bm25/inverted_index.dat"):
+        path.write_bytes(bytes(path.stat().st_size))
+    assert [finding.what for finding in checked(sealed).altered] == [
+        "a search by words reaches 0 of 20 points that have any"
+    ]
+    mended(sealed)
+    assert checked(sealed).ok
+
+
+# ── Files that cannot be read ─────────────────────────────────────────────────────────────────────────
+
+
+def test_a_store_that_cannot_be_opened_is_named_and_built_anew(sealed: Knowledge) -> None:
+    before = {point.payload["page_content"] for point in sealed.points().values()}
+    (former,) = (sealed.home / ".freshkb" / "index").glob("kb-*")
+    shard_files(sealed, "segment.json")[0].write_text("{")
+    with pytest.raises(StoreDamaged) as caught:
+        hits(sealed)
+    said = str(caught.value)
+    assert str(former) in said and "freshkb verify --repair" in said and "is whole" not in said
+    assert "freshkb verify --repair" in doctor(sealed)["store"]
+    found = mended(sealed)
+    assert found.repaired == found.findings and not found.errors
+    assert {point.payload["page_content"] for point in sealed.points().values()} == before
+    assert checked(sealed).ok
+    # What was deleted from the new one does not live on in the old one.
+    assert not former.exists()
+
+
+def test_what_cannot_be_written_any_more_is_written_to_a_new_collection(sealed: Knowledge) -> None:
+    """The engine passes over an update of a point whose version, as its file has it, is higher."""
+    for path in shard_files(sealed, "id_tracker.versions"):
+        path.write_bytes(b"\xff\xff\xff\xff\xff\xff\xff\x7f" * (path.stat().st_size // 8))
+    sealed.write("0.md", "# Leave 0\n\nIt is 100 days.\n")
+    with pytest.raises(StoreDamaged, match="freshkb verify --repair"):
+        sealed.sync()
+    mended(sealed)
+    assert "100 days" in sealed.texts()["0.md"]
+    assert checked(sealed).ok
+    (sealed.docs / "1.md").unlink()
+    sealed.sync()
+    assert "1.md" not in sealed.texts()
+
+
+def test_a_damaged_mark_is_told_from_that_of_another_ledger(sealed: Knowledge) -> None:
+    (mark,) = (sealed.home / ".freshkb" / "index").glob("*/instance")
+    whole = mark.read_bytes()
+    mark.write_bytes(bytes([whole[0] ^ 1]) + whole[1:])
+    with pytest.raises(StoreDamaged, match="freshkb verify --repair"):
+        hits(sealed)
+    mended(sealed)
+    assert hits(sealed) == 20
+    (mark,) = (sealed.home / ".freshkb" / "index").glob("*/instance")
+    mark.write_text("00000000-0000-4000-8000-000000000000")
+    with pytest.raises(StoreMismatch, match="belongs to another ledger"):
+        checked(sealed)
+
+
+# ── One document of many equal chunks ─────────────────────────────────────────────────────────────────
+
+
+def test_each_id_of_a_document_is_made_once_however_often_it_says_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = 0
+
+    def counted(*names: object) -> str:
+        nonlocal made
+        made += 1
+        return point_id(*names)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(index.judge, "point_id", counted)
+    records = [ChunkRecord(point_id("d", "same", n, "f"), "d", n, "same", "") for n in range(5000)]
+    ids = Ids("d", "f", len(records))
+    # In the order of their ids, which is none.
+    assert all(ids.genuine(record) for record in sorted(records, key=lambda record: record.point_id))
+    assert not ids.follows(point_id("d", "same", 5000, "f"), "same")
+    assert made <= 2 * len(records) + 1
+
+
+def test_verify_and_repair_of_equal_chunks_take_time_in_proportion(
+    kb: Knowledge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = 0
+
+    def counted(*names: object) -> str:
+        nonlocal made
+        made += 1
+        return point_id(*names)  # type: ignore[arg-type]
+
+    kb.write("x.txt", "x" * 400_000)
+    kb.sync()
+    chunks = kb.documents()["x.txt"].chunk_count
+    assert chunks > 200
+    monkeypatch.setattr(index.judge, "point_id", counted)
+    assert checked(kb).ok
+    assert made < 3 * chunks
+    with kb.mirror() as mirror:
+        collection = mirror.ledger.collection()
+        assert collection is not None
+        with mirror.store.session(collection.name) as session:
+            session.delete([next(iter(session.scroll(vectors=False))).id])
+    made = 0
+    mended(kb)
+    assert made < 20 * chunks
+    assert checked(kb).ok
+
+
+# ── Stopping ──────────────────────────────────────────────────────────────────────────────────────────
+
+#: A verify that compares a point at a time, slowly, and says when it has begun.
+SLOW = """
+import time
+import index.verify
+pages, index.verify.PAGE = index.verify._pages, 1
+def slowly(pairs):
+    for page in pages(pairs):
+        print("compared", file=sys.stderr, flush=True)
+        time.sleep(0.5)
+        yield page
+index.verify._pages = slowly
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_verify_that_is_asked_to_stop_ends_after_the_page_in_hand(
+    sealed: Knowledge, number: signal.Signals
+) -> None:
+    sealed.config()
+    with subprocess.Popen(
+        process("verify", "--deep", "--json", more=SLOW),
+        cwd=sealed.home,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stderr is not None
+        assert child.stderr.readline() == "compared\n"
+        child.send_signal(number)
+        out, err = child.communicate(timeout=120)
+    assert child.returncode == 130, err
+    # It may have been in the middle of the next one.
+    assert err.count("compared") <= 2
+    assert "Interrupted: not all was compared" in err
+    assert json.loads(out)["ok"] is False
+
+
+def test_a_repair_that_is_stopped_says_so_and_the_next_one_does_the_rest(
+    sealed: Knowledge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index.repair, "BATCH_DOCUMENTS", 1)
+    stop = threading.Event()
+    with sealed.mirror() as mirror:
+        collection = mirror.ledger.collection()
+        assert collection is not None
+        with mirror.store.session(collection.name) as session:
+            session.delete([point.id for point in list(session.scroll(vectors=False))[:6]])
+        found = verify(mirror)
+        assert found.findings == 6
+        monkeypatch.setattr(Mirror, "embed", stopping(stop, Mirror.embed))
+        repair(mirror, found, Sync(mirror, kind="verify", stop=stop))
+        assert found.interrupted and not found.ok and found.repaired == 0
+        (last,) = mirror.ledger.runs(1)
+        assert (last.kind, last.outcome) == ("verify", "interrupted")
+        left = verify(mirror)
+    assert 0 < left.findings < 6
+    assert mended(sealed).repaired > 0
+    assert checked(sealed).ok
+
+
+def stopping(stop: threading.Event, embed: object) -> object:
+    def stopped(*arguments: object, **named: object) -> object:
+        stop.set()
+        return embed(*arguments, **named)  # type: ignore[operator]
+
+    return stopped
+
+
+def test_nothing_is_said_of_a_collection_that_is_in_use_elsewhere(sealed: Knowledge) -> None:
+    """The child that examines takes the lock; the parent lets go of it first."""
+    with sealed.mirror() as mirror:
+        collection = mirror.ledger.collection()
+        assert collection is not None
+        with mirror.store.session(collection.name) as session:
+            assert session.count() == 20
+        assert mirror.store.faults(collection.name) == []
+        with mirror.store.session(collection.name) as session:
+            assert session.count() == 20
+        assert re.fullmatch(r"kb-[0-9a-f]{8}-[0-9a-f]{8}", collection.name)

@@ -1,0 +1,95 @@
+"""A disk damages a file of the index: it is found, or does no harm, and there is a way back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from index.doctor import examine
+from index.errors import FreshkbError
+from index.parse import Parser
+from tests.promises.image import Image, differences, image
+from tests.promises.wrecked import REVIEWED, Wrecked, files, wreck
+
+#: Damages of each kind of file in the long form.
+SEEDS_SOAK = 30
+
+#: Of these, one each in the short form.
+SOME = (
+    "ledger.db",
+    "ledger.db-wal",
+    "models.json",
+    "index/kb/instance",
+    "index/kb/shard/segment/segment.json",
+    "index/kb/shard/segment/id_tracker.versions",
+    "index/kb/shard/segment/payload_storage/page_0.dat",
+    "index/kb/shard/segment/payload_index/field-map/deleted.bin",
+    "index/kb/shard/segment/vector_storage/matrix.dat",
+    "index/kb/shard/segment/vector_index-bm25/inverted_index.dat",
+)
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> Wrecked:
+    return Wrecked(tmp_path_factory.mktemp("wrecked") / "kb", parser)
+
+
+def doctor(index: Wrecked) -> list[str]:
+    """What `freshkb doctor` says is wrong."""
+    with index.kb.mirror() as mirror:
+        return [check.detail for check in examine(mirror) if not check.ok]
+
+
+def wrong(index: Wrecked, expected: Image, *, given_up: bool) -> list[str]:
+    """How the index differs from what it has to be. A review that was given up need not be there."""
+    now: Image = index.kb.ask(image)
+    mine, other = (
+        Image(
+            {k: v for k, v in it.documents.items() if not (given_up and k == ("docs", REVIEWED))},
+            {k: v for k, v in it.points.items() if not (given_up and k == ("docs", REVIEWED))},
+            it.wrong,
+        )
+        for it in (now, expected)
+    )
+    return differences(mine, other)
+
+
+def trial(index: Wrecked, path: Path, random: Random) -> str:
+    """Damage a file, and find a way back; what was done, and what was said of it."""
+    index.put_back()
+    done = wreck(path, random)
+    said = index.found() or "; ".join(doctor(index))
+    given_up = index.mend() if said else False
+    left = wrong(index, index.image, given_up=given_up)
+    assert not left, f"{done}: {'mended' if said else 'not found'}, and yet {left}. It was said: {said}"
+    if not said:
+        # What does no harm now may do so when everything is written anew.
+        index.edit()
+        try:
+            index.kb.sync()
+        except FreshkbError as error:
+            said = str(error)
+            assert "freshkb verify --repair" in said
+            given_up = index.mend()
+        left = wrong(index, index.edited, given_up=given_up)
+        assert not left, f"{done}: after edits {left}. It was said: {said}"
+    return f"{done}: {said or 'harmless'}"
+
+
+@pytest.mark.timeout(8 * 3600)
+def test_every_damage_is_found_or_harmless_and_has_a_way_back(index: Wrecked, soak: bool) -> None:
+    kinds = files(index.kept)
+    assert set(SOME) <= kinds.keys(), sorted(kinds)
+    failed = []
+    for kind, paths in kinds.items():
+        for seed in range(SEEDS_SOAK if soak else kind in SOME):
+            random = Random(f"{kind} {seed}")
+            path = index.state / random.choice(paths).relative_to(index.kept)
+            try:
+                print(f"{kind} {seed}: {trial(index, path, random)[:200]}", flush=True)
+            except Exception as error:
+                failed.append(f"{kind} {seed}: {type(error).__name__}: {error}"[:2000])
+                print("FAILED", failed[-1][:600], flush=True)
+    assert not failed, "\n".join(failed)
