@@ -86,7 +86,8 @@ def test_a_source_that_is_away_does_not_hide_the_others(kb: Knowledge) -> None:
 def test_a_broken_ledger_is_said_and_the_sources_are_looked_at_all_the_same(kb: Knowledge) -> None:
     (kb.home / ".freshkb").mkdir()
     (kb.home / ".freshkb" / "ledger.db").write_bytes(b"no database, but long enough for a header " * 20)
-    assert "cannot be used" in bad(kb)["ledger"]
+    assert "is damaged: file is not a database" in bad(kb)["ledger"]
+    assert "freshkb verify --repair" in bad(kb)["ledger"]
     assert checks(kb)["source docs"].ok
 
 

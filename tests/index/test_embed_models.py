@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from index.errors import ConfigError, EmbedderError
+from index.model import digest
 from index.models import CHUNK_TOKENS_MAX, DEFAULT, PACKAGE, identify
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -93,9 +94,11 @@ def test_what_has_not_changed_is_not_read_again(tmp_path: Path) -> None:
     first = identify(DEFAULT, tmp_path / "state")
     cache = tmp_path / "state" / "models.json"
     known = json.loads(cache.read_text(encoding="utf-8"))
-    weights = next(path for path in known if path.endswith("model.safetensors"))
-    known[weights][-1] = "0" * 64
+    weights = next(path for path in known["files"] if path.endswith("model.safetensors"))
+    known["files"][weights][-1] = "0" * 64
     cache.write_text(json.dumps(known), encoding="utf-8")
+    assert identify(DEFAULT, tmp_path / "state") == first, "a damaged note was believed"
+    cache.write_text(json.dumps({"check": digest(known["files"]), "files": known["files"]}), encoding="utf-8")
     with pytest.raises(EmbedderError, match="damaged"):
         identify(DEFAULT, tmp_path / "state")
     cache.write_text("no JSON", encoding="utf-8")
