@@ -38,9 +38,17 @@ def test_a_sound_base_passes_before_and_after_its_first_sync(kb: Knowledge) -> N
     kb.sync()
     assert bad(kb) == {}
     assert checks(kb)["store"].detail.endswith(", 1 points")
-    assert {"ledger", "runs", "store", "model", "source docs", "sentences", "tesseract", "soffice"} == set(
-        checks(kb)
-    )
+    assert {
+        "privacy",
+        "ledger",
+        "runs",
+        "store",
+        "model",
+        "source docs",
+        "sentences",
+        "tesseract",
+        "soffice",
+    } == set(checks(kb))
 
 
 def test_points_that_the_ledger_misses_are_named(kb: Knowledge) -> None:
