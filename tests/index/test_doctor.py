@@ -42,7 +42,7 @@ def test_a_sound_base_passes_before_and_after_its_first_sync(kb: Knowledge) -> N
     assert bad(kb) == {}
     assert checks(kb)["store"].detail.endswith(", 1 points")
     assert set(checks(kb)) == {
-        *("ledger", "state folder", "runs", "store", "model"),
+        *("privacy", "ledger", "state folder", "runs", "store", "model"),
         *("source docs", "sentences", "tesseract", "soffice"),
     }
 
