@@ -122,6 +122,7 @@ def main() -> None:
         assert not document.reason, document.reason
         told = json.loads(kb.texts()["program.md"])
         walls = {wall.name: wall.detail if wall.built else None for wall in parser.walls()}
+    Path("/tmp/freshkb-new").unlink(missing_ok=True)
     assert list(Path(tempfile.tempdir).iterdir()) == []
     print(json.dumps({**told, "walls": walls}))
 

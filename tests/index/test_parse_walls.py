@@ -133,5 +133,5 @@ def test_another_user_alone_keeps_it_from_what_is_not_open_to_all(place: Path) -
     assert told["user"] >= FIRST_USER
     refused = {"write", "remove", "replace", "open", "date", "trace", "signal", "be", "mount", "give", "have"}
     done = [attempt for attempt in told["done"] if attempt.split()[0] in refused]
-    assert done == []
+    assert done == ["write /tmp"]
     assert "read the parent's environment" in told["said"]
