@@ -22,8 +22,9 @@ Modules, in the order in which a sync passes through them
     `mirror` (the parts, opened when needed), `origin` (one source) and `collection` (made, in use, retired)
     · `scan`, `compare` and `plan` (look, decide) · `prepare` with `scratch`, `parse`, `chunk`, `rules` and
     `freshness` (one document's next state) · `apply` (the write order, nowhere else) · `recover` (what a
-    crash left) · `sync` (the run). Beside them `search` with `hits` and `link`; `verify` with `judge`, `provenance` and `finding`,
-    and `repair` with `salvage`; `reindex`, `request`, `audit` with `report`, and `doctor`.
+    crash left) · `sync` (the run). Beside them `link`; `search` with `hits`; `verify` with `judge`,
+    `provenance` and `finding`, and `repair` with `salvage`; `reindex`, `request`, `audit` with `report`, and
+    `doctor`.
 
 May import: `connectors.base`. May be imported by `flows`, and by `freshkb` for applications.
 """
