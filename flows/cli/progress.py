@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 SLOW_SECONDS = 5.0
 #: Columns below which a bar would take the place of the numbers.
 WIDE_COLUMNS = 80
+#: Columns of a count of millions, the time, a word and the gaps; and the fewest of a source's name.
+NUMBERS_COLUMNS = 34
+NAME_COLUMNS_MIN = 6
 
 
 class Bars:
@@ -76,7 +79,8 @@ def progress(mirror: Mirror, *, quiet: bool) -> Iterator[Progress]:
 
     console = Console(stderr=True)
     # Where the line is too short for all, names and words lose their ends, and no number does.
-    name = Column(no_wrap=True, overflow="ellipsis", max_width=30)
+    name_columns = max(NAME_COLUMNS_MIN, min(30, console.width - NUMBERS_COLUMNS))
+    name = Column(no_wrap=True, overflow="ellipsis", max_width=name_columns)
     words = Column(no_wrap=True, overflow="ellipsis", ratio=1)
     columns: list[ProgressColumn | str] = [
         TextColumn("{task.description}", table_column=name),

@@ -44,6 +44,7 @@ def test_a_sound_base_passes_before_and_after_its_first_sync(kb: Knowledge) -> N
     assert set(checks(kb)) == {
         *("privacy", "ledger", "state folder", "runs", "store", "model"),
         *("source docs", "sentences", "tesseract", "soffice"),
+        *(f"parser: {wall}" for wall in ("namespaces", "file system", "Landlock", "user")),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 
 from index.verify import verify
 from tests.commands import CommandLine
@@ -96,7 +97,7 @@ def test_an_index_from_before_there_were_templates_stays_as_it_is(kb: Knowledge)
 
 def test_a_wrong_template_is_an_error_with_its_line(kb: Knowledge, run: CommandLine) -> None:
     kb.source["url"] = "https://wiki.example.org/{name}"
-    kb.config()
+    (kb.home / "freshkb.yaml").write_text(yaml.safe_dump(kb.settings), encoding="utf-8")
     said = run("config", "check", code=2).output
     assert "sources[0].url:" in said
     assert "the placeholder {name}; there are {path} and {stem}" in said
