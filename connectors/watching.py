@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 #: Between two looks at the whole tree when polling; one takes about a second for 100,000 files.
 POLL_SECONDS = 5.0
+#: How long a watch may take to end; it is given up then.
+END_SECONDS = 5.0
 #: Between two looks whether the watch is still alive.
 CHECK_SECONDS = 1.0
 
@@ -94,8 +96,12 @@ def watching(
         yield
     finally:
         ended.set()
-        supervisor.join()
-        watch.end()
+        supervisor.join(END_SECONDS)
+        # All of its threads end with the process. One of watchdog's may miss that it is to end, and whoever
+        # joined it then would wait for ever: a service that was asked to end must not.
+        ending = threading.Thread(target=watch.end, name=f"end the watch of {root}", daemon=True)
+        ending.start()
+        ending.join(END_SECONDS)
 
 
 class _Watch(FileSystemEventHandler):

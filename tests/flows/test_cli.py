@@ -430,7 +430,7 @@ def test_without_an_index_reading_it_fails_and_says_what_makes_one(freshkb: Comm
         assert "freshkb sync" in said.stderr
         assert said.stdout == ""
     assert freshkb.json("ls") == []
-    assert freshkb.json("runs") == []
+    assert [(run["kind"], run["outcome"]) for run in freshkb.json("runs")] == [("verify", "failed")]
 
 
 # ── Verify, audit, review, retry ──────────────────────────────────────────────────────────────────────

@@ -478,10 +478,12 @@ def logged(kb: Knowledge, *options: str) -> list[str]:
         for line in watcher.process.stderr:
             lines.append(line.rstrip("\n"))
             if "Ready" in line:
+                # All at once, however slow the machine is.
                 for number in range(40):
-                    kb.write(f"secret-{number:02}.md", f"# Secret {number}\n\nText {number}.\n")
-                kb.write("secret.docx", "This is no Word document.")
-            if " 41 of 41 documents" in line:
+                    kb.write(f"../new/secret-{number:02}.md", f"# Secret {number}\n\nText {number}.\n")
+                kb.write("../new/secret.docx", "This is no Word document.")
+                (kb.home / "new").rename(kb.docs / "new")
+            if " freshkb.watch: docs: 40 added" in line:
                 watcher.process.send_signal(signal.SIGTERM)
         assert watcher.process.wait(timeout=PATIENCE_SECONDS) == 0
         assert watcher.process.stdout is not None
