@@ -246,7 +246,8 @@ def test_a_copy_never_holds_half_a_transaction(tmp_path: Path) -> None:
         made.execute("CREATE TABLE rows (number INTEGER, filling BLOB)")
         made.executemany("INSERT INTO rows VALUES (0, randomblob(3000))", [()] * 300)
     made.close()
-    seen, tries = set(), 0
+    seen: set[int] = set()
+    tries = 0
     with subprocess.Popen([sys.executable, "-c", COMING_AND_GOING, str(path)]) as writer:
         try:
             while len(seen) < 8 and tries < 3000:
