@@ -100,7 +100,6 @@ class SourceReport:
             "refused": self.refused,
             "plan_hash": self.plan_hash,
             "error": self.error,
-            "findings": list(self.findings),
         }
 
 

@@ -36,7 +36,7 @@ def _ours(path: Path, sign: str) -> bool:
     try:
         with path.open("rb") as file:
             return sign.encode() in file.read(_HEAD_BYTES)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return not path.is_symlink()
     except OSError:
         return False
