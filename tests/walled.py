@@ -35,7 +35,7 @@ ATTEMPTS = {
     "write beside its home": "open(os.path.dirname(os.environ['HOME']) + '/new', 'w')",
     "write its document": "open(document, 'w')",
     "replace its document": "os.unlink(document)",
-    "write /tmp": "open('/tmp/freshkb-new', 'w')",
+    "write /tmp": "open('/tmp/' + name, 'w')",
     "write the library": "open(os.path.dirname(os.__file__) + '/new.py', 'w')",
     "write the packages": "open(os.path.dirname(index.__file__) + '/new.py', 'w')",
     "remove a file outside": "os.unlink(canary)",
@@ -122,7 +122,7 @@ def main() -> None:
         assert not document.reason, document.reason
         told = json.loads(kb.texts()["program.md"])
         walls = {wall.name: wall.detail if wall.built else None for wall in parser.walls()}
-    Path("/tmp/freshkb-new").unlink(missing_ok=True)
+    Path("/tmp", name).unlink(missing_ok=True)
     assert list(Path(tempfile.tempdir).iterdir()) == []
     print(json.dumps({**told, "walls": walls}))
 
