@@ -160,6 +160,7 @@ class TestWhatAServerMayDo:
         assert indexed == {
             "metadata.source": "keyword",
             "metadata.owner": "keyword",
+            "metadata.owners": "keyword",
             "metadata.document_id": "keyword",
             "metadata.warn_at": "datetime",
         }
