@@ -133,8 +133,8 @@ class Command(TyperCommand):
             value = ctx.params.get(parameter.name)
             for text in value if isinstance(value, list | tuple) else [value]:
                 if isinstance(text, str) and not is_unicode(text):
-                    hint = parameter.get_error_hint(ctx)
-                    raise typer.BadParameter(_not_unicode(text, parameter.name), ctx=ctx, param_hint=hint)
+                    said = _not_unicode(text, parameter.name)
+                    raise typer.BadParameter(said, ctx=ctx, param_hint=f"'{parameter.name}'")
         return super().invoke(ctx)
 
 

@@ -94,17 +94,18 @@ def _check_measure(text: str) -> None:
             depth -= 1
 
 
-def _too_deep(mark: yaml.Mark | None) -> Excessive:
+def _too_deep(mark: Any) -> Excessive:
     return Excessive(_line(mark), f"it is nested too deeply: more than {_DEPTH_MAX} levels")
 
 
-def _too_large(mark: yaml.Mark | None) -> Excessive:
+def _too_large(mark: Any) -> Excessive:
     message = f"it is too large: more than {_VALUES_MAX:,} values, those of aliases and merges included"
     return Excessive(_line(mark), message)
 
 
-def _line(mark: yaml.Mark | None) -> int:
-    return 1 if mark is None else mark.line + 1
+def _line(mark: Any) -> int:
+    """From 1; the marks of the two parsers have no class in common."""
+    return 1 if mark is None else int(mark.line) + 1
 
 
 class _Reader:

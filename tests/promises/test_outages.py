@@ -128,7 +128,7 @@ def status_and_audit_tell_it(at: Place, outage: Outage) -> None:
         assert outage.code != 1 or outage.says[0] in status["last_run"]["error"]
     audit = at.freshkb.json("audit", "--fail-on", "never")
     assert sum(result["source"] == "docs" for result in audit["results"]) == NUMBER
-    assert sum(f["kind"] == "quarantined" for f in audit["findings"]) == outage.quarantined
+    assert sum(f["code"] == "quarantined" for f in audit["findings"]) == outage.quarantined
 
 
 def sources(report: Any) -> tuple[dict[str, Any], dict[str, Any]]:
