@@ -18,35 +18,23 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from itertools import islice
-from typing import Any
 
-from index import payload
 from index.collection import orphans
 from index.errors import StoreDamaged, StoreError
 from index.finding import Finding, Verification
-from index.judge import Ids, Verdict, judge_point, judge_row
+from index.judge import Verdict, judge_row
 from index.ledger import damaged, file
 from index.mirror import Mirror, require_collection
-from index.model import LIVE, Action, ChunkRecord, Collection, Document, Point, State
+from index.model import LIVE, Action, Collection, Document, State
 from index.origin import Origin, known_sources, origin
 from index.prepare import governed, linked
 from index.provenance import as_made
 from index.scan import rules_fingerprint, survey
-from index.store.base import Session, VectorStore
+from index.verify_points import PAGE, Stopped, compare_points, go_on, is_there, named
 
 log = logging.getLogger("freshkb.verify")
-
-#: Points that are read while the store is held once.
-PAGE = 2000
-#: Documents that are remembered while their points go by.
-DOCUMENTS = 20_000
-
-
-class _Stopped(Exception):
-    """Nothing is to be compared any more."""
 
 
 def verify(
@@ -90,14 +78,9 @@ def _compare(
 ) -> Verification:
     try:
         _compare_all(mirror, collection, found, stop, sources=sources)
-    except _Stopped:
+    except Stopped:
         found.interrupted = True
     return found
-
-
-def _go_on(stop: threading.Event) -> None:
-    if stop.is_set():
-        raise _Stopped
 
 
 def _compare_all(
@@ -115,7 +98,7 @@ def _compare_all(
         if made != collection:
             found.altered.append(Finding(f"the ledger's row of collection {collection.name} is another"))
         if _examine(mirror, made, found, stop):
-            _compare_points(mirror, made, found, stop)
+            compare_points(mirror, made, found, stop)
         _compare_unfinished(mirror, made, found)
         for name in orphans(mirror):
             found.extra.append(Finding("the ledger does not know this collection", collection=name))
@@ -129,20 +112,13 @@ def _compare_all(
             log.debug("Verify: source %s compared, %d differences so far.", source, found.findings)
 
 
-def _name(
-    found: Verification, verdict: Verdict, point_id: str | None, document_id: str, document: Document | None
-) -> None:
-    place = (document.source, document.uri) if document else (None, None)
-    found.of(verdict.kind).append(Finding(verdict.what, point_id, document_id, *place))
-
-
 # ── The store itself ──────────────────────────────────────────────────────────────────────────────────
 
 
 def _examine(mirror: Mirror, collection: Collection, found: Verification, stop: threading.Event) -> bool:
     """Look at the collection in itself; whether its points can be compared."""
     store, name = mirror.store, collection.name
-    if not _is_there(store, name):
+    if not is_there(store, name):
         return True
     with suppress(StoreDamaged):  # Of its mark; `faults` says so.
         mirror.check_instance(collection)
@@ -154,171 +130,12 @@ def _examine(mirror: Mirror, collection: Collection, found: Verification, stop: 
         found.rebuild = True
         found.deadly = error.deadly
         return False
-    _go_on(stop)
+    go_on(stop)
     # On a server others write while its points are counted.
     if not (store.kind == "qdrant" and (writing or mirror.ledger.writers())):
         found.altered += [Finding(fault) for fault in faults]
         found.rebuild = bool(faults)
     return True
-
-
-def _is_there(store: VectorStore, name: str) -> bool:
-    try:
-        return store.instance(name) is not None
-    except StoreDamaged:
-        return True
-
-
-# ── Ledger and store ──────────────────────────────────────────────────────────────────────────────────
-
-
-def part(sample: tuple[int, int]) -> tuple[str | None, str | None]:
-    """The range of point ids [first, end) of one part; ids are spread evenly because they are hashes."""
-    number, parts = sample
-    first, end = ((1 << 128) * (number - 1) // parts, (1 << 128) * number // parts)
-    return (_uuid(first) if number > 1 else None, _uuid(end) if number < parts else None)
-
-
-def _uuid(value: int) -> str:
-    text = f"{value:032x}"
-    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
-
-
-def _compare_points(
-    mirror: Mirror, collection: Collection, found: Verification, stop: threading.Event
-) -> None:
-    """First a pass over everything, page by page, so that others get at the store in between; then what
-    looked wrong is looked at again while nobody can write, because a batch may have been half done."""
-    ledger, (first, end) = mirror.ledger, part(found.sample)
-    records = ledger.points(collection.name, first=first, end=end)
-    if not _is_there(mirror.store, collection.name):
-        gone = Verdict("missing", "the store has lost its collection")
-        for lost in records:
-            _name(found, gone, lost.point_id, lost.document_id, ledger.document(lost.document_id))
-        if not found.missing:
-            found.missing.append(Finding(f"the store has lost collection {collection.name}"))
-        return
-    suspects: set[str] = set()
-    foreign: list[str] = []
-    known = _Known(mirror, collection)
-    for pairs in _pages(_merge(records, _scroll(mirror, collection, first, end))):
-        _go_on(stop)
-        found.points += sum(1 for _, point in pairs if point is not None)
-        known.learn({record.document_id for record, _ in pairs if record is not None})
-        for record, point in pairs:
-            if record is None:
-                assert point is not None
-                foreign.append(point.id)
-            elif known.judge(record, point, deep=found.deep):
-                suspects.add(record.document_id)
-    with mirror.store.session(collection.name) as session:
-        _look_again(mirror, collection, session, found, suspects)
-        ours = ledger.known_points(collection.name, foreign)
-        for point in session.retrieve([i for i in foreign if i not in ours], vectors=False).values():
-            found.extra.append(_foreign(mirror, point))
-
-
-class _Known:
-    """What the ledger says of documents, and the part of a payload that follows from it."""
-
-    def __init__(self, mirror: Mirror, collection: Collection) -> None:
-        self._ledger = mirror.ledger
-        self._fingerprint = collection.embedding_fingerprint
-        self.documents: dict[str, Document | None] = {}
-        self._shared: dict[str, dict[str, Any]] = {}
-        self._ids: dict[str, Ids] = {}
-
-    def learn(self, document_ids: Set[str]) -> None:
-        """Read those that are not known yet. The chunks of a document come in many pages."""
-        if len(self.documents) > DOCUMENTS:
-            self.documents.clear()
-            self._shared.clear()
-            self._ids.clear()
-        new = document_ids - self.documents.keys()
-        self.documents |= dict.fromkeys(new)
-        for document in self._ledger.documents(document_ids=new, states=list(State)):
-            self.documents[document.document_id] = document
-            self._shared[document.document_id] = payload.shared(document)
-
-    def judge(self, record: ChunkRecord, point: Point | None, *, deep: bool) -> Verdict | None:
-        name = record.document_id
-        document, shared = self.documents[name], self._shared.get(name, {})
-        if name not in self._ids:
-            self._ids[name] = Ids(name, self._fingerprint, document.chunk_count if document else 0)
-        return judge_point(record, point, document, shared, self._ids[name], deep=deep)
-
-
-def _scroll(mirror: Mirror, collection: Collection, first: str | None, end: str | None) -> Iterator[Point]:
-    """All points of a range of ids in order, holding the store for a page at a time."""
-    while True:
-        with mirror.store.session(collection.name) as session:
-            page = list(islice(session.scroll(vectors=True, page=PAGE, first=first, end=end), PAGE))
-        yield from page
-        if len(page) < PAGE:
-            return
-        first = _uuid(int(page[-1].id.replace("-", ""), 16) + 1)
-
-
-def _look_again(
-    mirror: Mirror, collection: Collection, session: Session, found: Verification, suspects: set[str]
-) -> None:
-    """A version is committed while its writer holds the store: as long as we do, the ledger stands still."""
-    first, end = part(found.sample)
-    known = _Known(mirror, collection)
-    known.learn(suspects)
-    # On a server others write meanwhile: what a living writer has announced is his to finish.
-    writing = {writer.source for writer in mirror.ledger.writers()}
-    intents = mirror.ledger.open_intents(collection.name)
-    busy = {i.document.document_id for _, _, i in intents if i.document.source in writing}
-    for document_id, records in mirror.ledger.chunks(collection.name, suspects - busy).items():
-        points = session.retrieve([record.point_id for record in records], vectors=True) if records else {}
-        for record in records:
-            if (first is not None and record.point_id < first) or (
-                end is not None and record.point_id >= end
-            ):
-                continue
-            point = points.get(record.point_id)
-            verdict = known.judge(record, point, deep=found.deep)
-            if verdict is not None:
-                _name(found, verdict, record.point_id, document_id, known.documents.get(document_id))
-
-
-def _merge(
-    records: Iterable[ChunkRecord], points: Iterable[Point]
-) -> Iterator[tuple[ChunkRecord | None, Point | None]]:
-    """Two streams in order of id, side by side."""
-    left, right = iter(records), iter(points)
-    record, point = next(left, None), next(right, None)
-    while record is not None or point is not None:
-        if point is None or (record is not None and record.point_id < point.id):
-            yield record, None
-            record = next(left, None)
-        elif record is None or point.id < record.point_id:
-            yield None, point
-            point = next(right, None)
-        else:
-            yield record, point
-            record, point = next(left, None), next(right, None)
-
-
-def _pages(
-    pairs: Iterator[tuple[ChunkRecord | None, Point | None]],
-) -> Iterator[Sequence[tuple[ChunkRecord | None, Point | None]]]:
-    while page := list(islice(pairs, PAGE)):
-        yield page
-
-
-def _foreign(mirror: Mirror, point: Point) -> Finding:
-    """A point that the ledger does not know, named by the document that its payload speaks of."""
-    said = payload.metadata(point.payload)
-    claimed, source, uri = (
-        value if isinstance(value, str) else None
-        for value in (said.get("document_id"), said.get("source"), said.get("uri"))
-    )
-    document = mirror.ledger.document(claimed) if claimed is not None else None
-    if document is not None:
-        source, uri = document.source, document.uri
-    return Finding("the ledger does not know this point", point.id, claimed, source, uri)
 
 
 # ── The ledger itself ─────────────────────────────────────────────────────────────────────────────────
@@ -336,12 +153,12 @@ def _compare_unfinished(mirror: Mirror, collection: Collection, found: Verificat
         document = intent.document
         if (run, document.document_id) in before and document.source not in writing:
             left = Verdict("outdated", "a change of it was left unfinished")
-            _name(found, left, None, document.document_id, document)
+            named(found, left, None, document.document_id, document)
     for event in ledger.untold(collection.name):
         if event.id in untold and event.source not in writing:
             silent = Verdict("outdated", "no audit event says yet what was done to it")
             document_id = event.document_id or ""
-            _name(found, silent, None, document_id, ledger.document(document_id))
+            named(found, silent, None, document_id, ledger.document(document_id))
     if not writing:
         for point_id in sorted(removals & set(ledger.removals(collection.name))):
             found.outdated.append(Finding("its removal was left unfinished", point_id))
@@ -358,7 +175,7 @@ def _compare_rows(
     suspects: list[tuple[Verdict, Document]] = []
     rows = ledger.documents()
     while page := list(islice(rows, PAGE)):
-        _go_on(stop)
+        go_on(stop)
         reviews = ledger.reviews([document.document_id for document in page])
         held = ledger.once_held([d.document_id for d in page if d.state is State.HELD])
         for document in page:
@@ -376,7 +193,7 @@ def _compare_rows(
     writing = {writer.source for writer in ledger.writers()} if suspects else set()
     for verdict, document in suspects:
         if document.source not in writing:
-            _name(found, verdict, None, document.document_id, document)
+            named(found, verdict, None, document.document_id, document)
 
 
 def _settled_origin(mirror: Mirror, source: str) -> Origin | None:
@@ -414,7 +231,7 @@ SAYS = {
 
 def _compare_source(mirror: Mirror, source: str, found: Verification, stop: threading.Event) -> None:
     seen = survey(mirror, source, checksum=found.deep, stop=stop)
-    _go_on(stop)
+    go_on(stop)
     if seen.plan.error is not None:
         found.errors.append(seen.plan.error)
     for item in seen.plan.items:
@@ -427,4 +244,4 @@ def _compare_source(mirror: Mirror, source: str, found: Verification, stop: thre
     # One without a token was not to be trusted when it was written; that it may be now is no news.
     for document in mirror.ledger.documents(document_ids=[document.document_id for document in seen.settled]):
         if document.token is not None:
-            _name(found, Verdict("outdated", "it is another file"), None, document.document_id, document)
+            named(found, Verdict("outdated", "it is another file"), None, document.document_id, document)

@@ -206,14 +206,14 @@ def test_verify_and_repair_of_equal_chunks_take_time_in_proportion(
 #: A verify that compares a point at a time, slowly, and says when it has begun.
 SLOW = """
 import time
-import index.verify
-pages, index.verify.PAGE = index.verify._pages, 1
+import index.verify_points
+pages, index.verify_points.PAGE = index.verify_points._pages, 1
 def slowly(pairs):
     for page in pages(pairs):
         print("compared", file=sys.stderr, flush=True)
         time.sleep(0.5)
         yield page
-index.verify._pages = slowly
+index.verify_points._pages = slowly
 """
 
 
