@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Any
 
 from index.model import Point, Sparse
+from index.owners import fold
 from index.store.base import Filter, Session, VectorStore
 from index.store.points import slices
 
@@ -53,14 +54,14 @@ class Told:
                 self.words.update(point.sparse.indices)
             said: Any = point.payload.get("metadata")
             said = said if isinstance(said, dict) else {}
-            for name, counter in (
-                ("source", self.sources),
-                ("owner", self.owners),
-                ("document_id", self.documents),
-            ):
+            for name, counter in (("source", self.sources), ("document_id", self.documents)):
                 value = said.get(name)
                 if isinstance(value, str):
                     counter[value] += 1
+            # A filter takes an owner as it is compared, or as a point without `owners` has it written.
+            owners = said.get("owners")
+            names = [said.get("owner"), *(owners if isinstance(owners, list) else ())]
+            self.owners.update({o for o in names if isinstance(o, str) and o == fold(o)})
             warn_at = said.get("warn_at")
             if isinstance(warn_at, str) and warn_at.endswith("Z"):
                 with suppress(ValueError):

@@ -92,6 +92,15 @@ def test_payload_indexes_that_are_zeroed_are_found_and_built_anew(kb: Knowledge)
     assert doctor(kb) == {}
 
 
+def test_a_filter_by_owner_finds_what_each_of_several_owners_has(kb: Knowledge) -> None:
+    kb.write("a.md", "---\nowner: [user:Anna, group:Travel]\n---\n# Leave a\n")
+    kb.write("b.md", "---\nowner: USER:anna\n---\n# Leave b\n")
+    kb.write("c.md", "# Leave c\n")
+    kb.sync()
+    assert [hits(kb, owner=owner) for owner in ("user:anna", "Group:travel")] == [2, 1]
+    assert checked(kb).ok
+
+
 def test_words_that_no_search_reaches_are_found_and_built_anew(sealed: Knowledge) -> None:
     for path in shard_files(sealed, "vector_index-bm25/inverted_index.dat"):
         path.write_bytes(bytes(path.stat().st_size))
