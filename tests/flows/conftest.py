@@ -175,7 +175,7 @@ def ask(
 
     def answered() -> list[Any]:
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=START_SECONDS) as answer:
                 return [json.loads(answer.read() or "null")]
         except urllib.error.HTTPError as error:
             if error.code != 503:
