@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pytest
 
 from index import scratch
 from index.errors import StoreError
+from index.ledger import sqlite
 from index.ledger.sqlite import SqliteFile
 from index.store.lock import FolderLock
 from tests.commands import CommandLine, environment
@@ -239,13 +240,59 @@ while True:
 """
 
 
-def test_a_copy_never_holds_half_a_transaction(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.db"
-    with sqlite3.connect(path) as made:
+def numbered(path: Path) -> None:
+    """A database of many pages, whose rows have one number."""
+    with closing(sqlite3.connect(path)) as made, made:
         made.execute("PRAGMA journal_mode=WAL")
         made.execute("CREATE TABLE rows (number INTEGER, filling BLOB)")
         made.executemany("INSERT INTO rows VALUES (0, randomblob(3000))", [()] * 300)
-    made.close()
+
+
+def renumber(path: Path, number: int) -> None:
+    with closing(sqlite3.connect(path)) as writer, writer:
+        writer.execute("UPDATE rows SET number = ?, filling = randomblob(3000)", (number,))
+
+
+@pytest.mark.parametrize("left", [False, True], ids=["closed", "killed"])
+def test_a_copy_that_a_writer_came_across_is_taken_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: bool
+) -> None:
+    path = tmp_path / "ledger.db"
+    numbered(path)
+    if left:
+        kill = "import os, sqlite3, sys\nc = sqlite3.connect(sys.argv[1])\n"
+        kill += "c.execute('UPDATE rows SET number = 1')\nc.commit()\nos._exit(0)"
+        subprocess.run([sys.executable, "-c", kill, str(path)], check=True)
+        assert path.with_name("ledger.db-wal").stat().st_size
+    came: list[Path] = []
+
+    def copy(source: Path, target: Path) -> None:
+        """Somebody writes and goes when half of it is copied; the first time, so to speak."""
+        with source.open("rb") as reading:
+            half = source.stat().st_size // 2
+            target.write_bytes(reading.read(half))
+            if len(came) < 2:
+                came.append(source)
+                renumber(path, 1 + len(came))
+            with target.open("ab") as writing:
+                writing.write(reading.read())
+
+    monkeypatch.setattr(sqlite, "_copy", copy)
+    file = SqliteFile(path)
+    try:
+        assert [file._take_copy() for _ in range(3)] == [False, False, True]
+        assert file._copy is not None
+        with closing(sqlite3.connect(file._copy.folder / path.name)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            assert connection.execute("SELECT DISTINCT number FROM rows").fetchall() == [(3,)]
+    finally:
+        file.close()
+    assert copies() == set()
+
+
+def test_a_copy_never_holds_half_a_transaction(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    numbered(path)
     seen: set[int] = set()
     tries = 0
     with subprocess.Popen([sys.executable, "-c", COMING_AND_GOING, str(path)]) as writer:
