@@ -15,6 +15,7 @@ from index.mirror import Mirror
 from index.model import Document, Point
 from index.outcome import Report
 from index.parse import Parser
+from index.parse.walls import Wall
 from index.sync import Sync
 from tests.embedders import HashEmbedder
 
@@ -48,7 +49,15 @@ class Shared:
         self.parsed.append(name)
         return self._parser.parse(path, name, timeout_seconds)
 
+    def walls(self) -> list[Wall]:
+        return self._parser.walls()
+
     def close(self) -> None: ...
+
+    def __enter__(self) -> Shared:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
 
 
 class Knowledge:

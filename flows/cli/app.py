@@ -77,15 +77,18 @@ class Commands(TyperGroup):
             return super().make_context(*arguments, **named)
 
     def invoke(self, ctx: Any) -> Any:
+        begun = time.perf_counter()
         with self._told():
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            finally:
+                log.debug("Ended after %.2f s.", time.perf_counter() - begun)
 
     @contextmanager
     def _told(self) -> Iterator[None]:
         from connectors.base import ConnectorError, UnknownConnector
         from index.errors import FreshkbError, code_of
 
-        begun = time.perf_counter()
         try:
             yield
         except (typer.Exit, typer.Abort):
@@ -113,8 +116,6 @@ class Commands(TyperGroup):
                 self._fail("usage", usage(), 2)
             sys.stderr.write(covered_traceback(error))
             self._fail("internal_error", f"{type(error).__name__}: {error}", 1)
-        finally:
-            log.debug("Ended after %.2f s.", time.perf_counter() - begun)
 
     def _fail(self, code: str, message: str, exit_code: int) -> NoReturn:
         if self._as_json:

@@ -68,6 +68,9 @@ def enter(memory_bytes: int, folder: Path) -> list[Wall]:
     worker's exit status, 128 + n after signal n. It empties the folder when the worker ends, and removes it
     when the parent hangs up.
     """
+    # The folders on the way to what a child may see are open to whatever user it becomes; its own folders
+    # lie in one that is not.
+    os.umask(0o022)
     user, reason = walls.another_user(folder)
     proc = os.open("/proc", os.O_RDONLY) if sys.platform == "linux" else -1
     apart = walls.attempt("namespaces", lambda: walls.unshare(user, proc))

@@ -378,6 +378,9 @@ def test_an_unknown_uri_is_answered_with_the_nearest(freshkb: CommandLine, kb: K
     freshkb("sync")
     for command in (["show", "leaf.md"], ["review", "leaf.md", "--by", "anna"]):
         assert "No document is at leaf.md; did you mean leave.md?" in freshkb(*command, code=2).stderr
+    assert "No document is in quarantine" in freshkb("retry", "leave.md", code=2).stderr
+    kb.write("broken.pdf", "no pdf")
+    freshkb("sync", code=3)
     assert "No document in quarantine is at leave.md" in freshkb("retry", "leave.md", code=2).stderr
 
 
@@ -408,7 +411,8 @@ def test_search_cites_filters_and_keeps_only_fresh_ones_when_asked(
     }  # fmt: skip
     assert set(hits[0]) == {
         "score", "text", "title", "heading_path", "page", "uri", "url", "document_id", "source", "owner",
-        "modified_at", "reviewed_at", "age_days", "verdict",
+        "modified_at", "reviewed_at", "age_days", "verdict", "relevance", "chunk_index", "chunk_count",
+        "point_id", "content_type", "language", "date_used", "duplicates",
     }  # fmt: skip
     assert [hit["uri"] for hit in freshkb.json("search", "leave", "--fresh-only")] == ["new.md"]
     assert [hit["uri"] for hit in freshkb.json("search", "leave", "--owner", "group:hr")] == ["old.md"]

@@ -74,7 +74,8 @@ def test_every_point_carries_the_payload_that_readers_rely_on(kb: Knowledge) -> 
     assert metadata["url"].startswith("file:///")
     assert (metadata["owner"], metadata["title"]) == ("user:anna", "Guide")
     assert (metadata["chunk_index"], metadata["chunk_count"]) == (1, 2)
-    assert metadata["date_used"] == "2026-05-01T00:00:00Z"
+    # A date without a time begins where it is first on earth.
+    assert metadata["date_used"] == "2026-04-30T10:00:00Z"
     assert metadata["warn_at"] == "2026-07-30T00:00:00Z"
     assert metadata["indexed_at"] == "2026-06-01T12:00:00Z"
     assert set(metadata) == {

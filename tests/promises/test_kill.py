@@ -323,7 +323,8 @@ def _seen(mirror: Mirror) -> dict[str, tuple[str, ...]]:
     """By uri, all texts of it that a search finds."""
     found: dict[str, list[str]] = {}
     for hit in KnowledgeBase(mirror).search("part", k=1000, mode="dense"):
-        found.setdefault(hit.uri, []).append(hit.text)
+        for uri in (hit.uri, *(place.uri for place in hit.duplicates)):
+            found.setdefault(uri, []).append(hit.text)
     return {uri: tuple(sorted(texts)) for uri, texts in found.items()}
 
 

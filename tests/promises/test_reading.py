@@ -181,8 +181,8 @@ def test_readers_see_what_a_living_writer_committed_and_what_a_killed_one_left(
             writer.kill()
     with shut(state):
         killed = answers(read(kb.home, *lines))
-    for told in (living, killed):
-        assert {run["kind"]: run["outcome"] for run in told["runs --json"]}["watch"] == "unfinished"
+    for told, outcome in ((living, "running"), (killed, "killed")):
+        assert {run["kind"]: run["outcome"] for run in told["runs --json"]}["watch"] == outcome
         assert len(told["search leave --json"]) == 3
 
 
