@@ -49,7 +49,7 @@ class Ledger(Documents, Chunks, Intents, Collections, Runs, Events, Holds):
                 _require(state_dir / file.NAME)
         ledger = cls(url, state_dir)
         try:
-            ledger._prepare()
+            ledger._prepare(create)
         except BaseException:
             ledger._engine.dispose()
             raise
@@ -79,12 +79,14 @@ class Ledger(Documents, Chunks, Intents, Collections, Runs, Events, Holds):
         with self._reading() as connection:
             return faults(connection)
 
-    def _prepare(self) -> None:
+    def _prepare(self, create: bool) -> None:
         with self._reading() as connection:
             recorded = self._version(connection)
             if recorded == VERSION:
                 self.instance_id = self._instance(connection)
                 return
+        if recorded is None and self._sqlite and not create:
+            raise damaged(str(self._place), "it has no tables")
         with self._writing() as connection:
             if not self._sqlite:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_KEY)))
