@@ -53,7 +53,7 @@ class Ledger(Documents, Chunks, Intents, Collections, Runs, Events, Holds):
                 _require(state_dir / file.NAME)
         ledger = cls(url, state_dir)
         try:
-            ledger._prepare(state_dir)
+            ledger._prepare(state_dir, create)
         except BaseException:
             ledger._engine.dispose()
             raise
@@ -83,12 +83,14 @@ class Ledger(Documents, Chunks, Intents, Collections, Runs, Events, Holds):
         with self._reading() as connection:
             return faults(connection)
 
-    def _prepare(self, state_dir: Path) -> None:
+    def _prepare(self, state_dir: Path, create: bool) -> None:
         with self._reading() as connection:
             recorded = self._version(connection)
             if recorded == VERSION:
                 self.instance_id = self._instance(connection)
                 return
+        if recorded is None and self._sqlite and not create:
+            raise damaged(str(self._place), "it has no tables")
         if recorded is not None and not self.writable:
             raise LedgerReadOnly(
                 f"The ledger {self._place} can only be read here, and has the schema {recorded} of an older "
