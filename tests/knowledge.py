@@ -15,7 +15,7 @@ from index.mirror import Mirror
 from index.model import Document, Point
 from index.outcome import Report
 from index.parse import Parser
-from index.parse.walls import Wall
+from index.parse.walls import DOCUMENTS, Wall
 from index.sync import Sync
 from tests.embedders import HashEmbedder
 
@@ -51,6 +51,11 @@ class Shared:
 
     def walls(self) -> list[Wall]:
         return self._parser.walls()
+
+    def folders(self) -> list[Path]:
+        """Where the running child is given its documents."""
+        child = self._parser._child
+        return [] if child is None else [child.folder, child.folder / DOCUMENTS]
 
     def close(self) -> None: ...
 

@@ -577,6 +577,11 @@ def bound(at: Place) -> Iterator[None]:
             folder.chmod(mode | 0o011)
     for path in (at.kb.home, *at.kb.home.rglob("*")):
         os.chown(path, nobody, nobody, follow_symlinks=False)
+    # The superuser's parser goes on: somebody else may not get to the Python that it runs on.
+    at.kb.parser.warm()
+    handed = at.kb.parser.folders()
+    for path in handed:
+        os.chown(path, nobody, -1)
     os.seteuid(nobody)
     try:
         with pytest.MonkeyPatch.context() as patch:
@@ -584,6 +589,8 @@ def bound(at: Place) -> Iterator[None]:
             yield
     finally:
         os.seteuid(0)
+        for path in handed:
+            os.chown(path, 0, -1)
 
 
 @contextmanager
