@@ -74,14 +74,14 @@ def test_every_point_carries_the_payload_that_readers_rely_on(kb: Knowledge) -> 
     assert metadata["url"].startswith("file:///")
     assert (metadata["owner"], metadata["title"]) == ("user:anna", "Guide")
     assert (metadata["chunk_index"], metadata["chunk_count"]) == (1, 2)
-    # A date without a time begins where it is first on earth.
+    # A date without a time begins where it is first on earth, and ages from where it is last.
     assert metadata["date_used"] == "2026-04-30T10:00:00Z"
-    assert metadata["warn_at"] == "2026-07-30T00:00:00Z"
+    assert metadata["warn_at"] == "2026-07-30T12:00:00Z"
     assert metadata["indexed_at"] == "2026-06-01T12:00:00Z"
     assert set(metadata) == {
         "document_id", "source", "uri", "url", "title", "heading_path", "page", "chunk_index", "chunk_count",
-        "language", "content_type", "owner", "modified_at", "reviewed_at", "date_used", "warn_at", "stale_at",
-        "indexed_at", "content_hash", "extraction_fingerprint",
+        "language", "content_type", "owner", "owners", "modified_at", "reviewed_at", "date_used", "warn_at",
+        "stale_at", "indexed_at", "content_hash", "extraction_fingerprint",
     }  # fmt: skip
 
 
