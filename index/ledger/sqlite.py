@@ -21,6 +21,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 from index.errors import LedgerError, LedgerReadOnly
 from index.scratch import Scratch, outside, room
@@ -121,11 +122,11 @@ class SqliteFile:
         while True:
             if self._beside("-wal").exists() and self._beside("-shm").exists():
                 with suppress(sqlite3.OperationalError):
-                    return self._read(f"{self.path.as_uri()}?mode=ro")
+                    return self._read(f"{_uri(self.path)}?mode=ro")
             try:
                 if self._take_copy():
                     assert self._copy is not None
-                    return self._read((self._copy.folder / self.path.name).as_uri())
+                    return self._read(_uri(self._copy.folder / self.path.name))
             except OSError as error:
                 raise LedgerError(
                     f"The ledger {self.path} cannot be read: {error.strerror or error} "
@@ -191,6 +192,11 @@ class SqliteFile:
 
     def _beside(self, suffix: str) -> Path:
         return self.path.with_name(self.path.name + suffix)
+
+
+def _uri(path: Path) -> str:
+    """Of a relative path, too: whoever stands in a folder need not be let into those above."""
+    return f"file:{quote(os.fsencode(path))}"
 
 
 def _state(path: Path) -> tuple[int, int, int] | None:

@@ -104,7 +104,7 @@ class FolderLock:
         try:
             return private_file(str(path), os.O_RDWR | os.O_CREAT), False
         except OSError as error:
-            if error.errno not in FORBIDDEN:
+            if error.errno not in FORBIDDEN or not path.exists():
                 raise
             return os.open(path, os.O_RDONLY | os.O_CLOEXEC), True
 

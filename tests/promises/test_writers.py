@@ -157,6 +157,7 @@ def test_who_may_not_write_the_state_folder_is_told_so_and_may_ask_who_writes(tm
     let into those above."""
     code = """
 import os, pathlib, sqlite3, sys
+from datetime import UTC, datetime
 from index.errors import FreshkbError
 from index.ledger import Ledger
 from index.ledger.lock import FileLocks
@@ -173,7 +174,7 @@ for attempt in (
     lambda: FileLocks(here / "none").hold("docs", "freshkb sync").__enter__(),
     lambda: FolderLock(here).acquire(0),
     lambda: FolderLock(here / "none").acquire(0),
-    lambda: Ledger.open("sqlite", here),
+    lambda: Ledger.open("sqlite", here).approve("hash", "docs", "run", datetime.now(UTC)),
 ):
     try:
         attempt()
@@ -199,7 +200,9 @@ for attempt in (
         assert re.fullmatch(r"LedgerError The writer lock of source 'docs' cannot be used: .*denied.*", line)
     for line in lines[3:5]:
         assert re.fullmatch(r"StoreError The vector store in .* cannot be locked: .*denied.*", line)
-    assert lines[5].startswith("LedgerError The ledger ledger.db cannot be used: ")
+    assert lines[5].startswith(
+        "LedgerReadOnly The ledger ledger.db can only be read: user 65534 has no permission"
+    )
 
 
 # ── Children ──────────────────────────────────────────────────────────────────────────────────────────
