@@ -272,7 +272,8 @@ def test_an_application_opens_it_by_its_configuration(
         assert shown is not None
         assert "".join(chunk["text"] for chunk in shown["chunks"]) == "a.md\n\nFour hours of leave.\n\n"
         assert found.document("b.md") is None
-        assert found.document("a.md", source="other") is None
+        with pytest.raises(ConfigError, match="no source 'other'"):
+            found.document("a.md", source="other")
     with pytest.raises(ConfigError, match="cannot be read"):
         KnowledgeBase.open("lost.yaml")
 
