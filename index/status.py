@@ -70,18 +70,29 @@ def status(mirror: Mirror) -> dict[str, Any]:
 
 def ask_store(mirror: Mirror) -> tuple[int | None, str | None]:
     """How many points the store holds, or why that cannot be told; both when they are too few."""
+    before = mirror.ledger.collection()
     try:
-        current = mirror.readable()
-        if current is None:
-            mirror.store.collections()
-            return 0, None
-        known = mirror.ledger.totals(current.name)
-        with mirror.store.session(current.name) as session:
-            points = session.count()
-        # Others may write meanwhile: what is committed is in the store before and until after.
-        if points >= min(known, mirror.ledger.totals(current.name)):
-            return points, None
-        lack = f"The store holds {points:,} points, and the ledger knows {known:,}."
-        return points, f"{lack} See: freshkb verify"
+        return _count(mirror)
+    except FreshkbError as error:
+        if mirror.ledger.collection() == before:
+            return None, str(error)
+    try:
+        # A reindex has switched meanwhile, and the collection that was asked is gone.
+        return _count(mirror)
     except FreshkbError as error:
         return None, str(error)
+
+
+def _count(mirror: Mirror) -> tuple[int, str | None]:
+    current = mirror.readable()
+    if current is None:
+        mirror.store.collections()
+        return 0, None
+    known = mirror.ledger.totals(current.name)
+    with mirror.store.session(current.name) as session:
+        points = session.count()
+    # Others may write meanwhile: what is committed is in the store before and until after.
+    if points >= min(known, mirror.ledger.totals(current.name)):
+        return points, None
+    lack = f"The store holds {points:,} points, and the ledger knows {known:,}."
+    return points, f"{lack} See: freshkb verify"

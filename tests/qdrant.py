@@ -6,6 +6,18 @@ import threading
 from typing import Any
 
 from qdrant_client import QdrantClient
+from qdrant_client.local import distances
+
+_similarity = distances.cosine_similarity
+
+
+def _leaving_them_alone(query: Any, vectors: Any) -> Any:
+    """The in-memory engine normalises what is stored anew with each search, which changes its last bits; a
+    server does not."""
+    return _similarity(query, vectors.copy())
+
+
+distances.cosine_similarity = _leaving_them_alone
 
 
 class OneAtATime:

@@ -101,6 +101,8 @@ def main() -> None:
         abstract.bind(f"\0{name}")
         for server in (unix, abstract):
             server.listen()
+        # As in a command, whose state folder is its owner's alone.
+        os.umask(0o077)
         kb = Knowledge(home / "kb", parser)
         known = {
             "parent": os.getpid(),

@@ -181,7 +181,7 @@ def _result(answer: dict[str, Any]) -> Parsed | Failure:
     elements = tuple(
         Element(e["text"], e["kind"], tuple(e["heading_path"]), e["page"]) for e in parsed.pop("elements")
     )
-    findings = [_diagnostic(f) for f in parsed.pop("findings")[:FINDINGS_MAX]]
+    findings = [_diagnostic(f) for f in parsed.pop("findings", [])[:FINDINGS_MAX]]
     found = Parsed(elements=elements, findings=findings, **parsed)
     texts = [found.title, found.content_type, found.language or ""]
     for element in elements:

@@ -80,7 +80,7 @@ def test_what_nobody_expected_is_told_too(freshkb: CommandLine, monkeypatch: pyt
     def fail(*_: object) -> None:
         raise ZeroDivisionError("by zero")
 
-    monkeypatch.setattr("index.search.KnowledgeBase.status", fail)
+    monkeypatch.setattr("index.status.status", fail)
     assert error(freshkb, "status", code=1) == ("internal_error", "ZeroDivisionError: by zero")
     with pytest.raises(ZeroDivisionError):
         freshkb("status")

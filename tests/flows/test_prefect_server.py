@@ -135,7 +135,7 @@ def test_serve_runs_the_flows_of_its_configuration_until_it_is_stopped(
         assert ask(server, f"/flow_runs/{waiting}")["state"]["type"] != "RUNNING"
     said = output.read_text()
     assert "Traceback" not in said
-    assert " INFO freshkb.flows: Done: Run " in said and " INFO freshkb.flows: Refused: Run " in said
+    assert " INFO freshkb.flows: Partial: Run " in said and " INFO freshkb.flows: Refused: Run " in said
     for line in said.splitlines():
         assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*Z [A-Z]+ [a-z_.]+", line), line
     crons_after = ask(server, f"/deployments/{deployments['freshkb-sync']['id']}")["schedules"]

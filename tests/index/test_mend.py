@@ -110,7 +110,7 @@ def test_a_ledger_that_is_locked_or_forbidden_is_not_called_damaged(grown: Knowl
         other.execute("PRAGMA locking_mode=EXCLUSIVE")
         other.execute("BEGIN EXCLUSIVE")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("index.ledger.database.BUSY_SECONDS", 0.1)
+            patch.setattr("index.ledger.sqlite.BUSY_SECONDS", 0.1)
             with pytest.raises(LedgerError, match="is locked") as caught:
                 grown.documents()
     assert not isinstance(caught.value, LedgerDamaged)

@@ -67,10 +67,7 @@ def attack(folder: Path, *modes: str, user: int | None = None) -> dict[str, Any]
     if user:
         os.chown(folder, user, user)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(folder), "SECRET": "of the parent"}
-    # With the umask of a command, whose state folder is its owner's alone.
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, umask=0o077
-    )
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     told: dict[str, Any] = json.loads(done.stdout)
     assert set(told["done"]) | told["said"].keys() == set(ATTEMPTS)

@@ -118,7 +118,7 @@ def test_an_orphaned_collection_is_seen_and_removed_and_others_are_left_alone(kb
     with kb.mirror() as mirror:
         own = mirror.ledger.instance_id
         mirror.store.create("kb-orphan", dimension=384, instance=own)
-        mirror.store.create("kb-foreign", dimension=384, instance="of another ledger")
+        mirror.store.create("kb-foreign", dimension=384, instance="00000000-0000-4000-8000-000000000000")
         bad = {check.name: check.detail for check in examine(mirror) if not check.ok}
         assert set(bad) == {"orphaned collections"}
         assert "kb-orphan" in bad["orphaned collections"] and "kb-foreign" not in str(bad)

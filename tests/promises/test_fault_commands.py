@@ -86,8 +86,9 @@ def test_a_part_that_fails_ends_the_command_with_a_message(
     assert fault.fired
     assert shown.stdout == ""
     lines = shown.stderr.strip().splitlines()
-    assert len(lines) == 1 and lines[0].startswith("Error: ")
-    assert re.search(said, lines[0]), lines[0]
+    assert len(lines) == 1
+    message = json.loads(lines[0])["error"]["message"]
+    assert re.search(said, message), message
     assert freshkb.json("sync")["documents"] == 1
     assert freshkb.json("verify", "--deep")["ok"]
 

@@ -54,7 +54,7 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "import os\nfor _ in range(1500):\n    os.mkdir('x')\n    os.chdir('x')": ("", SLOW),
     "import os\nos.abort()": (CRASH,),
     "import os\nos._exit(0)": (CRASH,),
-    "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\nsignal.pause()": (CRASH, SLOW),
+    "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\nsignal.pause()": (CRASH, SLOW, UNREADABLE),
     "import os, signal\nos.closerange(0, 99)\nsignal.pause()": (CRASH,),
     "raise SystemExit": (CRASH,),
     "raise KeyboardInterrupt": (CRASH,),
