@@ -69,7 +69,7 @@ def _faulty(monkeypatch: pytest.MonkeyPatch, part: str, mode: str, at: int) -> F
             "store",
             "full",
             1,
-            r"The vector store in .*index cannot be locked: .*large.* run the command again",
+            r"The vector store could not make collection .*large.* run the command again",
         ),
         ("store", "full", 4, r"The vector store could not write 1 points: .*large.* run the command again"),
         ("connector", "full", 1, r"Temporary files cannot be written in .*: File too large. Make room there"),
@@ -157,7 +157,8 @@ def test_output_that_finds_its_disk_full_is_an_error(freshkb: CommandLine, kb: K
             text=True,
         )
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("Error: ") and "Traceback" not in done.stderr, done.stderr
+    assert json.loads(done.stderr.splitlines()[-1])["error"]["code"] == "os_error", done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
     freshkb.json("sync")
 
 
@@ -203,7 +204,7 @@ def test_a_full_disk_costs_nothing_but_time(kilobytes: int, guarded: bool, kb: K
         more = "" if guarded else "import index.store.shards; index.store.shards.ROOM_BYTES = 0"
         code, _, said = _run(kb, "sync", more=more)
         if guarded:
-            assert code == 1 and said.startswith("Error: The ") and "run the command again" in said
+            assert code == 1 and "run the command again" in json.loads(said)["error"]["message"]
         else:
             assert code == (1 if said else -signal.SIGBUS) and "Traceback" not in said
         subprocess.run(["mount", "-o", f"remount,size={ENOUGH}", kb.home / "disk"], check=True)
