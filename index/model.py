@@ -258,6 +258,8 @@ class Collection:
     state: str
     """building, current, dropping."""
     created_at: datetime | None = None
+    sparse_fingerprint: str = ""
+    """Of the encoder of its sparse vectors; "" where it was not recorded."""
 
 
 @dataclass(frozen=True, slots=True)

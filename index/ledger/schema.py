@@ -18,7 +18,7 @@ from index.ledger.kinds import ActionName, Json, Key, Moment, Prose, StateName
 from index.model import LIVE, State
 
 #: The schema that this program reads and writes; the revision of the newest migration.
-VERSION = "m003"
+VERSION = "m004"
 
 
 def _column(
@@ -130,6 +130,7 @@ collections = sa.Table(
     _column("dimension", sa.BigInteger),
     _column("state", Key),
     _column("created_at", Moment, null=True),
+    _column("sparse_fingerprint", Key, default=""),
 )
 
 runs = sa.Table(

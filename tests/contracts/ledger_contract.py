@@ -47,6 +47,7 @@ ADDED_COLUMNS = (
     ("runs", "actor"),
     ("runs", "progress"),
     ("reviews", "content_hash"),
+    ("collections", "sparse_fingerprint"),
 )
 
 
