@@ -17,9 +17,9 @@ from index.mirror import Mirror
 from index.model import Action, Chunk, Document
 from index.origin import origin
 from index.prepare import Text, governed
+from index.run import Run
 from index.search import KnowledgeBase
 from index.store.base import Mode
-from index.sync import Sync
 from index.verify import verify
 
 CHUNKS_PER_DOCUMENT = 10
@@ -78,7 +78,7 @@ def _index(bench: Bench) -> Iterator[Mirror]:
     with bench.folder() as folder:
         path = write_configuration(folder, {"type": synthetic.TYPE, "documents": count})
         with mirror(path) as knowledge_base:
-            run = Sync(knowledge_base)
+            run = Run(knowledge_base, "sync")
             target = run.target()
             documents = synthetic.rows(knowledge_base, SOURCE)
             while some := list(islice(documents, BATCH_DOCUMENTS)):

@@ -67,7 +67,7 @@ class Job:
 
     def run(self, kind: str, *, required: bool) -> Run:
         """The run that the flow is."""
-        run = Run(self.mirror, kind, required=required)
+        run = Run(self.mirror, kind, required=required, stop=self.stop)
         self.run_id = run.run_id
         return run
 

@@ -9,7 +9,6 @@ from flows.boundary import Job, ended, perform, table, uninterrupted
 from index.mend import mend_ledger
 from index.outcome import in_words
 from index.repair import repair as mend
-from index.sync import Sync
 from index.verify import verify as compare
 
 
@@ -24,7 +23,7 @@ def verify(repair: bool = False, deep: bool = False) -> State[Any]:
         with job.run("verify", required=repair) as run, uninterrupted(job.stop):
             found = compare(job.mirror, deep=deep, stop=job.stop)
             if repair and not found.ok and not found.interrupted:
-                mend(job.mirror, found, Sync(job.mirror, stop=job.stop, run=run))
+                mend(job.mirror, found, run)
             counts = found.counts()
             run.ends(found.outcome, counts)
         markdown = table(["", "count"], [[name, count] for name, count in counts.items()])

@@ -46,16 +46,6 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """The text stays, what is said of it changes: payloads are written, nothing is embedded."""
-
-    action: Action
-    document: Document
-    again: Callable[[], Work]
-    """Prepares the whole text instead, when the store turns out not to hold what the ledger says."""
-
-
-@dataclass(frozen=True, slots=True)
 class Gone:
     """All points of the document go."""
 
@@ -74,6 +64,17 @@ class Nothing:
     """The document is gone since it was listed, or has come back; a later listing decides."""
 
     uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The text stays, what is said of it changes: payloads are written, nothing is embedded."""
+
+    action: Action
+    document: Document
+    otherwise: Item | Noted | Nothing
+    """When the store does not hold the text as the ledger says: the item is prepared, which writes the whole
+    text; where there is none to be had, only what is known of the document changes."""
 
 
 Work = Text | Facts | Gone | Noted | Nothing
@@ -133,8 +134,7 @@ def prepare(item: Item, known: Document | None, source: Source) -> Work:
         known = Document(item.document_id, source.id, item.uri, State.PENDING, first_seen_at=now)
     if item.reason == "rules":
         ruled = _said(known, source)
-        again = replace(item, action=Action.UPDATE, uri=known.uri, reason="repair")
-        return Facts(Action.TOUCH, ruled, lambda: prepare(again, known, source))
+        return Facts(Action.TOUCH, ruled, replace(item, action=Action.UPDATE, uri=known.uri, reason="repair"))
     return _look(item, known, source)
 
 
@@ -189,8 +189,7 @@ def _understand(item: Item, known: Document, source: Source, fetched: Fetched, c
             seen_extraction=expected,
             modified_at=moment(entry.modified_at),
         )
-        again = replace(item, reason="repair")
-        return Facts(item.action, _said(current, source), lambda: prepare(again, known, source))
+        return Facts(item.action, _said(current, source), replace(item, reason="repair"))
     failed_before = (known.seen_hash, known.seen_extraction) == (
         fetched.content_hash,
         source.extraction.seen(item.uri, failed=True),
@@ -268,7 +267,7 @@ def _without_text(item: Item, known: Document, ruled: Document, document: Docume
     """What is said of an older text reaches its points, too. None: nothing else is to be noted."""
     noted = Nothing(item.uri) if document is None else Noted(document)
     if known.version and ruled != known:
-        return Facts(item.action, document or ruled, lambda: noted)
+        return Facts(item.action, document or ruled, noted)
     return noted
 
 

@@ -14,6 +14,7 @@ from itertools import islice
 
 from index import payload
 from index.apply import apply
+from index.batches import target_of
 from index.chunk import compose
 from index.collection import create, retire
 from index.errors import Refused
@@ -24,11 +25,12 @@ from index.outcome import Report
 from index.plan import BATCH_DOCUMENTS
 from index.prepare import Noted, Text, Work
 from index.recover import recover
+from index.run import Run
 from index.salvage import Remains
-from index.sync import Sync
+from index.sync import recorded
 
 
-def reindex(mirror: Mirror, run: Sync) -> Report:
+def reindex(mirror: Mirror, run: Run) -> Report:
     """Build, switch, drop. Interrupted, it leaves the old index in use; started again, it begins anew.
 
     Raises Refused when the configured model is the one in use, or when a text was lost that no source gives;
@@ -36,7 +38,7 @@ def reindex(mirror: Mirror, run: Sync) -> Report:
     """
     ledger, store = mirror.ledger, mirror.store
     report = Report(run.run_id)
-    with run.recorded(report), ExitStack() as locks:
+    with recorded(run, report), ExitStack() as locks:
         old = ledger.collection()
         if old is None:
             raise Refused(
@@ -46,7 +48,7 @@ def reindex(mirror: Mirror, run: Sync) -> Report:
             locks.enter_context(ledger.writer(source, "freshkb reindex"))
         mirror.check_instance(old)
         for source in ledger.counts():
-            recover(run.target_of(old), source)
+            recover(target_of(run, old), source)
         for left in ledger.collections():
             if left.state != "current":
                 store.drop(left.name)
@@ -59,11 +61,12 @@ def reindex(mirror: Mirror, run: Sync) -> Report:
             raise Refused(
                 f"The index already uses {old.model} ({old.dtype}); there is nothing to build anew."
             )
-        target = run.target_of(new)
+        target = target_of(run, new)
         indexed = (d for d in ledger.documents() if d.version)
         run.begins("reindex", sum(sum(states.values()) for states in ledger.counts().values()))
         while batch := list(islice(indexed, BATCH_DOCUMENTS)):
-            run.advances(len(batch), apply(target, run.run_id, _texts(mirror, old, batch)))
+            # Every text is whole, or noted as lost: there is nothing to be read again.
+            run.advances(len(batch), apply(target, run.run_id, _texts(mirror, old, batch), lambda _: []))
             if run.stop.is_set():
                 report.interrupted = True
                 return report

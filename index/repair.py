@@ -18,6 +18,7 @@ from itertools import islice
 from connectors.base import SourceUnavailable
 from index import payload
 from index.apply import READ_POINTS, Target, apply, batched, remove
+from index.batches import known_documents, prepare_items, target_of
 from index.collection import create, drop_orphans
 from index.errors import StoreDamaged
 from index.finding import KINDS, Verification
@@ -30,18 +31,19 @@ from index.prepare import Facts, Noted, Text, Work, governed
 from index.provenance import as_made, lost
 from index.rebuild import rebuild
 from index.recover import recover
+from index.run import Run
 from index.salvage import Remains
-from index.sync import Sync, plan
+from index.sync import plan, sync
 from index.verify import verify
 
 
-def repair(mirror: Mirror, found: Verification, run: Sync) -> None:
+def repair(mirror: Mirror, found: Verification, run: Run) -> None:
     """Mend the findings, then sync. Sets `found.repaired` to the number of findings that are gone afterwards,
     and adds to `found` what is wrong now and was not before, and to its errors the texts that are lost.
 
     Stopped, it finishes the batch in hand, and `found.interrupted` says so: the next repair does the rest.
     """
-    with run.record:
+    with run:
         try:
             lost = _mend(mirror, found, run)
         except StoreDamaged:
@@ -56,7 +58,7 @@ def repair(mirror: Mirror, found: Verification, run: Sync) -> None:
         _conclude(found, verify(mirror, sample=found.sample, deep=found.deep, stop=run.stop), lost)
 
 
-def _mend(mirror: Mirror, found: Verification, run: Sync) -> dict[str, str]:
+def _mend(mirror: Mirror, found: Verification, run: Run) -> dict[str, str]:
     """By document, what is lost."""
     wrong = found
     if found.rebuild:
@@ -66,13 +68,13 @@ def _mend(mirror: Mirror, found: Verification, run: Sync) -> dict[str, str]:
         wrong = verify(mirror, sample=found.sample, deep=found.deep, stop=run.stop)
     with _as_writer(mirror):
         _mend_collection(mirror)
-        target = run.target()
+        target = target_of(run)
         for source in known_sources(mirror):
             recover(target, source)
         mending = _Mending(mirror, run, target, wrong)
         mending.documents()
         mending.foreign()
-    run.run(checksum=found.deep)
+    sync(run, checksum=found.deep)
     with _as_writer(mirror):
         mending.admit()
         drop_orphans(mirror)
@@ -123,7 +125,7 @@ def _mend_collection(mirror: Mirror) -> None:
 class _Mending:
     """The documents and points that a verification found fault with."""
 
-    def __init__(self, mirror: Mirror, run: Sync, target: Target, found: Verification) -> None:
+    def __init__(self, mirror: Mirror, run: Run, target: Target, found: Verification) -> None:
         self._mirror = mirror
         self._run = run
         self._target = target
@@ -212,7 +214,8 @@ class _Mending:
         for source, damaged in by_source.items():
             if self._heard(source):
                 work = list(self._work(source, damaged, last=last))
-                apply(self._target, self._run.run_id, work)
+                # The texts are whole, so there is nothing to be read again.
+                apply(self._target, self._run.run_id, work, lambda _: [])
             else:
                 self._unheard |= {row.document_id for _, row in damaged}
 
@@ -265,9 +268,9 @@ class _Mending:
         self, source: str, damaged: Sequence[tuple[Remains, Document]], *, last: bool
     ) -> Iterator[Work]:
         items = [Item(Action.UPDATE, row.uri, row.document_id, reason="repair") for _, row in damaged]
-        known = self._run.known(items)
+        known = known_documents(self._mirror, items)
         try:
-            prepared = self._run.prepare(source, items, known)
+            prepared = prepare_items(self._run, source, items, known).work
         except SourceUnavailable:
             self._unheard |= set(known)
             return

@@ -134,8 +134,8 @@ def review(
     console = Console(quiet=quiet, verbose=verbose)
     with opened(config, source) as mirror:
         from index.request import review as attest
-        from index.sync import Sync
+        from index.run import Run
 
-        report = attest(Sync(mirror, kind="review"), uris or [], by, note, source=source, owner=owner)
+        report = attest(Run(mirror, "review"), uris or [], by, note, source=source, owner=owner)
     reviewed = plural(sum(s.tally.documents.total() for s in report.sources), "document")
     console.say(f"{reviewed} reviewed by {printable_line(by)}.")

@@ -98,11 +98,12 @@ def sync(
     else:
         with stoppable() as stop, opened(config, source) as mirror:
             from flows.cli.progress import progress
-            from index.sync import Sync
+            from index.run import Run
+            from index.sync import sync as engine
 
             with progress(mirror, quiet=quiet or verbose) as shown:
-                run = Sync(mirror, progress=shown, stop=stop)
-                report = run.run([source] if source else None, approve=approve, checksum=checksum)
+                run = Run(mirror, "sync", progress=shown, stop=stop)
+                report = engine(run, [source] if source else None, approve=approve, checksum=checksum)
     console.data(report.json())
     print_report(console, report)
     raise typer.Exit(report.exit_code)
@@ -150,10 +151,10 @@ def retry(
     with stoppable() as stop, opened(config) as mirror:
         from flows.cli.progress import progress
         from index.request import retry as again
-        from index.sync import Sync
+        from index.run import Run
 
         with progress(mirror, quiet=quiet or verbose) as shown:
-            report = again(Sync(mirror, kind="retry", progress=shown, stop=stop), uris)
+            report = again(Run(mirror, "retry", progress=shown, stop=stop), uris)
     console.data(report.json())
     print_report(console, report)
     raise typer.Exit(report.exit_code)
@@ -170,10 +171,11 @@ def reindex(
     with stoppable() as stop, opened(config) as mirror:
         from flows.cli.progress import progress
         from index.reindex import reindex as rebuild
-        from index.sync import Sync
+        from index.run import Run
+        from index.sync import sync as engine
 
         with progress(mirror, quiet=quiet or verbose) as shown:
-            report = rebuild(mirror, Sync(mirror, kind="reindex", progress=shown, stop=stop))
+            report = rebuild(mirror, Run(mirror, "reindex", progress=shown, stop=stop))
             if report.interrupted:
                 raise KeyboardInterrupt(
                     "Interrupted: the former index stays in use. Start anew with: freshkb reindex"
@@ -181,7 +183,7 @@ def reindex(
             made = f"{plural(report.chunks_total, 'chunk')} of {plural(report.documents, 'document')}"
             console.say(f"Built anew for {mirror.config.embedding.model}: {made}. {report.seconds:.1f} s")
             # Chunks are cut for a model's tokens, so documents are extracted once more.
-            report = Sync(mirror, progress=shown, stop=stop).run()
+            report = engine(Run(mirror, "sync", progress=shown, stop=stop))
     console.data(report.json())
     print_report(console, report)
     raise typer.Exit(report.exit_code)
@@ -207,7 +209,6 @@ def verify(
         from index.mend import mend_ledger
         from index.repair import repair as mend
         from index.run import Run
-        from index.sync import Sync
         from index.verify import verify as compare
 
         mirror.waiting = waiting(quiet=quiet)
@@ -215,10 +216,10 @@ def verify(
         # Before a run is on record: a damaged ledger takes none.
         for sentence in mend_ledger(mirror) if repair else ():
             warn(sentence)
-        with Run(mirror, "verify", required=repair) as run:
+        with Run(mirror, "verify", required=repair, stop=stop) as run:
             found = compare(mirror, sample=part, deep=deep, stop=stop)
             if repair and not found.ok and not found.interrupted:
-                mend(mirror, found, Sync(mirror, stop=stop, run=run))
+                mend(mirror, found, run)
             run.ends(found.outcome, found.counts())
     console.data(found.json())
     _print_verification(console, found)
