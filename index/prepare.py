@@ -25,15 +25,15 @@ from index.compare import Extraction
 from index.errors import scratch_errors
 from index.freshness import assess, read_date
 from index.link import is_name
-from index.model import Action, Chunk, Document, Failure, Item, Parsed, State
+from index.model import Action, Cause, Chunk, Document, Failure, Item, Parsed, State
 from index.outcome import Seconds
 from index.parse.formats import why_unsupported
 from index.properties import by_name
 from index.redact import redact
 from index.rules import OWNER_NAMES, Rules
 
-#: Reasons of items that must be parsed again although nothing seems to have changed.
-FORCED = frozenset({"retry", "repair"})
+#: Their items are parsed again although nothing seems to have changed.
+FORCED = frozenset({Cause.RETRY, Cause.REPAIR})
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +132,11 @@ def prepare(item: Item, known: Document | None, source: Source) -> Work:
         return _without_text(replace(item, action=Action.TOUCH), known, ruled, held)
     if known is None:
         known = Document(item.document_id, source.id, item.uri, State.PENDING, first_seen_at=now)
-    if item.reason == "rules":
+    if item.cause is Cause.RULES:
         ruled = _said(known, source)
-        return Facts(Action.TOUCH, ruled, replace(item, action=Action.UPDATE, uri=known.uri, reason="repair"))
+        return Facts(
+            Action.TOUCH, ruled, replace(item, action=Action.UPDATE, uri=known.uri, cause=Cause.REPAIR)
+        )
     return _look(item, known, source)
 
 
@@ -171,7 +173,7 @@ def _look(item: Item, known: Document, source: Source) -> Work:
 def _understand(item: Item, known: Document, source: Source, fetched: Fetched, content: Path) -> Work:
     entry = fetched.entry
     expected = source.extraction.of(item.uri)
-    forced = item.reason in FORCED
+    forced = item.cause in FORCED
     seen = replace(
         known,
         uri=item.uri,
@@ -189,7 +191,7 @@ def _understand(item: Item, known: Document, source: Source, fetched: Fetched, c
             seen_extraction=expected,
             modified_at=moment(entry.modified_at),
         )
-        return Facts(item.action, _said(current, source), replace(item, reason="repair"))
+        return Facts(item.action, _said(current, source), replace(item, cause=Cause.REPAIR))
     failed_before = (known.seen_hash, known.seen_extraction) == (
         fetched.content_hash,
         source.extraction.seen(item.uri, failed=True),

@@ -24,7 +24,7 @@ from index.errors import StoreDamaged
 from index.finding import KINDS, Verification
 from index.judge import Ids, review_lost
 from index.mirror import Mirror
-from index.model import Action, Document, Item, Point, Review, State
+from index.model import Action, Cause, Document, Item, Point, Review, State
 from index.origin import known_sources, origin
 from index.plan import BATCH_DOCUMENTS
 from index.prepare import Facts, Noted, Text, Work, governed
@@ -267,7 +267,7 @@ class _Mending:
     def _work(
         self, source: str, damaged: Sequence[tuple[Remains, Document]], *, last: bool
     ) -> Iterator[Work]:
-        items = [Item(Action.UPDATE, row.uri, row.document_id, reason="repair") for _, row in damaged]
+        items = [Item(Action.UPDATE, row.uri, row.document_id, cause=Cause.REPAIR) for _, row in damaged]
         known = known_documents(self._mirror, items)
         try:
             prepared = prepare_items(self._run, source, items, known).work

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from index.batches import carry_out_items, target_of
 from index.errors import ConfigError
 from index.lookup import Lookup
-from index.model import LIVE, Action, Document, Item, Review, State
+from index.model import LIVE, Action, Cause, Document, Item, Review, State
 from index.outcome import Report, SourceReport
 from index.plan import BATCH_DOCUMENTS
 from index.recover import recover
@@ -38,7 +38,7 @@ def retry(run: Run, uris: Sequence[str] | None = None) -> Report:
         else:
             configured = {source.id for source in run.mirror.config.sources}
             found = [d for d in ledger.documents(states=states) if d.source in configured]
-        _carry_out(run, report, found, Action.UPDATE, "retry")
+        _carry_out(run, report, found, Action.UPDATE, Cause.RETRY)
     return report
 
 
@@ -71,7 +71,7 @@ def review(
         states = LIVE - {State.SKIPPED}
         look = Lookup(ledger, source, states, nothing="Nothing was attested." if len(names) > 1 else "")
         found = _configured(run, look.matching(names, owner))
-        _carry_out(run, report, found, Action.TOUCH, "rules", attest)
+        _carry_out(run, report, found, Action.TOUCH, Cause.RULES, attest)
     return report
 
 
@@ -87,14 +87,14 @@ def _carry_out(
     report: Report,
     documents: Sequence[Document],
     action: Action,
-    reason: str,
+    cause: Cause,
     first: Callable[[Sequence[Document]], None] = lambda documents: None,
 ) -> None:
     """One action on known documents, without surveying their sources; `first` is done as soon as nobody else
     writes."""
     for source in sorted({document.source for document in documents}):
         own = [document for document in documents if document.source == source]
-        items = [Item(action, document.uri, document.document_id, reason=reason) for document in own]
+        items = [Item(action, document.uri, document.document_id, cause=cause) for document in own]
         done = SourceReport(source)
         with run.mirror.ledger.writer(source, f"freshkb {run.kind}"):
             target = target_of(run)

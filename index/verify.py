@@ -27,7 +27,7 @@ from index.finding import Finding, Verification
 from index.judge import Verdict, judge_row
 from index.ledger import damaged, file
 from index.mirror import Mirror, require_collection
-from index.model import LIVE, Action, Collection, Document, State
+from index.model import LIVE, Action, Cause, Collection, Document, State
 from index.origin import Origin, known_sources, origin
 from index.prepare import governed, linked
 from index.provenance import as_made
@@ -236,7 +236,7 @@ def _compare_source(mirror: Mirror, source: str, found: Verification, stop: thre
         found.errors.append(seen.plan.error)
     for item in seen.plan.items:
         if item.action in SAYS:
-            what = "it is to be looked at again" if item.reason == "extraction" else SAYS[item.action]
+            what = "it is to be looked at again" if item.cause is Cause.EXTRACTION else SAYS[item.action]
             found.outdated.append(Finding(what, None, item.document_id, source, item.uri or None))
     unseen = [Finding(SAYS[Action.ADD], None, None, source, entry.uri) for entry in seen.unsupported]
     gone = [Finding(SAYS[Action.DELETE], None, row.document_id, source, row.uri) for row in seen.forgotten]
