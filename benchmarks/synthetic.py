@@ -21,8 +21,8 @@ from connectors.base import (
 )
 from index.mirror import Mirror
 from index.model import Document, SourceRecord, State
-from index.origin import origin
 from index.scan import rules_fingerprint
+from index.source import source_of
 
 TYPE = "numbered"
 BUILT_IN[TYPE] = f"{__name__}:NumberedConnector"
@@ -69,7 +69,7 @@ def _entry(number: int) -> Entry:
 
 def rows(knowledge_base: Mirror, source: str) -> Iterator[Document]:
     """What the ledger holds once every document of a source was indexed as it is listed now."""
-    extraction, connector = origin(knowledge_base, source).extraction, knowledge_base.connector(source)
+    extraction, connector = source_of(knowledge_base, source).extraction, knowledge_base.connector(source)
     for entry in connector.list():
         content = sha256(entry.uri.encode()).hexdigest()
         fingerprint = extraction.of(entry.uri)
@@ -104,5 +104,5 @@ def record_all(knowledge_base: Mirror, source: str) -> None:
 
 def record_rules(knowledge_base: Mirror, source: str) -> None:
     """As after a whole sync: every document of the source has the rules in force."""
-    rules = rules_fingerprint(origin(knowledge_base, source), knowledge_base.connector(source))
+    rules = rules_fingerprint(source_of(knowledge_base, source))
     knowledge_base.ledger.record_source(SourceRecord(source, rules_fingerprint=rules))

@@ -16,11 +16,11 @@ from index.apply import Target, apply
 from index.collection import ensure
 from index.mirror import Mirror
 from index.model import Collection, Document, Item, State, Vectors
-from index.origin import source_of
 from index.outcome import Seconds, Tally
 from index.prepare import Gone, Work, prepare
 from index.recover import recover
 from index.run import Run
+from index.source import source_of
 
 log = logging.getLogger("freshkb.batches")
 
@@ -106,17 +106,17 @@ def known_documents(mirror: Mirror, items: Sequence[Item]) -> dict[str, Document
 def prepare_items(run: Run, source: str, items: Sequence[Item], known: dict[str, Document]) -> Prepared:
     """Fetch, parse and chunk. Once the run is to stop, the rest is left to the next one. Raises
     SourceUnavailable."""
-    mirror, seconds = run.mirror, Seconds()
+    mirror = run.mirror
     if source not in {s.id for s in mirror.config.sources}:
-        return Prepared([_removal(known[item.document_id], mirror) for item in items], seconds)
-    parts = source_of(mirror, source, seconds)
+        return Prepared([_removal(known[item.document_id], mirror) for item in items], Seconds())
+    parts = source_of(mirror, source)
     work: list[Work] = []
     for item in items:
         if not run.stop.is_set():
             work.append(prepare(item, known.get(item.document_id), parts))
             made = type(work[-1]).__name__.lower()
             log.debug("%s: document %s: %s, %s.", source, item.document_id, item.action, made)
-    return Prepared(work, seconds)
+    return Prepared(work, parts.seconds)
 
 
 def _removal(known: Document, mirror: Mirror) -> Work:

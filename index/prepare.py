@@ -6,7 +6,7 @@ Nothing is written here. Everything a document can do wrong comes back as a valu
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,16 +21,14 @@ from connectors.base import (
     Entry,
     Fetched,
 )
-from index.compare import Extraction
-from index.errors import scratch_errors
 from index.freshness import assess, read_date
 from index.link import is_name
-from index.model import Action, Cause, Chunk, Document, Failure, Item, Parsed, State
-from index.outcome import Seconds
+from index.model import Action, Cause, Chunk, Document, Failure, Item, State
 from index.parse.formats import why_unsupported
 from index.properties import by_name
 from index.redact import redact
 from index.rules import OWNER_NAMES, Rules
+from index.source import Source
 
 #: Their items are parsed again although nothing seems to have changed.
 FORCED = frozenset({Cause.RETRY, Cause.REPAIR})
@@ -80,39 +78,6 @@ class Facts:
 Work = Text | Facts | Gone | Noted | Nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One source, with all that preparing its documents needs."""
-
-    id: str
-    connector: Connector
-    rules: Rules
-    extraction: Extraction
-    parse: Callable[[Path, str], Parsed | Failure]
-    chunk: Callable[[Parsed], list[Chunk]]
-    scratch: Path
-    """A private folder for the bytes that a parser reads."""
-    now: Callable[[], datetime]
-    seconds: Seconds
-
-    def fetch(self, uri: str, into: Path) -> Fetched:
-        """One whole version of a document, its bytes in the file `into`."""
-        with scratch_errors(self.scratch), self.seconds.of("fetch"):
-            return self.connector.fetch(uri, into)
-
-    def read(self, uri: str) -> list[Chunk]:
-        """The chunks of a document as it is now; none when it cannot be read or parsed."""
-        target = self.scratch / f"likeness{Path(uri).suffix[:16]}"
-        try:
-            self.fetch(uri, target)
-            parsed = self.parse(target, uri)
-        except DocumentError:
-            return []
-        finally:
-            target.unlink(missing_ok=True)
-        return [] if isinstance(parsed, Failure) else self.chunk(parsed)
-
-
 def prepare(item: Item, known: Document | None, source: Source) -> Work:
     """What this item comes to. `known` is the ledger's row; None for a new document."""
     now = source.now()
@@ -149,7 +114,7 @@ def _look(item: Item, known: Document, source: Source) -> Work:
             known, uri=uri, state=State.SKIPPED, reason=why_unsupported(uri), seen_extraction=""
         )
         return Noted(skipped)
-    target = source.scratch / f"{item.document_id}{Path(uri).suffix[:16]}"
+    target = source.scratch() / f"{item.document_id}{Path(uri).suffix[:16]}"
     target.unlink(missing_ok=True)
     try:
         try:

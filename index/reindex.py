@@ -20,13 +20,13 @@ from index.collection import create, retire
 from index.errors import Refused
 from index.mirror import Mirror
 from index.model import Action, Chunk, ChunkRecord, Collection, Document, Point, State, digest
-from index.origin import known_sources
 from index.outcome import Report
 from index.plan import BATCH_DOCUMENTS
 from index.prepare import Noted, Text, Work
 from index.recover import recover
 from index.run import Run
 from index.salvage import Remains
+from index.source import known_sources
 from index.sync import recorded
 
 

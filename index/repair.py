@@ -25,7 +25,6 @@ from index.finding import KINDS, Verification
 from index.judge import Ids, review_lost
 from index.mirror import Mirror
 from index.model import Action, Cause, Document, Item, Point, Review, State
-from index.origin import known_sources, origin
 from index.plan import BATCH_DOCUMENTS
 from index.prepare import Facts, Noted, Text, Work, governed
 from index.provenance import as_made, lost
@@ -33,6 +32,7 @@ from index.rebuild import rebuild
 from index.recover import recover
 from index.run import Run
 from index.salvage import Remains
+from index.source import known_sources, source_of
 from index.sync import plan, sync
 from index.verify import verify
 
@@ -254,7 +254,7 @@ class _Mending:
 
     def _blank(self, row: Document) -> Document:
         """Of a document that never was in the index: the sync looks at it as if for the first time."""
-        if row.source in self._configured and not origin(self._mirror, row.source).extraction.of(row.uri):
+        if row.source in self._configured and not source_of(self._mirror, row.source).extraction.of(row.uri):
             return replace(row, state=State.DELETED, deleted_at=self._mirror.now())
         return Document(row.document_id, row.source, row.uri, State.PENDING, first_seen_at=row.first_seen_at)
 
@@ -298,7 +298,7 @@ class _Mending:
         chunks = remains.chunks(row)
         lost = row.chunk_count - len(chunks)
         if now.source in self._configured:
-            now = governed(now, origin(self._mirror, now.source).rules, self._mirror.now())
+            now = governed(now, source_of(self._mirror, now.source).rules, self._mirror.now())
         if lost > 0:
             what = f"{lost} of {row.chunk_count} chunks of its text are lost."
             self.lost[row.document_id] = (

@@ -18,7 +18,6 @@ from index.collection import retire
 from index.errors import Locked
 from index.mirror import Mirror
 from index.model import Action, SourceRecord, State
-from index.origin import chosen_sources
 from index.outcome import Report, SourceReport, Tally, in_words
 from index.plan import Plan
 from index.recover import recover
@@ -26,6 +25,7 @@ from index.redact import redact
 from index.run import Run
 from index.scan import forget_rules, noted, survey
 from index.scratch import clear
+from index.source import chosen_sources
 
 log = logging.getLogger("freshkb.sync")
 

@@ -28,10 +28,10 @@ from index.judge import Verdict, judge_row
 from index.ledger import damaged, file
 from index.mirror import Mirror, require_collection
 from index.model import LIVE, Action, Cause, Collection, Document, State
-from index.origin import Origin, known_sources, origin
 from index.prepare import governed, linked
 from index.provenance import as_made
 from index.scan import rules_fingerprint, survey
+from index.source import Source, known_sources, source_of
 from index.verify_points import PAGE, Stopped, compare_points, go_on, is_there, named
 
 log = logging.getLogger("freshkb.verify")
@@ -196,14 +196,14 @@ def _compare_rows(
             named(found, verdict, None, document.document_id, document)
 
 
-def _settled_origin(mirror: Mirror, source: str) -> Origin | None:
+def _settled_origin(mirror: Mirror, source: str) -> Source | None:
     """None while the rules in force are not those of the last sync: the plan says what that changes."""
-    here, record = origin(mirror, source), mirror.ledger.source(source)
-    current = rules_fingerprint(here, mirror.connector(source))
+    here, record = source_of(mirror, source), mirror.ledger.source(source)
+    current = rules_fingerprint(here)
     return here if record is not None and record.rules_fingerprint == current else None
 
 
-def _governed(mirror: Mirror, document: Document, here: Origin | None) -> bool:
+def _governed(mirror: Mirror, document: Document, here: Source | None) -> bool:
     """Whether the rules say of the document what its row says."""
     if here is None or not document.version:
         return True

@@ -251,7 +251,7 @@ def opened(path: Path | None, source: str | None = None) -> Iterator[Mirror]:
 
     with umask_of(config.state_dir), Mirror(config) as mirror:
         if source is not None:
-            from index.origin import chosen_sources
+            from index.source import chosen_sources
 
             chosen_sources(mirror, [source])
         yield mirror

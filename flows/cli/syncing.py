@@ -39,7 +39,7 @@ def plan(
     """Say what a sync would do. Nothing is changed."""
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     with opened(config, source) as mirror:
-        from index.origin import chosen_sources
+        from index.source import chosen_sources
         from index.sync import plan as plan_source
 
         # A sync would refuse another model, and another model would make every document look changed.

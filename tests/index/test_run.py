@@ -12,10 +12,10 @@ from flows import logs
 from index.errors import ConfigError, LedgerError, Locked
 from index.mirror import Mirror
 from index.model import RunRecord
-from index.origin import chosen_sources
 from index.repair import repair
 from index.run import Run
 from index.search import KnowledgeBase
+from index.source import chosen_sources
 from index.sync import plan, sync
 from index.verify import verify
 from tests.embedders import HashEmbedder
