@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import islice
 from statistics import median
 
 from benchmarks import synthetic
@@ -13,6 +12,7 @@ from benchmarks.corpus import Prose
 from benchmarks.measure import Bench, Row, seconds
 from benchmarks.workplace import SOURCE, mirror, write_configuration
 from index.apply import apply
+from index.batched import batched
 from index.mirror import Mirror
 from index.model import Action, Chunk, Document
 from index.origin import origin
@@ -80,8 +80,7 @@ def _index(bench: Bench) -> Iterator[Mirror]:
         with mirror(path) as knowledge_base:
             run = Sync(knowledge_base)
             target = run.target()
-            documents = synthetic.rows(knowledge_base, SOURCE)
-            while some := list(islice(documents, BATCH_DOCUMENTS)):
+            for some in batched(synthetic.rows(knowledge_base, SOURCE), BATCH_DOCUMENTS):
                 apply(target, run.run_id, [_text(knowledge_base, document, prose) for document in some])
             synthetic.record_rules(knowledge_base, SOURCE)
             yield knowledge_base

@@ -18,10 +18,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from index import payload
+from index.batched import batched
 from index.errors import StoreDamaged
 from index.ledger import Event, Ledger
 from index.model import (
@@ -192,12 +192,6 @@ def _draft(target: Target, work: list[Work]) -> tuple[list[Draft], list[Intent],
         more = _draft(target, reread)
         return drafts + more[0], intents + more[1], noted + more[2]
     return drafts, intents, noted
-
-
-def batched(values: Iterable[str], size: int) -> Iterator[list[str]]:
-    stream = iter(values)
-    while part := list(islice(stream, size)):
-        yield part
 
 
 def _text_points(collection: Collection, item: Text) -> list[Draft]:
