@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from index.disk.atomic import replacing
+from index.disk.private import private_folder
 from index.errors import ConfigError, EmbedderError
 from index.model import digest
-from index.private import private_file, private_folder
 from index.tokens import Tokenizer
 
 log = logging.getLogger("freshkb.models")
@@ -170,15 +171,11 @@ def _hashes(folder: Path, cache: Path) -> dict[str, str]:
         fresh[str(path)] = entry
         found[path.relative_to(folder).as_posix()] = entry[3]
     if fresh != known:
-        part = cache.with_suffix(f".{os.getpid()}.part")
         # Without it, as where nothing may be written, the files are read again next time.
         with suppress(OSError):
             private_folder(cache.parent)
-            with open(part, "w", encoding="utf-8", opener=private_file) as file:
-                file.write(json.dumps({"check": digest(fresh), "files": fresh}))
-            part.replace(cache)
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
+            with replacing(cache) as file:
+                json.dump({"check": digest(fresh), "files": fresh}, file)
     return found
 
 

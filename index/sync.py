@@ -17,6 +17,7 @@ from connectors.base import SourceUnavailable
 from index.apply import Target, apply
 from index.approval import check_approval
 from index.collection import ensure, retire
+from index.disk.scratch import clear
 from index.errors import Locked
 from index.mirror import Mirror
 from index.model import Action, Collection, Document, Item, SourceRecord, State, Vectors
@@ -28,7 +29,6 @@ from index.recover import recover
 from index.redact import redact
 from index.run import Run
 from index.scan import forget_rules, noted, survey
-from index.scratch import clear
 
 log = logging.getLogger("freshkb.sync")
 

@@ -246,8 +246,8 @@ def load_config(path: Path | None) -> Config:
 def opened(path: Path | None, source: str | None = None) -> Iterator[Mirror]:
     """The configured knowledge base. Raises ConfigError for a source that is and was not configured."""
     config = load_config(path)
+    from index.disk.private import umask_of
     from index.mirror import Mirror
-    from index.private import umask_of
 
     with umask_of(config.state_dir), Mirror(config) as mirror:
         if source is not None:

@@ -36,10 +36,11 @@ from typing import Any, Literal
 
 import qdrant_edge as engine
 
+from index.disk.atomic import sync_folder
+from index.disk.scratch import room
 from index.errors import StoreDamaged, StoreError
 from index.model import Point, Sparse, rfc3339
 from index.owners import fold
-from index.scratch import room
 from index.store import fusion
 from index.store.base import EVERYTHING, SPARSE_NAME, Filter, Hit, Mode
 from index.store.points import INSTANT_FIELDS, KEYWORD_FIELDS, check_name, check_vectors, slices, sparse
@@ -101,9 +102,9 @@ class EdgeStore:
                 file.write(f"{instance} {_check(instance)}")
                 file.flush()
                 os.fsync(file.fileno())
-            _sync_folder(building)
+            sync_folder(building)
             building.rename(home)
-            _sync_folder(self._path)
+            sync_folder(self._path)
 
     def collections(self) -> list[str]:
         return sorted(found.parent.name for found in self._path.glob("[!.]*/instance"))
@@ -115,7 +116,7 @@ class EdgeStore:
             self._shards.shut(collection)
             if (self._path / collection).exists():
                 (self._path / collection).rename(self._path / f".old-{collection}")
-                _sync_folder(self._path)
+                sync_folder(self._path)
             self._sweep()
 
     def _sweep(self) -> None:
@@ -350,11 +351,3 @@ def _conditions(where: Filter) -> engine.Filter | None:
         past = engine.RangeDateTime(lte=rfc3339(where.fresh_at))
         must_not.append(engine.FieldCondition("metadata.warn_at", range=past))
     return engine.Filter(must=must, must_not=must_not) if must or must_not else None
-
-
-def _sync_folder(folder: Path) -> None:
-    file = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)

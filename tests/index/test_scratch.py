@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from index import scratch
+from index.disk import scratch
+from index.disk.scratch import Scratch, clear
 from index.errors import ScratchError
-from index.scratch import Scratch, clear
 from tests.commands import environment
 from tests.knowledge import Knowledge
 
 LEFT = """
 import os, sys
 from pathlib import Path
-from index.scratch import Scratch
+from index.disk.scratch import Scratch
 made = Scratch(Path(sys.argv[1]))
 (made.folder / "private.md").write_text("something private")
 os.kill(os.getpid(), 9)
