@@ -36,8 +36,8 @@ from flows.boundary import (
     ended,
     failed,
     perform,
-    uninterrupted,
 )
+from flows.stop import graceful
 from index.apply import apply
 from index.errors import FreshkbError, LedgerError, StoreError, StoreMismatch
 from index.mirror import Mirror
@@ -185,7 +185,7 @@ def apply_batch(run_id: str, number: int) -> State[dict[str, dict[str, int]]]:
 def sync_source(run_id: str, source: str) -> State[Any]:
     """One source of a run; `sync` calls it."""
     run = _run(run_id)
-    with uninterrupted(run.stop):
+    with graceful(run.stop):
         try:
             run.done = run.turn()
         except ENDINGS:

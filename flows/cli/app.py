@@ -7,14 +7,12 @@ import io
 import json
 import logging
 import os
-import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -22,6 +20,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from flows import logs
 from flows.log_records import covered_traceback
+from flows.stop import graceful
 from index.printable import is_unicode, printable, printable_json
 from index.redact import covered, redact
 
@@ -270,21 +269,14 @@ def stoppable(*, service: bool = False) -> Iterator[Stop]:
     once, which leaves no more than a crash would. A service says so in its log."""
     stop = Stop()
 
-    def asked(number: int, frame: FrameType | None) -> None:
-        if stop.is_set() and number == signal.SIGINT:
-            raise KeyboardInterrupt
+    def asked(number: int) -> None:
         stop.by = stop.by or number
-        stop.set()
         # Not through `sys.stderr`: the signal may have come in the middle of a line to it.
         said = "Stopping after the batch in hand …"
         os.write(2, f"{logs.line('cli', said) if service else said}\n".encode())
 
-    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with graceful(stop, asked):
         yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def plural(count: int, noun: str, many: str | None = None) -> str:
