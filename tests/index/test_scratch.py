@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from index.disk import scratch
+from index.disk.flock import Lock
 from index.disk.scratch import Scratch, clear
 from index.errors import ScratchError
 from tests.commands import environment
@@ -42,7 +43,7 @@ def test_a_folder_that_is_taken_for_a_dead_ones_before_it_is_locked_is_made_agai
     real = scratch._lock
     seen: list[Path] = []
 
-    def interrupted(folder: Path) -> int | None:
+    def interrupted(folder: Path) -> Lock | None:
         if not seen:
             seen.append(folder)
             clear(folder.parent)
