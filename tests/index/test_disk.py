@@ -68,7 +68,7 @@ def test_a_folder_can_be_locked_and_a_missing_one_is_said_to_be(tmp_path: Path) 
 
 #: A parent that forks while it holds a lock and a scratch folder, and dies before its child does.
 FORKED = """
-import os, sys
+import os, sys, time
 from pathlib import Path
 from index.disk.flock import take
 from index.disk.scratch import Scratch, clear
@@ -82,10 +82,12 @@ os.close(parents)
 assert not held.held
 held.release()
 scratch.close()
-os.read(ours, 1)  # Until the parent is dead.
-there = scratch.folder.exists()
-again = take(home / "lock")
-clear(home / "scratch")
+os.read(ours, 1)  # Until the parent is dead; the kernel frees its locks within moments.
+there, until = scratch.folder.exists(), time.monotonic() + 30
+while (again := take(home / "lock")) is None and time.monotonic() < until:
+    time.sleep(0.01)
+while scratch.folder.exists() and time.monotonic() < until:
+    clear(home / "scratch")
 print(there, again is not None, scratch.folder.exists())
 """
 
