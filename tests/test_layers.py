@@ -32,6 +32,7 @@ HOMES = {
     "pypdfium2": "index/parse/",
     "sentence_transformers": "index/embed.py",
     "torch": "index/embed.py",
+    "huggingface_hub": "index/",
     "tokenizers": "index/tokens.py",
     "transformers": "index/tokens.py",
     "sqlalchemy": "index/ledger/",
