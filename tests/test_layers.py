@@ -33,6 +33,7 @@ HOMES = {
     "sentence_transformers": "index/embed.py",
     "torch": "index/embed.py",
     "huggingface_hub": "index/",
+    "jinja2": "index/report/",
     "tokenizers": "index/tokens.py",
     "transformers": "index/tokens.py",
     "sqlalchemy": "index/ledger/",
