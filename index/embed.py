@@ -206,7 +206,7 @@ def _prepare_environment() -> None:
     ):
         os.environ.setdefault(name, value)
     if "HF_HUB_DISABLE_PROGRESS_BARS" not in os.environ:
-        from huggingface_hub.utils import disable_progress_bars
+        from huggingface_hub.utils.tqdm import disable_progress_bars
 
         # Not by the environment: that was read already where the model was looked for in the hub's cache.
         disable_progress_bars()
