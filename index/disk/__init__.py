@@ -2,7 +2,7 @@
 
 - `flock`: locks of the kernel, which frees them when their holder dies, however it dies. The writer locks of
   the ledger, the lock of an embedded store and the scratch folders are made of them.
-- `fork`: what a forked child gives up, because it is its parent's: locks, connections, open shards.
+- `fork`: a forked child gives up its parent's locks, connections and open shards.
 - `private`: files and folders for their owner alone.
 - `atomic`: a file that takes another's place, whole or not at all; names that outlive a power cut.
 - `scratch`: folders for the bytes of documents, which no kill leaves behind for long.

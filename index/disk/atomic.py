@@ -35,7 +35,7 @@ def replacing(path: Path, *, grants: int = 0o066, errors: str = "strict") -> Ite
 
 
 def leftovers(path: Path) -> Iterator[Path]:
-    """What kills left of files that were to take this place, and what others are about to put there now."""
+    """Files that were to take the place of this one: of killed processes, and those that others write now."""
     return path.parent.glob(f".{path.name}.{'?' * _RANDOM}")
 
 

@@ -1,8 +1,7 @@
 """Locks of the kernel on files and folders: held until released, or until their process ends in any way.
 
-A lock is its process's: a forked child has none of its parent's locks. It hangs on an open file and not on a
-name, so whoever takes the lock of a file that others may remove or replace looks whether its name is still
-there.
+A lock belongs to its process: a forked child has none of its parent's. It hangs on an open file and not on a
+name: where others may remove or replace the file, look after taking its lock whether the name is still there.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a forked child gives up: locks, connections and open files that are its parent's.
+"""A forked child gives up the locks, connections and open files of its parent.
 
-A fork copies them all. With its copy a child would keep a lock alive that its parent died with, or end it
-while its parent relies on it. So whatever holds such a thing is noted here, and forgets it in every child.
+A fork copies them all. With its copy a child would keep a lock alive when its parent dies, or end it while
+the parent relies on it. So every holder of such a thing is noted here, and forgets it in the child.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Socket:
 
 
 def _forget_all() -> None:
-    # All of them are held on to first: one that forgets may drop the last reference to another.
+    # A list, because a holder that forgets may drop the last reference to another.
     for holder in list(_HOLDERS):
         holder.forget()
 
