@@ -36,6 +36,7 @@ from typing import Any, Literal
 
 import qdrant_edge as engine
 
+from index.batched import batched
 from index.disk.atomic import sync_folder
 from index.disk.scratch import room
 from index.errors import StoreDamaged, StoreError
@@ -43,7 +44,7 @@ from index.model import Point, Sparse, rfc3339
 from index.owners import fold
 from index.store import fusion
 from index.store.base import EVERYTHING, SPARSE_NAME, Filter, Hit, Mode
-from index.store.points import INSTANT_FIELDS, KEYWORD_FIELDS, check_name, check_vectors, slices, sparse
+from index.store.points import INSTANT_FIELDS, KEYWORD_FIELDS, check_name, check_vectors, sparse
 from index.store.shards import Shards, engine_errors, require_room
 
 #: Unsealed points load at 9 µs each, and sealing takes 60 µs a point.
@@ -188,7 +189,7 @@ class EdgeSession:
             require_room(self._home)
             for operation in _missing_indexes(self._shard):
                 self._update(operation)
-            for some in slices(points, SLICE_POINTS):
+            for some in batched(points, SLICE_POINTS):
                 self._update(engine.UpdateOperation.upsert_points([_row(point) for point in some]))
             self._seal(len(points))
 
@@ -211,7 +212,7 @@ class EdgeSession:
     def delete(self, ids: Sequence[str]) -> None:
         with engine_errors(f"delete {len(ids)} points"):
             self._open(to_write=True)
-            for some in slices(ids, SLICE_POINTS):
+            for some in batched(ids, SLICE_POINTS):
                 self._update(engine.UpdateOperation.delete_points(list(some)))
 
     def _update(self, operation: engine.UpdateOperation) -> None:
