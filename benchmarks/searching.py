@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import islice
 from statistics import median
 
 from benchmarks import synthetic
@@ -13,6 +12,7 @@ from benchmarks.corpus import Prose
 from benchmarks.measure import Bench, Row, seconds
 from benchmarks.workplace import SOURCE, mirror, write_configuration
 from index.apply import apply
+from index.batched import batched
 from index.batches import target_of
 from index.mirror import Mirror
 from index.model import Action, Chunk, Document
@@ -82,7 +82,7 @@ def _index(bench: Bench) -> Iterator[Mirror]:
             run = Run(knowledge_base, "sync")
             target = target_of(run)
             documents = synthetic.rows(knowledge_base, SOURCE)
-            while some := list(islice(documents, BATCH_DOCUMENTS)):
+            for some in batched(documents, BATCH_DOCUMENTS):
                 texts = [_text(knowledge_base, document, prose) for document in some]
                 apply(target, run.run_id, texts, lambda _: [])
             synthetic.record_rules(knowledge_base, SOURCE)

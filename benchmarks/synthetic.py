@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,6 +18,7 @@ from connectors.base import (
     Fetched,
     Listing,
 )
+from index.batched import batched
 from index.mirror import Mirror
 from index.model import Document, SourceRecord, State
 from index.scan import rules_fingerprint
@@ -97,8 +97,7 @@ def rows(knowledge_base: Mirror, source: str) -> Iterator[Document]:
 def record_all(knowledge_base: Mirror, source: str) -> None:
     """Fill the ledger with those rows."""
     record_rules(knowledge_base, source)
-    documents = rows(knowledge_base, source)
-    while some := list(islice(documents, SLICE_ROWS)):
+    for some in batched(rows(knowledge_base, source), SLICE_ROWS):
         knowledge_base.ledger.record(some)
 
 

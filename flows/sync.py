@@ -35,8 +35,8 @@ from flows.boundary import (
     ended,
     failed,
     perform,
-    uninterrupted,
 )
+from flows.stop import graceful
 from index.batches import Batches
 from index.errors import FreshkbError, LedgerError, StoreError, StoreMismatch
 from index.mirror import Mirror
@@ -161,7 +161,7 @@ def sync_source(run_id: str, source: str) -> State[Any]:
     """One source of a run; `sync` calls it."""
     batches = _batches_of(run_id)
     stop = batches.run.stop
-    with uninterrupted(stop):
+    with graceful(stop):
         try:
             batches.done = batches.turn()
         except ENDINGS:

@@ -5,7 +5,8 @@ from typing import Any
 from prefect import State, flow
 from prefect.artifacts import create_markdown_artifact
 
-from flows.boundary import Job, ended, perform, table, uninterrupted
+from flows.boundary import Job, ended, perform, table
+from flows.stop import graceful
 from index.mend import mend_ledger
 from index.outcome import in_words
 from index.repair import repair as mend
@@ -20,7 +21,7 @@ def verify(repair: bool = False, deep: bool = False) -> State[Any]:
         if repair:
             # Before a run is on record: a damaged ledger takes none.
             mend_ledger(job.mirror)
-        with job.run("verify", required=repair) as run, uninterrupted(job.stop):
+        with job.run("verify", required=repair) as run, graceful(job.stop):
             found = compare(job.mirror, deep=deep, stop=job.stop)
             if repair and not found.ok and not found.interrupted:
                 mend(job.mirror, found, run)

@@ -18,10 +18,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from index import payload
+from index.batched import batched
 from index.errors import StoreDamaged
 from index.ledger import Event, Ledger
 from index.model import (
@@ -201,12 +201,6 @@ def _draft(
         more = _draft(target, [*settled, *(reread(items) if items else ())], reread)
         return drafts + more[0], intents + more[1], noted + more[2]
     return drafts, intents, noted
-
-
-def batched(values: Iterable[str], size: int) -> Iterator[list[str]]:
-    stream = iter(values)
-    while part := list(islice(stream, size)):
-        yield part
 
 
 def _text_points(collection: Collection, item: Text) -> list[Draft]:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
-from itertools import islice
 
 from index import payload
 from index.apply import apply
+from index.batched import batched
 from index.batches import target_of
 from index.chunk import compose
 from index.collection import create, retire
@@ -64,7 +64,7 @@ def reindex(mirror: Mirror, run: Run) -> Report:
         target = target_of(run, new)
         indexed = (d for d in ledger.documents() if d.version)
         run.begins("reindex", sum(sum(states.values()) for states in ledger.counts().values()))
-        while batch := list(islice(indexed, BATCH_DOCUMENTS)):
+        for batch in batched(indexed, BATCH_DOCUMENTS):
             # Every text is whole, or noted as lost: there is nothing to be read again.
             run.advances(len(batch), apply(target, run.run_id, _texts(mirror, old, batch), lambda _: []))
             if run.stop.is_set():
@@ -78,7 +78,7 @@ def reindex(mirror: Mirror, run: Run) -> Report:
 def _check(mirror: Mirror, old: Collection) -> None:
     """Raises Refused when a text would be left behind that no source gives."""
     unreadable = (d for d in mirror.ledger.documents(states=[State.HELD, State.QUARANTINED]) if d.version)
-    while batch := list(islice(unreadable, BATCH_DOCUMENTS)):
+    for batch in batched(unreadable, BATCH_DOCUMENTS):
         for work in _texts(mirror, old, batch):
             if isinstance(work, Noted):
                 document = work.document

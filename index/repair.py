@@ -13,11 +13,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from itertools import islice
 
 from connectors.base import SourceUnavailable
 from index import payload
-from index.apply import READ_POINTS, Target, apply, batched, remove
+from index.apply import READ_POINTS, Target, apply, remove
+from index.batched import batched
 from index.batches import known_documents, prepare_items, target_of
 from index.collection import create, drop_orphans
 from index.errors import StoreDamaged
@@ -115,9 +115,8 @@ def _mend_collection(mirror: Mirror) -> None:
         ledger.record_collection(made)
     if store.instance(made.name) is None:
         # Whatever comes in between, the next sync looks at every document again and finds its points gone.
-        documents = ledger.documents()
-        while some := [replace(d, seen_extraction="") for d in islice(documents, BATCH_DOCUMENTS)]:
-            ledger.record(some)
+        for some in batched(ledger.documents(), BATCH_DOCUMENTS):
+            ledger.record([replace(document, seen_extraction="") for document in some])
         store.create(made.name, dimension=made.dimension, instance=ledger.instance_id)
         store.publish(mirror.config.index.collection, made.name)
 

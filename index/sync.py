@@ -15,6 +15,7 @@ from connectors.base import SourceUnavailable
 from index.approval import check_approval
 from index.batches import Batches, target_of
 from index.collection import retire
+from index.disk.scratch import clear
 from index.errors import Locked
 from index.mirror import Mirror
 from index.model import Action, SourceRecord, State
@@ -24,7 +25,6 @@ from index.recover import recover
 from index.redact import redact
 from index.run import Run
 from index.scan import forget_rules, noted, survey
-from index.scratch import clear
 from index.source import chosen_sources
 
 log = logging.getLogger("freshkb.sync")

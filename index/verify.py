@@ -19,8 +19,8 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import suppress
-from itertools import islice
 
+from index.batched import batched
 from index.collection import orphans
 from index.errors import StoreDamaged, StoreError
 from index.finding import Finding, Verification
@@ -173,8 +173,7 @@ def _compare_rows(
     miscounted = set(ledger.miscounted(collection.name if collection else ""))
     misfiled = set(ledger.misfiled())
     suspects: list[tuple[Verdict, Document]] = []
-    rows = ledger.documents()
-    while page := list(islice(rows, PAGE)):
+    for page in batched(ledger.documents(), PAGE):
         go_on(stop)
         reviews = ledger.reviews([document.document_id for document in page])
         held = ledger.once_held([d.document_id for d in page if d.state is State.HELD])

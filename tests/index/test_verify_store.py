@@ -216,13 +216,13 @@ def test_verify_and_repair_of_equal_chunks_take_time_in_proportion(
 SLOW = """
 import time
 import index.verify_points
-pages, index.verify_points.PAGE = index.verify_points._pages, 1
-def slowly(pairs):
-    for page in pages(pairs):
+batched, index.verify_points.PAGE = index.verify_points.batched, 1
+def slowly(pairs, size):
+    for page in batched(pairs, size):
         print("compared", file=sys.stderr, flush=True)
         time.sleep(0.5)
         yield page
-index.verify_points._pages = slowly
+index.verify_points.batched = slowly
 """
 
 
