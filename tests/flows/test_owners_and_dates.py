@@ -18,7 +18,7 @@ from index.mirror import require_collection
 from index.model import Document
 from index.request import review
 from index.search import KnowledgeBase
-from index.store import edge
+from index.store import edge_session
 from index.sync import Sync
 from index.verify import verify
 from tests.commands import CommandLine
@@ -181,7 +181,9 @@ def test_an_index_of_an_older_freshkb_is_brought_up_to_date_and_embeds_nothing(
         patch.setattr(prepare, "governed", older)
         patch.setattr(scan, "governed", older)
         patch.setattr(scan, "RULES_REVISION", 1)
-        patch.setattr(edge, "KEYWORD_FIELDS", ("metadata.source", "metadata.owner", "metadata.document_id"))
+        patch.setattr(
+            edge_session, "KEYWORD_FIELDS", ("metadata.source", "metadata.owner", "metadata.document_id")
+        )
         kb.sync()
         assert not [p for p in kb.points().values() if "owners" in p.payload["metadata"]]
     found = kb.ask(lambda m: verify(m))

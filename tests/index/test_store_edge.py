@@ -414,7 +414,7 @@ def test_a_drop_cut_short_is_finished_by_the_next_one(
 def test_sealing_keeps_every_point_and_lets_all_be_changed(
     store: VectorStore, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("index.store.edge.SEAL_POINTS", 100)
+    monkeypatch.setattr("index.store.edge_session.SEAL_POINTS", 100)
     with store.session(NAME) as session:
         for start in range(0, 300, 75):
             session.upsert([point(n) for n in range(start, start + 75)])
