@@ -21,10 +21,11 @@ from flows.cli.app import (
     plural,
     warn,
 )
-from index.printable import printable_line
+from flows.cli.text import document_line, document_lines, hit_text, run_line, status_lines
 
 if TYPE_CHECKING:
     from index.search import KnowledgeBase
+    from index.status import Status
 
 
 class StateName(StrEnum):
@@ -62,67 +63,30 @@ def status(
 ) -> None:
     """Documents by source and state, what goes on, and whether store and Prefect answer."""
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
-    found: dict[str, Any] = {}
+    found: Status | None = None
     with opened(config) as mirror:
         from flows import orchestration
         from index.errors import FreshkbError
-        from index.health import problems
+        from index.health import Problem, problems
         from index.status import status as state_of
 
         server = orchestration.standing()
         wrong = problems(mirror) if check else []
-        if check and server not in (None, orchestration.ANSWERS):
-            wrong.append(f"prefect: {server}")
+        if check and server is not None and server != orchestration.ANSWERS:
+            wrong.append(Problem("prefect", server))
         try:
-            found = state_of(mirror) | {"prefect": server}
+            found = state_of(mirror)
         except FreshkbError:
             # It is among what is wrong.
             if not wrong:
                 raise
-    if check:
-        found["problems"] = wrong
-    console.data(found)
+    data: dict[str, Any] = {} if found is None else found.json() | {"prefect": server}
+    console.data(data | ({"problems": [problem.json() for problem in wrong]} if check else {}))
     for problem in wrong:
-        warn(problem)
-    if found.keys() - {"problems"}:
-        _print_status(console, found)
+        warn(str(problem))
+    for line in status_lines(found, server) if found is not None else ():
+        console.say(line)
     raise typer.Exit(1 if wrong else 0)
-
-
-def _print_status(console: Console, found: dict[str, Any]) -> None:
-    for source in found["sources"]:
-        counts = ", ".join(f"{n:,} {state}" for state, n in source["documents"].items() if n) or "nothing yet"
-        synced = f"synced {source['synced_at']}" if source["synced_at"] else "never synced"
-        console.say(
-            f"{source['source']}: {counts}; {synced}" + ("" if source["configured"] else "; not configured")
-        )
-    index, last = found["index"], found["last_run"]
-    precision = index["dtype"] or "not built yet"
-    points = "unknown points" if index["points"] is None else plural(index["points"], "point")
-    console.say(f"Index: {points} in {index['store']}, {index['model']} ({precision})")
-    if found["store_error"]:
-        console.say(f"Store: {found['store_error']}")
-    if found["prefect"]:
-        console.say(f"Prefect: {found['prefect']}")
-    for service in found["services"]:
-        since = service["since"][:19]
-        where = f"{service['command']} (pid {service['pid']} on {service['host']}, since {since}Z)"
-        console.say(f"{service['service'].capitalize()}: {where}")
-    for run in found["running"]:
-        console.say(f"Running: {_going_on(run)}")
-    for run in found["killed"]:
-        console.say(f"Killed: {_going_on(run)}")
-    if last:
-        error = printable_line(f": {last['error']}") if last["error"] else ""
-        console.say(f"Last run: {last['kind']}, {last['outcome']}, {last['started_at']}{error}")
-
-
-def _going_on(run: dict[str, Any]) -> str:
-    """A run that has not finished: of what kind, whose, since when, and how far it is."""
-    far = run["progress"]
-    done = f", {far['source']}: {far['done']:,} of {far['of']:,} documents" if "of" in far else ""
-    where = f"pid {run['pid']} on {run['host']}"
-    return f"{run['kind']} by {run['actor'] or 'unknown'} ({where}), since {run['started_at'][:19]}Z{done}"
 
 
 def ls(
@@ -136,16 +100,14 @@ def ls(
     """List documents; deleted ones only when their state is asked for."""
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     with _knowledge_base(config, source) as kb:
+        from index.describe import summaries
         from index.model import State
 
-        rows = kb.list(source=source, state=State(state.value) if state else None)
+        rows = list(summaries(kb.reader, source=source, state=State(state.value) if state else None))
     if as_json:
-        return console.data(rows)
+        return console.data([row.json() for row in rows])
     for row in rows:
-        verdict = row["verdict"] or "-"
-        reason = f"  {row['reason']}" if row["reason"] else ""
-        about = printable_line(f"{row['source']}:{row['uri']}  {row['owner']}{reason}")
-        console.say(f"{row['state']:<11} {verdict:<7} {row['chunks']:>5}  {about}")
+        console.say(document_line(row))
     console.say(plural(len(rows), "document"))
 
 
@@ -160,25 +122,14 @@ def show(
     """Show one document: state and why, dates and where they come from, owner, chunks with their text."""
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     with _knowledge_base(config, source) as kb:
+        from index.describe import describe
         from index.lookup import shown
 
-        found = kb.describe(shown(kb.mirror.ledger, uri, source))
+        found = describe(kb.reader, shown(kb.mirror.ledger, uri, source))
     if as_json:
-        return console.data(found)
-    chunks, findings = found.pop("chunks"), found.pop("findings")
-    width = max(map(len, found))
-    for name, value in found.items():
-        if value not in (None, "", []):
-            said = ", ".join(value) if isinstance(value, list) else str(value)
-            console.say(f"{name:<{width}}  {printable_line(said)}")
-    for finding in findings:
-        line = f"line {finding['line']}: " if finding["line"] else ""
-        console.say(printable_line(f"{finding['code']:<{width}}  {line}{finding['evidence']}"))
-    for chunk in chunks:
-        place = printable_line(" > ".join(chunk["heading_path"] or []))
-        page = f", page {chunk['page']}" if chunk["page"] else ""
-        console.say(f"\n[{chunk['chunk_index']}] {place}{page} ({chunk['tokens']} tokens)")
-        console.say((chunk["text"] or "").strip())
+        return console.data(found.json())
+    for line in document_lines(found):
+        console.say(line)
 
 
 def search(
@@ -203,37 +154,13 @@ def search(
         from flows.cli.progress import waiting
 
         kb.mirror.waiting = waiting(quiet=quiet)
-        hits = [
-            hit.json()
-            for hit in kb.search(
-                query, k=k, mode=mode.value, fresh_only=fresh_only, source=source, owner=owner
-            )
-        ]
+        hits = kb.search(query, k=k, mode=mode.value, fresh_only=fresh_only, source=source, owner=owner)
     if as_json:
-        return console.data(hits)
+        return console.data([hit.json() for hit in hits])
     for number, hit in enumerate(hits, 1):
-        console.say(_cited(number, hit))
+        console.say(hit_text(number, hit))
     if not hits:
         console.say("Nothing found.")
-
-
-def _cited(number: int, hit: dict[str, Any]) -> str:
-    headings = [h for h in hit["heading_path"] if h != hit["title"]]
-    uri = printable_line(hit["uri"])
-    heading = printable_line(" > ".join([hit["title"] or hit["uri"], *headings]))
-    page = f", page {hit['page']}" if hit["page"] else ""
-    age = f", {hit['age_days']} days old" if hit["age_days"] is not None else ""
-    owner = printable_line(f", owner {hit['owner']}") if hit["owner"] else ""
-    # A file's link says no more than its path.
-    link = "" if hit["url"].startswith("file:") else f"   {printable_line(hit['url'])}\n"
-    places = ", ".join(printable_line(f"{other['source']}:{other['uri']}") for other in hit["duplicates"])
-    copies = f"   also in {places}\n" if places else ""
-    text = " ".join(hit["text"].split())
-    shown = text if len(text) <= 300 else text[:300].rsplit(" ", 1)[0] + " …"
-    return (
-        f"{number}. {heading}\n   {hit['source']}:{uri}{page}{owner} "
-        f"[{hit['verdict']}{age}, relevance {hit['relevance']:.2f}]\n{link}{copies}   {shown}\n"
-    )
 
 
 def runs(
@@ -246,14 +173,10 @@ def runs(
     """List past runs, newest first."""
     console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     with opened(config) as mirror:
-        from index.run import run_json
+        from index.run_summary import RunSummary
 
-        found = [run_json(run, mirror.now()) for run in mirror.ledger.runs(limit)]
+        found = [RunSummary.of(run, mirror.now()) for run in mirror.ledger.runs(limit)]
     if as_json:
-        return console.data(found)
+        return console.data([run.json() for run in found])
     for run in found:
-        took = f"{run['counts']['seconds']:.1f} s" if "seconds" in run["counts"] else ""
-        error = printable_line(f"  {run['error']}") if run["error"] else ""
-        when = f"{run['started_at'][:19]}Z"
-        said = f"{run['kind']:<8} {run['outcome']:<11} {took:>8}  {run['run_id']}  {run['actor']}"
-        console.say(f"{when}  {said}{error}")
+        console.say(run_line(run))
