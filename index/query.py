@@ -77,6 +77,8 @@ def search(reader: Reader, collection: Collection, query: Query) -> list[SearchH
 
     if query.blank:
         return []
+    if query.mode != "dense":
+        bm25.require(collection.sparse_fingerprint)
     begun, now = time.perf_counter(), reader.now()
     where = _conditions(query, now)
     dense = reader.embedded(collection, query.text) if query.mode != "sparse" else None
