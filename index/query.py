@@ -80,7 +80,7 @@ def search(reader: Reader, collection: Collection, query: Query) -> list[SearchH
     if query.mode != "dense":
         bm25.require(collection.sparse_fingerprint)
     begun, now = time.perf_counter(), reader.now()
-    where = _conditions(query, now)
+    where = _conditions(reader, query, now)
     dense = reader.embedded(collection, query.text) if query.mode != "sparse" else None
     words = bm25.query(query.text) if query.mode != "dense" else None
     limit, rounds = 2 * query.k + 10, 1
@@ -100,8 +100,16 @@ def search(reader: Reader, collection: Collection, query: Query) -> list[SearchH
         limit, rounds = limit * 2, rounds + 1
 
 
-def _conditions(query: Query, now: datetime) -> Filter:
-    return Filter(source=query.source, owner=query.owner, fresh_at=now if query.fresh_only else None)
+def _conditions(reader: Reader, query: Query, now: datetime) -> Filter:
+    """What the store can tell by itself: so that few points are read in vain, however many are not shown."""
+    sources: tuple[str, ...] | None = None if query.source is None else (query.source,)
+    if not query.fresh_only:
+        return Filter(sources=sources, owner=query.owner)
+    records, configured = reader.ledger.sources(), reader.verdicts.sources
+    if any(record.source not in configured for record in records):
+        # What is not in the configuration any more is of unknown age.
+        sources = tuple(source for source in configured if query.source in (None, source))
+    return Filter(sources=sources, owner=query.owner, fresh_at=now, doubted=reader.doubted(records))
 
 
 def _shown(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from index.ledger import Ledger
 from index.mirror import Mirror
-from index.model import Collection
+from index.model import Collection, SourceRecord
+from index.rules import rules_fingerprint
 from index.store.base import VectorStore
 from index.verdicts import Verdicts
 
@@ -20,6 +21,7 @@ class Reader:
         self.mirror = mirror
         self.verdicts = Verdicts(mirror.config.sources)
         self._model = threading.Lock()
+        self._in_force: dict[str, str] = {}
 
     @property
     def ledger(self) -> Ledger:
@@ -31,6 +33,18 @@ class Reader:
 
     def now(self) -> datetime:
         return self.mirror.now()
+
+    def doubted(self, records: Iterable[SourceRecord]) -> tuple[str, ...]:
+        """Configured sources of which some payload may be behind the rules in force, so that its dates say
+        nothing. `records` are the ledger's of all sources."""
+        written = {record.source: record.rules_fingerprint for record in records}
+        return tuple(s for s in self.verdicts.sources if written.get(s) != self._rules_in_force(s))
+
+    def _rules_in_force(self, source: str) -> str:
+        if source not in self._in_force:
+            settings, connector = self.mirror.config.source(source), self.mirror.connector(source)
+            self._in_force[source] = rules_fingerprint(settings, connector.url(""))
+        return self._in_force[source]
 
     def embedded(self, collection: Collection, query: str) -> Sequence[float]:
         """The dense vector of a query, by the model of the collection. Raises ModelChanged, EmbedderError."""

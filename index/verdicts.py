@@ -16,6 +16,8 @@ class Verdicts:
 
     def __init__(self, sources: Iterable[SourceConfig]) -> None:
         self._sources = {source.id: source for source in sources}
+        #: Ids of the configured sources.
+        self.sources = tuple(self._sources)
         self._rules: dict[str, Rules] = {}
 
     def rules(self, source: str) -> Rules | None:

@@ -30,12 +30,16 @@ CANDIDATES = 100
 class Filter:
     """Conditions on `metadata`; None means any. All that are given must hold."""
 
-    source: str | None = None
+    sources: tuple[str, ...] | None = None
+    """Any of these."""
     owner: str | None = None
     """Of `owners`, compared without case; or of `owner`, as it is written there."""
     document_ids: tuple[str, ...] | None = None
     fresh_at: datetime | None = None
-    """Keeps points that warn after this instant, and those that never warn (exempt or without a date)."""
+    """Keeps points with a `warn_at` after this instant: fresh ones, and exempt ones, whose `warn_at` is
+    `freshness.NEVER`. Points without one have no date that can be used."""
+    doubted: tuple[str, ...] = ()
+    """Sources of which `fresh_at` keeps every point: their payloads may be behind their rules."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,8 +175,8 @@ def _nearest(query: fusion.Query) -> engine.Query:
 
 def _conditions(where: Filter) -> engine.Filter | None:
     must: list[Any] = []
-    if where.source is not None:
-        must.append(engine.FieldCondition("metadata.source", match=engine.MatchValue(where.source)))
+    if where.sources is not None:
+        must.append(_of_sources(where.sources))
     if where.owner is not None:
         named = engine.FieldCondition("metadata.owners", match=engine.MatchValue(fold(where.owner)))
         written = engine.FieldCondition("metadata.owner", match=engine.MatchValue(where.owner))
@@ -184,9 +184,13 @@ def _conditions(where: Filter) -> engine.Filter | None:
     if where.document_ids is not None:
         match = engine.MatchAny(list(where.document_ids))
         must.append(engine.FieldCondition("metadata.document_id", match=match))
-    must_not: list[Any] = []
     if where.fresh_at is not None:
-        # Said this way round, those without the field stay, at half the cost of asking for both.
-        past = engine.RangeDateTime(lte=rfc3339(where.fresh_at))
-        must_not.append(engine.FieldCondition("metadata.warn_at", range=past))
-    return engine.Filter(must=must, must_not=must_not) if must or must_not else None
+        later = engine.RangeDateTime(gt=rfc3339(where.fresh_at))
+        fresh = engine.FieldCondition("metadata.warn_at", range=later)
+        doubted = [_of_sources(where.doubted)] if where.doubted else []
+        must.append(engine.Filter(should=[fresh, *doubted]) if doubted else fresh)
+    return engine.Filter(must=must) if must else None
+
+
+def _of_sources(sources: Sequence[str]) -> engine.FieldCondition:
+    return engine.FieldCondition("metadata.source", match=engine.MatchAny(list(sources)))

@@ -177,9 +177,8 @@ def _conditions(where: Filter) -> models.Filter | None:
     from qdrant_client import models
 
     must: list[models.Condition] = []
-    if where.source is not None:
-        match = models.MatchValue(value=where.source)
-        must.append(models.FieldCondition(key="metadata.source", match=match))
+    if where.sources is not None:
+        must.append(_of_sources(where.sources))
     if where.owner is not None:
         named = models.MatchValue(value=fold(where.owner))
         written = models.MatchValue(value=where.owner)
@@ -191,9 +190,15 @@ def _conditions(where: Filter) -> models.Filter | None:
     if where.document_ids is not None:
         any_of = models.MatchAny(any=list(where.document_ids))
         must.append(models.FieldCondition(key="metadata.document_id", match=any_of))
-    must_not: list[models.Condition] = []
     if where.fresh_at is not None:
-        # Said this way round, those without the field stay, at half the cost of asking for both.
-        past = models.DatetimeRange(lte=where.fresh_at)
-        must_not.append(models.FieldCondition(key="metadata.warn_at", range=past))
-    return models.Filter(must=must, must_not=must_not) if must or must_not else None
+        later = models.DatetimeRange(gt=where.fresh_at)
+        fresh = models.FieldCondition(key="metadata.warn_at", range=later)
+        doubted = [_of_sources(where.doubted)] if where.doubted else []
+        must.append(models.Filter(should=[fresh, *doubted]) if doubted else fresh)
+    return models.Filter(must=must) if must else None
+
+
+def _of_sources(sources: Sequence[str]) -> models.FieldCondition:
+    from qdrant_client import models
+
+    return models.FieldCondition(key="metadata.source", match=models.MatchAny(any=list(sources)))

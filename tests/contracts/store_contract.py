@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from index.errors import ConfigError, StoreError
-from index.model import Point, Sparse, digest
+from index.freshness import NEVER
+from index.model import Point, Sparse, digest, rfc3339
 from index.store import bm25
 from index.store.base import Filter, Hit, Mode, VectorStore
 
@@ -382,6 +383,7 @@ class StoreContract:
         ]
         with store.session(NAME) as session:
             session.upsert(points)
+            point(7, source="misc", warn_at=rfc3339(NEVER)),
 
             def kept(where: Filter) -> list[int]:
                 hits = session.search(
@@ -389,15 +391,19 @@ class StoreContract:
                 )
                 return sorted(uuid.UUID(identifier).int for identifier in found(hits))
 
-            assert kept(ANY) == [0, 1, 2, 3, 4, 5, 6]
-            assert kept(Filter(source="hr")) == [0, 1, 2, 3]
+            assert kept(ANY) == [0, 1, 2, 3, 4, 5, 6, 7]
+            assert kept(Filter(sources=("hr",))) == [0, 1, 2, 3]
+            assert kept(Filter(sources=("hr", "it", "nowhere"))) == [0, 1, 2, 3, 4, 5, 6]
             assert kept(Filter(owner="anna")) == [0, 1, 4, 5]
             assert kept(Filter(owner="Carla")) == [6] == kept(Filter(owner="DÖRTE "))
             assert kept(Filter(document_ids=("d2", "d4", "d9"))) == [2, 4]
             assert kept(Filter(document_ids=())) == []
-            assert kept(Filter(fresh_at=noon)) == [1, 2, 3, 5]
-            assert kept(Filter(source="it", owner="anna", document_ids=("d5", "d1"), fresh_at=noon)) == [5]
-            assert kept(Filter(source="nowhere")) == []
+            assert kept(Filter(fresh_at=noon)) == [1, 5, 7]
+            assert kept(Filter(fresh_at=NEVER)) == []
+            assert kept(Filter(fresh_at=noon, doubted=("it", "nowhere"))) == [1, 4, 5, 6, 7]
+            assert kept(Filter(fresh_at=noon, doubted=("it",), owner="ben")) == []
+            assert kept(Filter(("it",), "anna", document_ids=("d5", "d1"), fresh_at=noon)) == [5]
+            assert kept(Filter(sources=("nowhere",))) == [] == kept(Filter(sources=()))
 
     def test_what_meets_conditions_is_counted(self, store: VectorStore) -> None:
         noon = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -410,10 +416,10 @@ class StoreContract:
                 ]
             )
             assert session.count() == session.count(ANY) == 3
-            assert session.count(Filter(source="hr")) == session.count(Filter(owner="anna")) == 2
+            assert session.count(Filter(sources=("hr",))) == session.count(Filter(owner="anna")) == 2
             assert session.count(Filter(document_ids=("d0", "d2", "d9"))) == 2
-            assert session.count(Filter(fresh_at=noon)) == 2
-            assert session.count(Filter(source="it", owner="ben")) == 0
+            assert session.count(Filter(fresh_at=noon)) == 1
+            assert session.count(Filter(sources=("it",), owner="ben")) == 0
 
     def test_a_search_by_words_reaches_every_point_that_has_one(self, store: VectorStore) -> None:
         with store.session(NAME) as session:
@@ -423,9 +429,9 @@ class StoreContract:
 
     def test_a_sound_collection_has_no_faults(self, store: VectorStore) -> None:
         assert store.faults(NAME) == []
-        instants = [None, "2026-06-15T12:00:00Z", "2027-01-01T00:00:00.000001Z"]
+        instants = [None, "2026-06-15T12:00:00Z", "2027-01-01T00:00:00.000001Z", rfc3339(NEVER)]
         points = [
-            point(n, source=f"s{n % 2}", owner=f"o{n % 5}", warn_at=instants[n % 3]) for n in range(700)
+            point(n, source=f"s{n % 2}", owner=f"o{n % 5}", warn_at=instants[n % 4]) for n in range(700)
         ]
         with store.session(NAME) as session:
             session.upsert(points)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from index import prepare, scan
+from index import prepare, rules, scan
 from index.mirror import require_collection
 from index.model import Document
 from index.request import review
@@ -180,7 +180,7 @@ def test_an_index_of_an_older_freshkb_is_brought_up_to_date_and_embeds_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(prepare, "governed", older)
         patch.setattr(scan, "governed", older)
-        patch.setattr(scan, "RULES_REVISION", 1)
+        patch.setattr(rules, "RULES_REVISION", 1)
         patch.setattr(
             edge_session, "KEYWORD_FIELDS", ("metadata.source", "metadata.owner", "metadata.document_id")
         )
