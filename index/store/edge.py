@@ -38,8 +38,10 @@ from typing import Literal
 import qdrant_edge as engine
 
 from index.errors import StoreDamaged, StoreError
-from index.store.base import SPARSE_NAME
-from index.store.edge_session import EdgeSession, missing_indexes
+from index.scratch import room
+from index.store.base import SPARSE_NAME, Purge, measured
+from index.store.edge_purge import proof, purge
+from index.store.edge_session import SEAL_ROOM_BYTES, EdgeSession, missing_indexes
 from index.store.points import check_name
 from index.store.shards import Shards, engine_errors, require_room
 
@@ -120,11 +122,11 @@ class EdgeStore:
     @contextmanager
     def session(self, collection: str) -> Iterator[EdgeSession]:
         check_name(collection)
-        with self._shards.held():
-            if not (self._path / collection / "instance").exists():
-                raise StoreError(f"The vector store in {self._path} has no collection {collection!r}.")
+        # Its turn and the loading of the shard are part of what it takes.
+        with measured(collection) as did, self._shards.held():
+            self._require(collection)
             with engine_errors(f"open collection {collection!r}", self._path / collection):
-                session = EdgeSession(self._shards, self._path / collection)
+                session = EdgeSession(self._shards, self._path / collection, did)
             try:
                 yield session
             finally:
@@ -142,6 +144,33 @@ class EdgeStore:
         except StoreDamaged as error:
             found.append(str(error))
         return found
+
+    def purge(self, collection: str) -> Purge:
+        """See `VectorStore.purge`. Segments that hold a deleted point are written anew, and the store is held
+        meanwhile: of 100,000 points 2 s when none was deleted, 3 s for one, 7 s for one in a hundred.
+        Dropped collections that a kill left behind are removed.
+        """
+        check_name(collection)
+        home = self._path / collection
+        with self._shards.held(), engine_errors(f"purge collection {collection!r}"):
+            self._require(collection)
+            self._shards.require_write(collection)
+            if (free := room(home)) < SEAL_ROOM_BYTES:
+                raise StoreError(
+                    f"The disk of the vector store in {home} has {free >> 20:,} MB free, and a purge writes "
+                    f"segments anew, which takes {SEAL_ROOM_BYTES >> 20:,} MB. Make room, and run it again."
+                )
+            self._sweep()
+            shard = self._shards.open(collection, to_write=True)
+            before = purge(shard, home / "shard")
+            points = shard.info().points_count
+            self._shards.shut(collection)
+            (home / "unsealed").write_text("0")
+            return proof(home, home / "shard", before, points)
+
+    def _require(self, collection: str) -> None:
+        if not (self._path / collection / "instance").exists():
+            raise StoreError(f"The vector store in {self._path} has no collection {collection!r}.")
 
     def close(self) -> None:
         """Let go of the store now. A later session opens it again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,12 +30,14 @@ SLICE_POINTS = 1_000
 class EdgeSession:
     """See `index.store.base.Session`. Belongs to the thread that opened it."""
 
-    def __init__(self, shards: Shards, home: Path) -> None:
+    def __init__(self, shards: Shards, home: Path, did: Counter[str]) -> None:
+        """`did`: where it counts points written, deleted, read and ranked."""
         self._shards = shards
         self._home = home
         self._unsealed = home / "unsealed"
         self._pid = os.getpid()
         self._ended = False
+        self._did = did
         self._open()
 
     def end(self) -> None:
@@ -59,6 +62,7 @@ class EdgeSession:
             for some in slices(points, SLICE_POINTS):
                 self._update(engine.UpdateOperation.upsert_points([_row(point) for point in some]))
             self._seal(len(points))
+        self._did["written"] += len(points)
 
     def _seal(self, written: int) -> None:
         """Count what is unsealed, which the engine does not tell, and seal it when it has become much."""
@@ -81,6 +85,7 @@ class EdgeSession:
             self._open(to_write=True)
             for some in slices(ids, SLICE_POINTS):
                 self._update(engine.UpdateOperation.delete_points(list(some)))
+        self._did["deleted"] += len(ids)
 
     def _update(self, operation: engine.UpdateOperation) -> None:
         """Durable when it returns. Each is flushed before the next: see `index.store.shards.LEAD`."""
@@ -90,6 +95,7 @@ class EdgeSession:
     def retrieve(self, ids: Sequence[str], *, vectors: bool) -> dict[str, Point]:
         with engine_errors(f"read {len(ids)} points", self._home):
             rows = self._shard.retrieve(list(ids), with_payload=True, with_vector=vectors)
+            self._did["read"] += len(rows)
             return {str(row.id): _point(row) for row in rows}
 
     def scroll(
@@ -104,6 +110,7 @@ class EdgeSession:
             for row in rows:
                 if end is not None and str(row.id) >= end:
                     return
+                self._did["read"] += 1
                 yield _point(row)
             if offset is None:
                 return
@@ -126,6 +133,7 @@ class EdgeSession:
                 engine.QueryRequest(limit=limit, query=_nearest(query), filter=conditions)
                 for query in queries
             ]
+            self._did["ranked"] += limit * len(asked)
             return [[(str(row.id), row.score) for row in self._shard.query(request)] for request in asked]
 
         def fetch(ids: Sequence[str]) -> dict[str, Point]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -25,12 +26,21 @@ SLICE_IDS = 5_000
 class QdrantSession:
     """See `index.store.base.Session`. A server needs no holding; the session only ends."""
 
-    def __init__(self, client: QdrantClient, collection: str, url: str, index: Callable[[str], None]) -> None:
-        """`index` makes the collection's payload indexes, where some are missing."""
+    def __init__(
+        self,
+        client: QdrantClient,
+        collection: str,
+        url: str,
+        index: Callable[[str], None],
+        did: Counter[str],
+    ) -> None:
+        """`index` makes the collection's payload indexes, where some are missing; in `did` it counts points
+        written, deleted, read and ranked."""
         self._connected: QdrantClient | None = client
         self._name = collection
         self._url = url
         self._index = index
+        self._did = did
 
     def end(self) -> None:
         self._connected = None
@@ -48,6 +58,7 @@ class QdrantSession:
             for some in slices(points, SLICE_POINTS):
                 rows = [_row(point) for point in some]
                 completed(self._client.upsert(self._name, rows, wait=True))
+        self._did["written"] += len(points)
 
     def delete(self, ids: Sequence[str]) -> None:
         from qdrant_client import models
@@ -56,6 +67,7 @@ class QdrantSession:
             for some in slices(ids, SLICE_IDS):
                 chosen = models.PointIdsList(points=list(some))
                 completed(self._client.delete(self._name, chosen, wait=True))
+        self._did["deleted"] += len(ids)
 
     def retrieve(self, ids: Sequence[str], *, vectors: bool) -> dict[str, Point]:
         found: dict[str, Point] = {}
@@ -63,6 +75,7 @@ class QdrantSession:
             for some in slices(ids, SLICE_POINTS if vectors else SLICE_IDS):
                 rows = self._client.retrieve(self._name, list(some), with_payload=True, with_vectors=vectors)
                 found.update((str(row.id), _point(row)) for row in rows)
+        self._did["read"] += len(found)
         return found
 
     def scroll(
@@ -77,6 +90,7 @@ class QdrantSession:
             for row in rows:
                 if end is not None and str(row.id) >= end:
                     return
+                self._did["read"] += 1
                 yield _point(row)
             if offset is None:
                 return
@@ -100,6 +114,7 @@ class QdrantSession:
         conditions = _conditions(where)
 
         def rank(queries: Sequence[fusion.Query], limit: int) -> list[fusion.Ranking]:
+            self._did["ranked"] += limit * len(queries)
             requests = [
                 models.QueryRequest(
                     query=_nearest(query),

@@ -20,7 +20,7 @@ from index.errors import ConfigError, StoreError
 from index.freshness import NEVER
 from index.model import Point, Sparse, digest, rfc3339
 from index.store import bm25
-from index.store.base import Filter, Hit, Mode, VectorStore
+from index.store.base import Claim, Filter, Hit, Mode, VectorStore
 
 Opened = Callable[[], VectorStore]
 
@@ -71,6 +71,9 @@ def found(hits: Sequence[Hit]) -> list[str]:
 
 
 class StoreContract:
+    #: What a purge of this store may claim.
+    claim: Claim
+
     @pytest.fixture
     def store(self, opened: Opened) -> VectorStore:
         store = opened()
@@ -380,10 +383,10 @@ class StoreContract:
             point(4, source="it", owner="anna", warn_at="2026-06-15T11:59:59Z"),
             point(5, source="it", owner="anna", warn_at="2027-01-01T00:00:00Z"),
             point(6, source="it", owner="Dörte", owners=["dörte", "carla"], warn_at="2026-01-01T00:00:00Z"),
+            point(7, source="misc", warn_at=rfc3339(NEVER)),
         ]
         with store.session(NAME) as session:
             session.upsert(points)
-            point(7, source="misc", warn_at=rfc3339(NEVER)),
 
             def kept(where: Filter) -> list[int]:
                 hits = session.search(
@@ -441,6 +444,28 @@ class StoreContract:
         stopped = threading.Event()
         stopped.set()
         assert store.faults(NAME, stopped) == []
+
+    def test_a_purge_keeps_what_is_left_and_claims_no_more_than_it_saw(
+        self, opened: Opened, store: VectorStore
+    ) -> None:
+        with pytest.raises(StoreError, match="no collection 'kb-2'"):
+            store.purge("kb-2")
+        empty = store.purge(NAME)
+        with store.session(NAME) as session:
+            session.upsert([point(n, f"text{n} words") for n in range(30)])
+            session.upsert([point(4, "replaced words")])
+            session.delete([uid(n) for n in range(0, 30, 3)])
+            before = list(session.scroll(vectors=True))
+        first, again = store.purge(NAME), store.purge(NAME)
+        assert (empty.points, first.points, again.points) == (0, 20, 20)
+        assert {empty.claim, first.claim, again.claim} == {self.claim}
+        assert first.evidence.endswith(".")
+        assert [*first.json()] == ["claim", "evidence", "points", "files", "bytes"]
+        assert (first.files > 0, first.bytes > 0) == (self.claim == "purged",) * 2
+        with opened_again(store, opened).session(NAME) as session:
+            assert list(session.scroll(vectors=True)) == before
+            session.upsert([point(0)])
+            assert session.count() == 21
 
     def test_a_search_finds_at_most_as_many_as_asked_for(self, store: VectorStore) -> None:
         with store.session(NAME) as session:
