@@ -26,11 +26,11 @@ def audit(fail_on: FailOn = "never") -> State[Any]:
         with job.run("audit", required=False) as run:
             found = audit_of(mirror)
             write(found, mirror.config.reports)
-            run.ends("failed" if found.fails(fail_on) else "done", found.json()["counts"])
+            run.ends("failed" if found.fails(fail_on) else "done", found.by_verdict)
         create_markdown_artifact(
             _markdown(found), key="freshkb-audit", description="Freshness of the documents"
         )
-        counts = found.json()["counts"]
+        counts = found.by_verdict
         return ended(run.outcome, f"Run {job.run_id}: {in_words(counts)}", counts)
 
     return perform(body)

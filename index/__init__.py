@@ -23,9 +23,10 @@ Modules, in the order in which a sync passes through them
     · `scan`, `compare` and `plan` (look, decide) · `prepare` with `scratch`, `parse`, `chunk`, `rules` and
     `freshness` (one document's next state) · `apply` (the write order, nowhere else) · `recover` (what a
     crash left) · `sync` (the algorithm), inside a `run` (its record).
-    Reading: `search` with `hits`, `link` and `lookup`; `status` and `health` with `services`; `doctor`.
-    Freshness: `properties`, `owners` and `rules` (what documents and the configuration say), `checkout`,
-    `audit` with `audit_findings` and `report`; `request` (reviews, retries).
+    Reading: `search` (the facade) over `query` (one collection) and `describe` (documents), with `reader`,
+    `hits`, `link` and `lookup`; `status` and `health` with `run_summary` and `services`; `doctor`.
+    Freshness: `properties`, `owners` and `rules` (what documents and the configuration say), `verdicts`,
+    `checkout`, `audit` with `audit_findings`, `audit_fields` and `report`; `request` (reviews, retries).
     Proof: `verify` with `verify_points`, `judge`, `provenance` and `finding`; `repair` with `salvage`,
     `rebuild` (the store) and `mend` (the ledger); `reindex`.
     For all of them: `redact` (secrets), `printable` (foreign text), `private` (modes of files), `errors`.

@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
+from index.audit_fields import policy_days, review_fields, rounded, whole_days
 from index.audit_findings import Finding, by_severity, left_out, of_document, of_source
 from index.checkout import checkout
 from index.config import SourceConfig
-from index.freshness import Assessment, Policy, Verdict, assess, trust_score
+from index.freshness import Assessment, Policy, Verdict, trust_score
 from index.model import LIVE, Document, Review, SourceRecord, State, rfc3339
 from index.owners import distinct, fold, folded, require
-from index.rules import Governance, Rules
+from index.rules import Governance
+from index.verdicts import Verdicts, assessed
 
 if TYPE_CHECKING:
     from index.mirror import Mirror
@@ -24,8 +26,6 @@ FailOn = Literal["warn", "stale", "never"]
 #: Worst first.
 SEVERITY = (Verdict.STALE, Verdict.UNKNOWN, Verdict.WARN, Verdict.FRESH, Verdict.EXEMPT)
 _RANK = {verdict: rank for rank, verdict in enumerate(SEVERITY)}
-
-_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +76,10 @@ class Result:
             "date_used": self.assessment.date_text,
             "date_field": self.assessment.date_field or None,
             "age_days": whole_days(self.assessment.age),
-            "warn_after_days": policy and _days(policy.warn_after),
-            "stale_after_days": policy and _days(policy.stale_after),
+            "warn_after_days": policy and policy_days(policy.warn_after),
+            "stale_after_days": policy and policy_days(policy.stale_after),
             "overdue_days": whole_days(self.overdue),
-            **review_json(self.review, self.changed_since_review),
+            **review_fields(self.review, self.changed_since_review),
         }
 
 
@@ -95,14 +95,19 @@ class OwnerSummary:
         return Counter(result.verdict for result in self.results)
 
     @property
+    def by_verdict(self) -> dict[str, int]:
+        """The counts by the verdict's name, zeros included."""
+        return _by_name(self.counts)
+
+    @property
     def trust_score(self) -> float | None:
         return trust_score(self.counts)
 
     def json(self) -> dict[str, Any]:
         return {
             "owner": self.owner,
-            "counts": _counts(self.counts),
-            "trust_score": _rounded(self.trust_score),
+            "counts": self.by_verdict,
+            "trust_score": rounded(self.trust_score),
         }
 
 
@@ -119,6 +124,11 @@ class Audit:
     """Of the knowledge base."""
 
     @property
+    def by_verdict(self) -> dict[str, int]:
+        """The counts by the verdict's name, zeros included."""
+        return _by_name(self.counts)
+
+    @property
     def trust_score(self) -> float | None:
         return trust_score(self.counts)
 
@@ -133,8 +143,8 @@ class Audit:
     def json(self) -> dict[str, Any]:
         return {
             "generated_at": rfc3339(self.generated_at),
-            "counts": _counts(self.counts),
-            "trust_score": _rounded(self.trust_score),
+            "counts": self.by_verdict,
+            "trust_score": rounded(self.trust_score),
             "owners": [owner.json() for owner in self.owners],
             "results": [result.json() for result in self.results],
             "findings": [finding.json() for finding in self.findings],
@@ -175,16 +185,17 @@ def audit(
     what is remembered of the sources: what their listings left out is found, too. Documents of unsupported
     types are skipped everywhere, and here too. Raises ConfigError for an owner of nothing.
     """
-    rules = {name: Rules(source) for name, source in sources.items()}
+    verdicts = Verdicts(sources.values())
     results: list[Result] = []
     findings: list[Finding] = []
     written: dict[str, list[Document]] = {source: [] for source, at in (checked_out or {}).items() if at}
     for document in documents:
         if document.state not in LIVE or document.state == State.SKIPPED:
             continue
-        governance, policy = _governance(document, rules.get(document.source))
+        ruled = verdicts.governance(document)
+        governance = ruled or _recorded(document)
         review = (reviews or {}).get(document.document_id)
-        result = _judge(document, governance, policy, review, now)
+        result = _judge(document, ruled, review, now)
         results.append(result)
         findings.extend(of_document(document, governance, result.assessment, review, now))
         if document.source in written:
@@ -192,9 +203,9 @@ def audit(
     for source, own in written.items():
         found = checkout((checked_out or {})[source], own)
         if found is not None:
-            findings.append(of_source(source, rules[source].owner, found))
+            findings.append(of_source(source, _asked(verdicts, source), found))
     for record in records:
-        findings.extend(left_out(record, rules[record.source].owner if record.source in rules else ""))
+        findings.extend(left_out(record, _asked(verdicts, record.source)))
     asked = None if owner is None else require(owner, (name for r in results for name in r.owners))
     if asked is not None:
         results = [result for result in results if result.is_of(asked)]
@@ -214,23 +225,20 @@ def audit(
     )
 
 
-def _governance(document: Document, rules: Rules | None) -> tuple[Governance, Policy | None]:
-    """Who answers for it and by which policy: by the rules of now, and without them as the ledger has it."""
-    if rules is None:
-        owners = distinct(document.owners or ([document.owner] if document.owner else []))
-        return Governance(owners, document.owner_source, "exempt"), None
-    governance = rules.govern(document.uri, document.properties)
-    return governance, governance.policy
+def _asked(verdicts: Verdicts, source: str) -> str:
+    """The owner of a source as a whole; "" where there is none."""
+    rules = verdicts.rules(source)
+    return rules.owner if rules is not None else ""
 
 
-def _judge(
-    document: Document, governance: Governance, policy: Policy | None, review: Review | None, now: datetime
-) -> Result:
-    if policy is None:
-        reason = f"Its source {document.source} is not in the configuration any more."
-        assessment = Assessment(Verdict.UNKNOWN, reason)
-    else:
-        assessment = assess(policy, document.properties, document.modified_at, document.reviewed_at, now)
+def _recorded(document: Document) -> Governance:
+    """Owners as the ledger has them: the configuration has no rules for the document any more."""
+    owners = distinct(document.owners or ([document.owner] if document.owner else []))
+    return Governance(owners, document.owner_source, "exempt")
+
+
+def _judge(document: Document, ruled: Governance | None, review: Review | None, now: datetime) -> Result:
+    assessment, governance = assessed(document, ruled, now), ruled or _recorded(document)
     if not document.version:
         assessment = Assessment(Verdict.UNKNOWN, f"It was never indexed. {document.reason}".rstrip())
     judged = assessment.verdict in (Verdict.FRESH, Verdict.WARN, Verdict.STALE)
@@ -243,21 +251,12 @@ def _judge(
         source=document.source,
         owners=governance.owners,
         owner_source=governance.owner_source,
-        policy=policy,
+        policy=ruled.policy if ruled is not None else None,
         assessment=assessment,
         overdue=overdue,
         review=review,
         changed_since_review=review.changed(document) if review else None,
     )
-
-
-def review_json(review: Review | None, changed: bool | None) -> dict[str, Any]:
-    return {
-        "reviewed_at": rfc3339(review.at) if review else None,
-        "reviewed_by": review.reviewed_by if review else None,
-        "review_note": review.note if review else None,
-        "changed_since_review": changed,
-    }
 
 
 def _worst_first(result: Result) -> tuple[int, timedelta, str, str]:
@@ -288,19 +287,5 @@ def _owners(results: Iterable[Result], asked: str | None) -> tuple[OwnerSummary,
     return tuple(sorted(summaries, key=worst_first))
 
 
-def _counts(counts: Mapping[Verdict, int]) -> dict[str, int]:
+def _by_name(counts: Mapping[Verdict, int]) -> dict[str, int]:
     return {str(verdict): counts.get(verdict, 0) for verdict in Verdict}
-
-
-def _rounded(score: float | None) -> float | None:
-    return None if score is None else round(score, 4)
-
-
-def whole_days(span: timedelta | None) -> int | None:
-    """Full days that have passed."""
-    return None if span is None else span // _DAY
-
-
-def _days(span: timedelta) -> int | float:
-    """Days as a policy has them: 90, or 1.5 for 36 hours."""
-    return span // _DAY if span % _DAY == timedelta(0) else round(span / _DAY, 4)

@@ -16,8 +16,20 @@ from index.model import Collection
 
 
 def ensure(mirror: Mirror) -> Collection:
-    """The collection in use; made when there is none. Raises what `Mirror.collection` raises."""
-    return mirror.collection() or create(mirror, "current")
+    """The collection in use, to be written; made when there is none. Raises what `Mirror.collection` raises.
+
+    One from before fingerprints of the sparse encoder were recorded was made by the encoder of now, and gets
+    its fingerprint.
+    """
+    from index.store import bm25
+
+    current = mirror.collection()
+    if current is None:
+        return create(mirror, "current")
+    if not current.sparse_fingerprint:
+        current = replace(current, sparse_fingerprint=bm25.fingerprint())
+        mirror.ledger.record_collection(current)
+    return current
 
 
 def create(mirror: Mirror, state: Literal["building", "current"]) -> Collection:
@@ -26,6 +38,7 @@ def create(mirror: Mirror, state: Literal["building", "current"]) -> Collection:
     Where another process makes the first one at the same time, it is that one.
     """
     from index.embed import fingerprint, resolve_dtype
+    from index.store import bm25
 
     identity, ledger, store = mirror.identity, mirror.ledger, mirror.store
     with mirror.waiting(f"choosing the precision of the model {identity.model}"):
@@ -40,6 +53,7 @@ def create(mirror: Mirror, state: Literal["building", "current"]) -> Collection:
         dimension=identity.dimension,
         state="building",
         created_at=mirror.now(),
+        sparse_fingerprint=bm25.fingerprint(),
     )
     ledger.record_collection(made)
     try:

@@ -161,7 +161,7 @@ def _store(mirror: Mirror) -> Iterator[Check]:
 
 def _services(mirror: Mirror) -> Iterator[Check]:
     for service in services(mirror.config.state_dir):
-        yield Check(service.source, True, told(service))
+        yield Check(service.name, True, told(service.holder))
     for why in dead(mirror.config.state_dir):
         yield Check("services", False, why)
 

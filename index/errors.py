@@ -7,7 +7,8 @@
     ├── Refused                 exit 4   a guard said no; nothing was done
     │   ├── PlanChanged                  an approved plan is no longer the same
     │   ├── Locked                       another process holds what is needed
-    │   └── ModelChanged                 the index was built by another model: `freshkb reindex`
+    │   └── ModelChanged                 the index was built by another model or encoder of words:
+    │                                    `freshkb reindex`
     ├── LedgerError             exit 1   the ledger cannot be used
     │   ├── LedgerDamaged                its file is: `freshkb verify --repair`
     │   └── LedgerReadOnly               it can be read, and not written

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from index.config.schedule import past_times
 from index.errors import FreshkbError
@@ -21,32 +23,47 @@ SUCCESSFUL = ("done", "partial")
 AT_WORK = {"sync": ("sync", "watch"), "audit": ("audit",), "verify": ("verify",)}
 
 
-def problems(mirror: Mirror) -> list[str]:
-    """What fails, a line each; none when ledger and store answer, the services that should live do, and of
-    every schedule the last successful run is younger than two of its periods."""
-    found: list[str] = []
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that fails."""
+
+    part: Literal["ledger", "store", "service", "schedule", "prefect"]
+    reason: str
+
+    def __str__(self) -> str:
+        """On one line: ``part: reason``."""
+        return f"{self.part}: {' '.join(self.reason.split())}"
+
+    def json(self) -> str:
+        return str(self)
+
+
+def problems(mirror: Mirror) -> list[Problem]:
+    """What fails; none when ledger and store answer, the services that should live do, and of every schedule
+    the last successful run is younger than two of its periods."""
+    found: list[Problem] = []
     try:
         for look in (_services, _store, _schedules):
             found += look(mirror)
     except (FreshkbError, OSError) as error:
         # Nothing more can be asked.
-        found.append(f"ledger: {error}")
-    return [" ".join(problem.split()) for problem in found]
+        found.append(Problem("ledger", str(error)))
+    return found
 
 
-def _store(mirror: Mirror) -> Iterator[str]:
+def _store(mirror: Mirror) -> Iterator[Problem]:
     mirror.ledger.runs(1)
     _, trouble = ask_store(mirror)
     if trouble is not None:
-        yield f"store: {trouble}"
+        yield Problem("store", trouble)
 
 
-def _services(mirror: Mirror) -> Iterator[str]:
+def _services(mirror: Mirror) -> Iterator[Problem]:
     for why in dead(mirror.config.state_dir):
-        yield f"service: {why}"
+        yield Problem("service", why)
 
 
-def _schedules(mirror: Mirror) -> Iterator[str]:
+def _schedules(mirror: Mirror) -> Iterator[Problem]:
     ledger, now = mirror.ledger, mirror.now()
     under_way = [run for run in ledger.unfinished_runs() if alive(run, now)]
     for name, cron in mirror.config.schedules:
@@ -59,14 +76,15 @@ def _schedules(mirror: Mirror) -> Iterator[str]:
             continue
         ended = "has never succeeded" if good is None else f"succeeded last at {_at(since)}"
         was_due = f"it was due at {_at(times[1])} and {_at(times[0])}"
-        yield f"schedule: {name} ({cron}) {ended}; {was_due}. See: freshkb runs, freshkb doctor"
+        reason = f"{name} ({cron}) {ended}; {was_due}. See: freshkb runs, freshkb doctor"
+        yield Problem("schedule", reason)
 
 
 def _begun(mirror: Mirror) -> datetime | None:
     """Since when a schedule that never succeeded has been kept: not before the first run of all, nor before
     the service started."""
     first = mirror.ledger.first_run()
-    times = [service.since for service in services(mirror.config.state_dir)]
+    times = [service.holder.since for service in services(mirror.config.state_dir)]
     return max([*times, *([first.started_at] if first else [])], default=None)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
-from index.audit import whole_days
+from index.audit_fields import whole_days
 from index.freshness import Assessment
 from index.model import Document, rfc3339
 from index.payload import Passage

@@ -206,9 +206,11 @@ class Mirror:
     def embed(
         self, collection: Collection, texts: Sequence[str], on_progress: Callable[[int], None] | None = None
     ) -> list[Vectors]:
-        """Dense and sparse vectors of texts, in their order."""
+        """Dense and sparse vectors of texts, in their order. Raises ModelChanged when one of the two kinds
+        cannot be made as the collection's were."""
         from index.store import bm25
 
+        bm25.require(collection.sparse_fingerprint)
         dense = self.embedder(collection).embed_documents(texts, on_progress)
         # Arrays of four bytes a number: lists would take eight times as much.
         rows = (array("f", row.tobytes()) for row in dense)
@@ -227,9 +229,11 @@ class Mirror:
     def collection(self) -> Collection | None:
         """The collection in use, to be written; None before the first sync.
 
-        Raises ModelChanged when the configured model is not the one it was built with, StoreMismatch when
-        store and ledger do not belong together.
+        Raises ModelChanged when the configured model or the encoder of words is not the one it was built
+        with, StoreMismatch when store and ledger do not belong together.
         """
+        from index.store import bm25
+
         current = self.readable()
         if current is None:
             return None
@@ -237,6 +241,7 @@ class Mirror:
         same_dtype = self.config.embedding.dtype in ("auto", current.dtype)
         if (identity.model, identity.revision) != (current.model, current.revision) or not same_dtype:
             raise self._changed(current)
+        bm25.require(current.sparse_fingerprint)
         return current
 
     def readable(self) -> Collection | None:

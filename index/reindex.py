@@ -55,7 +55,8 @@ def reindex(mirror: Mirror, run: Run) -> Report:
                 ledger.drop_collection(left.name)
         _check(mirror, old)
         new = create(mirror, "building")
-        if new.embedding_fingerprint == old.embedding_fingerprint:
+        words = old.sparse_fingerprint or new.sparse_fingerprint
+        if (new.embedding_fingerprint, new.sparse_fingerprint) == (old.embedding_fingerprint, words):
             store.drop(new.name)
             ledger.drop_collection(new.name)
             raise Refused(

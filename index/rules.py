@@ -10,6 +10,7 @@ from connectors.base import Patterns
 from index import link
 from index.config import SourceConfig
 from index.freshness import Policy
+from index.model import digest
 from index.owners import distinct
 from index.properties import by_name, canonical, described
 
@@ -20,6 +21,16 @@ _OWNERS_MAX = 20
 
 #: Properties that name owners.
 OWNER_NAMES = ("owner", "owners")
+
+
+#: Raised when the same rules give a document other owners or dates, or its payload another layout.
+RULES_REVISION = 2
+
+
+def rules_fingerprint(source: SourceConfig, home: str) -> str:
+    """Of all that decides what is said of a document beside its text; links depend on `home`, the address of
+    the source's root."""
+    return digest([RULES_REVISION, source.rules_fingerprint, home])
 
 
 class Governance(NamedTuple):

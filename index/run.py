@@ -220,21 +220,3 @@ def _born(pid: int) -> int | None:
         return int(stat.rpartition(b")")[2].split()[19])
     except (OSError, ValueError, IndexError):
         return None
-
-
-def run_json(run: RunRecord, now: datetime) -> dict[str, Any]:
-    """What `freshkb runs` prints of a run. One that is not finished is running, or was killed."""
-    told = {name: run.progress[name] for name in ("source", "done", "of", "at") if name in run.progress}
-    return {
-        "run_id": run.run_id,
-        "kind": run.kind,
-        "outcome": run.outcome or ("running" if alive(run, now) else "killed"),
-        "started_at": rfc3339(run.started_at),
-        "finished_at": rfc3339(run.finished_at),
-        "actor": run.actor,
-        "host": run.host,
-        "pid": run.pid,
-        "progress": told,
-        "counts": dict(run.counts),
-        "error": run.error,
-    }

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from connectors.base import Connector, DocumentError, Entry, Fetched, Listing, SourceUnavailable, Unlisted
 from index import compare as comparing
 from index import plan as planning
+from index import rules as ruling
 from index.compare import Differences, Extraction
 from index.mirror import Mirror
-from index.model import Action, Document, Row, SourceRecord, State, digest
+from index.model import Action, Document, Row, SourceRecord, State
 from index.parse.formats import why_unsupported
 from index.plan import Circumstances, Guard, Plan
 from index.prepare import governed, linked, moment
@@ -238,13 +239,9 @@ def forget_rules(mirror: Mirror, source: str) -> None:
         mirror.ledger.record_source(replace(remembered, rules_fingerprint=""))
 
 
-#: Raised when the same rules give a document other owners or dates, or its payload another layout.
-RULES_REVISION = 2
-
-
 def rules_fingerprint(source: Source) -> str:
-    """Of all that decides what is said of a document beside its text; links depend on the root."""
-    return digest([RULES_REVISION, source.settings.rules_fingerprint, source.connector.url("")])
+    """See `index.rules.rules_fingerprint`."""
+    return ruling.rules_fingerprint(source.settings, source.connector.url(""))
 
 
 def _ruled(mirror: Mirror, source: Source) -> tuple[list[str], list[Document]]:

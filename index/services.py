@@ -9,17 +9,39 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from index.errors import LedgerError, Locked
 from index.ledger.lock import FileLocks, Writer
+from index.model import rfc3339
 
 #: Follows the sources; runs the flows on their schedules.
 Service = Literal["watcher", "runner"]
 
 #: The command that keeps both, in one process.
 SERVE = "freshkb serve"
+
+
+@dataclass(frozen=True, slots=True)
+class LivingService:
+    """A service that runs now, by the lock it holds."""
+
+    holder: Writer
+
+    @property
+    def name(self) -> str:
+        return self.holder.source
+
+    def json(self) -> dict[str, Any]:
+        return {
+            "service": self.name,
+            "command": self.holder.command,
+            "host": self.holder.host,
+            "pid": self.holder.pid,
+            "since": rfc3339(self.holder.since),
+        }
 
 
 def _locks(state_dir: Path) -> FileLocks:
@@ -43,21 +65,22 @@ def living(state_dir: Path, service: Service, command: str) -> Iterator[None]:
         yield
 
 
+def services(state_dir: Path) -> list[LivingService]:
+    """The services that run now."""
+    return [LivingService(holder) for holder in _locks(state_dir).holders()]
+
+
 def told(service: Writer) -> str:
+    """A service in words: command, host, process, since when."""
     since = f"{service.since:%Y-%m-%d %H:%M} UTC"
     return f"`{service.command}` on {service.host} (pid {service.pid}, since {since})"
-
-
-def services(state_dir: Path) -> list[Writer]:
-    """Those that live."""
-    return _locks(state_dir).holders()
 
 
 def dead(state_dir: Path) -> list[str]:
     """Why services that should live do not; empty when all do."""
     left = _locks(state_dir).left()
     # Asked last: one that was just started has taken over what another left.
-    alive = {service.source: service for service in services(state_dir)}
+    alive = {service.name: service.holder for service in services(state_dir)}
     found = [
         f"The {gone.source} died, and was not stopped: {told(gone)}. Start it again: {gone.command}"
         for gone in left

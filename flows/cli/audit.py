@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.console import Console, plural, warn
+from flows.cli.console import Console, warn
 from flows.cli.options import command
+from flows.cli.text import audit_lines
 from flows.cli.workspace import opened
-from index.printable import printable_line
 
 if TYPE_CHECKING:
     from index.mirror import Mirror
@@ -43,7 +43,6 @@ def audit(
         from index.audit import audit_of
         from index.errors import ConfigError, StoreError
         from index.report import foreign, write
-        from index.report.wording import percent
         from index.run import Run
 
         folder = mirror.config.reports if out is None else _outside(mirror, out)
@@ -65,18 +64,11 @@ def audit(
                 # What was asked for goes to stdout.
                 warn(said)
                 written = []
-            run.ends("failed" if found.fails(fail_on.value) else "done", found.json()["counts"])
-    shown = found.json()
-    console.data(shown)
-    counts = ", ".join(f"{n:,} {name}" for name, n in shown["counts"].items())
-    score = percent(found.trust_score)
-    console.say(f"{plural(len(found.results), 'document')}: {counts}. Trust score {score}.")
-    for summary in found.owners:
-        counted = ", ".join(f"{n:,} {name}" for name, n in summary.json()["counts"].items() if n)
-        console.say(printable_line(f"  {summary.owner or 'nobody'}: {counted}"))
-    for finding in found.findings:
-        if finding.document_id is None:
-            console.say(printable_line(f"{finding.place}: {finding.evidence}"))
+            run.ends("failed" if found.fails(fail_on.value) else "done", found.by_verdict)
+    if console.as_json:
+        console.data(found.json())
+    for line in audit_lines(found):
+        console.say(line)
     for path in written:
         console.say(f"Wrote {path}")
     raise typer.Exit(1 if found.fails(fail_on.value) else 0)

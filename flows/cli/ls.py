@@ -10,8 +10,8 @@ import typer
 
 from flows.cli.console import Console, plural
 from flows.cli.options import SourceOption, command
+from flows.cli.text import document_line
 from flows.cli.workspace import knowledge_base
-from index.printable import printable_line
 
 
 class StateName(StrEnum):
@@ -33,14 +33,12 @@ def ls(
 ) -> None:
     """List documents; deleted ones only when their state is asked for."""
     with knowledge_base(config, source) as kb:
+        from index.describe import summaries
         from index.model import State
 
-        rows = kb.list(source=source, state=State(state.value) if state else None)
+        rows = list(summaries(kb.reader, source=source, state=State(state.value) if state else None))
     if console.as_json:
-        return console.data(rows)
+        return console.data([row.json() for row in rows])
     for row in rows:
-        verdict = row["verdict"] or "-"
-        reason = f"  {row['reason']}" if row["reason"] else ""
-        about = printable_line(f"{row['source']}:{row['uri']}  {row['owner']}{reason}")
-        console.say(f"{row['state']:<11} {verdict:<7} {row['chunks']:>5}  {about}")
+        console.say(document_line(row))
     console.say(plural(len(rows), "document"))

@@ -9,8 +9,8 @@ import typer
 
 from flows.cli.console import Console
 from flows.cli.options import command
+from flows.cli.text import run_line
 from flows.cli.workspace import opened
-from index.printable import printable_line
 
 
 @command()
@@ -21,14 +21,10 @@ def runs(
 ) -> None:
     """List past runs, newest first."""
     with opened(config) as mirror:
-        from index.run import run_json
+        from index.run_summary import RunSummary
 
-        found = [run_json(run, mirror.now()) for run in mirror.ledger.runs(limit)]
+        found = [RunSummary.of(run, mirror.now()) for run in mirror.ledger.runs(limit)]
     if console.as_json:
-        return console.data(found)
+        return console.data([run.json() for run in found])
     for run in found:
-        took = f"{run['counts']['seconds']:.1f} s" if "seconds" in run["counts"] else ""
-        error = printable_line(f"  {run['error']}") if run["error"] else ""
-        when = f"{run['started_at'][:19]}Z"
-        said = f"{run['kind']:<8} {run['outcome']:<11} {took:>8}  {run['run_id']}  {run['actor']}"
-        console.say(f"{when}  {said}{error}")
+        console.say(run_line(run))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from index.audit import Result, whole_days
+from index.audit import Result
+from index.audit_fields import whole_days
 from index.audit_findings import Finding
 from index.freshness import MODIFIED_AT, REVIEWED_AT, Verdict
 

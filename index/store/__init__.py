@@ -2,8 +2,10 @@
 
 ::
 
-    base             the seam: VectorStore, Session, Filter, Hit
+    base             the seam: VectorStore, Session, Filter, Hit, Purge
     edge             Qdrant's engine inside this process, one folder a collection, for one host
+    edge_session     what is asked of one of its collections
+    edge_purge       the bytes of its deleted points, taken off the disk
     shards           its open files, and the rule they live by
     lock             who holds an embedded store, and who is next
     qdrant           a Qdrant server, for many processes and machines

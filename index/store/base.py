@@ -7,14 +7,19 @@ short, and between two of them other processes get their turn.
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from index.model import Point, Sparse
+
+log = logging.getLogger("freshkb.store")
 
 #: Name of the sparse vector beside the unnamed dense one.
 SPARSE_NAME = "bm25"
@@ -30,12 +35,16 @@ CANDIDATES = 100
 class Filter:
     """Conditions on `metadata`; None means any. All that are given must hold."""
 
-    source: str | None = None
+    sources: tuple[str, ...] | None = None
+    """Any of these."""
     owner: str | None = None
     """Of `owners`, compared without case; or of `owner`, as it is written there."""
     document_ids: tuple[str, ...] | None = None
     fresh_at: datetime | None = None
-    """Keeps points that warn after this instant, and those that never warn (exempt or without a date)."""
+    """Keeps points with a `warn_at` after this instant: fresh ones, and exempt ones, whose `warn_at` is
+    `freshness.NEVER`. Points without one have no date that can be used."""
+    doubted: tuple[str, ...] = ()
+    """Sources of which `fresh_at` keeps every point: their payloads may be behind their rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,35 @@ class Hit:
     relevance: float
     """0 to 1, comparable between searches: the cosine of the question's vector and the text's, where there is
     one (below 0 is 0), else the share of the question's words that stand in the text."""
+
+
+#: ``purged``: no file of the collection holds what was deleted. ``unretrievable``: nothing finds it any more,
+#: and its bytes may still be on a disk.
+Claim = Literal["purged", "unretrievable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """What a purge of a collection achieved."""
+
+    claim: Claim
+    evidence: str
+    """What was done, what was seen afterwards, and what is not covered."""
+    points: int
+    """That the collection holds."""
+    files: int = 0
+    """That hold them, where they can be seen."""
+    bytes: int = 0
+    """Of the disk, that those files take; about, as a file system allots blocks late."""
+
+    def json(self) -> dict[str, Any]:
+        return {
+            "claim": self.claim,
+            "evidence": self.evidence,
+            "points": self.points,
+            "files": self.files,
+            "bytes": self.bytes,
+        }
 
 
 #: No condition.
@@ -85,6 +123,18 @@ class Session(Protocol):
         """Best points, best first; `dense` and `sparse` as the mode needs them."""
 
 
+@contextmanager
+def measured(collection: str) -> Iterator[Counter[str]]:
+    """Log how long a session took, and the points it counted: never an id or a text."""
+    begun, did = time.perf_counter(), Counter[str]()
+    try:
+        yield did
+    finally:
+        if log.isEnabledFor(logging.DEBUG):
+            counts = ", ".join(f"{number:,} {what}" for what, number in did.items() if number)
+            log.debug("%s: %s, %.3f s.", collection, counts or "nothing", time.perf_counter() - begun)
+
+
 class VectorStore(Protocol):
     """Where the points are. Implementations are safe to use from several threads."""
 
@@ -114,6 +164,14 @@ class VectorStore(Protocol):
         find by its indexes what its points say. Given up, with [], once `stop` is set.
 
         Raises StoreDamaged when it cannot be read. Not to be called in a session.
+        """
+
+    def purge(self, collection: str) -> Purge:
+        """Take the bytes of what was deleted or replaced off the disk now, as far as this store can, and see
+        whether they are gone. Repeated, it claims the same.
+
+        Not to be called in a session. Raises StoreError when there is no such collection, or when it may not
+        be written.
         """
 
     def close(self) -> None: ...

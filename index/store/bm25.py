@@ -17,14 +17,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 from qdrant_edge import Bm25, Bm25Config, Language, StopwordsSet
 
-from index.model import Sparse
+from index.errors import ModelChanged
+from index.model import Sparse, digest
 
-#: Names everything that a sparse vector depends on; part of the on-disk format.
-FINGERPRINT = "bm25:1:word:english:lowercase:fold:k=1.2:b=0.75:avg_len=256"
+_PARAMETERS: dict[str, Any] = {
+    "k": 1.2,
+    "b": 0.75,
+    "avg_len": 256.0,
+    "language": "english",
+    "lowercase": True,
+    "ascii_folding": True,
+}
 
+#: Words of every kind that an encoder may treat its own way: stems, stop words, compounds, possessives, case,
+#: accents, ligatures, numbers, versions, codes, identifiers, other scripts, and one that is said three times.
+_PROBE = (
+    "The quick-brown foxes' API_KEY v2.3 answered HTTP 404; Größe, café, 日本語 and straße. ﬁles don't: "
+    "re-read policies, policy, running, generously 2026-01-31 1,000.50 мир العربية e-mail user@example.org "
+    "🎉 x86_64 leave leave leave"
+)
 
 #: Words of questions beside the engine's own stop words, as the engine compares them: lowercased, freed of
 #: accents, before stemming. None of them has another meaning that documents are looked for by, as *may* has
@@ -42,17 +57,33 @@ _QUESTION_WORDS = (
 def _model(*, question: bool = False) -> Bm25:
     return Bm25(
         Bm25Config(
-            k=1.2,
-            b=0.75,
-            avg_len=256.0,
-            language="english",
-            lowercase=True,
-            ascii_folding=True,
+            **_PARAMETERS,
             stopwords=StopwordsSet(
                 languages={Language.English}, custom=set(_QUESTION_WORDS.split()) if question else set()
             ),
         )
     )
+
+
+@cache
+def fingerprint() -> str:
+    """Of the encoder of documents, by its parameters and by what it makes of a probe; recorded with each
+    collection. Another release of the engine that encodes alike keeps it. Words of questions are no part of
+    it: they are in no stored vector."""
+    (vector,) = document([_PROBE])
+    weights = sorted(zip(vector.indices, (round(value, 3) for value in vector.values), strict=True))
+    return f"bm25:{digest([_PARAMETERS, weights])}"
+
+
+def require(recorded: str) -> None:
+    """Raises ModelChanged unless sparse vectors recorded with this fingerprint and those made now compare.
+    "" is of a collection from before fingerprints were recorded, all of one encoder."""
+    if recorded not in ("", fingerprint()):
+        raise ModelChanged(
+            "The sparse vectors of the index were made by another encoder of words "
+            f"({recorded[:13]}; this freshkb's is {fingerprint()[:13]}), and vectors of two encoders never "
+            "share an index. Build it anew with: freshkb reindex (until then, search with: --mode dense)"
+        )
 
 
 def document(texts: Sequence[str]) -> list[Sparse]:

@@ -71,17 +71,17 @@ class Told:
         """(what it filters by, conditions, how many points meet them)."""
         yield "nothing", Filter(), self.points
         for source, count in self.sources.items():
-            yield "source", Filter(source=source), count
+            yield "source", Filter(sources=(source,)), count
         for owner, count in self.owners.items():
             yield "owner", Filter(owner=owner), count
         for some in batched(sorted(self.documents), DOCUMENTS):
             yield "document", Filter(document_ids=tuple(some)), sum(self.documents[one] for one in some)
-        instants, past = sorted(self.instants), 0
+        instants, later = sorted(self.instants), self.instants.total()
         step = max(1, len(instants) // INSTANTS)
         for number, instant in enumerate(instants):
-            past += self.instants[instant]
+            later -= self.instants[instant]
             if number % step == 0 or number == len(instants) - 1:
-                yield "freshness", Filter(fresh_at=instant), self.points - past
+                yield "freshness", Filter(fresh_at=instant), later
 
 
 def faults(store: VectorStore, collection: str, step: Callable[[], bool] = lambda: False) -> list[str]:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from index.errors import StoreError
 from index.redact import remember
-from index.store.base import SPARSE_NAME
+from index.store.base import SPARSE_NAME, Purge, measured
 from index.store.points import INSTANT_FIELDS, KEYWORD_FIELDS, check_name
 from index.store.qdrant_session import QdrantSession, asking, completed
 
@@ -171,22 +171,34 @@ class QdrantStore:
 
     @contextmanager
     def session(self, collection: str) -> Iterator[QdrantSession]:
-        if collection not in self._known:
-            if self.instance(collection) is None:
-                raise StoreError(
-                    f"The Qdrant server at {self._url} has no collection {collection!r} of ours."
-                )
-            self._known.add(collection)
-        session = QdrantSession(self._client, collection, self._url, self._index)
-        try:
-            yield session
-        finally:
-            session.end()
+        with measured(collection) as did:
+            if collection not in self._known:
+                if self.instance(collection) is None:
+                    raise StoreError(
+                        f"The Qdrant server at {self._url} has no collection {collection!r} of ours."
+                    )
+                self._known.add(collection)
+            session = QdrantSession(self._client, collection, self._url, self._index, did)
+            try:
+                yield session
+            finally:
+                session.end()
 
     def faults(self, collection: str, stop: threading.Event | None = None) -> list[str]:
         from index.store.examine import faults
 
         return faults(self, collection, stop.is_set if stop is not None else lambda: False)
+
+    def purge(self, collection: str) -> Purge:
+        """See `VectorStore.purge`. Nothing is rewritten: a server vacuums segments when it sees fit, keeps
+        what it was sent in its log, and snapshots keep everything. One request."""
+        with self.session(collection) as session:
+            points = session.count()
+        evidence = (
+            "Deleted points are found by no request. Their bytes may remain in segments that the server has "
+            "not vacuumed, in its write-ahead log and in snapshots, on a disk that cannot be seen from here."
+        )
+        return Purge("unretrievable", evidence, points)
 
     def close(self) -> None:
         with self._connecting:

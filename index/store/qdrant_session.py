@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -26,12 +27,21 @@ SLICE_IDS = 5_000
 class QdrantSession:
     """See `index.store.base.Session`. A server needs no holding; the session only ends."""
 
-    def __init__(self, client: QdrantClient, collection: str, url: str, index: Callable[[str], None]) -> None:
-        """`index` makes the collection's payload indexes, where some are missing."""
+    def __init__(
+        self,
+        client: QdrantClient,
+        collection: str,
+        url: str,
+        index: Callable[[str], None],
+        did: Counter[str],
+    ) -> None:
+        """`index` makes the collection's payload indexes, where some are missing; in `did` it counts points
+        written, deleted, read and ranked."""
         self._connected: QdrantClient | None = client
         self._name = collection
         self._url = url
         self._index = index
+        self._did = did
 
     def end(self) -> None:
         self._connected = None
@@ -49,6 +59,7 @@ class QdrantSession:
             for some in batched(points, SLICE_POINTS):
                 rows = [_row(point) for point in some]
                 completed(self._client.upsert(self._name, rows, wait=True))
+        self._did["written"] += len(points)
 
     def delete(self, ids: Sequence[str]) -> None:
         from qdrant_client import models
@@ -57,6 +68,7 @@ class QdrantSession:
             for some in batched(ids, SLICE_IDS):
                 chosen = models.PointIdsList(points=list(some))
                 completed(self._client.delete(self._name, chosen, wait=True))
+        self._did["deleted"] += len(ids)
 
     def retrieve(self, ids: Sequence[str], *, vectors: bool) -> dict[str, Point]:
         found: dict[str, Point] = {}
@@ -64,6 +76,7 @@ class QdrantSession:
             for some in batched(ids, SLICE_POINTS if vectors else SLICE_IDS):
                 rows = self._client.retrieve(self._name, list(some), with_payload=True, with_vectors=vectors)
                 found.update((str(row.id), _point(row)) for row in rows)
+        self._did["read"] += len(found)
         return found
 
     def scroll(
@@ -78,6 +91,7 @@ class QdrantSession:
             for row in rows:
                 if end is not None and str(row.id) >= end:
                     return
+                self._did["read"] += 1
                 yield _point(row)
             if offset is None:
                 return
@@ -101,6 +115,7 @@ class QdrantSession:
         conditions = _conditions(where)
 
         def rank(queries: Sequence[fusion.Query], limit: int) -> list[fusion.Ranking]:
+            self._did["ranked"] += limit * len(queries)
             requests = [
                 models.QueryRequest(
                     query=_nearest(query),
@@ -178,9 +193,8 @@ def _conditions(where: Filter) -> models.Filter | None:
     from qdrant_client import models
 
     must: list[models.Condition] = []
-    if where.source is not None:
-        match = models.MatchValue(value=where.source)
-        must.append(models.FieldCondition(key="metadata.source", match=match))
+    if where.sources is not None:
+        must.append(_of_sources(where.sources))
     if where.owner is not None:
         named = models.MatchValue(value=fold(where.owner))
         written = models.MatchValue(value=where.owner)
@@ -192,9 +206,15 @@ def _conditions(where: Filter) -> models.Filter | None:
     if where.document_ids is not None:
         any_of = models.MatchAny(any=list(where.document_ids))
         must.append(models.FieldCondition(key="metadata.document_id", match=any_of))
-    must_not: list[models.Condition] = []
     if where.fresh_at is not None:
-        # Said this way round, those without the field stay, at half the cost of asking for both.
-        past = models.DatetimeRange(lte=where.fresh_at)
-        must_not.append(models.FieldCondition(key="metadata.warn_at", range=past))
-    return models.Filter(must=must, must_not=must_not) if must or must_not else None
+        later = models.DatetimeRange(gt=where.fresh_at)
+        fresh = models.FieldCondition(key="metadata.warn_at", range=later)
+        doubted = [_of_sources(where.doubted)] if where.doubted else []
+        must.append(models.Filter(should=[fresh, *doubted]) if doubted else fresh)
+    return models.Filter(must=must) if must else None
+
+
+def _of_sources(sources: Sequence[str]) -> models.FieldCondition:
+    from qdrant_client import models
+
+    return models.FieldCondition(key="metadata.source", match=models.MatchAny(any=list(sources)))

@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 
 from index.errors import ConfigError, StoreError
-from index.model import Point, Sparse, digest
+from index.freshness import NEVER
+from index.model import Point, Sparse, digest, rfc3339
 from index.store import bm25
-from index.store.base import Filter, Hit, Mode, VectorStore
+from index.store.base import Claim, Filter, Hit, Mode, VectorStore
 
 Opened = Callable[[], VectorStore]
 
@@ -70,6 +71,9 @@ def found(hits: Sequence[Hit]) -> list[str]:
 
 
 class StoreContract:
+    #: What a purge of this store may claim.
+    claim: Claim
+
     @pytest.fixture
     def store(self, opened: Opened) -> VectorStore:
         store = opened()
@@ -379,6 +383,7 @@ class StoreContract:
             point(4, source="it", owner="anna", warn_at="2026-06-15T11:59:59Z"),
             point(5, source="it", owner="anna", warn_at="2027-01-01T00:00:00Z"),
             point(6, source="it", owner="Dörte", owners=["dörte", "carla"], warn_at="2026-01-01T00:00:00Z"),
+            point(7, source="misc", warn_at=rfc3339(NEVER)),
         ]
         with store.session(NAME) as session:
             session.upsert(points)
@@ -389,15 +394,19 @@ class StoreContract:
                 )
                 return sorted(uuid.UUID(identifier).int for identifier in found(hits))
 
-            assert kept(ANY) == [0, 1, 2, 3, 4, 5, 6]
-            assert kept(Filter(source="hr")) == [0, 1, 2, 3]
+            assert kept(ANY) == [0, 1, 2, 3, 4, 5, 6, 7]
+            assert kept(Filter(sources=("hr",))) == [0, 1, 2, 3]
+            assert kept(Filter(sources=("hr", "it", "nowhere"))) == [0, 1, 2, 3, 4, 5, 6]
             assert kept(Filter(owner="anna")) == [0, 1, 4, 5]
             assert kept(Filter(owner="Carla")) == [6] == kept(Filter(owner="DÖRTE "))
             assert kept(Filter(document_ids=("d2", "d4", "d9"))) == [2, 4]
             assert kept(Filter(document_ids=())) == []
-            assert kept(Filter(fresh_at=noon)) == [1, 2, 3, 5]
-            assert kept(Filter(source="it", owner="anna", document_ids=("d5", "d1"), fresh_at=noon)) == [5]
-            assert kept(Filter(source="nowhere")) == []
+            assert kept(Filter(fresh_at=noon)) == [1, 5, 7]
+            assert kept(Filter(fresh_at=NEVER)) == []
+            assert kept(Filter(fresh_at=noon, doubted=("it", "nowhere"))) == [1, 4, 5, 6, 7]
+            assert kept(Filter(fresh_at=noon, doubted=("it",), owner="ben")) == []
+            assert kept(Filter(("it",), "anna", document_ids=("d5", "d1"), fresh_at=noon)) == [5]
+            assert kept(Filter(sources=("nowhere",))) == [] == kept(Filter(sources=()))
 
     def test_what_meets_conditions_is_counted(self, store: VectorStore) -> None:
         noon = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -410,10 +419,10 @@ class StoreContract:
                 ]
             )
             assert session.count() == session.count(ANY) == 3
-            assert session.count(Filter(source="hr")) == session.count(Filter(owner="anna")) == 2
+            assert session.count(Filter(sources=("hr",))) == session.count(Filter(owner="anna")) == 2
             assert session.count(Filter(document_ids=("d0", "d2", "d9"))) == 2
-            assert session.count(Filter(fresh_at=noon)) == 2
-            assert session.count(Filter(source="it", owner="ben")) == 0
+            assert session.count(Filter(fresh_at=noon)) == 1
+            assert session.count(Filter(sources=("it",), owner="ben")) == 0
 
     def test_a_search_by_words_reaches_every_point_that_has_one(self, store: VectorStore) -> None:
         with store.session(NAME) as session:
@@ -423,9 +432,9 @@ class StoreContract:
 
     def test_a_sound_collection_has_no_faults(self, store: VectorStore) -> None:
         assert store.faults(NAME) == []
-        instants = [None, "2026-06-15T12:00:00Z", "2027-01-01T00:00:00.000001Z"]
+        instants = [None, "2026-06-15T12:00:00Z", "2027-01-01T00:00:00.000001Z", rfc3339(NEVER)]
         points = [
-            point(n, source=f"s{n % 2}", owner=f"o{n % 5}", warn_at=instants[n % 3]) for n in range(700)
+            point(n, source=f"s{n % 2}", owner=f"o{n % 5}", warn_at=instants[n % 4]) for n in range(700)
         ]
         with store.session(NAME) as session:
             session.upsert(points)
@@ -435,6 +444,28 @@ class StoreContract:
         stopped = threading.Event()
         stopped.set()
         assert store.faults(NAME, stopped) == []
+
+    def test_a_purge_keeps_what_is_left_and_claims_no_more_than_it_saw(
+        self, opened: Opened, store: VectorStore
+    ) -> None:
+        with pytest.raises(StoreError, match="no collection 'kb-2'"):
+            store.purge("kb-2")
+        empty = store.purge(NAME)
+        with store.session(NAME) as session:
+            session.upsert([point(n, f"text{n} words") for n in range(30)])
+            session.upsert([point(4, "replaced words")])
+            session.delete([uid(n) for n in range(0, 30, 3)])
+            before = list(session.scroll(vectors=True))
+        first, again = store.purge(NAME), store.purge(NAME)
+        assert (empty.points, first.points, again.points) == (0, 20, 20)
+        assert {empty.claim, first.claim, again.claim} == {self.claim}
+        assert first.evidence.endswith(".")
+        assert [*first.json()] == ["claim", "evidence", "points", "files", "bytes"]
+        assert (first.files > 0, first.bytes > 0) == (self.claim == "purged",) * 2
+        with opened_again(store, opened).session(NAME) as session:
+            assert list(session.scroll(vectors=True)) == before
+            session.upsert([point(0)])
+            assert session.count() == 21
 
     def test_a_search_finds_at_most_as_many_as_asked_for(self, store: VectorStore) -> None:
         with store.session(NAME) as session:

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from index import prepare, scan
+from index import prepare, rules, scan
 from index.mirror import require_collection
 from index.model import Document
 from index.request import review
 from index.run import Run
 from index.search import KnowledgeBase
-from index.store import edge
+from index.store import edge_session
 from index.verify import verify
 from tests.commands import CommandLine
 from tests.knowledge import Knowledge, counts
@@ -180,8 +180,10 @@ def test_an_index_of_an_older_freshkb_is_brought_up_to_date_and_embeds_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(prepare, "governed", older)
         patch.setattr(scan, "governed", older)
-        patch.setattr(scan, "RULES_REVISION", 1)
-        patch.setattr(edge, "KEYWORD_FIELDS", ("metadata.source", "metadata.owner", "metadata.document_id"))
+        patch.setattr(rules, "RULES_REVISION", 1)
+        patch.setattr(
+            edge_session, "KEYWORD_FIELDS", ("metadata.source", "metadata.owner", "metadata.document_id")
+        )
         kb.sync()
         assert not [p for p in kb.points().values() if "owners" in p.payload["metadata"]]
     found = kb.ask(lambda m: verify(m))

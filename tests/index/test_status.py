@@ -61,13 +61,13 @@ def start(kb: Knowledge, command: Sequence[str]) -> subprocess.Popen[str]:
 
 def test_points_are_counted_in_the_store(kb: Knowledge) -> None:
     kb.sync()
-    assert (kb.ask(status)["index"]["points"], kb.ask(status)["store_error"]) == (1, None)
+    assert (kb.ask(status).index.points, kb.ask(status).store_error) == (1, None)
     lost = next(iter(kb.points()))
     with kb.mirror() as mirror, mirror.store.session(require_collection(mirror).name) as session:
         session.delete([lost])
     found = kb.ask(status)
-    assert found["index"]["points"] == 0
-    assert found["store_error"] == "The store holds 0 points, and the ledger knows 1. See: freshkb verify"
+    assert found.index.points == 0
+    assert found.store_error == "The store holds 0 points, and the ledger knows 1. See: freshkb verify"
 
 
 def test_a_store_that_is_gone_or_does_not_answer_is_said(
@@ -246,7 +246,7 @@ def test_the_last_times_of_a_schedule() -> None:
 
 
 def found(kb: Knowledge) -> list[str]:
-    return kb.ask(problems)
+    return [str(problem) for problem in kb.ask(problems)]
 
 
 def recorded(kb: Knowledge, kind: str, outcome: str) -> None:
@@ -298,12 +298,12 @@ def test_the_watcher_holds_its_lock_while_it_runs(kb: Knowledge) -> None:
     with kb.mirror() as mirror:
 
         def tell(event: dict[str, Any]) -> None:
-            told.append((event["event"], [service["service"] for service in status(mirror)["services"]]))
+            told.append((event["event"], [service.name for service in status(mirror).services]))
             stop.set()
 
         Watcher(mirror, stop, tell=tell).run()
         assert told[0][1] == ["watcher"]
-        assert status(mirror)["services"] == []
+        assert status(mirror).services == ()
 
 
 def test_grace_ends_two_periods_after_a_service_began(kb: Knowledge) -> None:
@@ -316,7 +316,7 @@ def test_grace_ends_two_periods_after_a_service_began(kb: Knowledge) -> None:
         later = now + timedelta(days=3)
         with Mirror(config, now=lambda: later, embedder=HashEmbedder) as mirror:
             (problem,) = problems(mirror)
-    assert "verify (0 3 * * *) has never succeeded" in problem
+    assert "verify (0 3 * * *) has never succeeded" in str(problem)
 
 
 def test_importing_status_is_light() -> None:

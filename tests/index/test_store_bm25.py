@@ -6,9 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from index.errors import ModelChanged
 from index.model import Sparse
 from index.store import bm25
 
+FINGERPRINT = "bm25:c92793bd1ba1ea14c9e7b32aa2c2289fa3210bd10f4aad22f887a265f31b33be"
 PROBE = "The quick-brown foxes' API_KEY v2.3 answered HTTP 404; Größe, café, 日本語 and straße."
 PINNED = [
     264741300,
@@ -29,11 +31,33 @@ PINNED = [
 
 
 def test_the_vectors_are_what_the_fingerprint_stands_for() -> None:
-    """When this fails, an upgrade of the engine changed its words: raise the number in FINGERPRINT."""
-    assert bm25.FINGERPRINT == "bm25:1:word:english:lowercase:fold:k=1.2:b=0.75:avg_len=256"
+    """When this fails, an upgrade of the engine changed its words, and every index has to be built anew."""
+    assert bm25.fingerprint() == FINGERPRINT
     vector = bm25.document([PROBE])[0]
     assert sorted(vector.indices) == PINNED
     assert list(vector.values) == pytest.approx([1.63057] * 14, abs=1e-5)
+
+
+def test_another_encoder_is_refused_and_none_recorded_is_taken_for_the_encoder_of_now() -> None:
+    bm25.require("")
+    bm25.require(FINGERPRINT)
+    with pytest.raises(ModelChanged, match=r"bm25:00000000; this freshkb's is bm25:.*freshkb reindex"):
+        bm25.require("bm25:" + "0" * 64)
+
+
+def test_the_fingerprint_depends_on_each_word_and_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+    (vector,) = bm25.document([bm25._PROBE])
+    others = [
+        Sparse(vector.indices[1:], vector.values[1:]),
+        Sparse(vector.indices, [*vector.values[:-1], vector.values[-1] + 0.01]),
+        Sparse([*vector.indices[:-1], 1], vector.values),
+    ]
+    for other in others:
+        monkeypatch.setattr(bm25, "document", lambda texts, made=other: [made])
+        assert bm25.fingerprint.__wrapped__() != FINGERPRINT
+    monkeypatch.undo()
+    monkeypatch.setitem(bm25._PARAMETERS, "b", 0.7)
+    assert bm25.fingerprint.__wrapped__() != FINGERPRINT
 
 
 def test_an_empty_list_and_a_text_without_words_are_no_error() -> None:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import qdrant_edge
 
 from index.errors import ConfigError, StoreError
+from index.model import Point
 from index.store import open_store, shards
 from index.store.base import Filter, VectorStore
 from index.store.edge import EdgeStore
@@ -116,7 +118,7 @@ def contents(store: VectorStore) -> list[str]:
 
 
 class TestEdge(StoreContract):
-    pass
+    claim = "purged"
 
 
 # ── Processes ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -414,7 +416,7 @@ def test_a_drop_cut_short_is_finished_by_the_next_one(
 def test_sealing_keeps_every_point_and_lets_all_be_changed(
     store: VectorStore, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("index.store.edge.SEAL_POINTS", 100)
+    monkeypatch.setattr("index.store.edge_session.SEAL_POINTS", 100)
     with store.session(NAME) as session:
         for start in range(0, 300, 75):
             session.upsert([point(n) for n in range(start, start + 75)])
@@ -432,19 +434,102 @@ def test_sealing_keeps_every_point_and_lets_all_be_changed(
     assert found(hits)[0] == uid(4)
 
 
-def test_after_a_delete_optimising_leaves_no_byte_of_the_text(store: VectorStore, folder: Path) -> None:
+def every_byte(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+def lure(number: int) -> Point:
+    """A point with a word of its own in its text and its metadata, and an id that is no part of another."""
+    made = point(number, f"secret{number}. words", owner=f"owner{number}.")
+    return replace(made, id=str(uuid.uuid5(uuid.NAMESPACE_URL, str(number))))
+
+
+@pytest.mark.parametrize("sealed", ["all", "some", "none"])
+def test_a_purge_leaves_no_byte_of_what_was_deleted_or_replaced(
+    store: VectorStore, folder: Path, monkeypatch: pytest.MonkeyPatch, sealed: str
+) -> None:
+    monkeypatch.setattr("index.store.edge_session.SEAL_POINTS", {"all": 1, "some": 60, "none": 1000}[sealed])
     with store.session(NAME) as session:
-        session.upsert([point(n, f"secret{n} words", owner=f"owner{n}") for n in range(50)])
-        session.delete([uid(7)])
+        for start in range(0, 90, 30):
+            session.upsert([lure(n) for n in range(start, start + 30)])
+        session.upsert([replace(lure(9), payload={"page_content": "another text"})])
+        session.upsert([replace(lure(81), payload={"page_content": "another text"})])
+        session.delete([lure(7).id, lure(80).id])
     store.close()
-    shard = qdrant_edge.EdgeShard.load(str(folder / NAME / "shard"))
-    shard.optimize()
-    shard.flush()
-    shard.close()
-    data = b"".join(path.read_bytes() for path in (folder / NAME).rglob("*") if path.is_file())
-    assert b"secret8 words" in data
-    assert b"secret7 words" not in data
-    assert b"owner7" not in data
+    gone, replaced = (7, 80), (9, 81)
+    data = every_byte(folder)
+    assert all(f"secret{n}.".encode() in data for n in gone)
+    found = store.purge(NAME)
+    store.close()
+    data = every_byte(folder)
+    for n in (*gone, *replaced):
+        for word in (f"secret{n}.", f"owner{n}."):
+            assert word.encode() not in data, (n, word)
+    for n in gone:
+        # Both ways in which an id may be written.
+        number = uuid.UUID(lure(n).id)
+        assert not [form for form in (number.bytes, number.bytes_le, str(number).encode()) if form in data]
+    assert b"secret8." in data and b"another text" in data
+    assert (found.claim, found.points) == ("purged", 88)
+    assert found.files == len([path for path in (folder / NAME).rglob("*") if path.is_file()])
+
+
+def test_of_a_few_short_vectors_nothing_that_was_replaced_is_left(store: VectorStore, folder: Path) -> None:
+    """The engine seals no segment of less than a kilobyte of vectors."""
+    with store.session(NAME) as session:
+        session.upsert([point(1, "secret words")])
+        session.upsert([point(1, "other words")])
+    assert store.purge(NAME).claim == "purged"
+    store.close()
+    data = every_byte(folder)
+    assert b"secret words" not in data and b"other words" in data
+
+
+def test_a_purge_that_rewrites_nothing_says_that_bytes_may_be_left(
+    store: VectorStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with store.session(NAME) as session:
+        session.upsert([point(n) for n in range(100)])
+        session.delete([uid(3)])
+    with monkeypatch.context() as patch:
+        # What an engine does that no longer writes segments anew.
+        patch.setattr("index.store.edge.purge", lambda shard, home: frozenset(segments(home)))
+        found = store.purge(NAME)
+    assert (found.claim, found.points) == ("unretrievable", 99)
+    assert "1 may still hold deleted points" in found.evidence
+    assert store.purge(NAME).claim == "purged"
+
+
+def segments(home: Path) -> list[str]:
+    return [path.name for path in (home / "segments").iterdir()]
+
+
+def test_a_purge_removes_what_a_drop_left_and_needs_room(
+    store: VectorStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("index.store.edge.shutil.rmtree", lambda path: 1 / 0)
+        store.create("kb-2", dimension=DIMENSION, instance="ledger-1")
+        with pytest.raises(StoreError):
+            store.drop("kb-2")
+    with monkeypatch.context() as patch:
+        patch.setattr("index.store.edge.room", lambda path: 200 << 20)
+        with pytest.raises(StoreError, match=r"has 200 MB free.* takes 512 MB"):
+            store.purge(NAME)
+    assert (folder / ".old-kb-2").exists()
+    store.purge(NAME)
+    assert sorted(path.name for path in folder.iterdir()) == [".lock", ".turn", NAME]
+
+
+def test_a_session_says_once_what_it_did_and_no_word_of_it(
+    store: VectorStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("DEBUG", logger="freshkb.store"), store.session(NAME) as session:
+        session.upsert([point(n, "secret") for n in range(3)])
+        session.delete([uid(1)])
+        session.search(mode="dense", dense=dense(1), sparse=None, limit=2, where=Filter())
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "freshkb.store"]
+    assert re.fullmatch(r"kb-1: 3 written, 1 deleted, 2 ranked, 2 read, \d+\.\d{3} s\.", line)
 
 
 def test_a_store_is_opened_by_kind(tmp_path: Path) -> None:

@@ -36,6 +36,8 @@ def store(memory: QdrantClient) -> VectorStore:
 
 @pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning")
 class TestInMemory(StoreContract):
+    claim = "unretrievable"
+
     @pytest.fixture
     def opened(self, memory: QdrantClient) -> Opened:
         return lambda: QdrantStore("memory", client=memory)
@@ -45,6 +47,8 @@ class TestInMemory(StoreContract):
     not os.environ.get("FRESHKB_TEST_QDRANT_URL"), reason="FRESHKB_TEST_QDRANT_URL names no server"
 )
 class TestServer(StoreContract):
+    claim = "unretrievable"
+
     @pytest.fixture
     def opened(self) -> Iterator[Opened]:
         """A server of one's own, as it is emptied of what freshkb made."""

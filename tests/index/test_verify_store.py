@@ -13,7 +13,7 @@ import pytest
 
 import index.judge
 import index.repair
-import index.store.edge
+import index.store.edge_session
 from index.doctor import examine
 from index.errors import StoreDamaged, StoreMismatch
 from index.finding import Verification
@@ -51,7 +51,7 @@ def doctor(kb: Knowledge) -> dict[str, str]:
 @pytest.fixture
 def sealed(kb: Knowledge, monkeypatch: pytest.MonkeyPatch) -> Knowledge:
     """Twenty documents whose points are sealed: their indexes of words are in files, too."""
-    monkeypatch.setattr(index.store.edge, "SEAL_POINTS", 1)
+    monkeypatch.setattr(index.store.edge_session, "SEAL_POINTS", 1)
     return grown(kb)
 
 

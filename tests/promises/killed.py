@@ -41,6 +41,7 @@ import index.plan
 import index.reindex
 import index.request
 import index.store.edge
+import index.store.edge_session
 import index.store.shards
 from index.config import load
 from index.errors import ModelChanged
@@ -276,8 +277,8 @@ def obey(order: Order) -> None:
         (index.request, "BATCH_DOCUMENTS", 3),
         (index.apply, "BATCH_POINTS", 6),
         # Several calls of the engine for each of ours, and some of them seal what was written.
-        (index.store.edge, "SLICE_POINTS", 4),
-        (index.store.edge, "SEAL_POINTS", 24),
+        (index.store.edge_session, "SLICE_POINTS", 4),
+        (index.store.edge_session, "SEAL_POINTS", 24),
         (index.store.edge, "_build", copied(Path(order.notes) / "shard")),
         (index.store.shards, "load", loaded),
     ):

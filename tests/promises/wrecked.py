@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-import index.store.edge
+import index.store.edge_session
 from index.errors import FreshkbError, Refused
 from index.finding import Verification
 from index.mend import mend_ledger
@@ -46,7 +46,7 @@ class Wrecked:
         ]
         with pytest.MonkeyPatch.context() as patch:
             # Some points are sealed, and some are not: their files are others.
-            patch.setattr(index.store.edge, "SEAL_POINTS", 40)
+            patch.setattr(index.store.edge_session, "SEAL_POINTS", 40)
             self._grow()
         self.image: Image = self.kb.ask(image)
         self.edit()

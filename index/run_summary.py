@@ -1,0 +1,46 @@
+"""A run as `freshkb runs` and `freshkb status` print it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from index.model import RunRecord, rfc3339
+from index.run import alive
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A run on record, and how it stands."""
+
+    record: RunRecord
+    outcome: str
+    """As recorded; of a run that is not finished ``running`` or ``killed``."""
+
+    @classmethod
+    def of(cls, record: RunRecord, now: datetime) -> RunSummary:
+        return cls(record, record.outcome or ("running" if alive(record, now) else "killed"))
+
+    @property
+    def progress(self) -> Mapping[str, Any]:
+        """How far it is: source, done, of, at; empty before it began a source."""
+        told = self.record.progress
+        return {name: told[name] for name in ("source", "done", "of", "at") if name in told}
+
+    def json(self) -> dict[str, Any]:
+        record = self.record
+        return {
+            "run_id": record.run_id,
+            "kind": record.kind,
+            "outcome": self.outcome,
+            "started_at": rfc3339(record.started_at),
+            "finished_at": rfc3339(record.finished_at),
+            "actor": record.actor,
+            "host": record.host,
+            "pid": record.pid,
+            "progress": dict(self.progress),
+            "counts": dict(record.counts),
+            "error": record.error,
+        }

@@ -1,0 +1,261 @@
+"""Search in a given collection: what it asks of the store, and of which collection."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from qdrant_client import QdrantClient
+
+from index import KnowledgeBase
+from index.errors import ConfigError, ModelChanged, StoreError
+from index.hits import SearchHit
+from index.ledger import Ledger
+from index.mirror import Mirror, require_collection
+from index.model import State
+from index.query import Query, check, search
+from index.reader import Reader
+from index.run import Run
+from index.store.base import Hit, Mode, Session, VectorStore
+from index.store.edge import EdgeStore
+from index.store.qdrant import QdrantStore
+from index.sync import sync
+from tests.knowledge import Knowledge
+from tests.qdrant import OneAtATime
+
+MODES: tuple[Mode, ...] = ("hybrid", "dense", "sparse")
+UNDATED = 240
+
+
+@dataclass
+class Asked:
+    """What was asked of a store."""
+
+    limits: list[int] = field(default_factory=list)
+    read: int = 0
+
+
+class Counted:
+    """A store that counts what searches ask for; else it is the store within."""
+
+    def __init__(self, store: VectorStore, asked: Asked) -> None:
+        self._store, self._asked = store, asked
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    @contextmanager
+    def session(self, collection: str) -> Iterator[Session]:
+        with self._store.session(collection) as session:
+            within = session.search
+
+            def search(*, limit: int, **parts: Any) -> list[Hit]:
+                found = within(limit=limit, **parts)
+                self._asked.limits.append(limit)
+                self._asked.read += len(found)
+                return found
+
+            session.search = search  # type: ignore[method-assign]
+            yield session
+
+
+@pytest.fixture
+def asked() -> Asked:
+    return Asked()
+
+
+@pytest.fixture(params=["edge", "qdrant"])
+def store(request: pytest.FixtureRequest, kb: Knowledge, asked: Asked) -> VectorStore:
+    """The store of `kb`, which has to be handed to each of its mirrors."""
+    made: VectorStore = EdgeStore(kb.home / ".freshkb" / "index")
+    if request.param == "qdrant":
+        made = QdrantStore("memory", client=cast(QdrantClient, OneAtATime()))
+    return cast(VectorStore, Counted(made, asked))
+
+
+def page(kb: Knowledge, uri: str, text: str, date: str = "") -> None:
+    front = f"---\nlast_reviewed: {date}\n---\n" if date else ""
+    kb.write(uri, f"{front}# {Path(uri).stem}\n\n{text}\n")
+
+
+def mostly_undated(kb: Knowledge) -> None:
+    """A document of hundreds of chunks whose date cannot be read, and three that are fresh or exempt."""
+    kb.source["rules"] = [{"match": "archive/**", "freshness": "exempt"}]
+    page(kb, "undated.md", "".join(f"# Leave {n}\n\nLeave leave.\n\n" for n in range(UNDATED)), "soon")
+    long = "A long text that says leave only once, at its very end, after many other words: leave"
+    page(kb, "fresh.md", f"{long}.", "2026-05-01")
+    page(kb, "archive/exempt.md", f"{long} of absence.", "2020-01-01")
+    page(kb, "archive/undated.md", f"{long} of old.", "someday")
+
+
+def fresh(kb: Knowledge, store: VectorStore, mode: Mode, **options: Any) -> list[SearchHit]:
+    with kb.mirror(store=store) as mirror:
+        return KnowledgeBase(mirror).search("leave", k=3, mode=mode, fresh_only=True, **options)
+
+
+@pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning")
+def test_the_store_tells_what_is_fresh_however_many_documents_have_no_date(
+    kb: Knowledge, store: VectorStore, asked: Asked
+) -> None:
+    mostly_undated(kb)
+    with kb.mirror(store=store) as mirror:
+        sync(Run(mirror, "sync"))
+        with mirror.store.session(require_collection(mirror).name) as session:
+            assert session.count() == UNDATED + 3
+    for mode in MODES:
+        asked.limits, asked.read = [], 0
+        kept = {hit.uri: hit.verdict for hit in fresh(kb, store, mode)}
+        assert kept == {"fresh.md": "fresh", "archive/exempt.md": "exempt", "archive/undated.md": "exempt"}
+        assert (asked.limits, asked.read) == ([16], 3), mode
+
+
+@pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning")
+def test_until_payloads_have_the_rules_of_now_the_rules_of_now_decide(
+    kb: Knowledge, store: VectorStore, asked: Asked
+) -> None:
+    mostly_undated(kb)
+    page(kb, "stale.md", "Leave leave.", "2020-01-01")
+    with kb.mirror(store=store) as mirror:
+        sync(Run(mirror, "sync"))
+    # What was exempt is judged by its date, what was stale is exempt; no payload says so yet.
+    kb.source["rules"] = [{"match": "stale.md", "freshness": "exempt"}]
+    for mode in MODES:
+        kept = {hit.uri: hit.verdict for hit in fresh(kb, store, mode)}
+        assert kept == {"fresh.md": "fresh", "stale.md": "exempt"}, mode
+        assert {hit.uri for hit in fresh(kb, store, mode, source="docs")} == {"fresh.md", "stale.md"}
+    with kb.mirror(store=store) as mirror:
+        sync(Run(mirror, "sync"))
+    asked.limits = []
+    assert {hit.uri for hit in fresh(kb, store, "dense")} == {"fresh.md", "stale.md"}
+    assert asked.limits == [16]
+
+
+def test_nothing_of_a_source_that_was_taken_out_is_fresh_or_read(kb: Knowledge, asked: Asked) -> None:
+    (kb.home / "more").mkdir()
+    for number in range(80):
+        kb.docs.joinpath(f"{number}.md").write_text(f"---\nlast_reviewed: 2026-05-01\n---\nLeave {number}.\n")
+    kb.home.joinpath("more", "a.md").write_text("---\nlast_reviewed: 2026-05-01\n---\nLeave of more.\n")
+    kb.settings["sources"].append({"id": "more", "type": "files", "root": "./more"})
+    kb.sync()
+    del kb.settings["sources"][0]
+    store = cast(VectorStore, Counted(EdgeStore(kb.home / ".freshkb" / "index"), asked))
+    (hit,) = fresh(kb, store, "dense")
+    assert (hit.source, asked.read) == ("more", 1)
+    assert fresh(kb, store, "dense", source="docs") == []
+
+
+def test_it_asks_the_collection_that_is_given_and_no_other(kb: Knowledge) -> None:
+    page(kb, "a.md", "Leave.")
+    kb.sync()
+    with kb.mirror() as mirror:
+        reader, current = Reader(mirror), require_collection(mirror)
+        empty = replace(current, name="kb-empty", state="building")
+        mirror.ledger.record_collection(empty)
+        mirror.store.create(empty.name, dimension=empty.dimension, instance=mirror.ledger.instance_id)
+        query = Query("leave")
+        check(reader, query)
+        assert [hit.uri for hit in search(reader, current, query)] == ["a.md"]
+        assert search(reader, empty, query) == []
+        assert search(reader, current, Query(" \n")) == [] == search(reader, current, Query("leave", k=0))
+        mirror.store.drop(empty.name)
+        with pytest.raises(StoreError, match="no collection 'kb-empty'"):
+            search(reader, empty, query)
+
+
+def test_what_cannot_be_asked_is_told_before_anything_is_opened(kb: Knowledge) -> None:
+    with pytest.raises(ConfigError, match="no mode 'magic'"):
+        Query("leave", mode=cast(Mode, "magic"))
+    with pytest.raises(ConfigError, match="is not Unicode text"):
+        Query("\ud800")
+    with kb.mirror() as mirror:
+        with pytest.raises(ConfigError, match="no source 'other'"):
+            check(Reader(mirror), Query("leave", source="other"))
+        with pytest.raises(ConfigError, match="anna"):
+            check(Reader(mirror), Query("leave", owner="anna"))
+
+
+def test_a_search_says_once_how_long_it_took_and_no_word_of_the_query(
+    kb: Knowledge, caplog: pytest.LogCaptureFixture
+) -> None:
+    page(kb, "a.md", "Leave.")
+    kb.sync()
+    with kb.mirror() as mirror, caplog.at_level(logging.DEBUG, logger="freshkb.search"):
+        KnowledgeBase(mirror).search("leave", mode="sparse")
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "freshkb.search"]
+    assert re.fullmatch(r"sparse: 1 hits of 1 candidates in 1 rounds, \d+\.\d{3} s\.", line)
+
+
+# ── Another encoder of words ──────────────────────────────────────────────────────────────────────────────
+
+
+ANOTHER = "bm25:" + "0" * 64
+
+
+def record(mirror: Mirror, fingerprint: str) -> None:
+    current = require_collection(mirror)
+    mirror.ledger.record_collection(replace(current, sparse_fingerprint=fingerprint))
+
+
+def recorded(ledger: Ledger) -> str:
+    current = ledger.collection()
+    assert current is not None
+    return current.sparse_fingerprint
+
+
+def test_the_fingerprint_of_the_encoder_of_words_is_recorded_with_the_collection(kb: Knowledge) -> None:
+    from index.store import bm25
+
+    page(kb, "a.md", "Leave.")
+    kb.sync()
+    assert kb.ask(lambda m: recorded(m.ledger)) == bm25.fingerprint()
+
+
+def test_an_index_of_before_is_taken_for_one_of_this_encoder_and_recorded_by_the_next_sync(
+    kb: Knowledge,
+) -> None:
+    from index.store import bm25
+
+    page(kb, "a.md", "Leave.")
+    kb.sync()
+    with kb.mirror() as mirror:
+        record(mirror, "")
+        assert [hit.uri for hit in KnowledgeBase(mirror).search("leave", mode="sparse")] == ["a.md"]
+        assert recorded(mirror.ledger) == ""
+    embedded = len(kb.embedders[0].embedded)
+    report = kb.sync()
+    assert (report.outcome, sum(len(made.embedded) for made in kb.embedders)) == ("done", embedded)
+    assert kb.ask(lambda m: recorded(m.ledger)) == bm25.fingerprint()
+
+
+def test_another_encoder_of_words_is_refused_until_a_reindex(kb: Knowledge) -> None:
+    from index.reindex import reindex
+    from index.store import bm25
+
+    page(kb, "a.md", "Leave.")
+    kb.sync()
+    kb.ask(lambda m: record(m, ANOTHER))
+    points = kb.points()
+    page(kb, "b.md", "More leave.")
+    with pytest.raises(ModelChanged, match=r"another encoder of words .*freshkb reindex"):
+        kb.sync()
+    assert kb.points() == points
+    with kb.mirror() as mirror:
+        base = KnowledgeBase(mirror)
+        modes: tuple[Mode, ...] = ("sparse", "hybrid")
+        for mode in modes:
+            with pytest.raises(ModelChanged, match="--mode dense"):
+                base.search("leave", mode=mode)
+        assert [hit.uri for hit in base.search("leave", mode="dense")] == ["a.md"]
+        with pytest.raises(ModelChanged):
+            mirror.embed(require_collection(mirror), ["text"])
+        reindex(mirror, Run(mirror, "reindex"))
+        assert recorded(mirror.ledger) == bm25.fingerprint()
+        assert [hit.uri for hit in base.search("leave", mode="sparse")] == ["a.md"]
+    assert kb.sync().outcome == "done"
+    assert {d.uri for d in kb.documents().values() if d.state is State.INDEXED} == {"a.md", "b.md"}
