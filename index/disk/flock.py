@@ -63,7 +63,8 @@ def lock(file: int) -> Lock | None:
 
 
 def is_held(file: int) -> bool:
-    """Whether the lock of an open file is held, and not shared."""
+    """Whether the lock of an open file is held, and not shared. Open the file to ask: a lock that was taken
+    on this very descriptor would be lost."""
     found = _lock(os.dup(file), shared=True)
     if found is not None:
         found.release()
