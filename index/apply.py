@@ -45,6 +45,7 @@ PAST = {
     Action.UPDATE: "updated",
     Action.MOVE: "moved",
     Action.TOUCH: "touched",
+    Action.REINDEX: "reindexed",
     Action.DELETE: "deleted",
 }
 

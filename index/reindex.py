@@ -1,9 +1,10 @@
 """Build the index anew for another model, beside the one in use, and switch.
 
 The texts come from the old collection, so that no source has to be there, and documents that can no longer
-be read keep what they had. The old collection is searched until the switch. Chunks were cut for the old
-model's tokens: every document is marked, and the next sync extracts it again, keeping each vector whose
-text stays.
+be read keep what they had. The old collection is searched until the switch. No row of a document changes, so a
+reindex that is interrupted leaves nothing to be done again. Chunks were cut for the old model's tokens: where
+the new one counts others, the extraction fingerprints differ, and the next sync extracts every document again,
+keeping each vector whose text stays.
 """
 
 from __future__ import annotations
@@ -60,10 +61,11 @@ def reindex(mirror: Mirror, run: Sync) -> Report:
                 f"The index already uses {old.model} ({old.dtype}); there is nothing to build anew."
             )
         target = run.target_of(new)
-        indexed = (d for d in ledger.documents() if d.version)
+        documents = ledger.documents()
         run.begins("reindex", sum(sum(states.values()) for states in ledger.counts().values()))
-        while batch := list(islice(indexed, BATCH_DOCUMENTS)):
-            run.advances(len(batch), apply(target, run.run_id, _texts(mirror, old, batch)))
+        while batch := list(islice(documents, BATCH_DOCUMENTS)):
+            indexed = [document for document in batch if document.version]
+            run.advances(len(batch), apply(target, run.run_id, _texts(mirror, old, indexed)))
             if run.stop.is_set():
                 report.interrupted = True
                 return report
@@ -100,12 +102,11 @@ def _texts(mirror: Mirror, old: Collection, documents: list[Document]) -> list[W
             chunks: tuple[Chunk, ...] = remains.chunks(document)
         else:
             chunks = tuple(_chunk(document, points[r.point_id], r.tokens) for r in own)
-        again = replace(document, seen_extraction="")
         if len(chunks) < document.chunk_count:
             # The old store has not the whole of it any more: only the source has.
-            work.append(Noted(replace(again, extraction_fingerprint="")))
+            work.append(Noted(replace(document, seen_extraction="", extraction_fingerprint="")))
         else:
-            work.append(Text(Action.UPDATE, again, chunks))
+            work.append(Text(Action.REINDEX, document, chunks))
     return work
 
 
