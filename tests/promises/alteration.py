@@ -90,3 +90,8 @@ def changed(index: Altered, random: Random) -> Document:
     """One whose file may be changed: nothing but the source gives it."""
     found = [d for d in index.chosen(unreadable=False) if d.reviewed_at is None and d.uri != "kept.md"]
     return random.choice(found)
+
+
+def unreadable(index: Altered, point: Point) -> bool:
+    """Whether its source cannot give its text again."""
+    return index.owner(point) in index.chosen(unreadable=True)

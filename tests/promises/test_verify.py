@@ -20,7 +20,7 @@ import pytest
 
 from connectors.base import SourceUnavailable
 from index.errors import FreshkbError, Locked, Refused
-from index.finding import Finding, Verification
+from index.finding import Difference, Verification
 from index.model import Document, State
 from index.parse import Parser
 from index.reindex import reindex
@@ -28,7 +28,6 @@ from index.repair import repair
 from index.sync import Sync
 from index.verify import verify
 from tests.commands import CommandLine
-from tests.knowledge import Knowledge
 from tests.model.crashes import Crash, Fuse
 from tests.promises.alterations import ALIKE, KINDS, Alteration
 from tests.promises.altered import TEXTS, UNREADABLE, Altered
@@ -57,7 +56,7 @@ def mend(index: Altered, **options: Any) -> Verification:
     return found
 
 
-def concerns(finding: Finding, done: Alteration) -> bool:
+def concerns(finding: Difference, done: Alteration) -> bool:
     named = (finding.point_id in done.points, finding.document_id in done.documents, finding.uri in done.uris)
     return done.everything or any(named)
 
@@ -92,8 +91,8 @@ def check_mended(index: Altered, done: Alteration) -> None:
     assert left.ok, f"still there: {left.json()}"
     if done.loses:
         assert found.errors, "the loss is not told"
-        assert all("chunks of its text are lost" in error for error in found.errors)
-        assert found.repaired < found.findings
+        assert all("of its text" in error and "lost" in error for error in found.errors)
+        assert not found.mended
     else:
         assert not found.errors
         assert found.repaired == found.findings > 0
@@ -369,25 +368,34 @@ def test_a_document_that_lost_text_is_read_whole_when_its_source_has_it_again(
     assert found_in(index, deep=True).ok
 
 
-def test_a_text_that_occurs_again_in_its_document_is_not_lost(tmp_path: Path, parser: Parser) -> None:
-    kb = Knowledge(tmp_path / "kb", parser)
-    path = kb.write("a.md", "# A\n\nSame.\n\n# B\n\nOther.\n\n# A\n\nSame.\n\n")
-    kb.sync()
-    (document,) = kb.documents().values()
-    kb.ask(lambda m: m.ledger.place_hold([document.document_id], "LH", "lawsuit", kb.clock()))
-    path.unlink()
-    kb.sync()
-    before = kb.ask(image)
-    first = min(kb.points().values(), key=lambda point: int(point.payload["metadata"]["chunk_index"]))
-    with kb.mirror() as mirror:
-        collection = mirror.ledger.collection()
-        assert collection is not None
-        with mirror.store.session(collection.name) as session:
-            session.delete([first.id])
-        found = verify(mirror)
-        repair(mirror, found, Sync(mirror, kind="verify"))
-    assert found.repaired == found.findings == 1
-    assert differences(kb.ask(image), before) == []
+@pytest.mark.parametrize("state", ["deleted", "erased"])
+def test_what_the_ledger_calls_gone_does_not_come_back_from_the_store(
+    index: Altered, state: str, restored: list[Alteration]
+) -> None:
+    """Its old text: the source has another, which cannot be parsed."""
+    restored.append(Alteration())
+    document = index.by_uri["broken.json"]
+    index.sql("UPDATE documents SET state = ? WHERE document_id = ?", state, document.document_id)
+    found = mend(index)
+    assert found.repaired == found.findings and not found.errors
+    assert "broken.json" not in index.kb.texts()
+    assert row(index, "broken.json").document_id != document.document_id
+    assert found_in(index, deep=True).ok
+
+
+def test_what_is_called_gone_and_stands_under_a_hold_is_left_to_a_person(
+    index: Altered, restored: list[Alteration]
+) -> None:
+    restored.append(Alteration())
+    index.sql("UPDATE documents SET state = 'deleted' WHERE uri = 'held.md'")
+    before = index.kb.points()
+    found = mend(index)
+    assert found.errors == [
+        "docs:held.md: the ledger calls it deleted, and a hold stands on it. Nothing of it was removed. "
+        "Restore the ledger from a backup, or release the hold."
+    ]
+    assert index.kb.points() == before
+    assert not found.mended
 
 
 def test_repair_adds_no_review_and_forgets_no_first_sight(index: Altered, restored: list[Alteration]) -> None:
