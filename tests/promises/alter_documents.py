@@ -76,7 +76,7 @@ def document_row_lost_and_made_anew(index: Altered, random: Random) -> Alteratio
     return row_of(index, document, new_id=True)
 
 
-@each(("owner_source", "version"), alike=False)
+@each(("owner_source", "version"))
 def row_changed_that_no_source_gives(index: Altered, random: Random, name: str) -> Alteration:
     document = index.by_uri["held.md"]
     _altered(index, document, **{name: OTHER_COLUMNS[name]})
@@ -87,7 +87,7 @@ def row_changed_that_no_source_gives(index: Altered, random: Random, name: str) 
 WITHOUT_TEXT = ("empty.md", "skipped.xyz", "never.json")
 
 
-@each(WITHOUT_TEXT, alike=False)
+@each(WITHOUT_TEXT)
 def row_lost_of_one_without_text(index: Altered, random: Random, uri: str) -> Alteration:
     document = index.by_uri[uri]
     index.sql("DELETE FROM documents WHERE document_id = ?", document.document_id)
@@ -115,7 +115,7 @@ def document_version_changed(index: Altered, random: Random, name: str) -> Alter
     return row_of(index, document, deep=name in ("size", "native_id"))
 
 
-@each(State, alike=False)
+@each(State)
 def document_state_changed(index: Altered, random: Random, name: str) -> Alteration:
     gone = State(name) not in LIVE
     document = random.choice([d for d in index.chosen() if d.state != name])
@@ -126,7 +126,7 @@ def document_state_changed(index: Altered, random: Random, name: str) -> Alterat
     return row_of(index, document, new_id=gone)
 
 
-@each(WITHOUT_TEXT, alike=False)
+@each(WITHOUT_TEXT)
 def state_changed_of_one_without_text(index: Altered, random: Random, uri: str) -> Alteration:
     document = index.by_uri[uri]
     state = random.choice([s for s in State if s is not document.state])
@@ -135,7 +135,7 @@ def state_changed_of_one_without_text(index: Altered, random: Random, uri: str) 
     return row_of(index, document, new_id=gone)
 
 
-@each(WITHOUT_TEXT, alike=False)
+@each(WITHOUT_TEXT)
 def version_changed_of_one_without_text(index: Altered, random: Random, uri: str) -> Alteration:
     document = index.by_uri[uri]
     _altered(index, document, version=0 if document.version else 1)

@@ -29,14 +29,13 @@ from index.sync import Sync
 from index.verify import verify
 from tests.commands import CommandLine
 from tests.model.crashes import Crash, Fuse
-from tests.promises.alterations import ALIKE, KINDS, Alteration
+from tests.promises.alterations import KINDS, SHORT, Alteration
 from tests.promises.altered import TEXTS, UNREADABLE, Altered
 from tests.promises.image import Image, differences, image, rebuilt
 from tests.promises.parts import Call, interpose
 
-#: Seeds of each kind of alteration in the short form and in the long one; fewer of those that are much alike.
-#: Of those a third is mended, of others the first seed's; in the long form all are.
-SEEDS, SEEDS_SOAK = (2, 1), (6, 3)
+#: Seeds of each kind of alteration in the long form. The short form takes the first of one of each kind.
+SEEDS_SOAK = 6
 
 
 @pytest.fixture(scope="module")
@@ -155,26 +154,30 @@ def undo(index: Altered, made: list[Alteration]) -> None:
     made.clear()
 
 
-# ── 500 alterations ───────────────────────────────────────────────────────────────────────────────────
+# ── Alterations ───────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_alteration_is_found_and_named_and_nothing_else(
     index: Altered, kind: str, soak: bool, restored: list[Alteration]
 ) -> None:
+    if not (soak or kind in SHORT):
+        pytest.skip("Only with --soak.")
     failed: list[str] = []
-    alike, number = kind in ALIKE, list(KINDS).index(kind)
-    for seed in range((SEEDS_SOAK if soak else SEEDS)[alike]):
+    for seed in range(SEEDS_SOAK if soak else 1):
         done = KINDS[kind](index, Random(f"{kind} {seed}"))
         restored.append(done)
         try:
             check_found(index, done)
-            if soak or (seed == 0 and not (alike and number % 3)):
-                check_mended(index, done)
+            check_mended(index, done)
         except (AssertionError, FreshkbError) as error:
             failed.append(f"seed {seed}: {type(error).__name__}: {error}")
         undo(index, restored)
     assert not failed, "\n".join(failed)
+
+
+def test_the_short_form_names_kinds_that_there_are() -> None:
+    assert set(SHORT) <= KINDS.keys()
 
 
 # ── No false alarm ────────────────────────────────────────────────────────────────────────────────────
@@ -195,7 +198,7 @@ def test_a_crash_alarms_nobody_once_it_is_recovered_and_repair_recovers_it_too(
     index: Altered, soak: bool, restored: list[Alteration]
 ) -> None:
     edits = ("file_edited", "file_removed", "file_renamed", "file_added", "file_touched")
-    for seed in range(60 if soak else 6):
+    for seed in range(60 if soak else 4):
         random = Random(seed)
         restored += [KINDS[random.choice(edits)](index, random)]
         fuse = Fuse()
@@ -228,6 +231,8 @@ def test_a_crash_alarms_nobody_once_it_is_recovered_and_repair_recovers_it_too(
 def test_exactly_one_of_n_samples_finds_an_altered_point(
     index: Altered, kind: str, soak: bool, restored: list[Alteration]
 ) -> None:
+    if not (soak or kind in ("point_removed", "dense_vector_changed")):
+        pytest.skip("Only with --soak.")
     for seed in range(9 if soak else 1):
         random = Random(f"{kind} {seed}")
         done, parts = KINDS[kind](index, random), random.randint(2, 7)
@@ -296,13 +301,15 @@ def test_no_command_breaks_on_an_altered_index(
     index: Altered, freshkb: CommandLine, soak: bool, restored: list[Alteration]
 ) -> None:
     """Some say that it cannot be used; none ends with a traceback."""
-    for kind in list(KINDS)[:: 1 if soak else 9]:
+    for kind in KINDS if soak else SHORT[::5]:
         done = KINDS[kind](index, Random(kind))
         restored.append(done)
         for command in (["status"], ["doctor"], ["audit"], ["ls"], ["search", "text"], ["show", "held.md"]):
             ended = freshkb(*command, code=None)
             # An index that says it is another model's is refused, with the way out.
             refused = ended.exit_code == 4 and "freshkb reindex" in ended.stderr
+            # So is a document whose row is lost.
+            refused = refused or (ended.exit_code == 2 and command[0] == "show")
             assert ended.exit_code in (0, 1) or refused, f"{kind}: {command} ended with {ended.exit_code}"
             assert ended.exception is None or isinstance(ended.exception, SystemExit), f"{kind}: {command}"
         undo(index, restored)
