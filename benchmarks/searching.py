@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import islice
 from statistics import median
 
 from benchmarks import synthetic
@@ -13,13 +12,15 @@ from benchmarks.corpus import Prose
 from benchmarks.measure import Bench, Row, seconds
 from benchmarks.workplace import SOURCE, mirror, write_configuration
 from index.apply import apply
+from index.batched import batched
+from index.batches import target_of
 from index.mirror import Mirror
 from index.model import Action, Chunk, Document
-from index.origin import origin
 from index.prepare import Text, governed
+from index.run import Run
 from index.search import KnowledgeBase
+from index.source import source_of
 from index.store.base import Mode
-from index.sync import Sync
 from index.verify import verify
 
 CHUNKS_PER_DOCUMENT = 10
@@ -78,17 +79,18 @@ def _index(bench: Bench) -> Iterator[Mirror]:
     with bench.folder() as folder:
         path = write_configuration(folder, {"type": synthetic.TYPE, "documents": count})
         with mirror(path) as knowledge_base:
-            run = Sync(knowledge_base)
-            target = run.target()
+            run = Run(knowledge_base, "sync")
+            target = target_of(run)
             documents = synthetic.rows(knowledge_base, SOURCE)
-            while some := list(islice(documents, BATCH_DOCUMENTS)):
-                apply(target, run.run_id, [_text(knowledge_base, document, prose) for document in some])
+            for some in batched(documents, BATCH_DOCUMENTS):
+                texts = [_text(knowledge_base, document, prose) for document in some]
+                apply(target, run.run_id, texts, lambda _: [])
             synthetic.record_rules(knowledge_base, SOURCE)
             yield knowledge_base
 
 
 def _text(knowledge_base: Mirror, document: Document, prose: Prose) -> Text:
-    rules = origin(knowledge_base, SOURCE).rules
+    rules = source_of(knowledge_base, SOURCE).rules
     written = replace(document, title=document.uri, chunk_count=CHUNKS_PER_DOCUMENT)
     chunks = []
     for number in range(CHUNKS_PER_DOCUMENT):

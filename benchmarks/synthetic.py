@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,10 +18,11 @@ from connectors.base import (
     Fetched,
     Listing,
 )
+from index.batched import batched
 from index.mirror import Mirror
 from index.model import Document, SourceRecord, State
-from index.origin import origin
 from index.scan import rules_fingerprint
+from index.source import source_of
 
 TYPE = "numbered"
 BUILT_IN[TYPE] = f"{__name__}:NumberedConnector"
@@ -69,7 +69,7 @@ def _entry(number: int) -> Entry:
 
 def rows(knowledge_base: Mirror, source: str) -> Iterator[Document]:
     """What the ledger holds once every document of a source was indexed as it is listed now."""
-    extraction, connector = origin(knowledge_base, source).extraction, knowledge_base.connector(source)
+    extraction, connector = source_of(knowledge_base, source).extraction, knowledge_base.connector(source)
     for entry in connector.list():
         content = sha256(entry.uri.encode()).hexdigest()
         fingerprint = extraction.of(entry.uri)
@@ -97,12 +97,11 @@ def rows(knowledge_base: Mirror, source: str) -> Iterator[Document]:
 def record_all(knowledge_base: Mirror, source: str) -> None:
     """Fill the ledger with those rows."""
     record_rules(knowledge_base, source)
-    documents = rows(knowledge_base, source)
-    while some := list(islice(documents, SLICE_ROWS)):
+    for some in batched(rows(knowledge_base, source), SLICE_ROWS):
         knowledge_base.ledger.record(some)
 
 
 def record_rules(knowledge_base: Mirror, source: str) -> None:
     """As after a whole sync: every document of the source has the rules in force."""
-    rules = rules_fingerprint(origin(knowledge_base, source), knowledge_base.connector(source))
+    rules = rules_fingerprint(source_of(knowledge_base, source))
     knowledge_base.ledger.record_source(SourceRecord(source, rules_fingerprint=rules))

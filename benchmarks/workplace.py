@@ -13,7 +13,8 @@ from index.config import load
 from index.embed import ModelIdentity
 from index.mirror import Mirror
 from index.outcome import Report
-from index.sync import Sync
+from index.run import Run
+from index.sync import sync as engine
 from tests.embedders import HashEmbedder
 
 SOURCE = "documents"
@@ -52,7 +53,7 @@ def mirror(path: Path, embedder: Any = RandomEmbedder) -> Mirror:
 
 def sync(knowledge_base: Mirror) -> Report:
     """A sync that must have succeeded."""
-    report = Sync(knowledge_base).run()
+    report = engine(Run(knowledge_base, "sync"))
     if report.outcome not in ("done", "partial"):
         raise RuntimeError(f"The sync to be measured ended as {report.outcome}: {report.json()}")
     return report

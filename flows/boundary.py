@@ -18,14 +18,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from prefect import State
@@ -34,6 +32,7 @@ from prefect.states import Cancelled, Completed, Failed
 
 from connectors.base import ConnectorError
 from flows import logs
+from flows.stop import graceful
 from index.config import Config, load
 from index.errors import FreshkbError
 from index.mirror import Mirror
@@ -67,7 +66,7 @@ class Job:
 
     def run(self, kind: str, *, required: bool) -> Run:
         """The run that the flow is."""
-        run = Run(self.mirror, kind, required=required)
+        run = Run(self.mirror, kind, required=required, stop=self.stop)
         self.run_id = run.run_id
         return run
 
@@ -98,7 +97,7 @@ def perform(body: Callable[[Job], State[Any]]) -> State[Any]:
         try:
             if job is None:
                 job = Job(stack.enter_context(Mirror(configuration())))
-            stack.enter_context(uninterrupted(job.stop))
+            stack.enter_context(graceful(job.stop))
             return body(job)
         except ENDINGS:
             raise
@@ -128,28 +127,6 @@ def ended(outcome: str, message: str, counts: Mapping[str, Any]) -> State[Any]:
             return Failed(name=outcome.capitalize(), message=message)
         case _:
             return Completed(message=message, data=dict(counts))
-
-
-@contextmanager
-def uninterrupted(stop: threading.Event) -> Iterator[None]:
-    """Ctrl-C and SIGTERM set `stop`, so that the batch in hand is finished, where Prefect's own handler would
-    break it off; a second Ctrl-C ends at once. Signals reach the main thread only: elsewhere this does
-    nothing."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def asked(number: int, frame: FrameType | None) -> None:
-        if stop.is_set() and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str | int]]) -> str:

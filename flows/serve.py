@@ -112,6 +112,7 @@ class Served(threading.Thread):
     async def _serve(self) -> None:
         runner = Runner(name="freshkb", pause_on_shutdown=False)
         # Prefect's own choice is one folder for all users of a machine, which belongs to whoever was first.
+        # Another one can be set in private only: tests/test_private_api.py.
         runner._tmp_dir = self._scratch
         schedules = self._schedules
         for flow, cron in ((sync, schedules.sync), (audit, schedules.audit), (verify, schedules.verify)):

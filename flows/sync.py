@@ -11,9 +11,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 from prefect import State, flow, task
@@ -36,17 +35,14 @@ from flows.boundary import (
     ended,
     failed,
     perform,
-    uninterrupted,
 )
-from index.apply import apply
+from flows.stop import graceful
+from index.batches import Batches
 from index.errors import FreshkbError, LedgerError, StoreError, StoreMismatch
 from index.mirror import Mirror
-from index.model import Item
 from index.outcome import Report, Seconds, SourceReport, Tally
-from index.prepare import Work
-from index.recover import recover
 from index.run import Run
-from index.sync import Sync
+from index.sync import sync as engine
 
 #: Before a batch is tried again, each time: a store or a source that was restarted is back by then.
 RETRY_SECONDS = (1, 10)
@@ -56,47 +52,41 @@ RETRY_SECONDS = (1, 10)
 PATIENCE_SECONDS = 60.0
 
 
-class Orchestrated(Sync):
-    """A run whose sources are flow runs and whose batches are task runs."""
+class PrefectBatches:
+    """Carries out the sources of a run as flow runs, and their batches as task runs."""
 
-    def __init__(self, mirror: Mirror, *, stop: threading.Event | None = None, run_id: str | None = None):
-        super().__init__(mirror, stop=stop, run=Run(mirror, "sync", run_id=run_id))
+    def __init__(self, run: Run) -> None:
+        self.run = run
         self.raised: BaseException | None = None
         """In the body of a flow run or task run, which shows Prefect no more than its class."""
         self.turn: Callable[[], SourceReport]
         """Syncs the source whose turn it is."""
         self.done: SourceReport
-        self._ahead: ThreadPoolExecutor | None = None
-        self._prepared: dict[int, tuple[Future[list[Work]], Seconds]] = {}
-        self._last = 0
+        self._batches: Batches | None = None
 
     @contextmanager
     def here(self) -> Iterator[None]:
         """Flow runs and task runs in this process find the run by its id."""
-        _here[self.run_id] = self
+        _here[self.run.run_id] = self
         try:
             yield
         finally:
-            del _here[self.run_id]
+            del _here[self.run.run_id]
 
-    def _run_source(
-        self, source: str, approve: str | None, checksum: bool, folders: Sequence[str] | None
-    ) -> SourceReport:
-        self.turn = partial(super()._run_source, source, approve, checksum, folders)
+    def source(self, name: str, turn: Callable[[], SourceReport]) -> SourceReport:
+        self.turn = turn
         parent = FlowRunContext.get()
         assert parent is not None and parent.flow is not None
         each = sync_source.with_options(task_runner=parent.flow.task_runner.duplicate())
-        each(self.run_id, source, return_state=True)
+        each(self.run.run_id, name, return_state=True)
         if self.raised is not None:
             raise self.raised
         return self.done
 
-    def _pipeline(self, source: str, batches: Sequence[Sequence[Item]]) -> Iterator[Tally]:
-        numbers = [number for number, owner in self.mirror.ledger.batches(self.run_id) if owner == source]
-        self._last = max(numbers, default=0)
-        with ThreadPoolExecutor(1, thread_name_prefix="prepare") as self._ahead:
+    def batches(self, source: str, numbers: Sequence[int]) -> Iterator[Tally]:
+        with Batches(self.run, source, numbers) as self._batches:
             for number in numbers:
-                batch = apply_batch.submit(self.run_id, number)
+                batch = apply_batch.submit(self.run.run_id, number)
                 batch.wait()
                 if not batch.state.is_completed():
                     # Where the task ran in another process, its state is all that is known here.
@@ -107,36 +97,21 @@ class Orchestrated(Sync):
                 )
 
     def carry_out(self, number: int, *, again: bool) -> Tally:
-        """Prepare a batch, unless that was done ahead, and write it while the next one is prepared."""
-        source, batch = self.mirror.ledger.batch(self.run_id, number)
-        ahead = self._prepared.pop(number, None)
-        done: dict[str, str] = {}
-        if again:
-            recover(self.target(), source)
-            # What the attempt before had committed is done, and told by now.
-            done = self.mirror.ledger.told(self.run_id, [item.document_id for item in batch])
-            batch = [item for item in batch if item.document_id not in done]
-        if ahead is None or again:
-            seconds = Seconds()
-            work = self.prepare(source, batch, self.known(batch), seconds)
-        else:
-            work, seconds = ahead[0].result(), ahead[1]
-        if self._ahead is not None and number < self._last and number + 1 not in self._prepared:
-            _, following = self.mirror.ledger.batch(self.run_id, number + 1)
-            self._prepared[number + 1] = self.ahead(self._ahead, source, following)
-        tally = apply(self.target(), self.run_id, work)
-        tally.seconds.add(seconds)
-        tally.documents.update(done.values())
-        return tally
+        """A batch in the process of its task, which prepares none ahead where the plan was not made."""
+        if self._batches is not None:
+            return self._batches.carry_out(number, again=again)
+        source, _ = self.run.mirror.ledger.batch(self.run.run_id, number)
+        with Batches(self.run, source) as alone:
+            return alone.carry_out(number, again=again)
 
 
-_here: dict[str, Orchestrated] = {}
+_here: dict[str, PrefectBatches] = {}
 
 
-def _run(run_id: str) -> Orchestrated:
+def _batches_of(run_id: str) -> PrefectBatches:
     """The run of this id, in the process of its flow and in those that a task runner starts. Flows and tasks
     travel to the latter by value, with the globals that they name: they name this function, not the runs."""
-    return _here.get(run_id) or Orchestrated(_elsewhere(), run_id=run_id)
+    return _here.get(run_id) or PrefectBatches(Run(_elsewhere(), "sync", run_id=run_id))
 
 
 @cache
@@ -162,17 +137,17 @@ def _worth_repeating(_: Task[..., Any], __: TaskRun, state: State[Any]) -> bool:
 )
 def apply_batch(run_id: str, number: int) -> State[dict[str, dict[str, int]]]:
     """Carry out one batch that the ledger has on record, and return its counts. It may be repeated."""
-    run = _run(run_id)
+    batches = _batches_of(run_id)
     try:
-        tally = run.carry_out(number, again=task_run.run_count > 1)
+        tally = batches.carry_out(number, again=task_run.run_count > 1)
     except ENDINGS:
         raise
     except BaseException as error:
-        run.raised = error
+        batches.raised = error
         passing = isinstance(error, (StoreError, LedgerError, ConnectorError))
         lasting = isinstance(error, StoreMismatch)
         return failed(error, run_id, name="Unavailable" if passing and not lasting else "Failed")
-    run.raised = None
+    batches.raised = None
     counts = {
         "documents": dict(tally.documents),
         "chunks": dict(tally.chunks),
@@ -184,16 +159,17 @@ def apply_batch(run_id: str, number: int) -> State[dict[str, dict[str, int]]]:
 @flow(name="freshkb-sync-source", flow_run_name="{source}", persist_result=False, log_prints=False)
 def sync_source(run_id: str, source: str) -> State[Any]:
     """One source of a run; `sync` calls it."""
-    run = _run(run_id)
-    with uninterrupted(run.stop):
+    batches = _batches_of(run_id)
+    stop = batches.run.stop
+    with graceful(stop):
         try:
-            run.done = run.turn()
+            batches.done = batches.turn()
         except ENDINGS:
             raise
         except BaseException as error:
-            run.raised = error
+            batches.raised = error
             return failed(error, run_id)
-    return _state(Report(run_id, [run.done], interrupted=run.stop.is_set()))
+    return _state(Report(run_id, [batches.done], interrupted=stop.is_set()))
 
 
 @flow(name="freshkb-sync", persist_result=False, log_prints=False)
@@ -208,10 +184,15 @@ def sync(source: str | None = None, approve: str | None = None, checksum: bool =
             _wait_for_writers(job)
             if job.stop.is_set():
                 return ended("interrupted", "Stopped before a run began.", {})
-        run = Orchestrated(job.mirror, stop=job.stop)
-        job.run_id = run.run_id
-        with run.here():
-            job.report = run.run([source] if source else None, approve=approve, checksum=checksum)
+        batches = PrefectBatches(job.run("sync", required=True))
+        with batches.here():
+            job.report = engine(
+                batches.run,
+                [source] if source else None,
+                approve=approve,
+                checksum=checksum,
+                batches=batches,
+            )
         return _state(job.report)
 
     return perform(body)
@@ -244,7 +225,7 @@ def run_as_flow(
     checksum: bool = False,
     stop: threading.Event | None = None,
 ) -> Report:
-    """A sync that Prefect sees, on what a command has opened. The report is that of `index.sync.Sync.run`.
+    """A sync that Prefect sees, on what a command has opened. The report is that of `index.sync.sync`.
 
     Raises what that raises, and FreshkbError when Prefect does not answer or does not run the flow.
     """

@@ -5,11 +5,11 @@ from typing import Any
 from prefect import State, flow
 from prefect.artifacts import create_markdown_artifact
 
-from flows.boundary import Job, ended, perform, table, uninterrupted
+from flows.boundary import Job, ended, perform, table
+from flows.stop import graceful
 from index.mend import mend_ledger
 from index.outcome import in_words
 from index.repair import repair as mend
-from index.sync import Sync
 from index.verify import verify as compare
 
 
@@ -21,10 +21,10 @@ def verify(repair: bool = False, deep: bool = False) -> State[Any]:
         if repair:
             # Before a run is on record: a damaged ledger takes none.
             mend_ledger(job.mirror)
-        with job.run("verify", required=repair) as run, uninterrupted(job.stop):
+        with job.run("verify", required=repair) as run, graceful(job.stop):
             found = compare(job.mirror, deep=deep, stop=job.stop)
             if repair and not found.ok and not found.interrupted:
-                mend(job.mirror, found, Sync(job.mirror, stop=job.stop, run=run))
+                mend(job.mirror, found, run)
             counts = found.counts()
             run.ends(found.outcome, counts)
         markdown = table(["", "count"], [[name, count] for name, count in counts.items()])

@@ -26,8 +26,9 @@ from index.errors import FreshkbError, Locked, ModelChanged
 from index.mirror import Mirror
 from index.outcome import Report
 from index.redact import redact
+from index.run import Run
 from index.services import living
-from index.sync import Sync
+from index.sync import sync
 
 #: Seconds until what could not be done is tried again. A source that can be asked and fails all the same is
 #: tried at twice the distance each time, up to its sweep.
@@ -192,7 +193,7 @@ class Watcher:
             self._mirror.connector(source).probe()
             with self._mirror.ledger.writer(source, self._command):
                 pass
-            report = Sync(self._mirror, kind="watch", stop=self._stop).run([source], folders=folders)
+            report = sync(Run(self._mirror, "watch", stop=self._stop), [source], folders=folders)
         except ModelChanged:
             # The configuration was read when this process started: only another one can go on.
             raise

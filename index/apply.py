@@ -18,10 +18,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from index import payload
+from index.batched import batched
 from index.errors import StoreDamaged
 from index.ledger import Event, Ledger
 from index.model import (
@@ -30,6 +30,7 @@ from index.model import (
     Collection,
     Document,
     Intent,
+    Item,
     Point,
     State,
     Vectors,
@@ -37,7 +38,7 @@ from index.model import (
     point_id,
 )
 from index.outcome import Seconds, Tally
-from index.prepare import Facts, Gone, Noted, Text, Work, occurrences
+from index.prepare import Facts, Gone, Noted, Nothing, Text, Work, occurrences
 from index.store.base import Session, VectorStore
 
 PAST = {
@@ -79,15 +80,19 @@ class Draft:
     vectors: Vectors | None = None
 
 
-def apply(target: Target, run_id: str, batch: Iterable[Work]) -> Tally:
+#: Prepares these items as a whole, because the store does not hold the text that was to stay.
+Reread = Callable[[Sequence[Item]], Sequence[Work]]
+
+
+def apply(target: Target, run_id: str, batch: Iterable[Work], reread: Reread) -> Tally:
     """Bring the documents of one batch to what was prepared. Repeating it reaches the same state (I3).
 
-    Raises StoreError when the store did not do what it was told, LedgerError when the ledger cannot be
-    written; either leaves an intent for recovery to find.
+    `reread` is called before anything of a batch is written. Raises StoreError when the store did not do what
+    it was told, LedgerError when the ledger cannot be written; either leaves an intent for recovery to find.
     """
     tally = Tally()
     for work in _portions(batch):
-        tally.add(_apply(target, run_id, work, tally.seconds))
+        tally.add(_apply(target, run_id, work, reread, tally.seconds))
     return tally
 
 
@@ -112,9 +117,9 @@ def _portions(batch: Iterable[Work]) -> Iterator[list[Work]]:
         yield part
 
 
-def _apply(target: Target, run_id: str, work: list[Work], seconds: Seconds) -> Tally:
+def _apply(target: Target, run_id: str, work: Sequence[Work], reread: Reread, seconds: Seconds) -> Tally:
     ledger, store, name = target.ledger, target.store, target.collection.name
-    drafts, intents, noted = _draft(target, work)
+    drafts, intents, noted = _draft(target, work, reread)
     missing = {d.record.embedded_hash: d.embedded_text for d in drafts if d.vectors is None}
     if intents:
         ledger.intend(run_id, name, intents)
@@ -143,7 +148,9 @@ def _apply(target: Target, run_id: str, work: list[Work], seconds: Seconds) -> T
     return _count(intents, noted, drafts, embedded_hashes=len(missing), removed=len(obsolete))
 
 
-def _draft(target: Target, work: list[Work]) -> tuple[list[Draft], list[Intent], list[Document]]:
+def _draft(
+    target: Target, work: Sequence[Work], reread: Reread
+) -> tuple[list[Draft], list[Intent], list[Document]]:
     """Points, intents and mere rows of a batch; vectors and texts that the store has are read here, before
     anything of the batch is deleted."""
     name = target.collection.name
@@ -165,7 +172,7 @@ def _draft(target: Target, work: list[Work]) -> tuple[list[Draft], list[Intent],
     drafts: list[Draft] = []
     intents: list[Intent] = []
     noted: list[Document] = []
-    reread: list[Work] = []
+    instead: list[Item | Noted | Nothing] = []
     for item in work:
         match item:
             case Text():
@@ -176,7 +183,7 @@ def _draft(target: Target, work: list[Work]) -> tuple[list[Draft], list[Intent],
             case Facts():
                 kept = _kept_points(item.document, committed.get(item.document.document_id, []), held)
                 if kept is None:
-                    reread.append(item.again())
+                    instead.append(item.otherwise)
                     continue
                 own = kept
             case Gone():
@@ -189,16 +196,12 @@ def _draft(target: Target, work: list[Work]) -> tuple[list[Draft], list[Intent],
                 continue
         drafts += own
         intents.append(Intent(item.action, item.document, tuple(draft.record for draft in own)))
-    if reread:
-        more = _draft(target, reread)
+    if instead:
+        items = [item for item in instead if isinstance(item, Item)]
+        settled = [item for item in instead if not isinstance(item, Item)]
+        more = _draft(target, [*settled, *(reread(items) if items else ())], reread)
         return drafts + more[0], intents + more[1], noted + more[2]
     return drafts, intents, noted
-
-
-def batched(values: Iterable[str], size: int) -> Iterator[list[str]]:
-    stream = iter(values)
-    while part := list(islice(stream, size)):
-        yield part
 
 
 def _text_points(collection: Collection, item: Text) -> list[Draft]:

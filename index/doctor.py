@@ -14,13 +14,13 @@ from typing import Any
 from connectors.base import ConnectorError
 from index.checkout import checkout
 from index.collection import orphans
+from index.disk.scratch import room
 from index.errors import FreshkbError, StoreMismatch
 from index.ledger import Ledger
 from index.mirror import Mirror
 from index.prepare import moment
 from index.redact import redact
 from index.run import alive
-from index.scratch import room
 from index.services import dead, services, told
 
 

@@ -64,14 +64,13 @@ def resolve_dtype(setting: str, identity: ModelIdentity) -> str:
     if setting != "auto":
         return setting
     _prepare_environment()
-    import torch
-
     if not _has_bfloat16():
         return "float32"
+    from sentence_transformers.util import pairwise_cos_sim
+
     exact = Embedder(identity, "float32").embed_documents(_PROBES)
     short = Embedder(identity, "bfloat16").embed_documents(_PROBES)
-    cosine = torch.nn.functional.cosine_similarity(torch.from_numpy(exact), torch.from_numpy(short)).mean()
-    return "bfloat16" if float(cosine) >= FAITHFUL else "float32"
+    return "bfloat16" if float(pairwise_cos_sim(exact, short).mean()) >= FAITHFUL else "float32"
 
 
 def _has_bfloat16() -> bool:
@@ -167,12 +166,13 @@ class Embedder:
             return BATCH_TOKENS if self._model.device.type == "cpu" else BATCH_TOKENS_GPU
 
     def _encode(self, encode: Callable[..., Any], texts: list[str]) -> np.ndarray:
-        import torch
+        from sentence_transformers.util import normalize_embeddings
 
         try:
             found = encode(texts, batch_size=len(texts), show_progress_bar=False, convert_to_tensor=True)
-            # Normalised after the step to fp32: in a shorter format the length would be rounded too.
-            vectors: np.ndarray = torch.nn.functional.normalize(found.float(), dim=1).cpu().numpy()
+            # Normalised after the step to fp32: in a shorter format, as `encode` itself would do it, the
+            # length would be rounded too.
+            vectors: np.ndarray = normalize_embeddings(found.float()).cpu().numpy()
         except Exception as error:
             # Out of memory, a device that was lost, a kernel that cannot be compiled: torch has no one class.
             told = " ".join(str(error).split())[:500]
@@ -200,9 +200,13 @@ def _prepare_environment() -> None:
     """Before the libraries are imported: no bars, no advice on stderr, no word to anyone. The hub is not
     asked in any case, because models are loaded from folders only."""
     for name, value in (
-        ("HF_HUB_DISABLE_PROGRESS_BARS", "1"),
         ("HF_HUB_DISABLE_TELEMETRY", "1"),
         ("TRANSFORMERS_VERBOSITY", "error"),
         ("TOKENIZERS_PARALLELISM", "true"),
     ):
         os.environ.setdefault(name, value)
+    if "HF_HUB_DISABLE_PROGRESS_BARS" not in os.environ:
+        from huggingface_hub.utils.tqdm import disable_progress_bars
+
+        # Not by the environment: that was read already where the model was looked for in the hub's cache.
+        disable_progress_bars()

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Protocol
 from connectors.base import Connector
 from connectors.base import connector_class as connector_type
 from index.config import Config
+from index.disk.scratch import Scratch, outside
 from index.errors import ModelChanged, StoreError, StoreMismatch
 from index.ledger import Ledger
 from index.model import Collection, Failure, Parsed, State, Vectors
-from index.scratch import Scratch, outside
 from index.store import open_store
 from index.store.base import VectorStore
 

@@ -41,6 +41,20 @@ class Action(StrEnum):
     REFUSE = "refused"
 
 
+class Cause(StrEnum):
+    """Why an item is planned."""
+
+    LISTING = "listing"
+    """The source differs from what is known of it."""
+    EXTRACTION = "extraction"
+    """The same version is to be parsed or chunked otherwise, or was not looked at to the end."""
+    RULES = "rules"
+    """What is said of the document beside its text follows from other rules, or from a review."""
+    HOLD = "hold"
+    RETRY = "retry"
+    REPAIR = "repair"
+
+
 # ── Parsing and chunking ──────────────────────────────────────────────────────────────────────────────
 
 
@@ -295,7 +309,9 @@ class Item:
     document_id: str
     old_uri: str | None = None
     """Of a move."""
+    cause: Cause = Cause.LISTING
     reason: str = ""
+    """The cause in words, where a plan tells it."""
 
 
 # ── Points ────────────────────────────────────────────────────────────────────────────────────────────

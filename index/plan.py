@@ -16,7 +16,7 @@ from typing import Any
 
 from connectors.base import Entry
 from index.compare import Differences
-from index.model import Action, Item, Row, State, digest
+from index.model import Action, Cause, Item, Row, State, digest
 
 #: Documents of one batch: enough to fill the model's batches, few enough to finish soon after Ctrl-C.
 BATCH_DOCUMENTS = 32
@@ -138,11 +138,16 @@ def decide(
     moved_from = {row.document_id for _, row in moves} if whole else set()
 
     def plan(
-        action: Action, uri: str, document_id: str, old_uri: str | None = None, reason: str = ""
+        action: Action,
+        uri: str,
+        document_id: str,
+        old_uri: str | None = None,
+        cause: Cause = Cause.LISTING,
+        reason: str = "",
     ) -> None:
         if action is not Action.REFUSE:
             planned.add(document_id)
-        items.append(Item(action, uri, document_id, old_uri, reason))
+        items.append(Item(action, uri, document_id, old_uri, cause, reason))
 
     for entry in found.new:
         if entry.uri not in moved_to:
@@ -153,7 +158,7 @@ def decide(
             Action.TOUCH if same and row.state == State.INDEXED else Action.UPDATE, entry.uri, row.document_id
         )
     for entry, row in found.outdated:
-        plan(Action.UPDATE, entry.uri, row.document_id, reason="extraction")
+        plan(Action.UPDATE, entry.uri, row.document_id, None, Cause.EXTRACTION, "extraction")
     if whole:
         for entry, row in moves:
             plan(Action.MOVE, entry.uri, row.document_id, row.uri)
@@ -175,13 +180,13 @@ def decide(
     if whole and error is None:
         for row in held:
             if row.state != State.HELD:
-                plan(Action.HOLD, row.uri, row.document_id, reason="legal hold")
+                plan(Action.HOLD, row.uri, row.document_id, None, Cause.HOLD, "legal hold")
     if whole and removals:
         action = Action.REFUSE if refused else Action.DELETE
         for row in removals:
             plan(action, row.uri, row.document_id, reason=refused)
     ruled = [document_id for document_id in touched if document_id not in planned]
-    items += [Item(Action.TOUCH, "", document_id, reason="rules") for document_id in ruled]
+    items += [Item(Action.TOUCH, "", document_id, None, Cause.RULES, "rules") for document_id in ruled]
     absent = {row.document_id for row in found.missing}
     return Plan(
         source=source,

@@ -6,7 +6,7 @@ Nothing is written here. Everything a document can do wrong comes back as a valu
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,19 +21,17 @@ from connectors.base import (
     Entry,
     Fetched,
 )
-from index.compare import Extraction
-from index.errors import scratch_errors
 from index.freshness import assess, read_date
 from index.link import is_name
-from index.model import Action, Chunk, Document, Failure, Item, Parsed, State
-from index.outcome import Seconds
+from index.model import Action, Cause, Chunk, Document, Failure, Item, State
 from index.parse.formats import why_unsupported
 from index.properties import by_name
 from index.redact import redact
 from index.rules import OWNER_NAMES, Rules
+from index.source import Source
 
-#: Reasons of items that must be parsed again although nothing seems to have changed.
-FORCED = frozenset({"retry", "repair"})
+#: Their items are parsed again although nothing seems to have changed.
+FORCED = frozenset({Cause.RETRY, Cause.REPAIR})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +41,6 @@ class Text:
     action: Action
     document: Document
     chunks: tuple[Chunk, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """The text stays, what is said of it changes: payloads are written, nothing is embedded."""
-
-    action: Action
-    document: Document
-    again: Callable[[], Work]
-    """Prepares the whole text instead, when the store turns out not to hold what the ledger says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,40 +64,18 @@ class Nothing:
     uri: str
 
 
-Work = Text | Facts | Gone | Noted | Nothing
-
-
 @dataclass(frozen=True, slots=True)
-class Source:
-    """One source, with all that preparing its documents needs."""
+class Facts:
+    """The text stays, what is said of it changes: payloads are written, nothing is embedded."""
 
-    id: str
-    connector: Connector
-    rules: Rules
-    extraction: Extraction
-    parse: Callable[[Path, str], Parsed | Failure]
-    chunk: Callable[[Parsed], list[Chunk]]
-    scratch: Path
-    """A private folder for the bytes that a parser reads."""
-    now: Callable[[], datetime]
-    seconds: Seconds
+    action: Action
+    document: Document
+    otherwise: Item | Noted | Nothing
+    """When the store does not hold the text as the ledger says: the item is prepared, which writes the whole
+    text; where there is none to be had, only what is known of the document changes."""
 
-    def fetch(self, uri: str, into: Path) -> Fetched:
-        """One whole version of a document, its bytes in the file `into`."""
-        with scratch_errors(self.scratch), self.seconds.of("fetch"):
-            return self.connector.fetch(uri, into)
 
-    def read(self, uri: str) -> list[Chunk]:
-        """The chunks of a document as it is now; none when it cannot be read or parsed."""
-        target = self.scratch / f"likeness{Path(uri).suffix[:16]}"
-        try:
-            self.fetch(uri, target)
-            parsed = self.parse(target, uri)
-        except DocumentError:
-            return []
-        finally:
-            target.unlink(missing_ok=True)
-        return [] if isinstance(parsed, Failure) else self.chunk(parsed)
+Work = Text | Facts | Gone | Noted | Nothing
 
 
 def prepare(item: Item, known: Document | None, source: Source) -> Work:
@@ -131,10 +97,11 @@ def prepare(item: Item, known: Document | None, source: Source) -> Work:
         return _without_text(replace(item, action=Action.TOUCH), known, ruled, held)
     if known is None:
         known = Document(item.document_id, source.id, item.uri, State.PENDING, first_seen_at=now)
-    if item.reason == "rules":
+    if item.cause is Cause.RULES:
         ruled = _said(known, source)
-        again = replace(item, action=Action.UPDATE, uri=known.uri, reason="repair")
-        return Facts(Action.TOUCH, ruled, lambda: prepare(again, known, source))
+        return Facts(
+            Action.TOUCH, ruled, replace(item, action=Action.UPDATE, uri=known.uri, cause=Cause.REPAIR)
+        )
     return _look(item, known, source)
 
 
@@ -147,7 +114,7 @@ def _look(item: Item, known: Document, source: Source) -> Work:
             known, uri=uri, state=State.SKIPPED, reason=why_unsupported(uri), seen_extraction=""
         )
         return Noted(skipped)
-    target = source.scratch / f"{item.document_id}{Path(uri).suffix[:16]}"
+    target = source.scratch() / f"{item.document_id}{Path(uri).suffix[:16]}"
     target.unlink(missing_ok=True)
     try:
         try:
@@ -171,7 +138,7 @@ def _look(item: Item, known: Document, source: Source) -> Work:
 def _understand(item: Item, known: Document, source: Source, fetched: Fetched, content: Path) -> Work:
     entry = fetched.entry
     expected = source.extraction.of(item.uri)
-    forced = item.reason in FORCED
+    forced = item.cause in FORCED
     seen = replace(
         known,
         uri=item.uri,
@@ -189,8 +156,7 @@ def _understand(item: Item, known: Document, source: Source, fetched: Fetched, c
             seen_extraction=expected,
             modified_at=moment(entry.modified_at),
         )
-        again = replace(item, reason="repair")
-        return Facts(item.action, _said(current, source), lambda: prepare(again, known, source))
+        return Facts(item.action, _said(current, source), replace(item, cause=Cause.REPAIR))
     failed_before = (known.seen_hash, known.seen_extraction) == (
         fetched.content_hash,
         source.extraction.seen(item.uri, failed=True),
@@ -268,7 +234,7 @@ def _without_text(item: Item, known: Document, ruled: Document, document: Docume
     """What is said of an older text reaches its points, too. None: nothing else is to be noted."""
     noted = Nothing(item.uri) if document is None else Noted(document)
     if known.version and ruled != known:
-        return Facts(item.action, document or ruled, lambda: noted)
+        return Facts(item.action, document or ruled, noted)
     return noted
 
 

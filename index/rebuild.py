@@ -13,7 +13,8 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 
-from index.apply import READ_POINTS, batched
+from index.apply import READ_POINTS
+from index.batched import batched
 from index.collection import drop
 from index.errors import StoreDamaged, StoreError
 from index.mirror import Mirror
@@ -78,7 +79,7 @@ def _copy(mirror: Mirror, new: Collection, points: Iterable[Point]) -> set[str]:
     """Write points, and see that they are there; their ids."""
     copied: set[str] = set()
     stream = (point for point in points if _can_be_written(point, new.dimension))
-    while page := list(islice(stream, READ_POINTS)):
+    for page in batched(stream, READ_POINTS):
         ids = [point.id for point in page]
         with mirror.store.session(new.name) as session:
             session.upsert(page)

@@ -8,7 +8,7 @@ it did is told.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from index import payload
@@ -39,11 +39,10 @@ def recover(target: Target, source: str) -> int:
             records = committed.get(intent.document.document_id, [])
             sound = True
             if intent.action is not Action.DELETE:
-                kept = {record.point_id for record in records}
-                remove(session, [c.point_id for c in intent.chunks if c.point_id not in kept])
-                sound = document is None or _restore(session, document, _shared(intent, records))
+                remove(session, uncommitted(intent, records))
+                sound = document is None or _restore(session, document, shared(intent, records))
             if document is not None:
-                distrusted.append(_distrust(document, sound=sound))
+                distrusted.append(distrust(document, sound=sound))
         # Some are another source's, whose run may want a point back until the store is ours.
         obsolete = ledger.removals(name)
         remove(session, obsolete)
@@ -53,35 +52,53 @@ def recover(target: Target, source: str) -> int:
     return len(intents)
 
 
-def _shared(intent: Intent, records: Sequence[ChunkRecord]) -> list[ChunkRecord]:
-    intended = {chunk.point_id for chunk in intent.chunks}
-    return [record for record in records if record.point_id in intended]
-
-
 def _restore(session: Session, document: Document, records: Sequence[ChunkRecord]) -> bool:
     """Write these points as the committed version has them; False when the store has lost what that takes."""
     found = session.retrieve([record.point_id for record in records], vectors=True) if records else {}
+    points = as_committed(document, records, found)
+    if points:
+        session.upsert(points)
+        read_back(session, {record.point_id: record.payload_digest for record in records})
+    return points is not None
+
+
+# ── Decisions, without any I/O ────────────────────────────────────────────────────────────────────────
+
+
+def uncommitted(intent: Intent, committed: Sequence[ChunkRecord]) -> list[str]:
+    """Ids of the intent's points that the committed version does not have."""
+    kept = {record.point_id for record in committed}
+    return [chunk.point_id for chunk in intent.chunks if chunk.point_id not in kept]
+
+
+def shared(intent: Intent, committed: Sequence[ChunkRecord]) -> list[ChunkRecord]:
+    """Chunks of the committed version whose points the intent may have written over."""
+    intended = {chunk.point_id for chunk in intent.chunks}
+    return [record for record in committed if record.point_id in intended]
+
+
+def as_committed(
+    document: Document, records: Sequence[ChunkRecord], found: Mapping[str, Point]
+) -> list[Point] | None:
+    """The points of these records as they were committed, made of the points that the store has under their
+    ids; None when one of those is of neither version, or has lost its vectors."""
     points = []
     for record in records:
         point = found.get(record.point_id)
         if point is None or payload.vector_digest(point) != record.vector_digest:
-            return False
+            return None
         passage = payload.passage_in(point.payload)
         if passage is None:
-            # Neither version's: somebody else wrote it.
-            return False
+            return None
         passage = replace(passage, page=record.page, chunk_index=record.chunk_index)
         body = payload.build(document, passage)
         if digest(body) != record.payload_digest:
-            return False
+            return None
         points.append(Point(point.id, body, point.dense, point.sparse))
-    if points:
-        session.upsert(points)
-        read_back(session, {record.point_id: record.payload_digest for record in records})
-    return True
+    return points
 
 
-def _distrust(document: Document, *, sound: bool) -> Document:
+def distrust(document: Document, *, sound: bool) -> Document:
     """Looked at again by the next plan; read and written anew as a whole when its points are not sound.
     The hash stays: by it the document is known when it has another name by then."""
     doubted = replace(document, seen_extraction="")

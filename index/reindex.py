@@ -12,29 +12,31 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from itertools import islice
 
 from index.apply import Target, apply
+from index.batched import batched
+from index.batches import target_of
 from index.chunk import compose
 from index.collection import create, retire
 from index.errors import Refused
 from index.ledger import Ledger
 from index.mirror import Mirror
 from index.model import Action, Chunk, Document, Point, State
-from index.origin import known_sources
 from index.outcome import Report
 from index.payload import Passage
 from index.plan import BATCH_DOCUMENTS
 from index.prepare import Text
 from index.recover import recover
+from index.run import Run
 from index.salvage import proven
-from index.sync import Sync
+from index.source import known_sources
+from index.sync import recorded
 
 #: Ids of points to those of them that there are, without vectors.
 Read = Callable[[Sequence[str]], Mapping[str, Point]]
 
 
-def reindex(mirror: Mirror, run: Sync) -> Report:
+def reindex(mirror: Mirror, run: Run) -> Report:
     """Build, switch, drop. Interrupted, it leaves the old index in use; started again, it begins anew.
 
     Raises Refused when the configured model is the one in use, or when a text was lost that no source gives;
@@ -42,7 +44,7 @@ def reindex(mirror: Mirror, run: Sync) -> Report:
     """
     ledger, store = mirror.ledger, mirror.store
     report = Report(run.run_id)
-    with run.recorded(report), ExitStack() as locks:
+    with recorded(run, report), ExitStack() as locks:
         old = ledger.collection()
         if old is None:
             raise Refused(
@@ -52,7 +54,7 @@ def reindex(mirror: Mirror, run: Sync) -> Report:
             locks.enter_context(ledger.writer(source, "freshkb reindex"))
         mirror.check_instance(old)
         for source in ledger.counts():
-            recover(run.target_of(old), source)
+            recover(target_of(run, old), source)
         for left in ledger.collections():
             if left.state != "current":
                 store.drop(left.name)
@@ -66,7 +68,7 @@ def reindex(mirror: Mirror, run: Sync) -> Report:
             raise Refused(
                 f"The index already uses {old.model} ({old.dtype}); there is nothing to build anew."
             )
-        if fill(run, run.target_of(new), old.name, read) is None:
+        if fill(run, target_of(run, new), old.name, read) is None:
             report.interrupted = True
             return report
         ledger.switch_collection(new.name)
@@ -74,7 +76,7 @@ def reindex(mirror: Mirror, run: Sync) -> Report:
     return report
 
 
-def fill(run: Sync, target: Target, former: str, read: Read) -> list[str] | None:
+def fill(run: Run, target: Target, former: str, read: Read) -> list[str] | None:
     """Write every document that has text into the collection of `target`, with the chunks that payloads of
     the `former` collection prove.
 
@@ -82,12 +84,13 @@ def fill(run: Sync, target: Target, former: str, read: Read) -> list[str] | None
     than their own text. None when the run was stopped before the end.
     """
     ledger = target.ledger
-    documents = ledger.documents()
     inexact: list[str] = []
     run.begins("reindex", sum(sum(states.values()) for states in ledger.counts().values()))
-    while batch := list(islice(documents, BATCH_DOCUMENTS)):
+    for batch in batched(ledger.documents(), BATCH_DOCUMENTS):
         texts = _texts(ledger, former, [document for document in batch if document.version], read)
-        run.advances(len(batch), apply(target, run.run_id, [text for text, _ in texts]))
+        # Texts are written as they are here: there is nothing to be read again.
+        done = apply(target, run.run_id, [text for text, _ in texts], lambda _: [])
+        run.advances(len(batch), done)
         inexact += [text.document.document_id for text, exact in texts if not exact]
         if run.stop.is_set():
             return None
@@ -107,7 +110,7 @@ def reader(mirror: Mirror, collection: str) -> Read:
 def _check(ledger: Ledger, former: str, read: Read) -> None:
     """Raises Refused when a text would be left behind that no source gives."""
     unreadable = (d for d in ledger.documents(states=[State.HELD, State.QUARANTINED]) if d.version)
-    while batch := list(islice(unreadable, BATCH_DOCUMENTS)):
+    for batch in batched(unreadable, BATCH_DOCUMENTS):
         for text, _ in _texts(ledger, former, batch, read):
             document = text.document
             if len(text.chunks) < document.chunk_count:

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from index.batches import target_of
 from index.collection import create
 from index.errors import StoreDamaged
 from index.judge import judge_collection
 from index.mirror import Mirror
 from index.reindex import fill, reader
-from index.sync import Sync
+from index.run import Run
 from index.verify import configured
 
 
-def renew(mirror: Mirror, run: Sync) -> list[str] | None:
+def renew(mirror: Mirror, run: Run) -> list[str] | None:
     """Make a new collection where the ledger's row cannot be trusted: the ids of the documents that are to be
     read again from their sources. None when the collection stays: it is trusted, or the run was stopped.
 
@@ -36,7 +37,7 @@ def renew(mirror: Mirror, run: Sync) -> list[str] | None:
     former = max([row.name, *names] if row else names, key=ledger.totals, default="")
     new = create(mirror, "building")
     read = reader(mirror, former) if readable(mirror, former) else lambda ids: {}
-    inexact = fill(run, run.target_of(new), former, read)
+    inexact = fill(run, target_of(run, new), former, read)
     if inexact is None:
         return None
     ledger.switch_collection(new.name)

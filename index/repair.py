@@ -18,31 +18,34 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from connectors.base import SourceUnavailable
-from index.apply import READ_POINTS, Target, apply, batched
+from index.apply import READ_POINTS, Target, apply
+from index.batched import batched
+from index.batches import known_documents, prepare_items, target_of
 from index.errors import StoreDamaged
 from index.finding import KINDS, Verification
 from index.judge import Ids, review_lost
 from index.mirror import Mirror
-from index.model import LIVE, Action, ChunkRecord, Document, Item, Point, Review, State
-from index.origin import known_sources, origin
+from index.model import LIVE, Action, Cause, ChunkRecord, Document, Item, Point, Review, State
 from index.plan import BATCH_DOCUMENTS
 from index.prepare import Facts, Noted, Text, Work, governed
 from index.rebuild import rebuild
 from index.recover import recover
 from index.renew import renew
+from index.run import Run
 from index.salvage import Survivors, whole
+from index.source import known_sources, source_of
 from index.strangers import Strangers
-from index.sync import Sync, plan
+from index.sync import plan, sync
 from index.verify import verify
 
 
-def repair(mirror: Mirror, found: Verification, run: Sync) -> None:
+def repair(mirror: Mirror, found: Verification, run: Run) -> None:
     """Mend the findings, then sync. Sets `found.repaired` to the number of findings that are gone afterwards,
     and adds to `found` what is wrong now and was not before, and to its errors the texts that are lost.
 
     Stopped, it finishes the batch in hand, and `found.interrupted` says so: the next repair does the rest.
     """
-    with run.record:
+    with run:
         try:
             lost = _mend(mirror, found, run)
         except StoreDamaged:
@@ -57,7 +60,7 @@ def repair(mirror: Mirror, found: Verification, run: Sync) -> None:
         _conclude(found, verify(mirror, sample=found.sample, deep=found.deep, stop=run.stop), lost)
 
 
-def _mend(mirror: Mirror, found: Verification, run: Sync) -> dict[str, str]:
+def _mend(mirror: Mirror, found: Verification, run: Run) -> dict[str, str]:
     """By document, what is lost."""
     with _as_writer(mirror):
         if found.rebuild:
@@ -70,14 +73,14 @@ def _mend(mirror: Mirror, found: Verification, run: Sync) -> dict[str, str]:
     if run.stop.is_set():
         return {}
     with _as_writer(mirror):
-        target = run.target()
+        target = target_of(run)
         for source in known_sources(mirror):
             recover(target, source)
         mending = _Mending(mirror, run, target, wrong, again or ())
         mending.documents()
         if not run.stop.is_set():
             mending.strangers.remove()
-    run.run(checksum=found.deep)
+    sync(run, checksum=found.deep)
     if run.stop.is_set():
         return {}
     with _as_writer(mirror):
@@ -109,7 +112,7 @@ class _Mending:
     """The documents and points that a verification found fault with."""
 
     def __init__(
-        self, mirror: Mirror, run: Sync, target: Target, found: Verification, again: Sequence[str]
+        self, mirror: Mirror, run: Run, target: Target, found: Verification, again: Sequence[str]
     ) -> None:
         self._mirror = mirror
         self._run = run
@@ -180,7 +183,8 @@ class _Mending:
         for source, damaged in by_source.items():
             if self._heard(source):
                 work = list(self._work(source, damaged, last=last))
-                apply(self._target, self._run.run_id, work)
+                # The texts are whole, so there is nothing to be read again.
+                apply(self._target, self._run.run_id, work, lambda _: [])
 
     def _survivors(self, ids: Sequence[str]) -> Iterator[Survivors]:
         ledger = self._mirror.ledger
@@ -221,7 +225,7 @@ class _Mending:
 
     def _blank(self, row: Document) -> Document:
         """Of a document that never was in the index: the sync looks at it as if for the first time."""
-        if row.source in self._configured and not origin(self._mirror, row.source).extraction.of(row.uri):
+        if row.source in self._configured and not source_of(self._mirror, row.source).extraction.of(row.uri):
             return replace(row, state=State.DELETED, deleted_at=self._mirror.now())
         return Document(row.document_id, row.source, row.uri, State.PENDING, first_seen_at=row.first_seen_at)
 
@@ -238,10 +242,10 @@ class _Mending:
     def _work(
         self, source: str, damaged: Sequence[tuple[Survivors, Document]], *, last: bool
     ) -> Iterator[Work]:
-        items = [Item(Action.UPDATE, row.uri, row.document_id, reason="repair") for _, row in damaged]
-        known = self._run.known(items)
+        items = [Item(Action.UPDATE, row.uri, row.document_id, cause=Cause.REPAIR) for _, row in damaged]
+        known = known_documents(self._mirror, items)
         try:
-            prepared = self._run.prepare(source, items, known)
+            prepared = prepare_items(self._run, source, items, known).work
         except SourceUnavailable:
             self._answers[source] = False
             return
@@ -269,7 +273,7 @@ class _Mending:
         chunks = survivors.chunks(row)
         lost = row.chunk_count - len(chunks)
         if now.source in self._configured:
-            now = governed(now, origin(self._mirror, now.source).rules, self._mirror.now())
+            now = governed(now, source_of(self._mirror, now.source).rules, self._mirror.now())
         if lost > 0:
             what = f"{lost} of {row.chunk_count} chunks of its text are lost."
             self.lost[row.document_id] = (

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from index.apply import apply
+from index.batches import carry_out_items, target_of
 from index.errors import ConfigError
 from index.lookup import Lookup
-from index.model import LIVE, Action, Document, Item, Review, State
-from index.outcome import Report, Seconds, SourceReport
+from index.model import LIVE, Action, Cause, Document, Item, Review, State
+from index.outcome import Report, SourceReport
 from index.plan import BATCH_DOCUMENTS
 from index.recover import recover
+from index.run import Run
 from index.scan import forget_rules
-from index.sync import Sync
+from index.sync import recorded, standing
 
 
-def retry(run: Sync, uris: Sequence[str] | None = None) -> Report:
+def retry(run: Run, uris: Sequence[str] | None = None) -> Report:
     """Prepare and write these quarantined documents again (None: all of them).
 
     Raises ConfigError for a name (`index.lookup`) that no document in quarantine has.
     """
     ledger, states = run.mirror.ledger, [State.QUARANTINED]
     report = Report(run.run_id)
-    with run.recorded(report):
+    with recorded(run, report):
         if uris:
             if not any(states.get(State.QUARANTINED) for states in ledger.counts().values()):
                 raise ConfigError("No document is in quarantine, so there is none to try again.")
@@ -37,12 +38,12 @@ def retry(run: Sync, uris: Sequence[str] | None = None) -> Report:
         else:
             configured = {source.id for source in run.mirror.config.sources}
             found = [d for d in ledger.documents(states=states) if d.source in configured]
-        _carry_out(run, report, found, Action.UPDATE, "retry")
+        _carry_out(run, report, found, Action.UPDATE, Cause.RETRY)
     return report
 
 
 def review(
-    run: Sync,
+    run: Run,
     names: Sequence[str],
     by: str,
     note: str = "",
@@ -62,7 +63,7 @@ def review(
         ledger.add_reviews([Review(d.document_id, by.strip(), note, now, d.content_hash) for d in documents])
 
     report = Report(run.run_id)
-    with run.recorded(report):
+    with recorded(run, report):
         if not by.strip():
             raise ConfigError("A review needs the name of who made it: --by WHO")
         if not names and owner is None:
@@ -70,11 +71,11 @@ def review(
         states = LIVE - {State.SKIPPED}
         look = Lookup(ledger, source, states, nothing="Nothing was attested." if len(names) > 1 else "")
         found = _configured(run, look.matching(names, owner))
-        _carry_out(run, report, found, Action.TOUCH, "rules", attest)
+        _carry_out(run, report, found, Action.TOUCH, Cause.RULES, attest)
     return report
 
 
-def _configured(run: Sync, documents: Sequence[Document]) -> Sequence[Document]:
+def _configured(run: Run, documents: Sequence[Document]) -> Sequence[Document]:
     """The same. Raises ConfigError for one whose source is in the configuration no more."""
     for document in documents:
         run.mirror.config.source(document.source)
@@ -82,34 +83,33 @@ def _configured(run: Sync, documents: Sequence[Document]) -> Sequence[Document]:
 
 
 def _carry_out(
-    run: Sync,
+    run: Run,
     report: Report,
     documents: Sequence[Document],
     action: Action,
-    reason: str,
+    cause: Cause,
     first: Callable[[Sequence[Document]], None] = lambda documents: None,
 ) -> None:
     """One action on known documents, without surveying their sources; `first` is done as soon as nobody else
     writes."""
     for source in sorted({document.source for document in documents}):
         own = [document for document in documents if document.source == source]
-        items = [Item(action, document.uri, document.document_id, reason=reason) for document in own]
+        items = [Item(action, document.uri, document.document_id, cause=cause) for document in own]
         done = SourceReport(source)
         with run.mirror.ledger.writer(source, f"freshkb {run.kind}"):
-            target = run.target()
+            target = target_of(run)
             recover(target, source)
             forget_rules(run.mirror, source)
             first(own)
             run.begins(source, len(items))
             for start in range(0, len(items), BATCH_DOCUMENTS):
-                batch, seconds = items[start : start + BATCH_DOCUMENTS], Seconds()
-                tally = apply(target, run.run_id, run.prepare(source, batch, run.known(batch), seconds))
-                tally.seconds.add(seconds)
+                batch = items[start : start + BATCH_DOCUMENTS]
+                tally = carry_out_items(run, target, source, batch)
                 done.tally.add(tally)
                 run.advances(len(batch), tally)
                 if run.stop.is_set():
                     break
-            report.sources.append(run.finish(done))
+            report.sources.append(standing(run.mirror, done))
         if run.stop.is_set():
             report.interrupted = True
             return

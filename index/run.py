@@ -1,7 +1,8 @@
 """A run: one sync, verification, audit, review, retry or reindex, from its start to its end.
 
-It is on record from the moment it is entered, and finished once, however it is left; entered again inside
-itself, as by the sync that a repair ends with, it is still the same run. Its progress in the ledger is
+A run has an id, a kind, an actor, a start, its progress, and a `stop` that asks it to end early. It is on
+record from the moment it is entered, and finished once, however it is left; entered again inside itself, as
+by the sync that a repair ends with, it is still the same run. Its progress in the ledger is
 
     {"process": a number that no later process of the same id has,
      "source", "done", "of": documents, "at": when that was so}
@@ -15,6 +16,7 @@ import getpass
 import logging
 import os
 import socket
+import threading
 import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -25,8 +27,11 @@ from typing import Any, Self
 from index.errors import FreshkbError, LedgerError
 from index.mirror import Mirror
 from index.model import RunRecord, rfc3339
+from index.outcome import NoProgress, Progress, Tally
 
 log = logging.getLogger("freshkb.run")
+#: Of batches, by the name that services' logs have for them.
+batch_log = logging.getLogger("freshkb.sync")
 
 #: An unfinished run of another host counts as killed once nothing was heard of it for so long.
 SILENCE = timedelta(days=1)
@@ -38,14 +43,26 @@ class Run:
 
     `required`: a run that cannot be entered in the ledger is not made. Verbs that only read go on without a
     record, and say so. Raises LedgerError.
+
+    `stop`: once it is set, the batch in hand is finished, and no other one is begun. `progress` is told how
+    far the run is. `run_id`: of a run that another process has begun, and that this one only works for.
     """
 
     def __init__(
-        self, mirror: Mirror, kind: str, *, required: bool = True, run_id: str | None = None
+        self,
+        mirror: Mirror,
+        kind: str,
+        *,
+        required: bool = True,
+        stop: threading.Event | None = None,
+        progress: Progress | None = None,
+        run_id: str | None = None,
     ) -> None:
         self.run_id = run_id or uuid.uuid4().hex
         self.kind = kind
-        self._mirror = mirror
+        self.mirror = mirror
+        self.stop = stop or threading.Event()
+        self.progress = progress or NoProgress()
         self._required = required
         self._depth = 0
         self._recorded = False
@@ -67,17 +84,19 @@ class Run:
     # ── How far it is ─────────────────────────────────────────────────────────────────────────────────
 
     def begins(self, source: str, documents: int) -> None:
-        """It turns to a source with so many documents to be done."""
+        """The run turns to a source with so many documents to be done."""
+        self.progress.source(source, documents)
         self._source, self._done, self._of = source, 0, documents
         self._note()
 
-    def advances(self, documents: int) -> None:
+    def advances(self, documents: int, done: Tally) -> None:
+        """A batch of so many documents is done, and came to this."""
+        self.progress.documents(documents)
         self._done += documents
         self._note()
-
-    @property
-    def progress(self) -> str:
-        return f"{self._source}: {self._done:,} of {self._of:,} documents"
+        log.info(
+            "%s: %s of %s documents: %s", self._source, *map("{:,}".format, (self._done, self._of)), done
+        )
 
     def _note(self) -> None:
         if self._recorded and self._of:
@@ -86,10 +105,10 @@ class Run:
                 "source": self._source,
                 "done": self._done,
                 "of": self._of,
-                "at": rfc3339(self._mirror.now()),
+                "at": rfc3339(self.mirror.now()),
             }
             try:
-                self._mirror.ledger.note_progress(self.run_id, progress)
+                self.mirror.ledger.note_progress(self.run_id, progress)
             except LedgerError as error:
                 # What the run is for comes first; a ledger that stays away ends it at its next write.
                 log.debug("Run %s: its progress is not on record: %s", self.run_id, error)
@@ -107,8 +126,8 @@ class Run:
         return self
 
     def _start(self) -> None:
-        ledger = self._mirror.ledger
-        self.started_at = self._mirror.now()
+        ledger = self.mirror.ledger
+        self.started_at = self.mirror.now()
         try:
             ledger.start_run(
                 self.kind, self.started_at, run_id=self.run_id, actor=actor(), progress=_process()
@@ -131,14 +150,14 @@ class Run:
 
     def _finish(self, *, failing: bool) -> None:
         outcome, counts, error = self._end
-        finished = self._mirror.now()
+        finished = self.mirror.now()
         seconds = (finished - self.started_at).total_seconds()
         log.debug("Run %s: %s ended %s after %.1f s.", self.run_id, self.kind, outcome, seconds)
         if not self._recorded:
             return
         self._recorded = False
         try:
-            self._mirror.ledger.finish_run(self.run_id, finished, outcome, counts, error)
+            self.mirror.ledger.finish_run(self.run_id, finished, outcome, counts, error)
         except LedgerError as trouble:
             if self._required and not failing:
                 raise

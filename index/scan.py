@@ -12,11 +12,11 @@ from index import plan as planning
 from index.compare import Differences, Extraction
 from index.mirror import Mirror
 from index.model import Action, Document, Row, SourceRecord, State, digest
-from index.origin import Origin, origin, source_of
 from index.parse.formats import why_unsupported
 from index.plan import Circumstances, Guard, Plan
 from index.prepare import governed, linked, moment
 from index.redact import redact
+from index.source import Source, source_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,8 @@ def _survey(
     remembered = ledger.source(source) or SourceRecord(source)
     if source not in {s.id for s in mirror.config.sources}:
         return Survey(_removed(mirror, source, approved))
-    here = origin(mirror, source)
-    connector = mirror.connector(source)
+    here = source_of(mirror, source)
+    connector = here.connector
     try:
         identity = redact(connector.probe())
         rerooted = _rerooted(source, remembered.identity, identity)
@@ -94,11 +94,11 @@ def _survey(
     if listing.complete and not partial and found.missing:
         hashes |= _hash(connector, [e.uri for e in comparing.candidates(found)])
         moves = comparing.pair_moves(found, hashes, lambda e, r: _likeness(mirror, source, e, r))
-    governing = rules_fingerprint(here, connector)
+    governing = rules_fingerprint(here)
     touched: list[str] = []
     relinked: list[Document] = []
     if not partial and remembered.rules_fingerprint != governing:
-        touched, relinked = _ruled(mirror, here, connector)
+        touched, relinked = _ruled(mirror, here)
     if not partial:
         # Attested by a command that was killed before it had told the index.
         touched = [*touched, *(d for d in ledger.untold_reviews(source) if d not in set(touched))]
@@ -233,7 +233,7 @@ def forget_rules(mirror: Mirror, source: str) -> None:
     remembered = mirror.ledger.source(source)
     if remembered is None or source not in {s.id for s in mirror.config.sources}:
         return
-    now = rules_fingerprint(origin(mirror, source), mirror.connector(source))
+    now = rules_fingerprint(source_of(mirror, source))
     if remembered.rules_fingerprint not in ("", now):
         mirror.ledger.record_source(replace(remembered, rules_fingerprint=""))
 
@@ -242,23 +242,23 @@ def forget_rules(mirror: Mirror, source: str) -> None:
 RULES_REVISION = 2
 
 
-def rules_fingerprint(here: Origin, connector: Connector) -> str:
+def rules_fingerprint(source: Source) -> str:
     """Of all that decides what is said of a document beside its text; links depend on the root."""
-    return digest([RULES_REVISION, here.settings.rules_fingerprint, connector.url("")])
+    return digest([RULES_REVISION, source.settings.rules_fingerprint, source.connector.url("")])
 
 
-def _ruled(mirror: Mirror, here: Origin, connector: Connector) -> tuple[list[str], list[Document]]:
+def _ruled(mirror: Mirror, source: Source) -> tuple[list[str], list[Document]]:
     """Documents whose owner, dates or link are others under the rules in force now; and, as they are now,
     those without any text whose link is another."""
     now = mirror.now()
     changed: list[str] = []
     relinked: list[Document] = []
-    for document in mirror.ledger.documents(source=here.settings.id):
-        current = linked(document, here.rules, connector)
+    for document in mirror.ledger.documents(source=source.id):
+        current = linked(document, source.rules, source.connector)
         if not document.version:
             if current != document:
                 relinked.append(current)
-        elif governed(current, here.rules, now) != document:
+        elif governed(current, source.rules, now) != document:
             changed.append(document.document_id)
     return changed, relinked
 
@@ -271,11 +271,11 @@ def noted(mirror: Mirror, source: str, seen: Survey) -> list[Document]:
     for document in seen.relinked:
         rows[document.document_id] = replace(rows.get(document.document_id, document), url=document.url)
     if seen.unsupported:
-        rules, connector = origin(mirror, source).rules, mirror.connector(source)
+        here = source_of(mirror, source)
         for entry in seen.unsupported:
             why = why_unsupported(entry.uri)
             row = Document(mirror.new_id(), source, entry.uri, State.SKIPPED, reason=why, first_seen_at=now)
-            rows[row.document_id] = linked(row, rules, connector)
+            rows[row.document_id] = linked(row, here.rules, here.connector)
     if seen.forgotten:
         gone = mirror.ledger.documents(document_ids=[row.document_id for row in seen.forgotten])
         rows |= {d.document_id: replace(d, state=State.DELETED, deleted_at=now) for d in gone}

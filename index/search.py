@@ -21,10 +21,10 @@ from index.hits import SearchHit, folded, search_hit
 from index.lookup import unambiguous
 from index.mirror import Mirror, require_collection, utc_now
 from index.model import LIVE, Collection, Document, Review, State, rfc3339
-from index.origin import chosen_sources
 from index.owners import require
 from index.printable import is_unicode
 from index.rules import Rules
+from index.source import chosen_sources
 from index.store import bm25
 from index.store.base import Filter, Hit, Mode
 

@@ -9,7 +9,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
-from index.apply import READ_POINTS, Target, batched, remove
+from index.apply import READ_POINTS, Target, remove
+from index.batched import batched
 from index.collection import orphans
 from index.finding import Verification
 from index.mirror import Mirror

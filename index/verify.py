@@ -20,18 +20,18 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import suppress
-from itertools import islice
 
+from index.batched import batched
 from index.collection import orphans
 from index.errors import StoreDamaged, StoreError
 from index.finding import Difference, Verification
 from index.judge import Defect, Pending, judge_collection, judge_pending, judge_row, judge_rules
 from index.ledger import damaged, file
 from index.mirror import Mirror, require_collection
-from index.model import LIVE, Action, Collection, Document, State
-from index.origin import Origin, known_sources, origin
+from index.model import LIVE, Action, Cause, Collection, Document, State
 from index.prepare import governed, linked
 from index.scan import rules_fingerprint, survey
+from index.source import Source, known_sources, source_of
 from index.verify_points import PAGE, Stopped, compare_points, go_on, is_there, named
 
 log = logging.getLogger("freshkb.verify")
@@ -179,8 +179,7 @@ def _compare_rows(
     miscounted = set(ledger.miscounted(collection.name if collection else ""))
     misfiled = set(ledger.misfiled())
     suspects: list[tuple[Defect, Document]] = []
-    rows = ledger.documents()
-    while page := list(islice(rows, PAGE)):
+    for page in batched(ledger.documents(), PAGE):
         go_on(stop)
         reviews = ledger.reviews([document.document_id for document in page])
         held = ledger.once_held([d.document_id for d in page if d.state is State.HELD])
@@ -202,14 +201,14 @@ def _compare_rows(
             named(found, defect, None, document.document_id, document)
 
 
-def _settled_origin(mirror: Mirror, source: str) -> Origin | None:
+def _settled_origin(mirror: Mirror, source: str) -> Source | None:
     """None while the rules in force are not those of the last sync: the plan says what that changes."""
-    here, record = origin(mirror, source), mirror.ledger.source(source)
-    current = rules_fingerprint(here, mirror.connector(source))
+    here, record = source_of(mirror, source), mirror.ledger.source(source)
+    current = rules_fingerprint(here)
     return here if record is not None and record.rules_fingerprint == current else None
 
 
-def _ruled(mirror: Mirror, document: Document, here: Origin | None) -> Document | None:
+def _ruled(mirror: Mirror, document: Document, here: Source | None) -> Document | None:
     """The row under the rules in force; None when its uri is none that the source can have."""
     if here is None or not document.version:
         return document
@@ -241,7 +240,7 @@ def _compare_source(mirror: Mirror, source: str, found: Verification, stop: thre
         found.errors.append(seen.plan.error)
     for item in seen.plan.items:
         if item.action in SAYS:
-            what = "it is to be looked at again" if item.reason == "extraction" else SAYS[item.action]
+            what = "it is to be looked at again" if item.cause is Cause.EXTRACTION else SAYS[item.action]
             found.outdated.append(Difference(what, None, item.document_id, source, item.uri or None))
     unseen = [Difference(SAYS[Action.ADD], None, None, source, entry.uri) for entry in seen.unsupported]
     gone = [Difference(SAYS[Action.DELETE], None, row.document_id, source, row.uri) for row in seen.forgotten]

@@ -7,11 +7,12 @@ takes a part of the points.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from itertools import islice
 from typing import Any, NamedTuple
 
 from index import payload
+from index.batched import batched
 from index.errors import StoreDamaged
 from index.finding import Difference, Verification
 from index.judge import Defect, Ids, judge_point
@@ -81,7 +82,7 @@ def compare_points(
     suspects: set[str] = set()
     foreign: list[str] = []
     known = _Known(mirror, collection)
-    for pairs in _pages(_merge(records, _scroll(mirror, collection, first, end))):
+    for pairs in batched(_merge(records, _scroll(mirror, collection, first, end)), PAGE):
         go_on(stop)
         found.points += sum(1 for _, point in pairs if point is not None)
         known.learn({record.document_id for record, _ in pairs if record is not None})
@@ -179,13 +180,6 @@ def _merge(
         else:
             yield record, point
             record, point = next(left, None), next(right, None)
-
-
-def _pages(
-    pairs: Iterator[tuple[ChunkRecord | None, Point | None]],
-) -> Iterator[Sequence[tuple[ChunkRecord | None, Point | None]]]:
-    while page := list(islice(pairs, PAGE)):
-        yield page
 
 
 class Spoken(NamedTuple):

@@ -16,7 +16,8 @@ from index.model import Document, Point
 from index.outcome import Report
 from index.parse import Parser
 from index.parse.walls import DOCUMENTS, Wall
-from index.sync import Sync
+from index.run import Run
+from index.sync import sync
 from tests.embedders import HashEmbedder
 
 Answer = TypeVar("Answer")
@@ -109,7 +110,7 @@ class Knowledge:
 
     def sync(self, **options: Any) -> Report:
         with self.mirror() as mirror:
-            return Sync(mirror).run(**options)
+            return sync(Run(mirror, "sync"), **options)
 
     def ask(self, question: Callable[[Mirror], Answer]) -> Answer:
         with self.mirror() as mirror:

@@ -32,6 +32,8 @@ HOMES = {
     "pypdfium2": "index/parse/",
     "sentence_transformers": "index/embed.py",
     "torch": "index/embed.py",
+    "huggingface_hub": "index/",
+    "jinja2": "index/report/",
     "tokenizers": "index/tokens.py",
     "transformers": "index/tokens.py",
     "sqlalchemy": "index/ledger/",

@@ -1,65 +1,47 @@
-"""What all commands share: their options, how they print, and how they end."""
+"""All commands as one application: which there are, how they are called, and how they end."""
 
 from __future__ import annotations
 
 import importlib
 import io
-import json
 import logging
 import os
-import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from flows import logs
+from flows.cli.console import json_text, warn
 from flows.log_records import covered_traceback
-from index.printable import is_unicode, printable, printable_json
-from index.redact import covered, redact
-
-if TYPE_CHECKING:
-    from index.config import Config
-    from index.mirror import Mirror
+from index.printable import is_unicode
+from index.redact import redact
 
 log = logging.getLogger("freshkb.cli")
 
-#: Every command and the function that carries it out, in the order of the help.
-COMMANDS = {
-    "init": "setup:init",
-    "config": "setup:configuration",
-    "plan": "syncing:plan",
-    "sync": "syncing:sync",
-    "watch": "running:watch",
-    "serve": "running:serve",
-    "status": "reading:status",
-    "ls": "reading:ls",
-    "show": "reading:show",
-    "search": "reading:search",
-    "verify": "syncing:verify",
-    "audit": "freshness:audit",
-    "review": "freshness:review",
-    "runs": "reading:runs",
-    "retry": "syncing:retry",
-    "reindex": "syncing:reindex",
-    "doctor": "setup:doctor",
-}
-
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", metavar="FILE", help="The configuration; default: freshkb.yaml here or above."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to stdout, and nothing else there.")]
-VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="Log what is done to stderr.")]
-QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print no human text but errors.")]
-SourceOption = Annotated[str | None, typer.Option("--source", help="Only this source.", metavar="ID")]
+#: Every command, in the order of the help: a module each, and in it a function of that name.
+COMMANDS = (
+    "init",
+    "config",
+    "plan",
+    "sync",
+    "watch",
+    "serve",
+    "status",
+    "ls",
+    "show",
+    "search",
+    "verify",
+    "audit",
+    "review",
+    "runs",
+    "retry",
+    "reindex",
+    "doctor",
+)
 
 
 class Commands(TyperGroup):
@@ -119,7 +101,7 @@ class Commands(TyperGroup):
 
     def _fail(self, code: str, message: str, exit_code: int) -> NoReturn:
         if self._as_json:
-            said = _json({"error": {"code": code, "message": redact(message)}})
+            said = json_text({"error": {"code": code, "message": redact(message)}})
             print(said, file=sys.stderr, flush=True)
         else:
             warn(message if code == "interrupted" else f"Error: {message}")
@@ -168,8 +150,8 @@ def application(*asked: str) -> typer.Typer:
     # A group of one command is a group only with a callback.
     app.callback()(_program)
     for name in [name for name in asked if name in COMMANDS] or COMMANDS:
-        module, _, function = COMMANDS[name].partition(":")
-        app.command(name, cls=Command)(getattr(importlib.import_module(f"flows.cli.{module}"), function))
+        module = importlib.import_module(f"flows.cli.{name}")
+        app.command(name, cls=Command)(getattr(module, name))
     return app
 
 
@@ -187,105 +169,3 @@ def _program(
         typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and exit."),
     ] = False,
 ) -> None: ...
-
-
-class Console:
-    """Where a command's words and data go."""
-
-    def __init__(
-        self, *, as_json: bool = False, quiet: bool = False, verbose: bool = False, service: bool = False
-    ) -> None:
-        """`service`: a command that runs until it is stopped, and logs what it does."""
-        self.as_json = as_json
-        self.quiet = quiet
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            # Half a character, which a broken title may hold, is written as JSON escapes it.
-            sys.stdout.reconfigure(
-                encoding="utf-8" if as_json else sys.stdout.encoding, errors="backslashreplace"
-            )
-        logs.set_up(verbose=verbose, quiet=quiet, service=service)
-        log.debug("Python %s, process %d.", sys.version.split()[0], os.getpid())
-
-    def say(self, text: str = "") -> None:
-        """Human text."""
-        if not self.quiet:
-            print(printable(covered(text)), file=sys.stderr if self.as_json else sys.stdout, flush=True)
-
-    def data(self, value: object) -> None:
-        """The command's JSON, when it was asked for."""
-        if self.as_json:
-            print(_json(value, indent=2 if sys.stdout.isatty() else None), flush=True)
-
-    def line(self, value: Mapping[str, Any]) -> None:
-        """One JSON object on a line of its own."""
-        if self.as_json:
-            print(_json(value), flush=True)
-
-
-def warn(text: str) -> None:
-    print(printable(redact(text)), file=sys.stderr, flush=True)
-
-
-def _json(value: object, indent: int | None = None) -> str:
-    """JSON in which unprintable characters are escaped, too."""
-    return printable_json(covered(json.dumps(value, ensure_ascii=False, indent=indent)))
-
-
-def load_config(path: Path | None) -> Config:
-    from index.config import load
-
-    config = load(path, os.environ, Path.cwd())
-    ledger = config.ledger.partition(":")[0]
-    log.debug(
-        "Configuration: %d sources, ledger %s, store %s.", len(config.sources), ledger, config.index.store
-    )
-    return config
-
-
-@contextmanager
-def opened(path: Path | None, source: str | None = None) -> Iterator[Mirror]:
-    """The configured knowledge base. Raises ConfigError for a source that is and was not configured."""
-    config = load_config(path)
-    from index.mirror import Mirror
-    from index.private import umask_of
-
-    with umask_of(config.state_dir), Mirror(config) as mirror:
-        if source is not None:
-            from index.origin import chosen_sources
-
-            chosen_sources(mirror, [source])
-        yield mirror
-
-
-class Stop(threading.Event):
-    """Set when a command is asked to end."""
-
-    by: int | None = None
-    """The signal that asked first."""
-
-
-@contextmanager
-def stoppable(*, service: bool = False) -> Iterator[Stop]:
-    """A `Stop` that Ctrl-C and SIGTERM set, so that the batch in hand is finished; a second Ctrl-C ends at
-    once, which leaves no more than a crash would. A service says so in its log."""
-    stop = Stop()
-
-    def asked(number: int, frame: FrameType | None) -> None:
-        if stop.is_set() and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        stop.by = stop.by or number
-        stop.set()
-        # Not through `sys.stderr`: the signal may have come in the middle of a line to it.
-        said = "Stopping after the batch in hand …"
-        os.write(2, f"{logs.line('cli', said) if service else said}\n".encode())
-
-    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def plural(count: int, noun: str, many: str | None = None) -> str:
-    return f"{count:,} {noun if count == 1 else many or noun + 's'}"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from index.outcome import Progress, Quiet
+from index.outcome import NoProgress, Progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -70,7 +70,7 @@ def progress(mirror: Mirror, *, quiet: bool) -> Iterator[Progress]:
     """Bars for people; without a terminal, or with `quiet`, nothing but a word where it takes long."""
     if quiet or not sys.stderr.isatty():
         mirror.waiting = waiting(quiet=quiet)
-        yield Quiet()
+        yield NoProgress()
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn, TimeElapsedColumn

@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
+from index.disk.private import private_file, private_folder
 from index.errors import LedgerDamaged, LedgerError, telling_no_secret
 from index.ledger.sqlite import SqliteFile
-from index.private import private_file, private_folder
 from index.redact import remember
 
 #: Rows that a stream holds in memory at a time.

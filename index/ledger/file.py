@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from index.disk.atomic import sync_folder
 from index.errors import Locked
 
 NAME = "ledger.db"
@@ -72,7 +73,7 @@ def replace(file: int, path: Path, content: Path) -> None:
     finally:
         os.close(made)
     content.replace(beside(path, ".mended"))
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     _finish(file, path)
 
 
@@ -93,17 +94,9 @@ def _finish(file: int, path: Path) -> None:
         # Its log first: it is no log of what comes now.
         for suffix in ("-wal", "-shm"):
             beside(path, suffix).unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
         _pour(source, file)
     finally:
         os.close(source)
     mended.unlink()
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    file = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
+    sync_folder(path.parent)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
 from index.errors import LedgerDamaged
-from index.model import Action, State
+from index.model import Action, Cause, State
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -95,4 +95,15 @@ class ActionName(TypeDecorator[Action]):
         try:
             return None if value is None else Action(value)
         except (ValueError, TypeError, OverflowError) as error:
+            raise _unreadable(value, dialect) from error
+
+
+class CauseName(TypeDecorator[Cause]):
+    impl = sa.Text
+    cache_ok = True
+
+    def process_result_value(self, value: Any | None, dialect: sa.Dialect) -> Cause | None:
+        try:
+            return None if value is None else Cause(value)
+        except ValueError as error:
             raise _unreadable(value, dialect) from error

@@ -11,6 +11,7 @@ from typing import Self
 
 import sqlalchemy as sa
 
+from index.disk.private import tighten
 from index.errors import LedgerDamaged, LedgerError, LedgerReadOnly
 from index.ledger import file
 from index.ledger.chunks import Chunks
@@ -23,7 +24,6 @@ from index.ledger.intents import Intents
 from index.ledger.lock import AdvisoryLocks, FileLocks, Writer
 from index.ledger.runs import Runs
 from index.ledger.schema import VERSION, meta
-from index.private import tighten
 
 #: Of PostgreSQL's advisory lock that lets one process create or migrate the schema.
 _MIGRATION_KEY = 0x667265736B62

@@ -7,7 +7,6 @@ dies. Who holds it is written beside it, for people to read; that note alone nev
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -22,12 +21,15 @@ from urllib.parse import quote, unquote
 
 import sqlalchemy as sa
 
+from index.disk.atomic import leftovers, replacing
+from index.disk.flock import is_held, lock, take
+from index.disk.fork import Socket
+from index.disk.private import private_folder
 from index.errors import LedgerError, Locked
 from index.ledger import schema
 from index.ledger.database import Database
 from index.ledger.schema import writers
 from index.model import rfc3339
-from index.private import private_file, private_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,38 +67,6 @@ def _mapped(source: str) -> Iterator[None]:
         raise LedgerError(f"The writer lock of source {source!r} cannot be used: {error}.") from error
 
 
-#: What the locks of this process hang on: files, and sockets that lead to a server.
-_HOLDING: set[int] = set()
-
-
-def _hold_nothing() -> None:
-    """In a forked child: with its copies of them a lock would outlive the parent. They lead nowhere from now
-    on, and are not closed, because their numbers could become those of other files."""
-    if _HOLDING:
-        nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        while _HOLDING:
-            os.dup2(nowhere, _HOLDING.pop(), inheritable=False)
-        os.close(nowhere)
-
-
-os.register_at_fork(after_in_child=_hold_nothing)
-
-
-def _take(path: Path) -> int | None:
-    """The locked file; None when another holds it."""
-    file = private_file(str(path), os.O_RDWR | os.O_CREAT)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(file)
-        return None
-    except BaseException:
-        os.close(file)
-        raise
-    _HOLDING.add(file)
-    return file
-
-
 @contextmanager
 def _unless_forked(stack: contextlib.ExitStack) -> Iterator[None]:
     """Leaving the block, a child that was forked in it has nothing to undo."""
@@ -108,17 +78,9 @@ def _unless_forked(stack: contextlib.ExitStack) -> Iterator[None]:
             stack.pop_all()
 
 
-def _release(file: int) -> None:
-    _HOLDING.discard(file)
-    # Unlocked before it is closed, because a child between fork and exec may hold a copy.
-    fcntl.flock(file, fcntl.LOCK_UN)
-    os.close(file)
-
-
 class FileLocks:
     """Locks of one host: a locked file per source, and beside it a note, which its author keeps locked, too.
-    So a note is known to be true without a touch of the lock itself, which could refuse it to somebody. They
-    come from the standard library, because importing `filelock` takes 20 ms of every sync."""
+    So a note is known to be true without a touch of the lock itself, which could refuse it to somebody."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -131,24 +93,24 @@ class FileLocks:
         with contextlib.ExitStack() as stack:
             with _mapped(source):
                 private_folder(self._folder, inside=self._folder.parent)
-                lock = _take(self._path(source))
-                if lock is None:
+                taken = take(self._path(source))
+                if taken is None:
                     raise _refusal(source, self._holder(source))
-                stack.callback(_release, lock)
+                stack.callback(taken.release)
                 self._sign(source, command, stack)
             with _unless_forked(stack):
                 yield
 
     def _sign(self, source: str, command: str, stack: contextlib.ExitStack) -> None:
         here, note = _here(source, command), self._path(source).with_suffix(".json")
-        written = note.with_suffix(".json.new")
-        # One that a killed writer left is not written again: somebody may still have it open.
-        written.unlink(missing_ok=True)
-        file = _take(written)
-        assert file is not None  # Only the holder of the lock comes here.
-        stack.callback(_release, file)
-        os.write(file, json.dumps({**schema.values(here), "since": here.since.isoformat()}).encode())
-        written.replace(note)
+        for left in leftovers(note):
+            # By a killed process: only the holder of the lock comes here.
+            left.unlink(missing_ok=True)
+        with replacing(note) as file:
+            signed = lock(file.fileno())
+            assert signed is not None  # Nobody else has this file open.
+            stack.callback(signed.release)
+            json.dump({**schema.values(here), "since": here.since.isoformat()}, file)
         stack.callback(note.unlink, missing_ok=True)
 
     def _holder(self, source: str) -> Writer | None:
@@ -157,9 +119,7 @@ class FileLocks:
         unclear = (FileNotFoundError, PermissionError, ValueError, TypeError, KeyError)
         path = self._path(source).with_suffix(".json")
         with contextlib.suppress(*unclear), path.open("rb") as note:
-            try:
-                fcntl.flock(note, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if is_held(note.fileno()):
                 row = json.load(note)
                 return Writer(**{**row, "since": datetime.fromisoformat(row["since"])})
         return None
@@ -228,8 +188,7 @@ class AdvisoryLocks:
         connection = connection.execution_options(isolation_level="AUTOCOMMIT")
         connection.detach()
         driver: Any = connection.connection.dbapi_connection
-        _HOLDING.add(driver.fileno())
-        stack.callback(_HOLDING.discard, driver.fileno())
+        stack.callback(Socket(driver.fileno()).close)
         # An idle session must neither be cut off by the server, nor outlive a machine that vanished.
         for name, value in (
             ("idle_session_timeout", "0"),

@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from index.ledger.kinds import ActionName, Json, Key, Moment, Prose, StateName
+from index.ledger.kinds import ActionName, CauseName, Json, Key, Moment, Prose, StateName
 from index.model import LIVE, State
 
 #: The schema that this program reads and writes; the revision of the newest migration.
@@ -169,6 +169,7 @@ items = sa.Table(
     _column("uri", Key),
     _column("document_id", Key),
     _column("old_uri", Key, null=True),
+    _column("cause", CauseName, default="listing"),
     _column("reason", Prose),
 )
 

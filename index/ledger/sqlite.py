@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+from index.disk.scratch import Scratch, outside, room
 from index.errors import LedgerError, LedgerReadOnly
-from index.scratch import Scratch, outside, room
 
 #: How long SQLite waits for another process's write transaction. A plan of a million items takes seconds.
 BUSY_SECONDS = 60

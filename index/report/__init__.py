@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from index.audit import Audit
+from index.disk.atomic import replacing
+from index.disk.private import private_folder
 from index.printable import printable_json
-from index.private import file_mode, private_folder
 from index.report.page import html_page
 from index.report.plain import counts_markdown, csv_table, markdown_page
 
@@ -74,14 +73,7 @@ def _json(value: object) -> str:
 
 
 def _replace(path: Path, text: Iterable[str]) -> Path:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        # A title may hold what UTF-8 cannot; a report with a question mark is better than none.
-        with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="") as file:
-            file.writelines(text)
-        Path(temporary).chmod(file_mode(path.parent, grants=0o044))
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    # A title may hold what UTF-8 cannot; a report with a question mark is better than none.
+    with replacing(path, grants=0o044, errors="replace") as file:
+        file.writelines(text)
     return path

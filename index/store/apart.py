@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from index.errors import StoreDamaged, StoreError
@@ -107,8 +108,17 @@ def _alarm() -> bool:
 
 def _limit(path: Path) -> None:
     pages, page = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
-    files = sum(file.stat().st_blocks * 512 for file in path.rglob("*") if file.is_file())
-    limit = max(1 << 30, min(MEMORY_BYTES + 2 * files, pages * page * 3 // 4))
+    limit = max(1 << 30, min(MEMORY_BYTES + 2 * _size(path), pages * page * 3 // 4))
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     # Files that are mapped and shorter than they say end it with a signal: nobody needs its memory.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _size(path: Path) -> int:
+    """Bytes on disk. Other collections may go while it is found out: the lock is not held yet."""
+    size = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            with suppress(FileNotFoundError):
+                size += Path(folder, name).stat().st_blocks * 512
+    return size

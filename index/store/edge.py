@@ -36,13 +36,15 @@ from typing import Any, Literal
 
 import qdrant_edge as engine
 
+from index.batched import batched
+from index.disk.atomic import sync_folder
+from index.disk.scratch import room
 from index.errors import StoreDamaged, StoreError
 from index.model import Point, Sparse, rfc3339
 from index.owners import fold
-from index.scratch import room
 from index.store import fusion
 from index.store.base import EVERYTHING, SPARSE_NAME, Filter, Hit, Mode
-from index.store.points import INSTANT_FIELDS, KEYWORD_FIELDS, check_name, check_vectors, slices, sparse
+from index.store.points import INSTANT_FIELDS, KEYWORD_FIELDS, check_name, check_vectors, sparse
 from index.store.shards import Shards, engine_errors, require_room
 
 #: Unsealed points load at 9 µs each, and sealing takes 60 µs a point.
@@ -101,9 +103,9 @@ class EdgeStore:
                 file.write(f"{instance} {_check(instance)}")
                 file.flush()
                 os.fsync(file.fileno())
-            _sync_folder(building)
+            sync_folder(building)
             building.rename(home)
-            _sync_folder(self._path)
+            sync_folder(self._path)
 
     def collections(self) -> list[str]:
         return sorted(found.parent.name for found in self._path.glob("[!.]*/instance"))
@@ -115,7 +117,7 @@ class EdgeStore:
             self._shards.shut(collection)
             if (self._path / collection).exists():
                 (self._path / collection).rename(self._path / f".old-{collection}")
-                _sync_folder(self._path)
+                sync_folder(self._path)
             self._sweep()
 
     def _sweep(self) -> None:
@@ -187,7 +189,7 @@ class EdgeSession:
             require_room(self._home)
             for operation in _missing_indexes(self._shard):
                 self._update(operation)
-            for some in slices(points, SLICE_POINTS):
+            for some in batched(points, SLICE_POINTS):
                 self._update(engine.UpdateOperation.upsert_points([_row(point) for point in some]))
             self._seal(len(points))
 
@@ -210,7 +212,7 @@ class EdgeSession:
     def delete(self, ids: Sequence[str]) -> None:
         with engine_errors(f"delete {len(ids)} points"):
             self._open(to_write=True)
-            for some in slices(ids, SLICE_POINTS):
+            for some in batched(ids, SLICE_POINTS):
                 self._update(engine.UpdateOperation.delete_points(list(some)))
 
     def _update(self, operation: engine.UpdateOperation) -> None:
@@ -350,11 +352,3 @@ def _conditions(where: Filter) -> engine.Filter | None:
         past = engine.RangeDateTime(lte=rfc3339(where.fresh_at))
         must_not.append(engine.FieldCondition("metadata.warn_at", range=past))
     return engine.Filter(must=must, must_not=must_not) if must or must_not else None
-
-
-def _sync_folder(folder: Path) -> None:
-    file = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)

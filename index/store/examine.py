@@ -15,10 +15,10 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from index.batched import batched
 from index.model import Point, Sparse
 from index.owners import fold
 from index.store.base import Filter, Session, VectorStore
-from index.store.points import slices
 
 #: Points that are read while the store is held once.
 PAGE = 2000
@@ -74,7 +74,7 @@ class Told:
             yield "source", Filter(source=source), count
         for owner, count in self.owners.items():
             yield "owner", Filter(owner=owner), count
-        for some in slices(sorted(self.documents), DOCUMENTS):
+        for some in batched(sorted(self.documents), DOCUMENTS):
             yield "document", Filter(document_ids=tuple(some)), sum(self.documents[one] for one in some)
         instants, past = sorted(self.instants), 0
         step = max(1, len(instants) // INSTANTS)

@@ -5,9 +5,8 @@ turn first, then waits for the lock, then gives the turn back. So at most one is
 microseconds whether somebody is (`wanted`), and one who lets go and comes back at once is served after those
 who waited.
 
-Both are ``flock`` locks: the kernel frees them when their holder dies, however it dies. A forked child shares
-the open files, and must `abandon` its copies, or it would keep its parent's lock alive. All this comes from
-the standard library, because importing `filelock` takes 90 ms of every command.
+Both are locks of `index.disk.flock`: the kernel frees them when their holder dies, however it dies, and a
+forked child has neither.
 
 A process that may read the two files and not write to them shares the lock with others of its kind: together
 they keep every writer out.
@@ -16,7 +15,6 @@ they keep every writer out.
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import sys
@@ -25,9 +23,10 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from index.disk.flock import Lock, take
+from index.disk.private import private_folder
 from index.errors import StoreError
 from index.model import rfc3339
-from index.private import private_file, private_folder
 
 #: How often a waiter tries: flock can wait by itself, but not for a limited time.
 POLL_SECONDS = 0.005
@@ -41,13 +40,16 @@ class FolderLock:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._files: dict[str, int] = {}
-        self.shared = False
-        """Whether the lock, when it is held, is one of readers that may not write."""
+        self._locks: dict[str, Lock] = {}
 
     @property
     def held(self) -> bool:
-        return ".lock" in self._files
+        return (lock := self._locks.get(".lock")) is not None and lock.held
+
+    @property
+    def shared(self) -> bool:
+        """Whether the lock is held, and is one of readers that may not write."""
+        return self.held and self._locks[".lock"].shared
 
     def acquire(self, timeout_seconds: float) -> None:
         """Wait for our turn, then for the lock. Raises StoreError, naming the holder, after that."""
@@ -79,34 +81,17 @@ class FolderLock:
         self._free(".turn")
         return not free
 
-    def abandon(self) -> None:
-        """Forget the lock without freeing it: for a forked child, whose parent still holds it."""
-        while self._files:
-            os.close(self._files.popitem()[1])
-
     def _try(self, name: str) -> bool:
-        file, shared = self._open(name)
-        try:
-            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(file)
-            return False
-        except BaseException:
-            os.close(file)
-            raise
-        self._files[name] = file
-        self.shared = shared
-        return True
-
-    def _open(self, name: str) -> tuple[int, bool]:
-        """The file, and whether it may only be read."""
         path = self._folder / name
         try:
-            return private_file(str(path), os.O_RDWR | os.O_CREAT), False
+            lock = take(path)
         except OSError as error:
             if error.errno not in FORBIDDEN or not path.exists():
                 raise
-            return os.open(path, os.O_RDONLY | os.O_CLOEXEC), True
+            lock = take(path, os.O_RDONLY, shared=True)
+        if lock is not None:
+            self._locks[name] = lock
+        return lock is not None
 
     def _wait(self, name: str, deadline: float) -> None:
         while not self._try(name):
@@ -118,11 +103,9 @@ class FolderLock:
             time.sleep(POLL_SECONDS)
 
     def _free(self, name: str) -> None:
-        file = self._files.pop(name, None)
-        if file is not None:
-            # Unlocked before it is closed, because a child between fork and exec may hold a copy.
-            fcntl.flock(file, fcntl.LOCK_UN)
-            os.close(file)
+        lock = self._locks.pop(name, None)
+        if lock is not None:
+            lock.release()
 
     def _sign(self) -> None:
         """Write into the lock who holds it, for the message of the one who waits too long."""
@@ -132,8 +115,7 @@ class FolderLock:
             "command": _command(),
             "since": rfc3339(datetime.now(UTC).replace(microsecond=0)),
         }
-        os.ftruncate(self._files[".lock"], 0)
-        os.pwrite(self._files[".lock"], json.dumps(holder).encode(), 0)
+        self._locks[".lock"].write(json.dumps(holder).encode())
 
     def _holder(self) -> str:
         try:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import re
 from array import array
-from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 from index.errors import ConfigError, StoreError
 from index.model import Point, Sparse
@@ -15,7 +14,6 @@ from index.model import Point, Sparse
 KEYWORD_FIELDS = ("metadata.source", "metadata.owner", "metadata.owners", "metadata.document_id")
 INSTANT_FIELDS = ("metadata.warn_at",)
 
-T = TypeVar("T")
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 
@@ -46,8 +44,3 @@ def float32(values: Sequence[float]) -> list[float]:
 
 def sparse(indices: Sequence[int], values: Sequence[float]) -> Sparse:
     return Sparse(list(indices), float32(values))
-
-
-def slices(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from index.batched import batched
 from index.errors import ConfigError, StoreError, telling_no_secret
 from index.model import Point, Sparse
 from index.owners import fold
 from index.store import fusion
 from index.store.base import EVERYTHING, SPARSE_NAME, Filter, Hit, Mode
-from index.store.points import check_vectors, float32, slices, sparse
+from index.store.points import check_vectors, float32, sparse
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient, models
@@ -45,7 +46,7 @@ class QdrantSession:
         check_vectors(points)
         with asking(self._url, f"write {len(points)} points"):
             self._index(self._name)
-            for some in slices(points, SLICE_POINTS):
+            for some in batched(points, SLICE_POINTS):
                 rows = [_row(point) for point in some]
                 completed(self._client.upsert(self._name, rows, wait=True))
 
@@ -53,14 +54,14 @@ class QdrantSession:
         from qdrant_client import models
 
         with asking(self._url, f"delete {len(ids)} points"):
-            for some in slices(ids, SLICE_IDS):
+            for some in batched(ids, SLICE_IDS):
                 chosen = models.PointIdsList(points=list(some))
                 completed(self._client.delete(self._name, chosen, wait=True))
 
     def retrieve(self, ids: Sequence[str], *, vectors: bool) -> dict[str, Point]:
         found: dict[str, Point] = {}
         with asking(self._url, f"read {len(ids)} points"):
-            for some in slices(ids, SLICE_POINTS if vectors else SLICE_IDS):
+            for some in batched(ids, SLICE_POINTS if vectors else SLICE_IDS):
                 rows = self._client.retrieve(self._name, list(some), with_payload=True, with_vectors=vectors)
                 found.update((str(row.id), _point(row)) for row in rows)
         return found

@@ -15,15 +15,15 @@ import os
 import re
 import threading
 import time
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from qdrant_edge import EdgeShard, UpdateOperation
 
+from index.disk.fork import forget_in_children
+from index.disk.scratch import room
 from index.errors import ConfigError, ScratchError, StoreDamaged, StoreError
-from index.scratch import room
 from index.store.lock import FolderLock
 
 #: How long an idle store stays open for the next session of this process.
@@ -54,7 +54,7 @@ class Shards:
         """Those of them that are private copies."""
         self._until = 0.0
         self._reset()
-        _EVERY.add(self)
+        forget_in_children(self)
 
     def _reset(self) -> None:
         self._mutex = threading.RLock()
@@ -179,7 +179,6 @@ class Shards:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(shard))
         self._open.clear()
         self._views.clear()
-        self._lock.abandon()
         self._reset()
 
 
@@ -199,17 +198,6 @@ def require_room(folder: Path) -> None:
             f"The disk of the vector store in {folder} is full: {free >> 20:,} MB are free, and writing "
             f"takes {ROOM_BYTES >> 20:,} MB. Nothing was written. Make room, and run the command again."
         )
-
-
-_EVERY: weakref.WeakSet[Shards] = weakref.WeakSet()
-
-
-def _forget_every() -> None:
-    for shards in _EVERY:
-        shards.forget()
-
-
-os.register_at_fork(after_in_child=_forget_every)
 
 
 #: What is not the files' fault: permissions, room, open files, memory, a disk that answers with an error.

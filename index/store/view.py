@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
+from index.disk.scratch import outside
 from index.errors import StoreError
-from index.scratch import outside
 
 #: Bytes that are copied at a time.
 _PORTION = 1 << 20

@@ -25,6 +25,7 @@ from index.errors import LedgerError, Locked
 from index.ledger import Event, Hold, Ledger
 from index.model import (
     Action,
+    Cause,
     ChunkRecord,
     Collection,
     Document,
@@ -48,6 +49,7 @@ ADDED_COLUMNS = (
     ("runs", "progress"),
     ("reviews", "content_hash"),
     ("collections", "sparse_fingerprint"),
+    ("items", "cause"),
 )
 
 
@@ -740,7 +742,7 @@ with ledger._writing() as connection:
     def test_a_plan_is_frozen_in_batches_until_its_run_ends(self, ledger: Ledger, again: Ledger) -> None:
         run = ledger.start_run("sync", T0)
         items = [Item(Action.ADD, f"{i}.md", str(i)) for i in range(5)]
-        moved = Item(Action.MOVE, "b.md", "x", "a.md", "The same content.")
+        moved = Item(Action.MOVE, "b.md", "x", "a.md", Cause.REPAIR, "The same content.")
         ledger.save_plan(run.run_id, "handbook", "p1", {"add": 5}, [items[:3], items[3:]])
         ledger.save_plan(run.run_id, "wiki", "p2", {"move": 1}, [[moved]])
         ledger.save_plan(run.run_id, "empty", "p3", {}, [])

@@ -602,9 +602,7 @@ def test_a_sync_with_nothing_to_do_imports_nothing_heavy(freshkb: CommandLine, k
         "torch", "transformers", "sentence_transformers", "unstructured", "prefect", "alembic", "numpy",
         "qdrant_client", "langchain_core", "spacy", "filelock", "rich", "httpx", "watchdog", "tokenizers",
     } == set()  # fmt: skip
-    assert not any(
-        name in ran.stderr.split() for name in ("flows.cli.reading", "index.search", "index.audit")
-    )
+    assert not any(name in ran.stderr.split() for name in ("flows.cli.search", "index.search", "index.audit"))
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])

@@ -17,9 +17,9 @@ from index import prepare, scan
 from index.mirror import require_collection
 from index.model import Document
 from index.request import review
+from index.run import Run
 from index.search import KnowledgeBase
 from index.store import edge
-from index.sync import Sync
 from index.verify import verify
 from tests.commands import CommandLine
 from tests.knowledge import Knowledge, counts
@@ -334,7 +334,7 @@ def test_a_review_of_a_clock_that_was_ahead_is_not_used_and_can_be_corrected(kb:
 
     def attest(by: str) -> None:
         with kb.mirror() as mirror:
-            review(Sync(mirror, kind="review"), ["a.md"], by)
+            review(Run(mirror, "review"), ["a.md"], by)
 
     def judged() -> tuple[str, str, str]:
         with kb.mirror() as mirror:

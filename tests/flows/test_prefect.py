@@ -15,9 +15,10 @@ import pytest
 
 from index.errors import ConfigError, EmbedderError, Locked, StoreError
 from index.mirror import Mirror
+from index.run import Run
 from index.store import open_store
 from index.store.base import Session
-from index.sync import Sync
+from index.sync import sync
 from tests.embedders import HashEmbedder
 from tests.flows.canaries import places
 from tests.flows.conftest import Base, Server, until
@@ -35,7 +36,7 @@ def as_flow(mirror: Mirror, **asked: Any) -> Any:
 
 
 def directly(mirror: Mirror, **asked: Any) -> Any:
-    return Sync(mirror).run(**asked)
+    return sync(Run(mirror, "sync"), **asked)
 
 
 def told(report: Any) -> dict[str, Any]:

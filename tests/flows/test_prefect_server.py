@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from index.sync import Sync
+from index.run import Run
+from index.sync import sync
 from tests.flows.canaries import places
 from tests.flows.conftest import Base, Server, ask, command_environ, program, started, until
 
@@ -40,7 +41,7 @@ def freshkb(base: Base, *arguments: str, api_url: str, home: Path) -> subprocess
 def test_a_sync_with_an_api_is_a_flow_run_there(make_base: MakeBase, server: Server, tmp_path: Path) -> None:
     base = make_base(documents=3)
     with base.open() as mirror:
-        Sync(mirror).run()
+        sync(Run(mirror, "sync"))
     base.remove("page-002.md")
     ended = freshkb(base, "sync", "--json", api_url=server.api_url, home=tmp_path)
     assert ended.returncode == 0, ended.stderr
@@ -74,7 +75,7 @@ def test_serve_runs_the_flows_of_its_configuration_until_it_is_stopped(
         base.put(f"{CANARY}/{number:02}.md", text)
     base.put(f"{CANARY}.docx", CANARY)
     with base.open() as mirror:
-        Sync(mirror).run()
+        sync(Run(mirror, "sync"))
     # Where Prefect would put its own files is another user's.
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared" / "runner_storage").touch()

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from index.report import FILES
-from index.sync import Sync
+from index.run import Run
+from index.sync import sync
 from tests.commands import environment
 from tests.commands import process as without_model
 from tests.flows.conftest import Base, Server, ask, free_port, program, served, started, until
@@ -43,7 +44,7 @@ def test_runs_that_come_from_the_schedule_do_their_work(
 ) -> None:
     base = make_base(documents=2)
     with base.open() as mirror:
-        Sync(mirror).run()
+        sync(Run(mirror, "sync"))
         reports = mirror.config.reports
     schedule(base, sync=EVERY_MINUTE, audit=EVERY_MINUTE, verify=EVERY_MINUTE)
     environ = {

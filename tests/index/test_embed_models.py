@@ -172,12 +172,43 @@ def write_cached(hub: Path, name: str) -> Path:
 def test_a_model_of_the_hub_is_taken_from_the_local_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
-    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    # The library reads the environment once, when it is imported.
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     cached = write_cached(tmp_path / "hub", "acme/words")
     named = write_cached(tmp_path / "hub", "sentence-transformers/short-name")
     assert identify("acme/words", tmp_path).folder == cached
     assert identify("short-name", tmp_path).folder == named
+
+
+@pytest.mark.parametrize(
+    ("environment", "below"),
+    [
+        ({"HF_HUB_CACHE": "{}/there"}, "there"),
+        ({"HF_HOME": "{}/home"}, "home/hub"),
+        ({"XDG_CACHE_HOME": "{}/xdg"}, "xdg/huggingface/hub"),
+        ({"HOME": "{}"}, ".cache/huggingface/hub"),
+    ],
+)
+def test_the_cache_lies_where_the_hubs_own_library_has_it(
+    tmp_path: Path, environment: dict[str, str], below: str
+) -> None:
+    write_cached(tmp_path / below, "acme/words")
+    none = dict.fromkeys(("HF_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "HUGGINGFACE_HUB_CACHE"), "")
+    said = {name: value.format(tmp_path) for name, value in environment.items()}
+    code = "import os\n" + "".join(f"os.environ.pop({name!r}, None)\n" for name in none if name not in said)
+    heavy = {
+        "torch",
+        "transformers",
+        "tokenizers",
+        "sentence_transformers",
+        "huggingface_hub.file_download",
+        "httpx",
+    }
+    code += (
+        IDENTIFY.format(cache=str(tmp_path)) + f"import sys; print(sorted({heavy!r} & set(sys.modules)))\n"
+    )
+    run = python(code, **said, HF_HUB_OFFLINE="1")
+    assert (run.stdout, run.stderr) == ("5\n[]\n", "")
 
 
 class Hub(BaseHTTPRequestHandler):

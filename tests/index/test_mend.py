@@ -20,7 +20,7 @@ from index.ledger import file as ledger_file
 from index.mend import mend_ledger
 from index.repair import repair
 from index.request import review
-from index.sync import Sync
+from index.run import Run
 from index.verify import verify
 from tests.commands import environment, process
 from tests.knowledge import Knowledge
@@ -35,7 +35,7 @@ def grown(kb: Knowledge) -> Knowledge:
         kb.write(f"{number:02}.md", f"# Page {number}\n\nText {number}.\n")
     kb.sync()
     with kb.mirror() as mirror:
-        review(Sync(mirror, kind="review"), ["07.md"], "anna", "Read it.")
+        review(Run(mirror, "review"), ["07.md"], "anna", "Read it.")
         kept = [d.document_id for d in mirror.ledger.documents(uris=["08.md"])]
         mirror.ledger.place_hold(kept, "LH", "lawsuit", kb.clock())
     return kb
@@ -63,7 +63,7 @@ def mended(kb: Knowledge) -> list[str]:
         said = mend_ledger(mirror)
         found = verify(mirror, deep=True)
         if not found.ok:
-            repair(mirror, found, Sync(mirror, kind="verify"))
+            repair(mirror, found, Run(mirror, "verify"))
         assert found.repaired == found.findings and not found.errors, found.json()
         assert verify(mirror, deep=True).ok
     return said
@@ -188,7 +188,7 @@ def test_what_only_the_index_of_a_lost_ledger_had_is_named_as_lost(grown: Knowle
         mend_ledger(mirror)
         found = verify(mirror, deep=True)
         assert [extra.what for extra in found.extra] == ["the ledger does not know this collection"]
-        repair(mirror, found, Sync(mirror, kind="verify"))
+        repair(mirror, found, Run(mirror, "verify"))
     assert found.errors == [
         "docs:08.md: all of its text is lost. The ledger does not know it, and its source does not have it."
     ]
@@ -204,7 +204,7 @@ def test_the_index_of_a_lost_ledger_stays_while_a_source_of_it_cannot_be_asked(g
     with grown.mirror() as mirror:
         mend_ledger(mirror)
         found = verify(mirror)
-        repair(mirror, found, Sync(mirror, kind="verify"))
+        repair(mirror, found, Run(mirror, "verify"))
     assert found.outcome == "failed"
     (error,) = found.errors
     assert "does not exist; is it mounted? Nothing was removed." in error

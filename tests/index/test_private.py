@@ -11,9 +11,9 @@ from stat import S_IMODE
 
 import pytest
 
+from index.disk.private import file_mode, private_file, private_folder, tighten
 from index.doctor import examine
 from index.ledger import Ledger
-from index.private import file_mode, private_file, private_folder, tighten
 from index.report import write
 from index.store.lock import FolderLock
 from tests.commands import environment, process

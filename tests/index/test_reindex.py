@@ -10,14 +10,14 @@ import pytest
 import index.chunk
 import index.reindex
 from index.model import State
-from index.outcome import Quiet
+from index.outcome import NoProgress
 from index.reindex import reindex
-from index.sync import Sync
+from index.run import Run
 from index.verify import verify
 from tests.knowledge import Knowledge, counts
 
 
-class Bar(Quiet):
+class Bar(NoProgress):
     """Counts as a progress bar does; may stop the run after the first batch."""
 
     def __init__(self, stop: threading.Event | None = None) -> None:
@@ -50,7 +50,7 @@ def other_model(kb: Knowledge, bar: Bar, stop: threading.Event | None = None) ->
     """How a reindex to the other precision ended."""
     kb.settings["embedding"] = {"dtype": "bfloat16"}
     with kb.mirror() as mirror:
-        return reindex(mirror, Sync(mirror, kind="reindex", progress=bar, stop=stop)).outcome
+        return reindex(mirror, Run(mirror, "reindex", progress=bar, stop=stop)).outcome
 
 
 def test_an_interrupted_reindex_makes_nothing_be_read_again(
@@ -79,7 +79,7 @@ def test_the_progress_of_a_reindex_comes_to_its_end(grown: Knowledge) -> None:
 def test_what_a_reindex_did_is_told_as_reindexed_and_the_sync_after_it_did_nothing(
     grown: Knowledge, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level("INFO", "freshkb.sync"):
+    with caplog.at_level("INFO", "freshkb"):
         other_model(grown, Bar())
     assert "5 of 5 documents: 3 reindexed; chunks: 6 embedded" in caplog.text
     assert "updated" not in caplog.text

@@ -21,7 +21,7 @@ from index.config import Rule, SourceConfig
 from index.model import Document, Review, State
 from index.printable import UNPRINTABLE
 from index.report import FILES, counts_markdown, write
-from index.report.page import safe_url
+from index.report.page import html_page, safe_url
 from index.report.plain import csv_table
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -181,6 +181,14 @@ def test_whatever_stands_in_a_document_stays_text(tmp_path: Path) -> None:
     assert json.loads(files["freshness.json"])["results"][0]["owner"] == EVIL
 
 
+def test_the_template_marks_nothing_as_safe() -> None:
+    template = (Path(html_page.__code__.co_filename).parent / "report.html.jinja").read_text(encoding="utf-8")
+    body = template.partition("-#}")[2]
+    for word in ("safe", "autoescape", "Markup", "xmlattr", "urlize"):
+        assert not re.search(rf"(?<![\w_]){word}(?![\w_])", body), word
+    assert set(re.findall(r"\{% include (.+?) %\}", body)) == {'"style.css"'}
+
+
 @pytest.mark.parametrize(
     ("url", "safe"),
     [
@@ -277,7 +285,9 @@ def test_what_cannot_be_seen_or_commands_is_in_no_report(tmp_path: Path) -> None
         reason=HOSTILE,
         url=f"https://x/{HOSTILE}",
     )
-    files = reports(tmp_path, hostile, document("b.md"))
+    shared = document("shared.md", 200, properties={"owner": ["anna", HOSTILE]})
+    files = reports(tmp_path, hostile, shared, document("b.md"))
+    assert "Owners: anna, \\x1b[31mred" in files["report.html"]
     escapes = {
         "report.html": "\\x1b[31mred",
         "report.md": r"\\x1b\[31mred",
@@ -288,8 +298,8 @@ def test_what_cannot_be_seen_or_commands_is_in_no_report(tmp_path: Path) -> None
         lines = text.removeprefix("\ufeff").replace("\r\n", "\n")
         assert UNPRINTABLE.findall(lines) == [], name
         assert escapes[name] in lines, name
-    shown = json.loads(files["freshness.json"])["results"][0]
-    assert shown["uri"] == f"{HOSTILE}.md", "JSON has escapes of its own, and loses nothing"
+    shown = {result["uri"] for result in json.loads(files["freshness.json"])["results"]}
+    assert f"{HOSTILE}.md" in shown, "JSON has escapes of its own, and loses nothing"
 
 
 def test_markdown_formats_links_and_notifies_nothing_by_accident(tmp_path: Path) -> None:

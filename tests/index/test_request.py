@@ -10,8 +10,8 @@ from index.errors import ConfigError, Locked
 from index.model import State
 from index.outcome import Report
 from index.request import retry, review
+from index.run import Run
 from index.search import KnowledgeBase
-from index.sync import Sync
 from tests.knowledge import Knowledge
 
 OLD = "---\nlast_reviewed: 2024-01-01\nowner: user:anna\n---\n# Old\n\nOld text.\n"
@@ -25,12 +25,12 @@ def fast(kb: Knowledge) -> None:
 
 def attest(kb: Knowledge, *uris: str, by: str = "anna", **options: Any) -> Report:
     with kb.mirror() as mirror:
-        return review(Sync(mirror, kind="review"), uris, by, **options)
+        return review(Run(mirror, "review"), uris, by, **options)
 
 
 def again(kb: Knowledge, *uris: str) -> Report:
     with kb.mirror() as mirror:
-        return retry(Sync(mirror, kind="retry"), uris or None)
+        return retry(Run(mirror, "retry"), uris or None)
 
 
 def test_a_review_reaches_ledger_payload_and_search_and_embeds_nothing(kb: Knowledge) -> None:
@@ -140,7 +140,7 @@ def test_a_stop_ends_it_after_the_batch_in_hand(kb: Knowledge) -> None:
         kb.write(f"{number:02}.md", OLD)
     kb.sync()
     with kb.mirror() as mirror:
-        run = Sync(mirror, kind="review")
+        run = Run(mirror, "review")
 
         class Stopping:
             def source(self, source: str, documents: int) -> None: ...
@@ -157,5 +157,5 @@ def test_a_retry_where_nothing_is_in_quarantine_says_so(kb: Knowledge) -> None:
     kb.write("a.md", "Leave.")
     kb.sync()
     with kb.mirror() as mirror, pytest.raises(ConfigError) as caught:
-        retry(Sync(mirror, kind="retry"), ["a.md"])
+        retry(Run(mirror, "retry"), ["a.md"])
     assert str(caught.value) == "No document is in quarantine, so there is none to try again."

@@ -12,11 +12,11 @@ from flows import logs
 from index.errors import ConfigError, LedgerError, Locked
 from index.mirror import Mirror
 from index.model import RunRecord
-from index.origin import chosen_sources
 from index.repair import repair
 from index.run import Run
 from index.search import KnowledgeBase
-from index.sync import Sync, plan
+from index.source import chosen_sources
+from index.sync import plan, sync
 from index.verify import verify
 from tests.embedders import HashEmbedder
 from tests.knowledge import Knowledge
@@ -101,7 +101,7 @@ def test_a_repair_with_its_sync_is_one_run(kb: Knowledge) -> None:
     kb.clock.forward(minutes=1)
     with kb.mirror() as mirror, Run(mirror, "verify") as run:
         found = verify(mirror)
-        repair(mirror, found, Sync(mirror, run=run))
+        repair(mirror, found, run)
         run.ends(found.outcome, found.counts())
     assert [(r.kind, r.outcome) for r in runs(kb)] == [("verify", "done"), ("sync", "done")]
     assert runs(kb)[0].counts["repaired"] == 1
@@ -148,7 +148,7 @@ def test_progress_is_on_record_while_the_run_goes_on(kb: Knowledge) -> None:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(HashEmbedder, "embed_documents", embed_and_look)
-            Sync(mirror).run()
+            sync(Run(mirror, "sync"))
     assert seen == [{"source": "docs", "done": done, "of": 70} for done in (0, 32, 64)]
     assert kb.ask(lambda other: other.ledger.unfinished_runs()) == []
     assert runs(kb)[0].pid == os.getpid()
@@ -164,7 +164,7 @@ def test_a_run_that_was_refused_before_it_began_is_not_the_last_one(kb: Knowledg
     kb.clock.forward(minutes=1)
     with kb.mirror() as mirror, mirror.ledger.writer("docs", "the test"):
         with pytest.raises(Locked):
-            Sync(mirror).run()
+            sync(Run(mirror, "sync"))
         last = mirror.ledger.last_run()
         assert last is not None and last.run_id == done
     assert runs(kb)[0].outcome == "refused"
@@ -192,8 +192,8 @@ def test_a_source_that_there_is_not_is_an_error_wherever_it_is_named(kb: Knowled
         return KnowledgeBase(mirror)
 
     for asked in (
-        lambda m: Sync(m).run(["typo"]),
-        lambda m: Sync(m).run(["docs", "typo"]),
+        lambda m: sync(Run(m, "sync"), ["typo"]),
+        lambda m: sync(Run(m, "sync"), ["docs", "typo"]),
         lambda m: plan(m, "typo"),
         lambda m: reader(m).search("text", source="typo", mode="sparse"),
         lambda m: reader(m).search(" ", source="typo"),

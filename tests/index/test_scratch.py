@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from index import scratch
+from index.disk import scratch
+from index.disk.flock import Lock
+from index.disk.scratch import Scratch, clear
 from index.errors import ScratchError
-from index.scratch import Scratch, clear
 from tests.commands import environment
 from tests.knowledge import Knowledge
 
 LEFT = """
 import os, sys
 from pathlib import Path
-from index.scratch import Scratch
+from index.disk.scratch import Scratch
 made = Scratch(Path(sys.argv[1]))
 (made.folder / "private.md").write_text("something private")
 os.kill(os.getpid(), 9)
@@ -42,7 +43,7 @@ def test_a_folder_that_is_taken_for_a_dead_ones_before_it_is_locked_is_made_agai
     real = scratch._lock
     seen: list[Path] = []
 
-    def interrupted(folder: Path) -> int | None:
+    def interrupted(folder: Path) -> Lock | None:
         if not seen:
             seen.append(folder)
             clear(folder.parent)

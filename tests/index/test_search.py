@@ -17,7 +17,8 @@ from index.errors import ConfigError, StoreError
 from index.hits import SearchHit
 from index.mirror import require_collection
 from index.model import Action, Document, Intent
-from index.sync import Sync
+from index.run import Run
+from index.sync import sync
 from tests.commands import environment, process
 from tests.embedders import HashEmbedder
 from tests.knowledge import Knowledge
@@ -364,7 +365,7 @@ def test_a_sync_in_the_same_process_does_not_disturb_it(kb: Knowledge) -> None:
     with kb.mirror() as mirror:
         base = KnowledgeBase(mirror)
         page(kb, "b.md", "Leave again.")
-        Sync(mirror).run()
+        sync(Run(mirror, "sync"))
         assert sorted(uris(base.search("leave"))) == ["a.md", "b.md"]
         documents: list[Document] = list(mirror.ledger.documents())
         assert len(documents) == 2

@@ -26,7 +26,6 @@ from index.repair import repair
 from index.run import Run
 from index.services import SERVE, dead, living
 from index.status import status
-from index.sync import Sync
 from index.verify import verify
 from tests.commands import CommandLine, environment, process
 from tests.embedders import HashEmbedder
@@ -125,7 +124,7 @@ def test_an_orphaned_collection_is_seen_and_removed_and_others_are_left_alone(kb
         found = verify(mirror)
         (extra,) = found.json()["extra"]
         assert extra == {"what": "the ledger does not know this collection", "collection": "kb-orphan"}
-        repair(mirror, found, Sync(mirror, kind="verify"))
+        repair(mirror, found, Run(mirror, "verify"))
         assert (found.repaired, found.outcome) == (1, "done")
         assert set(mirror.store.collections()) == {"kb-foreign", require_collection(mirror).name}
         assert verify(mirror).ok

@@ -17,9 +17,10 @@ from index.errors import Locked, ModelChanged, StoreError, StoreMismatch
 from index.mirror import Mirror, require_collection
 from index.model import Review, State
 from index.outcome import Report
+from index.run import Run
 from index.search import KnowledgeBase
 from index.store.edge import EdgeStore
-from index.sync import Sync, plan
+from index.sync import plan, sync
 from index.verify import verify
 from tests.knowledge import Knowledge, counts
 
@@ -292,10 +293,10 @@ def test_whatever_a_crash_leaves_the_next_sync_puts_right(kb: Knowledge, method:
     gone.unlink()
     page(kb, "new.md")
     with kb.mirror() as mirror:
-        run = Sync(mirror)
+        run = Run(mirror, "sync")
         crashing(mirror, method, after=after)
         with pytest.raises(Crash):
-            run.run()
+            sync(run)
     assert kb.sync().exit_code == 0
     assert set(kb.texts()) == {"a.md", "d.md", "new.md"}
     assert kb.ask(lambda m: m.ledger.open_intents()) == []
@@ -307,10 +308,10 @@ def test_whatever_a_crash_leaves_the_next_sync_puts_right(kb: Knowledge, method:
 def test_what_was_committed_is_told_by_the_next_sync_even_if_that_has_nothing_to_do(kb: Knowledge) -> None:
     page(kb, "a.md")
     with kb.mirror() as mirror:
-        run = Sync(mirror)
+        run = Run(mirror, "sync")
         crashing(mirror, "settle", after=False)
         with pytest.raises(Crash):
-            run.run()
+            sync(run)
     crashed = kb.clock()
     kb.clock.forward(days=1)
     assert kb.ask(lambda m: m.ledger.events()) == []
@@ -334,10 +335,10 @@ def test_what_was_done_to_the_last_document_of_a_source_is_told_by_the_sync_of_a
     kb.settings["sources"].pop()
     plan_hash = kb.sync().sources[1].plan_hash
     with kb.mirror() as mirror:
-        run = Sync(mirror)
+        run = Run(mirror, "sync")
         crashing(mirror, "settle", after=False)
         with pytest.raises(Crash):
-            run.run(approve=plan_hash)
+            sync(run, approve=plan_hash)
     assert [source.source for source in kb.sync().sources] == ["docs"]
     event = kb.ask(lambda m: m.ledger.events())[0]
     assert (event.source, event.action, event.run_id) == ("old", "deleted", run.run_id)
@@ -354,7 +355,7 @@ def test_a_recovery_removes_no_point_that_another_source_wants_back_meanwhile(
     with kb.mirror() as mirror:
         crashing(mirror, "settle", after=False)
         with pytest.raises(Crash):
-            Sync(mirror).run(["docs"])
+            sync(Run(mirror, "sync"), ["docs"])
     page(kb, "a.md", "One")
     with kb.mirror() as mirror:
         session = mirror.store.session
@@ -366,7 +367,7 @@ def test_a_recovery_removes_no_point_that_another_source_wants_back_meanwhile(
             return session(name)
 
         monkeypatch.setattr(mirror.store, "session", late)
-        Sync(mirror).run(["other"])
+        sync(Run(mirror, "sync"), ["other"])
     assert [counts(report)["updated"] for report in meanwhile] == [1]
     equal(kb)
 
@@ -376,8 +377,7 @@ def test_a_crash_in_the_middle_of_an_upsert_is_mended(kb: Knowledge) -> None:
     kb.sync()
     path.write_text(path.read_text().replace("begins", "started") + "\nMore.\n")
     with kb.mirror() as mirror:
-        run = Sync(mirror)
-        target = run.target()
+        run = Run(mirror, "sync")
         real = mirror.store.session
 
         class Halved:
@@ -399,9 +399,8 @@ def test_a_crash_in_the_middle_of_an_upsert_is_mended(kb: Knowledge) -> None:
                 yield Halved(opened)
 
         mirror.store.session = session  # type: ignore[method-assign,assignment]
-        assert target.collection is not None
         with pytest.raises(Crash):
-            run.run()
+            sync(run)
     assert kb.sync().exit_code == 0
     equal(kb)
 
@@ -444,7 +443,7 @@ def test_a_stop_finishes_the_batch_in_hand_and_the_next_sync_the_rest(kb: Knowle
             stop.set()
 
     with kb.mirror() as mirror:
-        report = Sync(mirror, progress=StopAfterFirst(), stop=stop).run()
+        report = sync(Run(mirror, "sync", progress=StopAfterFirst(), stop=stop))
     assert report.exit_code == 130
     assert 0 < len(kb.texts()) < 70
     equal_so_far = kb.ask(lambda m: verify(m, sources=False))
@@ -459,10 +458,10 @@ def test_a_run_is_recorded_however_it_ends(kb: Knowledge) -> None:
     kb.sync()
     kb.clock.forward(minutes=1)
     with kb.mirror() as mirror:
-        run = Sync(mirror)
+        run = Run(mirror, "sync")
         crashing(mirror, "writer", after=False)
         with pytest.raises(Crash):
-            run.run()
+            sync(run)
     runs = kb.ask(lambda m: m.ledger.runs())
     assert [run.outcome for run in runs] == ["failed", "done"]
 
@@ -505,7 +504,7 @@ def test_verify_names_what_was_changed_behind_its_back_and_repair_mends_it(kb: K
     assert [f.point_id for f in found.extra] == ["ffffffff-0000-4000-8000-000000000000"]
     with kb.mirror() as mirror:
         found = verify(mirror, deep=True)
-        repair(mirror, found, Sync(mirror, kind="verify"))
+        repair(mirror, found, Run(mirror, "verify"))
         assert found.repaired == 5
     equal(kb)
     assert {i: (p.dense, p.sparse) for i, p in kb.points().items()} == {
@@ -535,7 +534,7 @@ def test_a_lost_store_is_built_anew_by_repair(kb: Knowledge) -> None:
     with kb.mirror() as mirror:
         found = verify(mirror)
         assert len(found.missing) == 2
-        repair(mirror, found, Sync(mirror, kind="verify"))
+        repair(mirror, found, Run(mirror, "verify"))
     equal(kb)
 
 
@@ -554,7 +553,7 @@ def test_a_sync_finishes_what_a_repair_of_a_lost_store_began(
         found = verify(mirror)
         patch.setattr("index.repair.recover", _cut_short)
         with pytest.raises(StoreError):
-            repair(mirror, found, Sync(mirror, kind="verify"))
+            repair(mirror, found, Run(mirror, "verify"))
     assert kb.texts() == {}
     kb.sync()
     assert kb.texts() == texts
@@ -577,7 +576,7 @@ def test_reindex_builds_beside_switches_and_drops_the_old(kb: Knowledge) -> None
     before = kb.texts()
     kb.settings["embedding"] = {"dtype": "bfloat16"}
     with kb.mirror() as mirror:
-        report = reindex(mirror, Sync(mirror, kind="reindex"))
+        report = reindex(mirror, Run(mirror, "reindex"))
         assert report.outcome == "done"
         assert len(mirror.store.collections()) == 1
         current = mirror.ledger.collection()

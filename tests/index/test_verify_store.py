@@ -21,8 +21,8 @@ from index.judge import Ids
 from index.mirror import Mirror
 from index.model import ChunkRecord, point_id
 from index.repair import repair
+from index.run import Run
 from index.search import KnowledgeBase
-from index.sync import Sync
 from index.verify import verify
 from tests.commands import environment, process
 from tests.knowledge import Knowledge
@@ -35,7 +35,7 @@ def checked(kb: Knowledge) -> Verification:
 def mended(kb: Knowledge) -> Verification:
     with kb.mirror() as mirror:
         found = verify(mirror, deep=True)
-        repair(mirror, found, Sync(mirror, kind="verify"))
+        repair(mirror, found, Run(mirror, "verify"))
     return found
 
 
@@ -216,13 +216,13 @@ def test_verify_and_repair_of_equal_chunks_take_time_in_proportion(
 SLOW = """
 import time
 import index.verify_points
-pages, index.verify_points.PAGE = index.verify_points._pages, 1
-def slowly(pairs):
-    for page in pages(pairs):
+batched, index.verify_points.PAGE = index.verify_points.batched, 1
+def slowly(pairs, size):
+    for page in batched(pairs, size):
         print("compared", file=sys.stderr, flush=True)
         time.sleep(0.5)
         yield page
-index.verify_points._pages = slowly
+index.verify_points.batched = slowly
 """
 
 
@@ -263,7 +263,7 @@ def test_a_repair_that_is_stopped_says_so_and_the_next_one_does_the_rest(
         found = verify(mirror)
         assert found.findings == 6
         monkeypatch.setattr(Mirror, "embed", stopping(stop, Mirror.embed))
-        repair(mirror, found, Sync(mirror, kind="verify", stop=stop))
+        repair(mirror, found, Run(mirror, "verify", stop=stop))
         assert found.interrupted and not found.ok and found.repaired == 0
         (last,) = mirror.ledger.runs(1)
         assert (last.kind, last.outcome) == ("verify", "interrupted")

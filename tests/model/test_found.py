@@ -15,7 +15,8 @@ from connectors.files import FilesConnector
 from index.model import Failure, State
 from index.reindex import reindex
 from index.request import review
-from index.sync import Sync
+from index.run import Run
+from index.sync import sync
 from index.verify import verify
 from tests.knowledge import Knowledge
 from tests.model.crashes import Crash, Fuse
@@ -28,16 +29,16 @@ def crash(kb: Knowledge, kind: str, moment: int) -> None:
     fuse = Fuse()
     with kb.mirror() as mirror:
         fuse.fit(mirror)
-        run = Sync(mirror, kind=kind)
+        run = Run(mirror, kind)
         # The run is entered first, which has two moments of its own.
         fuse.light(moment + 2)
         with pytest.raises(Crash):
-            reindex(mirror, run) if kind == "reindex" else run.run()
+            reindex(mirror, run) if kind == "reindex" else sync(run)
 
 
 def again(kb: Knowledge) -> None:
     with kb.mirror() as mirror:
-        reindex(mirror, Sync(mirror, kind="reindex"))
+        reindex(mirror, Run(mirror, "reindex"))
 
 
 def equal(kb: Knowledge) -> None:
@@ -210,7 +211,7 @@ def test_rules_that_are_put_in_force_again_reach_what_was_written_under_others(
         kb.sync()
     kb.source["rules"] = second
     if meanwhile == "a review":
-        kb.ask(lambda m: review(Sync(m, kind="review"), ["a.md"], "anna"))
+        kb.ask(lambda m: review(Run(m, "review"), ["a.md"], "anna"))
     else:
         kb.write("b.md", "# B\n\nText.")
         kb.sync(folders=[""])

@@ -17,7 +17,8 @@ from index.model import Collection, State
 from index.reindex import reindex
 from index.repair import repair
 from index.request import review
-from index.sync import Sync
+from index.run import Run
+from index.sync import sync
 from index.verify import verify
 from tests.knowledge import Knowledge
 from tests.model.crashes import Crash, Fuse
@@ -99,7 +100,7 @@ class Trial:
         self._ready()
         before = indexed(self.mirror)
         expected, asks = self.oracle.kept_ids(before), self.oracle.asks()
-        report = Sync(self.mirror).run()
+        report = sync(Run(self.mirror, "sync"))
         done = report.sources[0]
         if asks and done.tally.documents["deleted"]:
             raise Divergence(f"it removed what it should have asked for: {done.json()}")
@@ -114,7 +115,7 @@ class Trial:
                         raise Divergence(f"{uri!r} went although the removals were refused")
                 self.oracle.nothing_wasted(before, between, report)
                 before = between
-                report = Sync(self.mirror).run(approve=done.plan_hash)
+                report = sync(Run(self.mirror, "sync"), approve=done.plan_hash)
                 done = report.sources[0]
             if done.error or done.refused:
                 raise Divergence(f"the sync says: {done.json()}")
@@ -140,7 +141,7 @@ class Trial:
         change = replace(operation, name=CHANGES[operation.number % len(CHANGES)])
         with self._losing_nothing():
             self.fuse.light(operation.number // len(CHANGES) % 16, lambda: self.folder.apply(change))
-            Sync(self.mirror).run()
+            sync(Run(self.mirror, "sync"))
             if not self.fuse.out():
                 self.folder.apply(change)
         agree(self.mirror)
@@ -150,7 +151,7 @@ class Trial:
         folders |= {uri.rpartition("/")[0] for uri in self.folder.written if operation.number % 2}
         self._ready()
         with self._losing_nothing():
-            Sync(self.mirror, kind="watch").run(["docs"], folders=sorted(folders))
+            sync(Run(self.mirror, "watch"), ["docs"], folders=sorted(folders))
         agree(self.mirror)
 
     def _crash(self, operation: Operation) -> None:
@@ -180,13 +181,13 @@ class Trial:
                 self._other_model()
             case 6:
                 if self._collection() is not None:
-                    repair(self.mirror, verify(self.mirror, deep=True), Sync(self.mirror, kind="verify"))
+                    repair(self.mirror, verify(self.mirror, deep=True), Run(self.mirror, "verify"))
             case 5:
                 self._attest(sorted(self.folder.files)[:3])
             case 4:
-                Sync(self.mirror).run(folders=[operation.uri.rpartition("/")[0]])
+                sync(Run(self.mirror, "sync"), folders=[operation.uri.rpartition("/")[0]])
             case _:
-                Sync(self.mirror).run()
+                sync(Run(self.mirror, "sync"))
 
     @contextmanager
     def _losing_nothing(self) -> Iterator[None]:
@@ -207,7 +208,7 @@ class Trial:
         if collection is not None:
             other = "float32" if collection.dtype == "bfloat16" else "bfloat16"
             self._configure(embedding={"dtype": other})
-            reindex(self.mirror, Sync(self.mirror, kind="reindex"))
+            reindex(self.mirror, Run(self.mirror, "reindex"))
 
     def _damage(self, operation: Operation) -> None:
         """Points are lost, altered, and added by somebody else; verify must see it and mend it."""
@@ -231,7 +232,7 @@ class Trial:
         found = verify(self.mirror, deep=True)
         if not found.missing or not found.extra:
             raise Divergence(f"the damage was not found: {found.json()}")
-        repair(self.mirror, found, Sync(self.mirror, kind="verify"))
+        repair(self.mirror, found, Run(self.mirror, "verify"))
         self.oracle.check(self.mirror, before)
 
     def _rules(self, operation: Operation) -> None:
@@ -261,7 +262,7 @@ class Trial:
     def _attest(self, uris: list[str]) -> None:
         # A document that no sync has seen yet cannot be reviewed.
         with suppress(ConfigError):
-            review(Sync(self.mirror, kind="review"), uris, "anna")
+            review(Run(self.mirror, "review"), uris, "anna")
 
     def _later(self, operation: Operation) -> None:
         self.kb.clock.forward(days=30)
@@ -276,7 +277,7 @@ class Trial:
         try:
             self.mirror.collection()
         except ModelChanged:
-            reindex(self.mirror, Sync(self.mirror, kind="reindex"))
+            reindex(self.mirror, Run(self.mirror, "reindex"))
 
     def _as_built(self) -> None:
         collection = self._collection()

@@ -19,7 +19,7 @@ from typing import Any
 from index.model import Collection, Document, Point
 from index.parse import Parser
 from index.request import review
-from index.sync import Sync
+from index.run import Run
 from tests.knowledge import Knowledge
 from tests.model.operations import BROKEN
 from tests.promises.image import Image, image
@@ -111,7 +111,7 @@ class Altered:
         kb.ask(lambda m: m.ledger.place_hold(held, "LH", "lawsuit", kb.clock()))
         kb.clock.forward(days=1)
         with kb.mirror() as mirror:
-            review(Sync(mirror, kind="review"), ["reviewed.md", "twin-1.md"], "anna")
+            review(Run(mirror, "review"), ["reviewed.md", "twin-1.md"], "anna")
         kb.clock.forward(days=1)
         copy(self.state, self.backup)
         self.put("docs", "updated.md", b"# Final\n\nLast words.\n\n## Kept\n\nThis stays.\n")

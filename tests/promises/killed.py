@@ -48,7 +48,8 @@ from index.mirror import Mirror, Parsing
 from index.model import Failure, Parsed
 from index.models import DEFAULT, ModelIdentity, identify
 from index.repair import repair
-from index.sync import Sync
+from index.run import Run
+from index.sync import sync
 from index.verify import verify
 from tests.commands import environment
 from tests.embedders import HashEmbedder
@@ -57,12 +58,12 @@ from tests.promises.parts import Call, Part, interpose
 #: What a child does to the index, by name; the rest are its arguments.
 ACTIONS: dict[str, Callable[..., object]] = {
     "open": lambda mirror: mirror.ledger,
-    "sync": lambda mirror: Sync(mirror).run(),
+    "sync": lambda mirror: sync(Run(mirror, "sync")),
     "approve": lambda mirror: approve(mirror),
-    "repair": lambda mirror: repair(mirror, verify(mirror, deep=True), Sync(mirror, kind="verify")),
-    "reindex": lambda mirror: index.reindex.reindex(mirror, Sync(mirror, kind="reindex")),
+    "repair": lambda mirror: repair(mirror, verify(mirror, deep=True), Run(mirror, "verify")),
+    "reindex": lambda mirror: index.reindex.reindex(mirror, Run(mirror, "reindex")),
     "reindex if needed": lambda mirror: reindexed(mirror),
-    "review": lambda mirror, *uris: index.request.review(Sync(mirror, kind="review"), uris, "anna"),
+    "review": lambda mirror, *uris: index.request.review(Run(mirror, "review"), uris, "anna"),
     "hold": lambda mirror, *uris: hold(mirror, uris),
     "release": lambda mirror: mirror.ledger.release_hold("LH", mirror.now()),
 }
@@ -71,16 +72,16 @@ ACTIONS: dict[str, Callable[..., object]] = {
 def reindexed(mirror: Mirror) -> None:
     """As a person does who is told so by a sync."""
     try:
-        Sync(mirror).run()
+        sync(Run(mirror, "sync"))
     except ModelChanged:
         ACTIONS["reindex"](mirror)
 
 
 def approve(mirror: Mirror) -> None:
     """As a person does who is told so by a sync."""
-    refused = Sync(mirror).run().sources[0]
+    refused = sync(Run(mirror, "sync")).sources[0]
     if refused.refused:
-        Sync(mirror).run(approve=refused.plan_hash)
+        sync(Run(mirror, "sync"), approve=refused.plan_hash)
 
 
 def hold(mirror: Mirror, uris: Sequence[str]) -> None:

@@ -18,7 +18,8 @@ from index.outcome import Report
 from index.reindex import reindex
 from index.repair import repair
 from index.request import retry, review
-from index.sync import Sync
+from index.run import Run
+from index.sync import sync
 from index.verify import verify
 from tests.knowledge import Knowledge
 from tests.promises.image import Image, Told, image, newest, rebuilt, told
@@ -198,7 +199,7 @@ class Syncing(Scenario):
         self.expected, self.told = self._images[self.turn], self._told[self.turn]
 
     def run(self, mirror: Mirror) -> Report:
-        return Sync(mirror).run()
+        return sync(Run(mirror, "sync"))
 
 
 class First(Scenario):
@@ -216,12 +217,12 @@ class First(Scenario):
         shutil.rmtree(self.kb.home / ".freshkb", ignore_errors=True)
 
     def run(self, mirror: Mirror) -> Report:
-        return Sync(mirror).run()
+        return sync(Run(mirror, "sync"))
 
     def again(self, mirror: Mirror) -> None:
-        Sync(mirror).run()
+        sync(Run(mirror, "sync"))
         # A collection that was never finished goes once there is another.
-        Sync(mirror).run()
+        sync(Run(mirror, "sync"))
 
 
 class Reindexing(Scenario):
@@ -243,16 +244,16 @@ class Reindexing(Scenario):
         self.expected = self._images[self.turn]
 
     def run(self, mirror: Mirror) -> Report:
-        reindex(mirror, Sync(mirror, kind="reindex"))
+        reindex(mirror, Run(mirror, "reindex"))
         # Runs are told apart by when they began.
         self.kb.clock.forward(seconds=1)
-        return Sync(mirror).run()
+        return sync(Run(mirror, "sync"))
 
     def again(self, mirror: Mirror) -> None:
         # It may have come as far as the switch; then there is nothing to build anew.
         with suppress(Refused):
-            reindex(mirror, Sync(mirror, kind="reindex"))
-        Sync(mirror).run()
+            reindex(mirror, Run(mirror, "reindex"))
+        sync(Run(mirror, "sync"))
 
 
 class Repairing(Scenario):
@@ -285,7 +286,7 @@ class Repairing(Scenario):
     def run(self, mirror: Mirror) -> Verification:
         found = verify(mirror, deep=True)
         if not found.ok:
-            repair(mirror, found, Sync(mirror, kind="verify"))
+            repair(mirror, found, Run(mirror, "verify"))
         return found
 
 
@@ -302,11 +303,11 @@ class Reviewing(Scenario):
         self.expected = image(mirror)
 
     def run(self, mirror: Mirror) -> Report:
-        return review(Sync(mirror, kind="review"), self.uris, "anna")
+        return review(Run(mirror, "review"), self.uris, "anna")
 
     def again(self, mirror: Mirror) -> None:
         # What was attested is told by any sync; what was not is not.
-        Sync(mirror).run()
+        sync(Run(mirror, "sync"))
 
     def check(self, mirror: Mirror) -> None:
         documents = {d.uri: d for d in mirror.ledger.documents()}
@@ -319,7 +320,7 @@ class Reviewing(Scenario):
 
 def retried(mirror: Mirror) -> None:
     """What took too long once is not tried again of itself."""
-    retry(Sync(mirror, kind="retry"))
+    retry(Run(mirror, "retry"))
 
 
 SCENARIOS: dict[str, type[Scenario]] = {

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from index.mirror import Mirror
 from index.model import State
-from index.sync import Sync
+from index.run import Run
+from index.sync import sync
 from tests.knowledge import Knowledge
 from tests.promises.image import Image, differences, image, rebuilt
 from tests.promises.parts import Call, interpose
@@ -88,9 +89,9 @@ def test_every_call_of_every_part_is_crossed(kb: Knowledge) -> None:
     kb.write("a.md", "# A\n\nText of a.\n\n# Again\n\nMore.\n")
     with kb.mirror() as mirror:
         interpose(mirror, note)
-        Sync(mirror).run()
+        sync(Run(mirror, "sync"))
         kb.write("a.md", "# A\n\nAnother text.\n")
-        Sync(mirror).run()
+        sync(Run(mirror, "sync"))
     assert {"ledger.intend", "ledger.commit", "ledger.settle", "store.create", "store.session"} <= set(calls)
     assert {"session.upsert", "session.delete", "session.retrieve"} <= set(calls)
     assert {"connector.list", "connector.fetch", "parser.parse", "embedder.embed_documents"} <= set(calls)

@@ -15,7 +15,8 @@ from connectors.base import Entry, Fetched
 from connectors.files import FilesConnector
 from index.errors import FreshkbError
 from index.model import State
-from index.sync import Sync
+from index.run import Run
+from index.sync import sync
 from tests.knowledge import Knowledge, counts
 from tests.promises.image import Image, differences, rebuilt
 from tests.promises.outages import ELSEWHERE, GONE, NUMBER, OUTAGES, Outage, Place, away, listing_as, word_of
@@ -320,7 +321,7 @@ def test_an_approval_outlives_a_crash_that_kept_it_from_being_carried_out(at: Pl
     with at.kb.mirror() as mirror:
         interpose(mirror, crash)
         with pytest.raises(Crash):
-            Sync(mirror).run(approve=approval)
+            sync(Run(mirror, "sync"), approve=approval)
     assert at.found(WORDS) == WORDS
     at.freshkb("sync", "--approve", approval)
     only_these_are_gone(at, before, uris(at, gone))

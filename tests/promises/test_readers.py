@@ -11,8 +11,8 @@ from threading import Thread
 from typing import Any
 
 from index.reindex import reindex
+from index.run import Run
 from index.search import KnowledgeBase
-from index.sync import Sync
 from index.verify import verify
 from tests.commands import environment
 from tests.knowledge import Knowledge, counts
@@ -115,7 +115,7 @@ def test_no_search_fails_and_no_point_is_harmed_beside_a_writer(kb: Knowledge, s
         readers.told(f"gone {more // 2}")
 
         kb.settings["embedding"] = {"dtype": "bfloat16"}
-        readers.beside(lambda: kb.ask(lambda mirror: reindex(mirror, Sync(mirror, kind="reindex"))))
+        readers.beside(lambda: kb.ask(lambda mirror: reindex(mirror, Run(mirror, "reindex"))))
         readers.beside(kb.sync)
         readers.end()
     assert differences(kb.ask(image), rebuilt(kb)) == []
@@ -131,7 +131,7 @@ def test_a_search_that_a_reindex_overtakes_asks_the_new_collection(kb: Knowledge
     def overtake() -> None:
         if not overtaken:
             overtaken.append("by a reindex")
-            kb.ask(lambda mirror: reindex(mirror, Sync(mirror, kind="reindex")))
+            kb.ask(lambda mirror: reindex(mirror, Run(mirror, "reindex")))
 
     def around(call: Call) -> Any:
         if str(call) == before:
@@ -157,7 +157,7 @@ def test_a_verification_that_a_reindex_overtakes_compares_the_new_collection(kb:
     def around(call: Call) -> Any:
         if str(call) == before and not overtaken:
             overtaken.append("by a reindex")
-            kb.ask(lambda mirror: reindex(mirror, Sync(mirror, kind="reindex")))
+            kb.ask(lambda mirror: reindex(mirror, Run(mirror, "reindex")))
             kb.sync()
         return call.whole()
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from index import scratch
+from index.disk import scratch
 from index.errors import StoreError
 from index.ledger import sqlite
 from index.ledger.sqlite import SqliteFile

@@ -25,7 +25,8 @@ from index.model import Document, State
 from index.parse import Parser
 from index.reindex import reindex
 from index.repair import repair
-from index.sync import Sync
+from index.run import Run
+from index.sync import sync
 from index.verify import verify
 from tests.commands import CommandLine
 from tests.model.crashes import Crash, Fuse
@@ -51,7 +52,7 @@ def found_in(index: Altered, **options: Any) -> Verification:
 def mend(index: Altered, **options: Any) -> Verification:
     with index.kb.mirror() as mirror:
         found = verify(mirror, **options)
-        repair(mirror, found, Sync(mirror, kind="verify"))
+        repair(mirror, found, Run(mirror, "verify"))
     return found
 
 
@@ -206,7 +207,7 @@ def test_a_crash_alarms_nobody_once_it_is_recovered_and_repair_recovers_it_too(
             fuse.fit(mirror)
             fuse.light(random.randrange(14))
             with suppress(Crash):
-                Sync(mirror).run()
+                sync(Run(mirror, "sync"))
             fuse.out()
         if seed % 2:
             index.kb.sync()
@@ -460,7 +461,7 @@ def test_repair_removes_nothing_of_a_source_that_goes_away_under_its_hands(
     with index.kb.mirror() as mirror:
         found = verify(mirror)
         interpose(mirror, around)
-        repair(mirror, found, Sync(mirror, kind="verify"))
+        repair(mirror, found, Run(mirror, "verify"))
     assert found.repaired == 0
     assert set(index.kb.points()) == before
     assert mend(index).repaired == 2
@@ -520,7 +521,7 @@ def test_a_damaged_document_whose_removal_is_refused_keeps_what_it_has_and_says_
 def other_model(index: Altered) -> None:
     index.kb.settings["embedding"] = {"dtype": "bfloat16"}
     with index.kb.mirror() as mirror:
-        reindex(mirror, Sync(mirror, kind="reindex"))
+        reindex(mirror, Run(mirror, "reindex"))
 
 
 @pytest.mark.parametrize("uri", UNREADABLE)

@@ -121,7 +121,7 @@ NOTES = {
 def test_a_note_that_nobody_stands_by_is_nobodys(note: str, tmp_path: Path) -> None:
     locks = tmp_path / "locks"
     locks.mkdir()
-    for name in ("docs.json", "docs.json.new"):
+    for name in ("docs.json", ".docs.json.a1b2c3d_"):
         (locks / name).write_text(note, errors="surrogateescape")
     with Ledger.open("sqlite", tmp_path) as ledger:
         assert ledger.writers() == []

@@ -19,7 +19,7 @@ from index.mend import mend_ledger
 from index.parse import Parser
 from index.repair import repair
 from index.request import review
-from index.sync import Sync
+from index.run import Run
 from index.verify import verify
 from tests.knowledge import Knowledge
 from tests.promises.altered import TEXTS, THEN, copy
@@ -73,7 +73,7 @@ class Wrecked:
         kept = [d.document_id for d in kb.documents().values() if d.uri == KEPT]
         kb.ask(lambda mirror: mirror.ledger.place_hold(kept, "LH", "lawsuit", kb.clock()))
         with kb.mirror() as mirror:
-            review(Sync(mirror, kind="review"), [REVIEWED], "anna")
+            review(Run(mirror, "review"), [REVIEWED], "anna")
         # Whoever reads meanwhile keeps SQLite from emptying its log.
         with closing(sqlite3.connect(self.state / "ledger.db")) as reader:
             reader.execute("BEGIN")
@@ -136,7 +136,7 @@ class Wrecked:
             mend_ledger(mirror)
             seen = verify(mirror, deep=True)
             if not seen.ok:
-                repair(mirror, seen, Sync(mirror, kind="verify"))
+                repair(mirror, seen, Run(mirror, "verify"))
             return seen
 
 

@@ -1,4 +1,4 @@
-"""Commands about age: audit and review."""
+"""`freshkb audit`: judge freshness."""
 
 from __future__ import annotations
 
@@ -8,17 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.app import (
-    ConfigOption,
-    Console,
-    JsonOption,
-    QuietOption,
-    SourceOption,
-    VerboseOption,
-    opened,
-    plural,
-    warn,
-)
+from flows.cli.console import Console, plural, warn
+from flows.cli.options import command
+from flows.cli.workspace import opened
 from index.printable import printable_line
 
 if TYPE_CHECKING:
@@ -31,7 +23,10 @@ class FailOn(StrEnum):
     never = "never"
 
 
+@command()
 def audit(
+    console: Console,
+    config: Path | None,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", help="Where the reports go; default: reports in state_dir."),
@@ -42,13 +37,8 @@ def audit(
     fail_on: Annotated[
         FailOn, typer.Option("--fail-on", help="Exit with 1 when there is one.")
     ] = FailOn.stale,
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = False,
-    quiet: QuietOption = False,
 ) -> None:
     """Judge every document's freshness, and write reports for their owners."""
-    console = Console(as_json=as_json, quiet=quiet, verbose=verbose)
     with opened(config) as mirror:
         from index.audit import audit_of
         from index.errors import ConfigError, StoreError
@@ -70,7 +60,7 @@ def audit(
                 written = write(found, folder)
             except OSError as error:
                 said = f"The reports cannot be written to {folder}: {error.strerror}."
-                if out is not None or not as_json:
+                if out is not None or not console.as_json:
                     raise ConfigError(f"{said} Name another folder with --out.") from error
                 # What was asked for goes to stdout.
                 warn(said)
@@ -111,31 +101,3 @@ def _outside(mirror: Mirror, out: Path) -> Path:
                 "Name another folder with --out."
             )
     return out
-
-
-def review(
-    by: Annotated[str, typer.Option("--by", metavar="WHO", help="Who reviewed them.")],
-    uris: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[URI]...", help="As `ls` and `search` print them; or patterns as in .gitignore."
-        ),
-    ] = None,
-    note: Annotated[str, typer.Option("--note", metavar="T", help="What was found.")] = "",
-    owner: Annotated[
-        str | None, typer.Option("--owner", metavar="O", help="Only this owner's documents; all of them.")
-    ] = None,
-    source: SourceOption = None,
-    config: ConfigOption = None,
-    verbose: VerboseOption = False,
-    quiet: QuietOption = False,
-) -> None:
-    """Attest that documents were reviewed now."""
-    console = Console(quiet=quiet, verbose=verbose)
-    with opened(config, source) as mirror:
-        from index.request import review as attest
-        from index.sync import Sync
-
-        report = attest(Sync(mirror, kind="review"), uris or [], by, note, source=source, owner=owner)
-    reviewed = plural(sum(s.tally.documents.total() for s in report.sources), "document")
-    console.say(f"{reviewed} reviewed by {printable_line(by)}.")

@@ -7,14 +7,14 @@ to the state folder has its own outside of it.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import tempfile
 from pathlib import Path
 
+from index.disk.flock import Lock, take
+from index.disk.private import private_folder
 from index.errors import ScratchError, scratch_errors
-from index.private import private_folder
 
 #: Where folders outside of the state folder are made, the first choice first; the last one is in memory.
 PLACES = ("/tmp", "/var/tmp", "/dev/shm")
@@ -23,22 +23,22 @@ PREFIX = ".freshkb-copy-"
 
 
 class Scratch:
-    """Makes the folder; `close` removes it."""
+    """Makes the folder; `close` removes it. A forked child leaves it to its parent."""
 
     def __init__(self, home: Path, prefix: str = "") -> None:
         with scratch_errors(home):
             private_folder(home, inside=home.parent)
-            self._lock: int | None = None
-            while self._lock is None:
+            lock: Lock | None = None
+            while lock is None:
                 self.folder = Path(tempfile.mkdtemp(dir=home, prefix=prefix))
                 # In between, somebody who clears up may have taken it for a dead one's.
-                self._lock = _lock(self.folder)
+                lock = _lock(self.folder)
+            self._lock = lock
 
     def close(self) -> None:
-        if self._lock is not None:
+        if self._lock.held:
             shutil.rmtree(self.folder, ignore_errors=True)
-            os.close(self._lock)
-            self._lock = None
+            self._lock.release()
 
 
 def outside(room_bytes: int) -> Scratch:
@@ -72,21 +72,16 @@ def clear(home: Path, prefix: str = "") -> None:
         if lock is not None:
             # Outside of the state folder a name says nothing of whose it is; `rmtree` follows no link.
             shutil.rmtree(folder, ignore_errors=True)
-            os.close(lock)
+            lock.release()
 
 
-def _lock(folder: Path) -> int | None:
+def _lock(folder: Path) -> Lock | None:
     """None when another holds it, when it is gone, or when it is another user's."""
     try:
-        file = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        lock = take(folder, os.O_RDONLY)
     except (FileNotFoundError, PermissionError):
         return None
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(file)
+    if lock is not None and not folder.exists():
+        lock.release()
         return None
-    if not folder.exists():
-        os.close(file)
-        return None
-    return file
+    return lock

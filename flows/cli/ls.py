@@ -1,0 +1,46 @@
+"""`freshkb ls`: list documents."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli.console import Console, plural
+from flows.cli.options import SourceOption, command
+from flows.cli.workspace import knowledge_base
+from index.printable import printable_line
+
+
+class StateName(StrEnum):
+    indexed = "indexed"
+    pending = "pending"
+    quarantined = "quarantined"
+    skipped = "skipped"
+    held = "held"
+    deleted = "deleted"
+    erased = "erased"
+
+
+@command()
+def ls(
+    console: Console,
+    config: Path | None,
+    source: SourceOption = None,
+    state: Annotated[StateName | None, typer.Option("--state", help="Only documents in this state.")] = None,
+) -> None:
+    """List documents; deleted ones only when their state is asked for."""
+    with knowledge_base(config, source) as kb:
+        from index.model import State
+
+        rows = kb.list(source=source, state=State(state.value) if state else None)
+    if console.as_json:
+        return console.data(rows)
+    for row in rows:
+        verdict = row["verdict"] or "-"
+        reason = f"  {row['reason']}" if row["reason"] else ""
+        about = printable_line(f"{row['source']}:{row['uri']}  {row['owner']}{reason}")
+        console.say(f"{row['state']:<11} {verdict:<7} {row['chunks']:>5}  {about}")
+    console.say(plural(len(rows), "document"))

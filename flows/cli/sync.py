@@ -1,0 +1,49 @@
+"""`freshkb sync`: bring the index to what the sources hold."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli.console import Console
+from flows.cli.options import SourceOption, command
+from flows.cli.run_report import print_report
+from flows.cli.stop import stoppable
+from flows.cli.workspace import opened
+
+
+@command()
+def sync(
+    console: Console,
+    config: Path | None,
+    source: SourceOption = None,
+    approve: Annotated[
+        str | None,
+        typer.Option("--approve", metavar="HASH", help="Carry out exactly the removals of this plan."),
+    ] = None,
+    checksum: Annotated[
+        bool, typer.Option("--checksum", help="Hash every document; trust no change token.")
+    ] = False,
+    flow: Annotated[bool, typer.Option("--flow", help="Run as a Prefect flow.")] = False,
+) -> None:
+    """Bring the index to what the sources hold now."""
+    if flow or os.environ.get("PREFECT_API_URL"):
+        from flows.sync import run_as_flow
+
+        with stoppable() as stop, opened(config, source) as mirror:
+            report = run_as_flow(mirror, source=source, approve=approve, checksum=checksum, stop=stop)
+    else:
+        with stoppable() as stop, opened(config, source) as mirror:
+            from flows.cli.progress import progress
+            from index.run import Run
+            from index.sync import sync as engine
+
+            with progress(mirror, quiet=console.quiet or console.verbose) as shown:
+                run = Run(mirror, "sync", progress=shown, stop=stop)
+                report = engine(run, [source] if source else None, approve=approve, checksum=checksum)
+    console.data(report.json())
+    print_report(console, report)
+    raise typer.Exit(report.exit_code)

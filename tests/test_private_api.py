@@ -1,0 +1,101 @@
+"""What we use of others although they call it private: each has a line here, and fails when it has moved."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+from tests.test_layers import ROOT, sources
+
+#: (our module, name) → why there is no public way.
+USED = {
+    (
+        "flows/serve.py",
+        "_tmp_dir",
+    ): "Prefect's runner has no setting for its folder, which is one for all users",
+    ("index/parse/nlp.py", "_get_nlp"): "unstructured's only way to another pipeline is to download one",
+}
+
+#: Documented, whatever their names look like.
+DOCUMENTED = {"_exit", "_replace", "_asdict"}
+
+
+def private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
+
+
+def trees() -> Iterator[tuple[str, ast.Module]]:
+    for path in sources():
+        yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def defined(tree: ast.AST) -> Iterator[str]:
+    """Private names that a module gives to something of its own."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.Name(id=name, ctx=ast.Store()):
+                yield name
+            case ast.Attribute(value=ast.Name(id="self" | "cls"), attr=name, ctx=ast.Store()):
+                yield name
+
+
+def test_nothing_private_of_others_is_used_but_what_is_listed() -> None:
+    parsed = dict(trees())
+    ours = {name for tree in parsed.values() for name in defined(tree)} | DOCUMENTED
+    used = {
+        (module, node.attr)
+        for module, tree in parsed.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and private(node.attr) and node.attr not in ours
+    }
+    assert used == USED.keys()
+    imported = {
+        (module, name)
+        for module, tree in parsed.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] not in OURS
+        for name in [*(node.module or "").split("."), *(alias.name for alias in node.names)]
+        if private(name)
+    }
+    assert imported == set()
+
+
+OURS = {path.relative_to(ROOT).parts[0] for path in sources()}
+
+
+def source(package: str, *below: str) -> ast.Module:
+    """A module of another package, which is not imported."""
+    found = find_spec(package)
+    assert found is not None and found.origin is not None
+    return ast.parse(Path(found.origin).parent.joinpath(*below).read_text(encoding="utf-8"))
+
+
+def functions(tree: ast.AST) -> dict[str, str]:
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return {node.name: ast.unparse(node) for node in ast.walk(tree) if isinstance(node, kinds)}
+
+
+def test_prefects_runner_keeps_its_files_in_its_tmp_dir() -> None:
+    (runner,) = (
+        node
+        for node in source("prefect", "runner", "runner.py").body
+        if isinstance(node, ast.ClassDef) and node.name == "Runner"
+    )
+    methods = functions(runner)
+    assert "self._tmp_dir: Path = " in methods["__init__"]
+    # Looked at only when it starts, so it can be set before.
+    assert "self._tmp_dir.mkdir(parents=True, exist_ok=True)" in methods["__aenter__"]
+    assert "shutil.rmtree(str(self._tmp_dir)" in methods["__aexit__"]
+
+
+def test_unstructured_asks_one_function_for_its_pipeline() -> None:
+    found = functions(source("unstructured", "nlp", "tokenize.py"))
+    assert "_get_nlp" in found
+    users = {name for name, text in found.items() if "_get_nlp()" in text and name != "_get_nlp"}
+    assert users, "nobody asks it any more"
+    others = {name for name, text in found.items() if "spacy.load" in text} - {"_get_nlp"}
+    assert all(name in found["_get_nlp"] for name in others), f"{others} load a pipeline, too"
