@@ -27,8 +27,9 @@ Modules, in the order in which a sync passes through them
     `hits`, `link` and `lookup`; `status` and `health` with `run_summary` and `services`; `doctor`.
     Freshness: `properties`, `owners` and `rules` (what documents and the configuration say), `verdicts`,
     `checkout`, `audit` with `audit_findings`, `audit_fields` and `report`; `request` (reviews, retries).
-    Proof: `verify` with `verify_points`, `judge`, `provenance` and `finding`; `repair` with `salvage`,
-    `rebuild` (the store) and `mend` (the ledger); `reindex`.
+    Proof: `verify` with `verify_points`, `judge` (its checks) and `finding`; `repair` with `salvage` (what
+    payloads prove), `strangers` (what the ledger does not know), `rebuild` and `renew` (the collection) and
+    `mend` (the ledger); `reindex`.
     For all of them: `redact` (secrets), `printable` (foreign text), `private` (modes of files), `errors`.
 
 May import: `connectors.base`. May be imported by `flows`, and by `freshkb` for applications.

@@ -46,6 +46,7 @@ PAST = {
     Action.UPDATE: "updated",
     Action.MOVE: "moved",
     Action.TOUCH: "touched",
+    Action.REINDEX: "reindexed",
     Action.DELETE: "deleted",
 }
 

@@ -94,22 +94,13 @@ def retire(mirror: Mirror) -> None:
 
 
 def orphans(mirror: Mirror) -> list[str]:
-    """Collections in the store that are of this ledger, and that it does not know: of a ledger that was
-    restored from a backup, or of a store that could not drop them. None while the ledger has no collection in
-    use, because one of these may be it."""
+    """Collections in the store that are of this ledger, and that it does not know: of a ledger that was lost
+    or restored from a backup, or of a store that could not drop them."""
     store, ledger = mirror.store, mirror.ledger
-    if ledger.collection() is None:
-        return []
     # In this order: whoever makes one records it first, and whoever drops one forgets it last.
     names = store.collections()
     known = {collection.name for collection in ledger.collections()}
     return [name for name in names if name not in known and store.instance(name) == ledger.instance_id]
-
-
-def drop_orphans(mirror: Mirror) -> None:
-    """The writer of every source is held."""
-    for name in orphans(mirror):
-        mirror.store.drop(name)
 
 
 def drop(mirror: Mirror, collection: Collection) -> None:

@@ -9,7 +9,7 @@ from index.judge import Kind
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Difference:
     """One difference. `what` says it in words."""
 
     what: str
@@ -48,10 +48,10 @@ class Verification:
     deep: bool = False
     documents: int = 0
     points: int = 0
-    missing: list[Finding] = field(default_factory=list)
-    extra: list[Finding] = field(default_factory=list)
-    altered: list[Finding] = field(default_factory=list)
-    outdated: list[Finding] = field(default_factory=list)
+    missing: list[Difference] = field(default_factory=list)
+    extra: list[Difference] = field(default_factory=list)
+    altered: list[Difference] = field(default_factory=list)
+    outdated: list[Difference] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     """Sources that could not be listed completely, and texts that a repair found to be lost."""
     repaired: int = 0
@@ -62,12 +62,12 @@ class Verification:
     interrupted: bool = False
     """It was stopped before all was compared, or mended."""
 
-    def of(self, kind: Kind) -> list[Finding]:
-        found: list[Finding] = getattr(self, kind)
+    def of(self, kind: Kind) -> list[Difference]:
+        found: list[Difference] = getattr(self, kind)
         return found
 
     @property
-    def all(self) -> list[Finding]:
+    def all(self) -> list[Difference]:
         return [finding for kind in KINDS for finding in self.of(kind)]
 
     @property

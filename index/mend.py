@@ -1,7 +1,7 @@
 """A ledger that is damaged or lost gives way to a new one, which holds what can still be read of it.
 
-Documents and chunks come again from the store and the sources, by a repair. What people decided does not: a
-ledger whose reviews, holds, tombstones or approvals cannot be read as a whole is left alone, until a person
+What is lost of documents and chunks comes again from the sources, by a repair. What people decided does not:
+a ledger whose reviews, holds, tombstones or approvals cannot be read as a whole is left alone, until a person
 restores it or moves it aside.
 """
 
@@ -10,16 +10,15 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from index.errors import LedgerDamaged, Refused, StoreError
+from index.errors import LedgerDamaged, Refused
 from index.ledger import Ledger
 from index.ledger import file as ledger_file
 from index.ledger.damage import Rescued, rescue
 from index.mirror import Mirror
-from index.provenance import lost
 
 #: Tables of what no source and no store has.
 DECISIONS = ("reviews", "holds", "tombstones", "approvals")
@@ -53,7 +52,6 @@ def mend_ledger(mirror: Mirror) -> list[str]:
         if missing:
             path.unlink()
         raise
-    _adopt(mirror)
     counts = ", ".join(f"{number:,} {name}" for name in _TOLD if (number := taken.rows.get(name)))
     said = [f"The ledger was damaged: {'; '.join(faults)}. Taken over: {counts or 'nothing'}."]
     if taken.torn:
@@ -135,12 +133,3 @@ def _is_uuid(text: str) -> bool:
         return str(UUID(text)) == text
     except ValueError:
         return False
-
-
-def _adopt(mirror: Mirror) -> None:
-    """Name the store's collection in a ledger that has lost its row."""
-    if mirror.ledger.collection() is None:
-        with suppress(StoreError):  # That is for the verification to find.
-            found = lost(mirror)
-            if found is not None:
-                mirror.ledger.record_collection(found)

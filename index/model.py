@@ -35,6 +35,8 @@ class Action(StrEnum):
     MOVE = "move"
     DELETE = "delete"
     TOUCH = "touch"
+    REINDEX = "reindex"
+    """Written into another collection, as it is."""
     HOLD = "held"
     REFUSE = "refused"
 

@@ -19,7 +19,6 @@ from index.collection import drop
 from index.errors import StoreDamaged, StoreError
 from index.mirror import Mirror
 from index.model import Collection, Point, digest
-from index.provenance import as_made
 from index.store.base import Session
 
 
@@ -27,10 +26,9 @@ def rebuild(mirror: Mirror, *, read: bool = True) -> None:
     """Build, switch, drop. Cut short, it leaves the old collection in use or the new one. Nothing is `read`
     of a collection that ends the process of its reader. The caller is the writer of every source."""
     ledger, store = mirror.ledger, mirror.store
-    row = ledger.collection()
-    if row is None:
+    old = ledger.collection()
+    if old is None:
         return
-    old = as_made(mirror, row)
     prefix = f"{mirror.config.index.collection}-{old.embedding_fingerprint[:8]}"
     new = replace(old, name=f"{prefix}-{uuid.uuid4().hex[:8]}", state="building", created_at=mirror.now())
     ledger.record_collection(new)
@@ -42,9 +40,9 @@ def rebuild(mirror: Mirror, *, read: bool = True) -> None:
         rest = (record.point_id for record in ledger.points(old.name) if record.point_id not in copied)
         with suppress(StoreDamaged):
             _copy(mirror, new, _some(mirror, old, rest))
-    ledger.replace_collection(row.name, new.name)
+    ledger.replace_collection(old.name, new.name)
     store.publish(mirror.config.index.collection, new.name)
-    drop(mirror, row)
+    drop(mirror, old)
 
 
 def _all(mirror: Mirror, old: Collection) -> Iterator[Point]:

@@ -1,33 +1,39 @@
 """Build the index anew for another model, beside the one in use, and switch.
 
 The texts come from the old collection, so that no source has to be there, and documents that can no longer
-be read keep what they had. The old collection is searched until the switch. Chunks were cut for the old
-model's tokens: every document is marked, and the next sync extracts it again, keeping each vector whose
-text stays.
+be read keep what they had. The old collection is searched until the switch. No row of a sound document
+changes, so a reindex that is interrupted leaves nothing to be done again. Chunks were cut for the old model's
+tokens: where the new one counts others, the extraction fingerprints differ, and the next sync extracts every
+document again, keeping each vector whose text stays.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
-from index import payload
-from index.apply import apply
+from index.apply import Target, apply
 from index.batched import batched
 from index.batches import target_of
 from index.chunk import compose
 from index.collection import create, retire
 from index.errors import Refused
+from index.ledger import Ledger
 from index.mirror import Mirror
-from index.model import Action, Chunk, ChunkRecord, Collection, Document, Point, State, digest
+from index.model import Action, Chunk, Document, Point, State
 from index.outcome import Report
+from index.payload import Passage
 from index.plan import BATCH_DOCUMENTS
-from index.prepare import Noted, Text, Work
+from index.prepare import Text
 from index.recover import recover
 from index.run import Run
-from index.salvage import Remains
+from index.salvage import proven
 from index.source import known_sources
 from index.sync import recorded
+
+#: Ids of points to those of them that there are, without vectors.
+Read = Callable[[Sequence[str]], Mapping[str, Point]]
 
 
 def reindex(mirror: Mirror, run: Run) -> Report:
@@ -53,7 +59,8 @@ def reindex(mirror: Mirror, run: Run) -> Report:
             if left.state != "current":
                 store.drop(left.name)
                 ledger.drop_collection(left.name)
-        _check(mirror, old)
+        read = reader(mirror, old.name)
+        _check(ledger, old.name, read)
         new = create(mirror, "building")
         words = old.sparse_fingerprint or new.sparse_fingerprint
         if (new.embedding_fingerprint, new.sparse_fingerprint) == (old.embedding_fingerprint, words):
@@ -62,63 +69,83 @@ def reindex(mirror: Mirror, run: Run) -> Report:
             raise Refused(
                 f"The index already uses {old.model} ({old.dtype}); there is nothing to build anew."
             )
-        target = target_of(run, new)
-        indexed = (d for d in ledger.documents() if d.version)
-        run.begins("reindex", sum(sum(states.values()) for states in ledger.counts().values()))
-        for batch in batched(indexed, BATCH_DOCUMENTS):
-            # Every text is whole, or noted as lost: there is nothing to be read again.
-            run.advances(len(batch), apply(target, run.run_id, _texts(mirror, old, batch), lambda _: []))
-            if run.stop.is_set():
-                report.interrupted = True
-                return report
+        if fill(run, target_of(run, new), old.name, read) is None:
+            report.interrupted = True
+            return report
         ledger.switch_collection(new.name)
         retire(mirror)
     return report
 
 
-def _check(mirror: Mirror, old: Collection) -> None:
+def fill(run: Run, target: Target, former: str, read: Read) -> list[str] | None:
+    """Write every document that has text into the collection of `target`, with the chunks that payloads of
+    the `former` collection prove.
+
+    The ids of documents that only their source has as a whole: chunks are missing, or were embedded with more
+    than their own text. None when the run was stopped before the end.
+    """
+    ledger = target.ledger
+    inexact: list[str] = []
+    run.begins("reindex", sum(sum(states.values()) for states in ledger.counts().values()))
+    for batch in batched(ledger.documents(), BATCH_DOCUMENTS):
+        texts = _texts(ledger, former, [document for document in batch if document.version], read)
+        # Texts are written as they are here: there is nothing to be read again.
+        done = apply(target, run.run_id, [text for text, _ in texts], lambda _: [])
+        run.advances(len(batch), done)
+        inexact += [text.document.document_id for text, exact in texts if not exact]
+        if run.stop.is_set():
+            return None
+    return inexact
+
+
+def reader(mirror: Mirror, collection: str) -> Read:
+    """Reads points of this collection."""
+
+    def read(ids: Sequence[str]) -> Mapping[str, Point]:
+        with mirror.store.session(collection) as session:
+            return session.retrieve(ids, vectors=False) if ids else {}
+
+    return read
+
+
+def _check(ledger: Ledger, former: str, read: Read) -> None:
     """Raises Refused when a text would be left behind that no source gives."""
-    unreadable = (d for d in mirror.ledger.documents(states=[State.HELD, State.QUARANTINED]) if d.version)
+    unreadable = (d for d in ledger.documents(states=[State.HELD, State.QUARANTINED]) if d.version)
     for batch in batched(unreadable, BATCH_DOCUMENTS):
-        for work in _texts(mirror, old, batch):
-            if isinstance(work, Noted):
-                document = work.document
+        for text, _ in _texts(ledger, former, batch, read):
+            document = text.document
+            if len(text.chunks) < document.chunk_count:
                 raise Refused(
                     f"The index has lost text of {document.source}:{document.uri}, and no source can give it "
                     "again. Save what is left of it first, with: freshkb verify --repair"
                 )
 
 
-def _texts(mirror: Mirror, old: Collection, documents: list[Document]) -> list[Work]:
-    """The documents with their chunks as the old collection has them."""
-    records = mirror.ledger.chunks(old.name, [d.document_id for d in documents])
-    ids = [record.point_id for chunks in records.values() for record in chunks]
-    with mirror.store.session(old.name) as session:
-        points = session.retrieve(ids, vectors=False) if ids else {}
-    work: list[Work] = []
-    for row in documents:
-        document, own = row, records[row.document_id]
-        remains = Remains(row.document_id, old.embedding_fingerprint, row, own, points)
-        if any(_damaged(record, points.get(record.point_id)) for record in own):
-            document = remains.row() or document
-            chunks: tuple[Chunk, ...] = remains.chunks(document)
-        else:
-            chunks = tuple(_chunk(document, points[r.point_id], r.tokens) for r in own)
-        again = replace(document, seen_extraction="")
-        if len(chunks) < document.chunk_count:
-            # The old store has not the whole of it any more: only the source has.
-            work.append(Noted(replace(again, extraction_fingerprint="")))
-        else:
-            work.append(Text(Action.UPDATE, again, chunks))
-    return work
+def _texts(ledger: Ledger, former: str, documents: Sequence[Document], read: Read) -> list[tuple[Text, bool]]:
+    """The documents with the chunks that the former collection proves, each with whether that is all of it:
+    every chunk is there, and would be embedded as it was."""
+    records = ledger.chunks(former, [document.document_id for document in documents])
+    points = read([record.point_id for own in records.values() for record in own])
+    texts = []
+    for document in documents:
+        found: dict[int, Chunk] = {}
+        exact = True
+        for record in records[document.document_id]:
+            passage = proven(record, points.get(record.point_id), document)
+            if passage is not None:
+                chunk = _chunk(document, passage, record.tokens)
+                found[passage.chunk_index] = chunk
+                exact = exact and chunk.embedded_hash == record.embedded_hash
+        if len(found) < document.chunk_count:
+            # The former collection has not the whole of it any more: only the source has.
+            document = replace(document, seen_extraction="", extraction_fingerprint="")
+            exact = False
+        chunks = tuple(found[index] for index in sorted(found))
+        texts.append((Text(Action.REINDEX, document, chunks), exact))
+    return texts
 
 
-def _damaged(record: ChunkRecord, point: Point | None) -> bool:
-    return point is None or digest(point.payload) != record.payload_digest
-
-
-def _chunk(document: Document, point: Point, tokens: int) -> Chunk:
-    passage = payload.passage(point.payload)
+def _chunk(document: Document, passage: Passage, tokens: int) -> Chunk:
     return Chunk(
         text=passage.text,
         embedded_text=compose(document.title, passage.heading_path, passage.text),

@@ -1,38 +1,40 @@
-"""Mend what `index.verify` found.
+"""Mend what `index.verify` found. Every damaged document has one of three answers, and there is no fourth:
 
-What the source can give again is read from it and written as a whole. What it cannot (a document that is held
-after it vanished, or whose new version does not parse) is written from what ledger and store still prove
-(`index.salvage`). Where a text is lost nonetheless, ledger and store are made to agree on what is left of it,
-the document's reason says so, and the repair is no success. Foreign points go last: one of them may be the
-only place where a text still is.
+1.  It is written again from its source.
+2.  Where its source cannot give it (a document that is held after it vanished, or whose new version does not
+    parse), it is written from payloads that have the digest that the ledger keeps (`index.salvage`).
+3.  What neither gives is lost, and said to be: ledger and store are made to agree on what is left, the
+    document's reason tells what is missing, and the repair is no success.
+
+What the ledger does not know is no answer: it is removed, and the document that it spoke of is named as lost
+when its source does not have it. What the ledger calls deleted or erased does not come back.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from connectors.base import SourceUnavailable
-from index import payload
-from index.apply import READ_POINTS, Target, apply, remove
+from index.apply import READ_POINTS, Target, apply
 from index.batched import batched
 from index.batches import known_documents, prepare_items, target_of
-from index.collection import create, drop_orphans
 from index.errors import StoreDamaged
 from index.finding import KINDS, Verification
 from index.judge import Ids, review_lost
 from index.mirror import Mirror
-from index.model import Action, Cause, Document, Item, Point, Review, State
+from index.model import LIVE, Action, Cause, ChunkRecord, Document, Item, Point, Review, State
 from index.plan import BATCH_DOCUMENTS
 from index.prepare import Facts, Noted, Text, Work, governed
-from index.provenance import as_made, lost
 from index.rebuild import rebuild
 from index.recover import recover
+from index.renew import renew
 from index.run import Run
-from index.salvage import Remains
+from index.salvage import Survivors, whole
 from index.source import known_sources, source_of
+from index.strangers import Strangers
 from index.sync import plan, sync
 from index.verify import verify
 
@@ -60,25 +62,30 @@ def repair(mirror: Mirror, found: Verification, run: Run) -> None:
 
 def _mend(mirror: Mirror, found: Verification, run: Run) -> dict[str, str]:
     """By document, what is lost."""
-    wrong = found
-    if found.rebuild:
-        with _as_writer(mirror):
+    with _as_writer(mirror):
+        if found.rebuild:
             rebuild(mirror, read=not found.deadly)
+        again = renew(mirror, run)
+    wrong = found
+    if found.rebuild or again is not None:
         # The points of the new collection are what is to be mended.
         wrong = verify(mirror, sample=found.sample, deep=found.deep, stop=run.stop)
+    if run.stop.is_set():
+        return {}
     with _as_writer(mirror):
-        _mend_collection(mirror)
         target = target_of(run)
         for source in known_sources(mirror):
             recover(target, source)
-        mending = _Mending(mirror, run, target, wrong)
+        mending = _Mending(mirror, run, target, wrong, again or ())
         mending.documents()
-        mending.foreign()
+        if not run.stop.is_set():
+            mending.strangers.remove()
     sync(run, checksum=found.deep)
+    if run.stop.is_set():
+        return {}
     with _as_writer(mirror):
         mending.admit()
-        drop_orphans(mirror)
-    return mending.lost
+        return mending.lost | mending.strangers.drop()
 
 
 @contextmanager
@@ -91,40 +98,22 @@ def _as_writer(mirror: Mirror) -> Iterator[None]:
 
 
 def _conclude(found: Verification, left: Verification, lost: dict[str, str]) -> None:
-    before = {finding.subject for finding in found.all}
-    still = {finding.subject for finding in left.all}
+    before = {difference.subject for difference in found.all}
+    still = {difference.subject for difference in left.all}
     found.repaired = sum(
-        finding.subject not in still and finding.document_id not in lost for finding in found.all
+        difference.subject not in still and difference.document_id not in lost for difference in found.all
     )
     for kind in KINDS:
         found.of(kind).extend(new for new in left.of(kind) if new.subject not in before)
     found.errors = [*left.errors, *lost.values()]
 
 
-def _mend_collection(mirror: Mirror) -> None:
-    """The ledger names the collection that its points are in, and the store has it."""
-    ledger, store = mirror.ledger, mirror.store
-    row = ledger.collection()
-    made = as_made(mirror, row) if row is not None else None
-    if made is None or store.instance(made.name) is None:
-        left = lost(mirror)
-        if left is not None and row is not None:
-            ledger.drop_collection(row.name)
-        made = left or made or create(mirror, "current")
-    if made != row:
-        ledger.record_collection(made)
-    if store.instance(made.name) is None:
-        # Whatever comes in between, the next sync looks at every document again and finds its points gone.
-        for some in batched(ledger.documents(), BATCH_DOCUMENTS):
-            ledger.record([replace(document, seen_extraction="") for document in some])
-        store.create(made.name, dimension=made.dimension, instance=ledger.instance_id)
-        store.publish(mirror.config.index.collection, made.name)
-
-
 class _Mending:
     """The documents and points that a verification found fault with."""
 
-    def __init__(self, mirror: Mirror, run: Run, target: Target, found: Verification) -> None:
+    def __init__(
+        self, mirror: Mirror, run: Run, target: Target, found: Verification, again: Sequence[str]
+    ) -> None:
         self._mirror = mirror
         self._run = run
         self._target = target
@@ -132,64 +121,45 @@ class _Mending:
         self._sources = set(known_sources(mirror))
         self._configured = {source.id for source in mirror.config.sources}
         self._held = {hold.document_id for hold in mirror.ledger.holds()}
-        self._claims: dict[str, list[str]] = defaultdict(list)
-        """Ids of points that no row knows, by the document whose they say they are."""
-        for finding in (extra for extra in found.extra if not extra.collection):
-            self._claims[finding.document_id or ""].append(finding.point_id or "")
-        self._damaged = {
-            finding.document_id
-            for finding in (*found.missing, *found.extra, *found.altered)
-            if finding.document_id
-        }
-        self._unheard: set[str] = set()
-        """Documents whose source cannot be asked now: their points stay as they are."""
+        self.strangers = Strangers(mirror, target, found, self._heard)
+        wrong = (difference.document_id for difference in (*found.missing, *found.altered))
+        self._damaged = {name for name in wrong if name} | set(again)
+        self._answers: dict[str, bool] = {}
+        """By source, whether it can be asked now: else the points of its documents stay as they are."""
         self._deferred: list[str] = []
         """Documents that lost text, and that the sync is about to remove."""
         self.lost: dict[str, str] = {}
         """By document, what it lost."""
 
     def documents(self) -> None:
-        """Write every damaged document anew, from its source or from what remains of it."""
+        """Write every damaged document anew, from its source or from what its payloads prove."""
         self._disown()
         for ids in batched(sorted(self._damaged), BATCH_DOCUMENTS):
             if self._run.stop.is_set():
                 return
             self._mend(ids)
 
-    def foreign(self) -> None:
-        """Remove the points that still nobody knows."""
-        if self._run.stop.is_set():
-            return
-        unknown = [i for owner, ids in self._claims.items() if owner not in self._unheard for i in ids]
-        known = self._mirror.ledger.known_points(self._name, unknown)
-        with self._target.store.session(self._name) as session:
-            remove(session, [identifier for identifier in unknown if identifier not in known])
-
     def admit(self) -> None:
         """What lost text and was not removed after all is written as it is now."""
         deferred, self._deferred = self._deferred, []
-        if self._run.stop.is_set():
-            return
         for ids in batched(deferred, BATCH_DOCUMENTS):
             self._mend(ids, last=True)
 
     def _disown(self) -> None:
-        """Drop rows of chunks whose ids do not follow, unless their points say whose they are, too: the ids
-        may be those of another document, which could not be written beside them."""
-        ledger = self._mirror.ledger
+        """Drop rows of chunks that neither id nor payload call their document's: the ids may be those of
+        another document, which could not be written beside them."""
         for ids in batched(sorted(self._damaged), BATCH_DOCUMENTS):
-            for document_id, records in ledger.chunks(self._name, ids).items():
+            for document_id, records in self._mirror.ledger.chunks(self._name, ids).items():
                 known = Ids(document_id, self._fingerprint, len(records))
                 wrong = [record for record in records if not known.genuine(record)]
                 points = self._points([record.point_id for record in wrong])
-                for record in wrong:
-                    point = points.get(record.point_id)
-                    claimed = payload.metadata(point.payload).get("document_id") if point else None
-                    if claimed != document_id:
-                        owner = claimed if isinstance(claimed, str) else document_id
-                        ledger.forget(self._name, [record.point_id])
-                        self._claims[owner].append(record.point_id)
-                        self._damaged.add(owner)
+                self._forget([r for r in wrong if not whole(r, points.get(r.point_id))], points)
+
+    def _forget(self, records: Sequence[ChunkRecord], points: Mapping[str, Point]) -> None:
+        """Drop these rows; their points are no document's from now on."""
+        ids = [record.point_id for record in records]
+        self._mirror.ledger.forget(self._name, ids)
+        self.strangers.add(points[name] for name in ids if name in points)
 
     @property
     def _fingerprint(self) -> str:
@@ -205,38 +175,40 @@ class _Mending:
     # ── One batch ─────────────────────────────────────────────────────────────────────────────────────
 
     def _mend(self, ids: Sequence[str], *, last: bool = False) -> None:
-        by_source: dict[str, list[tuple[Remains, Document]]] = defaultdict(list)
-        for remains in self._remains(ids):
-            row = self._row(remains)
+        by_source: dict[str, list[tuple[Survivors, Document]]] = defaultdict(list)
+        for survivors in self._survivors(ids):
+            row = self._row(survivors)
             if row is not None:
-                by_source[row.source].append((remains, row))
+                by_source[row.source].append((survivors, row))
         for source, damaged in by_source.items():
             if self._heard(source):
                 work = list(self._work(source, damaged, last=last))
                 # The texts are whole, so there is nothing to be read again.
                 apply(self._target, self._run.run_id, work, lambda _: [])
-            else:
-                self._unheard |= {row.document_id for _, row in damaged}
 
-    def _remains(self, ids: Sequence[str]) -> Iterator[Remains]:
+    def _survivors(self, ids: Sequence[str]) -> Iterator[Survivors]:
         ledger = self._mirror.ledger
         documents = {d.document_id: d for d in ledger.documents(document_ids=ids, states=list(State))}
         for document_id, records in ledger.chunks(self._name, ids).items():
-            claimed = self._claims.get(document_id, [])
-            points = self._points([*(record.point_id for record in records), *claimed])
-            yield Remains(document_id, self._fingerprint, documents.get(document_id), records, points)
+            points = self._points([record.point_id for record in records])
+            yield Survivors(document_id, self._fingerprint, documents.get(document_id), records, points)
 
-    def _row(self, remains: Remains) -> Document | None:
+    def _row(self, survivors: Survivors) -> Document | None:
         """The document's row, mended and recorded; None when there is nothing to be written of it."""
-        ledger, row = self._mirror.ledger, remains.row()
+        ledger, known, row = self._mirror.ledger, survivors.document, survivors.row()
+        if known is not None and known.state not in LIVE and known.document_id in self._held:
+            self.lost[known.document_id] = (
+                f"{known.source}:{known.uri}: the ledger calls it {known.state}, and a hold stands on it. "
+                "Nothing of it was removed. Restore the ledger from a backup, or release the hold."
+            )
+            return None
         if row is not None and not self._free(row):
             # Lost, found at its source, and recorded under another id since.
             row = None
         if row is None:
-            ledger.forget(self._name, [record.point_id for record in remains.records])
-            self._claims[remains.document_id] += [record.point_id for record in remains.records]
+            self._forget(survivors.records, survivors.points)
             return None
-        if row.content_hash is None and not remains.records:
+        if row.content_hash is None and not survivors.records:
             ledger.record([self._blank(row)])
             return None
         row = replace(row, version=max(row.version, 1))
@@ -257,30 +229,34 @@ class _Mending:
             return replace(row, state=State.DELETED, deleted_at=self._mirror.now())
         return Document(row.document_id, row.source, row.uri, State.PENDING, first_seen_at=row.first_seen_at)
 
-    def _heard(self, source: str) -> bool:
+    def _heard(self, source: str | None) -> bool:
         """Whether a document's absence there means anything: not when a sync would call it an error."""
-        return source not in self._configured or plan(self._mirror, source).error is None
+        if source is None or source not in self._configured:
+            return True
+        if source not in self._answers:
+            self._answers[source] = plan(self._mirror, source).error is None
+        return self._answers[source]
 
     # ── One document ──────────────────────────────────────────────────────────────────────────────────
 
     def _work(
-        self, source: str, damaged: Sequence[tuple[Remains, Document]], *, last: bool
+        self, source: str, damaged: Sequence[tuple[Survivors, Document]], *, last: bool
     ) -> Iterator[Work]:
         items = [Item(Action.UPDATE, row.uri, row.document_id, cause=Cause.REPAIR) for _, row in damaged]
         known = known_documents(self._mirror, items)
         try:
             prepared = prepare_items(self._run, source, items, known).work
         except SourceUnavailable:
-            self._unheard |= set(known)
+            self._answers[source] = False
             return
-        for (remains, row), work in zip(damaged, prepared, strict=False):
+        for (survivors, row), work in zip(damaged, prepared, strict=False):
             match work:
                 case Text():
                     yield work
                 case Noted(document) | Facts(_, document, _):
-                    yield self._salvaged(remains, row, document)
-                case _ if last or self._kept(row) or row.chunk_count <= len(remains.chunks(row)):
-                    yield self._salvaged(remains, row, known[row.document_id])
+                    yield self._salvaged(survivors, row, document)
+                case _ if last or self._kept(row) or row.chunk_count <= len(survivors.chunks(row)):
+                    yield self._salvaged(survivors, row, known[row.document_id])
                 case _:
                     self._deferred.append(row.document_id)
 
@@ -292,9 +268,9 @@ class _Mending:
             self._held.add(name)
         return name in self._held
 
-    def _salvaged(self, remains: Remains, row: Document, now: Document) -> Text:
-        """The document as it is now, with the chunks that it still has."""
-        chunks = remains.chunks(row)
+    def _salvaged(self, survivors: Survivors, row: Document, now: Document) -> Text:
+        """The document as it is now, with the chunks that its payloads prove."""
+        chunks = survivors.chunks(row)
         lost = row.chunk_count - len(chunks)
         if now.source in self._configured:
             now = governed(now, source_of(self._mirror, now.source).rules, self._mirror.now())

@@ -1,16 +1,14 @@
-"""What of a damaged document is proven to be as it was written: for when its source cannot tell any more.
+"""What of a damaged document its payloads prove: for when its source cannot give it any more.
 
-A payload with the digest that the ledger keeps proves all that it says. Any other still proves its text when
-title, heading path and text lead to the id of a point, because ids follow from them.
+A payload that has the digest that the ledger keeps proves its text, and what it says of its document. Nothing
+else proves anything: what the ledger does not know, or knows to be gone, never comes back from the store.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
-from hashlib import sha256
 from typing import Any
 
 from index import payload
@@ -28,6 +26,25 @@ _TOLD = (
 _INSTANTS = ("modified_at", "reviewed_at", "date_used", "warn_at", "stale_at", "indexed_at")
 
 
+def whole(record: ChunkRecord, point: Point | None) -> bool:
+    """Whether the payload is as it was written, and of this document."""
+    return (
+        point is not None
+        and digest(point.payload) == record.payload_digest
+        and payload.metadata(point.payload).get("document_id") == record.document_id
+    )
+
+
+def proven(record: ChunkRecord, point: Point | None, row: Document) -> Passage | None:
+    """The passage of a chunk of the document `row`, when its payload has the digest that the ledger keeps: as
+    the payload stands, or with what the rows say beside the text. None when nothing proves it."""
+    passage = payload.passage_in(point.payload) if point is not None else None
+    if passage is None or whole(record, point):
+        return passage
+    passage = replace(passage, page=record.page, chunk_index=record.chunk_index)
+    return passage if digest(payload.build(row, passage)) == record.payload_digest else None
+
+
 @dataclass(frozen=True, slots=True)
 class Kept(Chunk):
     """A chunk that is known by its recorded hash: the whole of its embedded text may not be at hand."""
@@ -39,124 +56,51 @@ class Kept(Chunk):
         return self.recorded_hash
 
 
-@dataclass
-class Remains:
+@dataclass(frozen=True, slots=True)
+class Survivors:
     """One document in ledger and store."""
 
     document_id: str
     fingerprint: str
     """Of the embedding."""
     document: Document | None
-    records: list[ChunkRecord] = field(default_factory=list)
-    points: dict[str, Point] = field(default_factory=dict)
-    """Those of the records, and those that the ledger does not know and that say they are the document's."""
-
-    @cached_property
-    def _own(self) -> set[str]:
-        return {record.point_id for record in self.records}
-
-    # ── The row ───────────────────────────────────────────────────────────────────────────────────────
+    records: Sequence[ChunkRecord]
+    points: Mapping[str, Point]
+    """By id; with their vectors."""
 
     def row(self) -> Document | None:
-        """The document's row as it was; None of a document that is gone, or that nothing proves."""
-        known, witnesses = self.document, self._witnesses()
-        if known is not None and known.state in LIVE:
-            wrong = witnesses and not any(_agrees(known, witness) for witness in witnesses)
-            row = _told(witnesses[0], known) if wrong else None
-            return replace(row or known, deleted_at=None)
-        if known is None:
-            known = Document(self.document_id, "", "", State.INDEXED, version=1)
-            witnesses = witnesses or self._stray_witnesses()
-        elif known.state is State.ERASED:
+        """The document's row as its payloads prove it; None of a document that is gone, or that nothing
+        proves."""
+        known = self.document
+        if known is not None and known.state not in LIVE:
             return None
-        revived = replace(known, state=State.INDEXED, token=None, reason="", deleted_at=None)
-        told = next(filter(None, (_told(witness, revived) for witness in witnesses)), None)
-        return replace(told, seen_hash=told.content_hash) if told else None
-
-    def _witnesses(self) -> list[Mapping[str, Any]]:
-        """Payloads that are as they were written."""
-        points = [(record, self.points.get(record.point_id)) for record in self.records]
-        whole = [point.payload for record, point in points if point is not None and _whole(record, point)]
-        return [found for found in whole if payload.metadata(found).get("document_id") == self.document_id]
-
-    def _stray_witnesses(self) -> list[Mapping[str, Any]]:
-        """Of points whose rows are lost: their ids prove the text, and nothing speaks against the rest."""
-        strays = [point.payload for point in self.points.values() if self._stray(point) is not None]
-        return sorted(strays, key=lambda found: str(payload.metadata(found).get("indexed_at")), reverse=True)
-
-    # ── Its chunks ────────────────────────────────────────────────────────────────────────────────────
+        pairs = [(record, self.points.get(record.point_id)) for record in self.records]
+        witnesses = [point.payload for record, point in pairs if point is not None and whole(record, point)]
+        if known is None:
+            lost = Document(self.document_id, "", "", State.INDEXED, version=1)
+            told = next(filter(None, (_told(witness, lost) for witness in witnesses)), None)
+            return replace(told, seen_hash=told.content_hash) if told else None
+        wrong = witnesses and not any(_agrees(known, witness) for witness in witnesses)
+        told = _told(witnesses[0], known) if wrong else None
+        return replace(told or known, deleted_at=None)
 
     def chunks(self, row: Document) -> tuple[Kept, ...]:
         """Those whose text is proven, in order. `row` is the document's as it was."""
+        ids = Ids(self.document_id, self.fingerprint, max(len(self.records), row.chunk_count))
         found: dict[int, Kept] = {}
-        twins = self._texts(row.title)
-        for record in sorted(self.records, key=lambda record: not self._genuine(record)):
-            passage = self._passage(row, record, twins)
-            if passage is not None and passage.chunk_index not in found:
-                found[passage.chunk_index] = self._kept(row, record, passage)
-        for point in self.points.values():
-            passage, said = self._stray(point), payload.metadata(point.payload)
-            version = (said.get("content_hash"), said.get("extraction_fingerprint"))
-            if passage is None or version != (row.content_hash, row.extraction_fingerprint):
+        for record in self.records:
+            point = self.points.get(record.point_id)
+            passage = proven(record, point, row)
+            if point is None or passage is None or passage.chunk_index in found:
                 continue
-            if passage.chunk_index not in found:
-                text = compose(row.title, passage.heading_path, passage.text)
-                found[passage.chunk_index] = Kept(
-                    passage.text, text, passage.heading_path, passage.page, 0, _sha(text)
-                )
-        return tuple(found[index] for index in sorted(found))
-
-    def _genuine(self, record: ChunkRecord) -> bool:
-        return self._ids.genuine(record)
-
-    @cached_property
-    def _ids(self) -> Ids:
-        counted = self.document.chunk_count if self.document else 0
-        return Ids(self.document_id, self.fingerprint, max(len(self.records), len(self.points), counted))
-
-    def _passage(self, row: Document, record: ChunkRecord, twins: Mapping[str, Passage]) -> Passage | None:
-        own = self.points.get(record.point_id)
-        passage = payload.passage_in(own.payload) if own is not None else None
-        if own is not None and passage is not None:
-            if _whole(record, own):
-                return passage
-            passage = replace(passage, page=record.page, chunk_index=record.chunk_index)
-            if digest(payload.build(row, passage)) == record.payload_digest:
-                return passage
             text = compose(row.title, passage.heading_path, passage.text)
-            if self._ids.follows(record.point_id, _sha(text)):
-                return passage
-        # The same text somewhere else in the document is as good.
-        twin = twins.get(record.embedded_hash) if self._genuine(record) else None
-        return replace(twin, page=record.page, chunk_index=record.chunk_index) if twin else None
-
-    def _texts(self, title: str) -> dict[str, Passage]:
-        passages = (payload.passage_in(point.payload) for point in self.points.values())
-        return {_sha(compose(title, p.heading_path, p.text)): p for p in passages if p is not None}
-
-    def _kept(self, row: Document, record: ChunkRecord, passage: Passage) -> Kept:
-        text = compose(row.title, passage.heading_path, passage.text)
-        own = self.points.get(record.point_id)
-        embedded = own is not None and payload.vector_digest(own) == record.vector_digest
-        recorded = record.embedded_hash if embedded and self._genuine(record) else _sha(text)
-        return Kept(passage.text, text, passage.heading_path, passage.page, record.tokens, recorded)
-
-    def _stray(self, point: Point) -> Passage | None:
-        """The passage of a point that no row knows, and that was the document's all the same."""
-        passage = payload.passage_in(point.payload)
-        if point.id in self._own or passage is None:
-            return None
-        title = str(payload.metadata(point.payload).get("title"))
-        text = compose(title, passage.heading_path, passage.text)
-        return passage if self._ids.follows(point.id, _sha(text)) else None
-
-
-def _sha(text: str) -> str:
-    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _whole(record: ChunkRecord, point: Point) -> bool:
-    return digest(point.payload) == record.payload_digest
+            kept = Chunk(passage.text, text, passage.heading_path, passage.page, record.tokens)
+            embedded = payload.vector_digest(point) == record.vector_digest and ids.genuine(record)
+            known_as = record.embedded_hash if embedded else kept.embedded_hash
+            found[passage.chunk_index] = Kept(
+                kept.text, text, kept.heading_path, kept.page, kept.tokens, known_as
+            )
+        return tuple(found[index] for index in sorted(found))
 
 
 def _agrees(document: Document, witness: Mapping[str, Any]) -> bool:

@@ -1,11 +1,12 @@
 """Compare source, ledger and store, and name every difference.
 
 First the ledger's file and the store's collection are examined in themselves: one that is damaged has to be
-mended as a whole. Then three comparisons. Ledger and store are merged point by point in order of id; a
-payload is not only held against the digest that the ledger keeps, it is also built again from the document's
-row, so that an altered row shows as well. Each document's row is held against itself, its chunks, its reviews
-and holds, and the rules that govern it. The source is compared by planning for it. A sample covers a part of
-the points, and all of the rows and sources, which cost little beside them.
+mended as a whole. Then three comparisons, whose checks are the pure functions of `index.judge`. Ledger and
+store are merged point by point in order of id; a payload is not only held against the digest that the ledger
+keeps, it is also built again from the document's row, so that an altered row shows as well. Each document's
+row is held against itself, its chunks, its reviews and holds, and the rules that govern it. The source is
+compared by planning for it. A sample covers a part of the points, and all of the rows and sources, which cost
+little beside them.
 
 What nothing repeats cannot be held against anything: the count of a document's versions, when it was first
 seen, the words of a reason, what its parser found, the number of a chunk's tokens, and the title of a
@@ -23,13 +24,12 @@ from contextlib import suppress
 from index.batched import batched
 from index.collection import orphans
 from index.errors import StoreDamaged, StoreError
-from index.finding import Finding, Verification
-from index.judge import Verdict, judge_row
+from index.finding import Difference, Verification
+from index.judge import Defect, Pending, judge_collection, judge_pending, judge_row, judge_rules
 from index.ledger import damaged, file
 from index.mirror import Mirror, require_collection
 from index.model import LIVE, Action, Cause, Collection, Document, State
 from index.prepare import governed, linked
-from index.provenance import as_made
 from index.scan import rules_fingerprint, survey
 from index.source import Source, known_sources, source_of
 from index.verify_points import PAGE, Stopped, compare_points, go_on, is_there, named
@@ -91,17 +91,18 @@ def _compare_all(
     *,
     sources: bool,
 ) -> None:
-    if collection is None and not mirror.ledger.miscounted(""):
-        collection = require_collection(mirror)
+    unknown = orphans(mirror)
+    if collection is None and not unknown and not mirror.ledger.miscounted(""):
+        require_collection(mirror)
     if collection is not None:
-        made = as_made(mirror, collection)
-        if made != collection:
-            found.altered.append(Finding(f"the ledger's row of collection {collection.name} is another"))
-        if _examine(mirror, made, found, stop):
-            compare_points(mirror, made, found, stop)
-        _compare_unfinished(mirror, made, found)
-        for name in orphans(mirror):
-            found.extra.append(Finding("the ledger does not know this collection", collection=name))
+        defect = judge_collection(collection, configured(mirror))
+        if defect is not None:
+            found.of(defect.kind).append(Difference(defect.what))
+        if _examine(mirror, collection, found, stop):
+            compare_points(mirror, collection, found, stop)
+        _compare_pending(mirror, collection, found)
+    for name in unknown:
+        found.extra.append(Difference("the ledger does not know this collection", collection=name))
     log.debug("Verify: %d points compared, %d differences so far.", found.points, found.findings)
     _compare_rows(mirror, collection, found, stop)
     counts = mirror.ledger.counts()
@@ -126,14 +127,14 @@ def _examine(mirror: Mirror, collection: Collection, found: Verification, stop: 
     try:
         faults = store.faults(name, stop)
     except StoreDamaged as error:
-        found.missing.append(Finding(str(error)))
+        found.missing.append(Difference(str(error)))
         found.rebuild = True
         found.deadly = error.deadly
         return False
     go_on(stop)
     # On a server others write while its points are counted.
     if not (store.kind == "qdrant" and (writing or mirror.ledger.writers())):
-        found.altered += [Finding(fault) for fault in faults]
+        found.altered += [Difference(fault) for fault in faults]
         found.rebuild = bool(faults)
     return True
 
@@ -141,27 +142,32 @@ def _examine(mirror: Mirror, collection: Collection, found: Verification, stop: 
 # ── The ledger itself ─────────────────────────────────────────────────────────────────────────────────
 
 
-def _compare_unfinished(mirror: Mirror, collection: Collection, found: Verification) -> None:
-    """Changes that were announced and not ended, by nobody who is still at it: of those that stand before and
-    after we asked who writes, a living writer would have been there."""
+def configured(mirror: Mirror) -> list[Collection]:
+    """The rows that the configured model would make of a collection, in one precision or another."""
+    from index.embed import PRECISIONS, fingerprint
+
+    model = mirror.identity
+    return [
+        Collection("", fingerprint(model, dtype), model.model, model.revision, dtype, model.dimension, "")
+        for dtype in PRECISIONS
+    ]
+
+
+def _compare_pending(mirror: Mirror, collection: Collection, found: Verification) -> None:
+    """Changes that were announced and not ended."""
     ledger = mirror.ledger
-    before = {(run, i.document.document_id) for run, _, i in ledger.open_intents()}
-    removals = set(ledger.removals(collection.name))
-    untold = {event.id for event in ledger.untold(collection.name)}
+    before = _pending(mirror, collection)
     writing = {writer.source for writer in ledger.writers()}
-    for run, _, intent in ledger.open_intents():
-        document = intent.document
-        if (run, document.document_id) in before and document.source not in writing:
-            left = Verdict("outdated", "a change of it was left unfinished")
-            named(found, left, None, document.document_id, document)
-    for event in ledger.untold(collection.name):
-        if event.id in untold and event.source not in writing:
-            silent = Verdict("outdated", "no audit event says yet what was done to it")
-            document_id = event.document_id or ""
-            named(found, silent, None, document_id, ledger.document(document_id))
-    if not writing:
-        for point_id in sorted(removals & set(ledger.removals(collection.name))):
-            found.outdated.append(Finding("its removal was left unfinished", point_id))
+    for left in judge_pending(before, _pending(mirror, collection), writing):
+        document = left.document or ledger.document(left.document_id or "")
+        named(found, left.defect, left.point_id, left.document_id, document)
+
+
+def _pending(mirror: Mirror, collection: Collection) -> Pending:
+    ledger, name = mirror.ledger, collection.name
+    intents = {(run, i.document.document_id): i.document for run, _, i in ledger.open_intents()}
+    events = {event.id: (event.document_id or "", event.source) for event in ledger.untold(name)}
+    return Pending(intents, events, set(ledger.removals(name)))
 
 
 def _compare_rows(
@@ -172,27 +178,27 @@ def _compare_rows(
     origins = {source.id: _settled_origin(mirror, source.id) for source in mirror.config.sources}
     miscounted = set(ledger.miscounted(collection.name if collection else ""))
     misfiled = set(ledger.misfiled())
-    suspects: list[tuple[Verdict, Document]] = []
+    suspects: list[tuple[Defect, Document]] = []
     for page in batched(ledger.documents(), PAGE):
         go_on(stop)
         reviews = ledger.reviews([document.document_id for document in page])
         held = ledger.once_held([d.document_id for d in page if d.state is State.HELD])
         for document in page:
             name = document.document_id
-            verdict = judge_row(document, reviews.get(name, []), once_held=name in held)
-            if verdict is None and name in miscounted:
-                verdict = Verdict("missing", "the ledger has not as many chunks of it as it says")
-            if verdict is None and name in misfiled:
-                verdict = Verdict("altered", "the ledger's row names another folder")
-            if verdict is None and not _governed(mirror, document, origins.get(document.source)):
-                verdict = Verdict("altered", "its link, owner or dates do not follow from its rules")
-            if verdict is not None:
-                suspects.append((verdict, document))
+            defect = judge_row(
+                document,
+                reviews.get(name, []),
+                once_held=name in held,
+                counted=name not in miscounted,
+                filed=name not in misfiled,
+            ) or judge_rules(document, _ruled(mirror, document, origins.get(document.source)))
+            if defect is not None:
+                suspects.append((defect, document))
     # Who writes now may do so by rules that have just changed.
     writing = {writer.source for writer in ledger.writers()} if suspects else set()
-    for verdict, document in suspects:
+    for defect, document in suspects:
         if document.source not in writing:
-            named(found, verdict, None, document.document_id, document)
+            named(found, defect, None, document.document_id, document)
 
 
 def _settled_origin(mirror: Mirror, source: str) -> Source | None:
@@ -202,17 +208,16 @@ def _settled_origin(mirror: Mirror, source: str) -> Source | None:
     return here if record is not None and record.rules_fingerprint == current else None
 
 
-def _governed(mirror: Mirror, document: Document, here: Source | None) -> bool:
-    """Whether the rules say of the document what its row says."""
+def _ruled(mirror: Mirror, document: Document, here: Source | None) -> Document | None:
+    """The row under the rules in force; None when its uri is none that the source can have."""
     if here is None or not document.version:
-        return True
+        return document
     try:
         now = linked(document, here.rules, mirror.connector(document.source))
     except ValueError:
-        return False
+        return None
     # A date that lay in the future may have come since: at the time that the row tells of, it is as it was.
-    then = document.date_used or mirror.now()
-    return governed(now, here.rules, then) == document
+    return governed(now, here.rules, document.date_used or mirror.now())
 
 
 # ── Source and ledger ─────────────────────────────────────────────────────────────────────────────────
@@ -236,11 +241,11 @@ def _compare_source(mirror: Mirror, source: str, found: Verification, stop: thre
     for item in seen.plan.items:
         if item.action in SAYS:
             what = "it is to be looked at again" if item.cause is Cause.EXTRACTION else SAYS[item.action]
-            found.outdated.append(Finding(what, None, item.document_id, source, item.uri or None))
-    unseen = [Finding(SAYS[Action.ADD], None, None, source, entry.uri) for entry in seen.unsupported]
-    gone = [Finding(SAYS[Action.DELETE], None, row.document_id, source, row.uri) for row in seen.forgotten]
+            found.outdated.append(Difference(what, None, item.document_id, source, item.uri or None))
+    unseen = [Difference(SAYS[Action.ADD], None, None, source, entry.uri) for entry in seen.unsupported]
+    gone = [Difference(SAYS[Action.DELETE], None, row.document_id, source, row.uri) for row in seen.forgotten]
     found.outdated += unseen + gone
     # One without a token was not to be trusted when it was written; that it may be now is no news.
     for document in mirror.ledger.documents(document_ids=[document.document_id for document in seen.settled]):
         if document.token is not None:
-            named(found, Verdict("outdated", "it is another file"), None, document.document_id, document)
+            named(found, Defect("outdated", "it is another file"), None, document.document_id, document)

@@ -7,15 +7,15 @@ takes a part of the points.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from index import payload
 from index.batched import batched
 from index.errors import StoreDamaged
-from index.finding import Finding, Verification
-from index.judge import Ids, Verdict, judge_point
+from index.finding import Difference, Verification
+from index.judge import Defect, Ids, judge_point
 from index.mirror import Mirror
 from index.model import ChunkRecord, Collection, Document, Point, State
 from index.store.base import Session, VectorStore
@@ -36,10 +36,14 @@ def go_on(stop: threading.Event) -> None:
 
 
 def named(
-    found: Verification, verdict: Verdict, point_id: str | None, document_id: str, document: Document | None
+    found: Verification,
+    defect: Defect,
+    point_id: str | None,
+    document_id: str | None,
+    document: Document | None,
 ) -> None:
     place = (document.source, document.uri) if document else (None, None)
-    found.of(verdict.kind).append(Finding(verdict.what, point_id, document_id, *place))
+    found.of(defect.kind).append(Difference(defect.what, point_id, document_id, *place))
 
 
 def is_there(store: VectorStore, name: str) -> bool:
@@ -69,11 +73,11 @@ def compare_points(
     ledger, (first, end) = mirror.ledger, part(found.sample)
     records = ledger.points(collection.name, first=first, end=end)
     if not is_there(mirror.store, collection.name):
-        gone = Verdict("missing", "the store has lost its collection")
+        gone = Defect("missing", "the store has lost its collection")
         for lost in records:
             named(found, gone, lost.point_id, lost.document_id, ledger.document(lost.document_id))
         if not found.missing:
-            found.missing.append(Finding(f"the store has lost collection {collection.name}"))
+            found.missing.append(Difference(f"the store has lost collection {collection.name}"))
         return
     suspects: set[str] = set()
     foreign: list[str] = []
@@ -117,7 +121,7 @@ class _Known:
             self.documents[document.document_id] = document
             self._shared[document.document_id] = payload.shared(document)
 
-    def judge(self, record: ChunkRecord, point: Point | None, *, deep: bool) -> Verdict | None:
+    def judge(self, record: ChunkRecord, point: Point | None, *, deep: bool) -> Defect | None:
         name = record.document_id
         document, shared = self.documents[name], self._shared.get(name, {})
         if name not in self._ids:
@@ -155,9 +159,9 @@ def _look_again(
             ):
                 continue
             point = points.get(record.point_id)
-            verdict = known.judge(record, point, deep=found.deep)
-            if verdict is not None:
-                named(found, verdict, record.point_id, document_id, known.documents.get(document_id))
+            defect = known.judge(record, point, deep=found.deep)
+            if defect is not None:
+                named(found, defect, record.point_id, document_id, known.documents.get(document_id))
 
 
 def _merge(
@@ -178,14 +182,25 @@ def _merge(
             record, point = next(left, None), next(right, None)
 
 
-def _foreign(mirror: Mirror, point: Point) -> Finding:
+class Spoken(NamedTuple):
+    """The document that a payload speaks of, as far as it does."""
+
+    document_id: str | None
+    source: str | None
+    uri: str | None
+
+
+def spoken_of(said: Mapping[str, Any]) -> Spoken:
+    """What a payload that anybody may have made says of its document."""
+    about = payload.metadata(said)
+    names = (about.get("document_id"), about.get("source"), about.get("uri"))
+    return Spoken(*(name if isinstance(name, str) else None for name in names))
+
+
+def _foreign(mirror: Mirror, point: Point) -> Difference:
     """A point that the ledger does not know, named by the document that its payload speaks of."""
-    said = payload.metadata(point.payload)
-    claimed, source, uri = (
-        value if isinstance(value, str) else None
-        for value in (said.get("document_id"), said.get("source"), said.get("uri"))
-    )
+    claimed, source, uri = spoken_of(point.payload)
     document = mirror.ledger.document(claimed) if claimed is not None else None
     if document is not None:
         source, uri = document.source, document.uri
-    return Finding("the ledger does not know this point", point.id, claimed, source, uri)
+    return Difference("the ledger does not know this point", point.id, claimed, source, uri)

@@ -151,6 +151,6 @@ def _require(path: Path) -> None:
     if lost or path.stat().st_size == 0:
         raise LedgerDamaged(
             f"The ledger {path} is {'missing' if lost else 'empty'}, and the store beside it holds the index "
-            "that belongs to it. Restore it from a backup. Without one, make a new one out of store and "
-            "sources, which know neither holds nor whose reviews they were, with: freshkb verify --repair"
+            "that belongs to it. Restore it from a backup. Without one, make both anew from the sources, "
+            "which know neither holds nor reviews, with: freshkb verify --repair"
         )

@@ -154,10 +154,10 @@ def test_what_people_decided_is_given_up_by_nobody_but_a_person(grown: Knowledge
 
 
 @pytest.mark.parametrize("lost", ["missing", "empty"])
-def test_a_ledger_that_is_gone_is_made_anew_of_the_store_and_no_new_one_in_silence(
+def test_a_ledger_that_is_gone_is_made_anew_of_the_sources_and_no_new_one_in_silence(
     grown: Knowledge, lost: str
 ) -> None:
-    ids = {uri: d.document_id for uri, d in grown.documents().items()}
+    before, texts = grown.documents(), grown.texts()
     if lost == "missing":
         ledger(grown).unlink()
     else:
@@ -169,10 +169,50 @@ def test_a_ledger_that_is_gone_is_made_anew_of_the_store_and_no_new_one_in_silen
             mended(grown)
         ledger(grown).unlink()
     assert mended(grown)
-    assert {uri: d.document_id for uri, d in grown.documents().items()} == ids
-    assert decisions(grown) == (["07.md"], [])
+    assert grown.texts() == texts
+    assert {d.document_id for d in grown.documents().values()}.isdisjoint(
+        d.document_id for d in before.values()
+    )
+    assert decisions(grown) == ([], [])
     assert len(list((grown.home / ".freshkb" / "index").glob("kb-*"))) == 1
     grown.sync()
+
+
+def test_what_only_the_index_of_a_lost_ledger_had_is_named_as_lost(grown: Knowledge) -> None:
+    """A document that a hold kept when its source lost it: the payload names it, and proves nothing."""
+    (grown.docs / "08.md").unlink()
+    grown.sync()
+    assert "08.md" in grown.texts()
+    ledger(grown).unlink()
+    with grown.mirror() as mirror:
+        mend_ledger(mirror)
+        found = verify(mirror, deep=True)
+        assert [extra.what for extra in found.extra] == ["the ledger does not know this collection"]
+        repair(mirror, found, Run(mirror, "verify"))
+    assert found.errors == [
+        "docs:08.md: all of its text is lost. The ledger does not know it, and its source does not have it."
+    ]
+    assert not found.mended and found.outcome == "failed"
+    assert set(grown.texts()) == {f"{n:02}.md" for n in range(60)} - {"08.md"}
+    assert len(list((grown.home / ".freshkb" / "index").glob("kb-*"))) == 1
+    assert grown.ask(lambda m: verify(m, deep=True)).ok
+
+
+def test_the_index_of_a_lost_ledger_stays_while_a_source_of_it_cannot_be_asked(grown: Knowledge) -> None:
+    ledger(grown).unlink()
+    grown.docs.rename(grown.home / "away")
+    with grown.mirror() as mirror:
+        mend_ledger(mirror)
+        found = verify(mirror)
+        repair(mirror, found, Run(mirror, "verify"))
+    assert found.outcome == "failed"
+    (error,) = found.errors
+    assert "does not exist; is it mounted? Nothing was removed." in error
+    assert len(list((grown.home / ".freshkb" / "index").glob("kb-*"))) == 2
+    (grown.home / "away").rename(grown.docs)
+    mended(grown)
+    assert len(grown.texts()) == 60
+    assert len(list((grown.home / ".freshkb" / "index").glob("kb-*"))) == 1
 
 
 def test_a_ledger_that_another_process_has_open_is_not_replaced(grown: Knowledge) -> None:

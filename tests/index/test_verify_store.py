@@ -178,7 +178,7 @@ def test_each_id_of_a_document_is_made_once_however_often_it_says_the_same(
     ids = Ids("d", "f", len(records))
     # In the order of their ids, which is none.
     assert all(ids.genuine(record) for record in sorted(records, key=lambda record: record.point_id))
-    assert not ids.follows(point_id("d", "same", 5000, "f"), "same")
+    assert not ids.genuine(ChunkRecord(point_id("d", "same", 5000, "f"), "d", 0, "same", ""))
     assert made <= 2 * len(records) + 1
 
 

@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from index.model import Point
-from tests.promises.alteration import Alteration, each, kind, of, said, unknown_id
+from tests.promises.alteration import Alteration, each, kind, of, said, unknown_id, unreadable
 from tests.promises.altered import Altered
 
 
@@ -14,21 +14,15 @@ from tests.promises.altered import Altered
 def chunk_row_lost(index: Altered, random: Random) -> Alteration:
     point = index.some(random)
     index.sql("DELETE FROM chunks WHERE point_id = ?", point.id)
-    return of(index, point, kinds="extra")
-
-
-@kind
-def chunk_row_lost_that_no_source_gives(index: Altered, random: Random) -> Alteration:
-    point = index.some(random, unreadable=True)
-    index.sql("DELETE FROM chunks WHERE point_id = ?", point.id)
-    return of(index, point, kinds="extra")
+    return of(index, point, kinds="extra", loses=unreadable(index, point))
 
 
 @kind
 def all_chunk_rows_of_a_document_lost(index: Altered, random: Random) -> Alteration:
     document = index.any(random)
     index.sql("DELETE FROM chunks WHERE document_id = ?", document.document_id)
-    return of(index, *index.of(document), kinds="extra")
+    points = index.of(document)
+    return of(index, *points, kinds="extra", loses=unreadable(index, points[0]))
 
 
 @kind
@@ -50,7 +44,7 @@ OTHER_CHUNK: dict[str, Any] = {
 def chunk_row_changed(index: Altered, random: Random, name: str) -> Alteration:
     point = index.some(random)
     index.sql(f"UPDATE chunks SET {name} = ? WHERE point_id = ?", OTHER_CHUNK[name], point.id)
-    return of(index, point)
+    return of(index, point, loses=name == "payload_digest" and unreadable(index, point))
 
 
 @kind
@@ -64,7 +58,7 @@ def vector_digest_changed(index: Altered, random: Random) -> Alteration:
 def chunk_row_of_another_point(index: Altered, random: Random) -> Alteration:
     point, other = index.some(random), unknown_id(random)
     index.sql("UPDATE chunks SET point_id = ? WHERE point_id = ?", other, point.id)
-    found = of(index, point, kinds="missing extra")
+    found = of(index, point, kinds="missing extra", loses=unreadable(index, point))
     found.points.add(other)
     return found
 
@@ -74,11 +68,6 @@ def chunk_row_of_another_document(index: Altered, random: Random) -> Alteration:
     point = index.some(random)
     other = random.choice([d for d in index.documents if d != point.payload["doc_id"]])
     return _given_to(index, point, other)
-
-
-@kind
-def chunk_row_of_another_document_that_no_source_gives(index: Altered, random: Random) -> Alteration:
-    return _given_to(index, index.some(random, unreadable=True), index.by_uri["plain.md"].document_id)
 
 
 @kind
@@ -107,7 +96,7 @@ def chunk_row_of_nobody(index: Altered, random: Random) -> Alteration:
 
 def _given_to(index: Altered, point: Point, other: str) -> Alteration:
     index.sql("UPDATE chunks SET document_id = ? WHERE point_id = ?", other, point.id)
-    found = of(index, point)
+    found = of(index, point, loses=unreadable(index, point))
     found.documents.add(other)
     return found
 
@@ -116,7 +105,7 @@ def _given_to(index: Altered, point: Point, other: str) -> Alteration:
 def chunk_row_of_another_collection(index: Altered, random: Random) -> Alteration:
     point = index.some(random)
     index.sql("UPDATE chunks SET collection = 'elsewhere' WHERE point_id = ?", point.id)
-    return of(index, point, kinds="extra")
+    return of(index, point, kinds="extra", loses=unreadable(index, point))
 
 
 @kind

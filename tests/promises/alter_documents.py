@@ -7,9 +7,9 @@ from random import Random
 from typing import Any
 
 from index.errors import LedgerError
-from index.model import Action, ChunkRecord, Document, Intent, State
-from tests.promises.alteration import Alteration, changed, each, kind, row_of, said, unknown_id
-from tests.promises.altered import Altered
+from index.model import LIVE, Action, ChunkRecord, Document, Intent, State
+from tests.promises.alteration import Alteration, changed, each, kind, row_of, unknown_id
+from tests.promises.altered import UNREADABLE, Altered
 
 #: Columns of a document that has text, with another value. All show in the payloads or contradict the rest.
 OTHER_COLUMNS: dict[str, Any] = {
@@ -54,7 +54,7 @@ def document_swallowed_by_another(index: Altered, random: Random) -> Alteration:
         "UPDATE chunks SET document_id = ? WHERE document_id = ?", other.document_id, document.document_id
     )
     index.sql("DELETE FROM documents WHERE document_id = ?", document.document_id)
-    found = row_of(index, document, forgets=UNTOLD if document.uri == "held.md" else frozenset())
+    found = row_of(index, document, new_id=True, loses=document.uri == "held.md")
     found.documents.add(other.document_id)
     return found
 
@@ -64,8 +64,7 @@ def document_known_by_its_points_only(index: Altered, random: Random) -> Alterat
     document = index.by_uri[random.choice(["held.md", "broken.json", "long.txt"])]
     for table in ("chunks", "documents"):
         index.sql(f"DELETE FROM {table} WHERE document_id = ?", document.document_id)
-    forgets = UNTOLD if document.uri == "held.md" else frozenset[str]()
-    return row_of(index, document, kinds="extra", forgets=forgets)
+    return row_of(index, document, kinds="extra", new_id=True, loses=document.uri in UNREADABLE)
 
 
 @kind
@@ -77,17 +76,7 @@ def document_row_lost_and_made_anew(index: Altered, random: Random) -> Alteratio
     return row_of(index, document, new_id=True)
 
 
-@kind
-def document_lost_and_its_points_of_no_source(index: Altered, random: Random) -> Alteration:
-    """Nothing but the points tells of it, and they name a source that there is not."""
-    document = changed(index, random)
-    for table in ("chunks", "documents"):
-        index.sql(f"DELETE FROM {table} WHERE document_id = ?", document.document_id)
-    index.upsert(*(said(point, source="elsewhere") for point in index.of(document)))
-    return row_of(index, document, kinds="extra", new_id=True)
-
-
-@each(("owner_source", "version"), alike=False)
+@each(("owner_source", "version"))
 def row_changed_that_no_source_gives(index: Altered, random: Random, name: str) -> Alteration:
     document = index.by_uri["held.md"]
     _altered(index, document, **{name: OTHER_COLUMNS[name]})
@@ -98,7 +87,7 @@ def row_changed_that_no_source_gives(index: Altered, random: Random, name: str) 
 WITHOUT_TEXT = ("empty.md", "skipped.xyz", "never.json")
 
 
-@each(WITHOUT_TEXT, alike=False)
+@each(WITHOUT_TEXT)
 def row_lost_of_one_without_text(index: Altered, random: Random, uri: str) -> Alteration:
     document = index.by_uri[uri]
     index.sql("DELETE FROM documents WHERE document_id = ?", document.document_id)
@@ -126,18 +115,18 @@ def document_version_changed(index: Altered, random: Random, name: str) -> Alter
     return row_of(index, document, deep=name in ("size", "native_id"))
 
 
-@each(State, alike=False)
+@each(State)
 def document_state_changed(index: Altered, random: Random, name: str) -> Alteration:
-    state = State(name)
-    document = random.choice([d for d in index.chosen() if d.state is not state])
+    gone = State(name) not in LIVE
+    document = random.choice([d for d in index.chosen() if d.state != name])
+    if gone:
+        # It comes from its source alone, and is another document.
+        document = changed(index, random)
     _altered(index, document, state=name)
-    found = row_of(index, document, new_id=state is State.ERASED)
-    if document.uri == "held.md":
-        found.loses = state is State.ERASED
-    return found
+    return row_of(index, document, new_id=gone)
 
 
-@each(WITHOUT_TEXT, alike=False)
+@each(WITHOUT_TEXT)
 def state_changed_of_one_without_text(index: Altered, random: Random, uri: str) -> Alteration:
     document = index.by_uri[uri]
     state = random.choice([s for s in State if s is not document.state])
@@ -146,7 +135,7 @@ def state_changed_of_one_without_text(index: Altered, random: Random, uri: str) 
     return row_of(index, document, new_id=gone)
 
 
-@each(WITHOUT_TEXT, alike=False)
+@each(WITHOUT_TEXT)
 def version_changed_of_one_without_text(index: Altered, random: Random, uri: str) -> Alteration:
     document = index.by_uri[uri]
     _altered(index, document, version=0 if document.version else 1)

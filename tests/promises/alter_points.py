@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from index.model import Point, Sparse, point_id
-from tests.promises.alteration import Alteration, each, kind, of, said, unknown_id
+from tests.promises.alteration import Alteration, each, kind, of, said, unknown_id, unreadable
 from tests.promises.altered import Altered
 
 #: What a payload's metadata says, with something else of the same kind.
@@ -65,7 +65,7 @@ def point_of_another_model(index: Altered, random: Random) -> Alteration:
     stray = replace(point, id=point_id(point.payload["doc_id"], "0" * 64, 0, "another model"))
     index.upsert(stray)
     index.store(lambda session: session.delete([point.id]))
-    return of(index, point, stray, kinds="missing extra")
+    return of(index, point, stray, kinds="missing extra", loses=unreadable(index, point))
 
 
 @kind
@@ -86,7 +86,7 @@ def text_changed_that_no_source_gives(index: Altered, random: Random) -> Alterat
 def metadata_changed(index: Altered, random: Random, name: str) -> Alteration:
     point = index.some(random)
     index.upsert(said(point, **{name: OTHER_METADATA[name]}))
-    return of(index, point, loses=name == "heading_path" and _unreadable(index, point))
+    return of(index, point, loses=name == "heading_path" and unreadable(index, point))
 
 
 @kind
@@ -108,14 +108,14 @@ def metadata_removed(index: Altered, random: Random, name: str) -> Alteration:
     point = index.some(random)
     left = {n: v for n, v in point.payload["metadata"].items() if n != name}
     index.upsert(replace(point, payload={**point.payload, "metadata": left}))
-    return of(index, point, loses=name == "heading_path" and _unreadable(index, point))
+    return of(index, point, loses=name == "heading_path" and unreadable(index, point))
 
 
 @kind
 def payload_emptied(index: Altered, random: Random) -> Alteration:
     point = index.some(random)
     index.upsert(replace(point, payload={}))
-    return of(index, point, loses=_unreadable(index, point))
+    return of(index, point, loses=unreadable(index, point))
 
 
 @kind
@@ -191,7 +191,3 @@ def both_vectors_lost(index: Altered, random: Random) -> Alteration:
     point = index.some(random, unreadable=random.random() < 0.5)
     index.upsert(replace(point, dense=None, sparse=None))
     return of(index, point, kinds="missing")
-
-
-def _unreadable(index: Altered, point: Point) -> bool:
-    return index.owner(point) in index.chosen(unreadable=True)

@@ -43,17 +43,13 @@ Alter = Callable[[Altered, Random], Alteration]
 KINDS: dict[str, Alter] = {}
 
 
-#: Those that are one of many alike, a column or a field each.
-ALIKE: set[str] = set()
-
-
 def kind(make: Alter) -> Alter:
     KINDS[make.__name__] = make
     return make
 
 
 def each(
-    values: Iterable[str], *, alike: bool = True
+    values: Iterable[str],
 ) -> Callable[[Callable[[Altered, Random, str], Alteration]], None]:
     """A kind of its own for each of the values."""
 
@@ -61,8 +57,6 @@ def each(
         for value in values:
             name = f"{make.__name__}-{value}"
             KINDS[name] = lambda index, random, value=value: make(index, random, value)  # type: ignore[misc]
-            if alike:
-                ALIKE.add(name)
 
     return register
 
@@ -90,3 +84,8 @@ def changed(index: Altered, random: Random) -> Document:
     """One whose file may be changed: nothing but the source gives it."""
     found = [d for d in index.chosen(unreadable=False) if d.reviewed_at is None and d.uri != "kept.md"]
     return random.choice(found)
+
+
+def unreadable(index: Altered, point: Point) -> bool:
+    """Whether its source cannot give its text again."""
+    return index.owner(point) in index.chosen(unreadable=True)
