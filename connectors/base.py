@@ -1,7 +1,7 @@
 """The seam between freshkb and the places that documents come from.
 
-A connector answers two questions about one source: *what exists now* (`list`, `stat`, `delta`) and *what
-does it hold* (`fetch`). It never decides what should happen: plans, deletions and retries belong to
+A connector answers two questions about one source: *what exists now* (`list`, `stat`) and *what does
+it hold* (`fetch`). It never decides what should happen: plans, deletions and retries belong to
 `index`. A new source implements `Connector`, names its settings model, and registers under the entry-point
 group ``freshkb.connectors``; nothing else in the project has to know about it.
 
@@ -133,15 +133,6 @@ class Fetched:
 
 
 @dataclass(frozen=True, slots=True)
-class Delta:
-    """Changes since a cursor: present entries, uris that are gone, and the cursor for the next call."""
-
-    entries: Sequence[Entry]
-    gone: Sequence[str]
-    cursor: str
-
-
-@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a connector can do beyond the mandatory methods."""
 
@@ -149,7 +140,6 @@ class Capabilities:
     """What change tokens are made of. With ``mtime`` a changed token often hides an unchanged text, so a
     plan hashes the document to tell; with the others a changed token is a changed document. Without
     a token a document is hashed by every plan."""
-    delta: bool = False
     watch: bool = False
 
 
@@ -236,10 +226,6 @@ class Connector(ABC):
         """When version control last wrote the place that is mirrored, nanoseconds since the epoch, UTC:
         modification times may be those of a checkout. None where it does not write it."""
         return None
-
-    def delta(self, cursor: str | None) -> Delta:
-        """Changes since the cursor. Only with `capabilities.delta`."""
-        raise ConnectorError(f"{type(self).__name__} has no change feed.")
 
     def watch(
         self, on_hint: Callable[[str | None], None], *, polling: bool = False

@@ -236,9 +236,6 @@ class ConnectorContract:
         assert all("://" in link for link in links)
 
     def test_what_it_cannot_do_it_refuses(self, driver: Driver) -> None:
-        if not driver.connector.capabilities.delta:
-            with pytest.raises(ConnectorError):
-                driver.connector.delta(None)
         if not driver.connector.capabilities.watch:
             with pytest.raises(ConnectorError):
                 driver.connector.watch(lambda folder: None)
