@@ -59,6 +59,9 @@ class NumberedConnector(Connector):
     def url(self, uri: str) -> str:
         return f"numbered:///{uri}"
 
+    def home(self) -> str:
+        return "numbered:///"
+
 
 def _entry(number: int) -> Entry:
     modified_at = 1_767_225_600_000_000_000 + number

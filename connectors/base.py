@@ -222,6 +222,13 @@ class Connector(ABC):
     def url(self, uri: str) -> str:
         """The link that a person opens."""
 
+    @abstractmethod
+    def home(self) -> str:
+        """Where a person finds the source as a whole: the link of a folder, a space, a table.
+
+        The links of all documents are made anew once it is another one.
+        """
+
     def checked_out_at(self) -> int | None:
         """When version control last wrote the place that is mirrored, nanoseconds since the epoch, UTC:
         modification times may be those of a checkout. None where it does not write it."""

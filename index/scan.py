@@ -243,8 +243,8 @@ RULES_REVISION = 2
 
 
 def rules_fingerprint(here: Origin, connector: Connector) -> str:
-    """Of all that decides what is said of a document beside its text; links depend on the root."""
-    return digest([RULES_REVISION, here.settings.rules_fingerprint, connector.url("")])
+    """Of all that decides what is said of a document beside its text; links depend on the home."""
+    return digest([RULES_REVISION, here.settings.rules_fingerprint, connector.home()])
 
 
 def _ruled(mirror: Mirror, here: Origin, connector: Connector) -> tuple[list[str], list[Document]]:

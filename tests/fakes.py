@@ -109,6 +109,9 @@ class MemoryConnector(Connector):
     def url(self, uri: str) -> str:
         return f"memory:///{uri}"
 
+    def home(self) -> str:
+        return "memory:///"
+
     def watch(
         self, on_hint: Callable[[str | None], None], *, polling: bool = False
     ) -> AbstractContextManager[None]:

@@ -235,6 +235,13 @@ class ConnectorContract:
         assert len(links) == len(ORDERED)
         assert all("://" in link for link in links)
 
+    def test_the_source_as_a_whole_has_a_link_that_no_document_changes(self, driver: Driver) -> None:
+        before = driver.connector.home()
+        driver.put("a.md", b"x")
+        assert "://" in before
+        assert driver.connector.home() == before
+        assert driver.connector.url("a.md") != before
+
     def test_what_it_cannot_do_it_refuses(self, driver: Driver) -> None:
         if not driver.connector.capabilities.watch:
             with pytest.raises(ConnectorError):
