@@ -148,6 +148,11 @@ class ConnectorSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    place: ClassVar[frozenset[str]] = frozenset()
+    """Keys that say *where* the source is (a root, a url, a space). All others, secrets apart, decide which
+    documents of the place exist. With another place the source is another one, and `Connector.probe` tells;
+    with another filter the removals that follow are refused until somebody approves them."""
+
     include: tuple[str, ...] = ("**/*",)
     """Patterns as in .gitignore, of the paths that are documents."""
     exclude: tuple[str, ...] = ("**/~$*",)

@@ -41,6 +41,8 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
 
 class FilesSettings(ConnectorSettings):
+    place: ClassVar[frozenset[str]] = frozenset({"root"})
+
     root: str
     """The folder, relative to the configuration; ``~`` is the home folder."""
     hidden: bool = False
