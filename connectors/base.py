@@ -277,39 +277,52 @@ class Patterns:
         self.everything = tuple(patterns) == ("**/*",)
         """Every uri matches."""
         self._parts: list[tuple[bool, str, re.Pattern[str]]] = []
-        self._below: list[re.Pattern[str]] = []
         if self.everything:
             return
-        from pathspec.patterns.gitignore.basic import GitIgnoreBasicPattern
+        import pathspec
 
+        compiled = pathspec.lookup_pattern("gitignore")
         for pattern in reversed(patterns):
-            regex, include = GitIgnoreBasicPattern.pattern_to_regex(pattern)
-            if regex is None or include is None:
-                raise ValueError(f"{pattern!r} is blank or a comment, and matches nothing.")
-            # pathspec searches, and its `$` and `.` stop at line breaks, which names may contain.
-            start = regex if regex.startswith("^") else f".*{regex}"
-            whole = start.removesuffix("$)") + r"\Z)" if start.endswith("$)") else start
-            whole = whole.removesuffix("$") + r"\Z" if whole.endswith("$") else whole
+            # Blanks at the end are no part of it.
+            end = len(pattern.rstrip())
             try:
-                self._parts.append((include, _literal(pattern), re.compile(whole, re.DOTALL)))
+                part = compiled(_one_line(pattern[:end]) + pattern[end:])
             except re.error as error:
                 raise ValueError(f"{pattern!r} is not a pattern: {error}.") from error
-            if not whole.endswith(r"\Z"):
-                self._below.append(re.compile(whole.replace(r"(?:/|\Z)", "/"), re.DOTALL))
-        if not all(include for include, _, _ in self._parts):
-            self._below.clear()
+            assert isinstance(part, pathspec.RegexPattern)
+            if part.include is None or part.regex is None:
+                raise ValueError(f"{pattern!r} is blank or a comment, and matches nothing.")
+            self._parts.append((part.include, _one_line(_literal(pattern)), part.regex))
 
     def match(self, uri: str) -> bool:
         if self.everything:
             return True
+        if "\n" in uri:
+            uri = _one_line(uri)
         for include, literal, regex in self._parts:
-            if literal in uri and regex.match(uri):
+            if literal in uri and regex.search(uri):
                 return include
         return False
 
     def match_all_below(self, folder: str) -> bool:
         """Whether every uri below this folder surely matches. False may also mean that it cannot be told."""
-        return self.everything or any(regex.match(f"{folder}/") for regex in self._below)
+        if self.everything:
+            return True
+        if not all(include for include, _, _ in self._parts):
+            return False
+        # A pattern of the folder itself matches at its slash, whatever follows. Some take the slash for a
+        # letter (``[!a]``): these do not match a name that is longer than any.
+        uris = [_one_line(f"{folder}/{name}") for name in ("", _NO_NAME)]
+        return any(all(regex.search(uri) for uri in uris) for _, _, regex in self._parts)
+
+
+_NO_NAME = "\x01" * 300
+
+
+def _one_line(text: str) -> str:
+    """The same with another character for line breaks, which names may contain and regular expressions stop
+    at; no uri has that one."""
+    return text.replace("\n", "\0")
 
 
 def _literal(pattern: str) -> str:
