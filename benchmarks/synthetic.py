@@ -75,7 +75,7 @@ def rows(knowledge_base: Mirror, source: str) -> Iterator[Document]:
     extraction, connector = origin(knowledge_base, source).extraction, knowledge_base.connector(source)
     for entry in connector.list():
         content = sha256(entry.uri.encode()).hexdigest()
-        fingerprint = extraction.of(entry.uri)
+        fingerprint = extraction.of(entry)
         yield Document(
             knowledge_base.new_id(),
             source,

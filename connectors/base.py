@@ -85,6 +85,9 @@ class Entry(NamedTuple):
     """An identity that survives a rename inside the source (inode, file id)."""
     properties: Mapping[str, str] | None = None
     """What the source itself says of the document, by front-matter names: title, owner, last_reviewed …"""
+    format: str | None = None
+    """What its bytes are: a content type such as ``text/html; charset=utf-8``, or a suffix such as ``.md``.
+    None: the uri's suffix tells."""
 
 
 class Unlisted(NamedTuple):

@@ -10,7 +10,7 @@ from difflib import SequenceMatcher
 
 from connectors.base import Entry, SourceUnavailable
 from index.model import Row, State
-from index.parse.formats import suffix_of
+from index.parse import formats
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +21,12 @@ class Extraction:
     limits: str = ""
     """Fingerprint of the limits: a document that failed is tried again when they change."""
 
-    def of(self, uri: str) -> str:
-        return self.by_suffix.get(suffix_of(uri), "")
+    def of(self, entry: Entry) -> str:
+        return self.by_suffix.get(formats.of(entry), "")
 
-    def seen(self, uri: str, *, failed: bool) -> str:
+    def seen(self, entry: Entry, *, failed: bool) -> str:
         """What a row of this state records as `seen_extraction`."""
-        return f"{self.of(uri)}+{self.limits}" if failed else self.of(uri)
+        return f"{self.of(entry)}+{self.limits}" if failed else self.of(entry)
 
 
 @dataclass(slots=True)
@@ -75,11 +75,11 @@ def compare(
             (found.forgotten if row[7] == skipped else found.missing).append(row)
             row = next(stream, None)
         if row is None or row[1] != uri:
-            (found.new if extraction.of(uri) else found.unsupported).append(entry)
+            (found.new if extraction.of(entry) else found.unsupported).append(entry)
             continue
         state = row[7]
         if state == skipped:
-            if extraction.of(uri):
+            if extraction.of(entry):
                 found.outdated.append((entry, row))
             row = next(stream, None)
             continue
@@ -88,7 +88,7 @@ def compare(
         if entry[1] is None or entry[1] != row[2] or (distrust and row[5] is not None):
             found.changed.append((entry, row))
         elif state == quarantined:
-            if row[6] == extraction.seen(uri, failed=True):
+            if row[6] == extraction.seen(entry, failed=True):
                 unchanged += 1
             else:
                 found.outdated.append((entry, row))
@@ -97,7 +97,10 @@ def compare(
         else:
             # Inlined `Extraction.of`: this line runs once for every document of every sync.
             dot = uri.rfind(".")
-            expected = suffixes.get(uri[dot:].lower(), "") if dot > uri.rfind("/") + 1 else ""
+            if entry[6] is not None:
+                expected = extraction.of(entry)
+            else:
+                expected = suffixes.get(uri[dot:].lower(), "") if dot > uri.rfind("/") + 1 else ""
             if row[6] == expected or not expected:
                 unchanged += 1
             else:

@@ -44,9 +44,9 @@ def source_of(mirror: Mirror, source: str, seconds: Seconds | None = None) -> So
         with spent.of("parse"):
             return chunk(parsed, mirror.tokenizer, limit=mirror.identity.max_tokens)
 
-    def parse(path: Path, name: str) -> Parsed | Failure:
+    def parse(path: Path, format: str) -> Parsed | Failure:
         with spent.of("parse"):
-            return mirror.parser.parse(path, name, timeout_seconds=timeout)
+            return mirror.parser.parse(path, format, timeout_seconds=timeout)
 
     return Source(
         id=source,

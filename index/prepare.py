@@ -27,7 +27,7 @@ from index.freshness import assess, read_date
 from index.link import is_name
 from index.model import Action, Chunk, Document, Failure, Item, Parsed, State
 from index.outcome import Seconds
-from index.parse.formats import why_unsupported
+from index.parse import formats
 from index.properties import by_name
 from index.redact import redact
 from index.rules import OWNER_NAMES, Rules
@@ -88,6 +88,7 @@ class Source:
     rules: Rules
     extraction: Extraction
     parse: Callable[[Path, str], Parsed | Failure]
+    """The file and its format, as `index.parse.formats.of` gives it."""
     chunk: Callable[[Parsed], list[Chunk]]
     scratch: Path
     """A private folder for the bytes that a parser reads."""
@@ -101,10 +102,10 @@ class Source:
 
     def read(self, uri: str) -> list[Chunk]:
         """The chunks of a document as it is now; none when it cannot be read or parsed."""
-        target = self.scratch / f"likeness{Path(uri).suffix[:16]}"
+        target = self.scratch / "likeness"
         try:
-            self.fetch(uri, target)
-            parsed = self.parse(target, uri)
+            fetched = self.fetch(uri, target)
+            parsed = self.parse(target, formats.of(fetched.entry))
         except DocumentError:
             return []
         finally:
@@ -141,13 +142,7 @@ def prepare(item: Item, known: Document | None, source: Source) -> Work:
 def _look(item: Item, known: Document, source: Source) -> Work:
     """Read the document and see what it is now."""
     uri = item.uri
-    if not (known.version or source.extraction.of(uri)):
-        # It failed when its name was taken for one that has a format.
-        skipped = replace(
-            known, uri=uri, state=State.SKIPPED, reason=why_unsupported(uri), seen_extraction=""
-        )
-        return Noted(skipped)
-    target = source.scratch / f"{item.document_id}{Path(uri).suffix[:16]}"
+    target = source.scratch / item.document_id
     target.unlink(missing_ok=True)
     try:
         try:
@@ -156,6 +151,8 @@ def _look(item: Item, known: Document, source: Source) -> Work:
             entry = source.connector.stat(uri)
             if entry is None:
                 return _left(item, known, source)
+            if not (known.version or source.extraction.of(entry)):
+                return _skipped(item, known, entry)
             return _failed(item, known, source, entry, None, Failure(redact(str(error))))
         return _understand(item, known, source, fetched, target)
     except DocumentVanished:
@@ -170,7 +167,10 @@ def _look(item: Item, known: Document, source: Source) -> Work:
 
 def _understand(item: Item, known: Document, source: Source, fetched: Fetched, content: Path) -> Work:
     entry = fetched.entry
-    expected = source.extraction.of(item.uri)
+    expected = source.extraction.of(entry)
+    if not (known.version or expected):
+        # It failed when it was taken for something that has a format.
+        return _skipped(item, known, entry)
     forced = item.reason in FORCED
     seen = replace(
         known,
@@ -193,11 +193,11 @@ def _understand(item: Item, known: Document, source: Source, fetched: Fetched, c
         return Facts(item.action, _said(current, source), lambda: prepare(again, known, source))
     failed_before = (known.seen_hash, known.seen_extraction) == (
         fetched.content_hash,
-        source.extraction.seen(item.uri, failed=True),
+        source.extraction.seen(entry, failed=True),
     )
     if known.state is State.QUARANTINED and failed_before and known.uri == item.uri and not forced:
         return _without_text(item, known, _ruled(known, source), _ruled(seen, source))
-    parsed = source.parse(content, item.uri)
+    parsed = source.parse(content, formats.of(entry))
     if isinstance(parsed, Failure):
         return _failed(item, known, source, entry, fetched.content_hash, parsed)
     chunks = tuple(source.chunk(parsed))
@@ -222,6 +222,11 @@ def _understand(item: Item, known: Document, source: Source, fetched: Fetched, c
     return Text(item.action, _said(document, source), chunks)
 
 
+def _skipped(item: Item, known: Document, entry: Entry) -> Work:
+    why = formats.why_unsupported(formats.of(entry))
+    return Noted(replace(known, uri=item.uri, state=State.SKIPPED, reason=why, seen_extraction=""))
+
+
 def _failed(
     item: Item, known: Document, source: Source, entry: Entry, content_hash: str | None, failure: Failure
 ) -> Work:
@@ -235,7 +240,7 @@ def _failed(
         native_id=entry.native_id,
         size=entry.size,
         seen_hash=content_hash,
-        seen_extraction="" if failure.transient else source.extraction.seen(item.uri, failed=True),
+        seen_extraction="" if failure.transient else source.extraction.seen(entry, failed=True),
     )
     return _without_text(item, known, ruled, document)
 

@@ -25,6 +25,7 @@ from index.judge import Ids, review_lost
 from index.mirror import Mirror
 from index.model import Action, Document, Item, Point, Review, State
 from index.origin import known_sources, origin
+from index.parse.formats import format_of
 from index.plan import BATCH_DOCUMENTS
 from index.prepare import Facts, Noted, Text, Work, governed
 from index.provenance import as_made, lost
@@ -251,7 +252,7 @@ class _Mending:
 
     def _blank(self, row: Document) -> Document:
         """Of a document that never was in the index: the sync looks at it as if for the first time."""
-        if row.source in self._configured and not origin(self._mirror, row.source).extraction.of(row.uri):
+        if row.source in self._configured and format_of(row.uri) is None:
             return replace(row, state=State.DELETED, deleted_at=self._mirror.now())
         return Document(row.document_id, row.source, row.uri, State.PENDING, first_seen_at=row.first_seen_at)
 

@@ -13,7 +13,7 @@ from index.compare import Differences, Extraction
 from index.mirror import Mirror
 from index.model import Action, Document, Row, SourceRecord, State, digest
 from index.origin import Origin, origin, source_of
-from index.parse.formats import why_unsupported
+from index.parse import formats
 from index.plan import Circumstances, Guard, Plan
 from index.prepare import governed, linked, moment
 from index.redact import redact
@@ -211,8 +211,8 @@ def _same(entry: Entry, row: Row, fetched: dict[str, Fetched], extraction: Extra
     if read is None or read.content_hash != row.seen_hash:
         return False
     if row.state == State.QUARANTINED:
-        return row.seen_extraction == extraction.seen(row.uri, failed=True)
-    return row.state == State.INDEXED and row.seen_extraction == extraction.of(row.uri)
+        return row.seen_extraction == extraction.seen(entry, failed=True)
+    return row.state == State.INDEXED and row.seen_extraction == extraction.of(entry)
 
 
 def _likeness(mirror: Mirror, source: str, entry: Entry, row: Row) -> float:
@@ -273,7 +273,7 @@ def noted(mirror: Mirror, source: str, seen: Survey) -> list[Document]:
     if seen.unsupported:
         rules, connector = origin(mirror, source).rules, mirror.connector(source)
         for entry in seen.unsupported:
-            why = why_unsupported(entry.uri)
+            why = formats.why_unsupported(formats.of(entry))
             row = Document(mirror.new_id(), source, entry.uri, State.SKIPPED, reason=why, first_seen_at=now)
             rows[row.document_id] = linked(row, rules, connector)
     if seen.forgotten:

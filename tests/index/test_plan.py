@@ -308,15 +308,43 @@ def test_carrying_a_plan_out_leaves_nothing_to_plan(before: dict[str, str], afte
 def test_there_is_one_rule_for_which_name_has_which_format(uri: str) -> None:
     extraction = Extraction({suffix: f"now {suffix}" for suffix in (".md", ".m", ".a", "..", ".")})
     known = compare([entry(uri)], [row(uri, seen_extraction="before")], extraction)
-    assert bool(known.outdated) == bool(extraction.of(uri)) == (suffix_of(uri) in extraction.by_suffix)
+    supported = bool(extraction.of(entry(uri)))
+    assert bool(known.outdated) == supported == (suffix_of(uri) in extraction.by_suffix)
     new = compare([entry(uri)], [], extraction)
-    assert bool(new.new) == bool(extraction.of(uri)) != bool(new.unsupported)
+    assert bool(new.new) == supported != bool(new.unsupported)
 
 
 @pytest.mark.parametrize("uri", [".md", "a/.md", "a.md/b", ".md/.md", "md"])
 def test_a_name_that_is_all_suffix_has_no_format(uri: str) -> None:
-    assert Extraction({".md": "x"}).of(uri) == ""
+    assert Extraction({".md": "x"}).of(entry(uri)) == ""
     assert format_of(uri) is None
+
+
+def test_a_source_that_says_formats_needs_no_suffixes() -> None:
+    extraction = Extraction({".html": "h2", ".md": "x1"}, limits="l1")
+
+    def told(uri: str, format: str) -> Entry:
+        return entry(uri)._replace(format=format)
+
+    rows = [
+        row("v1.2/failed", state="quarantined", seen_extraction="h2+l1"),
+        row("v1.2/intro", seen_extraction="h2"),
+        row("v1.2/old.md", seen_extraction="x1"),
+        row("v1.2/video", state="skipped", seen_extraction=""),
+    ]
+    listed = [
+        told("v1.2/clip.md", "video/mp4"),
+        told("v1.2/failed", "text/html"),
+        told("v1.2/intro", "text/html; charset=utf-8"),
+        told("v1.2/new", "text/html"),
+        told("v1.2/old.md", "text/html"),
+        told("v1.2/video", "video/mp4"),
+    ]
+    found = compare(listed, rows, extraction)
+    assert [e.uri for e in found.new] == ["v1.2/new"]
+    assert [e.uri for e in found.unsupported] == ["v1.2/clip.md"]
+    assert [r.uri for _, r in found.outdated] == ["v1.2/old.md"]
+    assert found.unchanged == 2
 
 
 # ── Folders that are not listed ───────────────────────────────────────────────────────────────────────
