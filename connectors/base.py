@@ -84,7 +84,9 @@ class Entry(NamedTuple):
     native_id: str | None
     """An identity that survives a rename inside the source (inode, file id)."""
     properties: Mapping[str, str] | None = None
-    """What the source itself says of the document, by front-matter names: title, owner, last_reviewed …"""
+    """What the source itself says of the document, by front-matter names: title, url, owner, last_reviewed …
+    They may change without the token; the index then says so without reading the document again, so nothing
+    belongs here that changes by itself, such as a count of visits. None: the source says nothing, ever."""
     format: str | None = None
     """What its bytes are: a content type such as ``text/html; charset=utf-8``, or a suffix such as ``.md``.
     None: the uri's suffix tells."""
@@ -186,7 +188,11 @@ class Context:
 
 
 class Connector(ABC):
-    """One configured source. Implementations are safe to call from one thread at a time.
+    """One configured source.
+
+    A connector is used by one thread at a time, and not always by the same one: an implementation needs no
+    locks, and binds nothing to a thread. A listing is in use until it has ended or was dropped. Hints alone
+    come and go beside it: `on_hint` may be called from any thread, at any time.
 
     The contract suite ``tests/contracts/connector_contract.py`` states every MUST below as a test.
     """

@@ -6,11 +6,10 @@ Nothing is written here. Everything a document can do wrong comes back as a valu
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from connectors.base import (
     Connector,
@@ -21,16 +20,15 @@ from connectors.base import (
     Entry,
     Fetched,
 )
-from index.compare import Extraction
+from index.compare import Extraction, same_version, token_of
 from index.errors import scratch_errors
-from index.freshness import assess, read_date
-from index.link import is_name
+from index.freshness import assess
 from index.model import Action, Chunk, Document, Failure, Item, Parsed, State
 from index.outcome import Seconds
 from index.parse import formats
-from index.properties import by_name
+from index.properties import said, title
 from index.redact import redact
-from index.rules import OWNER_NAMES, Rules
+from index.rules import Rules
 
 #: Reasons of items that must be parsed again although nothing seems to have changed.
 FORCED = frozenset({"retry", "repair"})
@@ -136,7 +134,46 @@ def prepare(item: Item, known: Document | None, source: Source) -> Work:
         ruled = _said(known, source)
         again = replace(item, action=Action.UPDATE, uri=known.uri, reason="repair")
         return Facts(Action.TOUCH, ruled, lambda: prepare(again, known, source))
+    if item.reason == "properties":
+        return _described(item, known, source)
     return _look(item, known, source)
+
+
+def _described(item: Item, known: Document, source: Source) -> Work:
+    """The source says other things of the same version, which is not read again for that."""
+    try:
+        entry = source.connector.stat(item.uri)
+    except DocumentError as error:
+        return _kept(item, known, source, State.PENDING, redact(str(error)))
+    if entry is None:
+        return _left(item, known, source)
+    if not same_version(entry, known.token) or _reread(known, entry):
+        return _look(replace(item, action=Action.UPDATE), known, source)
+    told = replace(_told(item, known, source, entry), modified_at=moment(entry.modified_at))
+    ruled = _ruled(told, source)
+    if known.state is not State.INDEXED or ruled == known:
+        return _without_text(item, known, ruled, _seen(ruled, entry))
+    again = replace(item, action=Action.UPDATE, reason="repair")
+    return Facts(item.action, _seen(ruled, entry), lambda: prepare(again, known, source))
+
+
+def _told(item: Item, known: Document, source: Source, entry: Entry) -> Document:
+    """The document under its name of now, with what the source says of it now."""
+    return replace(known, uri=item.uri, properties=source.rules.resaid(known.properties, entry.properties))
+
+
+def _seen(document: Document, entry: Entry) -> Document:
+    """The document, with the version of this entry as the one last looked at."""
+    return replace(document, token=token_of(entry), native_id=entry.native_id, size=entry.size)
+
+
+def _reread(known: Document, entry: Entry) -> bool:
+    """Whether only the text can tell what the source's properties change: its title may stand in every chunk,
+    and a row of before has the source's properties among the document's own."""
+    if entry.properties and said(known.properties) is None:
+        return True
+    before, now = title(said(known.properties)), title(entry.properties)
+    return before != now and known.title in ("", before)
 
 
 def _look(item: Item, known: Document, source: Source) -> Work:
@@ -172,16 +209,10 @@ def _understand(item: Item, known: Document, source: Source, fetched: Fetched, c
         # It failed when it was taken for something that has a format.
         return _skipped(item, known, entry)
     forced = item.reason in FORCED
-    seen = replace(
-        known,
-        uri=item.uri,
-        token=entry.token,
-        native_id=entry.native_id,
-        size=entry.size,
-        seen_hash=fetched.content_hash,
-    )
+    told = _told(item, known, source, entry)
+    seen = replace(_seen(told, entry), seen_hash=fetched.content_hash)
     same_text = fetched.content_hash == known.content_hash and expected == known.extraction_fingerprint
-    if known.version and same_text and not forced:
+    if known.version and same_text and not forced and not _reread(known, entry):
         current = replace(
             seen,
             state=State.INDEXED,
@@ -196,12 +227,14 @@ def _understand(item: Item, known: Document, source: Source, fetched: Fetched, c
         source.extraction.seen(entry, failed=True),
     )
     if known.state is State.QUARANTINED and failed_before and known.uri == item.uri and not forced:
-        return _without_text(item, known, _ruled(known, source), _ruled(seen, source))
-    parsed = source.parse(content, formats.of(entry))
+        return _without_text(item, known, _ruled(told, source), _ruled(seen, source))
+    format = formats.of(entry)
+    parsed = source.parse(content, format)
     if isinstance(parsed, Failure):
         return _failed(item, known, source, entry, fetched.content_hash, parsed)
+    parsed = replace(parsed, title=parsed.title or title(entry.properties))
     chunks = tuple(source.chunk(parsed))
-    properties = {**by_name(parsed.properties), **by_name(entry.properties or {})}
+    authored = formats.BY_SUFFIX[format].authored
     document = replace(
         seen,
         state=State.INDEXED,
@@ -214,7 +247,7 @@ def _understand(item: Item, known: Document, source: Source, fetched: Fetched, c
         title=parsed.title,
         content_type=parsed.content_type,
         language=parsed.language,
-        properties=relevant(properties, source.rules),
+        properties=source.rules.recorded(parsed.properties, entry.properties, authored=authored),
         chunk_count=len(chunks),
         indexed_at=source.now(),
         findings=list(parsed.findings),
@@ -231,14 +264,12 @@ def _failed(
     item: Item, known: Document, source: Source, entry: Entry, content_hash: str | None, failure: Failure
 ) -> Work:
     """Quarantined; the text of an older version stays, under the name and rules of now."""
-    ruled = _ruled(linked(replace(known, uri=item.uri), source.rules, source.connector), source)
+    told = _told(item, known, source, entry)
+    ruled = _ruled(linked(told, source.rules, source.connector), source)
     document = replace(
-        ruled,
+        _seen(ruled, entry),
         state=State.QUARANTINED,
         reason=failure.reason,
-        token=entry.token,
-        native_id=entry.native_id,
-        size=entry.size,
         seen_hash=content_hash,
         seen_extraction="" if failure.transient else source.extraction.seen(entry, failed=True),
     )
@@ -275,16 +306,6 @@ def _without_text(item: Item, known: Document, ruled: Document, document: Docume
     if known.version and ruled != known:
         return Facts(item.action, document or ruled, lambda: noted)
     return noted
-
-
-def relevant(properties: Mapping[str, Any], rules: Rules) -> dict[str, Any]:
-    """What the ledger keeps of a document's properties: its owners, its address, and what may date it. Their
-    names are canonical."""
-    return {
-        name: value
-        for name, value in properties.items()
-        if name in OWNER_NAMES or is_name(name) or name in rules.fields or read_date(value) is not None
-    }
 
 
 def linked(document: Document, rules: Rules, connector: Connector) -> Document:

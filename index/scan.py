@@ -16,6 +16,7 @@ from index.origin import Origin, origin, source_of
 from index.parse import formats
 from index.plan import Circumstances, Guard, Plan
 from index.prepare import governed, linked, moment
+from index.properties import said
 from index.redact import redact
 
 
@@ -88,7 +89,7 @@ def _survey(
         refiltered=remembered.filter_fingerprint not in ("", here.settings.filter_fingerprint),
     )
     fetched = _hashes(connector, found, stop)
-    settled = _settle(mirror, found, fetched, here.extraction)
+    settled = _settle(mirror, found, fetched, here)
     hashes = {uri: read.content_hash for uri, read in fetched.items()}
     moves: list[tuple[Entry, Row]] = []
     if listing.complete and not partial and found.missing:
@@ -173,16 +174,14 @@ def _hashes(connector: Connector, found: Differences, stop: threading.Event | No
         entry.uri
         for entry, row in found.changed
         if row.seen_hash is not None
-        and (times or entry.token is None or row.token is None or entry.token == row.token)
+        and (times or None in (entry.token, row.token) or comparing.same_version(entry, row.token))
     ]
     return _read(connector, doubtful, stop)
 
 
-def _settle(
-    mirror: Mirror, found: Differences, fetched: dict[str, Fetched], extraction: Extraction
-) -> list[Document]:
+def _settle(mirror: Mirror, found: Differences, fetched: dict[str, Fetched], here: Origin) -> list[Document]:
     """Take out of `changed` what was only distrusted, and turns out to be exactly as it was."""
-    doubtful = [(e, r) for e, r in found.changed if _same(e, r, fetched, extraction)]
+    doubtful = [(e, r) for e, r in found.changed if _same(e, r, fetched, here.extraction)]
     if not doubtful:
         return []
     documents = {
@@ -195,8 +194,11 @@ def _settle(
             continue
         if row.state == State.INDEXED and document.modified_at != moment(read.entry.modified_at):
             continue
+        now = read.entry.properties
+        if said(document.properties) != (None if now is None else here.rules.kept(now)):
+            continue
         same.add(entry.uri)
-        version = (read.entry.token, read.entry.native_id, read.entry.size)
+        version = (comparing.token_of(read.entry), read.entry.native_id, read.entry.size)
         if read.entry.token is not None and (document.token, document.native_id, document.size) != version:
             token, native_id, size = version
             settled.append(replace(document, token=token, native_id=native_id, size=size))

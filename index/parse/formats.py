@@ -46,6 +46,11 @@ class Format:
     classifies: bool = False
     """Whether the spaCy model, or our stand-in for it, has a say in the kind of a block."""
 
+    @property
+    def authored(self) -> bool:
+        """Whether its properties are an author's words; others are of the program that wrote the file."""
+        return self.module in ("markdown", "html", "pandoc")
+
     def fingerprint(self, *, chunking: str) -> str:
         """Hash of everything that decides which chunks come out of a given file of this format."""
         return digest(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.base import Entry
-from index.compare import Differences, Extraction, compare, leave_below, pair_moves
+from index.compare import Differences, Extraction, compare, leave_below, pair_moves, same_version, token_of
 from index.model import Action, Row
 from index.parse.formats import format_of, suffix_of
 from index.plan import BATCH_DOCUMENTS, Circumstances, Guard, Plan, decide, removals_hash
@@ -299,6 +299,54 @@ def test_carrying_a_plan_out_leaves_nothing_to_plan(before: dict[str, str], afte
     again = differences(entries, state.values())
     assert not (again.new or again.changed or again.missing or again.outdated)
     assert again.unchanged == sum(u.endswith(".md") for u in after)
+
+
+# ── What the source says of a document ────────────────────────────────────────────────────────────────
+
+
+def described(uri: str, token: str | None, **properties: str) -> Entry:
+    return entry(uri, token)._replace(properties=properties)
+
+
+def test_other_properties_of_the_same_version_are_a_touch() -> None:
+    known = token_of(described("a.md", "7", owner="anna", title="A"))
+    assert planned([described("a.md", "7", title="A", owner="anna")], [row("a.md", known)]).items == ()
+    (item,) = planned([described("a.md", "7", owner="bo", title="A")], [row("a.md", known)]).items
+    assert (item.action, item.reason) == (Action.TOUCH, "properties")
+    for silent in (entry("a.md", "7"), described("a.md", "7")):
+        (item,) = planned([silent], [row("a.md", known)]).items
+        assert (item.action, item.reason) == (Action.TOUCH, "properties")
+    (item,) = planned([described("a.md", "7", owner="bo")], [row("a.md", "7")]).items
+    assert (item.action, item.reason) == (Action.TOUCH, "properties")
+
+
+def test_another_version_is_an_update_whatever_is_said_of_it() -> None:
+    known = token_of(described("a.md", "7", owner="anna"))
+    for owner in ("anna", "bo"):
+        (item,) = planned([described("a.md", "77", owner=owner)], [row("a.md", known)]).items
+        assert (item.action, item.reason) == (Action.UPDATE, "")
+
+
+def test_what_is_said_of_a_document_that_failed_is_learnt_and_of_others_looked_at_with_them() -> None:
+    now = [described("a.md", "7", owner="bo")]
+    failed = row("a.md", "7", state="quarantined", seen_extraction="x1+l1")
+    assert [r.uri for _, r in differences(now, [failed]).described] == ["a.md"]
+    for other in (row("a.md", "7", state="pending"), row("a.md", "7", seen_extraction="x0")):
+        found = differences(now, [other])
+        assert (len(found.outdated), len(found.described)) == (1, 0)
+
+
+@pytest.mark.parametrize("token", ["", "7", "v 7", 'W/"7"', "7 said:0123456789abcdef"])
+def test_a_token_on_record_is_that_of_its_version_only(token: str) -> None:
+    for said in (entry("a.md", token), described("a.md", token), described("a.md", token, owner="anna")):
+        recorded = token_of(said)
+        assert same_version(described("a.md", token, owner="bo"), recorded) == (
+            said.properties is not None or not token.endswith("said:0123456789abcdef")
+        )
+        assert not same_version(entry("a.md", token + "1"), recorded)
+        assert not same_version(entry("a.md", None), recorded)
+    assert token_of(described("a.md", None, owner="anna")) is None
+    assert not same_version(entry("a.md", token), None)
 
 
 # ── Formats ───────────────────────────────────────────────────────────────────────────────────────────
