@@ -60,6 +60,11 @@ class MemoryConnector(Connector):
         entry = Entry(uri, version, len(data), modified_at, native_id, properties)
         self._documents[uri] = (entry, data)
 
+    def describe(self, uri: str, properties: Mapping[str, str] | None) -> None:
+        """Say this of a document, whose version stays."""
+        entry, data = self._documents[uri]
+        self._documents[uri] = (entry._replace(properties=properties), data)
+
     def remove(self, uri: str) -> None:
         del self._documents[uri]
 
