@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import json
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, MutableSequence
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -189,13 +189,15 @@ class WikiConnector(Connector):
         entries = next(parts) if folders is None else iter(sorted(itertools.chain(*parts)))
         return Listing(entries, errors)
 
-    def _entries(self, folder: str | None, answer: dict[str, Any], errors: list[str]) -> Iterator[Entry]:
+    def _entries(
+        self, folder: str | None, answer: dict[str, Any], errors: MutableSequence[str]
+    ) -> Iterator[Entry]:
         while True:
             for about in answer["pages"]:
                 if self._takes(about["uri"]):
                     yield _entry(about)
             if not answer["more"]:
-                errors += [f"The folder {name!r} may not be listed." for name in answer["restricted"]]
+                errors.extend([f"The folder {name!r} may not be listed." for name in answer["restricted"]])
                 return
             answer = self._json("/pages", after=answer["pages"][-1]["uri"], **_given(folder=folder))
 
