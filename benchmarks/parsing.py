@@ -24,7 +24,7 @@ def pdf_text(bench: Bench) -> Iterator[Row]:
         texts: list[str] = []
 
         def ours() -> None:
-            parsed = parser.parse(path, path.name, timeout_seconds=600)
+            parsed = parser.parse(path, path.suffix, timeout_seconds=600)
             if not isinstance(parsed, Parsed):
                 raise RuntimeError(f"The book to be measured was not read: {parsed.reason}")
             texts.append(parsed.text)

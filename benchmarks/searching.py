@@ -16,12 +16,13 @@ from index.batched import batched
 from index.batches import target_of
 from index.mirror import Mirror
 from index.model import Action, Chunk, Document
-from index.prepare import Text, governed
+from index.prepare import governed
 from index.run import Run
 from index.search import KnowledgeBase
 from index.source import source_of
 from index.store.base import Mode
 from index.verify import verify
+from index.work import Text
 
 CHUNKS_PER_DOCUMENT = 10
 #: Of a chunk; about 700 characters, so that a payload is about 1.4 KB.

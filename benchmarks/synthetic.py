@@ -59,6 +59,9 @@ class NumberedConnector(Connector):
     def url(self, uri: str) -> str:
         return f"numbered:///{uri}"
 
+    def home(self) -> str:
+        return "numbered:///"
+
 
 def _entry(number: int) -> Entry:
     modified_at = 1_767_225_600_000_000_000 + number
@@ -72,7 +75,7 @@ def rows(knowledge_base: Mirror, source: str) -> Iterator[Document]:
     extraction, connector = source_of(knowledge_base, source).extraction, knowledge_base.connector(source)
     for entry in connector.list():
         content = sha256(entry.uri.encode()).hexdigest()
-        fingerprint = extraction.of(entry.uri)
+        fingerprint = extraction.of(entry)
         yield Document(
             knowledge_base.new_id(),
             source,

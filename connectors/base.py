@@ -1,7 +1,7 @@
 """The seam between freshkb and the places that documents come from.
 
-A connector answers two questions about one source: *what exists now* (`list`, `stat`, `delta`) and *what
-does it hold* (`fetch`). It never decides what should happen: plans, deletions and retries belong to
+A connector answers two questions about one source: *what exists now* (`list`, `stat`) and *what does
+it hold* (`fetch`). It never decides what should happen: plans, deletions and retries belong to
 `index`. A new source implements `Connector`, names its settings model, and registers under the entry-point
 group ``freshkb.connectors``; nothing else in the project has to know about it.
 
@@ -84,7 +84,12 @@ class Entry(NamedTuple):
     native_id: str | None
     """An identity that survives a rename inside the source (inode, file id)."""
     properties: Mapping[str, str] | None = None
-    """What the source itself says of the document, by front-matter names: title, owner, last_reviewed …"""
+    """What the source itself says of the document, by front-matter names: title, url, owner, last_reviewed …
+    They may change without the token; the index then says so without reading the document again, so nothing
+    belongs here that changes by itself, such as a count of visits. None: the source says nothing, ever."""
+    format: str | None = None
+    """What its bytes are: a content type such as ``text/html; charset=utf-8``, or a suffix such as ``.md``.
+    None: the uri's suffix tells."""
 
 
 class Unlisted(NamedTuple):
@@ -133,15 +138,6 @@ class Fetched:
 
 
 @dataclass(frozen=True, slots=True)
-class Delta:
-    """Changes since a cursor: present entries, uris that are gone, and the cursor for the next call."""
-
-    entries: Sequence[Entry]
-    gone: Sequence[str]
-    cursor: str
-
-
-@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a connector can do beyond the mandatory methods."""
 
@@ -149,7 +145,6 @@ class Capabilities:
     """What change tokens are made of. With ``mtime`` a changed token often hides an unchanged text, so a
     plan hashes the document to tell; with the others a changed token is a changed document. Without
     a token a document is hashed by every plan."""
-    delta: bool = False
     watch: bool = False
 
 
@@ -157,6 +152,11 @@ class ConnectorSettings(BaseModel):
     """Settings every connector has. Each connector extends it; unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    place: ClassVar[frozenset[str]] = frozenset()
+    """Keys that say *where* the source is (a root, a url, a space). All others, secrets apart, decide which
+    documents of the place exist. With another place the source is another one, and `Connector.probe` tells;
+    with another filter the removals that follow are refused until somebody approves them."""
 
     include: tuple[str, ...] = ("**/*",)
     """Patterns as in .gitignore, of the paths that are documents."""
@@ -188,7 +188,11 @@ class Context:
 
 
 class Connector(ABC):
-    """One configured source. Implementations are safe to call from one thread at a time.
+    """One configured source.
+
+    A connector is used by one thread at a time, and not always by the same one: an implementation needs no
+    locks, and binds nothing to a thread. A listing is in use until it has ended or was dropped. Hints alone
+    come and go beside it: `on_hint` may be called from any thread, at any time.
 
     The contract suite ``tests/contracts/connector_contract.py`` states every MUST below as a test.
     """
@@ -232,14 +236,17 @@ class Connector(ABC):
     def url(self, uri: str) -> str:
         """The link that a person opens."""
 
+    @abstractmethod
+    def home(self) -> str:
+        """Where a person finds the source as a whole: the link of a folder, a space, a table.
+
+        The links of all documents are made anew once it is another one.
+        """
+
     def checked_out_at(self) -> int | None:
         """When version control last wrote the place that is mirrored, nanoseconds since the epoch, UTC:
         modification times may be those of a checkout. None where it does not write it."""
         return None
-
-    def delta(self, cursor: str | None) -> Delta:
-        """Changes since the cursor. Only with `capabilities.delta`."""
-        raise ConnectorError(f"{type(self).__name__} has no change feed.")
 
     def watch(
         self, on_hint: Callable[[str | None], None], *, polling: bool = False
@@ -279,39 +286,52 @@ class Patterns:
         self.everything = tuple(patterns) == ("**/*",)
         """Every uri matches."""
         self._parts: list[tuple[bool, str, re.Pattern[str]]] = []
-        self._below: list[re.Pattern[str]] = []
         if self.everything:
             return
-        from pathspec.patterns.gitignore.basic import GitIgnoreBasicPattern
+        import pathspec
 
+        compiled = pathspec.lookup_pattern("gitignore")
         for pattern in reversed(patterns):
-            regex, include = GitIgnoreBasicPattern.pattern_to_regex(pattern)
-            if regex is None or include is None:
-                raise ValueError(f"{pattern!r} is blank or a comment, and matches nothing.")
-            # pathspec searches, and its `$` and `.` stop at line breaks, which names may contain.
-            start = regex if regex.startswith("^") else f".*{regex}"
-            whole = start.removesuffix("$)") + r"\Z)" if start.endswith("$)") else start
-            whole = whole.removesuffix("$") + r"\Z" if whole.endswith("$") else whole
+            # Blanks at the end are no part of it.
+            end = len(pattern.rstrip())
             try:
-                self._parts.append((include, _literal(pattern), re.compile(whole, re.DOTALL)))
+                part = compiled(_one_line(pattern[:end]) + pattern[end:])
             except re.error as error:
                 raise ValueError(f"{pattern!r} is not a pattern: {error}.") from error
-            if not whole.endswith(r"\Z"):
-                self._below.append(re.compile(whole.replace(r"(?:/|\Z)", "/"), re.DOTALL))
-        if not all(include for include, _, _ in self._parts):
-            self._below.clear()
+            assert isinstance(part, pathspec.RegexPattern)
+            if part.include is None or part.regex is None:
+                raise ValueError(f"{pattern!r} is blank or a comment, and matches nothing.")
+            self._parts.append((part.include, _one_line(_literal(pattern)), part.regex))
 
     def match(self, uri: str) -> bool:
         if self.everything:
             return True
+        if "\n" in uri:
+            uri = _one_line(uri)
         for include, literal, regex in self._parts:
-            if literal in uri and regex.match(uri):
+            if literal in uri and regex.search(uri):
                 return include
         return False
 
     def match_all_below(self, folder: str) -> bool:
         """Whether every uri below this folder surely matches. False may also mean that it cannot be told."""
-        return self.everything or any(regex.match(f"{folder}/") for regex in self._below)
+        if self.everything:
+            return True
+        if not all(include for include, _, _ in self._parts):
+            return False
+        # A pattern of the folder itself matches at its slash, whatever follows. Some take the slash for a
+        # letter (``[!a]``): these do not match a name that is longer than any.
+        uris = [_one_line(f"{folder}/{name}") for name in ("", _NO_NAME)]
+        return any(all(regex.search(uri) for uri in uris) for _, _, regex in self._parts)
+
+
+_NO_NAME = "\x01" * 300
+
+
+def _one_line(text: str) -> str:
+    """The same with another character for line breaks, which names may contain and regular expressions stop
+    at; no uri has that one."""
+    return text.replace("\n", "\0")
 
 
 def _literal(pattern: str) -> str:

@@ -41,6 +41,8 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
 
 class FilesSettings(ConnectorSettings):
+    place: ClassVar[frozenset[str]] = frozenset({"root"})
+
     root: str
     """The folder, relative to the configuration; ``~`` is the home folder."""
     hidden: bool = False
@@ -148,8 +150,10 @@ class FilesConnector(Connector):
         return Fetched(entry._replace(token=None) if version.ambiguous else entry, version.content_hash)
 
     def url(self, uri: str) -> str:
-        path = os.fsencode(self.root.joinpath(*split(uri)))
-        return f"file://{quote_from_bytes(path)}"
+        return _link(self.root.joinpath(*split(uri)))
+
+    def home(self) -> str:
+        return _link(self.root)
 
     def checked_out_at(self) -> int | None:
         return checked_out_at(self.root)
@@ -198,6 +202,10 @@ class FilesConnector(Connector):
             case _:
                 why = f"cannot be read: {error.strerror or error}."
         return SourceUnavailable(f"The folder {str(self.root)!r} of source {self.context.source!r} {why}")
+
+
+def _link(path: Path) -> str:
+    return f"file://{quote_from_bytes(os.fsencode(path))}"
 
 
 _STARTED = Entry("", None, None, None, None)

@@ -38,8 +38,9 @@ from index.model import (
     point_id,
 )
 from index.outcome import Seconds, Tally
-from index.prepare import Facts, Gone, Noted, Nothing, Text, Work, occurrences
+from index.prepare import occurrences
 from index.store.base import Session, VectorStore
+from index.work import Facts, Gone, Noted, Nothing, Text, Work
 
 PAST = {
     Action.ADD: "added",

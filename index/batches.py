@@ -17,10 +17,11 @@ from index.collection import ensure
 from index.mirror import Mirror
 from index.model import Collection, Document, Item, State, Vectors
 from index.outcome import Seconds, Tally
-from index.prepare import Gone, Work, prepare
+from index.prepare import prepare
 from index.recover import recover
 from index.run import Run
 from index.source import source_of
+from index.work import Gone, Work
 
 log = logging.getLogger("freshkb.batches")
 

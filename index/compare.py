@@ -1,16 +1,21 @@
 """A listing against the ledger: what is new, changed or missing, and which of it is the same document under
-another name. Pure; sorted streams in, differences out."""
+another name. Pure; sorted streams in, differences out.
+
+The token on record is the source's own and, where the source says things of the document, a digest of these:
+what is said may change while the version stays.
+"""
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
 from connectors.base import Entry, SourceUnavailable
-from index.model import Row, State
-from index.parse.formats import suffix_of
+from index.model import Row, State, digest
+from index.parse import formats
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +26,28 @@ class Extraction:
     limits: str = ""
     """Fingerprint of the limits: a document that failed is tried again when they change."""
 
-    def of(self, uri: str) -> str:
-        return self.by_suffix.get(suffix_of(uri), "")
+    def of(self, entry: Entry) -> str:
+        return self.by_suffix.get(formats.of(entry), "")
 
-    def seen(self, uri: str, *, failed: bool) -> str:
+    def seen(self, entry: Entry, *, failed: bool) -> str:
         """What a row of this state records as `seen_extraction`."""
-        return f"{self.of(uri)}+{self.limits}" if failed else self.of(uri)
+        return f"{self.of(entry)}+{self.limits}" if failed else self.of(entry)
+
+
+_SAID = re.compile(r" said:[0-9a-f]{16}\Z")
+
+
+def token_of(entry: Entry) -> str | None:
+    """The token that a row records of this version and what is said of it; None when the entry has none."""
+    token, properties = entry.token, entry.properties
+    if token is None or properties is None:
+        return token
+    return f"{token} said:{digest({name: str(value) for name, value in properties.items()})[:16]}"
+
+
+def same_version(entry: Entry, recorded: str | None) -> bool:
+    """Whether a recorded token is that of this version, whatever was said of it. Never without a token."""
+    return None not in (entry.token, recorded) and entry.token == _SAID.sub("", recorded or "")
 
 
 @dataclass(slots=True)
@@ -38,6 +59,8 @@ class Differences:
     """The token differs, or there is none to trust."""
     outdated: list[tuple[Entry, Row]] = field(default_factory=list)
     """The same version, to be looked at again: another extraction, a pending or a returned document."""
+    described: list[tuple[Entry, Row]] = field(default_factory=list)
+    """The same version, of which the source says other things."""
     missing: list[Row] = field(default_factory=list)
     unsupported: list[Entry] = field(default_factory=list)
     """New, and of a type that cannot be parsed: recorded as skipped, never fetched."""
@@ -75,31 +98,42 @@ def compare(
             (found.forgotten if row[7] == skipped else found.missing).append(row)
             row = next(stream, None)
         if row is None or row[1] != uri:
-            (found.new if extraction.of(uri) else found.unsupported).append(entry)
+            (found.new if extraction.of(entry) else found.unsupported).append(entry)
             continue
         state = row[7]
         if state == skipped:
-            if extraction.of(uri):
+            if extraction.of(entry):
                 found.outdated.append((entry, row))
             row = next(stream, None)
             continue
         known += 1
+        token = entry[1] if entry[5] is None else token_of(entry)
+        same = token == row[2]
         # What was never hashed, because it is too large, has nothing but its token to tell.
-        if entry[1] is None or entry[1] != row[2] or (distrust and row[5] is not None):
+        if token is None or not (same or same_version(entry, row[2])) or (distrust and row[5] is not None):
             found.changed.append((entry, row))
         elif state == quarantined:
-            if row[6] == extraction.seen(uri, failed=True):
-                unchanged += 1
+            if row[6] == extraction.seen(entry, failed=True):
+                if same:
+                    unchanged += 1
+                else:
+                    found.described.append((entry, row))
             else:
                 found.outdated.append((entry, row))
         elif state in (pending, returned):
             found.outdated.append((entry, row))
         else:
             # Inlined `Extraction.of`: this line runs once for every document of every sync.
-            dot = uri.rfind(".")
-            expected = suffixes.get(uri[dot:].lower(), "") if dot > uri.rfind("/") + 1 else ""
+            if entry[6] is not None:
+                expected = extraction.of(entry)
+            else:
+                dot = uri.rfind(".")
+                expected = suffixes.get(uri[dot:].lower(), "") if dot > uri.rfind("/") + 1 else ""
             if row[6] == expected or not expected:
-                unchanged += 1
+                if same:
+                    unchanged += 1
+                else:
+                    found.described.append((entry, row))
             else:
                 found.outdated.append((entry, row))
         row = next(stream, None)

@@ -27,7 +27,7 @@ from enum import StrEnum
 from typing import Any, Final, Literal
 
 from index.model import rfc3339
-from index.properties import by_name, canonical, described
+from index.properties import attributed, by_name, canonical, described
 
 #: `warn_at` and `stale_at` of exempt documents, so that any reader's ``warn_at > now`` keeps them; documents
 #: without a date have none.
@@ -142,7 +142,7 @@ def assess(
     )
     verdict = verdict_at(used, warn_at, stale_at, now)
     reason = _REASONS[verdict].format(
-        source="an attested review" if field == REVIEWED_AT else field,
+        source="an attested review" if field == REVIEWED_AT else attributed(field, properties),
         date=_day(dated),
         warn=str(warn_at.date()),
         stale=str(stale_at.date()),

@@ -50,6 +50,8 @@ class Cause(StrEnum):
     """The same version is to be parsed or chunked otherwise, or was not looked at to the end."""
     RULES = "rules"
     """What is said of the document beside its text follows from other rules, or from a review."""
+    PROPERTIES = "properties"
+    """The source says other things of the same version."""
     HOLD = "hold"
     RETRY = "retry"
     REPAIR = "repair"

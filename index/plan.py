@@ -157,6 +157,8 @@ def decide(
         plan(
             Action.TOUCH if same and row.state == State.INDEXED else Action.UPDATE, entry.uri, row.document_id
         )
+    for entry, row in found.described:
+        plan(Action.TOUCH, entry.uri, row.document_id, None, Cause.PROPERTIES, "properties")
     for entry, row in found.outdated:
         plan(Action.UPDATE, entry.uri, row.document_id, None, Cause.EXTRACTION, "extraction")
     if whole:

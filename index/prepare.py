@@ -6,11 +6,9 @@ Nothing is written here. Everything a document can do wrong comes back as a valu
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from connectors.base import (
     Connector,
@@ -21,61 +19,18 @@ from connectors.base import (
     Entry,
     Fetched,
 )
-from index.freshness import assess, read_date
-from index.link import is_name
+from index.compare import same_version, token_of
+from index.freshness import assess
 from index.model import Action, Cause, Chunk, Document, Failure, Item, State
-from index.parse.formats import why_unsupported
-from index.properties import by_name
+from index.parse import formats
+from index.properties import said, title
 from index.redact import redact
-from index.rules import OWNER_NAMES, Rules
+from index.rules import Rules
 from index.source import Source
+from index.work import Facts, Gone, Noted, Nothing, Text, Work
 
 #: Their items are parsed again although nothing seems to have changed.
 FORCED = frozenset({Cause.RETRY, Cause.REPAIR})
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A new version: all its points are written."""
-
-    action: Action
-    document: Document
-    chunks: tuple[Chunk, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """All points of the document go."""
-
-    document: Document
-
-
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """Only the ledger's row changes."""
-
-    document: Document
-
-
-@dataclass(frozen=True, slots=True)
-class Nothing:
-    """The document is gone since it was listed, or has come back; a later listing decides."""
-
-    uri: str
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """The text stays, what is said of it changes: payloads are written, nothing is embedded."""
-
-    action: Action
-    document: Document
-    otherwise: Item | Noted | Nothing
-    """When the store does not hold the text as the ledger says: the item is prepared, which writes the whole
-    text; where there is none to be had, only what is known of the document changes."""
-
-
-Work = Text | Facts | Gone | Noted | Nothing
 
 
 def prepare(item: Item, known: Document | None, source: Source) -> Work:
@@ -98,23 +53,54 @@ def prepare(item: Item, known: Document | None, source: Source) -> Work:
     if known is None:
         known = Document(item.document_id, source.id, item.uri, State.PENDING, first_seen_at=now)
     if item.cause is Cause.RULES:
-        ruled = _said(known, source)
-        return Facts(
-            Action.TOUCH, ruled, replace(item, action=Action.UPDATE, uri=known.uri, cause=Cause.REPAIR)
-        )
+        again = replace(item, action=Action.UPDATE, uri=known.uri, cause=Cause.REPAIR)
+        return Facts(Action.TOUCH, _said(known, source), again)
+    if item.cause is Cause.PROPERTIES:
+        return _described(item, known, source)
     return _look(item, known, source)
+
+
+def _described(item: Item, known: Document, source: Source) -> Work:
+    """The source says other things of the same version, which is not read again for that."""
+    try:
+        entry = source.connector.stat(item.uri)
+    except DocumentError as error:
+        return _kept(item, known, source, State.PENDING, redact(str(error)))
+    if entry is None:
+        return _left(item, known, source)
+    if not same_version(entry, known.token) or _reread(known, entry):
+        return _look(replace(item, action=Action.UPDATE), known, source)
+    told = replace(_told(item, known, source, entry), modified_at=moment(entry.modified_at))
+    ruled = _ruled(told, source)
+    if known.state is not State.INDEXED or ruled == known:
+        return _without_text(item, known, ruled, _seen(ruled, entry))
+    again = replace(item, action=Action.UPDATE, cause=Cause.REPAIR)
+    return Facts(item.action, _seen(ruled, entry), again)
+
+
+def _told(item: Item, known: Document, source: Source, entry: Entry) -> Document:
+    """The document under its name of now, with what the source says of it now."""
+    return replace(known, uri=item.uri, properties=source.rules.resaid(known.properties, entry.properties))
+
+
+def _seen(document: Document, entry: Entry) -> Document:
+    """The document, with the version of this entry as the one last looked at."""
+    return replace(document, token=token_of(entry), native_id=entry.native_id, size=entry.size)
+
+
+def _reread(known: Document, entry: Entry) -> bool:
+    """Whether only the text can tell what the source's properties change: its title may stand in every chunk,
+    and a row of before has the source's properties among the document's own."""
+    if entry.properties and said(known.properties) is None:
+        return True
+    before, now = title(said(known.properties)), title(entry.properties)
+    return before != now and known.title in ("", before)
 
 
 def _look(item: Item, known: Document, source: Source) -> Work:
     """Read the document and see what it is now."""
     uri = item.uri
-    if not (known.version or source.extraction.of(uri)):
-        # It failed when its name was taken for one that has a format.
-        skipped = replace(
-            known, uri=uri, state=State.SKIPPED, reason=why_unsupported(uri), seen_extraction=""
-        )
-        return Noted(skipped)
-    target = source.scratch() / f"{item.document_id}{Path(uri).suffix[:16]}"
+    target = source.scratch() / item.document_id
     target.unlink(missing_ok=True)
     try:
         try:
@@ -123,6 +109,8 @@ def _look(item: Item, known: Document, source: Source) -> Work:
             entry = source.connector.stat(uri)
             if entry is None:
                 return _left(item, known, source)
+            if not (known.version or source.extraction.of(entry)):
+                return _skipped(item, known, entry)
             return _failed(item, known, source, entry, None, Failure(redact(str(error))))
         return _understand(item, known, source, fetched, target)
     except DocumentVanished:
@@ -137,18 +125,15 @@ def _look(item: Item, known: Document, source: Source) -> Work:
 
 def _understand(item: Item, known: Document, source: Source, fetched: Fetched, content: Path) -> Work:
     entry = fetched.entry
-    expected = source.extraction.of(item.uri)
+    expected = source.extraction.of(entry)
+    if not (known.version or expected):
+        # It failed when it was taken for something that has a format.
+        return _skipped(item, known, entry)
     forced = item.cause in FORCED
-    seen = replace(
-        known,
-        uri=item.uri,
-        token=entry.token,
-        native_id=entry.native_id,
-        size=entry.size,
-        seen_hash=fetched.content_hash,
-    )
+    told = _told(item, known, source, entry)
+    seen = replace(_seen(told, entry), seen_hash=fetched.content_hash)
     same_text = fetched.content_hash == known.content_hash and expected == known.extraction_fingerprint
-    if known.version and same_text and not forced:
+    if known.version and same_text and not forced and not _reread(known, entry):
         current = replace(
             seen,
             state=State.INDEXED,
@@ -159,15 +144,17 @@ def _understand(item: Item, known: Document, source: Source, fetched: Fetched, c
         return Facts(item.action, _said(current, source), replace(item, cause=Cause.REPAIR))
     failed_before = (known.seen_hash, known.seen_extraction) == (
         fetched.content_hash,
-        source.extraction.seen(item.uri, failed=True),
+        source.extraction.seen(entry, failed=True),
     )
     if known.state is State.QUARANTINED and failed_before and known.uri == item.uri and not forced:
-        return _without_text(item, known, _ruled(known, source), _ruled(seen, source))
-    parsed = source.parse(content, item.uri)
+        return _without_text(item, known, _ruled(told, source), _ruled(seen, source))
+    format = formats.of(entry)
+    parsed = source.parse(content, format)
     if isinstance(parsed, Failure):
         return _failed(item, known, source, entry, fetched.content_hash, parsed)
+    parsed = replace(parsed, title=parsed.title or title(entry.properties))
     chunks = tuple(source.chunk(parsed))
-    properties = {**by_name(parsed.properties), **by_name(entry.properties or {})}
+    authored = formats.BY_SUFFIX[format].authored
     document = replace(
         seen,
         state=State.INDEXED,
@@ -180,7 +167,7 @@ def _understand(item: Item, known: Document, source: Source, fetched: Fetched, c
         title=parsed.title,
         content_type=parsed.content_type,
         language=parsed.language,
-        properties=relevant(properties, source.rules),
+        properties=source.rules.recorded(parsed.properties, entry.properties, authored=authored),
         chunk_count=len(chunks),
         indexed_at=source.now(),
         findings=list(parsed.findings),
@@ -188,20 +175,23 @@ def _understand(item: Item, known: Document, source: Source, fetched: Fetched, c
     return Text(item.action, _said(document, source), chunks)
 
 
+def _skipped(item: Item, known: Document, entry: Entry) -> Work:
+    why = formats.why_unsupported(formats.of(entry))
+    return Noted(replace(known, uri=item.uri, state=State.SKIPPED, reason=why, seen_extraction=""))
+
+
 def _failed(
     item: Item, known: Document, source: Source, entry: Entry, content_hash: str | None, failure: Failure
 ) -> Work:
     """Quarantined; the text of an older version stays, under the name and rules of now."""
-    ruled = _ruled(linked(replace(known, uri=item.uri), source.rules, source.connector), source)
+    told = _told(item, known, source, entry)
+    ruled = _ruled(linked(told, source.rules, source.connector), source)
     document = replace(
-        ruled,
+        _seen(ruled, entry),
         state=State.QUARANTINED,
         reason=failure.reason,
-        token=entry.token,
-        native_id=entry.native_id,
-        size=entry.size,
         seen_hash=content_hash,
-        seen_extraction="" if failure.transient else source.extraction.seen(item.uri, failed=True),
+        seen_extraction="" if failure.transient else source.extraction.seen(entry, failed=True),
     )
     return _without_text(item, known, ruled, document)
 
@@ -236,16 +226,6 @@ def _without_text(item: Item, known: Document, ruled: Document, document: Docume
     if known.version and ruled != known:
         return Facts(item.action, document or ruled, noted)
     return noted
-
-
-def relevant(properties: Mapping[str, Any], rules: Rules) -> dict[str, Any]:
-    """What the ledger keeps of a document's properties: its owners, its address, and what may date it. Their
-    names are canonical."""
-    return {
-        name: value
-        for name, value in properties.items()
-        if name in OWNER_NAMES or is_name(name) or name in rules.fields or read_date(value) is not None
-    }
 
 
 def linked(document: Document, rules: Rules, connector: Connector) -> Document:

@@ -43,7 +43,7 @@ class Reader:
     def _rules_in_force(self, source: str) -> str:
         if source not in self._in_force:
             settings, connector = self.mirror.config.source(source), self.mirror.connector(source)
-            self._in_force[source] = rules_fingerprint(settings, connector.url(""))
+            self._in_force[source] = rules_fingerprint(settings, connector.home())
         return self._in_force[source]
 
     def embedded(self, collection: Collection, query: str) -> Sequence[float]:

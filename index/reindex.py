@@ -25,12 +25,12 @@ from index.model import Action, Chunk, Document, Point, State
 from index.outcome import Report
 from index.payload import Passage
 from index.plan import BATCH_DOCUMENTS
-from index.prepare import Text
 from index.recover import recover
 from index.run import Run
 from index.salvage import proven
 from index.source import known_sources
 from index.sync import recorded
+from index.work import Text
 
 #: Ids of points to those of them that there are, without vectors.
 Read = Callable[[Sequence[str]], Mapping[str, Point]]

@@ -26,8 +26,9 @@ from index.finding import KINDS, Verification
 from index.judge import Ids, review_lost
 from index.mirror import Mirror
 from index.model import LIVE, Action, Cause, ChunkRecord, Document, Item, Point, Review, State
+from index.parse.formats import format_of
 from index.plan import BATCH_DOCUMENTS
-from index.prepare import Facts, Noted, Text, Work, governed
+from index.prepare import governed
 from index.rebuild import rebuild
 from index.recover import recover
 from index.renew import renew
@@ -37,6 +38,7 @@ from index.source import known_sources, source_of
 from index.strangers import Strangers
 from index.sync import plan, sync
 from index.verify import verify
+from index.work import Facts, Noted, Text, Work
 
 
 def repair(mirror: Mirror, found: Verification, run: Run) -> None:
@@ -225,7 +227,7 @@ class _Mending:
 
     def _blank(self, row: Document) -> Document:
         """Of a document that never was in the index: the sync looks at it as if for the first time."""
-        if row.source in self._configured and not source_of(self._mirror, row.source).extraction.of(row.uri):
+        if row.source in self._configured and format_of(row.uri) is None:
             return replace(row, state=State.DELETED, deleted_at=self._mirror.now())
         return Document(row.document_id, row.source, row.uri, State.PENDING, first_seen_at=row.first_seen_at)
 

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from connectors.base import Patterns
 from index import link
 from index.config import SourceConfig
-from index.freshness import Policy
+from index.freshness import Policy, read_date
 from index.model import digest
 from index.owners import distinct
-from index.properties import by_name, canonical, described
+from index.properties import PROGRAM, SOURCE, by_name, canonical, declared, described, said, title
 
 #: Longest owner that is taken from a document; what is longer is prose.
 _OWNER_LENGTH_MAX = 200
@@ -37,7 +37,7 @@ class Governance(NamedTuple):
     owners: tuple[str, ...]
     """The first is asked to act; none when nothing names one."""
     owner_source: str
-    """front matter, rule, source or default."""
+    """front matter, rule, source property, source or default."""
     policy: Policy
     unusable: str = ""
     """A sentence on what the document itself names as its owner and is none."""
@@ -67,29 +67,63 @@ class Rules:
         )
 
     def govern(self, uri: str, properties: Mapping[str, Any]) -> Governance:
-        """Owners: front matter, last matching rule with one, source, default. Policy: last matching rule with
-        one, source (whose policy has the defaults in it)."""
-        owners, unusable = front_matter_owners(properties)
+        """Owners: front matter, last matching rule with one, what the source says of the document, source,
+        default. Policy: last matching rule with one, source (whose policy has the defaults in it)."""
+        owners, unusable = named_owners(declared(properties))
         owner_source = "front matter"
         if not owners:
             owners, owner_source = next(
-                ((owners, "rule") for match, owners in self._owners if match(uri)), self._owner
+                ((owners, "rule") for match, owners in self._owners if match(uri)),
+                self._of_source(properties),
             )
         policy = next((policy for match, policy in self._policies if match(uri)), self._policy)
         return Governance(owners, owner_source, policy, unusable)
 
+    def _of_source(self, properties: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
+        owners, _ = named_owners(said(properties) or {})
+        return (owners, "source property") if owners else self._owner
+
     def link(self, uri: str, properties: Mapping[str, Any]) -> str:
         """What a person opens: the document's own address, or the source's template filled in; "" when there
         is neither, and the connector knows."""
-        return link.own(properties) or (link.fill(self._url, uri) if self._url else "")
+        return link.own(by_name(properties)) or (link.fill(self._url, uri) if self._url else "")
+
+    def recorded(
+        self, own: Mapping[str, Any], said: Mapping[str, Any] | None, *, authored: bool
+    ) -> dict[str, Any]:
+        """The properties that the ledger keeps of a document, as `index.properties` has them. `own` are those
+        that its parser found; `authored` says whether an author declared them."""
+        kept = self._relevant(own)
+        return self.resaid(kept if authored or not kept else {PROGRAM: kept}, said)
+
+    def resaid(self, recorded: Mapping[str, Any], said: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The same row's properties with what the source says of the document now."""
+        rest = {name: value for name, value in recorded.items() if name != SOURCE}
+        return rest if said is None else {**rest, SOURCE: self.kept(said)}
+
+    def kept(self, said: Mapping[str, Any]) -> dict[str, Any]:
+        """What the ledger keeps of a source's properties."""
+        named = {"title": title(said)} if title(said) else {}
+        return {**self._relevant(said), **named}
+
+    def _relevant(self, properties: Mapping[str, Any]) -> dict[str, Any]:
+        """Owners, address, and what may date the document, by canonical name."""
+        return {
+            name: value
+            for name, value in by_name(properties).items()
+            if name in OWNER_NAMES
+            or link.is_name(name)
+            or name in self.fields
+            or read_date(value) is not None
+        }
 
 
 def _names(owner: str | tuple[str, ...]) -> tuple[str, ...]:
     return distinct(name for name in ((owner,) if isinstance(owner, str) else owner) if name)
 
 
-def front_matter_owners(properties: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
-    """The owners that a document names, in order, and a sentence on what it names that is none."""
+def named_owners(properties: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
+    """The owners that properties name, in order, and a sentence on what they name that is none."""
     named = by_name(properties)
     owners: list[str] = []
     unusable = ""

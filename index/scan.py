@@ -13,9 +13,10 @@ from index import rules as ruling
 from index.compare import Differences, Extraction
 from index.mirror import Mirror
 from index.model import Action, Document, Row, SourceRecord, State
-from index.parse.formats import why_unsupported
+from index.parse import formats
 from index.plan import Circumstances, Guard, Plan
 from index.prepare import governed, linked, moment
+from index.properties import said
 from index.redact import redact
 from index.source import Source, source_of
 
@@ -89,7 +90,7 @@ def _survey(
         refiltered=remembered.filter_fingerprint not in ("", here.settings.filter_fingerprint),
     )
     fetched = _hashes(connector, found, stop)
-    settled = _settle(mirror, found, fetched, here.extraction)
+    settled = _settle(mirror, found, fetched, here)
     hashes = {uri: read.content_hash for uri, read in fetched.items()}
     moves: list[tuple[Entry, Row]] = []
     if listing.complete and not partial and found.missing:
@@ -174,16 +175,14 @@ def _hashes(connector: Connector, found: Differences, stop: threading.Event | No
         entry.uri
         for entry, row in found.changed
         if row.seen_hash is not None
-        and (times or entry.token is None or row.token is None or entry.token == row.token)
+        and (times or None in (entry.token, row.token) or comparing.same_version(entry, row.token))
     ]
     return _read(connector, doubtful, stop)
 
 
-def _settle(
-    mirror: Mirror, found: Differences, fetched: dict[str, Fetched], extraction: Extraction
-) -> list[Document]:
+def _settle(mirror: Mirror, found: Differences, fetched: dict[str, Fetched], here: Source) -> list[Document]:
     """Take out of `changed` what was only distrusted, and turns out to be exactly as it was."""
-    doubtful = [(e, r) for e, r in found.changed if _same(e, r, fetched, extraction)]
+    doubtful = [(e, r) for e, r in found.changed if _same(e, r, fetched, here.extraction)]
     if not doubtful:
         return []
     documents = {
@@ -196,8 +195,11 @@ def _settle(
             continue
         if row.state == State.INDEXED and document.modified_at != moment(read.entry.modified_at):
             continue
+        now = read.entry.properties
+        if said(document.properties) != (None if now is None else here.rules.kept(now)):
+            continue
         same.add(entry.uri)
-        version = (read.entry.token, read.entry.native_id, read.entry.size)
+        version = (comparing.token_of(read.entry), read.entry.native_id, read.entry.size)
         if read.entry.token is not None and (document.token, document.native_id, document.size) != version:
             token, native_id, size = version
             settled.append(replace(document, token=token, native_id=native_id, size=size))
@@ -212,8 +214,8 @@ def _same(entry: Entry, row: Row, fetched: dict[str, Fetched], extraction: Extra
     if read is None or read.content_hash != row.seen_hash:
         return False
     if row.state == State.QUARANTINED:
-        return row.seen_extraction == extraction.seen(row.uri, failed=True)
-    return row.state == State.INDEXED and row.seen_extraction == extraction.of(row.uri)
+        return row.seen_extraction == extraction.seen(entry, failed=True)
+    return row.state == State.INDEXED and row.seen_extraction == extraction.of(entry)
 
 
 def _likeness(mirror: Mirror, source: str, entry: Entry, row: Row) -> float:
@@ -241,7 +243,7 @@ def forget_rules(mirror: Mirror, source: str) -> None:
 
 def rules_fingerprint(source: Source) -> str:
     """See `index.rules.rules_fingerprint`."""
-    return ruling.rules_fingerprint(source.settings, source.connector.url(""))
+    return ruling.rules_fingerprint(source.settings, source.connector.home())
 
 
 def _ruled(mirror: Mirror, source: Source) -> tuple[list[str], list[Document]]:
@@ -270,7 +272,7 @@ def noted(mirror: Mirror, source: str, seen: Survey) -> list[Document]:
     if seen.unsupported:
         here = source_of(mirror, source)
         for entry in seen.unsupported:
-            why = why_unsupported(entry.uri)
+            why = formats.why_unsupported(formats.of(entry))
             row = Document(mirror.new_id(), source, entry.uri, State.SKIPPED, reason=why, first_seen_at=now)
             rows[row.document_id] = linked(row, here.rules, here.connector)
     if seen.forgotten:

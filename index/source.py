@@ -15,6 +15,7 @@ from index.errors import ConfigError, scratch_errors
 from index.mirror import Mirror
 from index.model import Chunk, Failure, Parsed, digest
 from index.outcome import Seconds
+from index.parse import formats
 from index.rules import Rules
 
 
@@ -28,7 +29,7 @@ class Source:
     rules: Rules
     extraction: Extraction
     parser: Callable[[Path, str], Parsed | Failure]
-    """Of the file that holds a document's bytes, and the document's name."""
+    """Of the file that holds a document's bytes, and its format as `index.parse.formats.of` gives it."""
     chunker: Callable[[Parsed], list[Chunk]]
     scratch: Callable[[], Path]
     """A private folder for the bytes that a parser reads."""
@@ -45,9 +46,9 @@ class Source:
         with scratch_errors(into.parent), self.seconds.of("fetch"):
             return self.connector.fetch(uri, into)
 
-    def parse(self, content: Path, name: str) -> Parsed | Failure:
+    def parse(self, content: Path, format: str) -> Parsed | Failure:
         with self.seconds.of("parse"):
-            return self.parser(content, name)
+            return self.parser(content, format)
 
     def chunk(self, parsed: Parsed) -> list[Chunk]:
         with self.seconds.of("parse"):
@@ -55,10 +56,10 @@ class Source:
 
     def read(self, uri: str) -> list[Chunk]:
         """The chunks of a document as it is now; none when it cannot be read or parsed."""
-        target = self.scratch() / f"likeness{Path(uri).suffix[:16]}"
+        target = self.scratch() / "likeness"
         try:
-            self.fetch(uri, target)
-            parsed = self.parse(target, uri)
+            fetched = self.fetch(uri, target)
+            parsed = self.parse(target, formats.of(fetched.entry))
         except DocumentError:
             return []
         finally:
@@ -81,7 +82,7 @@ def source_of(mirror: Mirror, name: str) -> Source:
         connector=mirror.connector(name),
         rules=Rules(settings),
         extraction=Extraction(mirror.extraction, digest([settings.limits.max_size, timeout])[:8]),
-        parser=lambda content, name: mirror.parser.parse(content, name, timeout_seconds=timeout),
+        parser=lambda content, format: mirror.parser.parse(content, format, timeout_seconds=timeout),
         chunker=chunker,
         scratch=lambda: mirror.scratch,
         now=mirror.now,

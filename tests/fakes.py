@@ -60,6 +60,11 @@ class MemoryConnector(Connector):
         entry = Entry(uri, version, len(data), modified_at, native_id, properties)
         self._documents[uri] = (entry, data)
 
+    def describe(self, uri: str, properties: Mapping[str, str] | None) -> None:
+        """Say this of a document, whose version stays."""
+        entry, data = self._documents[uri]
+        self._documents[uri] = (entry._replace(properties=properties), data)
+
     def remove(self, uri: str) -> None:
         del self._documents[uri]
 
@@ -108,6 +113,9 @@ class MemoryConnector(Connector):
 
     def url(self, uri: str) -> str:
         return f"memory:///{uri}"
+
+    def home(self) -> str:
+        return "memory:///"
 
     def watch(
         self, on_hint: Callable[[str | None], None], *, polling: bool = False

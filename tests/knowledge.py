@@ -42,13 +42,14 @@ class Shared:
     def __init__(self, parser: Parser) -> None:
         self._parser = parser
         self.parsed: list[str] = []
+        """The format of each document that was parsed."""
 
     def warm(self) -> None:
         self._parser.warm()
 
-    def parse(self, path: Path, name: str, timeout_seconds: float | None = None) -> Any:
-        self.parsed.append(name)
-        return self._parser.parse(path, name, timeout_seconds)
+    def parse(self, path: Path, format: str, timeout_seconds: float | None = None) -> Any:
+        self.parsed.append(format)
+        return self._parser.parse(path, format, timeout_seconds)
 
     def walls(self) -> list[Wall]:
         return self._parser.walls()

@@ -24,7 +24,7 @@ def run(path, format):
 def refuse(*arguments, **options):
     raise PermissionError(1, "Operation not permitted", "the kernel")
 
-worker._reader = lambda name: (run, formats.format_of(name))
+worker._reader = lambda name: (run, formats.BY_NAME[name])
 if "no namespaces" in sys.argv:
     namespaces.unshare = refuse
 if "no landlock" in sys.argv:

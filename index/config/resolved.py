@@ -34,11 +34,6 @@ from index.freshness import FreshnessPolicy, Policy
 from index.model import digest
 from index.redact import redact
 
-#: Connector settings that say where the documents are, not which of them exist; `Connector.probe` tells
-#: when that place becomes another one.
-_PLACE = frozenset({"root"})
-
-
 #: One owner, or several of which the first is asked to act.
 Owner = str | tuple[str, ...]
 
@@ -99,7 +94,7 @@ class SourceConfig:
 
     @cached_property
     def filter_fingerprint(self) -> str:
-        """Hash of everything that decides which documents of the place exist.
+        """Hash of everything that decides which documents of the place exist; where it is does not count.
 
         Settings at their defaults are left out, so that a new release's new setting changes nothing;
         include and exclude are always in.
@@ -110,7 +105,7 @@ class SourceConfig:
             for name, value in settings.model_dump(mode="json").items()
             if name in ("include", "exclude")
             or (
-                name not in _PLACE
+                name not in settings.place
                 and not isinstance(getattr(settings, name), SecretStr)
                 and getattr(settings, name) != type(settings).model_fields[name].get_default()
             )

@@ -17,7 +17,6 @@ from typing import Any, BinaryIO
 
 from index.errors import ParserError, scratch_errors
 from index.parse import sandbox, walls
-from index.parse.formats import suffix_of
 from index.parse.walls import Wall
 
 #: Seconds to start a child and import a format's reader, on a machine that is busy with other things.
@@ -87,9 +86,10 @@ class Child:
     def isolated(self) -> bool:
         return any(wall.built for wall in self.walls if wall.name == "namespaces")
 
-    def take(self, document: BinaryIO, name: str) -> str:
-        """Copy the document to where the child may read it and nothing else writes. Its path."""
-        path = self.folder / walls.DOCUMENTS / f"document{suffix_of(name)}"
+    def take(self, document: BinaryIO, format: str) -> str:
+        """Copy the document to where the child may read it and nothing else writes. Its path; the helper
+        programs of some formats go by its end."""
+        path = self.folder / walls.DOCUMENTS / f"document.{format}"
         document.seek(0)
         with scratch_errors(path.parent), path.open("xb") as copy:
             # The child's user may be another one, and is then the only member of the folder's group.

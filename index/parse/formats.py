@@ -1,4 +1,6 @@
-"""Which files are documents, what reads them, and the fingerprint of how they are read.
+"""Which documents can be read, what reads them, and the fingerprint of how they are read.
+
+A format goes by a suffix: `of` is the one rule that finds a document's.
 
 Imported by commands that parse nothing: the standard library only, and package versions are read from their
 metadata, never by importing them.
@@ -13,9 +15,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from index.model import digest
 from index.parse import nlp
+
+if TYPE_CHECKING:
+    from connectors.base import Entry
 
 #: Goes into every fingerprint: raise it when `outline` or `language` make other elements of the same file.
 COMMON_REVISION = 2
@@ -39,6 +45,11 @@ class Format:
     """Whether some or all of these files cannot be read without the programs."""
     classifies: bool = False
     """Whether the spaCy model, or our stand-in for it, has a say in the kind of a block."""
+
+    @property
+    def authored(self) -> bool:
+        """Whether its properties are an author's words; others are of the program that wrote the file."""
+        return self.module in ("markdown", "html", "pandoc")
 
     def fingerprint(self, *, chunking: str) -> str:
         """Hash of everything that decides which chunks come out of a given file of this format."""
@@ -130,6 +141,33 @@ BY_SUFFIX: dict[str, Format] = {
     f".{suffix}": format for format, suffixes in _FORMATS.items() for suffix in suffixes.split()
 }
 
+BY_NAME: dict[str, Format] = {format.name: format for format in _FORMATS}
+
+#: Other content types that sources give for a format.
+_ALIASES = {
+    "application/csv": ".csv",
+    "application/jsonl": ".jsonl",
+    "application/jsonlines": ".jsonl",
+    "application/x-pdf": ".pdf",
+    "application/xhtml+xml": ".html",
+    "image/jpg": ".jpg",
+    "image/x-ms-bmp": ".bmp",
+    "text/json": ".json",
+    "text/rtf": ".rtf",
+    "text/x-markdown": ".md",
+    "text/xml": ".xml",
+}
+#: Suffix by content type, lower case, without parameters.
+_BY_CONTENT_TYPE = {
+    **{format.content_type: f".{suffixes.split()[0]}" for format, suffixes in _FORMATS.items()},
+    **_ALIASES,
+}
+#: Content types of bytes that nobody has said anything of.
+_UNTOLD = frozenset({"application/octet-stream", "binary/octet-stream", "application/x-unknown"})
+
+#: Characters of a content type that a message repeats.
+_SHOWN_MAX = 100
+
 #: Modules of the child, in the order in which `Parser.warm` loads them.
 MODULES = tuple(dict.fromkeys(format.module for format in _FORMATS))
 
@@ -140,15 +178,26 @@ def suffix_of(uri: str) -> str:
     return dot + suffix.lower() if stem else ""
 
 
+def of(entry: Entry) -> str:
+    """The suffix that stands for the document's format: by what its source says of it, else the one of its
+    uri. A content type that no format has stands for itself; "" when nothing tells."""
+    if entry.format is None:
+        return suffix_of(entry.uri)
+    told = entry.format.partition(";")[0].strip().lower()
+    return suffix_of(entry.uri) if told in _UNTOLD else _BY_CONTENT_TYPE.get(told, told)
+
+
 def format_of(uri: str) -> Format | None:
-    """The format of a document by its suffix; None: this type is not supported."""
+    """The format of a document of which there is only its uri; None: this type is not supported."""
     return BY_SUFFIX.get(suffix_of(uri))
 
 
-def why_unsupported(uri: str) -> str:
-    """A sentence about a document that `format_of` has none for."""
-    suffix = suffix_of(uri)
-    return f"Files of type {suffix} cannot be parsed." if suffix.strip(".") else "It has no type."
+def why_unsupported(told: str) -> str:
+    """A sentence about a document for which `of` gives what no format has."""
+    if not told.strip("."):
+        return "It has no type."
+    shown = "".join(char if char.isprintable() else " " for char in told[:_SHOWN_MAX])
+    return f"{'Files' if told.startswith('.') else 'Documents'} of type {shown} cannot be parsed."
 
 
 def fingerprint(format: Format, *, chunking: str) -> str:
@@ -157,7 +206,7 @@ def fingerprint(format: Format, *, chunking: str) -> str:
 
 
 def fingerprints(chunking: str) -> dict[str, str]:
-    """Extraction fingerprint by suffix (`suffix_of`), for plans that ask for many documents."""
+    """Extraction fingerprint by suffix (`of`), for plans that ask for many documents."""
     by_format = {format: format.fingerprint(chunking=chunking) for format in _FORMATS}
     return {suffix: by_format[format] for suffix, format in BY_SUFFIX.items()}
 

@@ -12,8 +12,9 @@ from typing import Any, BinaryIO
 from index.errors import ParserError
 from index.model import Diagnostic, Element, Failure, Parsed
 from index.parse import child as children
+from index.parse import formats
 from index.parse.child import Child, Gone, TooFull, TooLong
-from index.parse.formats import format_of
+from index.parse.formats import Format
 from index.parse.walls import Wall
 
 #: Documents that one child parses before another takes its place: libraries leak.
@@ -66,21 +67,22 @@ class Parser:
         with self._lock:
             self._loaded()
 
-    def parse(self, path: Path, name: str, timeout_seconds: float | None = None) -> Parsed | Failure:
-        """The elements of the file at `path`, whose format the suffix of `name`, its uri, tells. A timeout
-        given here is for this document.
+    def parse(self, path: Path, format: str, timeout_seconds: float | None = None) -> Parsed | Failure:
+        """The elements of the file at `path`, of a format as `formats.of` gives it: a suffix such as ``.md``.
+        A timeout given here is for this document.
 
         Raises ParserError when the installation is at fault and not the document.
         """
-        if format_of(name) is None:
-            return Failure("Documents of this type are not supported.")
+        known = formats.BY_SUFFIX.get(format)
+        if known is None:
+            return Failure(formats.why_unsupported(format))
         limit = self.timeout_seconds if timeout_seconds is None else timeout_seconds
         with self._lock, contextlib.ExitStack() as stack:
             try:
                 document = stack.enter_context(path.open("rb"))
             except OSError as error:
                 return Failure(f"The document could not be read: {error.strerror}.", transient=True)
-            child = self._loaded(document, name)
+            child = self._loaded(document, known)
             with self._losing(child):
                 try:
                     answer = child.receive(limit, self.output_bytes_max)
@@ -137,20 +139,23 @@ class Parser:
                 self._child.expect_ready()
         return self._child
 
-    def _loaded(self, document: BinaryIO | None = None, name: str = "") -> Child:
+    def _loaded(self, document: BinaryIO | None = None, format: Format | None = None) -> Child:
         """The child, once it has the document and has imported what it needs; for none, everything."""
         child = self._running()
         try:
-            return self._asked(child, document, name)
+            return self._asked(child, document, format)
         except ParserError:
             if not child.documents:
                 raise
         # A document may have taken it over, and this one shall not suffer from that.
-        return self._asked(self._running(), document, name)
+        return self._asked(self._running(), document, format)
 
-    def _asked(self, child: Child, document: BinaryIO | None, name: str) -> Child:
+    def _asked(self, child: Child, document: BinaryIO | None, format: Format | None) -> Child:
+        request: dict[str, Any] = {}
         with self._losing(child):
-            child.send({} if document is None else {"path": child.take(document, name), "name": name})
+            if document is not None and format is not None:
+                request = {"path": child.take(document, format.name), "format": format.name}
+            child.send(request)
             uncompiled = child.expect_loaded()
         if uncompiled > UNCOMPILED_MAX and not child.documents and not self._compiled:
             self._compiled = True

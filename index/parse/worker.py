@@ -68,8 +68,8 @@ class _Worker:
     def load(self, request: Answer) -> Answer:
         """Import what the request needs; everything, when it names no document."""
         try:
-            if "name" in request:
-                _reader(request["name"])
+            if "format" in request:
+                _reader(request["format"])
             else:
                 load_everything()
         except Exception as error:
@@ -78,12 +78,12 @@ class _Worker:
         return {"loaded": True, "uncompiled": _uncompiled()}
 
     def parse(self, request: Answer) -> Answer | None:
-        if "name" not in request:
+        if "format" not in request:
             return None
         sandbox.allow_cpu(self.timeout_seconds + 60)
         path = request["path"]
         try:
-            answer = self._parsed(Path(path), request["name"])
+            answer = self._parsed(Path(path), request["format"])
         except MemoryError:
             answer = {
                 "failure": f"The document needed more than {_size(self.memory_bytes)} of memory.",
@@ -138,9 +138,7 @@ def _reason(error: Exception) -> str:
 
 
 def _reader(name: str) -> tuple[Callable[[Path, formats.Format], Parsed], formats.Format]:
-    format = formats.format_of(name)
-    if format is None:
-        raise ValueError(f"{name!r} has no supported format")
+    format = formats.BY_NAME[name]
     return importlib.import_module(f"index.parse.{format.module}").parse, format
 
 

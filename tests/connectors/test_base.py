@@ -6,8 +6,8 @@ import sys
 import time
 from pathlib import Path
 
+import pathspec
 import pytest
-from pathspec.patterns.gitignore.basic import GitIgnoreBasicPattern
 from pydantic import ValidationError
 
 from connectors import base
@@ -32,7 +32,7 @@ URIS = [
 ]
 PATTERNS = [
     *("**/*", "**", "*", "*.md", "docs/", "docs/**", "/docs", "docs/*", "archive/*", "**/~$*", "*/", "**/"),
-    *("a.m[dx]", "x/**/b", "?.md", "\\*.md", "a b/", "[a-c]*", "docs/old/a.md", "~$*"),
+    *("?[!x]", "a.m[dx]", "x/**/b", "?.md", "\\*.md", "a b/", "[a-c]*", "docs/old/a.md", "~$*"),
 ]
 
 
@@ -43,7 +43,7 @@ def test_the_examples_in_the_docstrings_hold() -> None:
 
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_one_pattern_matches_as_pathspec_says(pattern: str) -> None:
-    reference = GitIgnoreBasicPattern(pattern)
+    reference = pathspec.lookup_pattern("gitignore")(pattern)
     for uri in URIS:
         assert Patterns([pattern]).match(uri) == (reference.match_file(uri) is not None), uri
 
@@ -51,7 +51,7 @@ def test_one_pattern_matches_as_pathspec_says(pattern: str) -> None:
 @pytest.mark.parametrize("first", PATTERNS[:12])
 @pytest.mark.parametrize("second", PATTERNS)
 def test_the_last_matching_pattern_decides(first: str, second: str) -> None:
-    basic = [GitIgnoreBasicPattern(first), GitIgnoreBasicPattern(second)]
+    basic = [pathspec.lookup_pattern("gitignore")(pattern) for pattern in (first, second)]
     for uri in URIS:
         expected = basic[0].match_file(uri) is not None and basic[1].match_file(uri) is None
         assert Patterns([first, f"!{second}"]).match(uri) == expected, uri
@@ -77,6 +77,9 @@ def test_line_breaks_in_names_do_not_confuse_patterns() -> None:
     assert Patterns(["*"]).match("\n")
     assert not Patterns(["a.md"]).match("a.md\n")
     assert Patterns(["a/*"]).match("a/b\n")
+    assert Patterns(["*.md\n"]).match("a.md")
+    assert Patterns(["a\nb/"]).match("a\nb/c")
+    assert Patterns(["a*/"]).match_all_below("a\nb")
 
 
 def test_a_pattern_that_fails_is_fast() -> None:
@@ -92,6 +95,12 @@ def test_a_pattern_that_fails_is_fast() -> None:
 def test_what_is_no_pattern_is_refused_with_the_key(pattern: str) -> None:
     with pytest.raises(ValidationError, match="exclude"):
         ConnectorSettings.model_validate({"exclude": [pattern]})
+
+
+def test_the_place_is_named_by_keys_that_there_are() -> None:
+    for settings in (ConnectorSettings, FilesConnector.settings_model):
+        assert settings.place <= settings.model_fields.keys() - {"include", "exclude"}
+    assert FilesConnector.settings_model.place == {"root"}
 
 
 def test_the_files_connector_is_built_in() -> None:

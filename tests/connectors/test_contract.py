@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from connectors.base import Context
 from connectors.files import FilesConnector
 from tests.connectors.conftest import Connect
 from tests.contracts.connector_contract import MAX_SIZE, ConnectorContract, Driver
 from tests.fakes import MemoryConnector
+from tests.onethread import OneThread
+from tests.wiki import GuardedWiki, Wiki, WikiSettings
 
 
 class FilesDriver:
@@ -33,6 +38,9 @@ class FilesDriver:
 
     def rename(self, old: str, new: str) -> None:
         self._path(old).rename(self._path(new))
+
+    def describe(self, uri: str, properties: dict[str, str]) -> bool:
+        return False
 
     def forbid(self, uri: str) -> None:
         really = os.open
@@ -80,6 +88,10 @@ class MemoryDriver:
         self.put, self.remove, self.rename = self.connector.put, self.connector.remove, self.connector.rename
         self.forbid, self.disturb = self.connector.forbidden.add, self.connector.changing.add
 
+    def describe(self, uri: str, properties: dict[str, str]) -> bool:
+        self.connector.describe(uri, properties)
+        return True
+
     def conceal(self, folder: str) -> None:
         self.connector.errors.append(f"{folder!r} could not be listed.")
 
@@ -91,3 +103,40 @@ class TestMemory(ConnectorContract):
     @pytest.fixture
     def driver(self) -> Driver:
         return MemoryDriver()
+
+
+class WikiDriver:
+    def __init__(self, wiki: Wiki) -> None:
+        self._wiki = wiki
+        settings = WikiSettings.model_validate({"server": wiki.url})
+        self.connector = GuardedWiki(settings, Context("wiki", Path("/"), MAX_SIZE))
+        self.remove, self.rename = wiki.remove, wiki.rename
+        self.forbid, self.disturb, self.conceal = wiki.forbidden.add, wiki.changing.add, wiki.concealed.add
+        self.take_away = wiki.close
+
+    def put(self, uri: str, data: bytes) -> None:
+        self._wiki.put(uri, data, "text/html")
+
+    def describe(self, uri: str, properties: dict[str, str]) -> bool:
+        self._wiki.pages[uri].properties = properties
+        return True
+
+
+class TestWiki(ConnectorContract):
+    @pytest.fixture
+    def driver(self) -> Iterator[Driver]:
+        wiki = Wiki()
+        yield WikiDriver(wiki)
+        wiki.close()
+
+
+def test_two_threads_in_one_connector_are_noticed() -> None:
+    guarded = OneThread(MemoryConnector({"a.md": b"a", "b.md": b"b"}))
+    guarded.linger_seconds = 0.2
+    listing = iter(guarded.list())
+    assert next(listing).uri == "a.md"
+    with ThreadPoolExecutor(2) as threads:
+        fetched = [threads.submit(guarded.fetch, "a.md", None) for _ in range(2)]
+        failed = [str(found.exception()) for found in fetched if found.exception()]
+    assert failed == ["fetch() was called while another thread was in fetch()"]
+    assert [entry.uri for entry in listing] == ["b.md"]

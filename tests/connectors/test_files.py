@@ -59,6 +59,7 @@ def test_the_root_is_relative_to_the_configuration_and_may_start_at_home(
     assert [entry.uri for entry in connect(root="~/docs").list()] == ["a.md"]
     assert [entry.uri for entry in connect(root="root/../beside").list()] == ["b.md"]
     assert connect(root="root/../beside").url("b c.md") == f"file://{tmp_path}/beside/b%20c.md"
+    assert connect(root="root/../beside").home() == f"file://{tmp_path}/beside"
 
 
 def test_a_root_that_is_missing_a_file_or_unreadable_is_unavailable(

@@ -7,6 +7,7 @@ the source do what the connector cannot: change, hide and fail.
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
@@ -49,6 +50,10 @@ class Driver(Protocol):
     def put(self, uri: str, data: bytes) -> None: ...
     def remove(self, uri: str) -> None: ...
     def rename(self, old: str, new: str) -> None: ...
+
+    def describe(self, uri: str, properties: dict[str, str]) -> bool:
+        """The source says this of the document from now on, and its version stays. False: it never says
+        anything of its documents."""
 
     def forbid(self, uri: str) -> None:
         """Reading this document is refused from now on."""
@@ -180,6 +185,52 @@ class ConnectorContract:
         assert driver.connector.stat("a.md") == first
         assert list(driver.connector.list()) == [first]
 
+    def test_what_is_said_of_a_document_may_change_while_its_version_stays(self, driver: Driver) -> None:
+        driver.put("a.md", b"x")
+        before = driver.connector.stat("a.md")
+        assert before is not None
+        if not driver.describe("a.md", {"owner": "user:anna", "last_reviewed": "2026-05-01"}):
+            assert before.properties is None
+            return
+        after = driver.connector.stat("a.md")
+        assert after is not None
+        assert after.properties == {"owner": "user:anna", "last_reviewed": "2026-05-01"}
+        assert after == before._replace(properties=after.properties)
+        assert list(driver.connector.list()) == [after]
+        assert driver.connector.fetch("a.md", None).entry == after
+
+    def test_a_format_is_one_for_every_way_to_ask(self, driver: Driver) -> None:
+        driver.put("v1.2/intro", b"x")
+        (listed,) = driver.connector.list()
+        assert driver.connector.stat("v1.2/intro") == listed
+        assert driver.connector.fetch("v1.2/intro", None).entry.format == listed.format
+        assert listed.format is None or "/" in listed.format or listed.format.startswith(".")
+
+    def test_its_place_are_keys_of_its_settings(self, driver: Driver) -> None:
+        settings = type(driver.connector).settings_model
+        assert isinstance(driver.connector.settings, settings)
+        assert settings.place <= settings.model_fields.keys() - {"include", "exclude"}
+
+    def test_the_thread_that_uses_it_may_be_another_each_time(self, driver: Driver) -> None:
+        driver.put("a.md", b"x")
+
+        def everything() -> list[object]:
+            connector = driver.connector
+            return [
+                connector.probe(),
+                list(connector.list()),
+                connector.stat("a.md"),
+                connector.fetch("a.md", None).content_hash,
+                connector.url("a.md"),
+                connector.home(),
+            ]
+
+        here = everything()
+        for _ in range(2):
+            with ThreadPoolExecutor(1) as other:
+                assert other.submit(everything).result() == here
+        assert everything() == here
+
     def test_a_rename_keeps_the_native_identity(self, driver: Driver) -> None:
         driver.put("old.md", b"x")
         before = driver.connector.stat("old.md")
@@ -235,10 +286,14 @@ class ConnectorContract:
         assert len(links) == len(ORDERED)
         assert all("://" in link for link in links)
 
+    def test_the_source_as_a_whole_has_a_link_that_no_document_changes(self, driver: Driver) -> None:
+        before = driver.connector.home()
+        driver.put("a.md", b"x")
+        assert "://" in before
+        assert driver.connector.home() == before
+        assert driver.connector.url("a.md") != before
+
     def test_what_it_cannot_do_it_refuses(self, driver: Driver) -> None:
-        if not driver.connector.capabilities.delta:
-            with pytest.raises(ConnectorError):
-                driver.connector.delta(None)
         if not driver.connector.capabilities.watch:
             with pytest.raises(ConnectorError):
                 driver.connector.watch(lambda folder: None)

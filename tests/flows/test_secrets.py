@@ -71,6 +71,9 @@ class WikiConnector(Connector):
 
     def url(self, uri):
         return f"https://wiki.example.org/{uri}"
+
+    def home(self):
+        return self.settings.url
 """
 
 Canaries = dict[str, str]

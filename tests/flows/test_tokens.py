@@ -53,6 +53,9 @@ class Wiki(Connector):
 
     def url(self, uri):
         return f"https://wiki.example.org/{uri}"
+
+    def home(self):
+        return "https://wiki.example.org/"
 '''
 
 

@@ -7,13 +7,15 @@ import time
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import yaml
+from pydantic import SecretStr
 
+from connectors.base import ConnectorSettings
 from connectors.files import FilesSettings
-from index.config import Config, FreshnessPolicy, Rule, load, schema, template
+from index.config import Config, FreshnessPolicy, Rule, SourceConfig, load, schema, template
 from index.config.load import variables
 from index.config.settings import Settings
 from index.errors import ConfigError
@@ -205,6 +207,40 @@ def test_fingerprints_follow_what_they_stand_for(
     after = config_of(tmp_path, MINIMAL.replace("root: docs", change)).source("docs")
     assert (after.filter_fingerprint != before.filter_fingerprint) == filters
     assert (after.rules_fingerprint != before.rules_fingerprint) == rules
+
+
+@pytest.mark.parametrize(
+    ("settings", "fingerprint"),
+    [
+        ("root: docs", "45f0da97a5ba7a8be186e91ba6f0ad748f71e563c795250cdaffba76ced22b39"),
+        (
+            "root: docs, include: ['**/*.md'], hidden: true",
+            "fd5ce00adcc904a3271cf165b158244f5daaeab40fa0118bd981d372ed4d0008",
+        ),
+    ],
+)
+def test_the_filters_of_a_folder_have_the_fingerprint_that_ledgers_have_on_record(
+    tmp_path: Path, settings: str, fingerprint: str
+) -> None:
+    source = config_of(tmp_path, MINIMAL.replace("root: docs", settings)).source("docs")
+    assert source.filter_fingerprint == fingerprint
+
+
+def test_a_connector_says_which_of_its_keys_are_its_place() -> None:
+    class SpaceSettings(ConnectorSettings):
+        place: ClassVar[frozenset[str]] = frozenset({"server", "space"})
+
+        server: str
+        space: str = "main"
+        label: str = ""
+        token: SecretStr = SecretStr("")
+
+    def fingerprint(**settings: str) -> str:
+        model = SpaceSettings.model_validate({"server": "https://a.example", **settings})
+        return SourceConfig("wiki", "wiki", model).filter_fingerprint
+
+    assert fingerprint(server="https://b.example", space="other", token="t") == fingerprint()
+    assert fingerprint(label="public") != fingerprint()
 
 
 def test_changed_defaults_change_the_rules_fingerprint(tmp_path: Path) -> None:

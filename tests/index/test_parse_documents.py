@@ -24,13 +24,13 @@ def parser() -> Iterator[Parser]:
 
 
 def parsed(parser: Parser, path: Path) -> Parsed:
-    result = parser.parse(path, path.name)
+    result = parser.parse(path, path.suffix)
     assert isinstance(result, Parsed), result
     return result
 
 
 def failure(parser: Parser, path: Path) -> str:
-    result = parser.parse(path, path.name)
+    result = parser.parse(path, path.suffix)
     assert isinstance(result, Failure), result
     return result.reason
 

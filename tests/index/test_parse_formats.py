@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.base import Entry
 from index.parse import fingerprint, fingerprints, format_of, formats, suffix_of
 
 ROOT = Path(__file__).parents[2]
@@ -36,6 +37,51 @@ def test_the_suffix_decides_in_any_case(uri: str, name: str) -> None:
 )
 def test_other_files_have_no_format(uri: str) -> None:
     assert format_of(uri) is None
+
+
+@pytest.mark.parametrize(
+    ("uri", "told", "suffix"),
+    [
+        ("docs/v1.2/intro", "text/html", ".html"),
+        ("docs/v1.2", "text/html; charset=utf-8", ".html"),
+        ("a", " Text/HTML ;charset=x;q=1", ".html"),
+        ("a", "application/xhtml+xml", ".html"),
+        ("a", "text/markdown", ".md"),
+        ("a", ".MD", ".md"),
+        ("a.html", "text/markdown", ".md"),
+        ("a.md", "video/mp4", "video/mp4"),
+        ("a.md", "application/octet-stream", ".md"),
+        ("a.md", "", ""),
+        ("docs/v1.2", None, ".2"),
+        ("a.MD", None, ".md"),
+        ("intro", None, ""),
+    ],
+)
+def test_a_source_says_the_format_of_a_document_or_its_suffix_does(
+    uri: str, told: str | None, suffix: str
+) -> None:
+    assert formats.of(Entry(uri, None, None, None, None, format=told)) == suffix
+
+
+def test_every_content_type_that_we_give_is_one_that_we_take() -> None:
+    for format in formats.BY_NAME.values():
+        suffix = formats.of(Entry("a", None, None, None, None, format=format.content_type))
+        assert formats.BY_SUFFIX[suffix] is format
+    assert set(formats._ALIASES.values()) <= formats.BY_SUFFIX.keys()
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (".exe", "Files of type .exe cannot be parsed."),
+        ("video/mp4", "Documents of type video/mp4 cannot be parsed."),
+        ("video/\x1b[2Jmp4", "Documents of type video/ [2Jmp4 cannot be parsed."),
+        ("", "It has no type."),
+        (".", "It has no type."),
+    ],
+)
+def test_a_format_that_is_not_supported_is_named(told: str, said: str) -> None:
+    assert formats.why_unsupported(told) == said
 
 
 def test_fingerprints_by_suffix_are_those_of_the_formats() -> None:

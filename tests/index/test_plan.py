@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.base import Entry
-from index.compare import Differences, Extraction, compare, leave_below, pair_moves
+from index.compare import Differences, Extraction, compare, leave_below, pair_moves, same_version, token_of
 from index.model import Action, Row
 from index.parse.formats import format_of, suffix_of
 from index.plan import BATCH_DOCUMENTS, Circumstances, Guard, Plan, decide, removals_hash
@@ -301,6 +301,54 @@ def test_carrying_a_plan_out_leaves_nothing_to_plan(before: dict[str, str], afte
     assert again.unchanged == sum(u.endswith(".md") for u in after)
 
 
+# ── What the source says of a document ────────────────────────────────────────────────────────────────
+
+
+def described(uri: str, token: str | None, **properties: str) -> Entry:
+    return entry(uri, token)._replace(properties=properties)
+
+
+def test_other_properties_of_the_same_version_are_a_touch() -> None:
+    known = token_of(described("a.md", "7", owner="anna", title="A"))
+    assert planned([described("a.md", "7", title="A", owner="anna")], [row("a.md", known)]).items == ()
+    (item,) = planned([described("a.md", "7", owner="bo", title="A")], [row("a.md", known)]).items
+    assert (item.action, item.reason) == (Action.TOUCH, "properties")
+    for silent in (entry("a.md", "7"), described("a.md", "7")):
+        (item,) = planned([silent], [row("a.md", known)]).items
+        assert (item.action, item.reason) == (Action.TOUCH, "properties")
+    (item,) = planned([described("a.md", "7", owner="bo")], [row("a.md", "7")]).items
+    assert (item.action, item.reason) == (Action.TOUCH, "properties")
+
+
+def test_another_version_is_an_update_whatever_is_said_of_it() -> None:
+    known = token_of(described("a.md", "7", owner="anna"))
+    for owner in ("anna", "bo"):
+        (item,) = planned([described("a.md", "77", owner=owner)], [row("a.md", known)]).items
+        assert (item.action, item.reason) == (Action.UPDATE, "")
+
+
+def test_what_is_said_of_a_document_that_failed_is_learnt_and_of_others_looked_at_with_them() -> None:
+    now = [described("a.md", "7", owner="bo")]
+    failed = row("a.md", "7", state="quarantined", seen_extraction="x1+l1")
+    assert [r.uri for _, r in differences(now, [failed]).described] == ["a.md"]
+    for other in (row("a.md", "7", state="pending"), row("a.md", "7", seen_extraction="x0")):
+        found = differences(now, [other])
+        assert (len(found.outdated), len(found.described)) == (1, 0)
+
+
+@pytest.mark.parametrize("token", ["", "7", "v 7", 'W/"7"', "7 said:0123456789abcdef"])
+def test_a_token_on_record_is_that_of_its_version_only(token: str) -> None:
+    for said in (entry("a.md", token), described("a.md", token), described("a.md", token, owner="anna")):
+        recorded = token_of(said)
+        assert same_version(described("a.md", token, owner="bo"), recorded) == (
+            said.properties is not None or not token.endswith("said:0123456789abcdef")
+        )
+        assert not same_version(entry("a.md", token + "1"), recorded)
+        assert not same_version(entry("a.md", None), recorded)
+    assert token_of(described("a.md", None, owner="anna")) is None
+    assert not same_version(entry("a.md", token), None)
+
+
 # ── Formats ───────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -308,15 +356,43 @@ def test_carrying_a_plan_out_leaves_nothing_to_plan(before: dict[str, str], afte
 def test_there_is_one_rule_for_which_name_has_which_format(uri: str) -> None:
     extraction = Extraction({suffix: f"now {suffix}" for suffix in (".md", ".m", ".a", "..", ".")})
     known = compare([entry(uri)], [row(uri, seen_extraction="before")], extraction)
-    assert bool(known.outdated) == bool(extraction.of(uri)) == (suffix_of(uri) in extraction.by_suffix)
+    supported = bool(extraction.of(entry(uri)))
+    assert bool(known.outdated) == supported == (suffix_of(uri) in extraction.by_suffix)
     new = compare([entry(uri)], [], extraction)
-    assert bool(new.new) == bool(extraction.of(uri)) != bool(new.unsupported)
+    assert bool(new.new) == supported != bool(new.unsupported)
 
 
 @pytest.mark.parametrize("uri", [".md", "a/.md", "a.md/b", ".md/.md", "md"])
 def test_a_name_that_is_all_suffix_has_no_format(uri: str) -> None:
-    assert Extraction({".md": "x"}).of(uri) == ""
+    assert Extraction({".md": "x"}).of(entry(uri)) == ""
     assert format_of(uri) is None
+
+
+def test_a_source_that_says_formats_needs_no_suffixes() -> None:
+    extraction = Extraction({".html": "h2", ".md": "x1"}, limits="l1")
+
+    def told(uri: str, format: str) -> Entry:
+        return entry(uri)._replace(format=format)
+
+    rows = [
+        row("v1.2/failed", state="quarantined", seen_extraction="h2+l1"),
+        row("v1.2/intro", seen_extraction="h2"),
+        row("v1.2/old.md", seen_extraction="x1"),
+        row("v1.2/video", state="skipped", seen_extraction=""),
+    ]
+    listed = [
+        told("v1.2/clip.md", "video/mp4"),
+        told("v1.2/failed", "text/html"),
+        told("v1.2/intro", "text/html; charset=utf-8"),
+        told("v1.2/new", "text/html"),
+        told("v1.2/old.md", "text/html"),
+        told("v1.2/video", "video/mp4"),
+    ]
+    found = compare(listed, rows, extraction)
+    assert [e.uri for e in found.new] == ["v1.2/new"]
+    assert [e.uri for e in found.unsupported] == ["v1.2/clip.md"]
+    assert [r.uri for _, r in found.outdated] == ["v1.2/old.md"]
+    assert found.unchanged == 2
 
 
 # ── Folders that are not listed ───────────────────────────────────────────────────────────────────────

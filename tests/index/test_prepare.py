@@ -14,9 +14,10 @@ from connectors.base import connector_class
 from index.compare import Extraction
 from index.config import load
 from index.model import Action, Cause, Chunk, Document, Failure, Item, Parsed, State
-from index.prepare import Facts, Gone, Noted, Nothing, Text, Work, prepare
+from index.prepare import prepare
 from index.rules import Rules
 from index.source import Source
+from index.work import Facts, Gone, Noted, Nothing, Text, Work
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 EXTRACTION = Extraction({".md": "x1"}, limits="l1")

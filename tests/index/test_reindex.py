@@ -97,6 +97,6 @@ def test_documents_are_extracted_again_where_the_new_model_counts_other_tokens(
     monkeypatch.setattr(index.chunk, "fingerprint", lambda *_: "of another tokenizer")
     other_model(grown, Bar())
     assert counts(grown.sync())["updated"] == 3
-    assert {"a.md", "b.md", "c.md"} <= {name.rpartition("/")[2] for name in grown.parser.parsed}
+    assert grown.parser.parsed.count(".md") == 3
     assert grown.documents()["never.json"].state is State.QUARANTINED
     assert grown.ask(lambda m: verify(m, deep=True)).ok

@@ -9,7 +9,7 @@ import pytest
 
 from connectors.base import ConnectorSettings
 from index.config import FreshnessPolicy, Rule, SourceConfig
-from index.rules import Governance, Rules, front_matter_owners
+from index.rules import Governance, Rules, named_owners
 
 SOURCE_POLICY = FreshnessPolicy(timedelta(days=100), timedelta(days=200))
 SHORT = FreshnessPolicy(timedelta(days=30), timedelta(days=60))
@@ -52,6 +52,34 @@ def test_an_owner_comes_from_front_matter_then_rule_then_source_then_default() -
     assert Rules(source()).govern("a.md", {})[:2] == ((), "default")
 
 
+def test_a_rule_comes_before_what_the_source_says_and_that_before_its_settings() -> None:
+    ours = Rules(source(Rule("hr/**", owner="hr"), owner="group:docs", owner_source="source"))
+    said = {"SOURCE": {"owner": "user:anna"}}
+    assert ours.govern("hr/a.md", said)[:2] == (("hr",), "rule")
+    assert ours.govern("a.md", said)[:2] == (("user:anna",), "source property")
+    assert ours.govern("a.md", {"owner": "user:bo", **said})[:2] == (("user:bo",), "front matter")
+    assert ours.govern("a.md", {"SOURCE": {"owner": " "}})[:2] == (("group:docs",), "source")
+
+
+def test_what_the_ledger_keeps_of_properties_is_told_apart_by_its_author() -> None:
+    ours = Rules(source(freshness=FreshnessPolicy(field=("last_reviewed", "Checked-By"))))
+    own = {
+        "Owner": "user:bo",
+        "Date": "2026-05-01",
+        "checked_by": "nobody",
+        "keywords": "leave",
+        "title": "A",
+    }
+    kept = {"owner": "user:bo", "date": "2026-05-01", "checked_by": "nobody"}
+    assert ours.recorded(own, None, authored=True) == kept
+    assert ours.recorded(own, None, authored=False) == {"PROGRAM": kept}
+    said = {"Title": " Leave  of\nabsence ", "URL": "https://a.example", "visits": "17"}
+    recorded = ours.recorded(own, said, authored=True)
+    assert recorded == {**kept, "SOURCE": {"title": "Leave of absence", "url": "https://a.example"}}
+    assert ours.resaid(recorded, {}) == {**kept, "SOURCE": {}}
+    assert ours.resaid(recorded, None) == kept
+
+
 @pytest.mark.parametrize(
     ("value", "owners"),
     [
@@ -63,7 +91,7 @@ def test_an_owner_comes_from_front_matter_then_rule_then_source_then_default() -
     ],
 )
 def test_a_document_names_its_owners(value: Any, owners: tuple[str, ...]) -> None:
-    assert front_matter_owners({"owner": value}) == (owners, "")
+    assert named_owners({"owner": value}) == (owners, "")
 
 
 @pytest.mark.parametrize(
@@ -74,7 +102,7 @@ def test_a_document_names_its_owners(value: Any, owners: tuple[str, ...]) -> Non
     ],
 )
 def test_what_is_no_owner_is_told_and_the_rules_take_its_place(value: Any, why: str) -> None:
-    owners, unusable = front_matter_owners({"owner": value})
+    owners, unusable = named_owners({"owner": value})
     assert owners == ()
     assert re.search(f"Its owner is {why}", unusable)
     found = Rules(source(Rule("**", owner="hr"))).govern("a.md", {"owner": value})
@@ -82,15 +110,15 @@ def test_what_is_no_owner_is_told_and_the_rules_take_its_place(value: Any, why: 
 
 
 def test_of_a_list_what_is_a_name_counts_and_the_rest_is_told() -> None:
-    assert front_matter_owners({"owner": ["", None, "user:bo"]})[0] == ("user:bo",)
-    assert "empty" in front_matter_owners({"owner": ["user:bo", None]})[1]
-    owners, unusable = front_matter_owners({"owner": [f"user:{n}" for n in range(30)]})
+    assert named_owners({"owner": ["", None, "user:bo"]})[0] == ("user:bo",)
+    assert "empty" in named_owners({"owner": ["user:bo", None]})[1]
+    owners, unusable = named_owners({"owner": [f"user:{n}" for n in range(30)]})
     assert (len(owners), unusable) == (20, "It names 30 owners; the first 20 count.")
 
 
 def test_names_of_properties_are_compared_without_case_and_owners_are_owners_too() -> None:
-    assert front_matter_owners({"Owner": "anna", "OWNERS": ["bo", "ANNA"]}) == (("anna", "bo"), "")
-    assert front_matter_owners({}) == ((), "")
+    assert named_owners({"Owner": "anna", "OWNERS": ["bo", "ANNA"]}) == (("anna", "bo"), "")
+    assert named_owners({}) == ((), "")
 
 
 def test_rules_and_sources_name_several_owners_too() -> None:

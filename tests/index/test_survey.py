@@ -42,8 +42,8 @@ class Place:
         self.more = ""
         with self.mirror() as mirror:
             source = source_of(mirror, "docs")
-            fingerprint = source.extraction.of("a.md")
             for entry in source.connector.list():
+                fingerprint = source.extraction.of(entry)
                 text = (self.docs / entry.uri).read_bytes()
                 hashed = sha256(text).hexdigest()
                 row = Document(f"id-{entry.uri}", "docs", entry.uri, State.INDEXED, version=1)

@@ -10,7 +10,7 @@ from index.mirror import Mirror
 from index.model import Collection, Document, Failure, Parsed, Point, State
 from index.outcome import Report
 from index.parse import Parser
-from index.parse.formats import format_of
+from index.parse.formats import format_of, suffix_of
 from index.sync import plan
 from index.verify import verify
 from tests.knowledge import Knowledge, Shared
@@ -34,10 +34,10 @@ class Reader(Shared):
         self._scratch = scratch
         self._known: dict[tuple[str, bytes], Parsed | Failure] = {}
 
-    def parse(self, path: Path, name: str, timeout_seconds: float | None = None) -> Parsed | Failure:
-        asked = name[name.rfind(".") :].lower(), path.read_bytes()
+    def parse(self, path: Path, format: str, timeout_seconds: float | None = None) -> Parsed | Failure:
+        asked = format, path.read_bytes()
         if asked not in self._known:
-            answer = self.parser.parse(path, name, timeout_seconds)
+            answer = self.parser.parse(path, format, timeout_seconds)
             if isinstance(answer, Failure) and answer.transient:
                 return answer
             if len(self._known) >= self.KNOWN:
@@ -47,9 +47,9 @@ class Reader(Shared):
 
     def text(self, uri: str, content: bytes) -> str | None:
         """What parsing a file gives: its text, or None when it fails."""
-        path = self._scratch / f"read{uri[uri.rfind('.') :].lower()}"
+        path = self._scratch / "read"
         path.write_bytes(content)
-        parsed = self.parse(path, path.name)
+        parsed = self.parse(path, suffix_of(uri))
         return parsed.text if isinstance(parsed, Parsed) else None
 
 

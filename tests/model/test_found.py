@@ -127,8 +127,8 @@ def test_a_document_that_could_not_be_read_for_the_moment_is_tried_again(kb: Kno
     kb.write("a.md", "# A\n\nText.")
     real = kb.parser.parse
 
-    def parse(path: Path, name: str, timeout_seconds: float | None = None) -> Any:
-        real(path, name, timeout_seconds)
+    def parse(path: Path, format: str, timeout_seconds: float | None = None) -> Any:
+        real(path, format, timeout_seconds)
         return Failure("Not now.", transient=True)
 
     kb.parser.parse = parse  # type: ignore[method-assign]

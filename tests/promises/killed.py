@@ -127,14 +127,13 @@ class Remembered:
 
     def warm(self) -> None: ...
 
-    def parse(self, path: Path, name: str, timeout_seconds: float) -> Parsed | Failure:
-        suffix = Path(name).suffix
-        key = hashlib.sha256(suffix.encode() + b"\0" + path.read_bytes()).hexdigest()
+    def parse(self, path: Path, format: str, timeout_seconds: float) -> Parsed | Failure:
+        key = hashlib.sha256(format.encode() + b"\0" + path.read_bytes()).hexdigest()
         note = self._notes / f"parsed-{key}"
         if not note.exists():
-            assert self._parser is not None, f"{name} was not parsed before the kill"
+            assert self._parser is not None, f"A document of type {format} was not parsed before the kill"
             written = note.with_suffix(f".{os.getpid()}")
-            written.write_bytes(pickle.dumps(self._parser.parse(path, f"read{suffix}", timeout_seconds)))
+            written.write_bytes(pickle.dumps(self._parser.parse(path, format, timeout_seconds)))
             written.rename(note)
         found: Parsed | Failure = pickle.loads(note.read_bytes())
         return found

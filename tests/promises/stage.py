@@ -31,8 +31,9 @@ class Timed(Shared):
     def __init__(self, parser: Parser) -> None:
         super().__init__(parser)
         self.seconds: dict[str, float] = {}
+        """By document id."""
 
-    def parse(self, path: Path, name: str, timeout_seconds: float | None = None) -> Parsed | Failure:
+    def parse(self, path: Path, format: str, timeout_seconds: float | None = None) -> Parsed | Failure:
         loaded = time.monotonic()
         expect_loaded = Child.expect_loaded
 
@@ -44,8 +45,8 @@ class Timed(Shared):
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Child, "expect_loaded", noting)
-            result: Parsed | Failure = super().parse(path, name, timeout_seconds)
-        self.seconds[name] = time.monotonic() - loaded
+            result: Parsed | Failure = super().parse(path, format, timeout_seconds)
+        self.seconds[path.name] = time.monotonic() - loaded
         return result
 
 

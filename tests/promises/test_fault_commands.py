@@ -142,7 +142,7 @@ def test_no_temporary_folder_is_an_error_that_names_it(
     with monkeypatch.context() as gone:
         gone.setattr(tempfile, "tempdir", "/nowhere")
         with Parser() as another, pytest.raises(ScratchError, match="/nowhere"):
-            another.parse(kb.docs / "a.md", "a.md")
+            another.parse(kb.docs / "a.md", ".md")
     freshkb("sync")
 
 

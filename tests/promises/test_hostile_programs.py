@@ -113,7 +113,8 @@ def test_a_document_that_is_a_program_harms_nobody(
             assert stage.sync() < 50 << 20
         documents, texts = kb.documents(), kb.texts()
         for number, (source, reasons) in enumerate(programs.items()):
-            found, seconds = documents[f"{number:02}/a.md"], stage.timed.seconds[f"{number:02}/a.md"]
+            found = documents[f"{number:02}/a.md"]
+            seconds = stage.timed.seconds[found.document_id]
             print(f"{source[-60:]!r}: {found.state}, {seconds:.2f} s. {found.reason}")
             if found.state is State.INDEXED:
                 assert not reasons or "" in reasons, source
