@@ -100,7 +100,7 @@ class PrefectBatches:
         """A batch in the process of its task, which prepares none ahead where the plan was not made."""
         if self._batches is not None:
             return self._batches.carry_out(number, again=again)
-        source, _ = self.run.mirror.ledger.batch(self.run.run_id, number)
+        source, _ = self.run.mirror.ledger.runs.batch(self.run.run_id, number)
         with Batches(self.run, source) as alone:
             return alone.carry_out(number, again=again)
 

@@ -62,16 +62,16 @@ class Batches:
         ahead = self._ahead.pop(number, None)
         done: dict[str, str] = {}
         if again or ahead is None:
-            items = ledger.batch(run.run_id, number)[1]
+            items = ledger.runs.batch(run.run_id, number)[1]
             if again:
                 recover(target, self._source)
                 # What the attempt before had committed is done, and told by now.
-                done = ledger.told(run.run_id, [item.document_id for item in items])
+                done = ledger.log.actions_of(run.run_id, [item.document_id for item in items])
             ahead = self._submit([item for item in items if item.document_id not in done])
         prepared = ahead.result()
         following = self._following.get(number)
         if following is not None and following not in self._ahead:
-            self._ahead[following] = self._submit(ledger.batch(run.run_id, following)[1])
+            self._ahead[following] = self._submit(ledger.runs.batch(run.run_id, following)[1])
         tally = apply(target, run.run_id, prepared.work, lambda items: self._submit(items).result().work)
         tally.seconds.add(prepared.seconds)
         tally.documents.update(done.values())
@@ -97,10 +97,10 @@ def carry_out_items(run: Run, target: Target, source: str, items: Sequence[Item]
 def known_documents(mirror: Mirror, items: Sequence[Item]) -> dict[str, Document]:
     """The ledger's rows of these items by document id, each with its last review."""
     ids, ledger = [item.document_id for item in items], mirror.ledger
-    reviews = ledger.reviews(ids)
+    reviews = ledger.reviews.of(ids)
     return {
         d.document_id: replace(d, reviewed_at=own[-1].at if (own := reviews.get(d.document_id)) else None)
-        for d in ledger.documents(document_ids=ids)
+        for d in ledger.documents.find(document_ids=ids)
     }
 
 

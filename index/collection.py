@@ -28,7 +28,7 @@ def ensure(mirror: Mirror) -> Collection:
         return create(mirror, "current")
     if not current.sparse_fingerprint:
         current = replace(current, sparse_fingerprint=bm25.fingerprint())
-        mirror.ledger.record_collection(current)
+        mirror.ledger.collections.put(current)
     return current
 
 
@@ -55,16 +55,16 @@ def create(mirror: Mirror, state: Literal["building", "current"]) -> Collection:
         created_at=mirror.now(),
         sparse_fingerprint=bm25.fingerprint(),
     )
-    ledger.record_collection(made)
+    ledger.collections.put(made)
     try:
         store.create(made.name, dimension=made.dimension, instance=ledger.instance_id)
         if state == "building":
             return made
         # No reindex can be under way while none is current: these were begun by first syncs that died, or
         # that come too late.
-        others = [left for left in ledger.collections() if left.state == "building"]
+        others = [left for left in ledger.collections.all() if left.state == "building"]
         made = replace(made, state=state)
-        ledger.record_collection(made)
+        ledger.collections.put(made)
     except (LedgerError, StoreError):
         # Another process, syncing another source for the first time, was quicker; or it was recorded, and
         # only the answer did not come.
@@ -88,7 +88,7 @@ def retire(mirror: Mirror) -> None:
     if current is None:
         return
     mirror.store.publish(mirror.config.index.collection, current.name)
-    for left in mirror.ledger.collections():
+    for left in mirror.ledger.collections.all():
         if left.state == "dropping":
             drop(mirror, left)
 
@@ -99,10 +99,10 @@ def orphans(mirror: Mirror) -> list[str]:
     store, ledger = mirror.store, mirror.ledger
     # In this order: whoever makes one records it first, and whoever drops one forgets it last.
     names = store.collections()
-    known = {collection.name for collection in ledger.collections()}
+    known = {collection.name for collection in ledger.collections.all()}
     return [name for name in names if name not in known and store.instance(name) == ledger.instance_id]
 
 
 def drop(mirror: Mirror, collection: Collection) -> None:
     mirror.store.drop(collection.name)
-    mirror.ledger.drop_collection(collection.name)
+    mirror.ledger.writes.drop_collection(collection.name)

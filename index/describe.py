@@ -103,7 +103,7 @@ def summaries(
 ) -> Iterator[DocumentSummary]:
     """Documents in order of source and uri; deleted ones only when their state is asked for."""
     now = reader.now()
-    for document in reader.ledger.documents(source=source, states=None if state is None else [state]):
+    for document in reader.ledger.documents.find(source=source, states=None if state is None else [state]):
         yield DocumentSummary(document, reader.verdicts.of(document, now) if document.version else None)
 
 
@@ -111,7 +111,7 @@ def describe(reader: Reader, document: Document) -> DocumentDetail:
     """A document with its chunks, as the collection in use has them. Raises StoreError."""
     now = reader.now()
     assessment = reader.verdicts.of(document, now)
-    made = reader.ledger.reviews([document.document_id]).get(document.document_id)
+    made = reader.ledger.reviews.of([document.document_id]).get(document.document_id)
     review = made[-1] if made else None
     governance = reader.verdicts.governance(document)
     findings: Iterator[Finding] = iter(())
@@ -121,10 +121,10 @@ def describe(reader: Reader, document: Document) -> DocumentDetail:
 
 
 def _chunks(reader: Reader, document: Document) -> Iterator[ChunkDetail]:
-    collection = reader.ledger.collection()
+    collection = reader.ledger.collections.current()
     if collection is None:
         return
-    own = reader.ledger.chunks(collection.name, [document.document_id])[document.document_id]
+    own = reader.ledger.chunks.of(collection.name, [document.document_id])[document.document_id]
     points: dict[str, Point] = {}
     if own:
         with reader.store.session(collection.name) as session:

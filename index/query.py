@@ -63,7 +63,7 @@ def check(reader: Reader, query: Query) -> None:
     if query.source is not None:
         chosen_sources(reader.mirror, [query.source])
     if query.owner is not None and not query.blank:
-        require(query.owner, reader.ledger.owners())
+        require(query.owner, reader.ledger.documents.owners())
 
 
 def search(reader: Reader, collection: Collection, query: Query) -> list[SearchHit]:
@@ -105,7 +105,7 @@ def _conditions(reader: Reader, query: Query, now: datetime) -> Filter:
     sources: tuple[str, ...] | None = None if query.source is None else (query.source,)
     if not query.fresh_only:
         return Filter(sources=sources, owner=query.owner)
-    records, configured = reader.ledger.sources(), reader.verdicts.sources
+    records, configured = reader.ledger.sources.all(), reader.verdicts.sources
     if any(record.source not in configured for record in records):
         # What is not in the configuration any more is of unknown age.
         sources = tuple(source for source in configured if query.source in (None, source))
@@ -117,7 +117,7 @@ def _shown(
 ) -> list[SearchHit]:
     """A point is only an answer while the ledger calls it current: a batch may be half written."""
     ids = [hit.point.id for hit in found]
-    current = reader.ledger.current(collection.name, ids, held=query.held)
+    current = reader.ledger.chunks.searchable(collection.name, ids, held=query.held)
     hits = []
     for hit in found:
         document = current.get(hit.point.id)

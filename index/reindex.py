@@ -45,7 +45,7 @@ def reindex(mirror: Mirror, run: Run) -> Report:
     ledger, store = mirror.ledger, mirror.store
     report = Report(run.run_id)
     with recorded(run, report), ExitStack() as locks:
-        old = ledger.collection()
+        old = ledger.collections.current()
         if old is None:
             raise Refused(
                 "There is no index yet, so there is nothing to build anew. Make one with: freshkb sync"
@@ -53,26 +53,26 @@ def reindex(mirror: Mirror, run: Run) -> Report:
         for source in known_sources(mirror):
             locks.enter_context(ledger.writer(source, "freshkb reindex"))
         mirror.check_instance(old)
-        for source in ledger.counts():
+        for source in ledger.documents.counts():
             recover(target_of(run, old), source)
-        for left in ledger.collections():
+        for left in ledger.collections.all():
             if left.state != "current":
                 store.drop(left.name)
-                ledger.drop_collection(left.name)
+                ledger.writes.drop_collection(left.name)
         read = reader(mirror, old.name)
         _check(ledger, old.name, read)
         new = create(mirror, "building")
         words = old.sparse_fingerprint or new.sparse_fingerprint
         if (new.embedding_fingerprint, new.sparse_fingerprint) == (old.embedding_fingerprint, words):
             store.drop(new.name)
-            ledger.drop_collection(new.name)
+            ledger.writes.drop_collection(new.name)
             raise Refused(
                 f"The index already uses {old.model} ({old.dtype}); there is nothing to build anew."
             )
         if fill(run, target_of(run, new), old.name, read) is None:
             report.interrupted = True
             return report
-        ledger.switch_collection(new.name)
+        ledger.writes.switch_collection(new.name)
         retire(mirror)
     return report
 
@@ -86,8 +86,8 @@ def fill(run: Run, target: Target, former: str, read: Read) -> list[str] | None:
     """
     ledger = target.ledger
     inexact: list[str] = []
-    run.begins("reindex", sum(sum(states.values()) for states in ledger.counts().values()))
-    for batch in batched(ledger.documents(), BATCH_DOCUMENTS):
+    run.begins("reindex", sum(sum(states.values()) for states in ledger.documents.counts().values()))
+    for batch in batched(ledger.documents.find(), BATCH_DOCUMENTS):
         texts = _texts(ledger, former, [document for document in batch if document.version], read)
         # Texts are written as they are here: there is nothing to be read again.
         done = apply(target, run.run_id, [text for text, _ in texts], lambda _: [])
@@ -110,7 +110,7 @@ def reader(mirror: Mirror, collection: str) -> Read:
 
 def _check(ledger: Ledger, former: str, read: Read) -> None:
     """Raises Refused when a text would be left behind that no source gives."""
-    unreadable = (d for d in ledger.documents(states=[State.HELD, State.QUARANTINED]) if d.version)
+    unreadable = (d for d in ledger.documents.find(states=[State.HELD, State.QUARANTINED]) if d.version)
     for batch in batched(unreadable, BATCH_DOCUMENTS):
         for text, _ in _texts(ledger, former, batch, read):
             document = text.document
@@ -124,7 +124,7 @@ def _check(ledger: Ledger, former: str, read: Read) -> None:
 def _texts(ledger: Ledger, former: str, documents: Sequence[Document], read: Read) -> list[tuple[Text, bool]]:
     """The documents with the chunks that the former collection proves, each with whether that is all of it:
     every chunk is there, and would be embedded as it was."""
-    records = ledger.chunks(former, [document.document_id for document in documents])
+    records = ledger.chunks.of(former, [document.document_id for document in documents])
     points = read([record.point_id for own in records.values() for record in own])
     texts = []
     for document in documents:

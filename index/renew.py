@@ -27,7 +27,7 @@ def renew(mirror: Mirror, run: Run) -> list[str] | None:
     Cut short, it leaves everything as it was. The caller is the writer of every source.
     """
     ledger, store = mirror.ledger, mirror.store
-    row = ledger.collection()
+    row = ledger.collections.current()
     if row is not None and store.instance(row.name) is not None:
         trusted = judge_collection(row, configured(mirror)) is None
         if trusted:
@@ -40,9 +40,9 @@ def renew(mirror: Mirror, run: Run) -> list[str] | None:
     inexact = fill(run, target_of(run, new), former, read)
     if inexact is None:
         return None
-    ledger.switch_collection(new.name)
-    for name in {former, *(known.name for known in ledger.collections())} - {new.name}:
-        ledger.drop_collection(name)
+    ledger.writes.switch_collection(new.name)
+    for name in {former, *(known.name for known in ledger.collections.all())} - {new.name}:
+        ledger.writes.drop_collection(name)
     store.publish(mirror.config.index.collection, new.name)
     return inexact
 
@@ -51,9 +51,9 @@ def _give_up(mirror: Mirror) -> None:
     """Drop unfinished changes: what the store has of them goes with its collection. Their documents are
     looked at again."""
     ledger = mirror.ledger
-    ids = [intent.document.document_id for _, _, intent in ledger.open_intents()]
-    ledger.record([replace(d, seen_extraction="") for d in ledger.documents(document_ids=ids)])
-    ledger.drop_intents(ids)
+    ids = [intent.document.document_id for _, _, intent in ledger.points.intents()]
+    ledger.documents.put([replace(d, seen_extraction="") for d in ledger.documents.find(document_ids=ids)])
+    ledger.writes.drop_intents(ids)
 
 
 def readable(mirror: Mirror, collection: str) -> bool:

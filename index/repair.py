@@ -122,7 +122,7 @@ class _Mending:
         self._name = target.collection.name
         self._sources = set(known_sources(mirror))
         self._configured = {source.id for source in mirror.config.sources}
-        self._held = {hold.document_id for hold in mirror.ledger.holds()}
+        self._held = {hold.document_id for hold in mirror.ledger.holds.standing()}
         self.strangers = Strangers(mirror, target, found, self._heard)
         wrong = (difference.document_id for difference in (*found.missing, *found.altered))
         self._damaged = {name for name in wrong if name} | set(again)
@@ -151,7 +151,7 @@ class _Mending:
         """Drop rows of chunks that neither id nor payload call their document's: the ids may be those of
         another document, which could not be written beside them."""
         for ids in batched(sorted(self._damaged), BATCH_DOCUMENTS):
-            for document_id, records in self._mirror.ledger.chunks(self._name, ids).items():
+            for document_id, records in self._mirror.ledger.chunks.of(self._name, ids).items():
                 known = Ids(document_id, self._fingerprint, len(records))
                 wrong = [record for record in records if not known.genuine(record)]
                 points = self._points([record.point_id for record in wrong])
@@ -160,7 +160,7 @@ class _Mending:
     def _forget(self, records: Sequence[ChunkRecord], points: Mapping[str, Point]) -> None:
         """Drop these rows; their points are no document's from now on."""
         ids = [record.point_id for record in records]
-        self._mirror.ledger.forget(self._name, ids)
+        self._mirror.ledger.chunks.delete_rows(self._name, ids)
         self.strangers.add(points[name] for name in ids if name in points)
 
     @property
@@ -190,8 +190,8 @@ class _Mending:
 
     def _survivors(self, ids: Sequence[str]) -> Iterator[Survivors]:
         ledger = self._mirror.ledger
-        documents = {d.document_id: d for d in ledger.documents(document_ids=ids, states=list(State))}
-        for document_id, records in ledger.chunks(self._name, ids).items():
+        documents = {d.document_id: d for d in ledger.documents.find(document_ids=ids, states=list(State))}
+        for document_id, records in ledger.chunks.of(self._name, ids).items():
             points = self._points([record.point_id for record in records])
             yield Survivors(document_id, self._fingerprint, documents.get(document_id), records, points)
 
@@ -211,18 +211,18 @@ class _Mending:
             self._forget(survivors.records, survivors.points)
             return None
         if row.content_hash is None and not survivors.records:
-            ledger.record([self._blank(row)])
+            ledger.documents.put([self._blank(row)])
             return None
         row = replace(row, version=max(row.version, 1))
-        ledger.record([row])
-        reviews = ledger.reviews([row.document_id]).get(row.document_id, [])
+        ledger.documents.put([row])
+        reviews = ledger.reviews.of([row.document_id]).get(row.document_id, [])
         if row.reviewed_at is not None and review_lost(row, reviews):
             restored = Review(row.document_id, "unknown", "Restored from the index.", row.reviewed_at)
-            ledger.add_reviews([restored])
+            ledger.reviews.add([restored])
         return row
 
     def _free(self, row: Document) -> bool:
-        here = self._mirror.ledger.documents(source=row.source, uris=[row.uri])
+        here = self._mirror.ledger.documents.find(source=row.source, uris=[row.uri])
         return row.source in self._sources and all(other.document_id == row.document_id for other in here)
 
     def _blank(self, row: Document) -> Document:
@@ -265,8 +265,8 @@ class _Mending:
     def _kept(self, row: Document) -> bool:
         """Whether a hold keeps the document that its source has lost. A hold whose row is lost is placed."""
         ledger, name = self._mirror.ledger, row.document_id
-        if row.state is State.HELD and not ledger.once_held([name]):
-            ledger.place_hold([name], "restored", "Its row was lost.", self._mirror.now())
+        if row.state is State.HELD and not ledger.holds.once_held([name]):
+            ledger.holds.place([name], "restored", "Its row was lost.", self._mirror.now())
             self._held.add(name)
         return name in self._held
 

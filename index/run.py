@@ -108,7 +108,7 @@ class Run:
                 "at": rfc3339(self.mirror.now()),
             }
             try:
-                self.mirror.ledger.note_progress(self.run_id, progress)
+                self.mirror.ledger.runs.note_progress(self.run_id, progress)
             except LedgerError as error:
                 # What the run is for comes first; a ledger that stays away ends it at its next write.
                 log.debug("Run %s: its progress is not on record: %s", self.run_id, error)
@@ -129,7 +129,7 @@ class Run:
         ledger = self.mirror.ledger
         self.started_at = self.mirror.now()
         try:
-            ledger.start_run(
+            ledger.runs.start(
                 self.kind, self.started_at, run_id=self.run_id, actor=actor(), progress=_process()
             )
             self._recorded = True
@@ -157,7 +157,7 @@ class Run:
             return
         self._recorded = False
         try:
-            self.mirror.ledger.finish_run(self.run_id, finished, outcome, counts, error)
+            self.mirror.ledger.runs.finish(self.run_id, finished, outcome, counts, error)
         except LedgerError as trouble:
             if self._required and not failing:
                 raise

@@ -84,14 +84,14 @@ class KnowledgeBase:
         check(self.reader, query)
         ledger = self.mirror.ledger
         while True:
-            before = ledger.collection()
+            before = ledger.collections.current()
             try:
                 hits = search(self.reader, require_collection(self.mirror), query)
             except StoreError:
-                if ledger.collection() == before:
+                if ledger.collections.current() == before:
                     raise
             else:
-                if ledger.collection() == before:
+                if ledger.collections.current() == before:
                     return hits
 
     def document(self, uri: str, source: str | None = None) -> dict[str, Any] | None:
@@ -102,7 +102,7 @@ class KnowledgeBase:
         not.
         """
         self._require(source)
-        found = unambiguous(list(self.mirror.ledger.documents(source=source, uris=[uri])))
+        found = unambiguous(list(self.mirror.ledger.documents.find(source=source, uris=[uri])))
         return describe(self.reader, found[0]).json() if found else None
 
     def list(self, *, source: str | None = None, state: State | None = None) -> list[dict[str, Any]]:

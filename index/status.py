@@ -95,9 +95,9 @@ def status(mirror: Mirror) -> Status:
     """How the knowledge base is now. A store that does not answer is part of the answer. Raises
     LedgerError."""
     ledger, now = mirror.ledger, mirror.now()
-    counts, collection = ledger.counts(), ledger.collection()
+    counts, collection = ledger.documents.counts(), ledger.collections.current()
     points, trouble = ask_store(mirror)
-    last, unfinished = ledger.last_run(), [RunSummary.of(run, now) for run in ledger.unfinished_runs()]
+    last, unfinished = ledger.runs.last(), [RunSummary.of(run, now) for run in ledger.runs.unfinished()]
     killed = [run for run in unfinished if run.outcome == "killed"]
     return Status(
         sources=tuple(_sources(mirror, counts)),
@@ -120,7 +120,7 @@ def status(mirror: Mirror) -> Status:
 def _sources(mirror: Mirror, counts: Mapping[str, Mapping[str, int]]) -> Iterator[SourceStatus]:
     configured = {source.id for source in mirror.config.sources}
     for source in sorted({*counts, *configured}):
-        record = mirror.ledger.source(source)
+        record = mirror.ledger.sources.get(source)
         synced = record.synced_at if record else None
         yield SourceStatus(
             source=source,
@@ -133,11 +133,11 @@ def _sources(mirror: Mirror, counts: Mapping[str, Mapping[str, int]]) -> Iterato
 
 def ask_store(mirror: Mirror) -> tuple[int | None, str | None]:
     """How many points the store holds, or why that cannot be told; both when they are too few."""
-    before = mirror.ledger.collection()
+    before = mirror.ledger.collections.current()
     try:
         return _count(mirror)
     except FreshkbError as error:
-        if mirror.ledger.collection() == before:
+        if mirror.ledger.collections.current() == before:
             return None, str(error)
     try:
         # A reindex has switched meanwhile, and the collection that was asked is gone.
@@ -151,11 +151,11 @@ def _count(mirror: Mirror) -> tuple[int, str | None]:
     if current is None:
         mirror.store.collections()
         return 0, None
-    known = mirror.ledger.totals(current.name)
+    known = mirror.ledger.chunks.count(current.name)
     with mirror.store.session(current.name) as session:
         points = session.count()
     # Others may write meanwhile: what is committed is in the store before and until after.
-    if points >= min(known, mirror.ledger.totals(current.name)):
+    if points >= min(known, mirror.ledger.chunks.count(current.name)):
         return points, None
     lack = f"The store holds {points:,} points, and the ledger knows {known:,}."
     return points, f"{lack} See: freshkb verify"

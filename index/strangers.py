@@ -44,7 +44,7 @@ class Strangers:
     def remove(self) -> None:
         """Remove the points that still no row knows. The caller is the writer of every source."""
         name = self._target.collection.name
-        known = self._mirror.ledger.known_points(name, self._points)
+        known = self._mirror.ledger.points.known(name, self._points)
         gone = {
             point: spoken
             for point, spoken in self._points.items()
@@ -85,14 +85,14 @@ class Strangers:
             by_id[each.document_id or ""].add(each)
         found: set[Spoken] = set()
         for ids in batched(by_id, READ_POINTS):
-            known = self._mirror.ledger.documents(document_ids=ids, states=list(State))
+            known = self._mirror.ledger.documents.find(document_ids=ids, states=list(State))
             for name in set(ids) - {document.document_id for document in known}:
                 found |= by_id[name]
         return found
 
     def _indexed(self, source: str, uri: str) -> bool:
         """Whether a version of a live document of that address is in the index."""
-        return any(found.version for found in self._mirror.ledger.documents(source=source, uris=[uri]))
+        return any(found.version for found in self._mirror.ledger.documents.find(source=source, uris=[uri]))
 
 
 def _documents(mirror: Mirror, collection: str) -> Iterator[Spoken]:

@@ -151,7 +151,7 @@ class _Planned:
 def _plan(run: Run, source: str, look: Look) -> _Planned:
     """Mend what an earlier run left, survey the source, and record the plan. The writer lock is held."""
     mirror, ledger = run.mirror, run.mirror.ledger
-    if ledger.collection() is not None:
+    if ledger.collections.current() is not None:
         recover(target_of(run), source)
     seen = survey(mirror, source, folders=look.folders, checksum=look.checksum, approved=look.approve)
     plan = seen.plan
@@ -169,16 +169,16 @@ def _plan(run: Run, source: str, look: Look) -> _Planned:
     if plan.missing:
         return _Planned(report)
     if look.approve is not None and look.approve == plan.plan_hash:
-        ledger.approve(look.approve, source, run.run_id, mirror.now())
+        ledger.runs.approve(look.approve, source, run.run_id, mirror.now())
     if rows := noted(mirror, source, seen):
-        ledger.record(rows)
+        ledger.documents.put(rows)
     log.debug("%s: planned: %s.", source, in_words(plan.counts()))
     batches = plan.batches()
     if not batches:
         return _Planned(report, seen.record)
     forget_rules(mirror, source)
-    ledger.save_plan(run.run_id, source, plan.plan_hash or "", plan.counts(), batches)
-    numbers = [number for number, owner in ledger.batches(run.run_id) if owner == source]
+    ledger.runs.save_plan(run.run_id, source, plan.plan_hash or "", plan.counts(), batches)
+    numbers = [number for number, owner in ledger.runs.batches(run.run_id) if owner == source]
     return _Planned(report, seen.record, numbers, [len(batch) for batch in batches])
 
 
@@ -198,12 +198,12 @@ def _remember(mirror: Mirror, planned: _Planned) -> None:
         report.complete = False
         report.error = f"Source {record.source!r} was replaced while it was read. Sync it again."
         return
-    mirror.ledger.record_source(replace(record, listed_at=now, synced_at=now))
+    mirror.ledger.sources.put(replace(record, listed_at=now, synced_at=now))
 
 
 def standing(mirror: Mirror, report: SourceReport) -> SourceReport:
     """The report with the documents of its source by state, as they are now."""
-    report.standing = mirror.ledger.counts().get(report.source, {})
+    report.standing = mirror.ledger.documents.counts().get(report.source, {})
     return report
 
 
@@ -224,19 +224,19 @@ def recorded(run: Run, report: Report) -> Iterator[None]:
 def _sum_up(mirror: Mirror, report: Report) -> None:
     """What the index holds by now, as the ledger has it. A run that wrote counts in the store, too."""
     ledger = mirror.ledger
-    counts = ledger.counts().values()
+    counts = ledger.documents.counts().values()
     report.documents = sum(by_state.get(State.INDEXED, 0) for by_state in counts)
     # What failed in its newest version is still found by an older one.
-    report.documents += sum(1 for d in ledger.documents(states=[State.QUARANTINED]) if d.version)
-    current = ledger.collection()
+    report.documents += sum(1 for d in ledger.documents.find(states=[State.QUARANTINED]) if d.version)
+    current = ledger.collections.current()
     if current is None:
         return
-    known = report.chunks_total = ledger.totals(current.name)
+    known = report.chunks_total = ledger.chunks.count(current.name)
     if any(source.tally.chunks.total() for source in report.sources):
         with mirror.store.session(current.name) as session:
             stored = session.count()
         # Others may have written meanwhile: what is committed is in the store before and until after.
-        if stored < min(known, ledger.totals(current.name)):
+        if stored < min(known, ledger.chunks.count(current.name)):
             report.error = (
                 f"The store holds {stored:,} points, and the ledger knows {known:,}: "
                 "is it an older copy? Mend it with: freshkb verify --repair"

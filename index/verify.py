@@ -55,17 +55,17 @@ def verify(
     ledger, stop = mirror.ledger, stop or threading.Event()
     if faults := ledger.faults():
         raise damaged(str(mirror.config.state_dir / file.NAME), "; ".join(faults))
-    before = ledger.collection()
+    before = ledger.collections.current()
     try:
         found = _compare(mirror, before, Verification(sample, deep), stop, sources=sources)
     except StoreError:
-        if ledger.collection() == before:
+        if ledger.collections.current() == before:
             raise
     else:
-        if found.interrupted or ledger.collection() == before:
+        if found.interrupted or ledger.collections.current() == before:
             return found
     # Once: the next switch would take a reindex of everything, which outlasts this.
-    return _compare(mirror, ledger.collection(), Verification(sample, deep), stop, sources=sources)
+    return _compare(mirror, ledger.collections.current(), Verification(sample, deep), stop, sources=sources)
 
 
 def _compare(
@@ -92,7 +92,7 @@ def _compare_all(
     sources: bool,
 ) -> None:
     unknown = orphans(mirror)
-    if collection is None and not unknown and not mirror.ledger.miscounted(""):
+    if collection is None and not unknown and not mirror.ledger.chunks.miscounted(""):
         require_collection(mirror)
     if collection is not None:
         defect = judge_collection(collection, configured(mirror))
@@ -105,7 +105,7 @@ def _compare_all(
         found.extra.append(Difference("the ledger does not know this collection", collection=name))
     log.debug("Verify: %d points compared, %d differences so far.", found.points, found.findings)
     _compare_rows(mirror, collection, found, stop)
-    counts = mirror.ledger.counts()
+    counts = mirror.ledger.documents.counts()
     found.documents = sum(states.get(s, 0) for states in counts.values() for s in LIVE - {State.SKIPPED})
     if sources:
         for source in known_sources(mirror):
@@ -159,15 +159,15 @@ def _compare_pending(mirror: Mirror, collection: Collection, found: Verification
     before = _pending(mirror, collection)
     writing = {writer.source for writer in ledger.writers()}
     for left in judge_pending(before, _pending(mirror, collection), writing):
-        document = left.document or ledger.document(left.document_id or "")
+        document = left.document or ledger.documents.get(left.document_id or "")
         named(found, left.defect, left.point_id, left.document_id, document)
 
 
 def _pending(mirror: Mirror, collection: Collection) -> Pending:
     ledger, name = mirror.ledger, collection.name
-    intents = {(run, i.document.document_id): i.document for run, _, i in ledger.open_intents()}
-    events = {event.id: (event.document_id or "", event.source) for event in ledger.untold(name)}
-    return Pending(intents, events, set(ledger.removals(name)))
+    intents = {(run, i.document.document_id): i.document for run, _, i in ledger.points.intents()}
+    events = {event.id: (event.document_id or "", event.source) for event in ledger.log.pending(name)}
+    return Pending(intents, events, set(ledger.points.removals(name)))
 
 
 def _compare_rows(
@@ -176,13 +176,13 @@ def _compare_rows(
     """Each live document's row, against itself and what else the ledger says of the document."""
     ledger = mirror.ledger
     origins = {source.id: _settled_origin(mirror, source.id) for source in mirror.config.sources}
-    miscounted = set(ledger.miscounted(collection.name if collection else ""))
-    misfiled = set(ledger.misfiled())
+    miscounted = set(ledger.chunks.miscounted(collection.name if collection else ""))
+    misfiled = set(ledger.documents.misfiled())
     suspects: list[tuple[Defect, Document]] = []
-    for page in batched(ledger.documents(), PAGE):
+    for page in batched(ledger.documents.find(), PAGE):
         go_on(stop)
-        reviews = ledger.reviews([document.document_id for document in page])
-        held = ledger.once_held([d.document_id for d in page if d.state is State.HELD])
+        reviews = ledger.reviews.of([document.document_id for document in page])
+        held = ledger.holds.once_held([d.document_id for d in page if d.state is State.HELD])
         for document in page:
             name = document.document_id
             defect = judge_row(
@@ -203,7 +203,7 @@ def _compare_rows(
 
 def _settled_origin(mirror: Mirror, source: str) -> Source | None:
     """None while the rules in force are not those of the last sync: the plan says what that changes."""
-    here, record = source_of(mirror, source), mirror.ledger.source(source)
+    here, record = source_of(mirror, source), mirror.ledger.sources.get(source)
     current = rules_fingerprint(here)
     return here if record is not None and record.rules_fingerprint == current else None
 
@@ -246,6 +246,8 @@ def _compare_source(mirror: Mirror, source: str, found: Verification, stop: thre
     gone = [Difference(SAYS[Action.DELETE], None, row.document_id, source, row.uri) for row in seen.forgotten]
     found.outdated += unseen + gone
     # One without a token was not to be trusted when it was written; that it may be now is no news.
-    for document in mirror.ledger.documents(document_ids=[document.document_id for document in seen.settled]):
+    for document in mirror.ledger.documents.find(
+        document_ids=[document.document_id for document in seen.settled]
+    ):
         if document.token is not None:
             named(found, Defect("outdated", "it is another file"), None, document.document_id, document)

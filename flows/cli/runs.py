@@ -23,7 +23,7 @@ def runs(
     with opened(config) as mirror:
         from index.run_summary import RunSummary
 
-        found = [RunSummary.of(run, mirror.now()) for run in mirror.ledger.runs(limit)]
+        found = [RunSummary.of(run, mirror.now()) for run in mirror.ledger.runs.newest(limit)]
     if console.as_json:
         return console.data([run.json() for run in found])
     for run in found:

@@ -298,10 +298,10 @@ def test_a_row_of_before_has_the_sources_properties_told_apart_and_embeds_nothin
     with synced.kb.mirror() as mirror:
         rows = [
             _before(document)
-            for document in mirror.ledger.documents(source="wiki")
+            for document in mirror.ledger.documents.find(source="wiki")
             if document.uri != "v1.2/plain"
         ]
-        mirror.ledger.record(rows)
+        mirror.ledger.documents.put(rows, [])
     assert synced.sync()["embedded"] == 0
     assert synced.document("v1.2/leave").properties.keys() == {"SOURCE"}
     assert synced.document("v1.2/travel").properties["owner"] == "user:bo"

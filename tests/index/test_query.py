@@ -156,7 +156,7 @@ def test_it_asks_the_collection_that_is_given_and_no_other(kb: Knowledge) -> Non
     with kb.mirror() as mirror:
         reader, current = Reader(mirror), require_collection(mirror)
         empty = replace(current, name="kb-empty", state="building")
-        mirror.ledger.record_collection(empty)
+        mirror.ledger.collections.put(empty, [])
         mirror.store.create(empty.name, dimension=empty.dimension, instance=mirror.ledger.instance_id)
         query = Query("leave")
         check(reader, query)
@@ -199,11 +199,11 @@ ANOTHER = "bm25:" + "0" * 64
 
 def record(mirror: Mirror, fingerprint: str) -> None:
     current = require_collection(mirror)
-    mirror.ledger.record_collection(replace(current, sparse_fingerprint=fingerprint))
+    mirror.ledger.collections.put(replace(current, sparse_fingerprint=fingerprint), [])
 
 
 def recorded(ledger: Ledger) -> str:
-    current = ledger.collection()
+    current = ledger.collections.current()
     assert current is not None
     return current.sparse_fingerprint
 

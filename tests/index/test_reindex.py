@@ -65,14 +65,14 @@ def test_an_interrupted_reindex_makes_nothing_be_read_again(
     assert grown.points() == points
     assert counts(grown.sync()) == {"unchanged": 4, "quarantined": 1, "skipped": 1, "embedded": 0}
     assert grown.parser.parsed == []
-    assert grown.ask(lambda m: [c.state for c in m.ledger.collections()]) == ["current"]
+    assert grown.ask(lambda m: [c.state for c in m.ledger.collections.all()]) == ["current"]
 
 
 def test_the_progress_of_a_reindex_comes_to_its_end(grown: Knowledge) -> None:
     bar = Bar()
     assert other_model(grown, bar) == "done"
     assert bar.done == bar.total == 5
-    (run,) = grown.ask(lambda m: m.ledger.runs(1))
+    (run,) = grown.ask(lambda m: m.ledger.runs.newest(1))
     assert (run.kind, run.progress["done"], run.progress["of"]) == ("reindex", 5, 5)
 
 
@@ -83,8 +83,8 @@ def test_what_a_reindex_did_is_told_as_reindexed_and_the_sync_after_it_did_nothi
         other_model(grown, Bar())
     assert "5 of 5 documents: 3 reindexed; chunks: 6 embedded" in caplog.text
     assert "updated" not in caplog.text
-    (run,) = grown.ask(lambda m: m.ledger.runs(1))
-    events = grown.ask(lambda m: [e for e in m.ledger.events() if e.run_id == run.run_id])
+    (run,) = grown.ask(lambda m: m.ledger.runs.newest(1))
+    events = grown.ask(lambda m: [e for e in m.ledger.log.newest() if e.run_id == run.run_id])
     assert Counter(event.action for event in events) == {"reindexed": 3}
     assert counts(grown.sync()) == {"unchanged": 4, "quarantined": 1, "skipped": 1, "embedded": 0}
     assert grown.parser.parsed == []

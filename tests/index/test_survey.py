@@ -51,8 +51,8 @@ class Place:
                 row = replace(row, modified_at=moment(entry.modified_at))
                 row = replace(row, seen_hash=hashed, content_hash=hashed, chunk_count=1)
                 row = replace(row, seen_extraction=fingerprint, extraction_fingerprint=fingerprint)
-                mirror.ledger.record([row])
-            mirror.ledger.record_source(
+                mirror.ledger.documents.put([row], [])
+            mirror.ledger.sources.put(
                 SourceRecord(
                     "docs",
                     identity=source.connector.probe(),
@@ -81,7 +81,7 @@ class Place:
 
     def change_rows(self, **fields: object) -> None:
         with self.mirror() as mirror:
-            mirror.ledger.record([replace(d, **fields) for d in mirror.ledger.documents()])  # type: ignore[arg-type]
+            mirror.ledger.documents.put([replace(d, **fields) for d in mirror.ledger.documents.find()], [])  # type: ignore[arg-type]
 
 
 @pytest.fixture

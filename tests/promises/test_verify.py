@@ -474,7 +474,7 @@ def test_a_repair_beside_a_writer_is_refused(index: Altered, restored: list[Alte
     with index.kb.mirror() as other, other.ledger.writer("notes", "freshkb sync"):
         with pytest.raises(Locked):
             mend(index)
-        assert other.ledger.runs(1)[0].outcome == "refused"
+        assert other.ledger.runs.newest(1)[0].outcome == "refused"
     assert index.kb.points() == before
 
 

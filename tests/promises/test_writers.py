@@ -174,7 +174,7 @@ for attempt in (
     lambda: FileLocks(here / "none").hold("docs", "freshkb sync").__enter__(),
     lambda: FolderLock(here).acquire(0),
     lambda: FolderLock(here / "none").acquire(0),
-    lambda: Ledger.open("sqlite", here).approve("hash", "docs", "run", datetime.now(UTC)),
+    lambda: Ledger.open("sqlite", here).runs.approve("hash", "docs", "run", datetime.now(UTC), []),
 ):
     try:
         attempt()
@@ -261,7 +261,7 @@ def test_a_forked_child_does_not_free_its_parents_lock(url: str, tmp_path: Path)
 
 def enter(ledger: Ledger) -> None:
     """At once; only a database server may need a moment until it has seen that the holder is gone."""
-    deadline = time.monotonic() + (0 if ledger._sqlite else PATIENCE_SECONDS)
+    deadline = time.monotonic() + (0 if ledger.database.on_sqlite else PATIENCE_SECONDS)
     while True:
         try:
             with ledger.writer("docs", "freshkb sync"):
