@@ -99,10 +99,10 @@ def record_all(knowledge_base: Mirror, source: str) -> None:
     record_rules(knowledge_base, source)
     documents = rows(knowledge_base, source)
     while some := list(islice(documents, SLICE_ROWS)):
-        knowledge_base.ledger.record(some)
+        knowledge_base.ledger.documents.put(some)
 
 
 def record_rules(knowledge_base: Mirror, source: str) -> None:
     """As after a whole sync: every document of the source has the rules in force."""
     rules = rules_fingerprint(origin(knowledge_base, source), knowledge_base.connector(source))
-    knowledge_base.ledger.record_source(SourceRecord(source, rules_fingerprint=rules))
+    knowledge_base.ledger.sources.put(SourceRecord(source, rules_fingerprint=rules))

@@ -92,7 +92,9 @@ class Orchestrated(Sync):
         return self.done
 
     def _pipeline(self, source: str, batches: Sequence[Sequence[Item]]) -> Iterator[Tally]:
-        numbers = [number for number, owner in self.mirror.ledger.batches(self.run_id) if owner == source]
+        numbers = [
+            number for number, owner in self.mirror.ledger.runs.batches(self.run_id) if owner == source
+        ]
         self._last = max(numbers, default=0)
         with ThreadPoolExecutor(1, thread_name_prefix="prepare") as self._ahead:
             for number in numbers:
@@ -108,13 +110,13 @@ class Orchestrated(Sync):
 
     def carry_out(self, number: int, *, again: bool) -> Tally:
         """Prepare a batch, unless that was done ahead, and write it while the next one is prepared."""
-        source, batch = self.mirror.ledger.batch(self.run_id, number)
+        source, batch = self.mirror.ledger.runs.batch(self.run_id, number)
         ahead = self._prepared.pop(number, None)
         done: dict[str, str] = {}
         if again:
             recover(self.target(), source)
             # What the attempt before had committed is done, and told by now.
-            done = self.mirror.ledger.told(self.run_id, [item.document_id for item in batch])
+            done = self.mirror.ledger.log.actions_of(self.run_id, [item.document_id for item in batch])
             batch = [item for item in batch if item.document_id not in done]
         if ahead is None or again:
             seconds = Seconds()
@@ -122,7 +124,7 @@ class Orchestrated(Sync):
         else:
             work, seconds = ahead[0].result(), ahead[1]
         if self._ahead is not None and number < self._last and number + 1 not in self._prepared:
-            _, following = self.mirror.ledger.batch(self.run_id, number + 1)
+            _, following = self.mirror.ledger.runs.batch(self.run_id, number + 1)
             self._prepared[number + 1] = self.ahead(self._ahead, source, following)
         tally = apply(self.target(), self.run_id, work)
         tally.seconds.add(seconds)

@@ -116,7 +116,7 @@ def _apply(target: Target, run_id: str, work: list[Work], seconds: Seconds) -> T
     drafts, intents, noted = _draft(target, work)
     missing = {d.record.embedded_hash: d.embedded_text for d in drafts if d.vectors is None}
     if intents:
-        ledger.intend(run_id, name, intents)
+        ledger.writes.intend(run_id, name, intents)
 
     if missing:
         texts = [text for text in missing.values() if text is not None]
@@ -134,11 +134,11 @@ def _apply(target: Target, run_id: str, work: list[Work], seconds: Seconds) -> T
                 for i in intents
             ]
             events = [_event(run_id, target.now(), i.document, PAST[i.action]) for i in intents]
-            obsolete = ledger.commit(name, intents, events)
+            obsolete = ledger.writes.commit(name, intents, events)
             remove(session, obsolete)
-        ledger.settle(name, obsolete)
+        ledger.writes.settle(name, obsolete)
     if noted:
-        ledger.record(noted, [_event(run_id, target.now(), d, d.state.value, d.reason) for d in noted])
+        ledger.documents.put(noted, [_event(run_id, target.now(), d, d.state.value, d.reason) for d in noted])
     return _count(intents, noted, drafts, embedded_hashes=len(missing), removed=len(obsolete))
 
 
@@ -147,9 +147,9 @@ def _draft(target: Target, work: list[Work]) -> tuple[list[Draft], list[Intent],
     anything of the batch is deleted."""
     name = target.collection.name
     facts = [item.document.document_id for item in work if isinstance(item, Facts)]
-    committed = target.ledger.chunks(name, facts)
+    committed = target.ledger.chunks.of(name, facts)
     hashes = {chunk.embedded_hash for item in work if isinstance(item, Text) for chunk in item.chunks}
-    known = target.ledger.known_vectors(name, hashes)
+    known = target.ledger.chunks.known_vectors(name, hashes)
     wanted = {record.point_id: record for record in known.values()}
     wanted |= {record.point_id: record for records in committed.values() for record in records}
     held: dict[str, Point] = {}

@@ -25,7 +25,7 @@ def check_approval(mirror: Mirror, sources: Sequence[str], approve: str) -> None
             unlisted = f"{source}: {plan.error} Whether plan {approve!r} still holds cannot be told."
     if unlisted:
         raise SourceUnavailable(unlisted)
-    used = " It was carried out before." if mirror.ledger.approved(approve) else ""
+    used = " It was carried out before." if mirror.ledger.runs.approved(approve) else ""
     current = f"Removals planned now: {', '.join(now)}." if now else "No removal is planned now."
     raise PlanChanged(
         f"No plan has the hash {approve!r}: what would be removed is no longer the same.{used} "

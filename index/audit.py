@@ -147,13 +147,13 @@ def audit_of(mirror: Mirror, owner: str | None = None) -> Audit:
 
     config, ledger = mirror.config, mirror.ledger
     return audit(
-        ledger.documents(),
+        ledger.documents.find(),
         {source.id: source for source in config.sources},
         mirror.now(),
         owner,
-        reviews={document_id: made[-1] for document_id, made in ledger.reviews().items()},
+        reviews={document_id: made[-1] for document_id, made in ledger.reviews.of().items()},
         checked_out={s.id: moment(mirror.connector(s.id).checked_out_at()) for s in config.sources},
-        records=ledger.sources(),
+        records=ledger.sources.all(),
         name=config.name,
     )
 

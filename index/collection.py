@@ -41,16 +41,16 @@ def create(mirror: Mirror, state: Literal["building", "current"]) -> Collection:
         state="building",
         created_at=mirror.now(),
     )
-    ledger.record_collection(made)
+    ledger.collections.put(made)
     try:
         store.create(made.name, dimension=made.dimension, instance=ledger.instance_id)
         if state == "building":
             return made
         # No reindex can be under way while none is current: these were begun by first syncs that died, or
         # that come too late.
-        others = [left for left in ledger.collections() if left.state == "building"]
+        others = [left for left in ledger.collections.all() if left.state == "building"]
         made = replace(made, state=state)
-        ledger.record_collection(made)
+        ledger.collections.put(made)
     except (LedgerError, StoreError):
         # Another process, syncing another source for the first time, was quicker; or it was recorded, and
         # only the answer did not come.
@@ -74,7 +74,7 @@ def retire(mirror: Mirror) -> None:
     if current is None:
         return
     mirror.store.publish(mirror.config.index.collection, current.name)
-    for left in mirror.ledger.collections():
+    for left in mirror.ledger.collections.all():
         if left.state == "dropping":
             drop(mirror, left)
 
@@ -84,11 +84,11 @@ def orphans(mirror: Mirror) -> list[str]:
     restored from a backup, or of a store that could not drop them. None while the ledger has no collection in
     use, because one of these may be it."""
     store, ledger = mirror.store, mirror.ledger
-    if ledger.collection() is None:
+    if ledger.collections.current() is None:
         return []
     # In this order: whoever makes one records it first, and whoever drops one forgets it last.
     names = store.collections()
-    known = {collection.name for collection in ledger.collections()}
+    known = {collection.name for collection in ledger.collections.all()}
     return [name for name in names if name not in known and store.instance(name) == ledger.instance_id]
 
 
@@ -100,4 +100,4 @@ def drop_orphans(mirror: Mirror) -> None:
 
 def drop(mirror: Mirror, collection: Collection) -> None:
     mirror.store.drop(collection.name)
-    mirror.ledger.drop_collection(collection.name)
+    mirror.ledger.writes.drop_collection(collection.name)

@@ -66,10 +66,10 @@ def _ledger(mirror: Mirror) -> Iterator[Check]:
     ledger = mirror.ledger
     yield Check("ledger", True, f"instance {ledger.instance_id}, {mirror.config.show()['ledger']}")
     yield from _damage(ledger)
-    collection = ledger.collection()
-    intents = len(ledger.open_intents())
-    obsolete = len(ledger.removals(collection.name)) if collection else 0
-    untold = len(ledger.untold(collection.name)) if collection else 0
+    collection = ledger.collections.current()
+    intents = len(ledger.points.intents())
+    obsolete = len(ledger.points.removals(collection.name)) if collection else 0
+    untold = len(ledger.log.pending(collection.name)) if collection else 0
     if intents or obsolete or untold:
         yield Check(
             "unfinished work",
@@ -121,7 +121,7 @@ def _locks(mirror: Mirror) -> Iterator[Check]:
 
 
 def _runs(mirror: Mirror) -> Iterator[Check]:
-    stuck = [run for run in mirror.ledger.unfinished_runs() if not alive(run, mirror.now())]
+    stuck = [run for run in mirror.ledger.runs.unfinished() if not alive(run, mirror.now())]
     if stuck:
         names = ", ".join(
             f"{run.kind} {run.run_id[:8]} of {run.started_at:%Y-%m-%d %H:%M} UTC" for run in stuck
@@ -132,7 +132,7 @@ def _runs(mirror: Mirror) -> Iterator[Check]:
 
 
 def _store(mirror: Mirror) -> Iterator[Check]:
-    collection = mirror.ledger.collection()
+    collection = mirror.ledger.collections.current()
     if collection is None:
         mirror.store.collections()
         yield Check(
@@ -146,7 +146,7 @@ def _store(mirror: Mirror) -> Iterator[Check]:
         yield Check("store", False, f"{detail} Build it anew with: freshkb verify --repair")
     with mirror.store.session(collection.name) as session:
         points = session.count()
-    expected = mirror.ledger.totals(collection.name)
+    expected = mirror.ledger.chunks.count(collection.name)
     detail = f"{mirror.config.index.store}, collection {collection.name}, {points:,} points"
     if points == expected:
         yield Check("store", True, detail)
@@ -181,7 +181,7 @@ def _sources(mirror: Mirror) -> Iterator[Check]:
             yield Check(f"source {source.id}", False, str(error))
             continue
         written = moment(mirror.connector(source.id).checked_out_at())
-        found = checkout(written, mirror.ledger.documents(source=source.id)) if written else None
+        found = checkout(written, mirror.ledger.documents.find(source=source.id)) if written else None
         if found is not None:
             yield Check(f"dates {source.id}", True, found.reason)
 

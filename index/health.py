@@ -35,7 +35,7 @@ def problems(mirror: Mirror) -> list[str]:
 
 
 def _store(mirror: Mirror) -> Iterator[str]:
-    mirror.ledger.runs(1)
+    mirror.ledger.runs.newest(1)
     _, trouble = ask_store(mirror)
     if trouble is not None:
         yield f"store: {trouble}"
@@ -48,12 +48,12 @@ def _services(mirror: Mirror) -> Iterator[str]:
 
 def _schedules(mirror: Mirror) -> Iterator[str]:
     ledger, now = mirror.ledger, mirror.now()
-    under_way = [run for run in ledger.unfinished_runs() if alive(run, now)]
+    under_way = [run for run in ledger.runs.unfinished() if alive(run, now)]
     for name, cron in mirror.config.schedules:
         times = past_times(cron, now, 2) if cron else []
         if len(times) < 2:
             continue
-        good = ledger.last_run(name, SUCCESSFUL)
+        good = ledger.runs.last(name, SUCCESSFUL)
         since = _begun(mirror) if good is None else good.finished_at
         if since is None or since >= times[1] or any(_at_work(run, name, times[1]) for run in under_way):
             continue
@@ -65,7 +65,7 @@ def _schedules(mirror: Mirror) -> Iterator[str]:
 def _begun(mirror: Mirror) -> datetime | None:
     """Since when a schedule that never succeeded has been kept: not before the first run of all, nor before
     the service started."""
-    first = mirror.ledger.first_run()
+    first = mirror.ledger.runs.first()
     times = [service.since for service in services(mirror.config.state_dir)]
     return max([*times, *([first.started_at] if first else [])], default=None)
 

@@ -54,14 +54,14 @@ class Lookup:
         found = self._found(names, self._of_pattern) if names else list(self._documents())
         if owner is None:
             return found
-        asked = require(owner, self.ledger.owners())
+        asked = require(owner, self.ledger.documents.owners())
         theirs = [document for document in found if asked in folded(document.owners or [document.owner])]
         if not theirs:
             raise ConfigError(f"None of these documents is owned by {owner}. {self.nothing}".rstrip())
         return theirs
 
     def _documents(self, uris: Collection[str] | None = None) -> Iterator[Document]:
-        return self.ledger.documents(source=self.source, uris=uris, states=self.states)
+        return self.ledger.documents.find(source=self.source, uris=uris, states=self.states)
 
     def _found(self, names: Sequence[str], look: Callable[[str], list[Document]]) -> list[Document]:
         found: dict[str, Document] = {}
@@ -97,7 +97,7 @@ class Lookup:
         if "\\" in name:
             # What is printed with an escape may be any of several names.
             found = self._printed(name, self._documents()) or found
-        return found or list(self.ledger.documents(document_ids=[name], states=self.states))
+        return found or list(self.ledger.documents.find(document_ids=[name], states=self.states))
 
     def _printed(self, name: str, documents: Iterable[Document]) -> list[Document]:
         whole, alone = [], []
@@ -120,7 +120,7 @@ class Lookup:
         if found:
             return unambiguous(found)
         source, colon, below = name.partition(":")
-        of_one = bool(colon) and source in self.ledger.counts()
+        of_one = bool(colon) and source in self.ledger.documents.counts()
         pattern, within = (below, source) if of_one else (name, self.source)
         if not set(pattern) & set("*?[") and not pattern.endswith("/"):
             return []

@@ -139,8 +139,8 @@ def _is_uuid(text: str) -> bool:
 
 def _adopt(mirror: Mirror) -> None:
     """Name the store's collection in a ledger that has lost its row."""
-    if mirror.ledger.collection() is None:
+    if mirror.ledger.collections.current() is None:
         with suppress(StoreError):  # That is for the verification to find.
             found = lost(mirror)
             if found is not None:
-                mirror.ledger.record_collection(found)
+                mirror.ledger.collections.put(found)

@@ -241,10 +241,10 @@ class Mirror:
 
     def readable(self) -> Collection | None:
         """The collection in use, to be searched: also while the configuration already names another model."""
-        current = self.ledger.collection()
+        current = self.ledger.collections.current()
         if current is not None:
             self.check_instance(current)
-        elif any(states.get(State.INDEXED) for states in self.ledger.counts().values()):
+        elif any(states.get(State.INDEXED) for states in self.ledger.documents.counts().values()):
             raise StoreMismatch(
                 "The ledger has indexed documents, and no collection that they would be in. Restore it from "
                 "a backup, or mend it with: freshkb verify --repair"

@@ -64,7 +64,7 @@ def source_of(mirror: Mirror, source: str, seconds: Seconds | None = None) -> So
 def known_sources(mirror: Mirror) -> list[str]:
     """The configured sources, and those that were taken out and still have documents."""
     configured = [source.id for source in mirror.config.sources]
-    counts = mirror.ledger.counts()
+    counts = mirror.ledger.documents.counts()
     return configured + sorted(source for source in counts if source not in configured and counts[source])
 
 
@@ -81,7 +81,7 @@ def chosen_sources(mirror: Mirror, names: Sequence[str] | None) -> list[str]:
     for name in names:
         if name not in configured:
             ledger = mirror.ledger
-            remembered = {record.source for record in ledger.sources()} | ledger.counts().keys()
+            remembered = {record.source for record in ledger.sources.all()} | ledger.documents.counts().keys()
             if name not in remembered:
                 raise ConfigError(_unknown(mirror, name, sorted(remembered - configured)))
     return list(names)

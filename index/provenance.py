@@ -28,7 +28,7 @@ def as_made(mirror: Mirror, row: Collection) -> Collection:
 
 def lost(mirror: Mirror) -> Collection | None:
     """The collection that no row calls current any more, though ledger and store still hold its points."""
-    rows = {known.name: known for known in mirror.ledger.collections()}
+    rows = {known.name: known for known in mirror.ledger.collections.all()}
     for name in mirror.store.collections():
         if mirror.store.instance(name) == mirror.ledger.instance_id:
             row = rows.get(name, Collection(name, "", "", "", "", 0, ""))
@@ -40,7 +40,7 @@ def lost(mirror: Mirror) -> Collection | None:
 
 
 def _witnesses(mirror: Mirror, name: str) -> list[ChunkRecord]:
-    return list(islice(mirror.ledger.points(name), WITNESSES))
+    return list(islice(mirror.ledger.chunks.stream(name), WITNESSES))
 
 
 def _stored(mirror: Mirror, name: str) -> list[ChunkRecord]:

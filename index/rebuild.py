@@ -26,22 +26,22 @@ def rebuild(mirror: Mirror, *, read: bool = True) -> None:
     """Build, switch, drop. Cut short, it leaves the old collection in use or the new one. Nothing is `read`
     of a collection that ends the process of its reader. The caller is the writer of every source."""
     ledger, store = mirror.ledger, mirror.store
-    row = ledger.collection()
+    row = ledger.collections.current()
     if row is None:
         return
     old = as_made(mirror, row)
     prefix = f"{mirror.config.index.collection}-{old.embedding_fingerprint[:8]}"
     new = replace(old, name=f"{prefix}-{uuid.uuid4().hex[:8]}", state="building", created_at=mirror.now())
-    ledger.record_collection(new)
+    ledger.collections.put(new)
     store.create(new.name, dimension=new.dimension, instance=ledger.instance_id)
     if read:
         copied: set[str] = set()
         with suppress(StoreDamaged):
             copied |= _copy(mirror, new, _all(mirror, old))
-        rest = (record.point_id for record in ledger.points(old.name) if record.point_id not in copied)
+        rest = (record.point_id for record in ledger.chunks.stream(old.name) if record.point_id not in copied)
         with suppress(StoreDamaged):
             _copy(mirror, new, _some(mirror, old, rest))
-    ledger.replace_collection(row.name, new.name)
+    ledger.writes.replace_collection(row.name, new.name)
     store.publish(mirror.config.index.collection, new.name)
     drop(mirror, row)
 

@@ -20,18 +20,20 @@ from index.store.base import Session
 def recover(target: Target, source: str) -> int:
     """Mend what earlier runs of this source left; the number of documents that are planned again."""
     ledger, name = target.ledger, target.collection.name
-    left = [(place, i) for _, place, i in ledger.open_intents() if i.document.source == source]
+    left = [(place, i) for _, place, i in ledger.points.intents() if i.document.source == source]
     # A reindex holds the writer of every source. This one is ours, so what is half built was abandoned.
-    half_built = {collection.name for collection in ledger.collections() if collection.state == "building"}
+    half_built = {
+        collection.name for collection in ledger.collections.all() if collection.state == "building"
+    }
     for abandoned in half_built | {place for place, _ in left if place != name}:
         target.store.drop(abandoned)
-        ledger.drop_collection(abandoned)
+        ledger.writes.drop_collection(abandoned)
     intents = [intent for place, intent in left if place == name]
-    if not (intents or ledger.removals(name) or ledger.untold(name)):
+    if not (intents or ledger.points.removals(name) or ledger.log.pending(name)):
         return 0
     ids = [intent.document.document_id for intent in intents]
-    committed = ledger.chunks(name, ids)
-    documents = {d.document_id: d for d in ledger.documents(document_ids=ids)}
+    committed = ledger.chunks.of(name, ids)
+    documents = {d.document_id: d for d in ledger.documents.find(document_ids=ids)}
     distrusted: list[Document] = []
     with target.store.session(name) as session:
         for intent in intents:
@@ -45,11 +47,11 @@ def recover(target: Target, source: str) -> int:
             if document is not None:
                 distrusted.append(_distrust(document, sound=sound))
         # Some are another source's, whose run may want a point back until the store is ours.
-        obsolete = ledger.removals(name)
+        obsolete = ledger.points.removals(name)
         remove(session, obsolete)
-    ledger.record(distrusted)
-    ledger.drop_intents(ids)
-    ledger.settle(name, obsolete)
+    ledger.documents.put(distrusted)
+    ledger.writes.drop_intents(ids)
+    ledger.writes.settle(name, obsolete)
     return len(intents)
 
 

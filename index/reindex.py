@@ -37,7 +37,7 @@ def reindex(mirror: Mirror, run: Sync) -> Report:
     ledger, store = mirror.ledger, mirror.store
     report = Report(run.run_id)
     with run.recorded(report), ExitStack() as locks:
-        old = ledger.collection()
+        old = ledger.collections.current()
         if old is None:
             raise Refused(
                 "There is no index yet, so there is nothing to build anew. Make one with: freshkb sync"
@@ -45,36 +45,38 @@ def reindex(mirror: Mirror, run: Sync) -> Report:
         for source in known_sources(mirror):
             locks.enter_context(ledger.writer(source, "freshkb reindex"))
         mirror.check_instance(old)
-        for source in ledger.counts():
+        for source in ledger.documents.counts():
             recover(run.target_of(old), source)
-        for left in ledger.collections():
+        for left in ledger.collections.all():
             if left.state != "current":
                 store.drop(left.name)
-                ledger.drop_collection(left.name)
+                ledger.writes.drop_collection(left.name)
         _check(mirror, old)
         new = create(mirror, "building")
         if new.embedding_fingerprint == old.embedding_fingerprint:
             store.drop(new.name)
-            ledger.drop_collection(new.name)
+            ledger.writes.drop_collection(new.name)
             raise Refused(
                 f"The index already uses {old.model} ({old.dtype}); there is nothing to build anew."
             )
         target = run.target_of(new)
-        indexed = (d for d in ledger.documents() if d.version)
-        run.begins("reindex", sum(sum(states.values()) for states in ledger.counts().values()))
+        indexed = (d for d in ledger.documents.find() if d.version)
+        run.begins("reindex", sum(sum(states.values()) for states in ledger.documents.counts().values()))
         while batch := list(islice(indexed, BATCH_DOCUMENTS)):
             run.advances(len(batch), apply(target, run.run_id, _texts(mirror, old, batch)))
             if run.stop.is_set():
                 report.interrupted = True
                 return report
-        ledger.switch_collection(new.name)
+        ledger.writes.switch_collection(new.name)
         retire(mirror)
     return report
 
 
 def _check(mirror: Mirror, old: Collection) -> None:
     """Raises Refused when a text would be left behind that no source gives."""
-    unreadable = (d for d in mirror.ledger.documents(states=[State.HELD, State.QUARANTINED]) if d.version)
+    unreadable = (
+        d for d in mirror.ledger.documents.find(states=[State.HELD, State.QUARANTINED]) if d.version
+    )
     while batch := list(islice(unreadable, BATCH_DOCUMENTS)):
         for work in _texts(mirror, old, batch):
             if isinstance(work, Noted):
@@ -87,7 +89,7 @@ def _check(mirror: Mirror, old: Collection) -> None:
 
 def _texts(mirror: Mirror, old: Collection, documents: list[Document]) -> list[Work]:
     """The documents with their chunks as the old collection has them."""
-    records = mirror.ledger.chunks(old.name, [d.document_id for d in documents])
+    records = mirror.ledger.chunks.of(old.name, [d.document_id for d in documents])
     ids = [record.point_id for chunks in records.values() for record in chunks]
     with mirror.store.session(old.name) as session:
         points = session.retrieve(ids, vectors=False) if ids else {}

@@ -102,20 +102,20 @@ def _conclude(found: Verification, left: Verification, lost: dict[str, str]) -> 
 def _mend_collection(mirror: Mirror) -> None:
     """The ledger names the collection that its points are in, and the store has it."""
     ledger, store = mirror.ledger, mirror.store
-    row = ledger.collection()
+    row = ledger.collections.current()
     made = as_made(mirror, row) if row is not None else None
     if made is None or store.instance(made.name) is None:
         left = lost(mirror)
         if left is not None and row is not None:
-            ledger.drop_collection(row.name)
+            ledger.writes.drop_collection(row.name)
         made = left or made or create(mirror, "current")
     if made != row:
-        ledger.record_collection(made)
+        ledger.collections.put(made)
     if store.instance(made.name) is None:
         # Whatever comes in between, the next sync looks at every document again and finds its points gone.
-        documents = ledger.documents()
+        documents = ledger.documents.find()
         while some := [replace(d, seen_extraction="") for d in islice(documents, BATCH_DOCUMENTS)]:
-            ledger.record(some)
+            ledger.documents.put(some)
         store.create(made.name, dimension=made.dimension, instance=ledger.instance_id)
         store.publish(mirror.config.index.collection, made.name)
 
@@ -130,7 +130,7 @@ class _Mending:
         self._name = target.collection.name
         self._sources = set(known_sources(mirror))
         self._configured = {source.id for source in mirror.config.sources}
-        self._held = {hold.document_id for hold in mirror.ledger.holds()}
+        self._held = {hold.document_id for hold in mirror.ledger.holds.standing()}
         self._claims: dict[str, list[str]] = defaultdict(list)
         """Ids of points that no row knows, by the document whose they say they are."""
         for finding in (extra for extra in found.extra if not extra.collection):
@@ -160,7 +160,7 @@ class _Mending:
         if self._run.stop.is_set():
             return
         unknown = [i for owner, ids in self._claims.items() if owner not in self._unheard for i in ids]
-        known = self._mirror.ledger.known_points(self._name, unknown)
+        known = self._mirror.ledger.points.known(self._name, unknown)
         with self._target.store.session(self._name) as session:
             remove(session, [identifier for identifier in unknown if identifier not in known])
 
@@ -177,7 +177,7 @@ class _Mending:
         may be those of another document, which could not be written beside them."""
         ledger = self._mirror.ledger
         for ids in batched(sorted(self._damaged), BATCH_DOCUMENTS):
-            for document_id, records in ledger.chunks(self._name, ids).items():
+            for document_id, records in ledger.chunks.of(self._name, ids).items():
                 known = Ids(document_id, self._fingerprint, len(records))
                 wrong = [record for record in records if not known.genuine(record)]
                 points = self._points([record.point_id for record in wrong])
@@ -186,7 +186,7 @@ class _Mending:
                     claimed = payload.metadata(point.payload).get("document_id") if point else None
                     if claimed != document_id:
                         owner = claimed if isinstance(claimed, str) else document_id
-                        ledger.forget(self._name, [record.point_id])
+                        ledger.chunks.delete_rows(self._name, [record.point_id])
                         self._claims[owner].append(record.point_id)
                         self._damaged.add(owner)
 
@@ -218,8 +218,8 @@ class _Mending:
 
     def _remains(self, ids: Sequence[str]) -> Iterator[Remains]:
         ledger = self._mirror.ledger
-        documents = {d.document_id: d for d in ledger.documents(document_ids=ids, states=list(State))}
-        for document_id, records in ledger.chunks(self._name, ids).items():
+        documents = {d.document_id: d for d in ledger.documents.find(document_ids=ids, states=list(State))}
+        for document_id, records in ledger.chunks.of(self._name, ids).items():
             claimed = self._claims.get(document_id, [])
             points = self._points([*(record.point_id for record in records), *claimed])
             yield Remains(document_id, self._fingerprint, documents.get(document_id), records, points)
@@ -231,22 +231,22 @@ class _Mending:
             # Lost, found at its source, and recorded under another id since.
             row = None
         if row is None:
-            ledger.forget(self._name, [record.point_id for record in remains.records])
+            ledger.chunks.delete_rows(self._name, [record.point_id for record in remains.records])
             self._claims[remains.document_id] += [record.point_id for record in remains.records]
             return None
         if row.content_hash is None and not remains.records:
-            ledger.record([self._blank(row)])
+            ledger.documents.put([self._blank(row)])
             return None
         row = replace(row, version=max(row.version, 1))
-        ledger.record([row])
-        reviews = ledger.reviews([row.document_id]).get(row.document_id, [])
+        ledger.documents.put([row])
+        reviews = ledger.reviews.of([row.document_id]).get(row.document_id, [])
         if row.reviewed_at is not None and review_lost(row, reviews):
             restored = Review(row.document_id, "unknown", "Restored from the index.", row.reviewed_at)
-            ledger.add_reviews([restored])
+            ledger.reviews.add([restored])
         return row
 
     def _free(self, row: Document) -> bool:
-        here = self._mirror.ledger.documents(source=row.source, uris=[row.uri])
+        here = self._mirror.ledger.documents.find(source=row.source, uris=[row.uri])
         return row.source in self._sources and all(other.document_id == row.document_id for other in here)
 
     def _blank(self, row: Document) -> Document:
@@ -285,8 +285,8 @@ class _Mending:
     def _kept(self, row: Document) -> bool:
         """Whether a hold keeps the document that its source has lost. A hold whose row is lost is placed."""
         ledger, name = self._mirror.ledger, row.document_id
-        if row.state is State.HELD and not ledger.once_held([name]):
-            ledger.place_hold([name], "restored", "Its row was lost.", self._mirror.now())
+        if row.state is State.HELD and not ledger.holds.once_held([name]):
+            ledger.holds.place([name], "restored", "Its row was lost.", self._mirror.now())
             self._held.add(name)
         return name in self._held
 

@@ -24,7 +24,7 @@ def retry(run: Sync, uris: Sequence[str] | None = None) -> Report:
     report = Report(run.run_id)
     with run.recorded(report):
         if uris:
-            if not any(states.get(State.QUARANTINED) for states in ledger.counts().values()):
+            if not any(states.get(State.QUARANTINED) for states in ledger.documents.counts().values()):
                 raise ConfigError("No document is in quarantine, so there is none to try again.")
             look = Lookup(
                 ledger,
@@ -36,7 +36,7 @@ def retry(run: Sync, uris: Sequence[str] | None = None) -> Report:
             found = _configured(run, look.named(uris))
         else:
             configured = {source.id for source in run.mirror.config.sources}
-            found = [d for d in ledger.documents(states=states) if d.source in configured]
+            found = [d for d in ledger.documents.find(states=states) if d.source in configured]
         _carry_out(run, report, found, Action.UPDATE, "retry")
     return report
 
@@ -59,7 +59,7 @@ def review(
     now, ledger = run.mirror.now(), run.mirror.ledger
 
     def attest(documents: Sequence[Document]) -> None:
-        ledger.add_reviews([Review(d.document_id, by.strip(), note, now, d.content_hash) for d in documents])
+        ledger.reviews.add([Review(d.document_id, by.strip(), note, now, d.content_hash) for d in documents])
 
     report = Report(run.run_id)
     with run.recorded(report):

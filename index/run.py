@@ -89,7 +89,7 @@ class Run:
                 "at": rfc3339(self._mirror.now()),
             }
             try:
-                self._mirror.ledger.note_progress(self.run_id, progress)
+                self._mirror.ledger.runs.note_progress(self.run_id, progress)
             except LedgerError as error:
                 # What the run is for comes first; a ledger that stays away ends it at its next write.
                 log.debug("Run %s: its progress is not on record: %s", self.run_id, error)
@@ -110,7 +110,7 @@ class Run:
         ledger = self._mirror.ledger
         self.started_at = self._mirror.now()
         try:
-            ledger.start_run(
+            ledger.runs.start(
                 self.kind, self.started_at, run_id=self.run_id, actor=actor(), progress=_process()
             )
             self._recorded = True
@@ -138,7 +138,7 @@ class Run:
             return
         self._recorded = False
         try:
-            self._mirror.ledger.finish_run(self.run_id, finished, outcome, counts, error)
+            self._mirror.ledger.runs.finish(self.run_id, finished, outcome, counts, error)
         except LedgerError as trouble:
             if self._required and not failing:
                 raise

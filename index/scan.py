@@ -61,7 +61,7 @@ def _survey(
     stop: threading.Event | None,
 ) -> Survey:
     ledger = mirror.ledger
-    remembered = ledger.source(source) or SourceRecord(source)
+    remembered = ledger.sources.get(source) or SourceRecord(source)
     if source not in {s.id for s in mirror.config.sources}:
         return Survey(_removed(mirror, source, approved))
     here = origin(mirror, source)
@@ -73,7 +73,7 @@ def _survey(
             # Hints may come from what has taken the source's place: only the whole of it can be judged.
             folders = None
         listing = connector.list(folders)
-        rows = ledger.rows(source, folders)
+        rows = ledger.documents.rows(source, folders)
         found = comparing.compare(listing, rows, here.extraction, distrust=checksum)
         comparing.leave_below(found, [folder.uri for folder in listing.unlisted])
     except SourceUnavailable as error:
@@ -101,7 +101,7 @@ def _survey(
         touched, relinked = _ruled(mirror, here, connector)
     if not partial:
         # Attested by a command that was killed before it had told the index.
-        touched = [*touched, *(d for d in ledger.untold_reviews(source) if d not in set(touched))]
+        touched = [*touched, *(d for d in ledger.reviews.pending(source) if d not in set(touched))]
     guard = Guard(here.settings.delete.max_fraction, here.settings.delete.max_count)
     plan = planning.decide(
         found,
@@ -134,7 +134,7 @@ def _survey(
 
 def _removed(mirror: Mirror, source: str, approved: str | None) -> Plan:
     """The plan for a source that was taken out of the configuration or renamed."""
-    found = comparing.compare(Listing(iter(())), mirror.ledger.rows(source), Extraction({}))
+    found = comparing.compare(Listing(iter(())), mirror.ledger.documents.rows(source), Extraction({}))
     return planning.decide(found, Circumstances(source, removed=True), Guard(0, 0), approved=approved)
 
 
@@ -186,7 +186,8 @@ def _settle(
     if not doubtful:
         return []
     documents = {
-        d.document_id: d for d in mirror.ledger.documents(document_ids=[r.document_id for _, r in doubtful])
+        d.document_id: d
+        for d in mirror.ledger.documents.find(document_ids=[r.document_id for _, r in doubtful])
     }
     settled, same = [], set()
     for entry, row in doubtful:
@@ -217,11 +218,11 @@ def _same(entry: Entry, row: Row, fetched: dict[str, Fetched], extraction: Extra
 
 def _likeness(mirror: Mirror, source: str, entry: Entry, row: Row) -> float:
     """The share of the vanished document's chunks that the new one has too."""
-    collection = mirror.ledger.collection()
+    collection = mirror.ledger.collections.current()
     if collection is None:
         return 0.0
     before = {
-        c.embedded_hash for c in mirror.ledger.chunks(collection.name, [row.document_id])[row.document_id]
+        c.embedded_hash for c in mirror.ledger.chunks.of(collection.name, [row.document_id])[row.document_id]
     }
     now = {chunk.embedded_hash for chunk in source_of(mirror, source).read(entry.uri)}
     return len(before & now) / len(before) if before else 0.0
@@ -230,12 +231,12 @@ def _likeness(mirror: Mirror, source: str, entry: Entry, row: Row) -> float:
 def forget_rules(mirror: Mirror, source: str) -> None:
     """To be called before documents are written under the rules of now: until a whole run has brought these
     to all of them, the rules of the last one may be put in force again, and not every document has them."""
-    remembered = mirror.ledger.source(source)
+    remembered = mirror.ledger.sources.get(source)
     if remembered is None or source not in {s.id for s in mirror.config.sources}:
         return
     now = rules_fingerprint(origin(mirror, source), mirror.connector(source))
     if remembered.rules_fingerprint not in ("", now):
-        mirror.ledger.record_source(replace(remembered, rules_fingerprint=""))
+        mirror.ledger.sources.put(replace(remembered, rules_fingerprint=""))
 
 
 #: Raised when the same rules give a document other owners or dates, or its payload another layout.
@@ -253,7 +254,7 @@ def _ruled(mirror: Mirror, here: Origin, connector: Connector) -> tuple[list[str
     now = mirror.now()
     changed: list[str] = []
     relinked: list[Document] = []
-    for document in mirror.ledger.documents(source=here.settings.id):
+    for document in mirror.ledger.documents.find(source=here.settings.id):
         current = linked(document, here.rules, connector)
         if not document.version:
             if current != document:
@@ -277,6 +278,6 @@ def noted(mirror: Mirror, source: str, seen: Survey) -> list[Document]:
             row = Document(mirror.new_id(), source, entry.uri, State.SKIPPED, reason=why, first_seen_at=now)
             rows[row.document_id] = linked(row, rules, connector)
     if seen.forgotten:
-        gone = mirror.ledger.documents(document_ids=[row.document_id for row in seen.forgotten])
+        gone = mirror.ledger.documents.find(document_ids=[row.document_id for row in seen.forgotten])
         rows |= {d.document_id: replace(d, state=State.DELETED, deleted_at=now) for d in gone}
     return list(rows.values())

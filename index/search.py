@@ -99,7 +99,7 @@ class KnowledgeBase:
             require_collection(self.mirror)
             return []
         if owner is not None:
-            require(owner, self.mirror.ledger.owners())
+            require(owner, self.mirror.ledger.documents.owners())
         where = Filter(source=source, owner=owner, fresh_at=self.mirror.now() if fresh_only else None)
 
         def ask(collection: Collection) -> list[SearchHit]:
@@ -128,21 +128,21 @@ class KnowledgeBase:
         """Asked again when a reindex has switched meanwhile: the collection that was asked may be gone."""
         ledger = self.mirror.ledger
         while True:
-            before = ledger.collection()
+            before = ledger.collections.current()
             try:
                 hits = ask(require_collection(self.mirror))
             except StoreError:
-                if ledger.collection() == before:
+                if ledger.collections.current() == before:
                     raise
             else:
-                if ledger.collection() == before:
+                if ledger.collections.current() == before:
                     return hits
 
     def _shown(
         self, collection: str, found: Sequence[Hit], *, fresh_only: bool, held: bool
     ) -> list[SearchHit]:
         """A point is only an answer while the ledger calls it current: a batch may be half written."""
-        current = self.mirror.ledger.current(collection, [hit.point.id for hit in found], held=held)
+        current = self.mirror.ledger.chunks.searchable(collection, [hit.point.id for hit in found], held=held)
         hits = []
         for hit in found:
             document = current.get(hit.point.id)
@@ -184,21 +184,21 @@ class KnowledgeBase:
         not.
         """
         self._require(source)
-        found = unambiguous(list(self.mirror.ledger.documents(source=source, uris=[uri])))
+        found = unambiguous(list(self.mirror.ledger.documents.find(source=source, uris=[uri])))
         return self.describe(found[0]) if found else None
 
     def describe(self, document: Document) -> dict[str, Any]:
         """What `freshkb show` prints of a document."""
         mirror = self.mirror
-        collection = mirror.ledger.collection()
-        records = mirror.ledger.chunks(collection.name, [document.document_id]) if collection else {}
+        collection = mirror.ledger.collections.current()
+        records = mirror.ledger.chunks.of(collection.name, [document.document_id]) if collection else {}
         own = records.get(document.document_id, [])
         points: Mapping[str, Any] = {}
         if own and collection:
             with mirror.store.session(collection.name) as session:
                 points = session.retrieve([record.point_id for record in own], vectors=False)
         verdict = self.assess(document)
-        made = mirror.ledger.reviews([document.document_id]).get(document.document_id)
+        made = mirror.ledger.reviews.of([document.document_id]).get(document.document_id)
         review = made[-1] if made else None
         row = summary(document, verdict)
         return row | {
@@ -245,7 +245,7 @@ class KnowledgeBase:
         for a source that there is not."""
         self._require(source)
         states = None if state is None else [state]
-        documents = self.mirror.ledger.documents(source=source, states=states)
+        documents = self.mirror.ledger.documents.find(source=source, states=states)
         return [summary(d, self.assess(d) if d.version else None) for d in documents]
 
     def status(self) -> dict[str, Any]:

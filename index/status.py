@@ -21,12 +21,12 @@ def status(mirror: Mirror) -> dict[str, Any]:
     that was finished. Raises LedgerError.
     """
     ledger = mirror.ledger
-    counts = ledger.counts()
-    collection = ledger.collection()
+    counts = ledger.documents.counts()
+    collection = ledger.collections.current()
     configured = {source.id for source in mirror.config.sources}
     sources = []
     for source in sorted({*counts, *configured}):
-        record = ledger.source(source)
+        record = ledger.sources.get(source)
         synced = record.synced_at if record else None
         sources.append(
             {
@@ -38,7 +38,7 @@ def status(mirror: Mirror) -> dict[str, Any]:
             }
         )
     points, trouble = ask_store(mirror)
-    last, unfinished, now = ledger.last_run(), ledger.unfinished_runs(), mirror.now()
+    last, unfinished, now = ledger.runs.last(), ledger.runs.unfinished(), mirror.now()
     killed = [run for run in unfinished if not alive(run, now)]
     return {
         "documents": {name: sum(c.get(name, 0) for c in counts.values()) for name in STATES},
@@ -70,11 +70,11 @@ def status(mirror: Mirror) -> dict[str, Any]:
 
 def ask_store(mirror: Mirror) -> tuple[int | None, str | None]:
     """How many points the store holds, or why that cannot be told; both when they are too few."""
-    before = mirror.ledger.collection()
+    before = mirror.ledger.collections.current()
     try:
         return _count(mirror)
     except FreshkbError as error:
-        if mirror.ledger.collection() == before:
+        if mirror.ledger.collections.current() == before:
             return None, str(error)
     try:
         # A reindex has switched meanwhile, and the collection that was asked is gone.
@@ -88,11 +88,11 @@ def _count(mirror: Mirror) -> tuple[int, str | None]:
     if current is None:
         mirror.store.collections()
         return 0, None
-    known = mirror.ledger.totals(current.name)
+    known = mirror.ledger.chunks.count(current.name)
     with mirror.store.session(current.name) as session:
         points = session.count()
     # Others may write meanwhile: what is committed is in the store before and until after.
-    if points >= min(known, mirror.ledger.totals(current.name)):
+    if points >= min(known, mirror.ledger.chunks.count(current.name)):
         return points, None
     lack = f"The store holds {points:,} points, and the ledger knows {known:,}."
     return points, f"{lack} See: freshkb verify"

@@ -152,7 +152,7 @@ class Sync:
     ) -> tuple[SourceReport, list[tuple[Item, ...]]]:
         """Mend what an earlier run left, survey the source, and record the plan. The writer lock is held."""
         mirror, ledger = self.mirror, self.mirror.ledger
-        if ledger.collection() is not None:
+        if ledger.collections.current() is not None:
             recover(self.target(), source)
         seen = survey(mirror, source, folders=folders, checksum=checksum, approved=approve)
         plan = seen.plan
@@ -170,22 +170,22 @@ class Sync:
         if plan.missing:
             return report, []
         if approve is not None and approve == plan.plan_hash:
-            ledger.approve(approve, source, self.run_id, mirror.now())
+            ledger.runs.approve(approve, source, self.run_id, mirror.now())
         if rows := noted(mirror, source, seen):
-            ledger.record(rows)
+            ledger.documents.put(rows)
         self._records[source] = seen.record
         batches = plan.batches()
         log.debug("%s: planned: %s.", source, in_words(plan.counts()))
         if batches:
             forget_rules(mirror, source)
-            ledger.save_plan(self.run_id, source, plan.plan_hash or "", plan.counts(), batches)
+            ledger.runs.save_plan(self.run_id, source, plan.plan_hash or "", plan.counts(), batches)
         return report, batches
 
     def known(self, batch: Sequence[Item]) -> dict[str, Document]:
         """The ledger's rows of a batch, each with its last review."""
         ids, ledger = [item.document_id for item in batch], self.mirror.ledger
-        reviews = ledger.reviews(ids)
-        rows = ledger.documents(document_ids=ids)
+        reviews = ledger.reviews.of(ids)
+        rows = ledger.documents.find(document_ids=ids)
         return {
             d.document_id: replace(d, reviewed_at=own[-1].at if (own := reviews.get(d.document_id)) else None)
             for d in rows
@@ -217,8 +217,8 @@ class Sync:
         ledger, now = self.mirror.ledger, self.mirror.now()
         record = self._records.pop(report.source, None)
         if whole and record is not None and self._is_still(report, record):
-            ledger.record_source(replace(record, listed_at=now, synced_at=now))
-        report.standing = ledger.counts().get(report.source, {})
+            ledger.sources.put(replace(record, listed_at=now, synced_at=now))
+        report.standing = ledger.documents.counts().get(report.source, {})
         return report
 
     def _is_still(self, report: SourceReport, record: SourceRecord) -> bool:
@@ -272,19 +272,19 @@ class Sync:
     def _sum_up(self, report: Report) -> None:
         """What the index holds by now, as the ledger has it. A run that wrote counts in the store, too."""
         ledger = self.mirror.ledger
-        counts = ledger.counts().values()
+        counts = ledger.documents.counts().values()
         report.documents = sum(by_state.get(State.INDEXED, 0) for by_state in counts)
         # What failed in its newest version is still found by an older one.
-        report.documents += sum(1 for d in ledger.documents(states=[State.QUARANTINED]) if d.version)
-        current = ledger.collection()
+        report.documents += sum(1 for d in ledger.documents.find(states=[State.QUARANTINED]) if d.version)
+        current = ledger.collections.current()
         if current is None:
             return
-        known = report.chunks_total = ledger.totals(current.name)
+        known = report.chunks_total = ledger.chunks.count(current.name)
         if any(source.tally.chunks.total() for source in report.sources):
             with self.mirror.store.session(current.name) as session:
                 stored = session.count()
             # Others may have written meanwhile: what is committed is in the store before and until after.
-            if stored < min(known, ledger.totals(current.name)):
+            if stored < min(known, ledger.chunks.count(current.name)):
                 report.error = (
                     f"The store holds {stored:,} points, and the ledger knows {known:,}: "
                     "is it an older copy? Mend it with: freshkb verify --repair"

@@ -55,17 +55,17 @@ def verify(
     ledger, stop = mirror.ledger, stop or threading.Event()
     if faults := ledger.faults():
         raise damaged(str(mirror.config.state_dir / file.NAME), "; ".join(faults))
-    before = ledger.collection()
+    before = ledger.collections.current()
     try:
         found = _compare(mirror, before, Verification(sample, deep), stop, sources=sources)
     except StoreError:
-        if ledger.collection() == before:
+        if ledger.collections.current() == before:
             raise
     else:
-        if found.interrupted or ledger.collection() == before:
+        if found.interrupted or ledger.collections.current() == before:
             return found
     # Once: the next switch would take a reindex of everything, which outlasts this.
-    return _compare(mirror, ledger.collection(), Verification(sample, deep), stop, sources=sources)
+    return _compare(mirror, ledger.collections.current(), Verification(sample, deep), stop, sources=sources)
 
 
 def _compare(
@@ -91,7 +91,7 @@ def _compare_all(
     *,
     sources: bool,
 ) -> None:
-    if collection is None and not mirror.ledger.miscounted(""):
+    if collection is None and not mirror.ledger.chunks.miscounted(""):
         collection = require_collection(mirror)
     if collection is not None:
         made = as_made(mirror, collection)
@@ -104,7 +104,7 @@ def _compare_all(
             found.extra.append(Finding("the ledger does not know this collection", collection=name))
     log.debug("Verify: %d points compared, %d differences so far.", found.points, found.findings)
     _compare_rows(mirror, collection, found, stop)
-    counts = mirror.ledger.counts()
+    counts = mirror.ledger.documents.counts()
     found.documents = sum(states.get(s, 0) for states in counts.values() for s in LIVE - {State.SKIPPED})
     if sources:
         for source in known_sources(mirror):
@@ -145,22 +145,22 @@ def _compare_unfinished(mirror: Mirror, collection: Collection, found: Verificat
     """Changes that were announced and not ended, by nobody who is still at it: of those that stand before and
     after we asked who writes, a living writer would have been there."""
     ledger = mirror.ledger
-    before = {(run, i.document.document_id) for run, _, i in ledger.open_intents()}
-    removals = set(ledger.removals(collection.name))
-    untold = {event.id for event in ledger.untold(collection.name)}
+    before = {(run, i.document.document_id) for run, _, i in ledger.points.intents()}
+    removals = set(ledger.points.removals(collection.name))
+    untold = {event.id for event in ledger.log.pending(collection.name)}
     writing = {writer.source for writer in ledger.writers()}
-    for run, _, intent in ledger.open_intents():
+    for run, _, intent in ledger.points.intents():
         document = intent.document
         if (run, document.document_id) in before and document.source not in writing:
             left = Verdict("outdated", "a change of it was left unfinished")
             named(found, left, None, document.document_id, document)
-    for event in ledger.untold(collection.name):
+    for event in ledger.log.pending(collection.name):
         if event.id in untold and event.source not in writing:
             silent = Verdict("outdated", "no audit event says yet what was done to it")
             document_id = event.document_id or ""
-            named(found, silent, None, document_id, ledger.document(document_id))
+            named(found, silent, None, document_id, ledger.documents.get(document_id))
     if not writing:
-        for point_id in sorted(removals & set(ledger.removals(collection.name))):
+        for point_id in sorted(removals & set(ledger.points.removals(collection.name))):
             found.outdated.append(Finding("its removal was left unfinished", point_id))
 
 
@@ -170,14 +170,14 @@ def _compare_rows(
     """Each live document's row, against itself and what else the ledger says of the document."""
     ledger = mirror.ledger
     origins = {source.id: _settled_origin(mirror, source.id) for source in mirror.config.sources}
-    miscounted = set(ledger.miscounted(collection.name if collection else ""))
-    misfiled = set(ledger.misfiled())
+    miscounted = set(ledger.chunks.miscounted(collection.name if collection else ""))
+    misfiled = set(ledger.documents.misfiled())
     suspects: list[tuple[Verdict, Document]] = []
-    rows = ledger.documents()
+    rows = ledger.documents.find()
     while page := list(islice(rows, PAGE)):
         go_on(stop)
-        reviews = ledger.reviews([document.document_id for document in page])
-        held = ledger.once_held([d.document_id for d in page if d.state is State.HELD])
+        reviews = ledger.reviews.of([document.document_id for document in page])
+        held = ledger.holds.once_held([d.document_id for d in page if d.state is State.HELD])
         for document in page:
             name = document.document_id
             verdict = judge_row(document, reviews.get(name, []), once_held=name in held)
@@ -198,7 +198,7 @@ def _compare_rows(
 
 def _settled_origin(mirror: Mirror, source: str) -> Origin | None:
     """None while the rules in force are not those of the last sync: the plan says what that changes."""
-    here, record = origin(mirror, source), mirror.ledger.source(source)
+    here, record = origin(mirror, source), mirror.ledger.sources.get(source)
     current = rules_fingerprint(here, mirror.connector(source))
     return here if record is not None and record.rules_fingerprint == current else None
 
@@ -242,6 +242,8 @@ def _compare_source(mirror: Mirror, source: str, found: Verification, stop: thre
     gone = [Finding(SAYS[Action.DELETE], None, row.document_id, source, row.uri) for row in seen.forgotten]
     found.outdated += unseen + gone
     # One without a token was not to be trusted when it was written; that it may be now is no news.
-    for document in mirror.ledger.documents(document_ids=[document.document_id for document in seen.settled]):
+    for document in mirror.ledger.documents.find(
+        document_ids=[document.document_id for document in seen.settled]
+    ):
         if document.token is not None:
             named(found, Verdict("outdated", "it is another file"), None, document.document_id, document)

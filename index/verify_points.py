@@ -66,11 +66,11 @@ def compare_points(
     """First a pass over everything, page by page, so that others get at the store in between; then what
     looked wrong is looked at again while nobody can write, because a batch may have been half done."""
     ledger, (first, end) = mirror.ledger, part(found.sample)
-    records = ledger.points(collection.name, first=first, end=end)
+    records = ledger.chunks.stream(collection.name, first=first, end=end)
     if not is_there(mirror.store, collection.name):
         gone = Verdict("missing", "the store has lost its collection")
         for lost in records:
-            named(found, gone, lost.point_id, lost.document_id, ledger.document(lost.document_id))
+            named(found, gone, lost.point_id, lost.document_id, ledger.documents.get(lost.document_id))
         if not found.missing:
             found.missing.append(Finding(f"the store has lost collection {collection.name}"))
         return
@@ -89,7 +89,7 @@ def compare_points(
                 suspects.add(record.document_id)
     with mirror.store.session(collection.name) as session:
         _look_again(mirror, collection, session, found, suspects)
-        ours = ledger.known_points(collection.name, foreign)
+        ours = ledger.points.known(collection.name, foreign)
         for point in session.retrieve([i for i in foreign if i not in ours], vectors=False).values():
             found.extra.append(_foreign(mirror, point))
 
@@ -112,7 +112,7 @@ class _Known:
             self._ids.clear()
         new = document_ids - self.documents.keys()
         self.documents |= dict.fromkeys(new)
-        for document in self._ledger.documents(document_ids=new, states=list(State)):
+        for document in self._ledger.documents.find(document_ids=new, states=list(State)):
             self.documents[document.document_id] = document
             self._shared[document.document_id] = payload.shared(document)
 
@@ -144,9 +144,9 @@ def _look_again(
     known.learn(suspects)
     # On a server others write meanwhile: what a living writer has announced is his to finish.
     writing = {writer.source for writer in mirror.ledger.writers()}
-    intents = mirror.ledger.open_intents(collection.name)
+    intents = mirror.ledger.points.intents(collection.name)
     busy = {i.document.document_id for _, _, i in intents if i.document.source in writing}
-    for document_id, records in mirror.ledger.chunks(collection.name, suspects - busy).items():
+    for document_id, records in mirror.ledger.chunks.of(collection.name, suspects - busy).items():
         points = session.retrieve([record.point_id for record in records], vectors=True) if records else {}
         for record in records:
             if (first is not None and record.point_id < first) or (
@@ -191,7 +191,7 @@ def _foreign(mirror: Mirror, point: Point) -> Finding:
         value if isinstance(value, str) else None
         for value in (said.get("document_id"), said.get("source"), said.get("uri"))
     )
-    document = mirror.ledger.document(claimed) if claimed is not None else None
+    document = mirror.ledger.documents.get(claimed) if claimed is not None else None
     if document is not None:
         source, uri = document.source, document.uri
     return Finding("the ledger does not know this point", point.id, claimed, source, uri)

@@ -116,7 +116,7 @@ class Knowledge:
             return question(mirror)
 
     def documents(self) -> dict[str, Document]:
-        return {d.uri: d for d in self.ask(lambda m: list(m.ledger.documents()))}
+        return {d.uri: d for d in self.ask(lambda m: list(m.ledger.documents.find()))}
 
     def points(self) -> dict[str, Point]:
         return {p.id: p for p in self.ask(_points)}
@@ -131,7 +131,7 @@ class Knowledge:
 
 
 def _points(mirror: Mirror) -> list[Point]:
-    collection = mirror.ledger.collection()
+    collection = mirror.ledger.collections.current()
     if collection is None:
         return []
     with mirror.store.session(collection.name) as session:

@@ -62,7 +62,7 @@ def audit(
                 f"{others[0]} was not written by freshkb and is not replaced; nothing was written. Name "
                 "another folder with --out, or move the file."
             )
-        if not (mirror.ledger.sources() or mirror.ledger.counts()):
+        if not (mirror.ledger.sources.all() or mirror.ledger.documents.counts()):
             raise StoreError("Nothing was ever synced, so there is nothing to judge. First: freshkb sync")
         with Run(mirror, "audit", required=False) as run:
             found = audit_of(mirror, owner)

@@ -248,7 +248,7 @@ def runs(
     with opened(config) as mirror:
         from index.run import run_json
 
-        found = [run_json(run, mirror.now()) for run in mirror.ledger.runs(limit)]
+        found = [run_json(run, mirror.now()) for run in mirror.ledger.runs.newest(limit)]
     if as_json:
         return console.data(found)
     for run in found:

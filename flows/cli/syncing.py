@@ -47,7 +47,7 @@ def plan(
         plans = [plan_source(mirror, s) for s in chosen_sources(mirror, [source] if source else None)]
         console.data({"sources": [p.json() for p in plans]})
         nameless = [item.document_id for p in plans for item in p.items if not item.uri]
-        names = {d.document_id: d.uri for d in mirror.ledger.documents(document_ids=nameless)}
+        names = {d.document_id: d.uri for d in mirror.ledger.documents.find(document_ids=nameless)}
         for planned in plans:
             _print_plan(console, planned, names)
     failed = any(p.error for p in plans)

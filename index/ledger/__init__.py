@@ -19,9 +19,9 @@ One writer per source holds `Ledger.writer`; readers never wait. Anything in `in
 """
 
 from index.ledger.database import damaged
-from index.ledger.events import Event
 from index.ledger.holds import Hold
 from index.ledger.ledger import Ledger
 from index.ledger.lock import Writer
+from index.ledger.log import Event
 
 __all__ = ["Event", "Hold", "Ledger", "Writer", "damaged"]

@@ -18,9 +18,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 
 from index.errors import LedgerDamaged
-from index.ledger.intents import _unpacked
-from index.ledger.kinds import ActionName, Json, Moment, StateName
+from index.ledger.intents import unpacked
 from index.ledger.schema import metadata
+from index.ledger.types import ActionName, Json, Moment, StateName
 
 #: Problems of a file that are told; one damaged page can cause thousands.
 TOLD = 3
@@ -84,7 +84,7 @@ def _check(column: sa.Column[Any]) -> Callable[[Any], bool]:
             if process is not None:
                 process(value, _DIALECT)
             if packed and isinstance(value, str):
-                _unpacked(json.loads(value))
+                unpacked(json.loads(value))
         except (LedgerDamaged, UnicodeEncodeError, ValueError, TypeError, KeyError, AttributeError):
             return False
         return True

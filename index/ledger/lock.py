@@ -200,14 +200,14 @@ class AdvisoryLocks:
     @contextmanager
     def hold(self, source: str, command: str) -> Iterator[None]:
         with contextlib.ExitStack() as stack:
-            with self._database._mapped():
+            with self._database.mapped():
                 connection = self._connection(stack)
                 key = self._key(source)
                 if not connection.execute(sa.select(sa.func.pg_try_advisory_lock(key))).scalar_one():
                     holder = next((writer for writer in self.holders() if writer.source == source), None)
                     raise _refusal(source, holder)
                 backend = connection.execute(sa.select(sa.func.pg_backend_pid())).scalar_one()
-                with self._database._writing() as noting:
+                with self._database.writing() as noting:
                     noting.execute(sa.delete(writers).where(writers.c.source == source))
                     noting.execute(
                         sa.insert(writers), {**schema.values(_here(source, command)), "backend_pid": backend}
@@ -218,13 +218,13 @@ class AdvisoryLocks:
 
     def _release(self, connection: sa.Connection, key: int, backend: int) -> None:
         """Fails when the session, and with it the lock, was lost: then others may have written too."""
-        with self._database._mapped():
+        with self._database.mapped():
             connection.execute(sa.delete(writers).where(writers.c.backend_pid == backend))
             connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
 
     def _connection(self, stack: contextlib.ExitStack) -> sa.Connection:
         """A session outside the pool: whatever happens, closing it ends its locks."""
-        connection = stack.enter_context(self._database._engine.connect())
+        connection = stack.enter_context(self._database.engine.connect())
         connection = connection.execution_options(isolation_level="AUTOCOMMIT")
         connection.detach()
         driver: Any = connection.connection.dbapi_connection
@@ -247,7 +247,7 @@ class AdvisoryLocks:
             " WHERE locktype = 'advisory' AND objsubid = 1 AND granted"
             " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         )
-        with self._database._reading() as connection:
+        with self._database.reading() as connection:
             held = {(pid, key) for pid, key in connection.execute(locks)}
             noted = connection.execute(query).all()
         return [Writer(*row[:-1]) for row in noted if (row[-1], self._key(row[0])) in held]

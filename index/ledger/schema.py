@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from index.ledger.kinds import ActionName, Json, Key, Moment, Prose, StateName
+from index.ledger.types import ActionName, Json, Key, Moment, Prose, StateName
 from index.model import LIVE, State
 
 #: The schema that this program reads and writes; the revision of the newest migration.

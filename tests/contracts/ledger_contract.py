@@ -116,13 +116,13 @@ def put(
 ) -> list[str]:
     """Intend and commit, as a run without a store would."""
     wanted = [intent(of, chunks)]
-    ledger.intend("r1", collection, wanted)
-    return ledger.commit(collection, wanted, events)
+    ledger.writes.intend("r1", collection, wanted)
+    return ledger.writes.commit(collection, wanted, events)
 
 
 def told(ledger: Ledger) -> list[Event]:
     """All events in order, but for their ids."""
-    return [replace(event, id=0) for event in reversed(ledger.events(1000))]
+    return [replace(event, id=0) for event in reversed(ledger.log.newest(1000))]
 
 
 def run_python(code: str, *arguments: str) -> subprocess.Popen[str]:
@@ -188,7 +188,7 @@ with Ledger.open(sys.argv[1], pathlib.Path(sys.argv[2])) as ledger:
 import sys, pathlib
 from index.ledger import Ledger
 with Ledger.open(sys.argv[1], pathlib.Path(sys.argv[2])) as ledger:
-    print(list(ledger.rows("handbook")), ledger.runs(), ledger.collection())
+    print(list(ledger.documents.rows("handbook")), ledger.runs.newest(), ledger.collections.current())
 heavy = {"alembic", "numpy", "sqlalchemy.orm"}
 if sys.argv[1] == "sqlite":
     heavy |= {"psycopg", "sqlalchemy.dialects.postgresql", "filelock"}
@@ -198,27 +198,27 @@ print(heavy & set(sys.modules))
             assert process.communicate(timeout=60)[0] == "[] [] None\nset()\n"
 
     def test_a_newer_ledger_is_refused_and_left_alone(self, ledger: Ledger, url: str, tmp_path: Path) -> None:
-        with ledger._writing() as connection:
+        with ledger.database.writing() as connection:
             connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'm999'")
         with pytest.raises(LedgerError, match=r"newer freshkb: its schema is m999.*Upgrade freshkb"):
             Ledger.open(url, tmp_path)
-        with ledger._reading() as connection:
+        with ledger.database.reading() as connection:
             assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "m999"
 
     def test_a_ledger_of_the_first_schema_is_brought_up_to_date(
         self, ledger: Ledger, url: str, tmp_path: Path
     ) -> None:
         put(ledger, document("a", "d1"), chunk("d1", 0))
-        with ledger._writing() as connection:
+        with ledger.database.writing() as connection:
             connection.exec_driver_sql("DROP TABLE untold")
             for table, column in ADDED_COLUMNS:
                 connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN {column}")
             connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'm001'")
         with Ledger.open(url, tmp_path) as again:
-            assert again.document("d1") == document("a", "d1") and again.totals("kb") == 1
+            assert again.documents.get("d1") == document("a", "d1") and again.chunks.count("kb") == 1
             event = Event(T0, "handbook", "moved", "d1", "", "r1")
             put(again, document("b", "d1"), chunk("d1", 0), events=[event])
-            again.settle("kb", [])
+            again.writes.settle("kb", [])
             assert told(again) == [event]
 
     def test_the_migrations_make_the_schema_that_the_program_reads(self, ledger: Ledger) -> None:
@@ -231,7 +231,7 @@ print(heavy & set(sys.modules))
         assert migrations.__file__ is not None
         script = ScriptDirectory(str(Path(migrations.__file__).parent))
         assert script.get_heads() == [schema.VERSION]
-        with ledger._reading() as connection:
+        with ledger.database.reading() as connection:
             context = MigrationContext.configure(connection, opts={"compare_type": True})
             differences = compare_metadata(context, schema.metadata)
         # Indices are in the migrations alone.
@@ -242,30 +242,30 @@ print(heavy & set(sys.modules))
     def test_every_error_of_the_database_is_a_ledger_error_that_says_what_is_wrong(
         self, ledger: Ledger
     ) -> None:
-        ledger.record([document("a.md", "d1")])
+        ledger.documents.put([document("a.md", "d1")])
         with pytest.raises(LedgerError, match=r"cannot be used: .*(unique|UNIQUE)"):
-            ledger.record([document("a.md", "d2")])
+            ledger.documents.put([document("a.md", "d2")])
         with pytest.raises(LedgerError, match="no time zone"):
-            ledger.record([document("b.md", modified_at=datetime(2026, 1, 1))])
-        with ledger._writing() as connection:
+            ledger.documents.put([document("b.md", modified_at=datetime(2026, 1, 1))])
+        with ledger.database.writing() as connection:
             connection.exec_driver_sql("DROP TABLE documents")
         with pytest.raises(LedgerError, match="documents"):
-            list(ledger.rows("handbook"))
+            list(ledger.documents.rows("handbook"))
         with pytest.raises(LedgerError, match="documents"):
-            ledger.counts()
+            ledger.documents.counts()
 
     def test_an_error_does_not_quote_the_values_of_a_document(self, ledger: Ledger) -> None:
-        ledger.record([document("a.md", "d1")])
+        ledger.documents.put([document("a.md", "d1")])
         title = "-".join(["secret", "title"])
         with pytest.raises(LedgerError) as caught:
-            ledger.record([document("a.md", "d2", title=title)])
+            ledger.documents.put([document("a.md", "d2", title=title)])
         assert title not in "".join(traceback.format_exception(caught.value))
 
     def test_a_failed_write_changes_nothing(self, ledger: Ledger) -> None:
-        ledger.record([document("a.md", "d1"), document("b.md", "d2")])
+        ledger.documents.put([document("a.md", "d1"), document("b.md", "d2")])
         with pytest.raises(LedgerError):
-            ledger.record([document("c.md", "d1"), document("b.md", "d3")])
-        assert [(row.document_id, row.uri) for row in ledger.rows("handbook")] == [
+            ledger.documents.put([document("c.md", "d1"), document("b.md", "d3")])
+        assert [(row.document_id, row.uri) for row in ledger.documents.rows("handbook")] == [
             ("d1", "a.md"),
             ("d2", "b.md"),
         ]
@@ -274,33 +274,33 @@ print(heavy & set(sys.modules))
 
     def test_a_source_is_remembered(self, ledger: Ledger, again: Ledger) -> None:
         record = SourceRecord("wiki", "files", "dev:1", "ff", "rf", None, T0, None)
-        assert ledger.source("wiki") is None
-        ledger.record_source(SourceRecord("handbook"))
-        ledger.record_source(record)
-        assert again.source("wiki") == record
+        assert ledger.sources.get("wiki") is None
+        ledger.sources.put(SourceRecord("handbook"))
+        ledger.sources.put(record)
+        assert again.sources.get("wiki") == record
         left_out = {"code": "too-deep", "uri": "a/b", "reason": "It lies too deep."}
         changed = replace(record, cursor="c1", synced_at=T0, findings=[left_out])
-        ledger.record_source(changed)
-        assert again.sources() == [SourceRecord("handbook"), changed]
+        ledger.sources.put(changed)
+        assert again.sources.all() == [SourceRecord("handbook"), changed]
 
     def test_a_document_comes_back_as_it_was_recorded(self, ledger: Ledger, again: Ledger) -> None:
-        assert ledger.document("d1") is None
-        ledger.record([FULL])
-        assert again.document("d1") == FULL
+        assert ledger.documents.get("d1") is None
+        ledger.documents.put([FULL])
+        assert again.documents.get("d1") == FULL
         plain = document("x.md")
-        ledger.record([plain])
-        assert again.document("id-of-x.md") == plain
+        ledger.documents.put([plain])
+        assert again.documents.get("id-of-x.md") == plain
 
     def test_moments_of_other_zones_come_back_as_the_same_instant_in_utc(self, ledger: Ledger) -> None:
         berlin = T0.astimezone(timezone(timedelta(hours=2)))
-        ledger.record([document("a.md", "d1", modified_at=berlin)])
-        found = ledger.document("d1")
+        ledger.documents.put([document("a.md", "d1", modified_at=berlin)])
+        found = ledger.documents.get("d1")
         assert found is not None and found.modified_at == T0
         assert found.modified_at is not None and found.modified_at.tzinfo == UTC
 
     def test_a_title_that_no_database_can_hold_does_not_stop_the_document(self, ledger: Ledger) -> None:
-        ledger.record([document("a.md", "d1", title="a\0b\ud800c", reason="\0")])
-        found = ledger.document("d1")
+        ledger.documents.put([document("a.md", "d1", title="a\0b\ud800c", reason="\0")])
+        found = ledger.documents.get("d1")
         assert found is not None and found.title == "a\ufffdb\ufffdc" and found.reason == "\ufffd"
 
     def test_rows_are_live_ones_in_order_of_code_points(self, ledger: Ledger) -> None:
@@ -316,16 +316,18 @@ print(heavy & set(sys.modules))
             "\uffee.md",
             "_.md",
         ]
-        ledger.record([document(uri) for uri in uris])
-        ledger.record([document("gone.md", state=State.DELETED), document("erased.md", state=State.ERASED)])
-        ledger.record([document("other.md", source="wiki"), document("%FF.md", state=State.SKIPPED)])
-        assert [row.uri for row in ledger.rows("handbook")] == sorted([*uris, "%FF.md"])
-        assert [row.uri for row in ledger.rows("nothing")] == []
+        ledger.documents.put([document(uri) for uri in uris])
+        ledger.documents.put(
+            [document("gone.md", state=State.DELETED), document("erased.md", state=State.ERASED)]
+        )
+        ledger.documents.put([document("other.md", source="wiki"), document("%FF.md", state=State.SKIPPED)])
+        assert [row.uri for row in ledger.documents.rows("handbook")] == sorted([*uris, "%FF.md"])
+        assert [row.uri for row in ledger.documents.rows("nothing")] == []
 
     def test_a_row_holds_what_a_plan_needs(self, ledger: Ledger) -> None:
-        ledger.record([FULL, document("z.md", "d2", state=State.PENDING)])
-        ledger.place_hold(["d2"], "h1", "A lawsuit.", T0)
-        first, second = ledger.rows("handbook")
+        ledger.documents.put([FULL, document("z.md", "d2", state=State.PENDING)])
+        ledger.holds.place(["d2"], "h1", "A lawsuit.", T0)
+        first, second = ledger.documents.rows("handbook")
         assert first == Row(
             "d1", FULL.uri, "12:34:56", "9007199254740993", 2**40, "aa", "x2", "quarantined", False
         )
@@ -335,12 +337,12 @@ print(heavy & set(sys.modules))
         )
 
     def test_rows_can_be_limited_to_folders_without_what_lies_below(self, ledger: Ledger) -> None:
-        ledger.record(
+        ledger.documents.put(
             [document(uri) for uri in ("top.md", "a/1.md", "a/b/2.md", "a/b/c/3.md", "d/4.md", "ab/5.md")]
         )
 
         def limited(*folders: str) -> list[str]:
-            return [row.uri for row in ledger.rows("handbook", folders)]
+            return [row.uri for row in ledger.documents.rows("handbook", folders)]
 
         assert limited("") == ["top.md"]
         assert limited("a") == ["a/1.md"]
@@ -349,13 +351,13 @@ print(heavy & set(sys.modules))
 
     def test_rows_are_a_snapshot_in_bounded_memory(self, ledger: Ledger) -> None:
         number = 20_000
-        ledger.record([document(f"{i:06}.md", str(i), seen_hash="h" * 64) for i in range(number)])
-        next(ledger.rows("handbook"))
+        ledger.documents.put([document(f"{i:06}.md", str(i), seen_hash="h" * 64) for i in range(number)])
+        next(ledger.documents.rows("handbook"))
         tracemalloc.start()
         try:
-            rows = ledger.rows("handbook")
+            rows = ledger.documents.rows("handbook")
             count = 1 + len(next(rows)[:0])
-            ledger.record([document("zzz.md", "late")])
+            ledger.documents.put([document("zzz.md", "late")])
             count += sum(1 for _ in rows)
             peak = tracemalloc.get_traced_memory()[1]
         finally:
@@ -364,51 +366,58 @@ print(heavy & set(sys.modules))
         assert peak < 4_000_000
 
     def test_documents_may_swap_and_take_over_uris_in_one_write(self, ledger: Ledger) -> None:
-        ledger.record([document("a", "d1"), document("b", "d2"), document("c", "d3")])
-        ledger.record([document("b", "d1"), document("a", "d2"), document("d", "d3"), document("c", "d4")])
-        assert {row.document_id: row.uri for row in ledger.rows("handbook")} == {
+        ledger.documents.put([document("a", "d1"), document("b", "d2"), document("c", "d3")])
+        ledger.documents.put(
+            [document("b", "d1"), document("a", "d2"), document("d", "d3"), document("c", "d4")]
+        )
+        assert {row.document_id: row.uri for row in ledger.documents.rows("handbook")} == {
             "d1": "b",
             "d2": "a",
             "d3": "d",
             "d4": "c",
         }
         one, two = document("a", "d1"), document("b", "d2")
-        ledger.intend("r1", "kb", [intent(one), intent(two)])
-        ledger.commit("kb", [intent(one), intent(two)], [])
-        assert [row.document_id for row in ledger.rows("handbook", [""])] == ["d1", "d2", "d4", "d3"]
+        ledger.writes.intend("r1", "kb", [intent(one), intent(two)])
+        ledger.writes.commit("kb", [intent(one), intent(two)], [])
+        assert [row.document_id for row in ledger.documents.rows("handbook", [""])] == [
+            "d1",
+            "d2",
+            "d4",
+            "d3",
+        ]
 
     def test_a_uri_is_free_again_when_its_document_is_gone(self, ledger: Ledger) -> None:
-        ledger.record(
+        ledger.documents.put(
             [document("a", "d1", state=State.DELETED), document("a", "d2"), document("a", "d3", source="w")]
         )
-        ledger.record([document("a", "d2", state=State.ERASED), document("a", "d4")])
-        assert [row.document_id for row in ledger.rows("handbook")] == ["d4"]
+        ledger.documents.put([document("a", "d2", state=State.ERASED), document("a", "d4")])
+        assert [row.document_id for row in ledger.documents.rows("handbook")] == ["d4"]
 
     def test_documents_are_found_by_any_of_their_marks(self, ledger: Ledger) -> None:
         a = document("a", "d1", owner="anna")
         b = document("b", "d2", state=State.QUARANTINED)
         w = document("a", "d3", source="wiki", owner="anna")
         gone = document("z", "d4", state=State.DELETED)
-        ledger.record([w, gone, b, a])
-        assert list(ledger.documents()) == [a, b, w]
-        assert list(ledger.documents(source="handbook")) == [a, b]
-        assert list(ledger.documents(states={State.DELETED, State.QUARANTINED})) == [b, gone]
-        assert list(ledger.documents(uris=["a", "z"])) == [a, w]
-        assert list(ledger.documents(document_ids=["d2", "d1", "d4"])) == [a, b]
-        assert list(ledger.documents(document_ids=[])) == []
+        ledger.documents.put([w, gone, b, a])
+        assert list(ledger.documents.find()) == [a, b, w]
+        assert list(ledger.documents.find(source="handbook")) == [a, b]
+        assert list(ledger.documents.find(states={State.DELETED, State.QUARANTINED})) == [b, gone]
+        assert list(ledger.documents.find(uris=["a", "z"])) == [a, w]
+        assert list(ledger.documents.find(document_ids=["d2", "d1", "d4"])) == [a, b]
+        assert list(ledger.documents.find(document_ids=[])) == []
 
     def test_lists_of_ids_may_be_longer_than_databases_allow_parameters(self, ledger: Ledger) -> None:
-        ledger.record([document("a", "d1")])
+        ledger.documents.put([document("a", "d1")])
         many = ["d1", *(f"no-{i}" for i in range(70_000))]
-        assert [found.document_id for found in ledger.documents(document_ids=many)] == ["d1"]
-        assert ledger.known_points("kb", many) == set()
+        assert [found.document_id for found in ledger.documents.find(document_ids=many)] == ["d1"]
+        assert ledger.points.known("kb", many) == set()
 
     def test_a_folder_that_does_not_follow_from_the_uri_is_seen(self, ledger: Ledger) -> None:
-        ledger.record([document("top", "d1"), document("a/b/deep", "d2"), document("a/c", "d3")])
-        assert list(ledger.misfiled()) == []
-        with ledger._writing() as connection:
+        ledger.documents.put([document("top", "d1"), document("a/b/deep", "d2"), document("a/c", "d3")])
+        assert list(ledger.documents.misfiled()) == []
+        with ledger.database.writing() as connection:
             connection.execute(sa.text("UPDATE documents SET folder = 'a'"))
-        assert list(ledger.misfiled()) == ["d1", "d2"]
+        assert list(ledger.documents.misfiled()) == ["d1", "d2"]
 
     @pytest.mark.parametrize(
         ("column", "value"), [("state", "lost"), ("properties", "{"), ("indexed_at", 10**18)]
@@ -416,72 +425,74 @@ print(heavy & set(sys.modules))
     def test_a_value_that_no_ledger_writes_is_an_error_of_ours(
         self, ledger: Ledger, column: str, value: Any
     ) -> None:
-        ledger.record([document("a", "d1")])
-        with ledger._writing() as connection:
+        ledger.documents.put([document("a", "d1")])
+        with ledger.database.writing() as connection:
             connection.execute(sa.text(f"UPDATE documents SET {column} = :value").bindparams(value=value))
         with pytest.raises(LedgerError, match="cannot have written"):
-            list(ledger.documents())
+            list(ledger.documents.find())
 
     def test_counts_are_of_live_documents_by_source_and_state(self, ledger: Ledger) -> None:
-        assert ledger.counts() == {}
-        ledger.record([document("a"), document("b"), document("c", state=State.HELD)])
-        ledger.record([document("d", state=State.DELETED), document("e", source="wiki")])
-        assert ledger.counts() == {"handbook": {"indexed": 2, "held": 1}, "wiki": {"indexed": 1}}
+        assert ledger.documents.counts() == {}
+        ledger.documents.put([document("a"), document("b"), document("c", state=State.HELD)])
+        ledger.documents.put([document("d", state=State.DELETED), document("e", source="wiki")])
+        assert ledger.documents.counts() == {"handbook": {"indexed": 2, "held": 1}, "wiki": {"indexed": 1}}
 
     def test_recording_a_document_leaves_its_chunks_alone(self, ledger: Ledger) -> None:
         first = chunk("d1", 0)
         put(ledger, document("a", "d1"), first)
         event = Event(T0, "handbook", "quarantine", "d1", "It has a password.")
-        ledger.record([document("a", "d1", state=State.QUARANTINED)], [event], "r7")
-        assert ledger.chunks("kb", ["d1"]) == {"d1": [first]}
-        assert ledger.events() == [replace(event, run_id="r7", id=1)]
+        ledger.documents.put([document("a", "d1", state=State.QUARANTINED)], [event], "r7")
+        assert ledger.chunks.of("kb", ["d1"]) == {"d1": [first]}
+        assert ledger.log.newest() == [replace(event, run_id="r7", id=1)]
 
     # ── Chunks ────────────────────────────────────────────────────────────────────────────────────────
 
     def test_chunks_come_back_in_order_and_by_collection(self, ledger: Ledger) -> None:
         chunks = [chunk("d1", i, page=i, tokens=7, vector_digest="v") for i in range(12)]
         put(ledger, document("a", "d1"), *reversed(chunks))
-        assert ledger.chunks("kb", ["d1", "d2"]) == {"d1": chunks, "d2": []}
-        assert ledger.chunks("other", ["d1"]) == {"d1": []}
-        assert ledger.totals("kb") == 12 and ledger.totals("other") == 0
+        assert ledger.chunks.of("kb", ["d1", "d2"]) == {"d1": chunks, "d2": []}
+        assert ledger.chunks.of("other", ["d1"]) == {"d1": []}
+        assert ledger.chunks.count("kb") == 12 and ledger.chunks.count("other") == 0
 
     def test_points_stream_in_order_and_by_range_of_ids(self, ledger: Ledger) -> None:
         chunks = [chunk("d1", i) for i in range(300)]
         put(ledger, document("a", "d1"), *chunks)
         ordered = sorted(chunks, key=lambda record: record.point_id)
-        assert list(ledger.points("kb")) == ordered
+        assert list(ledger.chunks.stream("kb")) == ordered
         middle = ordered[100].point_id
-        assert list(ledger.points("kb", end=middle)) == ordered[:100]
-        assert list(ledger.points("kb", first=middle)) == ordered[100:]
-        assert list(ledger.points("kb", first=middle, end=ordered[200].point_id)) == ordered[100:200]
+        assert list(ledger.chunks.stream("kb", end=middle)) == ordered[:100]
+        assert list(ledger.chunks.stream("kb", first=middle)) == ordered[100:]
+        assert list(ledger.chunks.stream("kb", first=middle, end=ordered[200].point_id)) == ordered[100:200]
 
     def test_documents_that_miss_chunks_or_have_too_many_are_named(self, ledger: Ledger) -> None:
         put(ledger, document("whole", "d1", chunk_count=2), chunk("d1", 0), chunk("d1", 1))
         put(ledger, document("short", "d2", chunk_count=2), chunk("d2", 0))
         put(ledger, document("long", "d3", chunk_count=0), chunk("d3", 0))
-        ledger.record([document("empty", "d4"), document("gone", "d5", chunk_count=1, state=State.DELETED)])
-        assert ledger.miscounted("kb") == ["d2", "d3"]
-        assert ledger.miscounted("other") == ["d1", "d2"]
+        ledger.documents.put(
+            [document("empty", "d4"), document("gone", "d5", chunk_count=1, state=State.DELETED)]
+        )
+        assert ledger.chunks.miscounted("kb") == ["d2", "d3"]
+        assert ledger.chunks.miscounted("other") == ["d1", "d2"]
 
     def test_a_chunk_that_is_forgotten_is_unknown(self, ledger: Ledger) -> None:
         mine, other = chunk("d1", 0), chunk("d1", 1)
         put(ledger, document("a", "d1"), mine, other)
-        ledger.forget("elsewhere", [mine.point_id])
-        ledger.forget("kb", [other.point_id, "unknown"])
-        assert ledger.chunks("kb", ["d1"]) == {"d1": [mine]}
-        assert ledger.known_points("kb", [mine.point_id, other.point_id]) == {mine.point_id}
+        ledger.chunks.delete_rows("elsewhere", [mine.point_id])
+        ledger.chunks.delete_rows("kb", [other.point_id, "unknown"])
+        assert ledger.chunks.of("kb", ["d1"]) == {"d1": [mine]}
+        assert ledger.points.known("kb", [mine.point_id, other.point_id]) == {mine.point_id}
 
     def test_a_vector_is_known_when_any_committed_chunk_has_its_text(self, ledger: Ledger) -> None:
         one, two = chunk("d1", 0, "same"), chunk("d2", 0, "same")
         put(ledger, document("a", "d1"), one, chunk("d1", 1, "mine"))
         put(ledger, document("b", "d2"), two)
-        ledger.intend("r1", "kb", [intent(document("c", "d3"), (chunk("d3", 0, "intended"),))])
-        known = ledger.known_vectors("kb", ["same", "mine", "intended", "new"])
+        ledger.writes.intend("r1", "kb", [intent(document("c", "d3"), (chunk("d3", 0, "intended"),))])
+        known = ledger.chunks.known_vectors("kb", ["same", "mine", "intended", "new"])
         assert known == {
             "same": min(one, two, key=lambda record: record.point_id),
             "mine": chunk("d1", 1, "mine"),
         }
-        assert ledger.known_vectors("other", ["same"]) == {}
+        assert ledger.chunks.known_vectors("other", ["same"]) == {}
 
     def test_only_committed_points_of_documents_that_may_be_shown_are_current(self, ledger: Ledger) -> None:
         points = {}
@@ -490,14 +501,16 @@ print(heavy & set(sys.modules))
             points[state] = chunk(state, 0)
             put(ledger, shown, points[state])
         intended = chunk("indexed", 1)
-        ledger.intend("r1", "kb", [intent(document("indexed", "indexed"), (points[State.INDEXED], intended))])
+        ledger.writes.intend(
+            "r1", "kb", [intent(document("indexed", "indexed"), (points[State.INDEXED], intended))]
+        )
         ids = [*(record.point_id for record in points.values()), intended.point_id, "unknown"]
-        current = ledger.current("kb", ids)
+        current = ledger.chunks.searchable("kb", ids)
         assert {found.state for found in current.values()} == {State.INDEXED, State.QUARANTINED}
         assert current[points[State.INDEXED].point_id] == document("indexed", "indexed")
-        held = ledger.current("kb", ids, held=True)
+        held = ledger.chunks.searchable("kb", ids, held=True)
         assert {found.state for found in held.values()} == {State.INDEXED, State.QUARANTINED, State.HELD}
-        assert ledger.current("other", ids) == {}
+        assert ledger.chunks.searchable("other", ids) == {}
 
     # ── The write order ───────────────────────────────────────────────────────────────────────────────
 
@@ -506,34 +519,34 @@ print(heavy & set(sys.modules))
             FULL, (chunk("d1", 0, page=3, tokens=9), chunk("d1", 1, vector_digest="v")), Action.MOVE
         )
         other = intent(document("b", "d0"), action=Action.DELETE)
-        ledger.intend("r1", "kb", [whole])
-        ledger.intend("r2", "next", [other])
-        assert again.open_intents("kb") == [("r1", "kb", whole)]
-        assert again.open_intents() == [("r2", "next", other), ("r1", "kb", whole)]
-        ((_, _, found),) = again.open_intents("kb")
+        ledger.writes.intend("r1", "kb", [whole])
+        ledger.writes.intend("r2", "next", [other])
+        assert again.points.intents("kb") == [("r1", "kb", whole)]
+        assert again.points.intents() == [("r2", "next", other), ("r1", "kb", whole)]
+        ((_, _, found),) = again.points.intents("kb")
         assert isinstance(found.document.state, State) and isinstance(found.action, Action)
 
     def test_a_change_goes_from_intent_to_commit_to_settled(self, ledger: Ledger, again: Ledger) -> None:
         kept, old, new = chunk("d1", 0), chunk("d1", 1, "old"), chunk("d1", 1, "new")
         assert put(ledger, document("a", "d1", version=1), kept, old) == []
         wanted = [intent(document("a", "d1", version=2), (kept, new))]
-        ledger.intend("r2", "kb", wanted)
-        assert again.document("d1") == document("a", "d1", version=1)
-        assert again.chunks("kb", ["d1"]) == {"d1": [kept, old]}
+        ledger.writes.intend("r2", "kb", wanted)
+        assert again.documents.get("d1") == document("a", "d1", version=1)
+        assert again.chunks.of("kb", ["d1"]) == {"d1": [kept, old]}
 
         written = [intent(wanted[0].document, (kept, replace(new, vector_digest="read back")))]
         event = Event(T0, "handbook", "updated", "d1", "1 chunk", "r2")
-        assert ledger.commit("kb", written, [event]) == [old.point_id]
-        assert again.document("d1") == document("a", "d1", version=2)
-        assert again.chunks("kb", ["d1"]) == {"d1": list(written[0].chunks)}
-        assert again.open_intents() == []
-        assert again.removals("kb") == [old.point_id] and again.removals("other") == []
-        assert again.untold("kb") == [replace(event, id=1)] and again.events() == []
+        assert ledger.writes.commit("kb", written, [event]) == [old.point_id]
+        assert again.documents.get("d1") == document("a", "d1", version=2)
+        assert again.chunks.of("kb", ["d1"]) == {"d1": list(written[0].chunks)}
+        assert again.points.intents() == []
+        assert again.points.removals("kb") == [old.point_id] and again.points.removals("other") == []
+        assert again.log.pending("kb") == [replace(event, id=1)] and again.log.newest() == []
 
         for _ in range(2):
-            ledger.settle("kb", [old.point_id])
-            assert again.removals("kb") == [] and again.untold("kb") == []
-            assert again.events() == [replace(event, id=1)]
+            ledger.writes.settle("kb", [old.point_id])
+            assert again.points.removals("kb") == [] and again.log.pending("kb") == []
+            assert again.log.newest() == [replace(event, id=1)]
 
     def test_an_event_is_told_by_whoever_removes_the_last_point_of_its_document(
         self, ledger: Ledger, again: Ledger
@@ -547,24 +560,24 @@ print(heavy & set(sys.modules))
         put(ledger, document("b", "d2", source="wiki"), chunk("d2", 0), events=[born])
         elsewhere = Event(T0, "handbook", "updated", "d3", "", "r4")
         put(ledger, document("c", "d3"), chunk("d3", 0), events=[elsewhere], collection="next")
-        assert ledger.events() == []
-        again.settle("kb", [spare.point_id])
+        assert ledger.log.newest() == []
+        again.writes.settle("kb", [spare.point_id])
         assert told(ledger) == [born]
         second = replace(first, action="moved", run_id="r5")
         put(ledger, document("z", "d1"), new, events=[second])
-        again.settle("kb", [])
+        again.writes.settle("kb", [])
         assert told(ledger) == [born]
         for _ in range(2):
-            again.settle("kb", [old.point_id])
+            again.writes.settle("kb", [old.point_id])
             assert told(ledger) == [born, first, second]
-        assert [replace(event, id=0) for event in again.untold("next")] == [elsewhere]
+        assert [replace(event, id=0) for event in again.log.pending("next")] == [elsewhere]
 
     def test_a_commit_that_fails_has_nothing_to_tell(self, ledger: Ledger) -> None:
         wanted = [intent(document("a", "d1"), (chunk("d1", 0),))]
         with pytest.raises(LedgerError, match="no open intent"):
-            ledger.commit("kb", wanted, [Event(T0, "handbook", "added", "d1")])
-        ledger.settle("kb", [])
-        assert ledger.untold("kb") == [] and ledger.events() == []
+            ledger.writes.commit("kb", wanted, [Event(T0, "handbook", "added", "d1")])
+        ledger.writes.settle("kb", [])
+        assert ledger.log.pending("kb") == [] and ledger.log.newest() == []
 
     def test_what_was_committed_is_told_once_by_many_at_once(self, ledger: Ledger, again: Ledger) -> None:
         happened = [Event(T0, "handbook", "added", f"d{i}", "", "r1") for i in range(300)]
@@ -573,7 +586,7 @@ print(heavy & set(sys.modules))
         def settle(mine: Ledger) -> None:
             barrier.wait()
             for _ in range(40):
-                mine.settle("kb", [])
+                mine.writes.settle("kb", [])
 
         threads = [threading.Thread(target=settle, args=(mine,)) for mine in (ledger, again)]
         for thread in threads:
@@ -583,7 +596,7 @@ print(heavy & set(sys.modules))
             put(ledger, document(event.document_id, event.document_id), events=[event])
         for thread in threads:
             thread.join()
-        ledger.settle("kb", [])
+        ledger.writes.settle("kb", [])
         assert told(ledger) == happened
 
     def test_the_ledger_knows_every_point_that_the_store_may_hold(self, ledger: Ledger) -> None:
@@ -591,15 +604,15 @@ print(heavy & set(sys.modules))
         old, new, never = chunk("d1", 0, "old"), chunk("d1", 0, "new"), chunk("d1", 1, "never")
         ids = [old.point_id, new.point_id, never.point_id, "unknown"]
         put(ledger, document("a", "d1"), old)
-        assert ledger.known_points("kb", ids) == {old.point_id}
-        ledger.intend("r2", "kb", [intent(document("a", "d1"), (new, never))])
-        assert ledger.known_points("kb", ids) == {old.point_id, new.point_id, never.point_id}
-        assert ledger.known_points("other", ids) == set()
-        gone = ledger.commit("kb", [intent(document("a", "d1"), (new,))], [])
-        assert gone == sorted([old.point_id, never.point_id]) == ledger.removals("kb")
-        assert ledger.known_points("kb", ids) == {old.point_id, new.point_id, never.point_id}
-        ledger.settle("kb", gone)
-        assert ledger.known_points("kb", ids) == {new.point_id}
+        assert ledger.points.known("kb", ids) == {old.point_id}
+        ledger.writes.intend("r2", "kb", [intent(document("a", "d1"), (new, never))])
+        assert ledger.points.known("kb", ids) == {old.point_id, new.point_id, never.point_id}
+        assert ledger.points.known("other", ids) == set()
+        gone = ledger.writes.commit("kb", [intent(document("a", "d1"), (new,))], [])
+        assert gone == sorted([old.point_id, never.point_id]) == ledger.points.removals("kb")
+        assert ledger.points.known("kb", ids) == {old.point_id, new.point_id, never.point_id}
+        ledger.writes.settle("kb", gone)
+        assert ledger.points.known("kb", ids) == {new.point_id}
 
     def test_a_deletion_hands_out_every_point_of_the_document(self, ledger: Ledger) -> None:
         chunks = [chunk("d1", i) for i in range(3)]
@@ -607,50 +620,52 @@ print(heavy & set(sys.modules))
         put(ledger, document("b", "d2"), chunk("d2", 0))
         gone = put(ledger, document("a", "d1", state=State.DELETED))
         assert gone == sorted(record.point_id for record in chunks)
-        assert ledger.totals("kb") == 1 and [row.uri for row in ledger.rows("handbook")] == ["b"]
+        assert ledger.chunks.count("kb") == 1 and [row.uri for row in ledger.documents.rows("handbook")] == [
+            "b"
+        ]
 
     def test_a_point_that_comes_back_is_no_longer_to_be_removed(self, ledger: Ledger) -> None:
         old, new = chunk("d1", 0, "old"), chunk("d1", 0, "new")
         put(ledger, document("a", "d1"), old)
         put(ledger, document("a", "d1"), new)
         assert put(ledger, document("a", "d1"), old) == [new.point_id]
-        assert ledger.removals("kb") == [new.point_id]
+        assert ledger.points.removals("kb") == [new.point_id]
 
     def test_what_was_never_intended_cannot_be_committed(self, ledger: Ledger) -> None:
         first = intent(document("a", "d1"), (chunk("d1", 0),))
         with pytest.raises(LedgerError, match="no open intent"):
-            ledger.commit("kb", [first], [])
-        ledger.intend("r1", "kb", [first])
+            ledger.writes.commit("kb", [first], [])
+        ledger.writes.intend("r1", "kb", [first])
         with pytest.raises(LedgerError, match="no open intent"):
-            ledger.commit("other", [first], [])
+            ledger.writes.commit("other", [first], [])
         with pytest.raises(LedgerError, match="1 of its points were never intended"):
-            ledger.commit("kb", [intent(document("a", "d1"), (chunk("d1", 0), chunk("d1", 1)))], [])
-        assert ledger.document("d1") is None and ledger.totals("kb") == 0
-        assert ledger.open_intents() == [("r1", "kb", first)]
+            ledger.writes.commit("kb", [intent(document("a", "d1"), (chunk("d1", 0), chunk("d1", 1)))], [])
+        assert ledger.documents.get("d1") is None and ledger.chunks.count("kb") == 0
+        assert ledger.points.intents() == [("r1", "kb", first)]
 
     def test_an_intent_gives_way_only_to_one_that_names_all_its_points(self, ledger: Ledger) -> None:
         first = intent(document("a", "d1"), (chunk("d1", 0), chunk("d1", 1)))
-        ledger.intend("r1", "kb", [first])
-        ledger.intend("r1", "kb", [first])
+        ledger.writes.intend("r1", "kb", [first])
+        ledger.writes.intend("r1", "kb", [first])
         more = intent(document("b", "d1"), (*first.chunks, chunk("d1", 2)))
-        ledger.intend("r2", "kb", [more])
+        ledger.writes.intend("r2", "kb", [more])
         for collection, less in (("kb", first), ("other", more)):
             with pytest.raises(LedgerError, match="unfinished change of run r2 in collection 'kb'"):
-                ledger.intend("r3", collection, [intent(document("z", "d9")), less])
-        assert ledger.open_intents() == [("r2", "kb", more)]
+                ledger.writes.intend("r3", collection, [intent(document("z", "d9")), less])
+        assert ledger.points.intents() == [("r2", "kb", more)]
 
     def test_intents_are_given_up_by_document(self, ledger: Ledger) -> None:
-        ledger.intend("r1", "kb", [intent(document("a", "d1")), intent(document("b", "d2"))])
-        ledger.drop_intents(["d1", "unknown"])
-        assert [found.document.document_id for _, _, found in ledger.open_intents()] == ["d2"]
+        ledger.writes.intend("r1", "kb", [intent(document("a", "d1")), intent(document("b", "d2"))])
+        ledger.writes.drop_intents(["d1", "unknown"])
+        assert [found.document.document_id for _, _, found in ledger.points.intents()] == ["d2"]
 
     def test_empty_batches_are_no_error(self, ledger: Ledger) -> None:
-        ledger.record([])
-        ledger.intend("r1", "kb", [])
-        assert ledger.commit("kb", [], []) == []
-        ledger.settle("kb", [])
-        ledger.drop_intents([])
-        assert ledger.chunks("kb", []) == {} and ledger.current("kb", []) == {}
+        ledger.documents.put([])
+        ledger.writes.intend("r1", "kb", [])
+        assert ledger.writes.commit("kb", [], []) == []
+        ledger.writes.settle("kb", [])
+        ledger.writes.drop_intents([])
+        assert ledger.chunks.of("kb", []) == {} and ledger.chunks.searchable("kb", []) == {}
 
     def test_an_intent_survives_the_death_of_its_process(
         self, ledger: Ledger, url: str, tmp_path: Path
@@ -661,110 +676,110 @@ from index.ledger import Ledger
 from index.model import *
 ledger = Ledger.open(sys.argv[1], pathlib.Path(sys.argv[2]))
 document = Document("d1", "handbook", "a", State.INDEXED)
-ledger.intend("r1", "kb", [Intent(Action.ADD, document, (ChunkRecord("p1", "d1", 0, "e", "p"),))])
-with ledger._writing() as connection:
+ledger.writes.intend("r1", "kb", [Intent(Action.ADD, document, (ChunkRecord("p1", "d1", 0, "e", "p"),))])
+with ledger.database.writing() as connection:
     connection.exec_driver_sql("DELETE FROM intents")
     os.kill(os.getpid(), signal.SIGKILL)
 """
         with other_process(code, url, str(tmp_path)) as process:
             assert process.wait(timeout=60) == -signal.SIGKILL
-        ((_, _, found),) = ledger.open_intents()
+        ((_, _, found),) = ledger.points.intents()
         assert found.document.document_id == "d1"
-        assert ledger.known_points("kb", ["p1"]) == {"p1"}
+        assert ledger.points.known("kb", ["p1"]) == {"p1"}
 
     # ── Collections ───────────────────────────────────────────────────────────────────────────────────
 
     def test_a_new_collection_takes_over_in_one_step(self, ledger: Ledger, again: Ledger) -> None:
         old = Collection("kb-1", "f1", "model", "main", "bf16", 384, "current", T0)
         new = replace(old, name="kb-2", embedding_fingerprint="f2", state="building")
-        assert ledger.collection() is None
-        ledger.record_collection(old)
-        ledger.record_collection(new)
+        assert ledger.collections.current() is None
+        ledger.collections.put(old)
+        ledger.collections.put(new)
         put(ledger, document("a", "d1"), chunk("d1", 0), collection="kb-1")
         put(ledger, document("a", "d1"), chunk("d1", 0), collection="kb-2")
-        assert again.collection() == old
+        assert again.collections.current() == old
 
         for _ in range(2):
-            ledger.switch_collection("kb-2")
-            assert again.collection() == replace(new, state="current")
-            assert again.collections() == [replace(old, state="dropping"), replace(new, state="current")]
-            assert (again.totals("kb-1"), again.totals("kb-2")) == (0, 1)
+            ledger.writes.switch_collection("kb-2")
+            assert again.collections.current() == replace(new, state="current")
+            assert again.collections.all() == [replace(old, state="dropping"), replace(new, state="current")]
+            assert (again.chunks.count("kb-1"), again.chunks.count("kb-2")) == (0, 1)
 
-        ledger.drop_collection("kb-1")
-        ledger.drop_collection("unknown")
-        assert [found.name for found in again.collections()] == ["kb-2"]
+        ledger.writes.drop_collection("kb-1")
+        ledger.writes.drop_collection("unknown")
+        assert [found.name for found in again.collections.all()] == ["kb-2"]
 
     def test_what_was_committed_to_a_collection_is_told_when_that_is_dropped(
         self, ledger: Ledger, again: Ledger
     ) -> None:
         old = Collection("kb-1", "f1", "model", "main", "bf16", 384, "current", T0)
-        ledger.record_collection(old)
-        ledger.record_collection(replace(old, name="kb-2", state="building"))
+        ledger.collections.put(old)
+        ledger.collections.put(replace(old, name="kb-2", state="building"))
         put(ledger, document("a", "d1"), chunk("d1", 0), collection="kb-1")
         event = Event(T0, "handbook", "deleted", "d1", "", "r1")
         put(ledger, document("a", "d1", state=State.DELETED), collection="kb-1", events=[event])
-        ledger.switch_collection("kb-2")
+        ledger.writes.switch_collection("kb-2")
         # Its points are still there.
-        assert again.events() == []
+        assert again.log.newest() == []
         for _ in range(2):
-            ledger.drop_collection("kb-1")
+            ledger.writes.drop_collection("kb-1")
             assert told(again) == [event]
 
     def test_only_a_collection_that_is_building_can_take_over(self, ledger: Ledger) -> None:
         old = Collection("kb-1", "f1", "model", "main", "bf16", 384, "current", T0)
-        ledger.record_collection(old)
-        ledger.record_collection(replace(old, name="kb-0", state="dropping"))
+        ledger.collections.put(old)
+        ledger.collections.put(replace(old, name="kb-0", state="dropping"))
         with pytest.raises(LedgerError, match="'kb-0' is not being built: it is dropping"):
-            ledger.switch_collection("kb-0")
+            ledger.writes.switch_collection("kb-0")
         with pytest.raises(LedgerError, match="unknown"):
-            ledger.switch_collection("kb-9")
+            ledger.writes.switch_collection("kb-9")
         with pytest.raises(LedgerError):
-            ledger.record_collection(replace(old, name="kb-3"))
-        assert ledger.collection() == old
+            ledger.collections.put(replace(old, name="kb-3"))
+        assert ledger.collections.current() == old
 
     # ── Runs, plans, approvals ────────────────────────────────────────────────────────────────────────
 
     def test_runs_are_listed_newest_first(self, ledger: Ledger, again: Ledger) -> None:
-        runs = [ledger.start_run("sync", T0 + timedelta(seconds=i)) for i in range(4)]
-        assert again.runs(2) == [runs[3], runs[2]]
+        runs = [ledger.runs.start("sync", T0 + timedelta(seconds=i)) for i in range(4)]
+        assert again.runs.newest(2) == [runs[3], runs[2]]
         assert runs[0].host == socket.gethostname() and runs[0].pid == os.getpid()
         assert runs[0].finished_at is None and runs[0].outcome == ""
-        ledger.finish_run(runs[1].run_id, T0, "failed", {"added": 3}, "The store is full.")
+        ledger.runs.finish(runs[1].run_id, T0, "failed", {"added": 3}, "The store is full.")
         ended = replace(
             runs[1], finished_at=T0, outcome="failed", counts={"added": 3}, error="The store is full."
         )
-        assert again.runs() == [runs[3], runs[2], ended, runs[0]]
+        assert again.runs.newest() == [runs[3], runs[2], ended, runs[0]]
         with pytest.raises(LedgerError, match="no run nope"):
-            ledger.finish_run("nope", T0, "done", {})
+            ledger.runs.finish("nope", T0, "done", {})
 
     def test_a_plan_is_frozen_in_batches_until_its_run_ends(self, ledger: Ledger, again: Ledger) -> None:
-        run = ledger.start_run("sync", T0)
+        run = ledger.runs.start("sync", T0)
         items = [Item(Action.ADD, f"{i}.md", str(i)) for i in range(5)]
         moved = Item(Action.MOVE, "b.md", "x", "a.md", "The same content.")
-        ledger.save_plan(run.run_id, "handbook", "p1", {"add": 5}, [items[:3], items[3:]])
-        ledger.save_plan(run.run_id, "wiki", "p2", {"move": 1}, [[moved]])
-        ledger.save_plan(run.run_id, "empty", "p3", {}, [])
-        assert again.batches(run.run_id) == [(1, "handbook"), (2, "handbook"), (3, "wiki")]
-        assert again.batch(run.run_id, 1) == ("handbook", items[:3])
-        assert again.batch(run.run_id, 3) == ("wiki", [moved])
+        ledger.runs.save_plan(run.run_id, "handbook", "p1", {"add": 5}, [items[:3], items[3:]])
+        ledger.runs.save_plan(run.run_id, "wiki", "p2", {"move": 1}, [[moved]])
+        ledger.runs.save_plan(run.run_id, "empty", "p3", {}, [])
+        assert again.runs.batches(run.run_id) == [(1, "handbook"), (2, "handbook"), (3, "wiki")]
+        assert again.runs.batch(run.run_id, 1) == ("handbook", items[:3])
+        assert again.runs.batch(run.run_id, 3) == ("wiki", [moved])
         with pytest.raises(LedgerError, match="no batch 4"):
-            again.batch(run.run_id, 4)
-        ledger.finish_run(run.run_id, T0, "done", {})
-        assert again.batches(run.run_id) == []
+            again.runs.batch(run.run_id, 4)
+        ledger.runs.finish(run.run_id, T0, "done", {})
+        assert again.runs.batches(run.run_id) == []
 
     def test_an_approval_is_good_once(self, ledger: Ledger, again: Ledger) -> None:
-        assert not ledger.approved("p1")
-        assert ledger.approve("p1", "handbook", "r1", T0)
-        assert again.approved("p1")
-        assert not again.approve("p1", "handbook", "r2", T0)
-        assert again.approve("p2", "handbook", "r2", T0)
+        assert not ledger.runs.approved("p1")
+        assert ledger.runs.approve("p1", "handbook", "r1", T0)
+        assert again.runs.approved("p1")
+        assert not again.runs.approve("p1", "handbook", "r2", T0)
+        assert again.runs.approve("p2", "handbook", "r2", T0)
 
     # ── Events, reviews, holds, tombstones ────────────────────────────────────────────────────────────
 
     def test_events_are_listed_newest_first(self, ledger: Ledger, again: Ledger) -> None:
         happened = [Event(T0, "handbook", f"act {i}", None, "", f"r{i}") for i in range(3)]
-        ledger.record([], happened, "unused")
-        assert again.events(2) == [replace(happened[2], id=3), replace(happened[1], id=2)]
+        ledger.documents.put([], happened, "unused")
+        assert again.log.newest(2) == [replace(happened[2], id=3), replace(happened[1], id=2)]
 
     def test_a_run_is_asked_what_it_did_to_documents(self, ledger: Ledger) -> None:
         happened = [
@@ -774,21 +789,21 @@ with ledger._writing() as connection:
                 ("r2", "d3", "added"),
             )
         ]  # fmt: skip
-        ledger.record([], happened)
-        assert ledger.told("r2", ["d1", "d2", "d4"]) == {"d1": "updated", "d2": "moved"}
-        assert ledger.told("r3", ["d1"]) == {} and ledger.told("r2", []) == {}
+        ledger.documents.put([], happened)
+        assert ledger.log.actions_of("r2", ["d1", "d2", "d4"]) == {"d1": "updated", "d2": "moved"}
+        assert ledger.log.actions_of("r3", ["d1"]) == {} and ledger.log.actions_of("r2", []) == {}
 
     def test_reviews_come_in_the_order_of_their_recording(self, ledger: Ledger, again: Ledger) -> None:
         ahead = Review("d1", "anna", "Still right.", T0 + timedelta(days=1), "aa")
         later, other = Review("d1", "bert", "", T0), Review("d2", "anna", "", T0)
-        ledger.add_reviews([ahead])
-        ledger.add_reviews([later, other])
-        ledger.add_reviews([])
-        assert again.reviews(["d1", "d3"]) == {"d1": [ahead, later]}
-        assert again.reviews() == {"d1": [ahead, later], "d2": [other]}
+        ledger.reviews.add([ahead])
+        ledger.reviews.add([later, other])
+        ledger.reviews.add([])
+        assert again.reviews.of(["d1", "d3"]) == {"d1": [ahead, later]}
+        assert again.reviews.of() == {"d1": [ahead, later], "d2": [other]}
 
     def test_owners_are_those_of_live_documents(self, ledger: Ledger) -> None:
-        ledger.record(
+        ledger.documents.put(
             [
                 document("a", owner="Anna", owners=["Anna", "bo"]),
                 document("b", owner="carla"),
@@ -796,56 +811,56 @@ with ledger._writing() as connection:
                 document("d"),
             ]
         )
-        assert ledger.owners() == {"Anna", "bo", "carla"}
+        assert ledger.documents.owners() == {"Anna", "bo", "carla"}
 
     def test_a_review_is_untold_until_the_documents_row_has_it(self, ledger: Ledger) -> None:
         known = replace(document("a", "d1"), version=1)
-        ledger.record([known, document("b", "d2")])
-        ledger.add_reviews([Review("d1", "anna", "", T0)])
-        assert ledger.untold_reviews("handbook") == ["d1"]
-        assert ledger.untold_reviews("other") == []
-        ledger.record([replace(known, reviewed_at=T0)])
-        assert ledger.untold_reviews("handbook") == []
-        ledger.add_reviews([Review("d1", "anna", "", T0 - timedelta(days=1))])
-        assert ledger.untold_reviews("handbook") == ["d1"], "the last one counts, whatever its clock said"
+        ledger.documents.put([known, document("b", "d2")])
+        ledger.reviews.add([Review("d1", "anna", "", T0)])
+        assert ledger.reviews.pending("handbook") == ["d1"]
+        assert ledger.reviews.pending("other") == []
+        ledger.documents.put([replace(known, reviewed_at=T0)])
+        assert ledger.reviews.pending("handbook") == []
+        ledger.reviews.add([Review("d1", "anna", "", T0 - timedelta(days=1))])
+        assert ledger.reviews.pending("handbook") == ["d1"], "the last one counts, whatever its clock said"
 
     def test_a_document_is_held_while_any_hold_stands(self, ledger: Ledger) -> None:
-        ledger.record([document("a", "d1"), document("b", "d2")])
+        ledger.documents.put([document("a", "d1"), document("b", "d2")])
 
         def held() -> list[bool]:
-            return [row.held for row in ledger.rows("handbook")]
+            return [row.held for row in ledger.documents.rows("handbook")]
 
-        ledger.place_hold(["d1", "d2", "d1"], "h1", "A lawsuit.", T0)
-        ledger.place_hold(["d1"], "h2", "Another.", T0)
-        ledger.place_hold(["d1"], "h1", "Repeated.", T0 + timedelta(days=1))
+        ledger.holds.place(["d1", "d2", "d1"], "h1", "A lawsuit.", T0)
+        ledger.holds.place(["d1"], "h2", "Another.", T0)
+        ledger.holds.place(["d1"], "h1", "Repeated.", T0 + timedelta(days=1))
         assert held() == [True, True]
-        assert ledger.release_hold("h1", T0) == 2
-        assert ledger.release_hold("h1", T0) == 0
+        assert ledger.holds.release("h1", T0) == 2
+        assert ledger.holds.release("h1", T0) == 0
         assert held() == [True, False]
-        assert ledger.holds() == [Hold("h2", "d1", "Another.", T0)]
-        ledger.place_hold(["d2"], "h1", "Again.", T0)
+        assert ledger.holds.standing() == [Hold("h2", "d1", "Another.", T0)]
+        ledger.holds.place(["d2"], "h1", "Again.", T0)
         assert held() == [True, True]
-        assert ledger.holds()[0] == Hold("h1", "d2", "Again.", T0)
+        assert ledger.holds.standing()[0] == Hold("h1", "d2", "Again.", T0)
 
     def test_a_hold_is_remembered_after_its_release(self, ledger: Ledger) -> None:
-        ledger.place_hold(["d1", "d2"], "LH-1", "lawsuit", T0)
-        ledger.release_hold("LH-1", T0)
-        assert ledger.once_held(["d1", "d3"]) == {"d1"}
+        ledger.holds.place(["d1", "d2"], "LH-1", "lawsuit", T0)
+        ledger.holds.release("LH-1", T0)
+        assert ledger.holds.once_held(["d1", "d3"]) == {"d1"}
 
     def test_tombstones_stay(self, ledger: Ledger, again: Ledger) -> None:
-        ledger.tombstone(["k1", "k2"], "handbook", "An order.", T0)
-        ledger.tombstone(["k2", "k3"], "handbook", "Another.", T0)
-        assert again.tombstoned(["k1", "k3", "k4"]) == {"k1", "k3"}
+        ledger.erasures.put(["k1", "k2"], "handbook", "An order.", T0)
+        ledger.erasures.put(["k2", "k3"], "handbook", "Another.", T0)
+        assert again.erasures.tombstoned(["k1", "k3", "k4"]) == {"k1", "k3"}
 
     # ── Several at once ───────────────────────────────────────────────────────────────────────────────
 
     def test_a_reader_does_not_wait_for_an_open_write(self, ledger: Ledger, again: Ledger) -> None:
-        ledger.record([document("a", "d1")])
-        with ledger._writing() as connection:
+        ledger.documents.put([document("a", "d1")])
+        with ledger.database.writing() as connection:
             connection.exec_driver_sql("UPDATE documents SET uri = 'b'")
-            assert [row.uri for row in again.rows("handbook")] == ["a"]
-            assert [row.uri for row in ledger.rows("handbook")] == ["a"]
-        assert [row.uri for row in again.rows("handbook")] == ["b"]
+            assert [row.uri for row in again.documents.rows("handbook")] == ["a"]
+            assert [row.uri for row in ledger.documents.rows("handbook")] == ["a"]
+        assert [row.uri for row in again.documents.rows("handbook")] == ["b"]
 
     def test_threads_and_processes_write_side_by_side(self, ledger: Ledger, url: str, tmp_path: Path) -> None:
         code = """
@@ -855,15 +870,15 @@ from index.model import Document, State
 with Ledger.open(sys.argv[1], pathlib.Path(sys.argv[2])) as ledger:
     print("ready", flush=True)
     for i in range(30):
-        ledger.record([Document(f"p{i}", "other", f"p{i}", State.INDEXED)])
+        ledger.documents.put([Document(f"p{i}", "other", f"p{i}", State.INDEXED)])
 """
         with other_process(code, url, str(tmp_path)) as process:
             assert process.stdout is not None and process.stdout.readline() == "ready\n"
 
             def write(name: str) -> None:
                 for i in range(30):
-                    ledger.record([document(f"{name}{i}")])
-                    list(ledger.rows("handbook"))
+                    ledger.documents.put([document(f"{name}{i}")])
+                    list(ledger.documents.rows("handbook"))
 
             threads = [threading.Thread(target=write, args=(name,)) for name in ("a", "b")]
             for thread in threads:
@@ -871,7 +886,7 @@ with Ledger.open(sys.argv[1], pathlib.Path(sys.argv[2])) as ledger:
             for thread in threads:
                 thread.join()
             assert process.wait(timeout=60) == 0
-        assert ledger.counts() == {"handbook": {"indexed": 60}, "other": {"indexed": 30}}
+        assert ledger.documents.counts() == {"handbook": {"indexed": 60}, "other": {"indexed": 30}}
 
     # ── Writer locks ──────────────────────────────────────────────────────────────────────────────────
 

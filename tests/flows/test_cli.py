@@ -559,7 +559,7 @@ def test_what_only_reads_needs_no_record(freshkb: CommandLine, kb: Knowledge) ->
     page(kb, "a.md")
     freshkb("sync")
     full = "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
-    with kb.mirror() as mirror, mirror.ledger._writing() as connection:
+    with kb.mirror() as mirror, mirror.ledger.database.writing() as connection:
         connection.exec_driver_sql(f"CREATE TRIGGER full BEFORE INSERT ON runs {full}")
     for command in ("audit", "verify"):
         ran = freshkb(command, "--json")

@@ -83,7 +83,9 @@ def test_reasons_with_words_of_a_document_stay_in_its_row(freshkb: CommandLine, 
     page(kb, "a.md", "title: a: canary\nowner: @canary\nx: [")
     freshkb("sync")
     assert kb.documents()["a.md"].findings
-    told = kb.ask(lambda m: [str(e) for e in m.ledger.events()] + [str(r) for r in m.ledger.runs()])
+    told = kb.ask(
+        lambda m: [str(e) for e in m.ledger.log.newest()] + [str(r) for r in m.ledger.runs.newest()]
+    )
     assert not [line for line in told if "front" in line or "canary" in line]
 
 
@@ -300,7 +302,7 @@ def test_one_wrong_name_of_several_attests_nothing(freshkb: CommandLine, kb: Kno
         assert "Nothing was attested." in said
     said = freshkb("review", "--by", "anna", code=2).stderr
     assert "name them, or their owner with --owner" in said
-    assert not kb.ask(lambda m: m.ledger.reviews())
+    assert not kb.ask(lambda m: m.ledger.reviews.of())
 
 
 def test_who_reviewed_and_whether_it_changed_since_is_told(freshkb: CommandLine, kb: Knowledge) -> None:

@@ -46,14 +46,16 @@ def told(report: Any) -> dict[str, Any]:
 
 def contents(mirror: Mirror) -> tuple[list[Any], dict[str, Any]]:
     """Every document's row, and every point, without what names the folder they came from."""
-    collection = mirror.ledger.collection()
+    collection = mirror.ledger.collections.current()
     assert collection is not None
     points = {}
     with mirror.store.session(collection.name) as session:
         for point in session.scroll(vectors=True):
             metadata = {**point.payload["metadata"], "url": None}
             points[point.id] = ({**point.payload, "metadata": metadata}, point.dense, point.sparse)
-    rows = [(d.document_id, d.uri, d.state, d.version, d.content_hash) for d in mirror.ledger.documents()]
+    rows = [
+        (d.document_id, d.uri, d.state, d.version, d.content_hash) for d in mirror.ledger.documents.find()
+    ]
     return rows, points
 
 
@@ -111,7 +113,7 @@ def test_what_a_batch_had_committed_is_neither_done_nor_told_again(make_base: Ma
         with base.open(store=Away(base, times=1, call="delete")) as mirror:
             report = as_flow(mirror)
             rows, points = contents(mirror)
-            events = mirror.ledger.events()
+            events = mirror.ledger.log.newest()
         assert report.outcome == "done" and report.json()["sources"][0][done] == 1
         assert len(rows) == len(points)
         assert [event.action for event in events if event.run_id == report.run_id] == [done]
@@ -121,7 +123,7 @@ def test_a_failing_batch_fails_the_run_with_its_own_exception(make_base: MakeBas
     with make_base(documents=40).open(embedder=Broken) as mirror:
         with pytest.raises(EmbedderError, match="out of order"):
             as_flow(mirror)
-        (run,) = mirror.ledger.runs()
+        (run,) = mirror.ledger.runs.newest()
         assert (run.outcome, run.error) == ("failed", "EmbedderError: The embedder is out of order.")
         runs = flow_runs(run.run_id)
         assert {flow_run.state.type.value for flow_run in runs.values()} == {"FAILED"}
@@ -245,7 +247,7 @@ def test_batches_run_in_another_process_too(make_base: MakeBase, monkeypatch: py
         elsewhere: Any = ProcessPoolTaskRunner(max_workers=1)
         counts: Any = sync.with_options(task_runner=elsewhere)()
         assert counts["sources"][0]["deleted"] == 1
-        assert [d.uri for d in mirror.ledger.documents()] == ["page-000.md", "page-002.md"]
+        assert [d.uri for d in mirror.ledger.documents.find()] == ["page-000.md", "page-002.md"]
 
 
 def test_the_audit_flow_writes_the_reports_and_publishes_counts(
@@ -296,8 +298,8 @@ def test_a_source_that_there_is_not_fails_the_flow(
     monkeypatch.setenv("FRESHKB_CONFIG", str(base.config))
     state = sync(source="typo", return_state=True)
     with base.open() as mirror:
-        (run,) = mirror.ledger.runs()
-        assert mirror.ledger.counts() == {}
+        (run,) = mirror.ledger.runs.newest()
+        assert mirror.ledger.documents.counts() == {}
         with pytest.raises(ConfigError, match="has no source 'typo'"):
             as_flow(mirror, source="typo")
     said = "freshkb.yaml has no source 'typo'. There are: handbook."
@@ -315,7 +317,7 @@ def test_a_flow_is_one_run_and_finished_once(make_base: MakeBase, monkeypatch: p
     base = make_base(documents=2)
     with base.open() as mirror:
         directly(mirror)
-        with mirror.ledger._writing() as connection:
+        with mirror.ledger.database.writing() as connection:
             connection.exec_driver_sql("CREATE TABLE finishes (run_id TEXT)")
             connection.exec_driver_sql(
                 "CREATE TRIGGER finishing AFTER UPDATE OF finished_at ON runs BEGIN"
@@ -327,9 +329,9 @@ def test_a_flow_is_one_run_and_finished_once(make_base: MakeBase, monkeypatch: p
         assert counts["repaired"] == 1
         audit()
         sync()
-        with mirror.ledger._reading() as connection:
+        with mirror.ledger.database.reading() as connection:
             finished = [row[0] for row in connection.exec_driver_sql("SELECT run_id FROM finishes")]
-        runs = {run.run_id: run for run in mirror.ledger.runs()}
+        runs = {run.run_id: run for run in mirror.ledger.runs.newest()}
         assert [runs[run_id].kind for run_id in finished] == ["verify", "audit", "sync"]
         assert len(runs) == 4 and all(run.actor for run in runs.values())
 

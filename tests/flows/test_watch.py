@@ -264,7 +264,7 @@ def test_a_source_that_is_away_is_told_once_removes_nothing_and_recovers(kb: Kno
         assert watcher.after(DEBOUNCE)["message"] == "The disk is away again."
         watcher.docs.unavailable = ""
         assert did(watcher.after(RETRY_SECONDS)) == {"unchanged": 1}
-        assert [run.kind for run in watcher.mirror.ledger.runs()] == ["watch", "watch"]
+        assert [run.kind for run in watcher.mirror.ledger.runs.newest()] == ["watch", "watch"]
 
 
 def test_a_source_that_goes_away_while_it_is_read_keeps_what_was_done(
@@ -347,22 +347,22 @@ def test_tries_behind_another_writer_leave_no_runs(kb: Knowledge, monkeypatch: p
         watcher.start()
         tries: queue.SimpleQueue[str] = queue.SimpleQueue()
         monkeypatch.setattr(Watcher, "_trouble", lambda _, source, event, message: tries.put(event))
-        before = len(watcher.mirror.ledger.runs())
+        before = len(watcher.mirror.ledger.runs.newest())
         with watcher.mirror.ledger.writer("docs", "freshkb sync"):
             watcher.put("a.md")
             watcher.docs.hint("")
             for span in (DEBOUNCE, *[RETRY_SECONDS] * 4):
                 watcher.clock.time += span
                 assert tries.get(timeout=PATIENCE_SECONDS) == "waiting"
-            assert len(watcher.mirror.ledger.runs()) == before
+            assert len(watcher.mirror.ledger.runs.newest()) == before
         assert did(watcher.after(RETRY_SECONDS)) == {"added": 1}
-        assert len(watcher.mirror.ledger.runs()) == before + 1
+        assert len(watcher.mirror.ledger.runs.newest()) == before + 1
 
 
 def test_an_index_of_another_model_ends_it(kb: Knowledge) -> None:
     with pytest.raises(ModelChanged), following(kb) as watcher:
         watcher.start()
-        with watcher.mirror.ledger._writing() as connection:
+        with watcher.mirror.ledger.database.writing() as connection:
             connection.exec_driver_sql("UPDATE collections SET dtype = 'bfloat16'")
         watcher.put("a.md")
         watcher.docs.hint("")

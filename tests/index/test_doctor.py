@@ -96,7 +96,7 @@ def test_who_writes_and_what_was_killed_is_told(kb: Knowledge) -> None:
     script = (
         "import sys, os\nfrom pathlib import Path\nfrom datetime import UTC, datetime\n"
         "from index.ledger import Ledger\nledger = Ledger.open('sqlite', Path(sys.argv[1]))\n"
-        "ledger.start_run('sync', datetime(2026, 5, 1, tzinfo=UTC))\nos._exit(0)"
+        "ledger.runs.start('sync', datetime(2026, 5, 1, tzinfo=UTC))\nos._exit(0)"
     )
     root = Path(__file__).resolve().parents[2]
     subprocess.run([sys.executable, "-c", script, str(kb.home / ".freshkb")], check=True, cwd=root)

@@ -18,7 +18,7 @@ class TestSQLiteLedger(LedgerContract):
         return "sqlite"
 
     def test_a_commit_is_synchronous_and_what_is_deleted_is_overwritten(self, ledger: Ledger) -> None:
-        with ledger._reading() as connection:
+        with ledger.database.reading() as connection:
             settings = {
                 name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
                 for name in ("journal_mode", "synchronous", "secure_delete")
@@ -27,20 +27,20 @@ class TestSQLiteLedger(LedgerContract):
 
     def test_a_deleted_title_is_in_no_file_once_the_ledger_is_closed(self, url: str, tmp_path: Path) -> None:
         with Ledger.open(url, tmp_path) as ledger:
-            ledger.record([document(f"{i}", title="unforgettable") for i in range(50)])
-            ledger.record([document(f"{i}", title="") for i in range(50)])
+            ledger.documents.put([document(f"{i}", title="unforgettable") for i in range(50)])
+            ledger.documents.put([document(f"{i}", title="") for i in range(50)])
         assert all(b"unforgettable" not in path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
 
     def test_plans_and_hints_are_read_out_of_their_indices(self, ledger: Ledger) -> None:
-        ledger.record([document(f"{i % 100}/{i}") for i in range(1000)])
+        ledger.documents.put([document(f"{i % 100}/{i}") for i in range(1000)])
         steps: list[str] = []
-        with ledger._engine.connect() as connection:
+        with ledger.database.engine.connect() as connection:
             dbapi = connection.connection.dbapi_connection
             assert dbapi is not None
             statements: list[str] = []
             dbapi.set_trace_callback(statements.append)
-        list(ledger.rows("handbook"))
-        list(ledger.rows("handbook", ["7"]))
+        list(ledger.documents.rows("handbook"))
+        list(ledger.documents.rows("handbook", ["7"]))
         dbapi.set_trace_callback(None)
         for statement in statements:
             if statement.startswith("SELECT documents"):
@@ -74,11 +74,11 @@ class TestSQLiteLedger(LedgerContract):
             pass
 
     def test_streams_that_are_abandoned_give_their_connections_back(self, ledger: Ledger) -> None:
-        ledger.record([document(str(i)) for i in range(3000)])
+        ledger.documents.put([document(str(i)) for i in range(3000)])
         for _ in range(40):
-            next(ledger.rows("handbook"))
-            next(ledger.documents())
-        ledger.record([document("x")])
+            next(ledger.documents.rows("handbook"))
+            next(ledger.documents.find())
+        ledger.documents.put([document("x")])
 
 
 @pytest.mark.parametrize(

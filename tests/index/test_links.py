@@ -87,7 +87,7 @@ def test_another_template_rewrites_payloads_and_embeds_nothing(kb: Knowledge) ->
 def test_an_index_from_before_there_were_templates_stays_as_it_is(kb: Knowledge) -> None:
     pages(kb)
     kb.sync()
-    record = kb.ask(lambda mirror: mirror.ledger.source("docs"))
+    record = kb.ask(lambda mirror: mirror.ledger.sources.get("docs"))
     assert record is not None
     # What a source without template was remembered by.
     shown = kb.config().sources[0].show()

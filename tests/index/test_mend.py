@@ -36,8 +36,8 @@ def grown(kb: Knowledge) -> Knowledge:
     kb.sync()
     with kb.mirror() as mirror:
         review(Sync(mirror, kind="review"), ["07.md"], "anna", "Read it.")
-        kept = [d.document_id for d in mirror.ledger.documents(uris=["08.md"])]
-        mirror.ledger.place_hold(kept, "LH", "lawsuit", kb.clock())
+        kept = [d.document_id for d in mirror.ledger.documents.find(uris=["08.md"])]
+        mirror.ledger.holds.place(kept, "LH", "lawsuit", kb.clock())
     return kb
 
 
@@ -71,9 +71,9 @@ def mended(kb: Knowledge) -> list[str]:
 
 def decisions(kb: Knowledge) -> tuple[list[str], list[str]]:
     with kb.mirror() as mirror:
-        uris = {d.document_id: d.uri for d in mirror.ledger.documents()}
-        reviewed = sorted(uris[d] for d in mirror.ledger.reviews(list(uris)))
-        return reviewed, sorted(uris[hold.document_id] for hold in mirror.ledger.holds())
+        uris = {d.document_id: d.uri for d in mirror.ledger.documents.find()}
+        reviewed = sorted(uris[d] for d in mirror.ledger.reviews.of(list(uris)))
+        return reviewed, sorted(uris[hold.document_id] for hold in mirror.ledger.holds.standing())
 
 
 def run(kb: Knowledge, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -88,7 +88,7 @@ def test_a_folder_for_everyone_is_no_consent(tmp_path: Path) -> None:
 
 def test_the_state_of_an_earlier_version_is_closed_once(tmp_path: Path) -> None:
     state = tmp_path / "state"
-    with Ledger.open("sqlite", state) as ledger, ledger._writing() as connection:
+    with Ledger.open("sqlite", state) as ledger, ledger.database.writing() as connection:
         from tests.contracts.ledger_contract import ADDED_COLUMNS
 
         connection.exec_driver_sql("DROP TABLE untold")

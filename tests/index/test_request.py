@@ -85,8 +85,11 @@ def test_what_cannot_be_reviewed_is_refused_and_nothing_is_recorded(kb: Knowledg
     kb.source["id"] = "renamed"
     with pytest.raises(ConfigError, match="no source 'docs'"):
         attest(kb, "leave.md")
-    assert kb.ask(lambda m: m.ledger.reviews([d.document_id for d in m.ledger.documents()])) == {}
-    assert sorted(run.outcome for run in kb.ask(lambda m: m.ledger.runs())) == ["done", *["failed"] * 4]
+    assert kb.ask(lambda m: m.ledger.reviews.of([d.document_id for d in m.ledger.documents.find()])) == {}
+    assert sorted(run.outcome for run in kb.ask(lambda m: m.ledger.runs.newest())) == [
+        "done",
+        *["failed"] * 4,
+    ]
 
 
 def test_behind_another_writer_nothing_is_recorded(kb: Knowledge) -> None:
@@ -98,7 +101,7 @@ def test_behind_another_writer_nothing_is_recorded(kb: Knowledge) -> None:
         pytest.raises(Locked, match="freshkb watch"),
     ):
         attest(kb, "a.md")
-    assert kb.ask(lambda m: m.ledger.reviews([d.document_id for d in m.ledger.documents()])) == {}
+    assert kb.ask(lambda m: m.ledger.reviews.of([d.document_id for d in m.ledger.documents.find()])) == {}
     assert kb.documents()["a.md"].reviewed_at is None
 
 

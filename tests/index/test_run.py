@@ -33,19 +33,19 @@ FULL = "CREATE TRIGGER full BEFORE INSERT ON runs BEGIN SELECT RAISE(ABORT, 'dat
 
 
 def execute(kb: Knowledge, *statements: str) -> None:
-    with kb.mirror() as mirror, mirror.ledger._writing() as connection:
+    with kb.mirror() as mirror, mirror.ledger.database.writing() as connection:
         for statement in statements:
             connection.exec_driver_sql(statement)
 
 
 def finishes(kb: Knowledge) -> list[str]:
     """The id of a run, each time one was finished since it is counted."""
-    with kb.mirror() as mirror, mirror.ledger._reading() as connection:
+    with kb.mirror() as mirror, mirror.ledger.database.reading() as connection:
         return [run_id for (run_id,) in connection.exec_driver_sql("SELECT run_id FROM finishes")]
 
 
 def runs(kb: Knowledge) -> list[RunRecord]:
-    return kb.ask(lambda mirror: mirror.ledger.runs())
+    return kb.ask(lambda mirror: mirror.ledger.runs.newest())
 
 
 class Crash(BaseException):
@@ -68,10 +68,10 @@ def test_it_is_finished_once_however_it_is_left(
     execute(kb, *COUNTING)
     with kb.mirror() as mirror:
         run = Run(mirror, "audit")
-        assert mirror.ledger.runs() == []
+        assert mirror.ledger.runs.newest() == []
         try:
             with run, run:
-                assert [r.finished_at for r in mirror.ledger.runs()] == [None]
+                assert [r.finished_at for r in mirror.ledger.runs.newest()] == [None]
                 if error is not None:
                     raise error
         except BaseException as raised:
@@ -142,7 +142,7 @@ def test_progress_is_on_record_while_the_run_goes_on(kb: Knowledge) -> None:
         embed = HashEmbedder.embed_documents
 
         def embed_and_look(self: HashEmbedder, *arguments: Any) -> Any:
-            (run,) = kb.ask(lambda other: other.ledger.unfinished_runs())
+            (run,) = kb.ask(lambda other: other.ledger.runs.unfinished())
             seen.append({n: run.progress.get(n) for n in ("source", "done", "of")})
             return embed(self, *arguments)
 
@@ -150,7 +150,7 @@ def test_progress_is_on_record_while_the_run_goes_on(kb: Knowledge) -> None:
             patch.setattr(HashEmbedder, "embed_documents", embed_and_look)
             Sync(mirror).run()
     assert seen == [{"source": "docs", "done": done, "of": 70} for done in (0, 32, 64)]
-    assert kb.ask(lambda other: other.ledger.unfinished_runs()) == []
+    assert kb.ask(lambda other: other.ledger.runs.unfinished()) == []
     assert runs(kb)[0].pid == os.getpid()
 
 
@@ -165,7 +165,7 @@ def test_a_run_that_was_refused_before_it_began_is_not_the_last_one(kb: Knowledg
     with kb.mirror() as mirror, mirror.ledger.writer("docs", "the test"):
         with pytest.raises(Locked):
             Sync(mirror).run()
-        last = mirror.ledger.last_run()
+        last = mirror.ledger.runs.last()
         assert last is not None and last.run_id == done
     assert runs(kb)[0].outcome == "refused"
     # One whose removals were refused did the rest.
@@ -174,9 +174,9 @@ def test_a_run_that_was_refused_before_it_began_is_not_the_last_one(kb: Knowledg
     kb.clock.forward(minutes=1)
     refused = kb.sync()
     assert refused.outcome == "refused"
-    last = kb.ask(lambda m: m.ledger.last_run())
+    last = kb.ask(lambda m: m.ledger.runs.last())
     assert last is not None and last.run_id == refused.run_id
-    last = kb.ask(lambda m: m.ledger.last_run("sync", ["done"]))
+    last = kb.ask(lambda m: m.ledger.runs.last("sync", ["done"]))
     assert last is not None and last.run_id == done
 
 

@@ -212,9 +212,9 @@ def test_what_the_ledger_does_not_call_current_is_no_answer(kb: Knowledge) -> No
     with kb.mirror() as mirror:
         collection = require_collection(mirror).name
         gone = Intent(Action.DELETE, documents["a.md"])
-        mirror.ledger.intend("run", collection, [gone])
+        mirror.ledger.writes.intend("run", collection, [gone])
         # Committed, and the store not told yet: its point is there, and no answer any more.
-        mirror.ledger.commit(collection, [gone], [])
+        mirror.ledger.writes.commit(collection, [gone], [])
         with mirror.store.session(collection) as session:
             assert session.count() == 2
         assert uris(KnowledgeBase(mirror).search("leave")) == ["b.md"]
@@ -225,7 +225,7 @@ def test_held_documents_that_vanished_are_found_only_when_asked_for(kb: Knowledg
     page(kb, "other.md", "Leave too.")
     kb.sync()
     document = kb.documents()["held.md"]
-    kb.ask(lambda m: m.ledger.place_hold([document.document_id], "case", "a lawsuit", kb.clock()))
+    kb.ask(lambda m: m.ledger.holds.place([document.document_id], "case", "a lawsuit", kb.clock()))
     (kb.docs / "held.md").unlink()
     kb.sync()
     assert uris(search(kb, "leave")) == ["other.md"]
@@ -366,5 +366,5 @@ def test_a_sync_in_the_same_process_does_not_disturb_it(kb: Knowledge) -> None:
         page(kb, "b.md", "Leave again.")
         Sync(mirror).run()
         assert sorted(uris(base.search("leave"))) == ["a.md", "b.md"]
-        documents: list[Document] = list(mirror.ledger.documents())
+        documents: list[Document] = list(mirror.ledger.documents.find())
         assert len(documents) == 2

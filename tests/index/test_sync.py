@@ -252,7 +252,7 @@ def test_the_same_documents_below_a_renamed_root_stay_themselves(kb: Knowledge) 
 def test_a_held_document_that_vanished_stays_and_is_out_of_search(kb: Knowledge) -> None:
     many(kb, 2)
     document = kb.documents()["00.md"]
-    kb.ask(lambda m: m.ledger.place_hold([document.document_id], "LH-1", "lawsuit", kb.clock()))
+    kb.ask(lambda m: m.ledger.holds.place([document.document_id], "LH-1", "lawsuit", kb.clock()))
     (kb.docs / "00.md").unlink()
     report = kb.sync()
     assert (report.exit_code, counts(report)["held"]) == (0, 1)
@@ -272,14 +272,15 @@ class Crash(BaseException):
 
 def crashing(mirror: Mirror, method: str, *, after: bool) -> None:
     """The ledger's method crashes before or after it has done its work."""
-    real = getattr(mirror.ledger, method)
+    part = mirror.ledger if method == "writer" else mirror.ledger.writes
+    real = getattr(part, method)
 
     def crash(*args: Any, **more: Any) -> Any:
         if after:
             real(*args, **more)
         raise Crash
 
-    setattr(mirror.ledger, method, crash)
+    setattr(part, method, crash)
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -298,8 +299,8 @@ def test_whatever_a_crash_leaves_the_next_sync_puts_right(kb: Knowledge, method:
             run.run()
     assert kb.sync().exit_code == 0
     assert set(kb.texts()) == {"a.md", "d.md", "new.md"}
-    assert kb.ask(lambda m: m.ledger.open_intents()) == []
-    events = kb.ask(lambda m: m.ledger.events())
+    assert kb.ask(lambda m: m.ledger.points.intents()) == []
+    events = kb.ask(lambda m: m.ledger.log.newest())
     assert sorted(e.action for e in events) == [*["added"] * 4, "deleted", "moved", "updated"]
     equal(kb)
 
@@ -313,13 +314,13 @@ def test_what_was_committed_is_told_by_the_next_sync_even_if_that_has_nothing_to
             run.run()
     crashed = kb.clock()
     kb.clock.forward(days=1)
-    assert kb.ask(lambda m: m.ledger.events()) == []
+    assert kb.ask(lambda m: m.ledger.log.newest()) == []
     (finding,) = kb.ask(lambda m: verify(m).outdated)
     assert (finding.document_id, finding.source) == (kb.documents()["a.md"].document_id, "docs")
     assert "1 audit events were left" in " ".join(c.detail for c in kb.ask(lambda m: examine(m)))
     for _ in range(2):
         kb.sync()
-        (event,) = kb.ask(lambda m: m.ledger.events())
+        (event,) = kb.ask(lambda m: m.ledger.log.newest())
         assert (event.action, event.at, event.run_id) == ("added", crashed, run.run_id)
     assert kb.ask(verify).ok
 
@@ -339,7 +340,7 @@ def test_what_was_done_to_the_last_document_of_a_source_is_told_by_the_sync_of_a
         with pytest.raises(Crash):
             run.run(approve=plan_hash)
     assert [source.source for source in kb.sync().sources] == ["docs"]
-    event = kb.ask(lambda m: m.ledger.events())[0]
+    event = kb.ask(lambda m: m.ledger.log.newest())[0]
     assert (event.source, event.action, event.run_id) == ("old", "deleted", run.run_id)
 
 
@@ -428,7 +429,7 @@ def test_a_source_that_another_process_writes_does_not_keep_the_others_waiting(k
     assert report.exit_code == 4
     assert "freshkb watch" in (busy.error or "") and not busy.complete
     assert docs.error is None and docs.tally.documents["added"] == 1
-    assert kb.ask(lambda m: m.ledger.runs())[0].outcome == "refused"
+    assert kb.ask(lambda m: m.ledger.runs.newest())[0].outcome == "refused"
     assert kb.sync().exit_code == 0
 
 
@@ -463,7 +464,7 @@ def test_a_run_is_recorded_however_it_ends(kb: Knowledge) -> None:
         crashing(mirror, "writer", after=False)
         with pytest.raises(Crash):
             run.run()
-    runs = kb.ask(lambda m: m.ledger.runs())
+    runs = kb.ask(lambda m: m.ledger.runs.newest())
     assert [run.outcome for run in runs] == ["failed", "done"]
 
 
@@ -485,7 +486,7 @@ def test_verify_names_what_was_changed_behind_its_back_and_repair_mends_it(kb: K
     kb.sync()
     whole = kb.points()
     with kb.mirror() as mirror:
-        collection = mirror.ledger.collection()
+        collection = mirror.ledger.collections.current()
         assert collection is not None
         by_uri: dict[str, list[Any]] = {}
         for point in whole.values():
@@ -580,7 +581,7 @@ def test_reindex_builds_beside_switches_and_drops_the_old(kb: Knowledge) -> None
         report = reindex(mirror, Sync(mirror, kind="reindex"))
         assert report.outcome == "done"
         assert len(mirror.store.collections()) == 1
-        current = mirror.ledger.collection()
+        current = mirror.ledger.collections.current()
         assert current is not None
         assert current.dtype == "bfloat16"
     assert kb.texts() == before
@@ -603,12 +604,12 @@ def test_what_first_syncs_that_died_had_begun_is_dropped_by_the_one_that_does_no
     with kb.mirror() as mirror:
         create(mirror, "building")
         # Known, and never made.
-        made = mirror.ledger.collections()[0]
-        mirror.ledger.record_collection(replace(made, name="kb-never"))
+        made = mirror.ledger.collections.all()[0]
+        mirror.ledger.collections.put(replace(made, name="kb-never"))
     kb.sync()
     with kb.mirror() as mirror:
-        assert mirror.ledger.collections() == [mirror.ledger.collection()]
-        assert mirror.store.collections() == [c.name for c in mirror.ledger.collections()]
+        assert mirror.ledger.collections.all() == [mirror.ledger.collections.current()]
+        assert mirror.store.collections() == [c.name for c in mirror.ledger.collections.all()]
 
 
 def test_a_store_that_cannot_make_a_collection_leaves_none_behind(
@@ -622,7 +623,7 @@ def test_a_store_that_cannot_make_a_collection_leaves_none_behind(
         patched.setattr("index.store.edge._build", full)
         with pytest.raises(StoreError, match="No space left"):
             kb.sync()
-    assert kb.ask(lambda m: m.ledger.collections()) == []
+    assert kb.ask(lambda m: m.ledger.collections.all()) == []
     assert counts(kb.sync()) == {"added": 1, "embedded": 2}
 
 
@@ -662,7 +663,7 @@ def test_a_review_that_a_crash_kept_from_the_index_is_told_by_the_next_sync(kb: 
     page(kb, "a.md")
     kb.sync()
     document = kb.documents()["a.md"]
-    kb.ask(lambda m: m.ledger.add_reviews([Review(document.document_id, "anna", "", kb.clock())]))
+    kb.ask(lambda m: m.ledger.reviews.add([Review(document.document_id, "anna", "", kb.clock())]))
     assert counts(kb.sync()) == {"touched": 1, "embedded": 0}
     assert {p.payload["metadata"]["reviewed_at"] for p in kb.points().values()} == {"2026-06-01T12:00:00Z"}
     assert counts(kb.sync()) == {"unchanged": 1, "embedded": 0}

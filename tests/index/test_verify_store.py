@@ -200,7 +200,7 @@ def test_verify_and_repair_of_equal_chunks_take_time_in_proportion(
     assert checked(kb).ok
     assert made < 3 * chunks
     with kb.mirror() as mirror:
-        collection = mirror.ledger.collection()
+        collection = mirror.ledger.collections.current()
         assert collection is not None
         with mirror.store.session(collection.name) as session:
             session.delete([next(iter(session.scroll(vectors=False))).id])
@@ -256,7 +256,7 @@ def test_a_repair_that_is_stopped_says_so_and_the_next_one_does_the_rest(
     monkeypatch.setattr(index.repair, "BATCH_DOCUMENTS", 1)
     stop = threading.Event()
     with sealed.mirror() as mirror:
-        collection = mirror.ledger.collection()
+        collection = mirror.ledger.collections.current()
         assert collection is not None
         with mirror.store.session(collection.name) as session:
             session.delete([point.id for point in list(session.scroll(vectors=False))[:6]])
@@ -265,7 +265,7 @@ def test_a_repair_that_is_stopped_says_so_and_the_next_one_does_the_rest(
         monkeypatch.setattr(Mirror, "embed", stopping(stop, Mirror.embed))
         repair(mirror, found, Sync(mirror, kind="verify", stop=stop))
         assert found.interrupted and not found.ok and found.repaired == 0
-        (last,) = mirror.ledger.runs(1)
+        (last,) = mirror.ledger.runs.newest(1)
         assert (last.kind, last.outcome) == ("verify", "interrupted")
         left = verify(mirror)
     assert 0 < left.findings < 6
@@ -284,7 +284,7 @@ def stopping(stop: threading.Event, embed: object) -> object:
 def test_nothing_is_said_of_a_collection_that_is_in_use_elsewhere(sealed: Knowledge) -> None:
     """The child that examines takes the lock; the parent lets go of it first."""
     with sealed.mirror() as mirror:
-        collection = mirror.ledger.collection()
+        collection = mirror.ledger.collections.current()
         assert collection is not None
         with mirror.store.session(collection.name) as session:
             assert session.count() == 20

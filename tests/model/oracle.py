@@ -67,12 +67,12 @@ class Indexed:
 
 
 def indexed(mirror: Mirror) -> Indexed:
-    ledger, collection = mirror.ledger, mirror.ledger.collection()
-    documents = {d.uri: d for d in ledger.documents()}
+    ledger, collection = mirror.ledger, mirror.ledger.collections.current()
+    documents = {d.uri: d for d in ledger.documents.find()}
     if collection is None:
         return Indexed(documents, {}, {})
     said = {p.id: p.payload["page_content"] for p in points(mirror, collection, vectors=False)}
-    records = ledger.chunks(collection.name, [d.document_id for d in documents.values()])
+    records = ledger.chunks.of(collection.name, [d.document_id for d in documents.values()])
     texts = {i: "".join(said.get(c.point_id, "") for c in own) for i, own in records.items()}
     chunks = {i: frozenset(c.embedded_hash for c in own) for i, own in records.items()}
     return Indexed(documents, texts, chunks)
@@ -139,7 +139,7 @@ class Oracle:
     def check(self, mirror: Mirror, before: Indexed) -> Indexed:
         """Everything is as the source says; of a listing that was complete."""
         after = indexed(mirror)
-        held = {hold.document_id for hold in mirror.ledger.holds()}
+        held = {hold.document_id for hold in mirror.ledger.holds.standing()}
         source = self.source()
         for uri, content in source.items():
             self._is_as(uri, content, before, after)
@@ -197,7 +197,7 @@ class Oracle:
 
     def _governed(self, mirror: Mirror, after: Indexed) -> None:
         rules = self._kb.source.get("rules")
-        reviews = mirror.ledger.reviews([d.document_id for d in after.documents.values()])
+        reviews = mirror.ledger.reviews.of([d.document_id for d in after.documents.values()])
         for uri, document in after.documents.items():
             if document.version == 0 or document.state is State.HELD:
                 continue
@@ -235,7 +235,7 @@ class Oracle:
 
     def nothing_lost(self, mirror: Mirror, before: list[Document], source: dict[str, bytes]) -> None:
         """What the source had before the run and has after it, is in the index as it was."""
-        here = {d.document_id for d in mirror.ledger.documents()}
+        here = {d.document_id for d in mirror.ledger.documents.find()}
         for document in before:
             if document.document_id not in here and document.uri in source.keys() & self.source().keys():
                 raise Divergence(f"{document.uri!r} was removed, and the source has it")
@@ -266,7 +266,7 @@ class Oracle:
         if not found.ok:
             raise Divergence(f"verify finds {found.json()}")
         mine, theirs = image(mirror), rebuilt(self._kb)
-        for document in mirror.ledger.documents():
+        for document in mirror.ledger.documents.find():
             old_text = document.state is State.QUARANTINED and document.version > 0
             if document.state is State.HELD or old_text or document.reviewed_at is not None:
                 for taken in (mine, theirs):
@@ -280,15 +280,15 @@ class Oracle:
 def agree(mirror: Mirror, *, deep: bool = False) -> None:
     """Ledger and store say the same, and no run has left anything to be mended, but for documents that a
     repair had marked to be read anew when it crashed: until they can be, they are not what was written."""
-    if mirror.ledger.collection() is None:
+    if mirror.ledger.collections.current() is None:
         return
     found = verify(mirror, deep=deep, sources=False)
-    marked = {d.document_id for d in mirror.ledger.documents() if not d.extraction_fingerprint}
+    marked = {d.document_id for d in mirror.ledger.documents.find() if not d.extraction_fingerprint}
     found.altered = [finding for finding in found.altered if finding.document_id not in marked]
     if not found.ok:
         raise Divergence(f"verify finds {found.json()}")
-    if mirror.ledger.open_intents():
-        raise Divergence(f"intents are left: {mirror.ledger.open_intents()}")
+    if mirror.ledger.points.intents():
+        raise Divergence(f"intents are left: {mirror.ledger.points.intents()}")
 
 
 def _below(uri: str, folders: list[str]) -> bool:

@@ -178,7 +178,7 @@ def test_recovery_is_not_stopped_by_a_payload_that_somebody_else_wrote(kb: Knowl
     kb.sync()
     path.write_text("# A\n\nText.\n\n# C\n\nText.")
     crash(kb, "sync", 5)
-    assert kb.ask(lambda m: m.ledger.open_intents())
+    assert kb.ask(lambda m: m.ledger.points.intents())
     alter(kb, {"metadata": None})
     assert kb.sync().exit_code == 0
     equal(kb)
@@ -250,7 +250,7 @@ def alter(kb: Knowledge, change: dict[str, Any]) -> None:
     """Change all payloads behind the ledger's back."""
     points = kb.points().values()
     with kb.mirror() as mirror:
-        collection = mirror.ledger.collection()
+        collection = mirror.ledger.collections.current()
         assert collection is not None
         with mirror.store.session(collection.name) as session:
             session.upsert([replace(point, payload={**point.payload, **change}) for point in points])
@@ -261,7 +261,7 @@ def test_rules_reach_a_document_that_is_held_from_now_on(kb: Knowledge) -> None:
     kb.write("b.md", "# B\n\nText.")
     kb.sync()
     held = kb.documents()["team/a.md"].document_id
-    kb.ask(lambda m: m.ledger.place_hold([held], "LH", "lawsuit", kb.clock()))
+    kb.ask(lambda m: m.ledger.holds.place([held], "LH", "lawsuit", kb.clock()))
     (kb.docs / "team" / "a.md").unlink()
     kb.source["rules"] = [{"match": "team/**", "owner": "user:anna"}]
     kb.sync()

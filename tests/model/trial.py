@@ -73,7 +73,7 @@ class Trial:
 
     def _note(self, what: str) -> None:
         if self._mirror is not None:
-            documents = sorted(self._mirror.ledger.documents(), key=lambda d: d.uri)
+            documents = sorted(self._mirror.ledger.documents.find(), key=lambda d: d.uri)
             now = [f"{d.uri} {d.document_id[:8]} {d.state} {d.version} {d.chunk_count}" for d in documents]
             self.log.append(f"{what}: {', '.join(now)}")
 
@@ -192,7 +192,7 @@ class Trial:
     def _losing_nothing(self) -> Iterator[None]:
         """Around runs that see only a part of the source, or do not come to their end."""
         self.oracle.disturbed = True
-        before, source = list(self.mirror.ledger.documents()), self.oracle.source()
+        before, source = list(self.mirror.ledger.documents.find()), self.oracle.source()
         yield
         self.oracle.nothing_lost(self.mirror, before, source)
 
@@ -243,15 +243,15 @@ class Trial:
         self._configure(source={"exclude": excluded})
 
     def _hold(self, operation: Operation) -> None:
-        found = (d for d in self.mirror.ledger.documents() if d.uri == operation.uri)
+        found = (d for d in self.mirror.ledger.documents.find() if d.uri == operation.uri)
         document = next(found, None)
         if document is not None:
-            self.mirror.ledger.place_hold([document.document_id], "LH", "lawsuit", self.kb.clock())
+            self.mirror.ledger.holds.place([document.document_id], "LH", "lawsuit", self.kb.clock())
             if operation.number % 2 and operation.uri in self.folder.files:
                 self.folder.apply(Operation("delete", operation.uri))
 
     def _release(self, operation: Operation) -> None:
-        self.mirror.ledger.release_hold("LH", self.kb.clock())
+        self.mirror.ledger.holds.release("LH", self.kb.clock())
 
     def _review(self, operation: Operation) -> None:
         self._ready()
@@ -284,4 +284,4 @@ class Trial:
             self._configure(embedding={"dtype": collection.dtype})
 
     def _collection(self) -> Collection | None:
-        return self.mirror.ledger.collection()
+        return self.mirror.ledger.collections.current()

@@ -197,7 +197,7 @@ def intent_left(index: Altered, random: Random) -> Alteration:
     own, new = index.of(document), unknown_id(random)
     record = ChunkRecord(new, document.document_id, 0, "0" * 64, "0" * 64)
     intent = Intent(Action.UPDATE, document, (record,))
-    index.kb.ask(lambda m: m.ledger.intend("killed", index.collection.name, [intent]))
+    index.kb.ask(lambda m: m.ledger.writes.intend("killed", index.collection.name, [intent]))
     if random.random() < 0.5:
         index.upsert(replace(own[0], id=new))
     return row_of(index, document, kinds="outdated")

@@ -73,7 +73,7 @@ class Altered:
         self.documents = self._documents()
         self.by_uri = {document.uri: document for document in self.documents.values()}
         self.points: dict[str, Point] = self.kb.points()
-        collection: Collection | None = self.kb.ask(lambda m: m.ledger.collection())
+        collection: Collection | None = self.kb.ask(lambda m: m.ledger.collections.current())
         assert collection is not None
         self.collection = collection
         self.decisions = self._decisions()
@@ -108,7 +108,7 @@ class Altered:
             )
         kb.sync()
         held = [d.document_id for d in kb.documents().values() if d.uri in ("held.md", "kept.md")]
-        kb.ask(lambda m: m.ledger.place_hold(held, "LH", "lawsuit", kb.clock()))
+        kb.ask(lambda m: m.ledger.holds.place(held, "LH", "lawsuit", kb.clock()))
         kb.clock.forward(days=1)
         with kb.mirror() as mirror:
             review(Sync(mirror, kind="review"), ["reviewed.md", "twin-1.md"], "anna")
@@ -129,15 +129,15 @@ class Altered:
         return path
 
     def _documents(self) -> dict[str, Document]:
-        return {d.document_id: d for d in self.kb.ask(lambda m: list(m.ledger.documents()))}
+        return {d.document_id: d for d in self.kb.ask(lambda m: list(m.ledger.documents.find()))}
 
     def _decisions(self) -> tuple[Any, ...]:
         """What people decided, which no source can tell."""
         ids = list(self.documents)
 
         def ask(mirror: Any) -> tuple[Any, ...]:
-            last = {document_id: made[-1].at for document_id, made in mirror.ledger.reviews(ids).items()}
-            return last, {hold.document_id for hold in mirror.ledger.holds()}
+            last = {document_id: made[-1].at for document_id, made in mirror.ledger.reviews.of(ids).items()}
+            return last, {hold.document_id for hold in mirror.ledger.holds.standing()}
 
         return self.kb.ask(ask)
 

@@ -97,7 +97,7 @@ class Fault:
     def fit(self, mirror: Mirror) -> None:
         """From now on the mirror's parts are these."""
         self._mirror = mirror
-        dialect: Any = mirror.ledger._engine.dialect
+        dialect: Any = mirror.ledger.database.engine.dialect
         commit = dialect.do_commit
 
         def committing(connection: Any) -> None:

@@ -33,8 +33,8 @@ class Image:
 def image(mirror: Mirror) -> Image:
     """What this index holds. Documents that are gone are left out."""
     ledger, taken = mirror.ledger, Image()
-    collection = ledger.collection()
-    documents = {d.document_id: d for d in ledger.documents()}
+    collection = ledger.collections.current()
+    documents = {d.document_id: d for d in ledger.documents.find()}
     for document in documents.values():
         row = {name: value for name, value in asdict(document).items() if name not in HISTORY}
         if document.state is State.SKIPPED:
@@ -45,7 +45,7 @@ def image(mirror: Mirror) -> Image:
         return taken
     with mirror.store.session(collection.name) as session:
         stored = {point.id: point for point in session.scroll(vectors=True)}
-    records = ledger.chunks(collection.name, list(documents))
+    records = ledger.chunks.of(collection.name, list(documents))
     for document_id, own in records.items():
         document, seen = documents[document_id], Counter[str]()
         here: list[Point] = []
@@ -125,14 +125,14 @@ Told = dict[str, Counter[str]]
 
 def newest(mirror: Mirror) -> int:
     """The number of the last event."""
-    return max((event.id for event in mirror.ledger.events(1)), default=0)
+    return max((event.id for event in mirror.ledger.log.newest(1)), default=0)
 
 
 def told(mirror: Mirror, since: int = 0) -> Told:
     """What the events after this one tell. A document has the uri that it has now."""
-    uris = {d.document_id: d.uri for d in mirror.ledger.documents(states=list(State))}
+    uris = {d.document_id: d.uri for d in mirror.ledger.documents.find(states=list(State))}
     found: Told = {}
-    for event in mirror.ledger.events(10_000):
+    for event in mirror.ledger.log.newest(10_000):
         if event.id > since:
             found.setdefault(uris[event.document_id or ""], Counter())[event.action] += 1
     return found
@@ -140,14 +140,14 @@ def told(mirror: Mirror, since: int = 0) -> Told:
 
 def unfinished(mirror: Mirror) -> set[str]:
     """Documents with a change that was not committed."""
-    return {intent.document.document_id for _, _, intent in mirror.ledger.open_intents()}
+    return {intent.document.document_id for _, _, intent in mirror.ledger.points.intents()}
 
 
 def mistold(mirror: Mirror, since: int, usual: Told, redone: Collection[str]) -> list[str]:
     """How the events after this one differ from what is told when nothing goes wrong, in words. Documents
     whose change was given up are read and written anew: that may be told as an update, but once."""
     mine = told(mirror, since)
-    again = {d.uri for d in mirror.ledger.documents(document_ids=redone, states=list(State))}
+    again = {d.uri for d in mirror.ledger.documents.find(document_ids=redone, states=list(State))}
     found = []
     for uri in sorted(mine.keys() | usual.keys()):
         actions, others = mine.get(uri, Counter()), usual.get(uri, Counter())

@@ -136,7 +136,7 @@ class Reader:
         if status["documents"]["indexed"] < self.pages or status["documents"]["quarantined"]:
             self._fault(f"status: {status['documents']}")
         sources = {source.id: source for source in kb.mirror.config.sources}
-        seen = audit(kb.mirror.ledger.documents(), sources, kb.mirror.now())
+        seen = audit(kb.mirror.ledger.documents.find(), sources, kb.mirror.now())
         if len(seen.results) < self.pages:
             self._fault(f"audit: {len(seen.results)} results")
 

@@ -267,7 +267,7 @@ class Repairing(Scenario):
         self.expected = self.kb.ask(image)
 
     def prepare(self, mirror: Mirror) -> None:
-        collection = mirror.ledger.collection()
+        collection = mirror.ledger.collections.current()
         assert collection is not None
         with mirror.store.session(collection.name) as session:
             lost, altered, copied, *_ = session.scroll(vectors=True)
@@ -309,8 +309,8 @@ class Reviewing(Scenario):
         Sync(mirror).run()
 
     def check(self, mirror: Mirror) -> None:
-        documents = {d.uri: d for d in mirror.ledger.documents()}
-        newest = mirror.ledger.reviews([documents[uri].document_id for uri in self.uris])
+        documents = {d.uri: d for d in mirror.ledger.documents.find()}
+        newest = mirror.ledger.reviews.of([documents[uri].document_id for uri in self.uris])
         for uri in self.uris:
             made = newest.get(documents[uri].document_id)
             assert documents[uri].reviewed_at == (made[-1].at if made else None)

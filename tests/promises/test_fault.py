@@ -27,7 +27,7 @@ from tests.promises.scenarios import SCENARIOS, Scenario, Syncing, random_worlds
 pytest_plugins = ["tests.postgres"]
 
 #: A run goes on without: how far it is.
-DISPENSABLE = {"ledger.note_progress"}
+DISPENSABLE = {"ledger.runs.note_progress"}
 
 REPORTED = {
     "ledger": LedgerError,
@@ -159,7 +159,7 @@ def faulted(scenario: Scenario, mirror: Mirror, fault: Fault, at: int) -> None:
     mirror.config = kb.config()
     old, known = texts(mirror), len(kb.embedders)
     done = [len(embedder.embedded) for embedder in kb.embedders]
-    reasons, since = {d.reason for d in mirror.ledger.documents()}, newest(mirror)
+    reasons, since = {d.reason for d in mirror.ledger.documents.find()}, newest(mirror)
     fault.arm(at)
     reported = ran(scenario, mirror, fault, reasons)
     scratch = mirror._scratch
@@ -199,13 +199,13 @@ def ran(scenario: Scenario, mirror: Mirror, fault: Fault, reasons: set[str]) -> 
         )
         assert fault.fired and isinstance(error, expected), (fault, error)
         if fault.part != "ledger":
-            (run,) = mirror.ledger.runs(1)
+            (run,) = mirror.ledger.runs.newest(1)
             assert run.finished_at and (run.outcome == "failed" or not scenario.recorded), fault
         return True
     if isinstance(report, Report):
         told = [s.error for s in report.sources if s.error]
         assert not told or fault.fired
-        documents = list(mirror.ledger.documents())
+        documents = list(mirror.ledger.documents.find())
         # What cannot be parsed in this version of the source or the one before says so in any case.
         usual = reasons | {scenario.reason(d) for d in documents}
         told += [d.reason for d in documents if d.reason and d.reason not in usual]
@@ -222,24 +222,24 @@ def converged(scenario: Scenario, mirror: Mirror, fault: Fault) -> None:
     assert differences(image(mirror), scenario.expected) == [], fault
     found = verify.verify(mirror, deep=True)
     assert found.ok, (fault, found.json())
-    collection = mirror.ledger.collection()
+    collection = mirror.ledger.collections.current()
     assert collection is not None
-    assert mirror.ledger.open_intents() == []
-    assert mirror.ledger.removals(collection.name) == []
-    assert mirror.ledger.untold(collection.name) == []
+    assert mirror.ledger.points.intents() == []
+    assert mirror.ledger.points.removals(collection.name) == []
+    assert mirror.ledger.log.pending(collection.name) == []
     assert mirror.ledger.writers() == []
     assert mirror.store.collections() == [collection.name], fault
 
 
 def texts(mirror: Mirror) -> dict[str, str]:
     """By document, its text as a search would find it; a piece that it would not find shows as such."""
-    collection = mirror.ledger.collection()
+    collection = mirror.ledger.collections.current()
     if collection is None:
         return {}
-    live = {d.document_id: d for d in mirror.ledger.documents() if d.state is not State.SKIPPED}
-    records = mirror.ledger.chunks(collection.name, list(live))
+    live = {d.document_id: d for d in mirror.ledger.documents.find() if d.state is not State.SKIPPED}
+    records = mirror.ledger.chunks.of(collection.name, list(live))
     ids = [record.point_id for own in records.values() for record in own]
-    current = mirror.ledger.current(collection.name, ids)
+    current = mirror.ledger.chunks.searchable(collection.name, ids)
     with mirror.store.session(collection.name) as session:
         points = session.retrieve(ids, vectors=True)
 

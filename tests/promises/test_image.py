@@ -62,7 +62,7 @@ def test_points_that_are_lost_or_nobodys_are_seen(kb: Knowledge) -> None:
     _written(kb)
 
     def disturb(mirror: Mirror) -> None:
-        collection = mirror.ledger.collection()
+        collection = mirror.ledger.collections.current()
         assert collection is not None
         with mirror.store.session(collection.name) as session:
             first, second, *_ = session.scroll(vectors=True)
@@ -91,7 +91,13 @@ def test_every_call_of_every_part_is_crossed(kb: Knowledge) -> None:
         Sync(mirror).run()
         kb.write("a.md", "# A\n\nAnother text.\n")
         Sync(mirror).run()
-    assert {"ledger.intend", "ledger.commit", "ledger.settle", "store.create", "store.session"} <= set(calls)
+    assert {
+        "ledger.writes.intend",
+        "ledger.writes.commit",
+        "ledger.writes.settle",
+        "store.create",
+        "store.session",
+    } <= set(calls)
     assert {"session.upsert", "session.delete", "session.retrieve"} <= set(calls)
     assert {"connector.list", "connector.fetch", "parser.parse", "embedder.embed_documents"} <= set(calls)
     assert set(halves) == {"session.upsert", "session.delete"}

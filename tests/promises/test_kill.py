@@ -264,7 +264,7 @@ class Bench:
         texts = Counter(embedded(self.notes))
         with self.mirror() as mirror:
             committed = set() if whole is None else _committed(mirror)
-            if whole is not None and mirror.ledger.collection() is not None:
+            if whole is not None and mirror.ledger.collections.current() is not None:
                 _searched(mirror, whole)
             redone = unfinished(mirror)
             act(mirror, again)
@@ -285,7 +285,7 @@ class Bench:
 
     def versions(self) -> Versions:
         with self.mirror() as mirror:
-            return set(_seen(mirror).items()) if mirror.ledger.collection() is not None else set()
+            return set(_seen(mirror).items()) if mirror.ledger.collections.current() is not None else set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,10 +313,10 @@ def _hash(text: str) -> str:
 
 def _committed(mirror: Mirror) -> set[str]:
     """Hashes of the texts that the collection in use has, and need not be embedded for it again."""
-    collection = mirror.ledger.collection()
+    collection = mirror.ledger.collections.current()
     if collection is None or collection.dtype != mirror.config.embedding.dtype:
         return set()
-    return {record.embedded_hash for record in mirror.ledger.points(collection.name)}
+    return {record.embedded_hash for record in mirror.ledger.chunks.stream(collection.name)}
 
 
 def _seen(mirror: Mirror) -> dict[str, tuple[str, ...]]:
@@ -332,7 +332,7 @@ def _searched(mirror: Mirror, whole: Versions) -> None:
     """A search in the state that a kill left: it works, and shows each document whole."""
     seen = _seen(mirror)
     assert set(seen.items()) <= whole, f"not whole: {set(seen.items()) - whole}"
-    documents = mirror.ledger.documents(states=[State.INDEXED, State.QUARANTINED])
+    documents = mirror.ledger.documents.find(states=[State.INDEXED, State.QUARANTINED])
     indexed = {d.uri for d in documents if d.version and d.chunk_count}
     assert set(seen) == indexed
     KnowledgeBase(mirror).search("what there is to say", k=3)
@@ -340,14 +340,14 @@ def _searched(mirror: Mirror, whole: Versions) -> None:
 
 def _tidy(mirror: Mirror) -> None:
     """Nothing is left over of any run, and verify finds nothing."""
-    ledger, collection = mirror.ledger, mirror.ledger.collection()
+    ledger, collection = mirror.ledger, mirror.ledger.collections.current()
     assert collection is not None
     found = verify(mirror, deep=True)
     assert found.ok, found.json()
-    assert ledger.open_intents() == []
-    assert ledger.removals(collection.name) == []
-    assert ledger.untold(collection.name) == []
-    assert ledger.collections() == [collection]
+    assert ledger.points.intents() == []
+    assert ledger.points.removals(collection.name) == []
+    assert ledger.log.pending(collection.name) == []
+    assert ledger.collections.all() == [collection]
     assert ledger.writers() == []
     here = {found.name for found in (mirror.config.state_dir / "index").iterdir()}
     assert here == {collection.name, ".lock", ".turn"}
@@ -379,7 +379,7 @@ def test_a_kill_during_the_recovery_from_a_kill_is_made_good_by_the_next_sync(be
     place, order = bench.save(), bench.order(SYNC)
     points = bench.points(order)
     # A version that is written in part, and one that is committed while old points are still there.
-    for last, following in (("", "half of session.upsert"), ("ledger.commit", "session.delete")):
+    for last, following in (("", "half of session.upsert"), ("ledger.writes.commit", "session.delete")):
         point = bench.random.choice([p for p in points if p[1] == following and last in p[0]])
         bench.restore(place)
         bench.kill(order, point, bench.random.randint(1, points[point]))
@@ -398,7 +398,7 @@ def test_a_kill_while_a_lost_store_is_made_anew_is_made_good_by_the_next_repair(
     _synced(bench)
     rebuilt = bench.rebuilt()
     with bench.mirror() as mirror:
-        collection = mirror.ledger.collection()
+        collection = mirror.ledger.collections.current()
         assert collection is not None
         mirror.store.drop(collection.name)
     bench.kill_everywhere(bench.order(REPAIR), [REPAIR], rebuilt=rebuilt, damaged=True)
@@ -437,7 +437,7 @@ def test_a_kill_while_approved_removals_are_made_lets_them_be_approved_again(ben
 
 def _damage(mirror: Mirror, random: Random) -> None:
     """Points are lost, altered, and added by somebody else."""
-    collection = mirror.ledger.collection()
+    collection = mirror.ledger.collections.current()
     assert collection is not None
     with mirror.store.session(collection.name) as session:
         lost, said, turned, copied = random.sample(list(session.scroll(vectors=True)), 4)
@@ -518,7 +518,7 @@ def test_a_kill_while_a_ledger_is_made_on_a_server_leaves_a_whole_one_or_none(
 
 def _tables(bench: Bench) -> list[object]:
     """All that a new ledger on a server holds, once it was opened."""
-    with bench.mirror() as mirror, mirror.ledger._reading() as connection:
+    with bench.mirror() as mirror, mirror.ledger.database.reading() as connection:
         return [
             connection.execute(sa.text(query)).all()
             for query in (

@@ -112,8 +112,8 @@ def nothing_is_lost(at: Place, before: Image) -> None:
     for place, points in before.points.items():
         assert texts(now.points[place]) == texts(points), place
     gone = [State.DELETED, State.ERASED]
-    assert at.kb.ask(lambda mirror: list(mirror.ledger.documents(states=gone))) == []
-    assert "deleted" not in {event.action for event in at.kb.ask(lambda m: m.ledger.events(10_000))}
+    assert at.kb.ask(lambda mirror: list(mirror.ledger.documents.find(states=gone))) == []
+    assert "deleted" not in {event.action for event in at.kb.ask(lambda m: m.ledger.log.newest(10_000))}
 
 
 def status_and_audit_tell_it(at: Place, outage: Outage) -> None:
@@ -202,7 +202,7 @@ def only_these_are_gone(at: Place, before: Image, gone: set[str]) -> None:
     left = {place for place in before.documents if place[0] != "docs" or place[1] not in gone}
     assert left == {place for place in now.documents if place in before.documents}
     assert left <= now.points.keys()
-    events = at.kb.ask(lambda mirror: mirror.ledger.events(10_000))
+    events = at.kb.ask(lambda mirror: mirror.ledger.log.newest(10_000))
     assert sum(event.action == "deleted" for event in events) == len(gone)
 
 
@@ -313,7 +313,7 @@ def test_an_approval_outlives_a_crash_that_kept_it_from_being_carried_out(at: Pl
         pass
 
     def crash(call: Call) -> Any:
-        if str(call) == "ledger.intend":
+        if str(call) == "ledger.writes.intend":
             raise Crash
         return call.whole()
 

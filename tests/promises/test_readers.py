@@ -161,7 +161,7 @@ def test_a_verification_that_a_reindex_overtakes_compares_the_new_collection(kb:
             kb.sync()
         return call.whole()
 
-    for before in ("store.instance", "store.session", "ledger.miscounted"):
+    for before in ("store.instance", "store.session", "ledger.chunks.miscounted"):
         overtaken.clear()
         with kb.mirror() as mirror:
             interpose(mirror, around)
@@ -179,7 +179,7 @@ def test_a_document_that_is_rewritten_during_a_search_is_found(kb: Knowledge) ->
     syncing = Thread(target=kb.sync)
 
     def around(call: Call) -> Any:
-        if str(call) == "ledger.current":
+        if str(call) == "ledger.chunks.searchable":
             # Time enough to get between what was found and the question whether it is current.
             syncing.start()
             syncing.join(1.0)

@@ -49,7 +49,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from index.ledger import Ledger
 ledger = Ledger.open("sqlite", Path(sys.argv[1]))
-ledger.start_run("watch", datetime(2026, 5, 1, tzinfo=UTC))
+ledger.runs.start("watch", datetime(2026, 5, 1, tzinfo=UTC))
 print("ready", flush=True)
 sys.stdin.read()
 """
@@ -337,7 +337,7 @@ def test_a_reader_of_a_copy_sees_what_was_written_since(freshkb: CommandLine, kb
         "import sys\nfrom pathlib import Path\nfrom index.ledger import Ledger\n"
         "from tests.model.permissions import become_nobody\nbecome_nobody()\n"
         "ledger = Ledger.open('sqlite', Path(sys.argv[1]))\nassert not ledger.writable\n"
-        "for _ in sys.stdin:\n    print(len(ledger.runs()), flush=True)\n"
+        "for _ in sys.stdin:\n    print(len(ledger.runs.newest()), flush=True)\n"
     )
     state = kb.home / ".freshkb"
     command = [sys.executable, "-c", script, str(state)]

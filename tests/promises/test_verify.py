@@ -374,13 +374,13 @@ def test_a_text_that_occurs_again_in_its_document_is_not_lost(tmp_path: Path, pa
     path = kb.write("a.md", "# A\n\nSame.\n\n# B\n\nOther.\n\n# A\n\nSame.\n\n")
     kb.sync()
     (document,) = kb.documents().values()
-    kb.ask(lambda m: m.ledger.place_hold([document.document_id], "LH", "lawsuit", kb.clock()))
+    kb.ask(lambda m: m.ledger.holds.place([document.document_id], "LH", "lawsuit", kb.clock()))
     path.unlink()
     kb.sync()
     before = kb.ask(image)
     first = min(kb.points().values(), key=lambda point: int(point.payload["metadata"]["chunk_index"]))
     with kb.mirror() as mirror:
-        collection = mirror.ledger.collection()
+        collection = mirror.ledger.collections.current()
         assert collection is not None
         with mirror.store.session(collection.name) as session:
             session.delete([first.id])
@@ -458,7 +458,7 @@ def test_a_repair_beside_a_writer_is_refused(index: Altered, restored: list[Alte
     with index.kb.mirror() as other, other.ledger.writer("notes", "freshkb sync"):
         with pytest.raises(Locked):
             mend(index)
-        assert other.ledger.runs(1)[0].outcome == "refused"
+        assert other.ledger.runs.newest(1)[0].outcome == "refused"
     assert index.kb.points() == before
 
 

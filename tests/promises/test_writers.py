@@ -261,7 +261,7 @@ def test_a_forked_child_does_not_free_its_parents_lock(url: str, tmp_path: Path)
 
 def enter(ledger: Ledger) -> None:
     """At once; only a database server may need a moment until it has seen that the holder is gone."""
-    deadline = time.monotonic() + (0 if ledger._sqlite else PATIENCE_SECONDS)
+    deadline = time.monotonic() + (0 if ledger.database.on_sqlite else PATIENCE_SECONDS)
     while True:
         try:
             with ledger.writer("docs", "freshkb sync"):

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from index.ledger import schema
-from index.ledger.database import Database
+from index.ledger.database import Tables
 from index.ledger.schema import events, untold
 
 
@@ -67,19 +67,25 @@ def _row(event: Event) -> dict[str, Any]:
     return row
 
 
-class Events(Database):
-    def events(self, limit: int = 100) -> list[Event]:
+class Log(Tables):
+    def newest(self, limit: int = 100) -> list[Event]:
         """The newest, newest first."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             found = connection.execute(sa.select(*_EVENT).order_by(events.c.id.desc()).limit(limit)).all()
         return [Event(*row) for row in found]
 
-    def told(self, run_id: str, document_ids: Collection[str]) -> dict[str, str]:
+    def actions_of(self, run_id: str, document_ids: Collection[str]) -> dict[str, str]:
         """What this run did to those of the documents to which it has done something."""
         query = (
             sa.select(events.c.document_id, events.c.action)
-            .where(events.c.run_id == run_id, self._among(events.c.document_id, document_ids))
+            .where(events.c.run_id == run_id, self._database.among(events.c.document_id, document_ids))
             .order_by(events.c.id)
         )
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
+
+    def pending(self, collection: str) -> list[Event]:
+        """Events of what was committed and is not settled yet, in order."""
+        query = sa.select(*_UNTOLD).where(untold.c.collection == collection)
+        with self._database.reading() as connection:
+            return [Event(*row) for row in connection.execute(query.order_by(untold.c.id))]
