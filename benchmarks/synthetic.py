@@ -99,7 +99,7 @@ def record_all(knowledge_base: Mirror, source: str) -> None:
     record_rules(knowledge_base, source)
     documents = rows(knowledge_base, source)
     while some := list(islice(documents, SLICE_ROWS)):
-        knowledge_base.ledger.documents.put(some)
+        knowledge_base.ledger.documents.put(some, [])
 
 
 def record_rules(knowledge_base: Mirror, source: str) -> None:

@@ -10,7 +10,7 @@ import atexit
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, partial
@@ -112,9 +112,9 @@ class Orchestrated(Sync):
         """Prepare a batch, unless that was done ahead, and write it while the next one is prepared."""
         source, batch = self.mirror.ledger.runs.batch(self.run_id, number)
         ahead = self._prepared.pop(number, None)
-        done: dict[str, str] = {}
+        done: Mapping[str, str] = {}
         if again:
-            recover(self.target(), source)
+            recover(self.target(), source, self.run_id)
             # What the attempt before had committed is done, and told by now.
             done = self.mirror.ledger.log.actions_of(self.run_id, [item.document_id for item in batch])
             batch = [item for item in batch if item.document_id not in done]

@@ -11,16 +11,17 @@ from dataclasses import replace
 from typing import Literal
 
 from index.errors import LedgerError, StoreError
+from index.ledger import LogAction, LogEntry
 from index.mirror import Mirror
 from index.model import Collection
 
 
-def ensure(mirror: Mirror) -> Collection:
+def ensure(mirror: Mirror, run_id: str | None = None) -> Collection:
     """The collection in use; made when there is none. Raises what `Mirror.collection` raises."""
-    return mirror.collection() or create(mirror, "current")
+    return mirror.collection() or create(mirror, "current", run_id)
 
 
-def create(mirror: Mirror, state: Literal["building", "current"]) -> Collection:
+def create(mirror: Mirror, state: Literal["building", "current"], run_id: str | None = None) -> Collection:
     """A new empty collection for the configured model, its precision resolved now and then kept.
 
     Where another process makes the first one at the same time, it is that one.
@@ -41,7 +42,7 @@ def create(mirror: Mirror, state: Literal["building", "current"]) -> Collection:
         state="building",
         created_at=mirror.now(),
     )
-    ledger.collections.put(made)
+    ledger.collections.put(made, [entry(mirror, LogAction.COLLECTION_MADE, made, run_id)])
     try:
         store.create(made.name, dimension=made.dimension, instance=ledger.instance_id)
         if state == "building":
@@ -50,24 +51,24 @@ def create(mirror: Mirror, state: Literal["building", "current"]) -> Collection:
         # that come too late.
         others = [left for left in ledger.collections.all() if left.state == "building"]
         made = replace(made, state=state)
-        ledger.collections.put(made)
+        ledger.collections.put(made, [entry(mirror, LogAction.COLLECTION_SWITCHED, made, run_id)])
     except (LedgerError, StoreError):
         # Another process, syncing another source for the first time, was quicker; or it was recorded, and
         # only the answer did not come.
         theirs = mirror.collection() if state == "current" else None
         if theirs is None or theirs.name != made.name:
-            drop(mirror, made)
+            drop(mirror, made, run_id)
         if theirs is None:
             raise
         return theirs
     store.publish(mirror.config.index.collection, made.name)
     for left in others:
         if left.name != made.name:
-            drop(mirror, left)
+            drop(mirror, left, run_id)
     return made
 
 
-def retire(mirror: Mirror) -> None:
+def retire(mirror: Mirror, run_id: str | None = None) -> None:
     """Finish what a switch or a first sync began: readers' name leads to the collection in use, and the one
     that was in use before is dropped."""
     current = mirror.readable()
@@ -76,7 +77,7 @@ def retire(mirror: Mirror) -> None:
     mirror.store.publish(mirror.config.index.collection, current.name)
     for left in mirror.ledger.collections.all():
         if left.state == "dropping":
-            drop(mirror, left)
+            drop(mirror, left, run_id)
 
 
 def orphans(mirror: Mirror) -> list[str]:
@@ -98,6 +99,12 @@ def drop_orphans(mirror: Mirror) -> None:
         mirror.store.drop(name)
 
 
-def drop(mirror: Mirror, collection: Collection) -> None:
+def drop(mirror: Mirror, collection: Collection, run_id: str | None = None) -> None:
     mirror.store.drop(collection.name)
-    mirror.ledger.writes.drop_collection(collection.name)
+    dropped = entry(mirror, LogAction.COLLECTION_DROPPED, collection, run_id)
+    mirror.ledger.writes.drop_collection(collection.name, [dropped])
+
+
+def entry(mirror: Mirror, action: LogAction, collection: Collection, run_id: str | None) -> LogEntry:
+    """Of the log: what happened to this collection."""
+    return LogEntry(mirror.now(), action, "", collection.name, run_id)

@@ -15,8 +15,9 @@ from itertools import islice
 from index import payload
 from index.apply import apply
 from index.chunk import compose
-from index.collection import create, retire
+from index.collection import create, drop, entry, retire
 from index.errors import Refused
+from index.ledger import LogAction
 from index.mirror import Mirror
 from index.model import Action, Chunk, ChunkRecord, Collection, Document, Point, State, digest
 from index.origin import known_sources
@@ -34,7 +35,7 @@ def reindex(mirror: Mirror, run: Sync) -> Report:
     Raises Refused when the configured model is the one in use, or when a text was lost that no source gives;
     Locked when a source is being written.
     """
-    ledger, store = mirror.ledger, mirror.store
+    ledger = mirror.ledger
     report = Report(run.run_id)
     with run.recorded(report), ExitStack() as locks:
         old = ledger.collections.current()
@@ -46,16 +47,14 @@ def reindex(mirror: Mirror, run: Sync) -> Report:
             locks.enter_context(ledger.writer(source, "freshkb reindex"))
         mirror.check_instance(old)
         for source in ledger.documents.counts():
-            recover(run.target_of(old), source)
+            recover(run.target_of(old), source, run.run_id)
         for left in ledger.collections.all():
             if left.state != "current":
-                store.drop(left.name)
-                ledger.writes.drop_collection(left.name)
+                drop(mirror, left, run.run_id)
         _check(mirror, old)
-        new = create(mirror, "building")
+        new = create(mirror, "building", run.run_id)
         if new.embedding_fingerprint == old.embedding_fingerprint:
-            store.drop(new.name)
-            ledger.writes.drop_collection(new.name)
+            drop(mirror, new, run.run_id)
             raise Refused(
                 f"The index already uses {old.model} ({old.dtype}); there is nothing to build anew."
             )
@@ -67,8 +66,9 @@ def reindex(mirror: Mirror, run: Sync) -> Report:
             if run.stop.is_set():
                 report.interrupted = True
                 return report
-        ledger.writes.switch_collection(new.name)
-        retire(mirror)
+        switched = entry(mirror, LogAction.COLLECTION_SWITCHED, new, run.run_id)
+        ledger.writes.switch_collection(new.name, [switched])
+        retire(mirror, run.run_id)
     return report
 
 

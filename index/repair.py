@@ -18,10 +18,11 @@ from itertools import islice
 from connectors.base import SourceUnavailable
 from index import payload
 from index.apply import READ_POINTS, Target, apply, batched, remove
-from index.collection import create, drop_orphans
+from index.collection import create, drop_orphans, entry
 from index.errors import StoreDamaged
 from index.finding import KINDS, Verification
 from index.judge import Ids, review_lost
+from index.ledger import LogAction, LogEntry
 from index.mirror import Mirror
 from index.model import Action, Document, Item, Point, Review, State
 from index.origin import known_sources, origin
@@ -61,14 +62,14 @@ def _mend(mirror: Mirror, found: Verification, run: Sync) -> dict[str, str]:
     wrong = found
     if found.rebuild:
         with _as_writer(mirror):
-            rebuild(mirror, read=not found.deadly)
+            rebuild(mirror, run.run_id, read=not found.deadly)
         # The points of the new collection are what is to be mended.
         wrong = verify(mirror, sample=found.sample, deep=found.deep, stop=run.stop)
     with _as_writer(mirror):
-        _mend_collection(mirror)
+        _mend_collection(mirror, run.run_id)
         target = run.target()
         for source in known_sources(mirror):
-            recover(target, source)
+            recover(target, source, run.run_id)
         mending = _Mending(mirror, run, target, wrong)
         mending.documents()
         mending.foreign()
@@ -99,7 +100,7 @@ def _conclude(found: Verification, left: Verification, lost: dict[str, str]) -> 
     found.errors = [*left.errors, *lost.values()]
 
 
-def _mend_collection(mirror: Mirror) -> None:
+def _mend_collection(mirror: Mirror, run_id: str) -> None:
     """The ledger names the collection that its points are in, and the store has it."""
     ledger, store = mirror.ledger, mirror.store
     row = ledger.collections.current()
@@ -107,15 +108,16 @@ def _mend_collection(mirror: Mirror) -> None:
     if made is None or store.instance(made.name) is None:
         left = lost(mirror)
         if left is not None and row is not None:
-            ledger.writes.drop_collection(row.name)
-        made = left or made or create(mirror, "current")
+            dropped = entry(mirror, LogAction.COLLECTION_DROPPED, row, run_id)
+            ledger.writes.drop_collection(row.name, [dropped])
+        made = left or made or create(mirror, "current", run_id)
     if made != row:
-        ledger.collections.put(made)
+        ledger.collections.put(made, [entry(mirror, LogAction.COLLECTION_RESTORED, made, run_id)])
     if store.instance(made.name) is None:
         # Whatever comes in between, the next sync looks at every document again and finds its points gone.
         documents = ledger.documents.find()
         while some := [replace(d, seen_extraction="") for d in islice(documents, BATCH_DOCUMENTS)]:
-            ledger.documents.put(some)
+            ledger.documents.refresh(some)
         store.create(made.name, dimension=made.dimension, instance=ledger.instance_id)
         store.publish(mirror.config.index.collection, made.name)
 
@@ -186,9 +188,18 @@ class _Mending:
                     claimed = payload.metadata(point.payload).get("document_id") if point else None
                     if claimed != document_id:
                         owner = claimed if isinstance(claimed, str) else document_id
-                        ledger.chunks.delete_rows(self._name, [record.point_id])
+                        self._delete_rows(document_id, [record.point_id])
                         self._claims[owner].append(record.point_id)
                         self._damaged.add(owner)
+
+    def _delete_rows(self, document_id: str, point_ids: list[str]) -> None:
+        facts = {"chunks": len(point_ids)}
+        now, run_id = self._mirror.now(), self._run.run_id
+        entry = LogEntry(now, LogAction.ROWS_DELETED, "", document_id, run_id, facts)
+        self._mirror.ledger.chunks.delete_rows(self._name, point_ids, [entry])
+
+    def _entry(self, row: Document, action: LogAction, **facts: int) -> LogEntry:
+        return LogEntry.of(row, action, self._mirror.now(), self._run.run_id, **facts)
 
     @property
     def _fingerprint(self) -> str:
@@ -231,18 +242,20 @@ class _Mending:
             # Lost, found at its source, and recorded under another id since.
             row = None
         if row is None:
-            ledger.chunks.delete_rows(self._name, [record.point_id for record in remains.records])
+            self._delete_rows(remains.document_id, [record.point_id for record in remains.records])
             self._claims[remains.document_id] += [record.point_id for record in remains.records]
             return None
         if row.content_hash is None and not remains.records:
-            ledger.documents.put([self._blank(row)])
+            blank = self._blank(row)
+            action = LogAction.DELETED if blank.state is State.DELETED else LogAction.RESTORED
+            ledger.documents.put([blank], [self._entry(blank, action)])
             return None
         row = replace(row, version=max(row.version, 1))
-        ledger.documents.put([row])
+        ledger.documents.put([row], [self._entry(row, LogAction.RESTORED)])
         reviews = ledger.reviews.of([row.document_id]).get(row.document_id, [])
         if row.reviewed_at is not None and review_lost(row, reviews):
             restored = Review(row.document_id, "unknown", "Restored from the index.", row.reviewed_at)
-            ledger.reviews.add([restored])
+            ledger.reviews.add([restored], [self._entry(row, LogAction.REVIEWED, restored=1)])
         return row
 
     def _free(self, row: Document) -> bool:
@@ -286,7 +299,8 @@ class _Mending:
         """Whether a hold keeps the document that its source has lost. A hold whose row is lost is placed."""
         ledger, name = self._mirror.ledger, row.document_id
         if row.state is State.HELD and not ledger.holds.once_held([name]):
-            ledger.holds.place([name], "restored", "Its row was lost.", self._mirror.now())
+            placed = self._entry(row, LogAction.HOLD_PLACED, restored=1)
+            ledger.holds.place([name], "restored", "Its row was lost.", self._mirror.now(), [placed])
             self._held.add(name)
         return name in self._held
 

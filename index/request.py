@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from index.apply import apply
 from index.errors import ConfigError
+from index.ledger import LogAction, LogEntry
 from index.lookup import Lookup
 from index.model import LIVE, Action, Document, Item, Review, State
 from index.outcome import Report, Seconds, SourceReport
@@ -59,7 +60,9 @@ def review(
     now, ledger = run.mirror.now(), run.mirror.ledger
 
     def attest(documents: Sequence[Document]) -> None:
-        ledger.reviews.add([Review(d.document_id, by.strip(), note, now, d.content_hash) for d in documents])
+        made = [Review(d.document_id, by.strip(), note, now, d.content_hash) for d in documents]
+        entries = [LogEntry.of(d, LogAction.REVIEWED, now, run.run_id) for d in documents]
+        ledger.reviews.add(made, entries)
 
     report = Report(run.run_id)
     with run.recorded(report):
@@ -97,7 +100,7 @@ def _carry_out(
         done = SourceReport(source)
         with run.mirror.ledger.writer(source, f"freshkb {run.kind}"):
             target = run.target()
-            recover(target, source)
+            recover(target, source, run.run_id)
             forget_rules(run.mirror, source)
             first(own)
             run.begins(source, len(items))

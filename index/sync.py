@@ -18,6 +18,7 @@ from index.apply import Target, apply
 from index.approval import check_approval
 from index.collection import ensure, retire
 from index.errors import Locked
+from index.ledger import LogAction, LogEntry
 from index.mirror import Mirror
 from index.model import Action, Collection, Document, Item, SourceRecord, State, Vectors
 from index.origin import chosen_sources, source_of
@@ -76,7 +77,7 @@ class Sync:
         with self.recorded(report):
             chosen = chosen_sources(self.mirror, sources)
             clear(self.mirror.scratches)
-            retire(self.mirror)
+            retire(self.mirror, self.run_id)
             if approve is not None:
                 check_approval(self.mirror, chosen, approve)
             for source in chosen:
@@ -153,7 +154,7 @@ class Sync:
         """Mend what an earlier run left, survey the source, and record the plan. The writer lock is held."""
         mirror, ledger = self.mirror, self.mirror.ledger
         if ledger.collections.current() is not None:
-            recover(self.target(), source)
+            recover(self.target(), source, self.run_id)
         seen = survey(mirror, source, folders=folders, checksum=checksum, approved=approve)
         plan = seen.plan
         report = SourceReport(
@@ -170,9 +171,12 @@ class Sync:
         if plan.missing:
             return report, []
         if approve is not None and approve == plan.plan_hash:
-            ledger.runs.approve(approve, source, self.run_id, mirror.now())
-        if rows := noted(mirror, source, seen):
-            ledger.documents.put(rows)
+            now, facts = mirror.now(), {"removals": plan.count(Action.DELETE)}
+            approved = LogEntry(now, LogAction.APPROVED, source, approve, self.run_id, facts)
+            ledger.runs.approve(approve, source, self.run_id, now, [approved])
+        rows, entries = noted(mirror, source, seen, self.run_id)
+        if rows:
+            ledger.documents.put(rows, entries)
         self._records[source] = seen.record
         batches = plan.batches()
         log.debug("%s: planned: %s.", source, in_words(plan.counts()))
@@ -236,7 +240,7 @@ class Sync:
         return identity == record.identity
 
     def target(self) -> Target:
-        return self.target_of(ensure(self.mirror))
+        return self.target_of(ensure(self.mirror, self.run_id))
 
     def target_of(self, collection: Collection) -> Target:
         mirror = self.mirror

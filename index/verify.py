@@ -147,18 +147,17 @@ def _compare_unfinished(mirror: Mirror, collection: Collection, found: Verificat
     ledger = mirror.ledger
     before = {(run, i.document.document_id) for run, _, i in ledger.points.intents()}
     removals = set(ledger.points.removals(collection.name))
-    untold = {event.id for event in ledger.log.pending(collection.name)}
+    pending = ledger.log.pending(collection.name)
     writing = {writer.source for writer in ledger.writers()}
     for run, _, intent in ledger.points.intents():
         document = intent.document
         if (run, document.document_id) in before and document.source not in writing:
             left = Verdict("outdated", "a change of it was left unfinished")
             named(found, left, None, document.document_id, document)
-    for event in ledger.log.pending(collection.name):
-        if event.id in untold and event.source not in writing:
-            silent = Verdict("outdated", "no audit event says yet what was done to it")
-            document_id = event.document_id or ""
-            named(found, silent, None, document_id, ledger.documents.get(document_id))
+    for entry in ledger.log.pending(collection.name):
+        if entry in pending and entry.source not in writing:
+            silent = Verdict("outdated", "no entry of the log says yet what was done to it")
+            named(found, silent, None, entry.subject, ledger.documents.get(entry.subject))
     if not writing:
         for point_id in sorted(removals & set(ledger.points.removals(collection.name))):
             found.outdated.append(Finding("its removal was left unfinished", point_id))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 import sqlalchemy as sa
 
 from index.ledger import schema
 from index.ledger.database import Tables
+from index.ledger.entry import LogEntry
+from index.ledger.log import append
 from index.ledger.schema import chunks, documents
 from index.model import ChunkRecord, Document, State
 
@@ -91,11 +93,12 @@ class Chunks(Tables):
         with self._database.reading() as connection:
             return list(connection.execute(query).scalars())
 
-    def delete_rows(self, collection: str, point_ids: Collection[str]) -> None:
+    def delete_rows(self, collection: str, point_ids: Collection[str], entries: Sequence[LogEntry]) -> None:
         """Delete rows of chunks that no commit wrote. The store is not asked about their points."""
         wrong = sa.and_(chunks.c.collection == collection, self._database.among(chunks.c.point_id, point_ids))
         with self._database.writing() as connection:
             connection.execute(sa.delete(chunks).where(wrong))
+            append(connection, entries)
 
     def count(self, collection: str) -> int:
         """How many chunks are committed."""

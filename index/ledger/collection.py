@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
 from index.ledger import schema
 from index.ledger.database import Tables
+from index.ledger.entry import LogEntry
+from index.ledger.log import append
 from index.ledger.schema import collections
 from index.model import Collection
 
@@ -26,8 +30,9 @@ class Collections(Tables):
             found = connection.execute(sa.select(*_COLLECTION).order_by(collections.c.name)).all()
         return [Collection(*row) for row in found]
 
-    def put(self, collection: Collection) -> None:
+    def put(self, collection: Collection, entries: Sequence[LogEntry]) -> None:
         """LedgerError when it is current and another one is too."""
         with self._database.writing() as connection:
             connection.execute(sa.delete(collections).where(collections.c.name == collection.name))
             connection.execute(sa.insert(collections), schema.values(collection))
+            append(connection, entries)

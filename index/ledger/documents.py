@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from index.ledger import schema
 from index.ledger.database import STREAM_ROWS, Database, Tables
-from index.ledger.log import Event, append
+from index.ledger.entry import LogEntry
+from index.ledger.log import append
 from index.ledger.schema import documents, holds
 from index.model import Document, Row, State
 
@@ -104,13 +105,17 @@ class Documents(Tables):
             if folder != folder_of(uri):
                 yield document_id
 
-    def put(
-        self, records: Sequence[Document], events: Sequence[Event] = (), run_id: str | None = None
-    ) -> None:
-        """Write document rows, new or known, and events, in one transaction. Chunks stay as they are."""
+    def put(self, records: Sequence[Document], entries: Sequence[LogEntry]) -> None:
+        """Write whole rows, new or known. Chunks stay as they are."""
         with self._database.writing() as connection:
             replace(self._database, connection, records)
-            append(connection, events, run_id)
+            append(connection, entries)
+
+    def refresh(self, records: Sequence[Document]) -> None:
+        """Write rows in which nothing changed but how freshkb sees changes: tokens that are trusted again,
+        marks to look again. That is no news of a document."""
+        with self._database.writing() as connection:
+            replace(self._database, connection, records)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Live documents by source and state."""

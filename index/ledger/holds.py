@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from index.ledger import schema
-from index.ledger.database import Tables
-from index.ledger.schema import holds
+from index.ledger.database import Database, Tables
+from index.ledger.entry import LogEntry
+from index.ledger.log import append
+from index.ledger.schema import documents, holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +26,43 @@ class Hold:
     released_at: datetime | None = None
 
 
+def lock(database: Database, connection: sa.Connection, document_ids: Collection[str]) -> None:
+    """From here on nobody else places a hold on these documents, nor announces their removal, before this
+    transaction ends."""
+    if not document_ids:
+        return
+    rows = sa.select(documents.c.document_id).where(database.among(documents.c.document_id, document_ids))
+    connection.execute(rows.order_by(documents.c.document_id).with_for_update()).all()
+
+
+def held(database: Database, connection: sa.Connection, document_ids: Collection[str]) -> set[str]:
+    """Those of the documents that a hold stands on."""
+    standing = sa.and_(holds.c.released_at.is_(None), database.among(holds.c.document_id, document_ids))
+    return set(connection.execute(sa.select(holds.c.document_id).where(standing)).scalars())
+
+
 _HOLD = schema.columns(holds, Hold)
 
 
 class Holds(Tables):
-    def place(self, document_ids: Collection[str], hold_id: str, reason: str, at: datetime) -> None:
-        """Documents already under this hold keep the reason and date that they have."""
+    def place(
+        self,
+        document_ids: Collection[str],
+        hold_id: str,
+        reason: str,
+        at: datetime,
+        entries: Sequence[LogEntry],
+    ) -> None:
+        """Documents already under this hold keep the reason and date that they have.
+
+        A removal that was announced before goes on; one that is about to be announced sees the hold.
+        """
         rows = [
             {"hold_id": hold_id, "document_id": document_id, "reason": reason, "placed_at": at}
             for document_id in dict.fromkeys(document_ids)
         ]
         with self._database.writing() as connection:
+            lock(self._database, connection, document_ids)
             connection.execute(
                 sa.delete(holds).where(
                     holds.c.hold_id == hold_id,
@@ -44,12 +72,15 @@ class Holds(Tables):
             )
             if rows:
                 connection.execute(self._database.insert_new(holds), rows)
+            append(connection, entries)
 
-    def release(self, hold_id: str, at: datetime) -> int:
-        """How many documents it stood on."""
+    def release(self, hold_id: str, at: datetime, entries: Sequence[LogEntry]) -> int:
+        """How many documents it stood on; 0, and nothing is put on record, of one that does not stand."""
         standing = sa.and_(holds.c.hold_id == hold_id, holds.c.released_at.is_(None))
         with self._database.writing() as connection:
-            return connection.execute(sa.update(holds).where(standing).values(released_at=at)).rowcount
+            released = connection.execute(sa.update(holds).where(standing).values(released_at=at)).rowcount
+            append(connection, entries if released else ())
+        return released
 
     def standing(self) -> list[Hold]:
         """Those that stand, in order of hold and document."""

@@ -8,8 +8,12 @@ import sqlalchemy as sa
 
 from index.ledger.database import Tables
 from index.ledger.intents import points_of, unpacked
+from index.ledger.removal import Removal, RemovalState
 from index.ledger.schema import chunks, intents, removals
 from index.model import Intent
+
+#: Removals whose points the store may still hold.
+PRESENT = removals.c.state == RemovalState.PRESENT
 
 
 class Points(Tables):
@@ -24,19 +28,29 @@ class Points(Tables):
 
     def removals(self, collection: str) -> list[str]:
         """Point ids that nothing references and that the store may still hold, in order."""
-        query = sa.select(removals.c.point_id).where(removals.c.collection == collection)
+        query = sa.select(removals.c.point_id).where(removals.c.collection == collection, PRESENT)
         with self._database.reading() as connection:
             return list(connection.execute(query.order_by(removals.c.point_id)).scalars())
 
+    def absent(self, collection: str) -> list[Removal]:
+        """Points that the store has proved gone and whose bytes nobody has purged yet, in order of id. One
+        that is in the store all the same does not belong there."""
+        query = sa.select(removals.c.point_id, removals.c.document_id, removals.c.absent_at).where(
+            removals.c.collection == collection, removals.c.state == RemovalState.ABSENT
+        )
+        with self._database.reading() as connection:
+            return [Removal(*row) for row in connection.execute(query.order_by(removals.c.point_id))]
+
     def known(self, collection: str, ids: Collection[str]) -> set[str]:
-        """Those of the ids that the ledger knows in any role: committed, intended or to be removed."""
+        """Those of the ids whose points the store may hold: committed, intended or to be removed. What is
+        absent must not be there."""
         with self._database.reading() as connection:
             known = {
                 point
-                for table in (chunks, removals)
+                for table, role in ((chunks, sa.true()), (removals, PRESENT))
                 for point in connection.execute(
                     sa.select(table.c.point_id).where(
-                        table.c.collection == collection, self._database.among(table.c.point_id, ids)
+                        table.c.collection == collection, self._database.among(table.c.point_id, ids), role
                     )
                 ).scalars()
             }

@@ -8,6 +8,8 @@ import sqlalchemy as sa
 
 from index.ledger import schema
 from index.ledger.database import Tables
+from index.ledger.entry import LogEntry
+from index.ledger.log import append
 from index.ledger.schema import documents, reviews
 from index.model import Review
 
@@ -15,10 +17,11 @@ _REVIEW = schema.columns(reviews, Review)
 
 
 class Reviews(Tables):
-    def add(self, made: Sequence[Review]) -> None:
+    def add(self, made: Sequence[Review], entries: Sequence[LogEntry]) -> None:
         with self._database.writing() as connection:
             if made:
                 connection.execute(sa.insert(reviews), [schema.values(review) for review in made])
+            append(connection, entries)
 
     def of(self, document_ids: Collection[str] | None = None) -> dict[str, list[Review]]:
         """The reviews of each document that has some (None: of all), in the order of their recording.

@@ -16,6 +16,8 @@ import sqlalchemy as sa
 from index.errors import LedgerError
 from index.ledger import schema
 from index.ledger.database import Tables
+from index.ledger.entry import LogEntry
+from index.ledger.log import append
 from index.ledger.schema import approvals, items, plans, runs
 from index.model import Item, RunRecord
 from index.redact import redact
@@ -144,12 +146,17 @@ class Runs(Tables):
             raise LedgerError(f"Run {run_id} has no batch {number}.")
         return found[0][0], [Item(*row[1:]) for row in found]
 
-    def approve(self, plan_hash: str, source: str, run_id: str, at: datetime) -> bool:
-        """Use up the approval of this plan; False when it was used before."""
+    def approve(
+        self, plan_hash: str, source: str, run_id: str, at: datetime, entries: Sequence[LogEntry]
+    ) -> bool:
+        """Use up the approval of this plan; False, and nothing is put on record, when it was used before."""
         row = {"plan_hash": plan_hash, "source": source, "run_id": run_id, "at": at}
         with self._database.writing() as connection:
             used = self._database.insert_new(approvals).returning(approvals.c.plan_hash)
-            return connection.execute(used, row).first() is not None
+            if connection.execute(used, row).first() is None:
+                return False
+            append(connection, entries)
+        return True
 
     def approved(self, plan_hash: str) -> bool:
         """Whether the approval of this plan was used."""

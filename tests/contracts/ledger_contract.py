@@ -11,7 +11,7 @@ import threading
 import traceback
 import tracemalloc
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -22,7 +22,8 @@ import pytest
 import sqlalchemy as sa
 
 from index.errors import LedgerError, Locked
-from index.ledger import Event, Hold, Ledger
+from index.ledger import Hold, Ledger, LogAction, LogEntry, Removal
+from index.ledger.database import Database
 from index.model import (
     Action,
     ChunkRecord,
@@ -39,16 +40,6 @@ from index.model import (
 
 T0 = datetime(2026, 3, 1, 12, 30, 15, 123457, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
-#: What migrations after the first added to its tables.
-ADDED_COLUMNS = (
-    ("sources", "findings"),
-    ("documents", "owners"),
-    ("documents", "findings"),
-    ("runs", "actor"),
-    ("runs", "progress"),
-    ("reviews", "content_hash"),
-    ("collections", "sparse_fingerprint"),
-)
 
 
 def document(uri: str, document_id: str | None = None, **fields: Any) -> Document:
@@ -112,17 +103,25 @@ def put(
     of: Document,
     *chunks: ChunkRecord,
     collection: str = "kb",
-    events: Sequence[Event] = (),
+    entries: Sequence[LogEntry] = (),
 ) -> list[str]:
     """Intend and commit, as a run without a store would."""
     wanted = [intent(of, chunks)]
     ledger.writes.intend("r1", collection, wanted)
-    return ledger.writes.commit(collection, wanted, events)
+    return ledger.writes.commit(collection, wanted, entries)
 
 
-def told(ledger: Ledger) -> list[Event]:
-    """All events in order, but for their ids."""
-    return [replace(event, id=0) for event in reversed(ledger.log.newest(1000))]
+def entry(
+    document_id: str, action: LogAction = LogAction.UPDATED, run_id: str = "r1", source: str = "handbook"
+) -> LogEntry:
+    return LogEntry(T0, action, source, document_id, run_id, actor="anna@host")
+
+
+def published(ledger: Ledger) -> list[LogEntry]:
+    """All published entries in order, but for their numbers, which have no gaps."""
+    found = ledger.log.newest(1000)[::-1]
+    assert [entry.sequence for entry in found] == list(range(1, len(found) + 1))
+    return [replace(entry, sequence=None) for entry in found]
 
 
 def run_python(code: str, *arguments: str) -> subprocess.Popen[str]:
@@ -205,21 +204,51 @@ print(heavy & set(sys.modules))
         with ledger.database.reading() as connection:
             assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "m999"
 
-    def test_a_ledger_of_the_first_schema_is_brought_up_to_date(
-        self, ledger: Ledger, url: str, tmp_path: Path
+    @pytest.mark.parametrize("version", ["m001", "m002", "m003", "m004"])
+    def test_a_ledger_of_an_earlier_schema_says_the_same(
+        self, url: str, tmp_path: Path, version: str
     ) -> None:
-        put(ledger, document("a", "d1"), chunk("d1", 0))
-        with ledger.database.writing() as connection:
-            connection.exec_driver_sql("DROP TABLE untold")
-            for table, column in ADDED_COLUMNS:
-                connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN {column}")
-            connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'm001'")
-        with Ledger.open(url, tmp_path) as again:
-            assert again.documents.get("d1") == document("a", "d1") and again.chunks.count("kb") == 1
-            event = Event(T0, "handbook", "moved", "d1", "", "r1")
-            put(again, document("b", "d1"), chunk("d1", 0), events=[event])
-            again.writes.settle("kb", [])
-            assert told(again) == [event]
+        from index.ledger.migrations import upgrade
+
+        event = "INSERT INTO {} VALUES ({}, 1000000, 'r1', {}, 'handbook', '{}', 'Its words.'{})"
+        run = "INSERT INTO runs (run_id, kind, started_at, outcome, host, pid, counts, error{}) VALUES "
+        database = Database(url, tmp_path)
+        with database.writing() as connection:
+            upgrade(connection, version)
+            run = run.format("" if version < "m003" else ", actor")
+            actor = "" if version < "m003" else ", 'anna@host'"
+            connection.exec_driver_sql(run + "('r1', 'sync', 0, 'done', '', 1, '{}', ''" + actor + ")")
+            connection.exec_driver_sql(event.format("events", 3, "'d1'", "added", ""))
+            connection.exec_driver_sql(event.format("events", 7, "'d2'", "quarantined", ""))
+            removal = "INSERT INTO removals (collection, point_id, document_id) VALUES ('kb', 'p3', 'd3')"
+            connection.exec_driver_sql(removal)
+            if version > "m001":
+                connection.exec_driver_sql(event.format("untold", 1, "'d3'", "updated", ", 'kb'"))
+                connection.exec_driver_sql(event.format("untold", 2, "'d4'", "added", ", 'kb'"))
+        database.close()
+
+        def said(document_id: str, action: LogAction, sequence: int | None) -> LogEntry:
+            at = datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)
+            who = "" if version < "m003" else "anna@host"
+            return LogEntry(at, action, "handbook", document_id, "r1", actor=who, sequence=sequence)
+
+        first = [said("d2", LogAction.QUARANTINED, 2), said("d1", LogAction.ADDED, 1)]
+        with Ledger.open(url, tmp_path) as ledger:
+            assert ledger.log.newest() == first
+            assert ledger.points.removals("kb") == ["p3"]
+            if version > "m001":
+                last = [said("d3", LogAction.UPDATED, None), said("d4", LogAction.ADDED, None)]
+                assert ledger.log.pending("kb") == last
+                ledger.writes.settle("kb", [], T0)
+                assert ledger.log.newest() == [replace(last[1], sequence=3), *first]
+                ledger.writes.settle("kb", ["p3"], T0)
+                assert ledger.log.newest(1) == [replace(last[0], sequence=4)]
+            put(ledger, document("a", "d5"), chunk("d5", 0), entries=[entry("d5")])
+            ledger.writes.settle("kb", [], T0)
+            assert ledger.log.newest(1)[0].subject == "d5"
+            with ledger.database.reading() as connection:
+                assert not connection.dialect.has_table(connection, "events")
+                assert not connection.dialect.has_table(connection, "untold")
 
     def test_the_migrations_make_the_schema_that_the_program_reads(self, ledger: Ledger) -> None:
         from alembic.autogenerate import compare_metadata
@@ -242,11 +271,11 @@ print(heavy & set(sys.modules))
     def test_every_error_of_the_database_is_a_ledger_error_that_says_what_is_wrong(
         self, ledger: Ledger
     ) -> None:
-        ledger.documents.put([document("a.md", "d1")])
+        ledger.documents.put([document("a.md", "d1")], [])
         with pytest.raises(LedgerError, match=r"cannot be used: .*(unique|UNIQUE)"):
-            ledger.documents.put([document("a.md", "d2")])
+            ledger.documents.put([document("a.md", "d2")], [])
         with pytest.raises(LedgerError, match="no time zone"):
-            ledger.documents.put([document("b.md", modified_at=datetime(2026, 1, 1))])
+            ledger.documents.put([document("b.md", modified_at=datetime(2026, 1, 1))], [])
         with ledger.database.writing() as connection:
             connection.exec_driver_sql("DROP TABLE documents")
         with pytest.raises(LedgerError, match="documents"):
@@ -255,16 +284,16 @@ print(heavy & set(sys.modules))
             ledger.documents.counts()
 
     def test_an_error_does_not_quote_the_values_of_a_document(self, ledger: Ledger) -> None:
-        ledger.documents.put([document("a.md", "d1")])
+        ledger.documents.put([document("a.md", "d1")], [])
         title = "-".join(["secret", "title"])
         with pytest.raises(LedgerError) as caught:
-            ledger.documents.put([document("a.md", "d2", title=title)])
+            ledger.documents.put([document("a.md", "d2", title=title)], [])
         assert title not in "".join(traceback.format_exception(caught.value))
 
     def test_a_failed_write_changes_nothing(self, ledger: Ledger) -> None:
-        ledger.documents.put([document("a.md", "d1"), document("b.md", "d2")])
+        ledger.documents.put([document("a.md", "d1"), document("b.md", "d2")], [])
         with pytest.raises(LedgerError):
-            ledger.documents.put([document("c.md", "d1"), document("b.md", "d3")])
+            ledger.documents.put([document("c.md", "d1"), document("b.md", "d3")], [])
         assert [(row.document_id, row.uri) for row in ledger.documents.rows("handbook")] == [
             ("d1", "a.md"),
             ("d2", "b.md"),
@@ -285,21 +314,21 @@ print(heavy & set(sys.modules))
 
     def test_a_document_comes_back_as_it_was_recorded(self, ledger: Ledger, again: Ledger) -> None:
         assert ledger.documents.get("d1") is None
-        ledger.documents.put([FULL])
+        ledger.documents.put([FULL], [])
         assert again.documents.get("d1") == FULL
         plain = document("x.md")
-        ledger.documents.put([plain])
+        ledger.documents.put([plain], [])
         assert again.documents.get("id-of-x.md") == plain
 
     def test_moments_of_other_zones_come_back_as_the_same_instant_in_utc(self, ledger: Ledger) -> None:
         berlin = T0.astimezone(timezone(timedelta(hours=2)))
-        ledger.documents.put([document("a.md", "d1", modified_at=berlin)])
+        ledger.documents.put([document("a.md", "d1", modified_at=berlin)], [])
         found = ledger.documents.get("d1")
         assert found is not None and found.modified_at == T0
         assert found.modified_at is not None and found.modified_at.tzinfo == UTC
 
     def test_a_title_that_no_database_can_hold_does_not_stop_the_document(self, ledger: Ledger) -> None:
-        ledger.documents.put([document("a.md", "d1", title="a\0b\ud800c", reason="\0")])
+        ledger.documents.put([document("a.md", "d1", title="a\0b\ud800c", reason="\0")], [])
         found = ledger.documents.get("d1")
         assert found is not None and found.title == "a\ufffdb\ufffdc" and found.reason == "\ufffd"
 
@@ -316,17 +345,19 @@ print(heavy & set(sys.modules))
             "\uffee.md",
             "_.md",
         ]
-        ledger.documents.put([document(uri) for uri in uris])
+        ledger.documents.put([document(uri) for uri in uris], [])
         ledger.documents.put(
-            [document("gone.md", state=State.DELETED), document("erased.md", state=State.ERASED)]
+            [document("gone.md", state=State.DELETED), document("erased.md", state=State.ERASED)], []
         )
-        ledger.documents.put([document("other.md", source="wiki"), document("%FF.md", state=State.SKIPPED)])
+        ledger.documents.put(
+            [document("other.md", source="wiki"), document("%FF.md", state=State.SKIPPED)], []
+        )
         assert [row.uri for row in ledger.documents.rows("handbook")] == sorted([*uris, "%FF.md"])
         assert [row.uri for row in ledger.documents.rows("nothing")] == []
 
     def test_a_row_holds_what_a_plan_needs(self, ledger: Ledger) -> None:
-        ledger.documents.put([FULL, document("z.md", "d2", state=State.PENDING)])
-        ledger.holds.place(["d2"], "h1", "A lawsuit.", T0)
+        ledger.documents.put([FULL, document("z.md", "d2", state=State.PENDING)], [])
+        ledger.holds.place(["d2"], "h1", "A lawsuit.", T0, [])
         first, second = ledger.documents.rows("handbook")
         assert first == Row(
             "d1", FULL.uri, "12:34:56", "9007199254740993", 2**40, "aa", "x2", "quarantined", False
@@ -338,7 +369,7 @@ print(heavy & set(sys.modules))
 
     def test_rows_can_be_limited_to_folders_without_what_lies_below(self, ledger: Ledger) -> None:
         ledger.documents.put(
-            [document(uri) for uri in ("top.md", "a/1.md", "a/b/2.md", "a/b/c/3.md", "d/4.md", "ab/5.md")]
+            [document(uri) for uri in ("top.md", "a/1.md", "a/b/2.md", "a/b/c/3.md", "d/4.md", "ab/5.md")], []
         )
 
         def limited(*folders: str) -> list[str]:
@@ -351,13 +382,13 @@ print(heavy & set(sys.modules))
 
     def test_rows_are_a_snapshot_in_bounded_memory(self, ledger: Ledger) -> None:
         number = 20_000
-        ledger.documents.put([document(f"{i:06}.md", str(i), seen_hash="h" * 64) for i in range(number)])
+        ledger.documents.put([document(f"{i:06}.md", str(i), seen_hash="h" * 64) for i in range(number)], [])
         next(ledger.documents.rows("handbook"))
         tracemalloc.start()
         try:
             rows = ledger.documents.rows("handbook")
             count = 1 + len(next(rows)[:0])
-            ledger.documents.put([document("zzz.md", "late")])
+            ledger.documents.put([document("zzz.md", "late")], [])
             count += sum(1 for _ in rows)
             peak = tracemalloc.get_traced_memory()[1]
         finally:
@@ -366,9 +397,9 @@ print(heavy & set(sys.modules))
         assert peak < 4_000_000
 
     def test_documents_may_swap_and_take_over_uris_in_one_write(self, ledger: Ledger) -> None:
-        ledger.documents.put([document("a", "d1"), document("b", "d2"), document("c", "d3")])
+        ledger.documents.put([document("a", "d1"), document("b", "d2"), document("c", "d3")], [])
         ledger.documents.put(
-            [document("b", "d1"), document("a", "d2"), document("d", "d3"), document("c", "d4")]
+            [document("b", "d1"), document("a", "d2"), document("d", "d3"), document("c", "d4")], []
         )
         assert {row.document_id: row.uri for row in ledger.documents.rows("handbook")} == {
             "d1": "b",
@@ -388,9 +419,10 @@ print(heavy & set(sys.modules))
 
     def test_a_uri_is_free_again_when_its_document_is_gone(self, ledger: Ledger) -> None:
         ledger.documents.put(
-            [document("a", "d1", state=State.DELETED), document("a", "d2"), document("a", "d3", source="w")]
+            [document("a", "d1", state=State.DELETED), document("a", "d2"), document("a", "d3", source="w")],
+            [],
         )
-        ledger.documents.put([document("a", "d2", state=State.ERASED), document("a", "d4")])
+        ledger.documents.put([document("a", "d2", state=State.ERASED), document("a", "d4")], [])
         assert [row.document_id for row in ledger.documents.rows("handbook")] == ["d4"]
 
     def test_documents_are_found_by_any_of_their_marks(self, ledger: Ledger) -> None:
@@ -398,7 +430,7 @@ print(heavy & set(sys.modules))
         b = document("b", "d2", state=State.QUARANTINED)
         w = document("a", "d3", source="wiki", owner="anna")
         gone = document("z", "d4", state=State.DELETED)
-        ledger.documents.put([w, gone, b, a])
+        ledger.documents.put([w, gone, b, a], [])
         assert list(ledger.documents.find()) == [a, b, w]
         assert list(ledger.documents.find(source="handbook")) == [a, b]
         assert list(ledger.documents.find(states={State.DELETED, State.QUARANTINED})) == [b, gone]
@@ -407,13 +439,13 @@ print(heavy & set(sys.modules))
         assert list(ledger.documents.find(document_ids=[])) == []
 
     def test_lists_of_ids_may_be_longer_than_databases_allow_parameters(self, ledger: Ledger) -> None:
-        ledger.documents.put([document("a", "d1")])
+        ledger.documents.put([document("a", "d1")], [])
         many = ["d1", *(f"no-{i}" for i in range(70_000))]
         assert [found.document_id for found in ledger.documents.find(document_ids=many)] == ["d1"]
         assert ledger.points.known("kb", many) == set()
 
     def test_a_folder_that_does_not_follow_from_the_uri_is_seen(self, ledger: Ledger) -> None:
-        ledger.documents.put([document("top", "d1"), document("a/b/deep", "d2"), document("a/c", "d3")])
+        ledger.documents.put([document("top", "d1"), document("a/b/deep", "d2"), document("a/c", "d3")], [])
         assert list(ledger.documents.misfiled()) == []
         with ledger.database.writing() as connection:
             connection.execute(sa.text("UPDATE documents SET folder = 'a'"))
@@ -425,7 +457,7 @@ print(heavy & set(sys.modules))
     def test_a_value_that_no_ledger_writes_is_an_error_of_ours(
         self, ledger: Ledger, column: str, value: Any
     ) -> None:
-        ledger.documents.put([document("a", "d1")])
+        ledger.documents.put([document("a", "d1")], [])
         with ledger.database.writing() as connection:
             connection.execute(sa.text(f"UPDATE documents SET {column} = :value").bindparams(value=value))
         with pytest.raises(LedgerError, match="cannot have written"):
@@ -433,17 +465,19 @@ print(heavy & set(sys.modules))
 
     def test_counts_are_of_live_documents_by_source_and_state(self, ledger: Ledger) -> None:
         assert ledger.documents.counts() == {}
-        ledger.documents.put([document("a"), document("b"), document("c", state=State.HELD)])
-        ledger.documents.put([document("d", state=State.DELETED), document("e", source="wiki")])
+        ledger.documents.put([document("a"), document("b"), document("c", state=State.HELD)], [])
+        ledger.documents.put([document("d", state=State.DELETED), document("e", source="wiki")], [])
         assert ledger.documents.counts() == {"handbook": {"indexed": 2, "held": 1}, "wiki": {"indexed": 1}}
 
     def test_recording_a_document_leaves_its_chunks_alone(self, ledger: Ledger) -> None:
         first = chunk("d1", 0)
         put(ledger, document("a", "d1"), first)
-        event = Event(T0, "handbook", "quarantine", "d1", "It has a password.")
-        ledger.documents.put([document("a", "d1", state=State.QUARANTINED)], [event], "r7")
+        done = entry("d1", LogAction.QUARANTINED)
+        ledger.documents.put([document("a", "d1", state=State.QUARANTINED)], [done])
         assert ledger.chunks.of("kb", ["d1"]) == {"d1": [first]}
-        assert ledger.log.newest() == [replace(event, run_id="r7", id=1)]
+        assert ledger.log.newest() == [replace(done, sequence=1)]
+        ledger.documents.refresh([document("a", "d1", state=State.QUARANTINED, token="new")])
+        assert ledger.chunks.of("kb", ["d1"]) == {"d1": [first]} and len(ledger.log.newest()) == 1
 
     # ── Chunks ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -469,7 +503,7 @@ print(heavy & set(sys.modules))
         put(ledger, document("short", "d2", chunk_count=2), chunk("d2", 0))
         put(ledger, document("long", "d3", chunk_count=0), chunk("d3", 0))
         ledger.documents.put(
-            [document("empty", "d4"), document("gone", "d5", chunk_count=1, state=State.DELETED)]
+            [document("empty", "d4"), document("gone", "d5", chunk_count=1, state=State.DELETED)], []
         )
         assert ledger.chunks.miscounted("kb") == ["d2", "d3"]
         assert ledger.chunks.miscounted("other") == ["d1", "d2"]
@@ -477,8 +511,8 @@ print(heavy & set(sys.modules))
     def test_a_chunk_that_is_forgotten_is_unknown(self, ledger: Ledger) -> None:
         mine, other = chunk("d1", 0), chunk("d1", 1)
         put(ledger, document("a", "d1"), mine, other)
-        ledger.chunks.delete_rows("elsewhere", [mine.point_id])
-        ledger.chunks.delete_rows("kb", [other.point_id, "unknown"])
+        ledger.chunks.delete_rows("elsewhere", [mine.point_id], [])
+        ledger.chunks.delete_rows("kb", [other.point_id, "unknown"], [])
         assert ledger.chunks.of("kb", ["d1"]) == {"d1": [mine]}
         assert ledger.points.known("kb", [mine.point_id, other.point_id]) == {mine.point_id}
 
@@ -535,69 +569,162 @@ print(heavy & set(sys.modules))
         assert again.chunks.of("kb", ["d1"]) == {"d1": [kept, old]}
 
         written = [intent(wanted[0].document, (kept, replace(new, vector_digest="read back")))]
-        event = Event(T0, "handbook", "updated", "d1", "1 chunk", "r2")
-        assert ledger.writes.commit("kb", written, [event]) == [old.point_id]
+        updated = entry("d1", run_id="r2")
+        assert ledger.writes.commit("kb", written, [updated]) == [old.point_id]
         assert again.documents.get("d1") == document("a", "d1", version=2)
         assert again.chunks.of("kb", ["d1"]) == {"d1": list(written[0].chunks)}
         assert again.points.intents() == []
         assert again.points.removals("kb") == [old.point_id] and again.points.removals("other") == []
-        assert again.log.pending("kb") == [replace(event, id=1)] and again.log.newest() == []
+        assert again.log.pending("kb") == [updated] and again.log.newest() == []
 
         for _ in range(2):
-            ledger.writes.settle("kb", [old.point_id])
+            ledger.writes.settle("kb", [old.point_id], T0)
             assert again.points.removals("kb") == [] and again.log.pending("kb") == []
-            assert again.log.newest() == [replace(event, id=1)]
+            assert again.log.newest() == [replace(updated, sequence=1)]
 
-    def test_an_event_is_told_by_whoever_removes_the_last_point_of_its_document(
+    def test_an_entry_is_published_by_whoever_removes_the_last_point_of_its_document(
         self, ledger: Ledger, again: Ledger
     ) -> None:
         """Runs may end between any two steps, and others of the same or of another source come in between."""
         old, spare, new = chunk("d1", 0, "old"), chunk("d1", 1), chunk("d1", 0, "new")
         put(ledger, document("a", "d1"), old, spare)
-        first = Event(T0, "handbook", "updated", "d1", "", "r2")
-        put(ledger, document("a", "d1"), new, events=[first])
-        born = Event(T0, "wiki", "added", "d2", "", "r3")
-        put(ledger, document("b", "d2", source="wiki"), chunk("d2", 0), events=[born])
-        elsewhere = Event(T0, "handbook", "updated", "d3", "", "r4")
-        put(ledger, document("c", "d3"), chunk("d3", 0), events=[elsewhere], collection="next")
+        first = entry("d1", run_id="r2")
+        put(ledger, document("a", "d1"), new, entries=[first])
+        born = entry("d2", LogAction.ADDED, "r3", "wiki")
+        put(ledger, document("b", "d2", source="wiki"), chunk("d2", 0), entries=[born])
+        elsewhere = entry("d3", run_id="r4")
+        put(ledger, document("c", "d3"), chunk("d3", 0), entries=[elsewhere], collection="next")
         assert ledger.log.newest() == []
-        again.writes.settle("kb", [spare.point_id])
-        assert told(ledger) == [born]
-        second = replace(first, action="moved", run_id="r5")
-        put(ledger, document("z", "d1"), new, events=[second])
-        again.writes.settle("kb", [])
-        assert told(ledger) == [born]
+        again.writes.settle("kb", [spare.point_id], T0)
+        assert published(ledger) == [born]
+        second = entry("d1", LogAction.MOVED, "r5")
+        put(ledger, document("z", "d1"), new, entries=[second])
+        again.writes.settle("kb", [], T0)
+        assert published(ledger) == [born]
         for _ in range(2):
-            again.writes.settle("kb", [old.point_id])
-            assert told(ledger) == [born, first, second]
-        assert [replace(event, id=0) for event in again.log.pending("next")] == [elsewhere]
+            again.writes.settle("kb", [old.point_id], T0)
+            assert published(ledger) == [born, first, second]
+        assert again.log.pending("next") == [elsewhere]
 
-    def test_a_commit_that_fails_has_nothing_to_tell(self, ledger: Ledger) -> None:
+    def test_a_commit_that_fails_leaves_no_entry(self, ledger: Ledger) -> None:
         wanted = [intent(document("a", "d1"), (chunk("d1", 0),))]
         with pytest.raises(LedgerError, match="no open intent"):
-            ledger.writes.commit("kb", wanted, [Event(T0, "handbook", "added", "d1")])
-        ledger.writes.settle("kb", [])
+            ledger.writes.commit("kb", wanted, [entry("d1")])
+        ledger.writes.settle("kb", [], T0)
         assert ledger.log.pending("kb") == [] and ledger.log.newest() == []
 
-    def test_what_was_committed_is_told_once_by_many_at_once(self, ledger: Ledger, again: Ledger) -> None:
-        happened = [Event(T0, "handbook", "added", f"d{i}", "", "r1") for i in range(300)]
+    def test_what_was_committed_is_published_once_by_many_at_once(
+        self, ledger: Ledger, again: Ledger
+    ) -> None:
+        happened = [entry(f"d{i}") for i in range(300)]
         barrier = threading.Barrier(2)
 
         def settle(mine: Ledger) -> None:
             barrier.wait()
             for _ in range(40):
-                mine.writes.settle("kb", [])
+                mine.writes.settle("kb", [], T0)
 
         threads = [threading.Thread(target=settle, args=(mine,)) for mine in (ledger, again)]
         for thread in threads:
             thread.start()
-        for event in happened:
-            assert event.document_id is not None
-            put(ledger, document(event.document_id, event.document_id), events=[event])
+        for one in happened:
+            put(ledger, document(one.subject, one.subject), entries=[one])
         for thread in threads:
             thread.join()
-        ledger.writes.settle("kb", [])
-        assert told(ledger) == happened
+        ledger.writes.settle("kb", [], T0)
+        assert published(ledger) == happened
+
+    def test_numbers_have_no_gaps_with_two_that_write(self, ledger: Ledger, again: Ledger) -> None:
+        """Each goes through whole changes, notes and failures, and sees its own entries in their order."""
+        barrier, errors = threading.Barrier(2), list[BaseException]()
+
+        def write(mine: Ledger, source: str) -> None:
+            try:
+                barrier.wait()
+                for i in range(60):
+                    name = f"{source}-{i}"
+                    one = entry(name, source=source)
+                    put(mine, document(name, name, source=source), chunk(name, i), entries=[one])
+                    mine.documents.put([document(f"{name}.txt", source=source)], [entry(name, source=source)])
+                    with pytest.raises(LedgerError):
+                        mine.documents.put([document(name, "double", source=source)], [one])
+                    mine.writes.settle("kb", [], T0)
+            except BaseException as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=write, args=them) for them in ((ledger, "a"), (again, "b"))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert errors == []
+        found = published(ledger)
+        assert len(found) == 240
+        for source in "ab":
+            mine = [int(one.subject.rpartition("-")[2]) for one in found if one.source == source]
+            assert mine == sorted(mine)
+
+    def test_an_entry_names_the_actor_of_its_run(self, ledger: Ledger) -> None:
+        ledger.runs.start("sync", T0, run_id="r7", actor="bert@host")
+        ledger.log.append([LogEntry(T0, LogAction.PURGED, run_id="r7"), LogEntry(T0, LogAction.PURGED)])
+        own, first = ledger.log.newest()
+        assert first.actor == "bert@host"
+        assert own.actor.endswith(f"@{socket.gethostname()}") and own.actor != f"@{socket.gethostname()}"
+
+    def test_facts_are_codes_and_counts(self, ledger: Ledger) -> None:
+        facts = {"removals": 3, "plan": "ab12"}
+        ledger.log.append([LogEntry(T0, LogAction.APPROVED, facts=facts)])
+        assert ledger.log.newest()[0].facts == facts
+        for words in ("a sentence of a document", "a/path.md", "größe", "", "x" * 81):
+            with pytest.raises(ValueError, match="no code or count"):
+                LogEntry(T0, LogAction.APPROVED, facts={"reason": words})
+
+    def test_every_change_and_its_entry_are_one(self, ledger: Ledger) -> None:
+        """Whatever is written: with an entry that the ledger cannot take, nothing is."""
+        old = Collection("kb-1", "f1", "model", "main", "bf16", 384, "current", T0)
+        first = chunk("d1", 0)
+        put(ledger, document("a", "d1"), first, chunk("d1", 1))
+        ledger.writes.settle("kb", put(ledger, document("a", "d1"), first), T0)
+        ledger.collections.put(old, [])
+        ledger.collections.put(replace(old, name="kb-2", state="building"), [])
+        ledger.holds.place(["d1"], "h1", "A lawsuit.", T0, [])
+        gone = replace(old, name="kb-3", state="building")
+        calls: dict[str, Callable[[Sequence[LogEntry]], object]] = {
+            "documents.put": lambda done: ledger.documents.put([document("b", "d2")], done),
+            "chunks.delete_rows": lambda done: ledger.chunks.delete_rows(
+                "kb", [chunk("d1", 0).point_id], done
+            ),
+            "collections.put": lambda done: ledger.collections.put(gone, done),
+            "reviews.add": lambda done: ledger.reviews.add([Review("d1", "anna", "", T0)], done),
+            "holds.place": lambda done: ledger.holds.place(["d1"], "h2", "Another.", T0, done),
+            "holds.release": lambda done: ledger.holds.release("h1", T0, done),
+            "erasures.put": lambda done: ledger.erasures.put(["k1"], "handbook", "", T0, done),
+            "runs.approve": lambda done: ledger.runs.approve("p1", "handbook", "r1", T0, done),
+            "writes.switch_collection": lambda done: ledger.writes.switch_collection("kb-2", done),
+            "writes.replace_collection": lambda done: ledger.writes.replace_collection("kb-2", "kb-3", done),
+            "writes.drop_collection": lambda done: ledger.writes.drop_collection("kb-3", done),
+            "writes.purged": lambda done: ledger.writes.purged("kb", done, until=T0),
+        }
+        for name, call in calls.items():
+            before = self.everything(ledger)
+            impossible = LogEntry(datetime(2026, 1, 1), LogAction.PURGED)
+            with pytest.raises(LedgerError, match="no time zone"):
+                call([impossible])
+            assert self.everything(ledger) == before, name
+            newest = len(published(ledger))
+            call([entry("d1", LogAction.PURGED)])
+            assert len(published(ledger)) == newest + 1, name
+            after = self.everything(ledger)
+            assert {table for table in after if after[table] != before[table]} > {"log"}, name
+
+    def everything(self, ledger: Ledger) -> dict[str, list[Any]]:
+        from index.ledger.schema import metadata
+
+        with ledger.database.reading() as connection:
+            return {
+                table.name: sorted(map(repr, connection.execute(sa.select(table))))
+                for table in metadata.sorted_tables
+            }
 
     def test_the_ledger_knows_every_point_that_the_store_may_hold(self, ledger: Ledger) -> None:
         """I1: whatever step a run is killed at, no point is unknown."""
@@ -611,8 +738,105 @@ print(heavy & set(sys.modules))
         gone = ledger.writes.commit("kb", [intent(document("a", "d1"), (new,))], [])
         assert gone == sorted([old.point_id, never.point_id]) == ledger.points.removals("kb")
         assert ledger.points.known("kb", ids) == {old.point_id, new.point_id, never.point_id}
-        ledger.writes.settle("kb", gone)
-        assert ledger.points.known("kb", ids) == {new.point_id}
+        ledger.writes.settle("kb", gone, T0)
+        assert ledger.points.known("kb", ids) == {new.point_id}, "what is absent must not be there"
+
+    def test_a_removal_is_present_then_absent_then_purged(self, ledger: Ledger, again: Ledger) -> None:
+        later = T0 + timedelta(hours=1)
+        chunks = {name: chunk(name, 0) for name in ("d1", "d2", "d3")}
+        for name, own in chunks.items():
+            put(ledger, document(name, name), own)
+            put(ledger, document(name, name, state=State.DELETED))
+        one, two, three = (own.point_id for own in chunks.values())
+        assert again.points.removals("kb") == sorted([one, two, three]) and again.points.absent("kb") == []
+        ledger.writes.settle("kb", [one, "unknown"], T0)
+        ledger.writes.settle("kb", [one, two], later)
+        assert again.points.removals("kb") == [three] and again.points.absent("other") == []
+        found = {removal.document_id: removal for removal in again.points.absent("kb")}
+        assert found == {"d1": Removal(one, "d1", T0), "d2": Removal(two, "d2", later)}
+
+        assert ledger.writes.purged("other", [], until=later) == 0
+        assert ledger.writes.purged("kb", []) == 0
+        done = LogEntry(later, LogAction.PURGED, subject="kb", actor="anna@host", facts={"points": 1})
+        assert ledger.writes.purged("kb", [done], until=T0) == 1
+        assert published(again) == [done]
+        assert ledger.writes.purged("kb", [], point_ids=[two, three]) == 1
+        assert again.points.absent("kb") == [] and again.points.removals("kb") == [three]
+
+    def test_a_point_that_is_intended_again_is_no_removal_any_more(self, ledger: Ledger) -> None:
+        own = chunk("d1", 0)
+        put(ledger, document("a", "d1"), own)
+        ledger.writes.settle("kb", put(ledger, document("a", "d1")), T0)
+        assert [removal.point_id for removal in ledger.points.absent("kb")] == [own.point_id]
+        ledger.writes.intend("r2", "kb", [intent(document("a", "d1"), (own,))])
+        assert ledger.points.absent("kb") == [] and ledger.points.known("kb", [own.point_id])
+        # Given up and gone: it is to be removed anew.
+        assert ledger.writes.commit("kb", [intent(document("a", "d1"))], []) == [own.point_id]
+        assert ledger.points.removals("kb") == [own.point_id]
+
+    def test_pending_entries_wait_for_present_removals_alone(self, ledger: Ledger) -> None:
+        own, more = chunk("d1", 0), chunk("d1", 1)
+        put(ledger, document("a", "d1"), own, more)
+        ledger.writes.settle("kb", put(ledger, document("a", "d1"), more), T0)
+        gone = put(ledger, document("a", "d1"), entries=[entry("d1")])
+        ledger.writes.settle("kb", [], T0)
+        assert published(ledger) == []
+        ledger.writes.settle("kb", gone, T0)
+        assert published(ledger) == [entry("d1")] and len(ledger.points.absent("kb")) == 2
+
+    def test_the_removals_of_a_collection_go_with_it(self, ledger: Ledger) -> None:
+        old = Collection("kb", "f1", "model", "main", "bf16", 384, "current", T0)
+        ledger.collections.put(old, [])
+        ledger.collections.put(replace(old, name="new", state="building"), [])
+        put(ledger, document("a", "d1"), chunk("d1", 0))
+        put(ledger, document("b", "d2"), chunk("d2", 0))
+        ledger.writes.settle("kb", put(ledger, document("a", "d1")), T0)
+        gone = put(ledger, document("b", "d2"))
+        ledger.writes.replace_collection("kb", "new", [])
+        assert ledger.points.removals("new") == gone and ledger.points.absent("new") == []
+        assert len(ledger.points.absent("kb")) == 1
+        ledger.writes.drop_collection("kb", [])
+        assert ledger.points.absent("kb") == []
+
+    # ── Holds and removals ────────────────────────────────────────────────────────────────────────────
+
+    def test_a_removal_is_not_announced_of_a_document_that_is_held(
+        self, ledger: Ledger, again: Ledger
+    ) -> None:
+        for name in ("d1", "d2"):
+            put(ledger, document(name, name), chunk(name, 0))
+        removed = [
+            intent(document(name, name, state=State.DELETED), (), Action.DELETE) for name in ("d1", "d2")
+        ]
+        again.holds.place(["d1"], "h1", "A lawsuit.", T0, [])
+        assert ledger.writes.intend("r2", "kb", removed) == {"d1"}
+        assert [found.document.document_id for _, _, found in ledger.points.intents()] == ["d2"]
+        with pytest.raises(LedgerError, match="no open intent"):
+            ledger.writes.commit("kb", removed[:1], [])
+        assert again.holds.release("h1", T0, []) == 1
+        assert ledger.writes.intend("r2", "kb", removed[:1]) == set()
+        again.holds.place(["d1"], "h2", "What is said of it may change.", T0, [])
+        ledger.writes.drop_intents(["d1"])
+        assert ledger.writes.intend("r3", "kb", [intent(document("d1", "d1"))]) == set()
+
+    def test_a_hold_and_a_removal_that_meet_take_turns(self, ledger: Ledger, again: Ledger) -> None:
+        """The one that comes second waits, and sees what the first has done."""
+        put(ledger, document("a", "d1"), chunk("d1", 0))
+        removed = [intent(document("a", "d1", state=State.DELETED), (), Action.DELETE)]
+        answers: list[set[str]] = []
+        announcing = threading.Thread(
+            target=lambda: answers.append(ledger.writes.intend("r2", "kb", removed))
+        )
+        from index.ledger.holds import lock
+
+        with again.database.writing() as connection:
+            lock(again.database, connection, ["d1"])
+            announcing.start()
+            announcing.join(0.5)
+            assert answers == []
+            connection.exec_driver_sql("INSERT INTO holds VALUES ('h1', 'd1', 'A lawsuit.', 0, NULL)")
+        announcing.join(60)
+        assert answers == [{"d1"}] and ledger.points.intents() == []
 
     def test_a_deletion_hands_out_every_point_of_the_document(self, ledger: Ledger) -> None:
         chunks = [chunk("d1", i) for i in range(3)]
@@ -660,10 +884,11 @@ print(heavy & set(sys.modules))
         assert [found.document.document_id for _, _, found in ledger.points.intents()] == ["d2"]
 
     def test_empty_batches_are_no_error(self, ledger: Ledger) -> None:
-        ledger.documents.put([])
+        ledger.documents.put([], [])
         ledger.writes.intend("r1", "kb", [])
         assert ledger.writes.commit("kb", [], []) == []
-        ledger.writes.settle("kb", [])
+        ledger.log.append([])
+        ledger.writes.settle("kb", [], T0)
         ledger.writes.drop_intents([])
         assert ledger.chunks.of("kb", []) == {} and ledger.chunks.searchable("kb", []) == {}
 
@@ -693,48 +918,48 @@ with ledger.database.writing() as connection:
         old = Collection("kb-1", "f1", "model", "main", "bf16", 384, "current", T0)
         new = replace(old, name="kb-2", embedding_fingerprint="f2", state="building")
         assert ledger.collections.current() is None
-        ledger.collections.put(old)
-        ledger.collections.put(new)
+        ledger.collections.put(old, [])
+        ledger.collections.put(new, [])
         put(ledger, document("a", "d1"), chunk("d1", 0), collection="kb-1")
         put(ledger, document("a", "d1"), chunk("d1", 0), collection="kb-2")
         assert again.collections.current() == old
 
         for _ in range(2):
-            ledger.writes.switch_collection("kb-2")
+            ledger.writes.switch_collection("kb-2", [])
             assert again.collections.current() == replace(new, state="current")
             assert again.collections.all() == [replace(old, state="dropping"), replace(new, state="current")]
             assert (again.chunks.count("kb-1"), again.chunks.count("kb-2")) == (0, 1)
 
-        ledger.writes.drop_collection("kb-1")
-        ledger.writes.drop_collection("unknown")
+        ledger.writes.drop_collection("kb-1", [])
+        ledger.writes.drop_collection("unknown", [])
         assert [found.name for found in again.collections.all()] == ["kb-2"]
 
-    def test_what_was_committed_to_a_collection_is_told_when_that_is_dropped(
+    def test_what_was_committed_to_a_collection_is_published_when_that_is_dropped(
         self, ledger: Ledger, again: Ledger
     ) -> None:
         old = Collection("kb-1", "f1", "model", "main", "bf16", 384, "current", T0)
-        ledger.collections.put(old)
-        ledger.collections.put(replace(old, name="kb-2", state="building"))
+        ledger.collections.put(old, [])
+        ledger.collections.put(replace(old, name="kb-2", state="building"), [])
         put(ledger, document("a", "d1"), chunk("d1", 0), collection="kb-1")
-        event = Event(T0, "handbook", "deleted", "d1", "", "r1")
-        put(ledger, document("a", "d1", state=State.DELETED), collection="kb-1", events=[event])
-        ledger.writes.switch_collection("kb-2")
+        deleted = entry("d1", LogAction.DELETED)
+        put(ledger, document("a", "d1", state=State.DELETED), collection="kb-1", entries=[deleted])
+        ledger.writes.switch_collection("kb-2", [])
         # Its points are still there.
         assert again.log.newest() == []
         for _ in range(2):
-            ledger.writes.drop_collection("kb-1")
-            assert told(again) == [event]
+            ledger.writes.drop_collection("kb-1", [])
+            assert published(again) == [deleted]
 
     def test_only_a_collection_that_is_building_can_take_over(self, ledger: Ledger) -> None:
         old = Collection("kb-1", "f1", "model", "main", "bf16", 384, "current", T0)
-        ledger.collections.put(old)
-        ledger.collections.put(replace(old, name="kb-0", state="dropping"))
+        ledger.collections.put(old, [])
+        ledger.collections.put(replace(old, name="kb-0", state="dropping"), [])
         with pytest.raises(LedgerError, match="'kb-0' is not being built: it is dropping"):
-            ledger.writes.switch_collection("kb-0")
+            ledger.writes.switch_collection("kb-0", [])
         with pytest.raises(LedgerError, match="unknown"):
-            ledger.writes.switch_collection("kb-9")
+            ledger.writes.switch_collection("kb-9", [])
         with pytest.raises(LedgerError):
-            ledger.collections.put(replace(old, name="kb-3"))
+            ledger.collections.put(replace(old, name="kb-3"), [])
         assert ledger.collections.current() == old
 
     # ── Runs, plans, approvals ────────────────────────────────────────────────────────────────────────
@@ -769,21 +994,21 @@ with ledger.database.writing() as connection:
 
     def test_an_approval_is_good_once(self, ledger: Ledger, again: Ledger) -> None:
         assert not ledger.runs.approved("p1")
-        assert ledger.runs.approve("p1", "handbook", "r1", T0)
+        assert ledger.runs.approve("p1", "handbook", "r1", T0, [])
         assert again.runs.approved("p1")
-        assert not again.runs.approve("p1", "handbook", "r2", T0)
-        assert again.runs.approve("p2", "handbook", "r2", T0)
+        assert not again.runs.approve("p1", "handbook", "r2", T0, [])
+        assert again.runs.approve("p2", "handbook", "r2", T0, [])
 
-    # ── Events, reviews, holds, tombstones ────────────────────────────────────────────────────────────
+    # ── Log, reviews, holds, tombstones ───────────────────────────────────────────────────────────────
 
-    def test_events_are_listed_newest_first(self, ledger: Ledger, again: Ledger) -> None:
-        happened = [Event(T0, "handbook", f"act {i}", None, "", f"r{i}") for i in range(3)]
-        ledger.documents.put([], happened, "unused")
-        assert again.log.newest(2) == [replace(happened[2], id=3), replace(happened[1], id=2)]
+    def test_entries_are_listed_newest_first(self, ledger: Ledger, again: Ledger) -> None:
+        happened = [entry(f"d{i}", run_id=f"r{i}") for i in range(3)]
+        ledger.documents.put([], happened)
+        assert again.log.newest(2) == [replace(happened[2], sequence=3), replace(happened[1], sequence=2)]
 
     def test_a_run_is_asked_what_it_did_to_documents(self, ledger: Ledger) -> None:
         happened = [
-            Event(T0, "handbook", action, document_id, "", run_id)
+            entry(document_id, LogAction(action), run_id)
             for run_id, document_id, action in (
                 ("r1", "d1", "added"), ("r2", "d1", "updated"), ("r2", "d2", "added"), ("r2", "d2", "moved"),
                 ("r2", "d3", "added"),
@@ -796,9 +1021,9 @@ with ledger.database.writing() as connection:
     def test_reviews_come_in_the_order_of_their_recording(self, ledger: Ledger, again: Ledger) -> None:
         ahead = Review("d1", "anna", "Still right.", T0 + timedelta(days=1), "aa")
         later, other = Review("d1", "bert", "", T0), Review("d2", "anna", "", T0)
-        ledger.reviews.add([ahead])
-        ledger.reviews.add([later, other])
-        ledger.reviews.add([])
+        ledger.reviews.add([ahead], [])
+        ledger.reviews.add([later, other], [])
+        ledger.reviews.add([], [])
         assert again.reviews.of(["d1", "d3"]) == {"d1": [ahead, later]}
         assert again.reviews.of() == {"d1": [ahead, later], "d2": [other]}
 
@@ -809,53 +1034,54 @@ with ledger.database.writing() as connection:
                 document("b", owner="carla"),
                 document("c", state=State.DELETED, owner="gone", owners=["gone"]),
                 document("d"),
-            ]
+            ],
+            [],
         )
         assert ledger.documents.owners() == {"Anna", "bo", "carla"}
 
     def test_a_review_is_untold_until_the_documents_row_has_it(self, ledger: Ledger) -> None:
         known = replace(document("a", "d1"), version=1)
-        ledger.documents.put([known, document("b", "d2")])
-        ledger.reviews.add([Review("d1", "anna", "", T0)])
+        ledger.documents.put([known, document("b", "d2")], [])
+        ledger.reviews.add([Review("d1", "anna", "", T0)], [])
         assert ledger.reviews.pending("handbook") == ["d1"]
         assert ledger.reviews.pending("other") == []
-        ledger.documents.put([replace(known, reviewed_at=T0)])
+        ledger.documents.put([replace(known, reviewed_at=T0)], [])
         assert ledger.reviews.pending("handbook") == []
-        ledger.reviews.add([Review("d1", "anna", "", T0 - timedelta(days=1))])
+        ledger.reviews.add([Review("d1", "anna", "", T0 - timedelta(days=1))], [])
         assert ledger.reviews.pending("handbook") == ["d1"], "the last one counts, whatever its clock said"
 
     def test_a_document_is_held_while_any_hold_stands(self, ledger: Ledger) -> None:
-        ledger.documents.put([document("a", "d1"), document("b", "d2")])
+        ledger.documents.put([document("a", "d1"), document("b", "d2")], [])
 
         def held() -> list[bool]:
             return [row.held for row in ledger.documents.rows("handbook")]
 
-        ledger.holds.place(["d1", "d2", "d1"], "h1", "A lawsuit.", T0)
-        ledger.holds.place(["d1"], "h2", "Another.", T0)
-        ledger.holds.place(["d1"], "h1", "Repeated.", T0 + timedelta(days=1))
+        ledger.holds.place(["d1", "d2", "d1"], "h1", "A lawsuit.", T0, [])
+        ledger.holds.place(["d1"], "h2", "Another.", T0, [])
+        ledger.holds.place(["d1"], "h1", "Repeated.", T0 + timedelta(days=1), [])
         assert held() == [True, True]
-        assert ledger.holds.release("h1", T0) == 2
-        assert ledger.holds.release("h1", T0) == 0
+        assert ledger.holds.release("h1", T0, []) == 2
+        assert ledger.holds.release("h1", T0, []) == 0
         assert held() == [True, False]
         assert ledger.holds.standing() == [Hold("h2", "d1", "Another.", T0)]
-        ledger.holds.place(["d2"], "h1", "Again.", T0)
+        ledger.holds.place(["d2"], "h1", "Again.", T0, [])
         assert held() == [True, True]
         assert ledger.holds.standing()[0] == Hold("h1", "d2", "Again.", T0)
 
     def test_a_hold_is_remembered_after_its_release(self, ledger: Ledger) -> None:
-        ledger.holds.place(["d1", "d2"], "LH-1", "lawsuit", T0)
-        ledger.holds.release("LH-1", T0)
+        ledger.holds.place(["d1", "d2"], "LH-1", "lawsuit", T0, [])
+        ledger.holds.release("LH-1", T0, [])
         assert ledger.holds.once_held(["d1", "d3"]) == {"d1"}
 
     def test_tombstones_stay(self, ledger: Ledger, again: Ledger) -> None:
-        ledger.erasures.put(["k1", "k2"], "handbook", "An order.", T0)
-        ledger.erasures.put(["k2", "k3"], "handbook", "Another.", T0)
+        ledger.erasures.put(["k1", "k2"], "handbook", "An order.", T0, [])
+        ledger.erasures.put(["k2", "k3"], "handbook", "Another.", T0, [])
         assert again.erasures.tombstoned(["k1", "k3", "k4"]) == {"k1", "k3"}
 
     # ── Several at once ───────────────────────────────────────────────────────────────────────────────
 
     def test_a_reader_does_not_wait_for_an_open_write(self, ledger: Ledger, again: Ledger) -> None:
-        ledger.documents.put([document("a", "d1")])
+        ledger.documents.put([document("a", "d1")], [])
         with ledger.database.writing() as connection:
             connection.exec_driver_sql("UPDATE documents SET uri = 'b'")
             assert [row.uri for row in again.documents.rows("handbook")] == ["a"]
@@ -870,14 +1096,14 @@ from index.model import Document, State
 with Ledger.open(sys.argv[1], pathlib.Path(sys.argv[2])) as ledger:
     print("ready", flush=True)
     for i in range(30):
-        ledger.documents.put([Document(f"p{i}", "other", f"p{i}", State.INDEXED)])
+        ledger.documents.put([Document(f"p{i}", "other", f"p{i}", State.INDEXED)], [])
 """
         with other_process(code, url, str(tmp_path)) as process:
             assert process.stdout is not None and process.stdout.readline() == "ready\n"
 
             def write(name: str) -> None:
                 for i in range(30):
-                    ledger.documents.put([document(f"{name}{i}")])
+                    ledger.documents.put([document(f"{name}{i}")], [])
                     list(ledger.documents.rows("handbook"))
 
             threads = [threading.Thread(target=write, args=(name,)) for name in ("a", "b")]

@@ -27,12 +27,12 @@ class TestSQLiteLedger(LedgerContract):
 
     def test_a_deleted_title_is_in_no_file_once_the_ledger_is_closed(self, url: str, tmp_path: Path) -> None:
         with Ledger.open(url, tmp_path) as ledger:
-            ledger.documents.put([document(f"{i}", title="unforgettable") for i in range(50)])
-            ledger.documents.put([document(f"{i}", title="") for i in range(50)])
+            ledger.documents.put([document(f"{i}", title="unforgettable") for i in range(50)], [])
+            ledger.documents.put([document(f"{i}", title="") for i in range(50)], [])
         assert all(b"unforgettable" not in path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
 
     def test_plans_and_hints_are_read_out_of_their_indices(self, ledger: Ledger) -> None:
-        ledger.documents.put([document(f"{i % 100}/{i}") for i in range(1000)])
+        ledger.documents.put([document(f"{i % 100}/{i}") for i in range(1000)], [])
         steps: list[str] = []
         with ledger.database.engine.connect() as connection:
             dbapi = connection.connection.dbapi_connection
@@ -74,11 +74,11 @@ class TestSQLiteLedger(LedgerContract):
             pass
 
     def test_streams_that_are_abandoned_give_their_connections_back(self, ledger: Ledger) -> None:
-        ledger.documents.put([document(str(i)) for i in range(3000)])
+        ledger.documents.put([document(str(i)) for i in range(3000)], [])
         for _ in range(40):
             next(ledger.documents.rows("handbook"))
             next(ledger.documents.find())
-        ledger.documents.put([document("x")])
+        ledger.documents.put([document("x")], [])
 
 
 @pytest.mark.parametrize(

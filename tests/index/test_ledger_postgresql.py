@@ -43,7 +43,7 @@ class TestPostgreSQLLedger(LedgerContract):
             assert "hunter2" not in text and password not in text
 
     def test_a_ledger_goes_on_after_its_connections_were_cut(self, ledger: Ledger, again: Ledger) -> None:
-        ledger.documents.put([document("a")])
+        ledger.documents.put([document("a")], [])
         self.cut(again)
         assert [row.uri for row in ledger.documents.rows("handbook")] == ["a"]
 

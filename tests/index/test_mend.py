@@ -37,7 +37,7 @@ def grown(kb: Knowledge) -> Knowledge:
     with kb.mirror() as mirror:
         review(Sync(mirror, kind="review"), ["07.md"], "anna", "Read it.")
         kept = [d.document_id for d in mirror.ledger.documents.find(uris=["08.md"])]
-        mirror.ledger.holds.place(kept, "LH", "lawsuit", kb.clock())
+        mirror.ledger.holds.place(kept, "LH", "lawsuit", kb.clock(), [])
     return kb
 
 

@@ -225,7 +225,7 @@ def test_held_documents_that_vanished_are_found_only_when_asked_for(kb: Knowledg
     page(kb, "other.md", "Leave too.")
     kb.sync()
     document = kb.documents()["held.md"]
-    kb.ask(lambda m: m.ledger.holds.place([document.document_id], "case", "a lawsuit", kb.clock()))
+    kb.ask(lambda m: m.ledger.holds.place([document.document_id], "case", "a lawsuit", kb.clock(), []))
     (kb.docs / "held.md").unlink()
     kb.sync()
     assert uris(search(kb, "leave")) == ["other.md"]

@@ -261,7 +261,7 @@ def test_rules_reach_a_document_that_is_held_from_now_on(kb: Knowledge) -> None:
     kb.write("b.md", "# B\n\nText.")
     kb.sync()
     held = kb.documents()["team/a.md"].document_id
-    kb.ask(lambda m: m.ledger.holds.place([held], "LH", "lawsuit", kb.clock()))
+    kb.ask(lambda m: m.ledger.holds.place([held], "LH", "lawsuit", kb.clock(), []))
     (kb.docs / "team" / "a.md").unlink()
     kb.source["rules"] = [{"match": "team/**", "owner": "user:anna"}]
     kb.sync()

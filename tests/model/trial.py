@@ -246,12 +246,12 @@ class Trial:
         found = (d for d in self.mirror.ledger.documents.find() if d.uri == operation.uri)
         document = next(found, None)
         if document is not None:
-            self.mirror.ledger.holds.place([document.document_id], "LH", "lawsuit", self.kb.clock())
+            self.mirror.ledger.holds.place([document.document_id], "LH", "lawsuit", self.kb.clock(), [])
             if operation.number % 2 and operation.uri in self.folder.files:
                 self.folder.apply(Operation("delete", operation.uri))
 
     def _release(self, operation: Operation) -> None:
-        self.mirror.ledger.holds.release("LH", self.kb.clock())
+        self.mirror.ledger.holds.release("LH", self.kb.clock(), [])
 
     def _review(self, operation: Operation) -> None:
         self._ready()

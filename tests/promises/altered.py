@@ -108,7 +108,7 @@ class Altered:
             )
         kb.sync()
         held = [d.document_id for d in kb.documents().values() if d.uri in ("held.md", "kept.md")]
-        kb.ask(lambda m: m.ledger.holds.place(held, "LH", "lawsuit", kb.clock()))
+        kb.ask(lambda m: m.ledger.holds.place(held, "LH", "lawsuit", kb.clock(), []))
         kb.clock.forward(days=1)
         with kb.mirror() as mirror:
             review(Sync(mirror, kind="review"), ["reviewed.md", "twin-1.md"], "anna")

@@ -64,7 +64,7 @@ ACTIONS: dict[str, Callable[..., object]] = {
     "reindex if needed": lambda mirror: reindexed(mirror),
     "review": lambda mirror, *uris: index.request.review(Sync(mirror, kind="review"), uris, "anna"),
     "hold": lambda mirror, *uris: hold(mirror, uris),
-    "release": lambda mirror: mirror.ledger.holds.release("LH", mirror.now()),
+    "release": lambda mirror: mirror.ledger.holds.release("LH", mirror.now(), []),
 }
 
 
@@ -85,7 +85,7 @@ def approve(mirror: Mirror) -> None:
 
 def hold(mirror: Mirror, uris: Sequence[str]) -> None:
     found = list(mirror.ledger.documents.find(uris=uris))
-    mirror.ledger.holds.place([d.document_id for d in found], "LH", "lawsuit", mirror.now())
+    mirror.ledger.holds.place([d.document_id for d in found], "LH", "lawsuit", mirror.now(), [])
 
 
 Point = tuple[str, str]

@@ -374,7 +374,7 @@ def test_a_text_that_occurs_again_in_its_document_is_not_lost(tmp_path: Path, pa
     path = kb.write("a.md", "# A\n\nSame.\n\n# B\n\nOther.\n\n# A\n\nSame.\n\n")
     kb.sync()
     (document,) = kb.documents().values()
-    kb.ask(lambda m: m.ledger.holds.place([document.document_id], "LH", "lawsuit", kb.clock()))
+    kb.ask(lambda m: m.ledger.holds.place([document.document_id], "LH", "lawsuit", kb.clock(), []))
     path.unlink()
     kb.sync()
     before = kb.ask(image)

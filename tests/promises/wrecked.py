@@ -71,7 +71,7 @@ class Wrecked:
             self.put("notes", f"{number}.md", f"# Note {number}\n\nOn {number}.\n\n## More\n\nOf {number}.\n")
         kb.sync()
         kept = [d.document_id for d in kb.documents().values() if d.uri == KEPT]
-        kb.ask(lambda mirror: mirror.ledger.holds.place(kept, "LH", "lawsuit", kb.clock()))
+        kb.ask(lambda mirror: mirror.ledger.holds.place(kept, "LH", "lawsuit", kb.clock(), []))
         with kb.mirror() as mirror:
             review(Sync(mirror, kind="review"), [REVIEWED], "anna")
         # Whoever reads meanwhile keeps SQLite from emptying its log.
