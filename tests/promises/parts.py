@@ -14,6 +14,7 @@ from index.mirror import Mirror
 #: Calls of the ledger that change something a run relies on.
 LEDGER_WRITES = frozenset({
     "runs.start", "runs.finish", "runs.save_plan", "runs.approve", "sources.put", "documents.put",
+    "documents.refresh",
     "writes.intend", "writes.commit", "writes.settle", "writes.drop_intents", "reviews.add", "holds.place",
     "holds.release", "collections.put", "writes.switch_collection", "writes.drop_collection",
 })  # fmt: skip
