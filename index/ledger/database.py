@@ -181,7 +181,8 @@ def _sqlite_engine(url: sa.URL, file: SqliteFile) -> sa.Engine:
 
 
 def _postgresql_engine(url: sa.URL) -> sa.Engine:
-    engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
+    # A statement that waited for a lock sees what its holder has committed, whatever the server's default is.
+    engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True, isolation_level="READ COMMITTED")
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: object) -> None:

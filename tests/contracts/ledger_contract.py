@@ -672,7 +672,7 @@ print(heavy & set(sys.modules))
         assert own.actor.endswith(f"@{socket.gethostname()}") and own.actor != f"@{socket.gethostname()}"
 
     def test_facts_are_codes_and_counts(self, ledger: Ledger) -> None:
-        facts = {"removals": 3, "plan": "ab12"}
+        facts: dict[str, int | str] = {"removals": 3, "plan": "ab12"}
         ledger.log.append([LogEntry(T0, LogAction.APPROVED, facts=facts)])
         assert ledger.log.newest()[0].facts == facts
         for words in ("a sentence of a document", "a/path.md", "größe", "", "x" * 81):

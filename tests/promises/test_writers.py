@@ -174,7 +174,7 @@ for attempt in (
     lambda: FileLocks(here / "none").hold("docs", "freshkb sync").__enter__(),
     lambda: FolderLock(here).acquire(0),
     lambda: FolderLock(here / "none").acquire(0),
-    lambda: Ledger.open("sqlite", here).approve("hash", "docs", "run", datetime.now(UTC)),
+    lambda: Ledger.open("sqlite", here).runs.approve("hash", "docs", "run", datetime.now(UTC), []),
 ):
     try:
         attempt()
