@@ -6,9 +6,10 @@
     ledger: intend, durable        nothing reaches the store that the ledger does not know (I1)
     embed what is missing
     store: upsert, read back       ids, payloads, both vectors
-    ledger: commit                 the versions flip (I2), and what is to be told of it is on record
+    ledger: commit                 the versions flip (I2), and their log entries are on record, pending
     store: delete, read back       what the old versions had and the new ones have not
-    ledger: settle, audit event    told once, by this run or by the recovery of the next
+    ledger: settle                 the removals are absent, and the entries are published, once, by this
+                                   run or by the recovery of the next
 
 A crash between any two steps leaves what `index.recover` mends at the start of the next run.
 """
@@ -23,7 +24,7 @@ from typing import Any
 from index import payload
 from index.batched import batched
 from index.errors import StoreDamaged
-from index.ledger import Event, Ledger
+from index.ledger import Ledger, LogAction, LogEntry
 from index.model import (
     Action,
     ChunkRecord,
@@ -43,12 +44,12 @@ from index.store.base import Session, VectorStore
 from index.work import Facts, Gone, Noted, Nothing, Text, Work
 
 PAST = {
-    Action.ADD: "added",
-    Action.UPDATE: "updated",
-    Action.MOVE: "moved",
-    Action.TOUCH: "touched",
-    Action.REINDEX: "reindexed",
-    Action.DELETE: "deleted",
+    Action.ADD: LogAction.ADDED,
+    Action.UPDATE: LogAction.UPDATED,
+    Action.MOVE: LogAction.MOVED,
+    Action.TOUCH: LogAction.TOUCHED,
+    Action.DELETE: LogAction.DELETED,
+    Action.REINDEX: LogAction.REINDEXED,
 }
 
 
@@ -123,7 +124,9 @@ def _apply(target: Target, run_id: str, work: Sequence[Work], reread: Reread, se
     drafts, intents, noted = _draft(target, work, reread)
     missing = {d.record.embedded_hash: d.embedded_text for d in drafts if d.vectors is None}
     if intents:
-        ledger.writes.intend(run_id, name, intents)
+        held = ledger.writes.intend(run_id, name, intents)
+        # A hold that came after the plan: the next one shows it.
+        intents = [i for i in intents if i.document.document_id not in held]
 
     if missing:
         texts = [text for text in missing.values() if text is not None]
@@ -140,12 +143,13 @@ def _apply(target: Target, run_id: str, work: Sequence[Work], reread: Reread, se
                 replace(i, chunks=tuple(replace(c, vector_digest=proven[c.point_id]) for c in i.chunks))
                 for i in intents
             ]
-            events = [_event(run_id, target.now(), i.document, PAST[i.action]) for i in intents]
-            obsolete = ledger.writes.commit(name, intents, events)
+            entries = [LogEntry.of(i.document, PAST[i.action], target.now(), run_id) for i in intents]
+            obsolete = ledger.writes.commit(name, intents, entries)
             remove(session, obsolete)
-        ledger.writes.settle(name, obsolete)
+        ledger.writes.settle(name, obsolete, target.now())
     if noted:
-        ledger.documents.put(noted, [_event(run_id, target.now(), d, d.state.value, d.reason) for d in noted])
+        now = target.now()
+        ledger.documents.put(noted, [LogEntry.of(d, LogAction(d.state), now, run_id) for d in noted])
     return _count(intents, noted, drafts, embedded_hashes=len(missing), removed=len(obsolete))
 
 
@@ -286,10 +290,6 @@ def remove(session: Session, ids: Sequence[str]) -> None:
             f"The store still holds {len(left)} of {len(ids)} points that were deleted. The next sync tries "
             "again. If it happens again, run: freshkb verify --repair"
         )
-
-
-def _event(run_id: str, at: datetime, document: Document, action: str, detail: str = "") -> Event:
-    return Event(at, document.source, action, document.document_id, detail, run_id)
 
 
 def _count(

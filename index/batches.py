@@ -7,7 +7,7 @@ time.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -60,11 +60,11 @@ class Batches:
         run, ledger = self._run, self._run.mirror.ledger
         target = target_of(run)
         ahead = self._ahead.pop(number, None)
-        done: dict[str, str] = {}
+        done: Mapping[str, str] = {}
         if again or ahead is None:
             items = ledger.runs.batch(run.run_id, number)[1]
             if again:
-                recover(target, self._source)
+                recover(target, self._source, run.run_id)
                 # What the attempt before had committed is done, and told by now.
                 done = ledger.log.actions_of(run.run_id, [item.document_id for item in items])
             ahead = self._submit([item for item in items if item.document_id not in done])
@@ -128,7 +128,7 @@ def _removal(known: Document, mirror: Mirror) -> Work:
 def target_of(run: Run, collection: Collection | None = None) -> Target:
     """Where a run writes: this collection, or the one in use, made when there is none."""
     mirror = run.mirror
-    into = collection or ensure(mirror)
+    into = collection or ensure(mirror, run.run_id)
 
     def embed(texts: Sequence[str]) -> list[Vectors]:
         return mirror.embed(into, texts, run.progress.chunks)

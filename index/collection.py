@@ -11,11 +11,12 @@ from dataclasses import replace
 from typing import Literal
 
 from index.errors import LedgerError, StoreError
+from index.ledger import LogAction, LogEntry
 from index.mirror import Mirror
 from index.model import Collection
 
 
-def ensure(mirror: Mirror) -> Collection:
+def ensure(mirror: Mirror, run_id: str | None = None) -> Collection:
     """The collection in use, to be written; made when there is none. Raises what `Mirror.collection` raises.
 
     One from before fingerprints of the sparse encoder were recorded was made by the encoder of now, and gets
@@ -25,14 +26,15 @@ def ensure(mirror: Mirror) -> Collection:
 
     current = mirror.collection()
     if current is None:
-        return create(mirror, "current")
+        return create(mirror, "current", run_id)
     if not current.sparse_fingerprint:
         current = replace(current, sparse_fingerprint=bm25.fingerprint())
-        mirror.ledger.collections.put(current)
+        known = entry(mirror, LogAction.COLLECTION_RESTORED, current, run_id)
+        mirror.ledger.collections.put(current, [known])
     return current
 
 
-def create(mirror: Mirror, state: Literal["building", "current"]) -> Collection:
+def create(mirror: Mirror, state: Literal["building", "current"], run_id: str | None = None) -> Collection:
     """A new empty collection for the configured model, its precision resolved now and then kept.
 
     Where another process makes the first one at the same time, it is that one.
@@ -55,7 +57,7 @@ def create(mirror: Mirror, state: Literal["building", "current"]) -> Collection:
         created_at=mirror.now(),
         sparse_fingerprint=bm25.fingerprint(),
     )
-    ledger.collections.put(made)
+    ledger.collections.put(made, [entry(mirror, LogAction.COLLECTION_MADE, made, run_id)])
     try:
         store.create(made.name, dimension=made.dimension, instance=ledger.instance_id)
         if state == "building":
@@ -64,24 +66,24 @@ def create(mirror: Mirror, state: Literal["building", "current"]) -> Collection:
         # that come too late.
         others = [left for left in ledger.collections.all() if left.state == "building"]
         made = replace(made, state=state)
-        ledger.collections.put(made)
+        ledger.collections.put(made, [entry(mirror, LogAction.COLLECTION_SWITCHED, made, run_id)])
     except (LedgerError, StoreError):
         # Another process, syncing another source for the first time, was quicker; or it was recorded, and
         # only the answer did not come.
         theirs = mirror.collection() if state == "current" else None
         if theirs is None or theirs.name != made.name:
-            drop(mirror, made)
+            drop(mirror, made, run_id)
         if theirs is None:
             raise
         return theirs
     store.publish(mirror.config.index.collection, made.name)
     for left in others:
         if left.name != made.name:
-            drop(mirror, left)
+            drop(mirror, left, run_id)
     return made
 
 
-def retire(mirror: Mirror) -> None:
+def retire(mirror: Mirror, run_id: str | None = None) -> None:
     """Finish what a switch or a first sync began: readers' name leads to the collection in use, and the one
     that was in use before is dropped."""
     current = mirror.readable()
@@ -90,7 +92,7 @@ def retire(mirror: Mirror) -> None:
     mirror.store.publish(mirror.config.index.collection, current.name)
     for left in mirror.ledger.collections.all():
         if left.state == "dropping":
-            drop(mirror, left)
+            drop(mirror, left, run_id)
 
 
 def orphans(mirror: Mirror) -> list[str]:
@@ -103,6 +105,12 @@ def orphans(mirror: Mirror) -> list[str]:
     return [name for name in names if name not in known and store.instance(name) == ledger.instance_id]
 
 
-def drop(mirror: Mirror, collection: Collection) -> None:
+def drop(mirror: Mirror, collection: Collection, run_id: str | None = None) -> None:
     mirror.store.drop(collection.name)
-    mirror.ledger.writes.drop_collection(collection.name)
+    dropped = entry(mirror, LogAction.COLLECTION_DROPPED, collection, run_id)
+    mirror.ledger.writes.drop_collection(collection.name, [dropped])
+
+
+def entry(mirror: Mirror, action: LogAction, collection: Collection, run_id: str | None) -> LogEntry:
+    """Of the log: what happened to this collection."""
+    return LogEntry(mirror.now(), action, "", collection.name, run_id)

@@ -69,12 +69,12 @@ def _ledger(mirror: Mirror) -> Iterator[Check]:
     collection = ledger.collections.current()
     intents = len(ledger.points.intents())
     obsolete = len(ledger.points.removals(collection.name)) if collection else 0
-    untold = len(ledger.log.pending(collection.name)) if collection else 0
-    if intents or obsolete or untold:
+    pending = len(ledger.log.pending(collection.name)) if collection else 0
+    if intents or obsolete or pending:
         yield Check(
             "unfinished work",
             True,
-            f"{intents} documents, {obsolete} points and {untold} audit events were left unfinished; "
+            f"{intents} documents, {obsolete} points and {pending} log entries were left unfinished; "
             "the next sync mends them.",
         )
 

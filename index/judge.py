@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, Literal, NamedTuple
 
 from index import payload
+from index.ledger import LogEntry
 from index.model import LIVE, ChunkRecord, Collection, Document, Point, Review, State, digest, point_id
 
 Kind = Literal["missing", "extra", "altered", "outdated"]
@@ -166,8 +167,8 @@ class Pending(NamedTuple):
 
     intents: Mapping[tuple[str, str], Document]
     """By run and document id: the document as it is to be."""
-    events: Mapping[int, tuple[str, str]]
-    """By number: document id ("": of none) and source."""
+    entries: Sequence[LogEntry]
+    """Of the log, without a number."""
     removals: Set[str]
     """Point ids."""
 
@@ -186,10 +187,10 @@ def judge_pending(before: Pending, now: Pending, writing: Set[str]) -> Iterator[
         if key in before.intents and document.source not in writing:
             left = Defect("outdated", "a change of it was left unfinished")
             yield Unfinished(left, None, document.document_id, document)
-    for number, (document_id, source) in now.events.items():
-        if number in before.events and source not in writing:
-            untold = Defect("outdated", "no audit event says yet what was done to it")
-            yield Unfinished(untold, None, document_id)
+    for entry in now.entries:
+        if entry in before.entries and entry.source not in writing:
+            pending = Defect("outdated", "no entry of the log says yet what was done to it")
+            yield Unfinished(pending, None, entry.subject)
     if not writing:
         for point in sorted(before.removals & now.removals):
             yield Unfinished(Defect("outdated", "its removal was left unfinished"), point)

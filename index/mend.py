@@ -15,7 +15,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from index.errors import LedgerDamaged, Refused
-from index.ledger import Ledger
+from index.ledger import Ledger, LogAction, LogEntry
 from index.ledger import file as ledger_file
 from index.ledger.damage import Rescued, rescue
 from index.mirror import Mirror
@@ -52,6 +52,10 @@ def mend_ledger(mirror: Mirror) -> list[str]:
         if missing:
             path.unlink()
         raise
+    facts = {**taken.rows, "torn": len(taken.torn)}
+    subject = mirror.ledger.instance_id
+    entry = LogEntry(mirror.now(), LogAction.LEDGER_RESTORED, "", subject, facts=facts)
+    mirror.ledger.log.append([entry])
     counts = ", ".join(f"{number:,} {name}" for name in _TOLD if (number := taken.rows.get(name)))
     said = [f"The ledger was damaged: {'; '.join(faults)}. Taken over: {counts or 'nothing'}."]
     if taken.torn:

@@ -15,14 +15,15 @@ from itertools import islice
 
 from index.apply import READ_POINTS
 from index.batched import batched
-from index.collection import drop
+from index.collection import drop, entry
 from index.errors import StoreDamaged, StoreError
+from index.ledger import LogAction
 from index.mirror import Mirror
 from index.model import Collection, Point, digest
 from index.store.base import Session
 
 
-def rebuild(mirror: Mirror, *, read: bool = True) -> None:
+def rebuild(mirror: Mirror, run_id: str | None = None, *, read: bool = True) -> None:
     """Build, switch, drop. Cut short, it leaves the old collection in use or the new one. Nothing is `read`
     of a collection that ends the process of its reader. The caller is the writer of every source."""
     ledger, store = mirror.ledger, mirror.store
@@ -31,7 +32,7 @@ def rebuild(mirror: Mirror, *, read: bool = True) -> None:
         return
     prefix = f"{mirror.config.index.collection}-{old.embedding_fingerprint[:8]}"
     new = replace(old, name=f"{prefix}-{uuid.uuid4().hex[:8]}", state="building", created_at=mirror.now())
-    ledger.collections.put(new)
+    ledger.collections.put(new, [entry(mirror, LogAction.COLLECTION_MADE, new, run_id)])
     store.create(new.name, dimension=new.dimension, instance=ledger.instance_id)
     if read:
         copied: set[str] = set()
@@ -40,9 +41,10 @@ def rebuild(mirror: Mirror, *, read: bool = True) -> None:
         rest = (record.point_id for record in ledger.chunks.stream(old.name) if record.point_id not in copied)
         with suppress(StoreDamaged):
             _copy(mirror, new, _some(mirror, old, rest))
-    ledger.writes.replace_collection(old.name, new.name)
+    switched = entry(mirror, LogAction.COLLECTION_SWITCHED, new, run_id)
+    ledger.writes.replace_collection(old.name, new.name, [switched])
     store.publish(mirror.config.index.collection, new.name)
-    drop(mirror, old)
+    drop(mirror, old, run_id)
 
 
 def _all(mirror: Mirror, old: Collection) -> Iterator[Point]:

@@ -2,8 +2,8 @@
 
 An intent that was not committed may have reached the store wholly, partly or not at all. Its points that no
 committed version has are deleted, those that it shares with the committed version are written as that
-version has them, and the document is planned again. Points that a commit made obsolete are deleted, and what
-it did is told.
+version has them, and the document is planned again. Points that a commit made obsolete are deleted, and the
+entry of what it did is published.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from dataclasses import replace
 
 from index import payload
 from index.apply import Target, read_back, remove
+from index.ledger import LogAction, LogEntry
 from index.model import Action, ChunkRecord, Document, Intent, Point, digest
 from index.store.base import Session
 
 
-def recover(target: Target, source: str) -> int:
+def recover(target: Target, source: str, run_id: str | None = None) -> int:
     """Mend what earlier runs of this source left; the number of documents that are planned again."""
     ledger, name = target.ledger, target.collection.name
     left = [(place, i) for _, place, i in ledger.points.intents() if i.document.source == source]
@@ -27,7 +28,9 @@ def recover(target: Target, source: str) -> int:
     }
     for abandoned in half_built | {place for place, _ in left if place != name}:
         target.store.drop(abandoned)
-        ledger.writes.drop_collection(abandoned)
+        ledger.writes.drop_collection(
+            abandoned, [LogEntry(target.now(), LogAction.COLLECTION_DROPPED, "", abandoned, run_id)]
+        )
     intents = [intent for place, intent in left if place == name]
     if not (intents or ledger.points.removals(name) or ledger.log.pending(name)):
         return 0
@@ -48,9 +51,9 @@ def recover(target: Target, source: str) -> int:
         # Some are another source's, whose run may want a point back until the store is ours.
         obsolete = ledger.points.removals(name)
         remove(session, obsolete)
-    ledger.documents.put(distrusted)
+    ledger.documents.refresh(distrusted)
     ledger.writes.drop_intents(ids)
-    ledger.writes.settle(name, obsolete)
+    ledger.writes.settle(name, obsolete, target.now())
     return len(intents)
 
 

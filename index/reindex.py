@@ -17,9 +17,9 @@ from index.apply import Target, apply
 from index.batched import batched
 from index.batches import target_of
 from index.chunk import compose
-from index.collection import create, retire
+from index.collection import create, drop, entry, retire
 from index.errors import Refused
-from index.ledger import Ledger
+from index.ledger import Ledger, LogAction
 from index.mirror import Mirror
 from index.model import Action, Chunk, Document, Point, State
 from index.outcome import Report
@@ -42,7 +42,7 @@ def reindex(mirror: Mirror, run: Run) -> Report:
     Raises Refused when the configured model is the one in use, or when a text was lost that no source gives;
     Locked when a source is being written.
     """
-    ledger, store = mirror.ledger, mirror.store
+    ledger = mirror.ledger
     report = Report(run.run_id)
     with recorded(run, report), ExitStack() as locks:
         old = ledger.collections.current()
@@ -54,26 +54,25 @@ def reindex(mirror: Mirror, run: Run) -> Report:
             locks.enter_context(ledger.writer(source, "freshkb reindex"))
         mirror.check_instance(old)
         for source in ledger.documents.counts():
-            recover(target_of(run, old), source)
+            recover(target_of(run, old), source, run.run_id)
         for left in ledger.collections.all():
             if left.state != "current":
-                store.drop(left.name)
-                ledger.writes.drop_collection(left.name)
+                drop(mirror, left, run.run_id)
         read = reader(mirror, old.name)
         _check(ledger, old.name, read)
-        new = create(mirror, "building")
+        new = create(mirror, "building", run.run_id)
         words = old.sparse_fingerprint or new.sparse_fingerprint
         if (new.embedding_fingerprint, new.sparse_fingerprint) == (old.embedding_fingerprint, words):
-            store.drop(new.name)
-            ledger.writes.drop_collection(new.name)
+            drop(mirror, new, run.run_id)
             raise Refused(
                 f"The index already uses {old.model} ({old.dtype}); there is nothing to build anew."
             )
         if fill(run, target_of(run, new), old.name, read) is None:
             report.interrupted = True
             return report
-        ledger.writes.switch_collection(new.name)
-        retire(mirror)
+        switched = entry(mirror, LogAction.COLLECTION_SWITCHED, new, run.run_id)
+        ledger.writes.switch_collection(new.name, [switched])
+        retire(mirror, run.run_id)
     return report
 
 

@@ -14,6 +14,7 @@ from index.batches import target_of
 from index.collection import create
 from index.errors import StoreDamaged
 from index.judge import judge_collection
+from index.ledger import LogAction, LogEntry
 from index.mirror import Mirror
 from index.reindex import fill, reader
 from index.run import Run
@@ -34,15 +35,17 @@ def renew(mirror: Mirror, run: Run) -> list[str] | None:
             return None
     _give_up(mirror)
     names = [name for name in store.collections() if store.instance(name) == ledger.instance_id]
-    former = max([row.name, *names] if row else names, key=ledger.totals, default="")
-    new = create(mirror, "building")
+    former = max([row.name, *names] if row else names, key=ledger.chunks.count, default="")
+    new = create(mirror, "building", run.run_id)
     read = reader(mirror, former) if readable(mirror, former) else lambda ids: {}
     inexact = fill(run, target_of(run, new), former, read)
     if inexact is None:
         return None
-    ledger.writes.switch_collection(new.name)
+    switched = LogEntry(mirror.now(), LogAction.COLLECTION_SWITCHED, "", new.name, run.run_id)
+    ledger.writes.switch_collection(new.name, [switched])
     for name in {former, *(known.name for known in ledger.collections.all())} - {new.name}:
-        ledger.writes.drop_collection(name)
+        dropped = LogEntry(mirror.now(), LogAction.COLLECTION_DROPPED, "", name, run.run_id)
+        ledger.writes.drop_collection(name, [dropped])
     store.publish(mirror.config.index.collection, new.name)
     return inexact
 
@@ -52,7 +55,9 @@ def _give_up(mirror: Mirror) -> None:
     looked at again."""
     ledger = mirror.ledger
     ids = [intent.document.document_id for _, _, intent in ledger.points.intents()]
-    ledger.documents.put([replace(d, seen_extraction="") for d in ledger.documents.find(document_ids=ids)])
+    ledger.documents.refresh(
+        [replace(d, seen_extraction="") for d in ledger.documents.find(document_ids=ids)]
+    )
     ledger.writes.drop_intents(ids)
 
 

@@ -24,6 +24,7 @@ from index.batches import known_documents, prepare_items, target_of
 from index.errors import StoreDamaged
 from index.finding import KINDS, Verification
 from index.judge import Ids, review_lost
+from index.ledger import LogAction, LogEntry
 from index.mirror import Mirror
 from index.model import LIVE, Action, Cause, ChunkRecord, Document, Item, Point, Review, State
 from index.parse.formats import format_of
@@ -66,7 +67,7 @@ def _mend(mirror: Mirror, found: Verification, run: Run) -> dict[str, str]:
     """By document, what is lost."""
     with _as_writer(mirror):
         if found.rebuild:
-            rebuild(mirror, read=not found.deadly)
+            rebuild(mirror, run.run_id, read=not found.deadly)
         again = renew(mirror, run)
     wrong = found
     if found.rebuild or again is not None:
@@ -77,7 +78,7 @@ def _mend(mirror: Mirror, found: Verification, run: Run) -> dict[str, str]:
     with _as_writer(mirror):
         target = target_of(run)
         for source in known_sources(mirror):
-            recover(target, source)
+            recover(target, source, run.run_id)
         mending = _Mending(mirror, run, target, wrong, again or ())
         mending.documents()
         if not run.stop.is_set():
@@ -160,8 +161,20 @@ class _Mending:
     def _forget(self, records: Sequence[ChunkRecord], points: Mapping[str, Point]) -> None:
         """Drop these rows; their points are no document's from now on."""
         ids = [record.point_id for record in records]
-        self._mirror.ledger.chunks.delete_rows(self._name, ids)
+        entries = [
+            self._entry_of(
+                name, LogAction.ROWS_DELETED, chunks=sum(1 for r in records if r.document_id == name)
+            )
+            for name in sorted({record.document_id for record in records})
+        ]
+        self._mirror.ledger.chunks.delete_rows(self._name, ids, entries)
         self.strangers.add(points[name] for name in ids if name in points)
+
+    def _entry_of(self, document_id: str, action: LogAction, **facts: int) -> LogEntry:
+        return LogEntry(self._mirror.now(), action, "", document_id, self._run.run_id, facts)
+
+    def _entry(self, row: Document, action: LogAction, **facts: int) -> LogEntry:
+        return LogEntry.of(row, action, self._mirror.now(), self._run.run_id, **facts)
 
     @property
     def _fingerprint(self) -> str:
@@ -211,14 +224,16 @@ class _Mending:
             self._forget(survivors.records, survivors.points)
             return None
         if row.content_hash is None and not survivors.records:
-            ledger.documents.put([self._blank(row)])
+            blank = self._blank(row)
+            action = LogAction.DELETED if blank.state is State.DELETED else LogAction.RESTORED
+            ledger.documents.put([blank], [self._entry(blank, action)])
             return None
         row = replace(row, version=max(row.version, 1))
-        ledger.documents.put([row])
+        ledger.documents.put([row], [self._entry(row, LogAction.RESTORED)])
         reviews = ledger.reviews.of([row.document_id]).get(row.document_id, [])
         if row.reviewed_at is not None and review_lost(row, reviews):
             restored = Review(row.document_id, "unknown", "Restored from the index.", row.reviewed_at)
-            ledger.reviews.add([restored])
+            ledger.reviews.add([restored], [self._entry(row, LogAction.REVIEWED, restored=1)])
         return row
 
     def _free(self, row: Document) -> bool:
@@ -266,7 +281,8 @@ class _Mending:
         """Whether a hold keeps the document that its source has lost. A hold whose row is lost is placed."""
         ledger, name = self._mirror.ledger, row.document_id
         if row.state is State.HELD and not ledger.holds.once_held([name]):
-            ledger.holds.place([name], "restored", "Its row was lost.", self._mirror.now())
+            placed = self._entry(row, LogAction.HOLD_PLACED, restored=1)
+            ledger.holds.place([name], "restored", "Its row was lost.", self._mirror.now(), [placed])
             self._held.add(name)
         return name in self._held
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from index.batches import carry_out_items, target_of
 from index.errors import ConfigError
+from index.ledger import LogAction, LogEntry
 from index.lookup import Lookup
 from index.model import LIVE, Action, Cause, Document, Item, Review, State
 from index.outcome import Report, SourceReport
@@ -60,7 +61,9 @@ def review(
     now, ledger = run.mirror.now(), run.mirror.ledger
 
     def attest(documents: Sequence[Document]) -> None:
-        ledger.reviews.add([Review(d.document_id, by.strip(), note, now, d.content_hash) for d in documents])
+        made = [Review(d.document_id, by.strip(), note, now, d.content_hash) for d in documents]
+        entries = [LogEntry.of(d, LogAction.REVIEWED, now, run.run_id) for d in documents]
+        ledger.reviews.add(made, entries)
 
     report = Report(run.run_id)
     with recorded(run, report):
@@ -98,7 +101,7 @@ def _carry_out(
         done = SourceReport(source)
         with run.mirror.ledger.writer(source, f"freshkb {run.kind}"):
             target = target_of(run)
-            recover(target, source)
+            recover(target, source, run.run_id)
             forget_rules(run.mirror, source)
             first(own)
             run.begins(source, len(items))

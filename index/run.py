@@ -12,7 +12,6 @@ all but the first only once there is something to tell.
 
 from __future__ import annotations
 
-import getpass
 import logging
 import os
 import socket
@@ -24,6 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from index.actor import actor
 from index.errors import FreshkbError, LedgerError
 from index.mirror import Mirror
 from index.model import RunRecord, rfc3339
@@ -169,16 +169,6 @@ def _outcome(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
     return "refused" if isinstance(error, FreshkbError) and error.exit_code == 4 else "failed"
-
-
-def actor() -> str:
-    """user@host, as the environment and the system tell them."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        # A container may run as a number that has no name.
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
 
 
 # ── Runs that others made ─────────────────────────────────────────────────────────────────────────────

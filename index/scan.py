@@ -11,6 +11,7 @@ from index import compare as comparing
 from index import plan as planning
 from index import rules as ruling
 from index.compare import Differences, Extraction
+from index.ledger import LogAction, LogEntry
 from index.mirror import Mirror
 from index.model import Action, Document, Row, SourceRecord, State
 from index.parse import formats
@@ -263,12 +264,15 @@ def _ruled(mirror: Mirror, source: Source) -> tuple[list[str], list[Document]]:
     return changed, relinked
 
 
-def noted(mirror: Mirror, source: str, seen: Survey) -> list[Document]:
+def noted(mirror: Mirror, source: str, seen: Survey, run_id: str) -> tuple[list[Document], list[LogEntry]]:
     """Rows that change without any point: trusted tokens, other links, and types that cannot be parsed. Of
-    the latter only that they are there, as nobody looks whether they change."""
+    the latter only that they are there, as nobody looks whether they change. With them, the entries of what
+    is news: a token that is trusted again is none."""
     now = mirror.now()
     rows = {document.document_id: document for document in seen.settled}
+    news: dict[str, LogAction] = {}
     for document in seen.relinked:
+        news[document.document_id] = LogAction.TOUCHED
         rows[document.document_id] = replace(rows.get(document.document_id, document), url=document.url)
     if seen.unsupported:
         here = source_of(mirror, source)
@@ -276,7 +280,10 @@ def noted(mirror: Mirror, source: str, seen: Survey) -> list[Document]:
             why = formats.why_unsupported(formats.of(entry))
             row = Document(mirror.new_id(), source, entry.uri, State.SKIPPED, reason=why, first_seen_at=now)
             rows[row.document_id] = linked(row, here.rules, here.connector)
+            news[row.document_id] = LogAction.SKIPPED
     if seen.forgotten:
         gone = mirror.ledger.documents.find(document_ids=[row.document_id for row in seen.forgotten])
-        rows |= {d.document_id: replace(d, state=State.DELETED, deleted_at=now) for d in gone}
-    return list(rows.values())
+        for document in gone:
+            rows[document.document_id] = replace(document, state=State.DELETED, deleted_at=now)
+            news[document.document_id] = LogAction.DELETED
+    return list(rows.values()), [LogEntry.of(rows[d], action, now, run_id) for d, action in news.items()]

@@ -17,6 +17,7 @@ from index.batches import Batches, target_of
 from index.collection import retire
 from index.disk.scratch import clear
 from index.errors import Locked
+from index.ledger import LogAction, LogEntry
 from index.mirror import Mirror
 from index.model import Action, SourceRecord, State
 from index.outcome import Report, SourceReport, Tally, in_words
@@ -84,7 +85,7 @@ def sync(
     with recorded(run, report):
         chosen = chosen_sources(mirror, sources)
         clear(mirror.scratches)
-        retire(mirror)
+        retire(mirror, run.run_id)
         if approve is not None:
             check_approval(mirror, chosen, approve)
         for source in chosen:
@@ -152,7 +153,7 @@ def _plan(run: Run, source: str, look: Look) -> _Planned:
     """Mend what an earlier run left, survey the source, and record the plan. The writer lock is held."""
     mirror, ledger = run.mirror, run.mirror.ledger
     if ledger.collections.current() is not None:
-        recover(target_of(run), source)
+        recover(target_of(run), source, run.run_id)
     seen = survey(mirror, source, folders=look.folders, checksum=look.checksum, approved=look.approve)
     plan = seen.plan
     report = SourceReport(
@@ -169,9 +170,12 @@ def _plan(run: Run, source: str, look: Look) -> _Planned:
     if plan.missing:
         return _Planned(report)
     if look.approve is not None and look.approve == plan.plan_hash:
-        ledger.runs.approve(look.approve, source, run.run_id, mirror.now())
-    if rows := noted(mirror, source, seen):
-        ledger.documents.put(rows)
+        now, facts = mirror.now(), {"removals": plan.count(Action.DELETE)}
+        approved = LogEntry(now, LogAction.APPROVED, source, look.approve, run.run_id, facts)
+        ledger.runs.approve(look.approve, source, run.run_id, now, [approved])
+    rows, entries = noted(mirror, source, seen, run.run_id)
+    if rows:
+        ledger.documents.put(rows, entries)
     log.debug("%s: planned: %s.", source, in_words(plan.counts()))
     batches = plan.batches()
     if not batches:

@@ -166,8 +166,7 @@ def _compare_pending(mirror: Mirror, collection: Collection, found: Verification
 def _pending(mirror: Mirror, collection: Collection) -> Pending:
     ledger, name = mirror.ledger, collection.name
     intents = {(run, i.document.document_id): i.document for run, _, i in ledger.points.intents()}
-    events = {event.id: (event.document_id or "", event.source) for event in ledger.log.pending(name)}
-    return Pending(intents, events, set(ledger.points.removals(name)))
+    return Pending(intents, ledger.log.pending(name), set(ledger.points.removals(name)))
 
 
 def _compare_rows(

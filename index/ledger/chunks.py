@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 import sqlalchemy as sa
 
 from index.ledger import schema
-from index.ledger.database import Database
+from index.ledger.database import Tables
+from index.ledger.entry import LogEntry
+from index.ledger.log import append
 from index.ledger.schema import chunks, documents
 from index.model import ChunkRecord, Document, State
 
 _CHUNK = schema.columns(chunks, ChunkRecord)
 
 
-class Chunks(Database):
-    def chunks(self, collection: str, document_ids: Collection[str]) -> dict[str, list[ChunkRecord]]:
+class Chunks(Tables):
+    def of(self, collection: str, document_ids: Collection[str]) -> dict[str, list[ChunkRecord]]:
         """Each document's committed chunks in order; an empty list where there are none."""
         found: dict[str, list[ChunkRecord]] = {document_id: [] for document_id in document_ids}
         query = (
             sa.select(*_CHUNK)
-            .where(chunks.c.collection == collection, self._among(chunks.c.document_id, document_ids))
+            .where(
+                chunks.c.collection == collection, self._database.among(chunks.c.document_id, document_ids)
+            )
             .order_by(chunks.c.document_id, chunks.c.chunk_index)
         )
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             for row in connection.execute(query):
                 record = ChunkRecord(*row)
                 found[record.document_id].append(record)
         return found
 
-    def points(
+    def stream(
         self, collection: str, *, first: str | None = None, end: str | None = None
     ) -> Iterator[ChunkRecord]:
         """A stream of all committed chunks in order of point id; those from `first` on and before `end`
@@ -39,22 +43,25 @@ class Chunks(Database):
             query = query.where(chunks.c.point_id >= first)
         if end is not None:
             query = query.where(chunks.c.point_id < end)
-        for row in self._stream(query):
+        for row in self._database.stream(query):
             yield ChunkRecord(*row)
 
     def known_vectors(self, collection: str, embedded_hashes: Collection[str]) -> dict[str, ChunkRecord]:
         """For each embedded hash that is committed anywhere in the collection, one chunk that has it."""
         first = (
             sa.select(sa.func.min(chunks.c.point_id))
-            .where(chunks.c.collection == collection, self._among(chunks.c.embedded_hash, embedded_hashes))
+            .where(
+                chunks.c.collection == collection,
+                self._database.among(chunks.c.embedded_hash, embedded_hashes),
+            )
             .group_by(chunks.c.embedded_hash)
         )
         query = sa.select(*_CHUNK).where(chunks.c.collection == collection, chunks.c.point_id.in_(first))
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             records = [ChunkRecord(*row) for row in connection.execute(query)]
         return {record.embedded_hash: record for record in records}
 
-    def current(
+    def searchable(
         self, collection: str, point_ids: Collection[str], *, held: bool = False
     ) -> dict[str, Document]:
         """Those of the points that may be shown, each with its document: committed, and the document indexed
@@ -63,10 +70,10 @@ class Chunks(Database):
         query = (
             sa.select(chunks.c.point_id, *schema.columns(documents, Document))
             .join_from(chunks, documents, chunks.c.document_id == documents.c.document_id)
-            .where(chunks.c.collection == collection, self._among(chunks.c.point_id, point_ids))
+            .where(chunks.c.collection == collection, self._database.among(chunks.c.point_id, point_ids))
             .where(documents.c.state.in_(shown))
         )
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return {row[0]: Document(*row[1:]) for row in connection.execute(query)}
 
     def miscounted(self, collection: str) -> list[str]:
@@ -83,17 +90,18 @@ class Chunks(Database):
             .where(schema.live, documents.c.chunk_count != sa.func.coalesce(counted.c.number, 0))
             .order_by(documents.c.document_id)
         )
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return list(connection.execute(query).scalars())
 
-    def forget(self, collection: str, point_ids: Collection[str]) -> None:
-        """Drop rows of chunks that no commit wrote. The store is not asked whether it holds their points."""
-        wrong = sa.and_(chunks.c.collection == collection, self._among(chunks.c.point_id, point_ids))
-        with self._writing() as connection:
+    def delete_rows(self, collection: str, point_ids: Collection[str], entries: Sequence[LogEntry]) -> None:
+        """Delete rows of chunks that no commit wrote. The store is not asked about their points."""
+        wrong = sa.and_(chunks.c.collection == collection, self._database.among(chunks.c.point_id, point_ids))
+        with self._database.writing() as connection:
             connection.execute(sa.delete(chunks).where(wrong))
+            append(connection, entries)
 
-    def totals(self, collection: str) -> int:
+    def count(self, collection: str) -> int:
         """How many chunks are committed."""
         query = sa.select(sa.func.count()).select_from(chunks).where(chunks.c.collection == collection)
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return int(connection.execute(query).scalar_one())

@@ -18,9 +18,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 
 from index.errors import LedgerDamaged
-from index.ledger.intents import _unpacked
-from index.ledger.kinds import ActionName, Json, Moment, StateName
+from index.ledger.intents import unpacked
 from index.ledger.schema import metadata
+from index.ledger.types import Code, Json, Moment
 
 #: Problems of a file that are told; one damaged page can cause thousands.
 TOLD = 3
@@ -70,7 +70,7 @@ def _reader(table: sa.Table, names: Sequence[str] = ()) -> Callable[[_Row], bool
 def _check(column: sa.Column[Any]) -> Callable[[Any], bool]:
     kind, nullable = column.type, bool(column.nullable)
     number = isinstance(kind, sa.Integer | Moment)
-    process = kind.process_result_value if isinstance(kind, Moment | Json | StateName | ActionName) else None
+    process = kind.process_result_value if isinstance(kind, Moment | Json | Code) else None
     packed = column.name == "payload"  # Of an intent.
 
     def check(value: Any) -> bool:
@@ -84,7 +84,7 @@ def _check(column: sa.Column[Any]) -> Callable[[Any], bool]:
             if process is not None:
                 process(value, _DIALECT)
             if packed and isinstance(value, str):
-                _unpacked(json.loads(value))
+                unpacked(json.loads(value))
         except (LedgerDamaged, UnicodeEncodeError, ValueError, TypeError, KeyError, AttributeError):
             return False
         return True

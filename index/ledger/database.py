@@ -54,16 +54,16 @@ def _parse(url: str, state_dir: Path) -> sa.URL:
 
 
 class Database:
-    """Base of the ledger's parts: one engine, and transactions whose errors are LedgerErrors."""
+    """One engine, and transactions whose errors are LedgerErrors."""
 
     def __init__(self, url: str, state_dir: Path) -> None:
         parsed = _parse(url, state_dir)
         remember({"ledger": url})
-        self._sqlite = parsed.drivername == "sqlite"
-        self._place = parsed.database if self._sqlite else f"{parsed.host or 'local'}/{parsed.database}"
-        self._file = SqliteFile(Path(parsed.database or "")) if self._sqlite else None
-        self._engine = _sqlite_engine(parsed, self._file) if self._file else _postgresql_engine(parsed)
-        self._writing_engine = self._engine.execution_options(freshkb_writes=True)
+        self.on_sqlite = parsed.drivername == "sqlite"
+        self.place = parsed.database if self.on_sqlite else f"{parsed.host or 'local'}/{parsed.database}"
+        self._file = SqliteFile(Path(parsed.database or "")) if self.on_sqlite else None
+        self.engine = _sqlite_engine(parsed, self._file) if self._file else _postgresql_engine(parsed)
+        self._writing_engine = self.engine.execution_options(freshkb_writes=True)
 
     @property
     def writable(self) -> bool:
@@ -71,53 +71,53 @@ class Database:
         return self._file is None or not self._file.unwritable
 
     @contextmanager
-    def _mapped(self) -> Iterator[None]:
+    def mapped(self) -> Iterator[None]:
         """Turn what the database raises into LedgerError, without a password in the text or in its cause."""
         try:
             yield
-        except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
+        except (SQLAlchemyError, self.engine.dialect.loaded_dbapi.Error) as error:
             text = str(getattr(error, "orig", None) or error)
             said, cause = " ".join(text.split()), telling_no_secret(error)
-            if self._sqlite and _tells_damage(error):
-                raise damaged(str(self._place), said) from cause
+            if self.on_sqlite and _tells_damage(error):
+                raise damaged(str(self.place), said) from cause
             message = (
-                f"The ledger {self._place} cannot be used: {said}. What was done before is whole; when the "
+                f"The ledger {self.place} cannot be used: {said}. What was done before is whole; when the "
                 "ledger can be used again, run the command again."
             )
             raise LedgerError(message) from cause
 
     @contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
+    def reading(self) -> Iterator[sa.Connection]:
         """A consistent view that waits for no writer."""
         if self._file is not None and self._file.outdated():
             self._anew(self._file)
-        with self._mapped(), self._engine.connect() as connection:
+        with self.mapped(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
+    def writing(self) -> Iterator[sa.Connection]:
         """One transaction: durable when the block ends, undone when it raises."""
         if self._file is not None and self._file.unwritable:
             # What stood in the way may be gone.
             self._anew(self._file)
-        with self._mapped(), self._writing_engine.begin() as connection:
+        with self.mapped(), self._writing_engine.begin() as connection:
             yield connection
 
     def _anew(self, file: SqliteFile) -> None:
         """From now on connections are new ones. Those in use are closed when they are given back."""
-        self._engine.dispose()
+        self.engine.dispose()
         file.close()
 
-    def _stream(self, query: sa.Select[Any]) -> Iterator[Sequence[Any]]:
+    def stream(self, query: sa.Select[Any]) -> Iterator[Sequence[Any]]:
         """A query's rows, few of them in memory at a time."""
         streaming = {"yield_per": STREAM_ROWS}
         # Closed here, because a cursor of the server's outlives an iteration that was given up.
-        with self._reading() as connection, connection.execute(query, execution_options=streaming) as result:
+        with self.reading() as connection, connection.execute(query, execution_options=streaming) as result:
             yield from result
 
-    def _insert_new(self, table: sa.Table) -> sa.Insert:
+    def insert_new(self, table: sa.Table) -> sa.Insert:
         """An insert that passes over rows whose key is there already."""
-        if self._sqlite:
+        if self.on_sqlite:
             from sqlalchemy.dialects import sqlite
 
             return sqlite.insert(table).on_conflict_do_nothing()
@@ -125,9 +125,9 @@ class Database:
 
         return postgresql.insert(table).on_conflict_do_nothing()
 
-    def _among(self, column: sa.Column[Any], wanted: Collection[str]) -> sa.ColumnElement[bool]:
+    def among(self, column: sa.Column[Any], wanted: Collection[str]) -> sa.ColumnElement[bool]:
         """`column IN wanted`, as one parameter however many there are: databases limit their number."""
-        if self._sqlite:
+        if self.on_sqlite:
             each = sa.func.json_each(json.dumps(list(wanted))).table_valued("value")
             return column.in_(sa.select(each.c.value))
         texts: sa.types.ARRAY[str] = sa.ARRAY(sa.Text)
@@ -135,10 +135,17 @@ class Database:
 
     def close(self) -> None:
         """Give all connections back. May be called twice."""
-        with self._mapped():
-            self._engine.dispose()
+        with self.mapped():
+            self.engine.dispose()
         if self._file is not None:
             self._file.close()
+
+
+class Tables:
+    """A part of the ledger: some tables of the database that all parts share."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
 
 def damaged(place: str, said: str) -> LedgerDamaged:
@@ -174,7 +181,8 @@ def _sqlite_engine(url: sa.URL, file: SqliteFile) -> sa.Engine:
 
 
 def _postgresql_engine(url: sa.URL) -> sa.Engine:
-    engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
+    # A statement that waited for a lock sees what its holder has committed, whatever the server's default is.
+    engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True, isolation_level="READ COMMITTED")
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: object) -> None:

@@ -1,4 +1,4 @@
-"""Sources and documents: what exists, in which state, and what a plan compares a listing with."""
+"""Documents: what exists, in which state, and what a plan compares a listing with."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from index.ledger import schema
-from index.ledger.database import STREAM_ROWS, Database
-from index.ledger.events import Event, append
-from index.ledger.schema import documents, holds, sources
-from index.model import Document, Row, SourceRecord, State
+from index.ledger.database import STREAM_ROWS, Database, Tables
+from index.ledger.entry import LogEntry
+from index.ledger.log import append
+from index.ledger.schema import documents, holds
+from index.model import Document, Row, State
 
-_SOURCE = schema.columns(sources, SourceRecord)
 _DOCUMENT = schema.columns(documents, Document)
 
 _held = sa.exists().where(holds.c.document_id == documents.c.document_id, holds.c.released_at.is_(None))
@@ -30,30 +30,14 @@ def replace(database: Database, connection: sa.Connection, records: Sequence[Doc
     if not records:
         return
     ids = [record.document_id for record in records]
-    connection.execute(sa.delete(documents).where(database._among(documents.c.document_id, ids)))
+    connection.execute(sa.delete(documents).where(database.among(documents.c.document_id, ids)))
     connection.execute(
         sa.insert(documents),
         [{**schema.values(record), "folder": folder_of(record.uri)} for record in records],
     )
 
 
-class Documents(Database):
-    def source(self, source: str) -> SourceRecord | None:
-        with self._reading() as connection:
-            row = connection.execute(sa.select(*_SOURCE).where(sources.c.source == source)).first()
-        return None if row is None else SourceRecord(*row)
-
-    def sources(self) -> list[SourceRecord]:
-        """In order of their ids."""
-        with self._reading() as connection:
-            found = connection.execute(sa.select(*_SOURCE).order_by(sources.c.source)).all()
-        return [SourceRecord(*row) for row in found]
-
-    def record_source(self, record: SourceRecord) -> None:
-        with self._writing() as connection:
-            connection.execute(sa.delete(sources).where(sources.c.source == record.source))
-            connection.execute(sa.insert(sources), schema.values(record))
-
+class Documents(Tables):
     def rows(self, source: str, folders: Collection[str] | None = None) -> Iterator[Row]:
         """Live documents in ascending order of uri, by code point; or only those that lie directly in these
         folders. A stream: a snapshot of the moment it began, whatever is written meanwhile."""
@@ -65,27 +49,29 @@ class Documents(Database):
         else:
             # Ordered by an expression: for the column itself SQLite would read the whole source in order of
             # uri, although the few that lie in these folders are soon sorted.
-            query = query.where(self._among(documents.c.folder, folders)).order_by(documents.c.uri + "")
+            query = query.where(self._database.among(documents.c.folder, folders)).order_by(
+                documents.c.uri + ""
+            )
         new = tuple.__new__
-        with self._reading() as connection:
-            options = {} if self._sqlite else {"yield_per": STREAM_ROWS}
+        with self._database.reading() as connection:
+            options = {} if self._database.on_sqlite else {"yield_per": STREAM_ROWS}
             with connection.execute(query, execution_options=options) as result:
                 batches: Iterable[Sequence[Any]] = result.partitions()
-                if self._sqlite:
+                if self._database.on_sqlite:
                     # The driver streams by itself; SQLAlchemy's rows would cost half as much again.
                     cursor: Any = result.cursor
                     batches = iter(lambda: cursor.fetchmany(STREAM_ROWS), [])
                 for batch in batches:
                     yield from [new(Row, (*row[:-1], row[-1] != 0)) for row in batch]
 
-    def document(self, document_id: str) -> Document | None:
+    def get(self, document_id: str) -> Document | None:
         """The document, also when it is gone."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             query = sa.select(*_DOCUMENT).where(documents.c.document_id == document_id)
             row = connection.execute(query).first()
         return None if row is None else Document(*row)
 
-    def documents(
+    def find(
         self,
         *,
         source: str | None = None,
@@ -99,33 +85,37 @@ class Documents(Database):
         if source is not None:
             query = query.where(documents.c.source == source)
         if uris is not None:
-            query = query.where(self._among(documents.c.uri, uris))
+            query = query.where(self._database.among(documents.c.uri, uris))
         if document_ids is not None:
-            query = query.where(self._among(documents.c.document_id, document_ids))
+            query = query.where(self._database.among(documents.c.document_id, document_ids))
         query = query.where(schema.live if states is None else documents.c.state.in_(sorted(states)))
-        for row in self._stream(query):
+        for row in self._database.stream(query):
             yield Document(*row)
 
     def owners(self) -> set[str]:
         """Owners of live documents, as they are written."""
         query = sa.select(documents.c.owner, documents.c.owners).where(schema.live).distinct()
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return {name for row in connection.execute(query) for name in (row[0], *row[1]) if name}
 
     def misfiled(self) -> Iterator[str]:
         """Live documents whose row names another folder than their uri, so that a hint does not find them."""
         query = sa.select(documents.c.document_id, documents.c.uri, documents.c.folder).where(schema.live)
-        for document_id, uri, folder in self._stream(query.order_by(documents.c.document_id)):
+        for document_id, uri, folder in self._database.stream(query.order_by(documents.c.document_id)):
             if folder != folder_of(uri):
                 yield document_id
 
-    def record(
-        self, records: Sequence[Document], events: Sequence[Event] = (), run_id: str | None = None
-    ) -> None:
-        """Write document rows, new or known, and events, in one transaction. Chunks stay as they are."""
-        with self._writing() as connection:
-            replace(self, connection, records)
-            append(connection, events, run_id)
+    def put(self, records: Sequence[Document], entries: Sequence[LogEntry]) -> None:
+        """Write whole rows, new or known. Chunks stay as they are."""
+        with self._database.writing() as connection:
+            replace(self._database, connection, records)
+            append(connection, entries)
+
+    def refresh(self, records: Sequence[Document]) -> None:
+        """Write rows in which nothing changed but how freshkb sees changes: tokens that are trusted again,
+        marks to look again. That is no news of a document."""
+        with self._database.writing() as connection:
+            replace(self._database, connection, records)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Live documents by source and state."""
@@ -136,7 +126,7 @@ class Documents(Database):
             .order_by(documents.c.source, documents.c.state)
         )
         counted: dict[str, dict[str, int]] = {}
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             for source, state, number in connection.execute(query):
                 counted.setdefault(source, {})[str(state)] = number
         return counted

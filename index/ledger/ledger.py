@@ -16,14 +16,18 @@ from index.errors import LedgerDamaged, LedgerError, LedgerReadOnly
 from index.ledger import file
 from index.ledger.chunks import Chunks
 from index.ledger.collection import Collections
-from index.ledger.database import damaged
+from index.ledger.database import Database, damaged
 from index.ledger.documents import Documents
-from index.ledger.events import Events
+from index.ledger.erasures import Erasures
 from index.ledger.holds import Holds
-from index.ledger.intents import Intents
 from index.ledger.lock import AdvisoryLocks, FileLocks, Writer
+from index.ledger.log import Log
+from index.ledger.points import Points
+from index.ledger.reviews import Reviews
 from index.ledger.runs import Runs
 from index.ledger.schema import VERSION, meta
+from index.ledger.sources import Sources
+from index.ledger.writes import Writes
 
 #: Of PostgreSQL's advisory lock that lets one process create or migrate the schema.
 _MIGRATION_KEY = 0x667265736B62
@@ -32,15 +36,29 @@ _MIGRATION_KEY = 0x667265736B62
 _PRIVATE = "m003"
 
 
-class Ledger(Documents, Chunks, Intents, Collections, Runs, Events, Holds):
+class Ledger:
     """One ledger, safe to use from several threads and, through several objects, from several processes.
 
-    Every method raises LedgerError when the database cannot do it. Iterators are snapshots that hold a
-    connection until they are exhausted or closed.
+    Every method of its parts raises LedgerError when the database cannot do it. Iterators are snapshots that
+    hold a connection until they are exhausted or closed.
     """
 
     instance_id: str
     """Made with the ledger, and carried by the store's collections that belong to it."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.sources = Sources(database)
+        self.documents = Documents(database)
+        self.chunks = Chunks(database)
+        self.points = Points(database)
+        self.collections = Collections(database)
+        self.runs = Runs(database)
+        self.reviews = Reviews(database)
+        self.holds = Holds(database)
+        self.erasures = Erasures(database)
+        self.log = Log(database)
+        self.writes = Writes(database)
 
     @classmethod
     def open(cls, url: str, state_dir: Path, *, create: bool = True) -> Self:
@@ -51,14 +69,16 @@ class Ledger(Documents, Chunks, Intents, Collections, Runs, Events, Holds):
             file.finish(state_dir / file.NAME)
             if not create:
                 _require(state_dir / file.NAME)
-        ledger = cls(url, state_dir)
+        ledger = cls(Database(url, state_dir))
         try:
             ledger._prepare(state_dir, create)
         except BaseException:
-            ledger._engine.dispose()
+            ledger.database.close()
             raise
         ledger._locks = (
-            FileLocks(state_dir / "locks") if ledger._sqlite else AdvisoryLocks(ledger, ledger.instance_id)
+            FileLocks(state_dir / "locks")
+            if ledger.database.on_sqlite
+            else AdvisoryLocks(ledger.database, ledger.instance_id)
         )
         return ledger
 
@@ -76,28 +96,38 @@ class Ledger(Documents, Chunks, Intents, Collections, Runs, Events, Holds):
     def faults(self) -> list[str]:
         """What is wrong with the ledger's file, in words; [] when it is sound. All of it is read. A server
         looks after its own files."""
-        if not self._sqlite:
+        if not self.database.on_sqlite:
             return []
         from index.ledger.damage import faults
 
-        with self._reading() as connection:
+        with self.database.reading() as connection:
             return faults(connection)
 
+    @property
+    def writable(self) -> bool:
+        """Whether this process may write; else every method that writes raises LedgerReadOnly."""
+        return self.database.writable
+
+    def close(self) -> None:
+        """Give all connections back. May be called twice."""
+        self.database.close()
+
     def _prepare(self, state_dir: Path, create: bool) -> None:
-        with self._reading() as connection:
+        with self.database.reading() as connection:
             recorded = self._version(connection)
             if recorded == VERSION:
                 self.instance_id = self._instance(connection)
                 return
-        if recorded is None and self._sqlite and not create:
-            raise damaged(str(self._place), "it has no tables")
+        if recorded is None and self.database.on_sqlite and not create:
+            raise damaged(str(self.database.place), "it has no tables")
         if recorded is not None and not self.writable:
             raise LedgerReadOnly(
-                f"The ledger {self._place} can only be read here, and has the schema {recorded} of an older "
-                f"freshkb; this one needs {VERSION}. Any command of a user that may write brings it there."
+                f"The ledger {self.database.place} can only be read here, and has the schema {recorded} of "
+                f"an older freshkb; this one needs {VERSION}. Any command of a user that may write brings it "
+                "there."
             )
-        with self._writing() as connection:
-            if not self._sqlite:
+        with self.database.writing() as connection:
+            if not self.database.on_sqlite:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_KEY)))
             # Another process may have done it while this one waited for its turn.
             if self._version(connection) != VERSION:
@@ -121,11 +151,11 @@ class Ledger(Documents, Chunks, Intents, Collections, Runs, Events, Holds):
         if recorded is None:
             return None
         if not re.fullmatch(r"m\d{3}", recorded):
-            raise damaged(str(self._place), f"its schema is {recorded!r}, which none ever was")
+            raise damaged(str(self.database.place), f"its schema is {recorded!r}, which none ever was")
         if recorded > VERSION:
             raise LedgerError(
-                f"The ledger {self._place} was written by a newer freshkb: its schema is {recorded}, and "
-                f"this program knows {VERSION}. Upgrade freshkb; nothing was changed."
+                f"The ledger {self.database.place} was written by a newer freshkb: its schema is {recorded}, "
+                f"and this program knows {VERSION}. Upgrade freshkb; nothing was changed."
             )
         return str(recorded)
 
@@ -133,7 +163,7 @@ class Ledger(Documents, Chunks, Intents, Collections, Runs, Events, Holds):
         query = sa.select(meta.c.value).where(meta.c.name == "instance")
         recorded = connection.execute(query).scalar()
         if recorded is None:
-            raise damaged(str(self._place), "it has lost its instance id")
+            raise damaged(str(self.database.place), "it has lost its instance id")
         return str(recorded)
 
     def __enter__(self) -> Self:

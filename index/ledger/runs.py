@@ -15,7 +15,9 @@ import sqlalchemy as sa
 
 from index.errors import LedgerError
 from index.ledger import schema
-from index.ledger.database import Database
+from index.ledger.database import Tables
+from index.ledger.entry import LogEntry
+from index.ledger.log import append
 from index.ledger.schema import approvals, items, plans, runs
 from index.model import Item, RunRecord
 from index.redact import redact
@@ -24,8 +26,8 @@ _RUN = schema.columns(runs, RunRecord)
 _ITEM = schema.columns(items, Item)
 
 
-class Runs(Database):
-    def start_run(
+class Runs(Tables):
+    def start(
         self,
         kind: str,
         at: datetime,
@@ -44,43 +46,43 @@ class Runs(Database):
             actor=actor,
             progress=dict(progress),
         )
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             connection.execute(sa.insert(runs), schema.values(run))
         return run
 
     def note_progress(self, run_id: str, progress: Mapping[str, Any]) -> None:
         """How far an unfinished run is."""
         unfinished = sa.and_(runs.c.run_id == run_id, runs.c.finished_at.is_(None))
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             connection.execute(sa.update(runs).where(unfinished).values(progress=progress))
 
-    def finish_run(
+    def finish(
         self, run_id: str, at: datetime, outcome: str, counts: Mapping[str, Any], error: str = ""
     ) -> None:
         """The plans' items are dropped: they say what was left to do, and nothing is."""
         ended = {"finished_at": at, "outcome": outcome, "counts": counts, "error": redact(error)}
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             if not connection.execute(sa.update(runs).where(runs.c.run_id == run_id).values(ended)).rowcount:
                 raise LedgerError(f"There is no run {run_id}.")
             connection.execute(sa.delete(items).where(items.c.run_id == run_id))
 
-    def runs(self, limit: int = 20) -> list[RunRecord]:
+    def newest(self, limit: int = 20) -> list[RunRecord]:
         """The newest, newest first. One without `finished_at` is running, or was killed."""
         query = sa.select(*_RUN).order_by(runs.c.started_at.desc(), runs.c.run_id).limit(limit)
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return [_record(row) for row in connection.execute(query)]
 
-    def unfinished_runs(self) -> list[RunRecord]:
+    def unfinished(self) -> list[RunRecord]:
         """Running ones and killed ones, newest first."""
         query = sa.select(*_RUN).where(runs.c.finished_at.is_(None)).order_by(runs.c.started_at.desc())
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return [_record(row) for row in connection.execute(query)]
 
-    def first_run(self) -> RunRecord | None:
+    def first(self) -> RunRecord | None:
         """The oldest on record."""
         return self._run(sa.select(*_RUN).order_by(runs.c.started_at))
 
-    def last_run(self, kind: str | None = None, outcomes: Collection[str] | None = None) -> RunRecord | None:
+    def last(self, kind: str | None = None, outcomes: Collection[str] | None = None) -> RunRecord | None:
         """The newest finished run, of this kind and with one of these outcomes. A refused run that did
         nothing (no counts) is none, unless it is asked for by its outcome."""
         begun = sa.or_(runs.c.outcome != "refused", runs.c.counts != {})
@@ -91,7 +93,7 @@ class Runs(Database):
         return self._run(sa.select(*_RUN).where(*wanted).order_by(runs.c.started_at.desc()))
 
     def _run(self, query: sa.Select[Any]) -> RunRecord | None:
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(query.limit(1)).first()
         return None if row is None else _record(row)
 
@@ -104,7 +106,7 @@ class Runs(Database):
         batches: Iterable[Sequence[Item]],
     ) -> None:
         """Freeze a source's plan. Batches are numbered through all plans of the run, from 1."""
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             connection.execute(
                 sa.insert(plans),
                 {"run_id": run_id, "source": source, "plan_hash": plan_hash, "counts": counts},
@@ -128,7 +130,7 @@ class Runs(Database):
             .where(items.c.run_id == run_id, items.c.position == 0)
             .order_by(items.c.number)
         )
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return [(number, source) for number, source in connection.execute(query)]
 
     def batch(self, run_id: str, number: int) -> tuple[str, list[Item]]:
@@ -138,23 +140,28 @@ class Runs(Database):
             .where(items.c.run_id == run_id, items.c.number == number)
             .order_by(items.c.position)
         )
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             found = connection.execute(query).all()
         if not found:
             raise LedgerError(f"Run {run_id} has no batch {number}.")
         return found[0][0], [Item(*row[1:]) for row in found]
 
-    def approve(self, plan_hash: str, source: str, run_id: str, at: datetime) -> bool:
-        """Use up the approval of this plan; False when it was used before."""
+    def approve(
+        self, plan_hash: str, source: str, run_id: str, at: datetime, entries: Sequence[LogEntry]
+    ) -> bool:
+        """Use up the approval of this plan; False, and nothing is put on record, when it was used before."""
         row = {"plan_hash": plan_hash, "source": source, "run_id": run_id, "at": at}
-        with self._writing() as connection:
-            used = self._insert_new(approvals).returning(approvals.c.plan_hash)
-            return connection.execute(used, row).first() is not None
+        with self._database.writing() as connection:
+            used = self._database.insert_new(approvals).returning(approvals.c.plan_hash)
+            if connection.execute(used, row).first() is None:
+                return False
+            append(connection, entries)
+        return True
 
     def approved(self, plan_hash: str) -> bool:
         """Whether the approval of this plan was used."""
         query = sa.select(approvals.c.plan_hash).where(approvals.c.plan_hash == plan_hash)
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return connection.execute(query).first() is not None
 
 

@@ -14,11 +14,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from index.ledger.kinds import ActionName, CauseName, Json, Key, Moment, Prose, StateName
-from index.model import LIVE, State
+from index.ledger.entry import LogAction
+from index.ledger.removal import RemovalState
+from index.ledger.types import Code, Json, Key, Moment, Prose
+from index.model import LIVE, Action, Cause, State
 
 #: The schema that this program reads and writes; the revision of the newest migration.
-VERSION = "m004"
+VERSION = "m005"
 
 
 def _column(
@@ -56,7 +58,7 @@ documents = sa.Table(
     _column("source", Key),
     _column("uri", Key),
     _column("folder", Key),
-    _column("state", StateName),
+    _column("state", Code(State)),
     _column("reason", Prose),
     _column("token", Key, null=True),
     _column("native_id", Key, null=True),
@@ -117,6 +119,8 @@ removals = sa.Table(
     _column("collection", Key, key=True),
     _column("point_id", Key, key=True),
     _column("document_id", Key),
+    _column("state", Code(RemovalState), default="present"),
+    _column("absent_at", Moment, null=True),
 )
 
 collections = sa.Table(
@@ -165,11 +169,11 @@ items = sa.Table(
     _column("number", sa.BigInteger, key=True),
     _column("position", sa.BigInteger, key=True),
     _column("source", Key),
-    _column("action", ActionName),
+    _column("action", Code(Action)),
     _column("uri", Key),
     _column("document_id", Key),
     _column("old_uri", Key, null=True),
-    _column("cause", CauseName, default="listing"),
+    _column("cause", Code(Cause), default="listing"),
     _column("reason", Prose),
 )
 
@@ -185,22 +189,21 @@ approvals = sa.Table(
 _number = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # Only INTEGER counts up by itself on SQLite.
 
 
-def _event() -> list[sa.Column[Any]]:
-    return [
-        sa.Column("id", _number, primary_key=True, autoincrement=True),
-        _column("at", Moment),
-        _column("run_id", Key, null=True),
-        _column("document_id", Key, null=True),
-        _column("source", Key),
-        _column("action", Key),
-        _column("detail", Prose),
-    ]
-
-
-events = sa.Table("events", metadata, *_event())
-
-#: Events of committed versions, until nothing is left in the store that these made obsolete.
-untold = sa.Table("untold", metadata, *_event(), _column("collection", Key))
+log = sa.Table(
+    "log",
+    metadata,
+    sa.Column("id", _number, primary_key=True, autoincrement=True),
+    _column("sequence", sa.BigInteger, null=True),
+    _column("at", Moment),
+    _column("actor", Prose),
+    _column("run_id", Key, null=True),
+    _column("action", Code(LogAction)),
+    _column("source", Key),
+    _column("subject", Key),
+    _column("facts", Json),
+    #: What a pending entry waits for.
+    _column("collection", Key, null=True),
+)
 
 reviews = sa.Table(
     "reviews",

@@ -11,7 +11,7 @@ import threading
 import traceback
 import tracemalloc
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -22,7 +22,8 @@ import pytest
 import sqlalchemy as sa
 
 from index.errors import LedgerError, Locked
-from index.ledger import Event, Hold, Ledger
+from index.ledger import Hold, Ledger, LogAction, LogEntry, Removal
+from index.ledger.database import Database
 from index.model import (
     Action,
     Cause,
@@ -40,17 +41,6 @@ from index.model import (
 
 T0 = datetime(2026, 3, 1, 12, 30, 15, 123457, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
-#: What migrations after the first added to its tables.
-ADDED_COLUMNS = (
-    ("sources", "findings"),
-    ("documents", "owners"),
-    ("documents", "findings"),
-    ("runs", "actor"),
-    ("runs", "progress"),
-    ("reviews", "content_hash"),
-    ("collections", "sparse_fingerprint"),
-    ("items", "cause"),
-)
 
 
 def document(uri: str, document_id: str | None = None, **fields: Any) -> Document:
@@ -114,17 +104,25 @@ def put(
     of: Document,
     *chunks: ChunkRecord,
     collection: str = "kb",
-    events: Sequence[Event] = (),
+    entries: Sequence[LogEntry] = (),
 ) -> list[str]:
     """Intend and commit, as a run without a store would."""
     wanted = [intent(of, chunks)]
     ledger.writes.intend("r1", collection, wanted)
-    return ledger.writes.commit(collection, wanted, events)
+    return ledger.writes.commit(collection, wanted, entries)
 
 
-def told(ledger: Ledger) -> list[Event]:
-    """All events in order, but for their ids."""
-    return [replace(event, id=0) for event in reversed(ledger.log.newest(1000))]
+def entry(
+    document_id: str, action: LogAction = LogAction.UPDATED, run_id: str = "r1", source: str = "handbook"
+) -> LogEntry:
+    return LogEntry(T0, action, source, document_id, run_id, actor="anna@host")
+
+
+def published(ledger: Ledger) -> list[LogEntry]:
+    """All published entries in order, but for their numbers, which have no gaps."""
+    found = ledger.log.newest(1000)[::-1]
+    assert [entry.sequence for entry in found] == list(range(1, len(found) + 1))
+    return [replace(entry, sequence=None) for entry in found]
 
 
 def run_python(code: str, *arguments: str) -> subprocess.Popen[str]:
@@ -207,21 +205,51 @@ print(heavy & set(sys.modules))
         with ledger.database.reading() as connection:
             assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "m999"
 
-    def test_a_ledger_of_the_first_schema_is_brought_up_to_date(
-        self, ledger: Ledger, url: str, tmp_path: Path
+    @pytest.mark.parametrize("version", ["m001", "m002", "m003", "m004"])
+    def test_a_ledger_of_an_earlier_schema_says_the_same(
+        self, url: str, tmp_path: Path, version: str
     ) -> None:
-        put(ledger, document("a", "d1"), chunk("d1", 0))
-        with ledger.database.writing() as connection:
-            connection.exec_driver_sql("DROP TABLE untold")
-            for table, column in ADDED_COLUMNS:
-                connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN {column}")
-            connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'm001'")
-        with Ledger.open(url, tmp_path) as again:
-            assert again.documents.get("d1") == document("a", "d1") and again.chunks.count("kb") == 1
-            event = Event(T0, "handbook", "moved", "d1", "", "r1")
-            put(again, document("b", "d1"), chunk("d1", 0), events=[event])
-            again.writes.settle("kb", [])
-            assert told(again) == [event]
+        from index.ledger.migrations import upgrade
+
+        event = "INSERT INTO {} VALUES ({}, 1000000, 'r1', {}, 'handbook', '{}', 'Its words.'{})"
+        run = "INSERT INTO runs (run_id, kind, started_at, outcome, host, pid, counts, error{}) VALUES "
+        database = Database(url, tmp_path)
+        with database.writing() as connection:
+            upgrade(connection, version)
+            run = run.format("" if version < "m003" else ", actor")
+            actor = "" if version < "m003" else ", 'anna@host'"
+            connection.exec_driver_sql(run + "('r1', 'sync', 0, 'done', '', 1, '{}', ''" + actor + ")")
+            connection.exec_driver_sql(event.format("events", 3, "'d1'", "added", ""))
+            connection.exec_driver_sql(event.format("events", 7, "'d2'", "quarantined", ""))
+            removal = "INSERT INTO removals (collection, point_id, document_id) VALUES ('kb', 'p3', 'd3')"
+            connection.exec_driver_sql(removal)
+            if version > "m001":
+                connection.exec_driver_sql(event.format("untold", 1, "'d3'", "updated", ", 'kb'"))
+                connection.exec_driver_sql(event.format("untold", 2, "'d4'", "added", ", 'kb'"))
+        database.close()
+
+        def said(document_id: str, action: LogAction, sequence: int | None) -> LogEntry:
+            at = datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)
+            who = "" if version < "m003" else "anna@host"
+            return LogEntry(at, action, "handbook", document_id, "r1", actor=who, sequence=sequence)
+
+        first = [said("d2", LogAction.QUARANTINED, 2), said("d1", LogAction.ADDED, 1)]
+        with Ledger.open(url, tmp_path) as ledger:
+            assert ledger.log.newest() == first
+            assert ledger.points.removals("kb") == ["p3"]
+            if version > "m001":
+                last = [said("d3", LogAction.UPDATED, None), said("d4", LogAction.ADDED, None)]
+                assert ledger.log.pending("kb") == last
+                ledger.writes.settle("kb", [], T0)
+                assert ledger.log.newest() == [replace(last[1], sequence=3), *first]
+                ledger.writes.settle("kb", ["p3"], T0)
+                assert ledger.log.newest(1) == [replace(last[0], sequence=4)]
+            put(ledger, document("a", "d5"), chunk("d5", 0), entries=[entry("d5")])
+            ledger.writes.settle("kb", [], T0)
+            assert ledger.log.newest(1)[0].subject == "d5"
+            with ledger.database.reading() as connection:
+                assert not connection.dialect.has_table(connection, "events")
+                assert not connection.dialect.has_table(connection, "untold")
 
     def test_the_migrations_make_the_schema_that_the_program_reads(self, ledger: Ledger) -> None:
         from alembic.autogenerate import compare_metadata
@@ -445,10 +473,12 @@ print(heavy & set(sys.modules))
     def test_recording_a_document_leaves_its_chunks_alone(self, ledger: Ledger) -> None:
         first = chunk("d1", 0)
         put(ledger, document("a", "d1"), first)
-        event = Event(T0, "handbook", "quarantine", "d1", "It has a password.")
-        ledger.documents.put([document("a", "d1", state=State.QUARANTINED)], [event], "r7")
+        done = entry("d1", LogAction.QUARANTINED)
+        ledger.documents.put([document("a", "d1", state=State.QUARANTINED)], [done])
         assert ledger.chunks.of("kb", ["d1"]) == {"d1": [first]}
-        assert ledger.log.newest() == [replace(event, run_id="r7", id=1)]
+        assert ledger.log.newest() == [replace(done, sequence=1)]
+        ledger.documents.refresh([document("a", "d1", state=State.QUARANTINED, token="new")])
+        assert ledger.chunks.of("kb", ["d1"]) == {"d1": [first]} and len(ledger.log.newest()) == 1
 
     # ── Chunks ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -540,69 +570,162 @@ print(heavy & set(sys.modules))
         assert again.chunks.of("kb", ["d1"]) == {"d1": [kept, old]}
 
         written = [intent(wanted[0].document, (kept, replace(new, vector_digest="read back")))]
-        event = Event(T0, "handbook", "updated", "d1", "1 chunk", "r2")
-        assert ledger.writes.commit("kb", written, [event]) == [old.point_id]
+        updated = entry("d1", run_id="r2")
+        assert ledger.writes.commit("kb", written, [updated]) == [old.point_id]
         assert again.documents.get("d1") == document("a", "d1", version=2)
         assert again.chunks.of("kb", ["d1"]) == {"d1": list(written[0].chunks)}
         assert again.points.intents() == []
         assert again.points.removals("kb") == [old.point_id] and again.points.removals("other") == []
-        assert again.log.pending("kb") == [replace(event, id=1)] and again.log.newest() == []
+        assert again.log.pending("kb") == [updated] and again.log.newest() == []
 
         for _ in range(2):
-            ledger.writes.settle("kb", [old.point_id])
+            ledger.writes.settle("kb", [old.point_id], T0)
             assert again.points.removals("kb") == [] and again.log.pending("kb") == []
-            assert again.log.newest() == [replace(event, id=1)]
+            assert again.log.newest() == [replace(updated, sequence=1)]
 
-    def test_an_event_is_told_by_whoever_removes_the_last_point_of_its_document(
+    def test_an_entry_is_published_by_whoever_removes_the_last_point_of_its_document(
         self, ledger: Ledger, again: Ledger
     ) -> None:
         """Runs may end between any two steps, and others of the same or of another source come in between."""
         old, spare, new = chunk("d1", 0, "old"), chunk("d1", 1), chunk("d1", 0, "new")
         put(ledger, document("a", "d1"), old, spare)
-        first = Event(T0, "handbook", "updated", "d1", "", "r2")
-        put(ledger, document("a", "d1"), new, events=[first])
-        born = Event(T0, "wiki", "added", "d2", "", "r3")
-        put(ledger, document("b", "d2", source="wiki"), chunk("d2", 0), events=[born])
-        elsewhere = Event(T0, "handbook", "updated", "d3", "", "r4")
-        put(ledger, document("c", "d3"), chunk("d3", 0), events=[elsewhere], collection="next")
+        first = entry("d1", run_id="r2")
+        put(ledger, document("a", "d1"), new, entries=[first])
+        born = entry("d2", LogAction.ADDED, "r3", "wiki")
+        put(ledger, document("b", "d2", source="wiki"), chunk("d2", 0), entries=[born])
+        elsewhere = entry("d3", run_id="r4")
+        put(ledger, document("c", "d3"), chunk("d3", 0), entries=[elsewhere], collection="next")
         assert ledger.log.newest() == []
-        again.writes.settle("kb", [spare.point_id])
-        assert told(ledger) == [born]
-        second = replace(first, action="moved", run_id="r5")
-        put(ledger, document("z", "d1"), new, events=[second])
-        again.writes.settle("kb", [])
-        assert told(ledger) == [born]
+        again.writes.settle("kb", [spare.point_id], T0)
+        assert published(ledger) == [born]
+        second = entry("d1", LogAction.MOVED, "r5")
+        put(ledger, document("z", "d1"), new, entries=[second])
+        again.writes.settle("kb", [], T0)
+        assert published(ledger) == [born]
         for _ in range(2):
-            again.writes.settle("kb", [old.point_id])
-            assert told(ledger) == [born, first, second]
-        assert [replace(event, id=0) for event in again.log.pending("next")] == [elsewhere]
+            again.writes.settle("kb", [old.point_id], T0)
+            assert published(ledger) == [born, first, second]
+        assert again.log.pending("next") == [elsewhere]
 
-    def test_a_commit_that_fails_has_nothing_to_tell(self, ledger: Ledger) -> None:
+    def test_a_commit_that_fails_leaves_no_entry(self, ledger: Ledger) -> None:
         wanted = [intent(document("a", "d1"), (chunk("d1", 0),))]
         with pytest.raises(LedgerError, match="no open intent"):
-            ledger.writes.commit("kb", wanted, [Event(T0, "handbook", "added", "d1")])
-        ledger.writes.settle("kb", [])
+            ledger.writes.commit("kb", wanted, [entry("d1")])
+        ledger.writes.settle("kb", [], T0)
         assert ledger.log.pending("kb") == [] and ledger.log.newest() == []
 
-    def test_what_was_committed_is_told_once_by_many_at_once(self, ledger: Ledger, again: Ledger) -> None:
-        happened = [Event(T0, "handbook", "added", f"d{i}", "", "r1") for i in range(300)]
+    def test_what_was_committed_is_published_once_by_many_at_once(
+        self, ledger: Ledger, again: Ledger
+    ) -> None:
+        happened = [entry(f"d{i}") for i in range(300)]
         barrier = threading.Barrier(2)
 
         def settle(mine: Ledger) -> None:
             barrier.wait()
             for _ in range(40):
-                mine.writes.settle("kb", [])
+                mine.writes.settle("kb", [], T0)
 
         threads = [threading.Thread(target=settle, args=(mine,)) for mine in (ledger, again)]
         for thread in threads:
             thread.start()
-        for event in happened:
-            assert event.document_id is not None
-            put(ledger, document(event.document_id, event.document_id), events=[event])
+        for one in happened:
+            put(ledger, document(one.subject, one.subject), entries=[one])
         for thread in threads:
             thread.join()
-        ledger.writes.settle("kb", [])
-        assert told(ledger) == happened
+        ledger.writes.settle("kb", [], T0)
+        assert published(ledger) == happened
+
+    def test_numbers_have_no_gaps_with_two_that_write(self, ledger: Ledger, again: Ledger) -> None:
+        """Each goes through whole changes, notes and failures, and sees its own entries in their order."""
+        barrier, errors = threading.Barrier(2), list[BaseException]()
+
+        def write(mine: Ledger, source: str) -> None:
+            try:
+                barrier.wait()
+                for i in range(60):
+                    name = f"{source}-{i}"
+                    one = entry(name, source=source)
+                    put(mine, document(name, name, source=source), chunk(name, i), entries=[one])
+                    mine.documents.put([document(f"{name}.txt", source=source)], [entry(name, source=source)])
+                    with pytest.raises(LedgerError):
+                        mine.documents.put([document(name, "double", source=source)], [one])
+                    mine.writes.settle("kb", [], T0)
+            except BaseException as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=write, args=them) for them in ((ledger, "a"), (again, "b"))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert errors == []
+        found = published(ledger)
+        assert len(found) == 240
+        for source in "ab":
+            mine = [int(one.subject.rpartition("-")[2]) for one in found if one.source == source]
+            assert mine == sorted(mine)
+
+    def test_an_entry_names_the_actor_of_its_run(self, ledger: Ledger) -> None:
+        ledger.runs.start("sync", T0, run_id="r7", actor="bert@host")
+        ledger.log.append([LogEntry(T0, LogAction.PURGED, run_id="r7"), LogEntry(T0, LogAction.PURGED)])
+        own, first = ledger.log.newest()
+        assert first.actor == "bert@host"
+        assert own.actor.endswith(f"@{socket.gethostname()}") and own.actor != f"@{socket.gethostname()}"
+
+    def test_facts_are_codes_and_counts(self, ledger: Ledger) -> None:
+        facts: dict[str, int | str] = {"removals": 3, "plan": "ab12"}
+        ledger.log.append([LogEntry(T0, LogAction.APPROVED, facts=facts)])
+        assert ledger.log.newest()[0].facts == facts
+        for words in ("a sentence of a document", "a/path.md", "größe", "", "x" * 81):
+            with pytest.raises(ValueError, match="no code or count"):
+                LogEntry(T0, LogAction.APPROVED, facts={"reason": words})
+
+    def test_every_change_and_its_entry_are_one(self, ledger: Ledger) -> None:
+        """Whatever is written: with an entry that the ledger cannot take, nothing is."""
+        old = Collection("kb-1", "f1", "model", "main", "bf16", 384, "current", T0)
+        first = chunk("d1", 0)
+        put(ledger, document("a", "d1"), first, chunk("d1", 1))
+        ledger.writes.settle("kb", put(ledger, document("a", "d1"), first), T0)
+        ledger.collections.put(old, [])
+        ledger.collections.put(replace(old, name="kb-2", state="building"), [])
+        ledger.holds.place(["d1"], "h1", "A lawsuit.", T0, [])
+        gone = replace(old, name="kb-3", state="building")
+        calls: dict[str, Callable[[Sequence[LogEntry]], object]] = {
+            "documents.put": lambda done: ledger.documents.put([document("b", "d2")], done),
+            "chunks.delete_rows": lambda done: ledger.chunks.delete_rows(
+                "kb", [chunk("d1", 0).point_id], done
+            ),
+            "collections.put": lambda done: ledger.collections.put(gone, done),
+            "reviews.add": lambda done: ledger.reviews.add([Review("d1", "anna", "", T0)], done),
+            "holds.place": lambda done: ledger.holds.place(["d1"], "h2", "Another.", T0, done),
+            "holds.release": lambda done: ledger.holds.release("h1", T0, done),
+            "erasures.put": lambda done: ledger.erasures.put(["k1"], "handbook", "", T0, done),
+            "runs.approve": lambda done: ledger.runs.approve("p1", "handbook", "r1", T0, done),
+            "writes.switch_collection": lambda done: ledger.writes.switch_collection("kb-2", done),
+            "writes.replace_collection": lambda done: ledger.writes.replace_collection("kb-2", "kb-3", done),
+            "writes.drop_collection": lambda done: ledger.writes.drop_collection("kb-3", done),
+            "writes.purged": lambda done: ledger.writes.purged("kb", done, until=T0),
+        }
+        for name, call in calls.items():
+            before = self.everything(ledger)
+            impossible = LogEntry(datetime(2026, 1, 1), LogAction.PURGED)
+            with pytest.raises(LedgerError, match="no time zone"):
+                call([impossible])
+            assert self.everything(ledger) == before, name
+            newest = len(published(ledger))
+            call([entry("d1", LogAction.PURGED)])
+            assert len(published(ledger)) == newest + 1, name
+            after = self.everything(ledger)
+            assert {table for table in after if after[table] != before[table]} > {"log"}, name
+
+    def everything(self, ledger: Ledger) -> dict[str, list[Any]]:
+        from index.ledger.schema import metadata
+
+        with ledger.database.reading() as connection:
+            return {
+                table.name: sorted(map(repr, connection.execute(sa.select(table))))
+                for table in metadata.sorted_tables
+            }
 
     def test_the_ledger_knows_every_point_that_the_store_may_hold(self, ledger: Ledger) -> None:
         """I1: whatever step a run is killed at, no point is unknown."""
@@ -616,8 +739,105 @@ print(heavy & set(sys.modules))
         gone = ledger.writes.commit("kb", [intent(document("a", "d1"), (new,))], [])
         assert gone == sorted([old.point_id, never.point_id]) == ledger.points.removals("kb")
         assert ledger.points.known("kb", ids) == {old.point_id, new.point_id, never.point_id}
-        ledger.writes.settle("kb", gone)
-        assert ledger.points.known("kb", ids) == {new.point_id}
+        ledger.writes.settle("kb", gone, T0)
+        assert ledger.points.known("kb", ids) == {new.point_id}, "what is absent must not be there"
+
+    def test_a_removal_is_present_then_absent_then_purged(self, ledger: Ledger, again: Ledger) -> None:
+        later = T0 + timedelta(hours=1)
+        chunks = {name: chunk(name, 0) for name in ("d1", "d2", "d3")}
+        for name, own in chunks.items():
+            put(ledger, document(name, name), own)
+            put(ledger, document(name, name, state=State.DELETED))
+        one, two, three = (own.point_id for own in chunks.values())
+        assert again.points.removals("kb") == sorted([one, two, three]) and again.points.absent("kb") == []
+        ledger.writes.settle("kb", [one, "unknown"], T0)
+        ledger.writes.settle("kb", [one, two], later)
+        assert again.points.removals("kb") == [three] and again.points.absent("other") == []
+        found = {removal.document_id: removal for removal in again.points.absent("kb")}
+        assert found == {"d1": Removal(one, "d1", T0), "d2": Removal(two, "d2", later)}
+
+        assert ledger.writes.purged("other", [], until=later) == 0
+        assert ledger.writes.purged("kb", []) == 0
+        done = LogEntry(later, LogAction.PURGED, subject="kb", actor="anna@host", facts={"points": 1})
+        assert ledger.writes.purged("kb", [done], until=T0) == 1
+        assert published(again) == [done]
+        assert ledger.writes.purged("kb", [], point_ids=[two, three]) == 1
+        assert again.points.absent("kb") == [] and again.points.removals("kb") == [three]
+
+    def test_a_point_that_is_intended_again_is_no_removal_any_more(self, ledger: Ledger) -> None:
+        own = chunk("d1", 0)
+        put(ledger, document("a", "d1"), own)
+        ledger.writes.settle("kb", put(ledger, document("a", "d1")), T0)
+        assert [removal.point_id for removal in ledger.points.absent("kb")] == [own.point_id]
+        ledger.writes.intend("r2", "kb", [intent(document("a", "d1"), (own,))])
+        assert ledger.points.absent("kb") == [] and ledger.points.known("kb", [own.point_id])
+        # Given up and gone: it is to be removed anew.
+        assert ledger.writes.commit("kb", [intent(document("a", "d1"))], []) == [own.point_id]
+        assert ledger.points.removals("kb") == [own.point_id]
+
+    def test_pending_entries_wait_for_present_removals_alone(self, ledger: Ledger) -> None:
+        own, more = chunk("d1", 0), chunk("d1", 1)
+        put(ledger, document("a", "d1"), own, more)
+        ledger.writes.settle("kb", put(ledger, document("a", "d1"), more), T0)
+        gone = put(ledger, document("a", "d1"), entries=[entry("d1")])
+        ledger.writes.settle("kb", [], T0)
+        assert published(ledger) == []
+        ledger.writes.settle("kb", gone, T0)
+        assert published(ledger) == [entry("d1")] and len(ledger.points.absent("kb")) == 2
+
+    def test_the_removals_of_a_collection_go_with_it(self, ledger: Ledger) -> None:
+        old = Collection("kb", "f1", "model", "main", "bf16", 384, "current", T0)
+        ledger.collections.put(old, [])
+        ledger.collections.put(replace(old, name="new", state="building"), [])
+        put(ledger, document("a", "d1"), chunk("d1", 0))
+        put(ledger, document("b", "d2"), chunk("d2", 0))
+        ledger.writes.settle("kb", put(ledger, document("a", "d1")), T0)
+        gone = put(ledger, document("b", "d2"))
+        ledger.writes.replace_collection("kb", "new", [])
+        assert ledger.points.removals("new") == gone and ledger.points.absent("new") == []
+        assert len(ledger.points.absent("kb")) == 1
+        ledger.writes.drop_collection("kb", [])
+        assert ledger.points.absent("kb") == []
+
+    # ── Holds and removals ────────────────────────────────────────────────────────────────────────────
+
+    def test_a_removal_is_not_announced_of_a_document_that_is_held(
+        self, ledger: Ledger, again: Ledger
+    ) -> None:
+        for name in ("d1", "d2"):
+            put(ledger, document(name, name), chunk(name, 0))
+        removed = [
+            intent(document(name, name, state=State.DELETED), (), Action.DELETE) for name in ("d1", "d2")
+        ]
+        again.holds.place(["d1"], "h1", "A lawsuit.", T0, [])
+        assert ledger.writes.intend("r2", "kb", removed) == {"d1"}
+        assert [found.document.document_id for _, _, found in ledger.points.intents()] == ["d2"]
+        with pytest.raises(LedgerError, match="no open intent"):
+            ledger.writes.commit("kb", removed[:1], [])
+        assert again.holds.release("h1", T0, []) == 1
+        assert ledger.writes.intend("r2", "kb", removed[:1]) == set()
+        again.holds.place(["d1"], "h2", "What is said of it may change.", T0, [])
+        ledger.writes.drop_intents(["d1"])
+        assert ledger.writes.intend("r3", "kb", [intent(document("d1", "d1"))]) == set()
+
+    def test_a_hold_and_a_removal_that_meet_take_turns(self, ledger: Ledger, again: Ledger) -> None:
+        """The one that comes second waits, and sees what the first has done."""
+        put(ledger, document("a", "d1"), chunk("d1", 0))
+        removed = [intent(document("a", "d1", state=State.DELETED), (), Action.DELETE)]
+        answers: list[set[str]] = []
+        announcing = threading.Thread(
+            target=lambda: answers.append(ledger.writes.intend("r2", "kb", removed))
+        )
+        from index.ledger.holds import lock
+
+        with again.database.writing() as connection:
+            lock(again.database, connection, ["d1"])
+            announcing.start()
+            announcing.join(0.5)
+            assert answers == []
+            connection.exec_driver_sql("INSERT INTO holds VALUES ('h1', 'd1', 'A lawsuit.', 0, NULL)")
+        announcing.join(60)
+        assert answers == [{"d1"}] and ledger.points.intents() == []
 
     def test_a_deletion_hands_out_every_point_of_the_document(self, ledger: Ledger) -> None:
         chunks = [chunk("d1", i) for i in range(3)]
@@ -668,7 +888,8 @@ print(heavy & set(sys.modules))
         ledger.documents.put([], [])
         ledger.writes.intend("r1", "kb", [])
         assert ledger.writes.commit("kb", [], []) == []
-        ledger.writes.settle("kb", [])
+        ledger.log.append([])
+        ledger.writes.settle("kb", [], T0)
         ledger.writes.drop_intents([])
         assert ledger.chunks.of("kb", []) == {} and ledger.chunks.searchable("kb", []) == {}
 
@@ -714,21 +935,21 @@ with ledger.database.writing() as connection:
         ledger.writes.drop_collection("unknown", [])
         assert [found.name for found in again.collections.all()] == ["kb-2"]
 
-    def test_what_was_committed_to_a_collection_is_told_when_that_is_dropped(
+    def test_what_was_committed_to_a_collection_is_published_when_that_is_dropped(
         self, ledger: Ledger, again: Ledger
     ) -> None:
         old = Collection("kb-1", "f1", "model", "main", "bf16", 384, "current", T0)
         ledger.collections.put(old, [])
         ledger.collections.put(replace(old, name="kb-2", state="building"), [])
         put(ledger, document("a", "d1"), chunk("d1", 0), collection="kb-1")
-        event = Event(T0, "handbook", "deleted", "d1", "", "r1")
-        put(ledger, document("a", "d1", state=State.DELETED), collection="kb-1", events=[event])
+        deleted = entry("d1", LogAction.DELETED)
+        put(ledger, document("a", "d1", state=State.DELETED), collection="kb-1", entries=[deleted])
         ledger.writes.switch_collection("kb-2", [])
         # Its points are still there.
         assert again.log.newest() == []
         for _ in range(2):
             ledger.writes.drop_collection("kb-1", [])
-            assert told(again) == [event]
+            assert published(again) == [deleted]
 
     def test_only_a_collection_that_is_building_can_take_over(self, ledger: Ledger) -> None:
         old = Collection("kb-1", "f1", "model", "main", "bf16", 384, "current", T0)
@@ -776,19 +997,19 @@ with ledger.database.writing() as connection:
         assert not ledger.runs.approved("p1")
         assert ledger.runs.approve("p1", "handbook", "r1", T0, [])
         assert again.runs.approved("p1")
-        assert not again.runs.approve("p1", "handbook", "r2", T0)
-        assert again.runs.approve("p2", "handbook", "r2", T0)
+        assert not again.runs.approve("p1", "handbook", "r2", T0, [])
+        assert again.runs.approve("p2", "handbook", "r2", T0, [])
 
-    # ── Events, reviews, holds, tombstones ────────────────────────────────────────────────────────────
+    # ── Log, reviews, holds, tombstones ───────────────────────────────────────────────────────────────
 
-    def test_events_are_listed_newest_first(self, ledger: Ledger, again: Ledger) -> None:
-        happened = [Event(T0, "handbook", f"act {i}", None, "", f"r{i}") for i in range(3)]
-        ledger.documents.put([], happened, "unused")
-        assert again.log.newest(2) == [replace(happened[2], id=3), replace(happened[1], id=2)]
+    def test_entries_are_listed_newest_first(self, ledger: Ledger, again: Ledger) -> None:
+        happened = [entry(f"d{i}", run_id=f"r{i}") for i in range(3)]
+        ledger.documents.put([], happened)
+        assert again.log.newest(2) == [replace(happened[2], sequence=3), replace(happened[1], sequence=2)]
 
     def test_a_run_is_asked_what_it_did_to_documents(self, ledger: Ledger) -> None:
         happened = [
-            Event(T0, "handbook", action, document_id, "", run_id)
+            entry(document_id, LogAction(action), run_id)
             for run_id, document_id, action in (
                 ("r1", "d1", "added"), ("r2", "d1", "updated"), ("r2", "d2", "added"), ("r2", "d2", "moved"),
                 ("r2", "d3", "added"),

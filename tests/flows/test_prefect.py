@@ -114,10 +114,10 @@ def test_what_a_batch_had_committed_is_neither_done_nor_told_again(make_base: Ma
         with base.open(store=Away(base, times=1, call="delete")) as mirror:
             report = as_flow(mirror)
             rows, points = contents(mirror)
-            events = mirror.ledger.log.newest()
+            log = mirror.ledger.log.newest()
         assert report.outcome == "done" and report.json()["sources"][0][done] == 1
         assert len(rows) == len(points)
-        assert [event.action for event in events if event.run_id == report.run_id] == [done]
+        assert [entry.action for entry in log if entry.run_id == report.run_id] == [done]
 
 
 def test_a_failing_batch_fails_the_run_with_its_own_exception(make_base: MakeBase) -> None:

@@ -19,6 +19,7 @@ from index.judge import (
     judge_row,
     judge_rules,
 )
+from index.ledger import LogAction, LogEntry
 from index.model import ChunkRecord, Collection, Document, Point, Review, Sparse, State, digest, point_id
 from index.payload import Passage
 
@@ -264,10 +265,10 @@ def test_a_row_of_a_collection_that_contradicts_itself(columns: dict[str, Any]) 
     assert defect == ("altered", "the ledger's row of collection kb-1 is another")
 
 
-NOTHING = Pending({}, {}, set())
-INTENT = Pending({("run", "d"): DOCUMENT}, {}, set())
-EVENT = Pending({}, {7: ("d", "docs")}, set())
-REMOVAL = Pending({}, {}, {"p"})
+NOTHING = Pending({}, [], set())
+INTENT = Pending({("run", "d"): DOCUMENT}, [], set())
+EVENT = Pending({}, [LogEntry(WHEN, LogAction.UPDATED, "docs", "d")], set())
+REMOVAL = Pending({}, [], {"p"})
 
 
 @pytest.mark.parametrize(
@@ -278,8 +279,8 @@ REMOVAL = Pending({}, {}, {"p"})
         (INTENT, INTENT, {"docs"}, []),
         (INTENT, NOTHING, set(), []),
         (NOTHING, INTENT, set(), []),
-        (INTENT, Pending({("another run", "d"): DOCUMENT}, {}, set()), set(), []),
-        (EVENT, EVENT, set(), [("no audit event says yet what was done to it", None, "d")]),
+        (INTENT, Pending({("another run", "d"): DOCUMENT}, [], set()), set(), []),
+        (EVENT, EVENT, set(), [("no entry of the log says yet what was done to it", None, "d")]),
         (EVENT, EVENT, {"docs"}, []),
         (EVENT, NOTHING, set(), []),
         (NOTHING, EVENT, set(), []),

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from stat import S_IMODE
 
@@ -14,6 +15,7 @@ import pytest
 from index.disk.private import file_mode, private_file, private_folder, tighten
 from index.doctor import examine
 from index.ledger import Ledger
+from index.ledger.database import Database
 from index.report import write
 from index.store.lock import FolderLock
 from tests.commands import environment, process
@@ -88,13 +90,10 @@ def test_a_folder_for_everyone_is_no_consent(tmp_path: Path) -> None:
 
 def test_the_state_of_an_earlier_version_is_closed_once(tmp_path: Path) -> None:
     state = tmp_path / "state"
-    with Ledger.open("sqlite", state) as ledger, ledger.database.writing() as connection:
-        from tests.contracts.ledger_contract import ADDED_COLUMNS
+    with closing(Database("sqlite", state)) as database, database.writing() as connection:
+        from index.ledger.migrations import upgrade
 
-        connection.exec_driver_sql("DROP TABLE untold")
-        for table, column in ADDED_COLUMNS:
-            connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN {column}")
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'm001'")
+        upgrade(connection, "m001")
     (state / "reports").mkdir()
     (state / "reports" / "report.md").write_text("")
 

@@ -200,7 +200,7 @@ def test_what_is_learnt_beside_the_plan_is_handed_over(place: Place) -> None:
     write_unsupported(place)
     distrust(place)
     with place.mirror() as mirror:
-        rows = {row.uri: row for row in noted(mirror, "docs", survey(mirror, "docs"))}
+        rows = {row.uri: row for row in noted(mirror, "docs", survey(mirror, "docs"), "r1")[0]}
     assert set(rows) == {"a.md", "b.md", "c.md", "clip.mp4"}
     assert rows["clip.mp4"].state is State.SKIPPED
     assert all(rows[f"{name}.md"].token for name in "abc")

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from index.actor import actor
 from index.collection import create
 from index.doctor import examine
 from index.errors import Locked, ModelChanged, StoreError, StoreMismatch
+from index.ledger import LogAction, LogEntry
 from index.mirror import Mirror, require_collection
-from index.model import Review, State
+from index.model import Intent, Review, State
 from index.outcome import Report
 from index.run import Run
 from index.search import KnowledgeBase
@@ -271,6 +273,11 @@ class Crash(BaseException):
     """Ends a run as a kill would: nothing is caught, nothing is cleaned up."""
 
 
+def documents_log(kb: Knowledge) -> list[LogEntry]:
+    """What happened to documents, the newest first."""
+    return [entry for entry in kb.ask(lambda m: m.ledger.log.newest()) if entry.source]
+
+
 def crashing(mirror: Mirror, method: str, *, after: bool) -> None:
     """The ledger's method crashes before or after it has done its work."""
     part = mirror.ledger if method == "writer" else mirror.ledger.writes
@@ -282,6 +289,35 @@ def crashing(mirror: Mirror, method: str, *, after: bool) -> None:
         raise Crash
 
     setattr(part, method, crash)
+
+
+def test_a_hold_that_comes_between_plan_and_apply_keeps_the_document(kb: Knowledge) -> None:
+    held, gone = page(kb, "held.md"), page(kb, "gone.md")
+    kb.sync()
+    (document,) = (d for uri, d in kb.documents().items() if uri == "held.md")
+    held.unlink()
+    gone.unlink()
+    page(kb, "new.md")
+    with kb.mirror() as mirror:
+        writes, intend = mirror.ledger.writes, mirror.ledger.writes.intend
+
+        def after_a_hold(run_id: str, collection: str, wanted: Sequence[Intent]) -> set[str]:
+            with kb.mirror() as other:
+                placed = LogEntry.of(document, LogAction.HOLD_PLACED, kb.clock())
+                ids = [document.document_id]
+                other.ledger.holds.place(ids, "LH-1", "lawsuit", kb.clock(), [placed])
+            return intend(run_id, collection, wanted)
+
+        writes.intend = after_a_hold  # type: ignore[method-assign]
+        assert counts(sync(Run(mirror, "sync"))) == {"added": 1, "deleted": 1, "embedded": 2}
+    assert kb.documents()["held.md"] == document
+    assert set(kb.texts()) == {"held.md", "new.md"}
+    done = [(entry.action, entry.subject) for entry in documents_log(kb)]
+    assert (LogAction.DELETED, document.document_id) not in done
+    assert (LogAction.HOLD_PLACED, document.document_id) in done
+    assert counts(kb.sync())["held"] == 1
+    assert kb.documents()["held.md"].state is State.HELD
+    equal(kb)
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -301,8 +337,8 @@ def test_whatever_a_crash_leaves_the_next_sync_puts_right(kb: Knowledge, method:
     assert kb.sync().exit_code == 0
     assert set(kb.texts()) == {"a.md", "d.md", "new.md"}
     assert kb.ask(lambda m: m.ledger.points.intents()) == []
-    events = kb.ask(lambda m: m.ledger.log.newest())
-    assert sorted(e.action for e in events) == [*["added"] * 4, "deleted", "moved", "updated"]
+    actions = sorted(entry.action for entry in documents_log(kb))
+    assert actions == [*["added"] * 4, "deleted", "moved", "updated"]
     equal(kb)
 
 
@@ -315,14 +351,15 @@ def test_what_was_committed_is_told_by_the_next_sync_even_if_that_has_nothing_to
             sync(run)
     crashed = kb.clock()
     kb.clock.forward(days=1)
-    assert kb.ask(lambda m: m.ledger.log.newest()) == []
+    assert documents_log(kb) == []
     (finding,) = kb.ask(lambda m: verify(m).outdated)
     assert (finding.document_id, finding.source) == (kb.documents()["a.md"].document_id, "docs")
-    assert "1 audit events were left" in " ".join(c.detail for c in kb.ask(lambda m: examine(m)))
+    assert "1 log entries were left" in " ".join(c.detail for c in kb.ask(lambda m: examine(m)))
     for _ in range(2):
         kb.sync()
-        (event,) = kb.ask(lambda m: m.ledger.log.newest())
-        assert (event.action, event.at, event.run_id) == ("added", crashed, run.run_id)
+        (entry,) = documents_log(kb)
+        assert (entry.action, entry.at, entry.run_id) == ("added", crashed, run.run_id)
+        assert entry.actor == actor()
     assert kb.ask(verify).ok
 
 
@@ -341,8 +378,8 @@ def test_what_was_done_to_the_last_document_of_a_source_is_told_by_the_sync_of_a
         with pytest.raises(Crash):
             sync(run, approve=plan_hash)
     assert [source.source for source in kb.sync().sources] == ["docs"]
-    event = kb.ask(lambda m: m.ledger.log.newest())[0]
-    assert (event.source, event.action, event.run_id) == ("old", "deleted", run.run_id)
+    entry = documents_log(kb)[0]
+    assert (entry.source, entry.action, entry.run_id) == ("old", "deleted", run.run_id)
 
 
 def test_a_recovery_removes_no_point_that_another_source_wants_back_meanwhile(

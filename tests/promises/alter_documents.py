@@ -203,12 +203,12 @@ def removal_left(index: Altered, random: Random) -> Alteration:
 
 
 @kind
-def event_left(index: Altered, random: Random) -> Alteration:
+def entry_left(index: Altered, random: Random) -> Alteration:
     """As a process that was killed leaves it: committed, and nobody was told."""
     document = random.choice(index.chosen())
     statement = (
-        "INSERT INTO untold (at, run_id, document_id, source, action, detail, collection)"
-        " VALUES (0, 'killed', ?, ?, 'updated', '', ?)"
+        "INSERT INTO log (at, actor, run_id, subject, source, action, facts, collection)"
+        " VALUES (0, '', 'killed', ?, ?, 'updated', '{}', ?)"
     )
     index.sql(statement, document.document_id, document.source, index.collection.name)
     return row_of(index, document, kinds="outdated")

@@ -1,4 +1,4 @@
-"""All that an index holds, and what its events tell, in a form that two indexes of the same sources share."""
+"""All that an index holds, and what its log tells, in a form that two indexes of the same sources share."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from index.ledger import LogAction
 from index.mirror import Mirror
 from index.model import Point, State, point_id
 from tests.knowledge import Knowledge
@@ -119,22 +120,26 @@ def _same_vectors(one: Point, other: Point) -> bool:
     return all(abs(a - b) <= TOLERANCE for a, b in numbers)
 
 
+#: Done by a person, once for each time that the command was run.
+SAID = {LogAction.REVIEWED, LogAction.HOLD_PLACED, LogAction.HOLD_RELEASED, LogAction.APPROVED}
+
 Told = dict[str, Counter[str]]
 """By uri, what was done to its documents, and how often."""
 
 
 def newest(mirror: Mirror) -> int:
-    """The number of the last event."""
-    return max((event.id for event in mirror.ledger.log.newest(1)), default=0)
+    """The number of the last entry of the log."""
+    return max((entry.sequence or 0 for entry in mirror.ledger.log.newest(1)), default=0)
 
 
 def told(mirror: Mirror, since: int = 0) -> Told:
-    """What the events after this one tell. A document has the uri that it has now."""
+    """What the entries after this one tell of documents, but for what people said of them. A document has
+    the uri that it has now."""
     uris = {d.document_id: d.uri for d in mirror.ledger.documents.find(states=list(State))}
     found: Told = {}
-    for event in mirror.ledger.log.newest(10_000):
-        if event.id > since:
-            found.setdefault(uris[event.document_id or ""], Counter())[event.action] += 1
+    for entry in mirror.ledger.log.newest(10_000):
+        if (entry.sequence or 0) > since and entry.source and entry.action not in SAID:
+            found.setdefault(uris[entry.subject], Counter())[entry.action] += 1
     return found
 
 
@@ -144,7 +149,7 @@ def unfinished(mirror: Mirror) -> set[str]:
 
 
 def mistold(mirror: Mirror, since: int, usual: Told, redone: Collection[str]) -> list[str]:
-    """How the events after this one differ from what is told when nothing goes wrong, in words. Documents
+    """How the entries after this one differ from what is told when nothing goes wrong, in words. Documents
     whose change was given up are read and written anew: that may be told as an update, but once."""
     mine = told(mirror, since)
     again = {d.uri for d in mirror.ledger.documents.find(document_ids=redone, states=list(State))}

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.base import Connector
+from index.ledger.database import Tables
 from index.mirror import Mirror
 
 #: Calls of the ledger that change something a run relies on.
 LEDGER_WRITES = frozenset({
-    "start_run", "finish_run", "save_plan", "approve", "record_source", "record", "intend", "commit",
-    "settle", "drop_intents", "add_review", "place_hold", "release_hold", "record_collection",
-    "switch_collection", "drop_collection",
+    "runs.start", "runs.finish", "runs.save_plan", "runs.approve", "sources.put", "documents.put",
+    "documents.refresh",
+    "writes.intend", "writes.commit", "writes.settle", "writes.drop_intents", "reviews.add", "holds.place",
+    "holds.release", "collections.put", "writes.switch_collection", "writes.drop_collection",
 })  # fmt: skip
 
 #: Calls of the store and its sessions that change something.
@@ -47,8 +49,9 @@ Around = Callable[[Call], Any]
 class Part:
     """A part of the mirror, each of whose public methods goes through `around`."""
 
-    def __init__(self, name: str, real: Any, around: Around) -> None:
+    def __init__(self, name: str, real: Any, around: Around, prefix: str = "") -> None:
         self._name = name
+        self._prefix = prefix
         self._real = real
         self._around = around
 
@@ -58,7 +61,9 @@ class Part:
             return found
 
         def crossing(*args: Any, **more: Any) -> Any:
-            return self._around(Call(self._name, name, lambda: found(*args, **more), self._half(name, args)))
+            return self._around(
+                Call(self._name, self._prefix + name, lambda: found(*args, **more), self._half(name, args))
+            )
 
         return crossing
 
@@ -67,6 +72,16 @@ class Part:
         if self._name != "session" or name not in STORE_WRITES or len(args[0]) < 2:
             return None
         return lambda: getattr(self._real, name)(args[0][: len(args[0]) // 2])
+
+
+class LedgerPart(Part):
+    """The ledger, the calls of whose own parts are named ``ledger.documents.put``."""
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._real, name)
+        if isinstance(found, Tables):
+            return Part("ledger", found, self._around, f"{name}.")
+        return super().__getattr__(name)
 
 
 class Store(Part):
@@ -80,7 +95,7 @@ class Store(Part):
 
 def interpose(mirror: Mirror, around: Around) -> None:
     """From now on, this goes around every call of the mirror's parts."""
-    mirror._ledger = Part("ledger", mirror.ledger, around)  # type: ignore[assignment]
+    mirror._ledger = LedgerPart("ledger", mirror.ledger, around)  # type: ignore[assignment]
     mirror._store = Store("store", mirror.store, around)
     mirror._parser = Part("parser", mirror.parser, around)
     make = mirror._make_embedder

@@ -171,7 +171,7 @@ class Scenario:
     """Of an index that this was done to without a fault."""
 
     told: Told | None = None
-    """By the events of the run and the one after it, without a fault; None when the latter does it anew."""
+    """By the log of the run and the one after it, without a fault; None when the latter does it anew."""
 
 
 class Syncing(Scenario):

@@ -3,7 +3,7 @@
 Each test brings a knowledge base to some state, lets a child do something to it undisturbed, which shows at
 which points it can be killed, and then lets another child do the same for each point, and kills it there.
 What a kill left is looked at as it is: searches must find whole versions. Then the same thing is done once
-more: the index must equal a rebuild from nothing, and the events must tell what was done to each document,
+more: the index must equal a rebuild from nothing, and the log must say what was done to each document,
 once, as if nobody had been killed.
 """
 
@@ -296,7 +296,7 @@ class Usual:
     since: int
     """The last event before."""
     told: Told | None
-    """In the events after it."""
+    """In the log after it."""
 
 
 Versions = set[tuple[str, tuple[str, ...]]]

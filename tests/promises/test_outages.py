@@ -114,7 +114,7 @@ def nothing_is_lost(at: Place, before: Image) -> None:
         assert texts(now.points[place]) == texts(points), place
     gone = [State.DELETED, State.ERASED]
     assert at.kb.ask(lambda mirror: list(mirror.ledger.documents.find(states=gone))) == []
-    assert "deleted" not in {event.action for event in at.kb.ask(lambda m: m.ledger.log.newest(10_000))}
+    assert "deleted" not in {entry.action for entry in at.kb.ask(lambda m: m.ledger.log.newest(10_000))}
 
 
 def status_and_audit_tell_it(at: Place, outage: Outage) -> None:
@@ -203,8 +203,8 @@ def only_these_are_gone(at: Place, before: Image, gone: set[str]) -> None:
     left = {place for place in before.documents if place[0] != "docs" or place[1] not in gone}
     assert left == {place for place in now.documents if place in before.documents}
     assert left <= now.points.keys()
-    events = at.kb.ask(lambda mirror: mirror.ledger.log.newest(10_000))
-    assert sum(event.action == "deleted" for event in events) == len(gone)
+    log = at.kb.ask(lambda mirror: mirror.ledger.log.newest(10_000))
+    assert sum(entry.action == "deleted" for entry in log) == len(gone)
 
 
 def still_refused(at: Place, approval: str, *words: str, code: int = 4) -> None:

@@ -9,10 +9,10 @@ from alembic import command
 from alembic.config import Config
 
 
-def upgrade(connection: sa.Connection) -> None:
-    """Bring the ledger to the newest schema, inside the transaction that the connection is in."""
+def upgrade(connection: sa.Connection, to: str = "head") -> None:
+    """Bring the ledger to this schema, the newest, inside the transaction that the connection is in."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
 from index.errors import LedgerDamaged
-from index.model import Action, Cause, State
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -76,34 +76,18 @@ class Prose(TypeDecorator[str]):
         return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-class StateName(TypeDecorator[State]):
+class Code(TypeDecorator[Any]):
+    """A member of an enumeration, by its value."""
+
     impl = sa.Text
     cache_ok = True
 
-    def process_result_value(self, value: Any | None, dialect: sa.Dialect) -> State | None:
+    def __init__(self, codes: type[StrEnum]) -> None:
+        super().__init__()
+        self.codes = codes
+
+    def process_result_value(self, value: Any | None, dialect: sa.Dialect) -> StrEnum | None:
         try:
-            return None if value is None else State(value)
+            return None if value is None else self.codes(value)
         except (ValueError, TypeError, OverflowError) as error:
-            raise _unreadable(value, dialect) from error
-
-
-class ActionName(TypeDecorator[Action]):
-    impl = sa.Text
-    cache_ok = True
-
-    def process_result_value(self, value: Any | None, dialect: sa.Dialect) -> Action | None:
-        try:
-            return None if value is None else Action(value)
-        except (ValueError, TypeError, OverflowError) as error:
-            raise _unreadable(value, dialect) from error
-
-
-class CauseName(TypeDecorator[Cause]):
-    impl = sa.Text
-    cache_ok = True
-
-    def process_result_value(self, value: Any | None, dialect: sa.Dialect) -> Cause | None:
-        try:
-            return None if value is None else Cause(value)
-        except ValueError as error:
             raise _unreadable(value, dialect) from error

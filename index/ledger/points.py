@@ -1,0 +1,62 @@
+"""Points that the store may hold, in every role: committed, intended, to be removed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import sqlalchemy as sa
+
+from index.ledger.database import Tables
+from index.ledger.intents import points_of, unpacked
+from index.ledger.removal import Removal, RemovalState
+from index.ledger.schema import chunks, intents, removals
+from index.model import Intent
+
+#: Removals whose points the store may still hold.
+PRESENT = removals.c.state == RemovalState.PRESENT
+
+
+class Points(Tables):
+    def intents(self, collection: str | None = None) -> list[tuple[str, str, Intent]]:
+        """(run id, collection, intent) of every unfinished change, in order of document id."""
+        query = sa.select(intents.c.run_id, intents.c.collection, intents.c.payload)
+        if collection is not None:
+            query = query.where(intents.c.collection == collection)
+        with self._database.reading() as connection:
+            found = connection.execute(query.order_by(intents.c.document_id)).all()
+        return [(run_id, place, unpacked(stored)) for run_id, place, stored in found]
+
+    def removals(self, collection: str) -> list[str]:
+        """Point ids that nothing references and that the store may still hold, in order."""
+        query = sa.select(removals.c.point_id).where(removals.c.collection == collection, PRESENT)
+        with self._database.reading() as connection:
+            return list(connection.execute(query.order_by(removals.c.point_id)).scalars())
+
+    def absent(self, collection: str) -> list[Removal]:
+        """Points that the store has proved gone and whose bytes nobody has purged yet, in order of id. One
+        that is in the store all the same does not belong there."""
+        query = sa.select(removals.c.point_id, removals.c.document_id, removals.c.absent_at).where(
+            removals.c.collection == collection, removals.c.state == RemovalState.ABSENT
+        )
+        with self._database.reading() as connection:
+            return [Removal(*row) for row in connection.execute(query.order_by(removals.c.point_id))]
+
+    def known(self, collection: str, ids: Collection[str]) -> set[str]:
+        """Those of the ids whose points the store may hold: committed, intended or to be removed. What is
+        absent must not be there."""
+        with self._database.reading() as connection:
+            known = {
+                point
+                for table, role in ((chunks, sa.true()), (removals, PRESENT))
+                for point in connection.execute(
+                    sa.select(table.c.point_id).where(
+                        table.c.collection == collection, self._database.among(table.c.point_id, ids), role
+                    )
+                ).scalars()
+            }
+            stored = connection.execute(
+                sa.select(intents.c.payload).where(intents.c.collection == collection)
+            )
+            for payload in stored.scalars():
+                known |= points_of(unpacked(payload)).intersection(ids)
+        return known

@@ -1,0 +1,250 @@
+"""The ledger's half of the write order: intend → commit → settle.
+
+Between `intend` and `commit` the store may hold any, all or none of an intent's points; between `commit` and
+`settle` it may still hold the removals. Both are on record here before the store is touched, so that the next
+run can find out what an interrupted one left. So are the entries of what was committed: they are pending, and
+whoever settles it publishes them.
+
+A removal survives: *present* until `settle`, *absent* until its bytes are purged. One whose id is intended
+again is none any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from index.errors import LedgerError
+from index.ledger import schema
+from index.ledger.database import Tables
+from index.ledger.documents import replace
+from index.ledger.entry import LogEntry
+from index.ledger.holds import held, lock
+from index.ledger.intents import packed, points_of, unpacked
+from index.ledger.log import append, defer, publish
+from index.ledger.points import PRESENT
+from index.ledger.removal import RemovalState
+from index.ledger.schema import chunks, collections, intents, log, removals
+from index.model import Action, Intent
+
+
+class Writes(Tables):
+    def intend(self, run_id: str, collection: str, wanted: Sequence[Intent]) -> set[str]:
+        """Put on record what the store is about to be given. Durable when it returns.
+
+        A document has one open intent at most. Repeating an intent replaces it; replacing one whose points
+        the new one does not all name is refused with LedgerError, because nothing would remember what the
+        store may hold of them: recovery has to look first.
+
+        The removal of a document that a hold stands on is not announced, whenever the hold came. Returns the
+        ids of these documents, which stay as they are.
+        """
+        deleted = [i.document.document_id for i in wanted if i.action is Action.DELETE]
+        with self._database.writing() as connection:
+            lock(self._database, connection, deleted)
+            kept = held(self._database, connection, deleted)
+            allowed = [
+                i for i in wanted if i.action is not Action.DELETE or i.document.document_id not in kept
+            ]
+            self._announce(connection, run_id, collection, allowed)
+        return kept
+
+    def _announce(
+        self, connection: sa.Connection, run_id: str, collection: str, wanted: Sequence[Intent]
+    ) -> None:
+        ids = [intent.document.document_id for intent in wanted]
+        named = {intent.document.document_id: points_of(intent) for intent in wanted}
+        query = sa.select(intents.c.run_id, intents.c.collection, intents.c.payload)
+        for earlier_run, place, stored in connection.execute(
+            query.where(self._database.among(intents.c.document_id, ids))
+        ):
+            earlier = unpacked(stored)
+            document_id = earlier.document.document_id
+            if place != collection or not points_of(earlier) <= named[document_id]:
+                raise LedgerError(
+                    f"Document {document_id} has an unfinished change of run {earlier_run} in collection "
+                    f"{place!r}. Run `freshkb sync` again: it begins by clearing up."
+                )
+        connection.execute(sa.delete(intents).where(self._database.among(intents.c.document_id, ids)))
+        # From here on the intent knows these points; a removal left standing would delete them later.
+        self._forget(connection, collection, set().union(*named.values()))
+        if wanted:
+            connection.execute(
+                sa.insert(intents),
+                [
+                    {
+                        "document_id": intent.document.document_id,
+                        "run_id": run_id,
+                        "collection": collection,
+                        "payload": packed(intent),
+                    }
+                    for intent in wanted
+                ],
+            )
+
+    def commit(self, collection: str, done: Sequence[Intent], entries: Sequence[LogEntry]) -> list[str]:
+        """Make these the documents' current versions, with the entries as pending ones, in one transaction.
+
+        Returns the point ids that are no longer referenced, in order; they are removals until `settle`.
+        LedgerError, and nothing changed, when a document has no open intent in this collection, or when a
+        chunk was never intended.
+        """
+        ids = [intent.document.document_id for intent in done]
+        with self._database.writing() as connection:
+            intended = {
+                document_id: points_of(unpacked(stored))
+                for document_id, stored in connection.execute(
+                    sa.select(intents.c.document_id, intents.c.payload).where(
+                        intents.c.collection == collection, self._database.among(intents.c.document_id, ids)
+                    )
+                )
+            }
+            before: dict[str, set[str]] = {}
+            committed = sa.and_(
+                chunks.c.collection == collection, self._database.among(chunks.c.document_id, ids)
+            )
+            for document_id, point in connection.execute(
+                sa.select(chunks.c.document_id, chunks.c.point_id).where(committed)
+            ):
+                before.setdefault(document_id, set()).add(point)
+
+            gone: list[dict[str, str]] = []
+            for intent in done:
+                document_id = intent.document.document_id
+                if document_id not in intended:
+                    raise LedgerError(
+                        f"Document {document_id} cannot be committed: it has no open intent in "
+                        f"{collection!r}. Another run may have cleared it up."
+                    )
+                known, now = intended[document_id] | before.get(document_id, set()), points_of(intent)
+                if not now <= known:
+                    raise LedgerError(
+                        f"Document {document_id} cannot be committed: {len(now - known)} of its points were "
+                        f"never intended in {collection!r}."
+                    )
+                gone += [
+                    {"collection": collection, "point_id": point, "document_id": document_id}
+                    for point in known - now
+                ]
+
+            connection.execute(sa.delete(chunks).where(committed))
+            rows = [
+                {**schema.values(chunk), "collection": collection}
+                for intent in done
+                for chunk in intent.chunks
+            ]
+            if rows:
+                connection.execute(sa.insert(chunks), rows)
+            replace(self._database, connection, [intent.document for intent in done])
+            if gone:
+                # The store may hold a point again that was absent before.
+                self._forget(connection, collection, [row["point_id"] for row in gone])
+                connection.execute(sa.insert(removals), gone)
+            connection.execute(sa.delete(intents).where(self._database.among(intents.c.document_id, ids)))
+            defer(connection, collection, entries)
+        return sorted(row["point_id"] for row in gone)
+
+    def settle(self, collection: str, point_ids: Collection[str], at: datetime) -> None:
+        """Mark removals as absent, which the store proved, and publish the entries of documents that have no
+        other present removal, in one transaction; also when another run committed them."""
+        left = sa.exists().where(
+            removals.c.collection == log.c.collection, removals.c.document_id == log.c.subject, PRESENT
+        )
+        proved = sa.and_(
+            removals.c.collection == collection, self._database.among(removals.c.point_id, point_ids), PRESENT
+        )
+        with self._database.writing() as connection:
+            absent = sa.update(removals).where(proved)
+            connection.execute(absent.values(state=RemovalState.ABSENT, absent_at=at))
+            publish(connection, sa.and_(log.c.collection == collection, ~left))
+
+    def purged(
+        self,
+        collection: str,
+        entries: Sequence[LogEntry],
+        *,
+        point_ids: Collection[str] = (),
+        until: datetime | None = None,
+    ) -> int:
+        """Forget absent removals whose bytes were purged: these, and those that were absent at `until`, when
+        the store began to purge. Returns their number.
+
+        To be called after each `VectorStore.purge`, so that the list of absent removals stays short: of the
+        embedded store at the end of every run that deleted points, where it takes less than a second; of a
+        server on order, because there a purge copies the collection.
+        """
+        chosen = self._database.among(removals.c.point_id, point_ids)
+        if until is not None:
+            earlier = sa.or_(removals.c.absent_at.is_(None), removals.c.absent_at <= until)
+            chosen = sa.or_(chosen, earlier)
+        absent = removals.c.state == RemovalState.ABSENT
+        with self._database.writing() as connection:
+            gone = sa.delete(removals).where(removals.c.collection == collection, absent, chosen)
+            number = connection.execute(gone).rowcount
+            append(connection, entries)
+        return number
+
+    def _forget(self, connection: sa.Connection, collection: str, point_ids: Collection[str]) -> None:
+        connection.execute(
+            sa.delete(removals).where(
+                removals.c.collection == collection, self._database.among(removals.c.point_id, point_ids)
+            )
+        )
+
+    def drop_intents(self, document_ids: Collection[str]) -> None:
+        """Give up these changes, after their points were removed from the store or rewritten."""
+        with self._database.writing() as connection:
+            connection.execute(
+                sa.delete(intents).where(self._database.among(intents.c.document_id, document_ids))
+            )
+
+    def switch_collection(self, name: str, entries: Sequence[LogEntry]) -> None:
+        """Make the collection that was building the current one; the former current one becomes `dropping`
+        and loses its rows, in one transaction. Nothing happens when it is current already."""
+        with self._database.writing() as connection:
+            state = connection.execute(
+                sa.select(collections.c.state).where(collections.c.name == name)
+            ).scalar_one_or_none()
+            if state == "current":
+                return
+            if state != "building":
+                raise LedgerError(f"Collection {name!r} is not being built: it is {state or 'unknown'}.")
+            former = connection.execute(
+                sa.select(collections.c.name).where(collections.c.state == "current")
+            ).scalar_one_or_none()
+            if former is not None:
+                self._clear(connection, former)
+                self._mark(connection, former, "dropping")
+            self._mark(connection, name, "current")
+            append(connection, entries)
+
+    def replace_collection(self, former: str, name: str, entries: Sequence[LogEntry]) -> None:
+        """Make the collection that was building the current one, with all that is recorded of the former one,
+        which becomes `dropping`: its points were copied. What is absent was not: it goes with the former."""
+        with self._database.writing() as connection:
+            self._clear(connection, name)
+            for table, which in ((chunks, sa.true()), (intents, sa.true()), (removals, PRESENT)):
+                moved = sa.update(table).where(table.c.collection == former, which)
+                connection.execute(moved.values(collection=name))
+            self._mark(connection, former, "dropping")
+            self._mark(connection, name, "current")
+            append(connection, entries)
+            connection.execute(sa.update(log).where(log.c.collection == former).values(collection=name))
+
+    def drop_collection(self, name: str, entries: Sequence[LogEntry]) -> None:
+        """Forget a collection after the store dropped it, with its removals, whose bytes went with it, and
+        publish what was committed to it. Of an unknown one, nothing else is put on record."""
+        with self._database.writing() as connection:
+            self._clear(connection, name)
+            known = connection.execute(sa.delete(collections).where(collections.c.name == name)).rowcount
+            publish(connection, log.c.collection == name)
+            append(connection, entries if known else ())
+
+    def _mark(self, connection: sa.Connection, name: str, state: str) -> None:
+        connection.execute(sa.update(collections).where(collections.c.name == name).values(state=state))
+
+    def _clear(self, connection: sa.Connection, name: str) -> None:
+        for table in (chunks, intents, removals):
+            connection.execute(sa.delete(table).where(table.c.collection == name))
