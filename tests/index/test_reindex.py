@@ -84,8 +84,8 @@ def test_what_a_reindex_did_is_told_as_reindexed_and_the_sync_after_it_did_nothi
     assert "5 of 5 documents: 3 reindexed; chunks: 6 embedded" in caplog.text
     assert "updated" not in caplog.text
     (run,) = grown.ask(lambda m: m.ledger.runs.newest(1))
-    events = grown.ask(lambda m: [e for e in m.ledger.log.newest() if e.run_id == run.run_id])
-    assert Counter(event.action for event in events) == {"reindexed": 3}
+    log = grown.ask(lambda m: [e for e in m.ledger.log.newest() if e.run_id == run.run_id and e.source])
+    assert Counter(entry.action for entry in log) == {"reindexed": 3}
     assert counts(grown.sync()) == {"unchanged": 4, "quarantined": 1, "skipped": 1, "embedded": 0}
     assert grown.parser.parsed == []
     assert grown.ask(lambda m: verify(m, deep=True)).ok
