@@ -13,14 +13,15 @@ from benchmarks.measure import Bench, Row, seconds
 from benchmarks.workplace import SOURCE, mirror, write_configuration
 from index.apply import apply
 from index.batched import batched
-from index.batches import target_of
 from index.mirror import Mirror
-from index.model import Action, Chunk, Document
+from index.model import Action, Chunk
 from index.prepare import governed
+from index.records import Document
 from index.run import Run
 from index.search import KnowledgeBase
 from index.source import source_of
 from index.store.base import Mode
+from index.target import target_of
 from index.verify import verify
 from index.work import Text
 

@@ -20,7 +20,8 @@ from connectors.base import (
 )
 from index.batched import batched
 from index.mirror import Mirror
-from index.model import Document, SourceRecord, State
+from index.model import State
+from index.records import Document, SourceRecord
 from index.scan import rules_fingerprint
 from index.source import source_of
 

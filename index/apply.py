@@ -16,32 +16,20 @@ A crash between any two steps leaves what `index.recover` mends at the start of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from index import payload
 from index.batched import batched
+from index.draft import Draft, Reread, drafted
 from index.errors import StoreDamaged
-from index.ledger import Ledger, LogAction, LogEntry
-from index.model import (
-    Action,
-    ChunkRecord,
-    Collection,
-    Document,
-    Intent,
-    Item,
-    Point,
-    State,
-    Vectors,
-    digest,
-    point_id,
-)
+from index.ledger import LogAction, LogEntry
+from index.model import Action, Point, State, digest
 from index.outcome import Seconds, Tally
-from index.prepare import occurrences
-from index.store.base import Session, VectorStore
-from index.work import Facts, Gone, Noted, Nothing, Text, Work
+from index.records import Document, Intent
+from index.store.base import Session
+from index.target import READ_POINTS, Target
+from index.work import Facts, Text, Work
 
 PAST = {
     Action.ADD: LogAction.ADDED,
@@ -55,35 +43,6 @@ PAST = {
 
 #: Points of one batch, a single large document apart: what bounds the memory of a run.
 BATCH_POINTS = 2000
-
-#: Points that are read from the store at once.
-READ_POINTS = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where a batch is written, and how its chunks get their vectors."""
-
-    ledger: Ledger
-    store: VectorStore
-    collection: Collection
-    embed: Callable[[Sequence[str]], Sequence[Vectors]]
-    """Embedded texts to their dense and sparse vectors; not called when nothing is missing."""
-    now: Callable[[], datetime]
-
-
-@dataclass(slots=True)
-class Draft:
-    """A point before it has its vectors."""
-
-    record: ChunkRecord
-    payload: dict[str, Any]
-    embedded_text: str | None = None
-    vectors: Vectors | None = None
-
-
-#: Prepares these items as a whole, because the store does not hold the text that was to stay.
-Reread = Callable[[Sequence[Item]], Sequence[Work]]
 
 
 def apply(target: Target, run_id: str, batch: Iterable[Work], reread: Reread) -> Tally:
@@ -121,7 +80,7 @@ def _portions(batch: Iterable[Work]) -> Iterator[list[Work]]:
 
 def _apply(target: Target, run_id: str, work: Sequence[Work], reread: Reread, seconds: Seconds) -> Tally:
     ledger, store, name = target.ledger, target.store, target.collection.name
-    drafts, intents, noted = _draft(target, work, reread)
+    drafts, intents, noted = drafted(target, work, reread)
     missing = {d.record.embedded_hash: d.embedded_text for d in drafts if d.vectors is None}
     if intents:
         held = ledger.writes.intend(run_id, name, intents)
@@ -151,103 +110,6 @@ def _apply(target: Target, run_id: str, work: Sequence[Work], reread: Reread, se
         now = target.now()
         ledger.documents.put(noted, [LogEntry.of(d, LogAction(d.state), now, run_id) for d in noted])
     return _count(intents, noted, drafts, embedded_hashes=len(missing), removed=len(obsolete))
-
-
-def _draft(
-    target: Target, work: Sequence[Work], reread: Reread
-) -> tuple[list[Draft], list[Intent], list[Document]]:
-    """Points, intents and mere rows of a batch; vectors and texts that the store has are read here, before
-    anything of the batch is deleted."""
-    name = target.collection.name
-    facts = [item.document.document_id for item in work if isinstance(item, Facts)]
-    committed = target.ledger.chunks.of(name, facts)
-    hashes = {chunk.embedded_hash for item in work if isinstance(item, Text) for chunk in item.chunks}
-    known = target.ledger.chunks.known_vectors(name, hashes)
-    wanted = {record.point_id: record for record in known.values()}
-    wanted |= {record.point_id: record for records in committed.values() for record in records}
-    held: dict[str, Point] = {}
-    if wanted:
-        with target.store.session(name) as session:
-            for identifiers in batched(wanted, READ_POINTS):
-                for identifier, point in session.retrieve(identifiers, vectors=True).items():
-                    # A vector that is not the one that was committed is not copied.
-                    if payload.vector_digest(point) == wanted[identifier].vector_digest:
-                        held[identifier] = point
-
-    drafts: list[Draft] = []
-    intents: list[Intent] = []
-    noted: list[Document] = []
-    instead: list[Item | Noted | Nothing] = []
-    for item in work:
-        match item:
-            case Text():
-                own = _text_points(target.collection, item)
-                for draft in own:
-                    same = known.get(draft.record.embedded_hash)
-                    draft.vectors = _vectors(held.get(same.point_id) if same else None)
-            case Facts():
-                kept = _kept_points(item.document, committed.get(item.document.document_id, []), held)
-                if kept is None:
-                    instead.append(item.otherwise)
-                    continue
-                own = kept
-            case Gone():
-                intents.append(Intent(Action.DELETE, item.document))
-                continue
-            case Noted():
-                noted.append(item.document)
-                continue
-            case _:
-                continue
-        drafts += own
-        intents.append(Intent(item.action, item.document, tuple(draft.record for draft in own)))
-    if instead:
-        items = [item for item in instead if isinstance(item, Item)]
-        settled = [item for item in instead if not isinstance(item, Item)]
-        more = _draft(target, [*settled, *(reread(items) if items else ())], reread)
-        return drafts + more[0], intents + more[1], noted + more[2]
-    return drafts, intents, noted
-
-
-def _text_points(collection: Collection, item: Text) -> list[Draft]:
-    document = item.document
-    drafts = []
-    for index, (chunk, occurrence) in enumerate(zip(item.chunks, occurrences(item.chunks), strict=True)):
-        passage = payload.Passage(chunk.text, chunk.heading_path, chunk.page, index)
-        body = payload.build(document, passage)
-        record = ChunkRecord(
-            point_id=point_id(
-                document.document_id, chunk.embedded_hash, occurrence, collection.embedding_fingerprint
-            ),
-            document_id=document.document_id,
-            chunk_index=index,
-            embedded_hash=chunk.embedded_hash,
-            payload_digest=digest(body),
-            page=chunk.page,
-            tokens=chunk.tokens,
-        )
-        drafts.append(Draft(record, body, chunk.embedded_text))
-    return drafts
-
-
-def _kept_points(
-    document: Document, records: Sequence[ChunkRecord], held: dict[str, Point]
-) -> list[Draft] | None:
-    """The document's points with new payloads; None when the store does not hold them as committed."""
-    drafts = []
-    for record in records:
-        point = held.get(record.point_id)
-        if point is None or digest(point.payload) != record.payload_digest:
-            return None
-        body = payload.build(document, payload.passage(point.payload))
-        drafts.append(Draft(replace(record, payload_digest=digest(body)), body, vectors=_vectors(point)))
-    return drafts
-
-
-def _vectors(point: Point | None) -> Vectors | None:
-    if point is None or point.dense is None or point.sparse is None:
-        return None
-    return point.dense, point.sparse
 
 
 def _write(session: Session, drafts: Sequence[Draft]) -> dict[str, str]:

@@ -13,8 +13,9 @@ from index.audit_findings import Finding, by_severity, left_out, of_document, of
 from index.checkout import checkout
 from index.config import SourceConfig
 from index.freshness import Assessment, Policy, Verdict, trust_score
-from index.model import LIVE, Document, Review, SourceRecord, State, rfc3339
+from index.model import LIVE, State, rfc3339
 from index.owners import distinct, fold, folded, require
+from index.records import Document, Review, SourceRecord
 from index.rules import Governance
 from index.verdicts import Verdicts, assessed
 

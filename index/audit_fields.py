@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from index.model import Review, rfc3339
+from index.model import rfc3339
+from index.records import Review
 
 _DAY = timedelta(days=1)
 

@@ -10,7 +10,8 @@ from typing import Any, Final, Literal
 from connectors.base import shortened
 from index.checkout import Checkout
 from index.freshness import Assessment, Verdict
-from index.model import Document, Review, SourceRecord, State
+from index.model import State
+from index.records import Document, Review, SourceRecord
 from index.rules import Governance
 
 Severity = Literal["error", "warning", "note"]

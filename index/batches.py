@@ -12,15 +12,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from index.apply import Target, apply
-from index.collection import ensure
+from index.apply import apply
 from index.mirror import Mirror
-from index.model import Collection, Document, Item, State, Vectors
+from index.model import Item, State
 from index.outcome import Seconds, Tally
 from index.prepare import prepare
+from index.records import Document
 from index.recover import recover
 from index.run import Run
 from index.source import source_of
+from index.target import Target, target_of
 from index.work import Gone, Work
 
 log = logging.getLogger("freshkb.batches")
@@ -123,14 +124,3 @@ def prepare_items(run: Run, source: str, items: Sequence[Item], known: dict[str,
 def _removal(known: Document, mirror: Mirror) -> Work:
     """Of a document whose source is no longer configured: there is nothing to ask."""
     return Gone(replace(known, state=State.DELETED, deleted_at=mirror.now(), chunk_count=0, reason=""))
-
-
-def target_of(run: Run, collection: Collection | None = None) -> Target:
-    """Where a run writes: this collection, or the one in use, made when there is none."""
-    mirror = run.mirror
-    into = collection or ensure(mirror, run.run_id)
-
-    def embed(texts: Sequence[str]) -> list[Vectors]:
-        return mirror.embed(into, texts, run.progress.chunks)
-
-    return Target(mirror.ledger, mirror.store, into, embed, mirror.now)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from index.freshness import NEVER
-from index.model import Document
+from index.records import Document
 
 #: How long a checkout may take.
 _SPAN = timedelta(minutes=10)

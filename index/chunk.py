@@ -12,13 +12,11 @@ blank line ends it: equal embedded texts always have equal stored texts.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from hashlib import blake2b
 from itertools import accumulate, pairwise
-from math import ceil, log
-from typing import NamedTuple
+from math import ceil
 
+from index.atoms import WINDOW, Atom, Slice, best_cut, key, sections
 from index.model import Chunk, Element, Parsed, digest
 from index.places import ANYWHERE, BLOCK, HEADING, WORD, Places, inhabited, joined, places_in
 from index.tokens import TokenCounter
@@ -31,9 +29,6 @@ FLOOR = 0.25
 
 #: So many characters that are not blank count as a token at least: to some models an endless word is one.
 CHARS_PER_TOKEN = 16
-
-#: Characters after a place that its hash is made of.
-WINDOW = 64
 
 #: Smallest limit that leaves room for text beside a prefix.
 LIMIT_MIN = 32
@@ -72,25 +67,6 @@ def compose(title: str, heading_path: Sequence[str], text: str) -> str:
     return "\n".join(lines) + "\n\n" + text
 
 
-class _Atom(NamedTuple):
-    """Text that is cut only when nothing else helps. It ends where the next one starts."""
-
-    start: int
-    """In the document's text."""
-    element: Element
-    rank: int
-    """Of its start, as a place to cut."""
-    weight: int
-    """Tokens, or more where they are very long."""
-    header: str = ""
-    """Header row of the table that it continues."""
-
-
-class _Slice(NamedTuple):
-    atoms: Sequence[_Atom]
-    end: int
-
-
 class _Chunker:
     def __init__(self, document: Parsed, tokenizer: TokenCounter, limit: int) -> None:
         self.tokenizer = tokenizer
@@ -105,7 +81,7 @@ class _Chunker:
 
     def chunks(self) -> list[Chunk]:
         atoms = list(self._atoms())
-        slices = [part for section in _sections(atoms, len(self.text)) for part in self._divide(section)]
+        slices = [part for section in sections(atoms, len(self.text)) for part in self._divide(section)]
         # Atoms were weighed one by one, and some tokenizers make more tokens of them together.
         while True:
             texts = [self._embedded(part) for part in slices]
@@ -130,7 +106,7 @@ class _Chunker:
 
     # ── What is embedded ──────────────────────────────────────────────────────────────────────────────
 
-    def _embedded(self, part: _Slice) -> str:
+    def _embedded(self, part: Slice) -> str:
         first = part.atoms[0]
         prefix, _ = self._prefix(part.atoms[-1].element.heading_path)
         lines = [line for line in (prefix, first.header) if line]
@@ -164,7 +140,7 @@ class _Chunker:
 
     # ── Atoms ─────────────────────────────────────────────────────────────────────────────────────────
 
-    def _atoms(self) -> Iterator[_Atom]:
+    def _atoms(self) -> Iterator[Atom]:
         """Elements where they fit, else parts of them. Blank elements belong to the atom before."""
         texts = [element.text + "\n\n" for element in self.elements]
         starts = accumulate(map(len, texts), initial=0)
@@ -177,7 +153,7 @@ class _Chunker:
             first = start if rank is not None else 0
             room = self.limit - self._prefix(element.heading_path)[1]
             if weight <= room:
-                yield _Atom(first, element, rank or BLOCK, weight)
+                yield Atom(first, element, rank or BLOCK, weight)
             else:
                 places = places_in(element.kind)
                 parts = self._parts(element, first, start + len(text), rank or BLOCK, room, places)
@@ -198,11 +174,11 @@ class _Chunker:
 
     def _parts(
         self, element: Element, start: int, end: int, rank: int, room: int, places: Places
-    ) -> Iterator[_Atom]:
+    ) -> Iterator[Atom]:
         """An element that does not fit in parts that do; `rank` is that of its start."""
         if not places:
             for place, weight in self._anywhere(start, end):
-                yield _Atom(place, element, rank if place == start else ANYWHERE, weight)
+                yield Atom(place, element, rank if place == start else ANYWHERE, weight)
             return
         (inner, pattern), *others = places
         matches = (match.end() for match in pattern.finditer(self.text, start, end))
@@ -219,7 +195,7 @@ class _Chunker:
                 finer = places if apart and b - a <= _SLAB else others
                 yield from self._parts(element, a, b, here, room, finer)
             else:
-                yield _Atom(a, element, here, weight)
+                yield Atom(a, element, here, weight)
 
     def _apart(self, start: int, places: Iterable[int]) -> Iterator[int]:
         """Some of these places, chosen by content."""
@@ -246,7 +222,7 @@ class _Chunker:
                     weight += 0.25 if endless else 1
         yield place, ceil(weight)
 
-    def _headed(self, rows: Iterable[_Atom], start: int) -> Iterator[_Atom]:
+    def _headed(self, rows: Iterable[Atom], start: int) -> Iterator[Atom]:
         """The rows of a table that starts here, those below the first line with that line as their header."""
         below = self.text.find("\n", start) + 1
         header = self._clip(_line(self.text[start:below]), self.share)
@@ -256,27 +232,27 @@ class _Chunker:
 
     # ── Slices ────────────────────────────────────────────────────────────────────────────────────────
 
-    def _divide(self, section: _Slice) -> list[_Slice]:
+    def _divide(self, section: Slice) -> list[Slice]:
         """The section cut where content says so, until every slice fits."""
         atoms = section.atoms
-        keys = [_key(self.text, atom) for atom in atoms]
+        keys = [key(self.text, atom) for atom in atoms]
         sums = list(accumulate((atom.weight for atom in atoms), initial=0))
         floor = FLOOR * (self.limit - self._prefix(atoms[-1].element.heading_path)[1])
-        slices: list[_Slice] = []
+        slices: list[Slice] = []
         stack = [(0, len(atoms))]
         while stack:
             first, last = stack.pop()
             _, prefix = self._prefix(atoms[last - 1].element.heading_path)
             room = self.limit - prefix - self.headers[atoms[first].header]
             if last - first > 1 and sums[last] - sums[first] > room:
-                cut = _cut(keys, sums, first, last, floor)
+                cut = best_cut(keys, sums, first, last, floor)
                 stack += [(cut, last), (first, cut)]
             else:
                 end = atoms[last].start if last < len(atoms) else section.end
-                slices.append(_Slice(atoms[first:last], end))
+                slices.append(Slice(atoms[first:last], end))
         return slices
 
-    def _halve(self, part: _Slice) -> list[_Slice]:
+    def _halve(self, part: Slice) -> list[Slice]:
         """A slice in two, its parts of equal weight as far as that goes; itself when it is one character."""
         atoms, end = part
         if len(atoms) == 1:
@@ -286,53 +262,12 @@ class _Chunker:
                 return [part]
             middle = places[len(places) // 2]
             cut = next((place for place in range(middle, end) if not joined(self.text, place)), middle)
-            atoms = [only, _Atom(cut, only.element, ANYWHERE, only.weight // 2, only.header)]
-            return [_Slice(atoms[:1], cut), _Slice(atoms[1:], end)]
+            atoms = [only, Atom(cut, only.element, ANYWHERE, only.weight // 2, only.header)]
+            return [Slice(atoms[:1], cut), Slice(atoms[1:], end)]
         sums = list(accumulate((atom.weight for atom in atoms), initial=0))
-        keys = [_key(self.text, atom) for atom in atoms]
-        at = _cut(keys, sums, 0, len(atoms), FLOOR * sums[-1])
-        return [_Slice(atoms[:at], atoms[at].start), _Slice(atoms[at:], end)]
-
-
-def _sections(atoms: Sequence[_Atom], end: int) -> Iterator[_Slice]:
-    """Headings with what follows them, up to the next heading; headings without anything join the next."""
-    first = 0
-    body = False
-    for index, (atom, before) in enumerate(zip(atoms[1:], atoms, strict=False), start=1):
-        body = body or before.element.kind != "Title"
-        if atom.element is before.element:
-            continue
-        turns = atom.element.kind == "Title" or atom.element.heading_path != before.element.heading_path
-        if body and turns:
-            yield _Slice(atoms[first:index], atom.start)
-            first, body = index, False
-    yield _Slice(atoms[first:], end)
-
-
-def _cut(keys: Sequence[float], sums: Sequence[int], first: int, last: int, floor: float) -> int:
-    """Where to cut these atoms: the lowest key that leaves the floor on both sides; the most even cut of the
-    best rank where none does. Of equal keys the middle one, or repetitive text would take for ever."""
-    low = max(first + 1, bisect_left(sums, sums[first] + floor))
-    high = min(last - 1, bisect_right(sums, sums[last] - floor) - 1)
-    if low <= high:
-        least = min(keys[low : high + 1])
-        places = [place for place in range(low, high + 1) if keys[place] == least]
-    else:
-        rank = min(map(int, keys[first + 1 : last]))
-        places = [place for place in range(first + 1, last) if int(keys[place]) == rank]
-    middle = (sums[first] + sums[last]) / 2
-    return min(places, key=lambda place: abs(sums[place] - middle))
-
-
-def _key(text: str, atom: _Atom) -> float:
-    """Order of places: by rank, then by a hash of the text that follows.
-
-    A place is chosen with a chance in proportion to the weight that follows it (weighted sampling by
-    exponential variates): a short new paragraph then seldom takes a cut away from a long one.
-    """
-    following = text[atom.start : atom.start + WINDOW].encode("utf-8", "surrogatepass")
-    uniform = (1 + int.from_bytes(blake2b(following, digest_size=8).digest())) / 2**64
-    return atom.rank - log(uniform) / max(atom.weight, 1) / 64
+        keys = [key(self.text, atom) for atom in atoms]
+        at = best_cut(keys, sums, 0, len(atoms), FLOOR * sums[-1])
+        return [Slice(atoms[:at], atoms[at].start), Slice(atoms[at:], end)]
 
 
 def _trail(title: str, path: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from typing import Literal
 from index.errors import LedgerError, StoreError
 from index.ledger import LogAction, LogEntry
 from index.mirror import Mirror
-from index.model import Collection
+from index.records import Collection
 
 
 def ensure(mirror: Mirror, run_id: str | None = None) -> Collection:

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
 from connectors.base import Entry, SourceUnavailable
-from index.model import Row, State, digest
+from index.model import State, digest
 from index.parse import formats
+from index.records import Row
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from index import payload
 from index.audit_fields import review_fields
 from index.audit_findings import Finding, of_document
 from index.freshness import Assessment
-from index.model import LIVE, ChunkRecord, Document, Point, Review, State, rfc3339
+from index.model import LIVE, Point, State, rfc3339
 from index.reader import Reader
+from index.records import ChunkRecord, Document, Review
 
 
 @dataclass(frozen=True, slots=True)

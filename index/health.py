@@ -10,7 +10,8 @@ from typing import Literal
 from index.config.schedule import past_times
 from index.errors import FreshkbError
 from index.mirror import Mirror
-from index.model import RunRecord, rfc3339
+from index.model import rfc3339
+from index.records import RunRecord
 from index.run import alive, last_sign
 from index.services import dead, services
 from index.status import ask_store

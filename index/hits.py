@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from index.audit_fields import whole_days
 from index.freshness import Assessment
-from index.model import Document, rfc3339
+from index.model import rfc3339
 from index.payload import Passage
+from index.records import Document
 from index.store.base import Hit
 
 

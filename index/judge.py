@@ -10,7 +10,8 @@ from typing import Any, Literal, NamedTuple
 
 from index import payload
 from index.ledger import LogEntry
-from index.model import LIVE, ChunkRecord, Collection, Document, Point, Review, State, digest, point_id
+from index.model import LIVE, Point, State, digest, point_id
+from index.records import ChunkRecord, Collection, Document, Review
 
 Kind = Literal["missing", "extra", "altered", "outdated"]
 

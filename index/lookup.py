@@ -15,9 +15,10 @@ from connectors.base import Patterns
 from index.config.messages import nearest
 from index.errors import ConfigError
 from index.ledger import Ledger
-from index.model import LIVE, Document, State, rfc3339
+from index.model import LIVE, State, rfc3339
 from index.owners import folded, require
 from index.printable import printable_line
+from index.records import Document
 
 #: How many uris are held against a mistyped one: it takes 20 µs each.
 _NEAREST_AMONG = 50_000

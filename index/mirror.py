@@ -23,7 +23,8 @@ from index.config import Config
 from index.disk.scratch import Scratch, outside
 from index.errors import ModelChanged, StoreError, StoreMismatch
 from index.ledger import Ledger
-from index.model import Collection, Failure, Parsed, State, Vectors
+from index.model import Failure, Parsed, State, Vectors
+from index.records import Collection
 from index.store import open_store
 from index.store.base import VectorStore
 

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from index.model import Document, Point, rfc3339
+from index.model import Point, rfc3339
 from index.owners import folded
+from index.records import Document
 
 
 @dataclass(frozen=True, slots=True)

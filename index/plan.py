@@ -16,7 +16,8 @@ from typing import Any
 
 from connectors.base import Entry
 from index.compare import Differences
-from index.model import Action, Cause, Item, Row, State, digest
+from index.model import Action, Cause, Item, State, digest
+from index.records import Row
 
 #: Documents of one batch: enough to fill the model's batches, few enough to finish soon after Ctrl-C.
 BATCH_DOCUMENTS = 32

@@ -21,9 +21,10 @@ from connectors.base import (
 )
 from index.compare import same_version, token_of
 from index.freshness import assess
-from index.model import Action, Cause, Chunk, Document, Failure, Item, State
+from index.model import Action, Cause, Chunk, Failure, Item, State
 from index.parse import formats
 from index.properties import said, title
+from index.records import Document
 from index.redact import redact
 from index.rules import Rules
 from index.source import Source

@@ -17,10 +17,10 @@ from index import payload
 from index.errors import ConfigError
 from index.freshness import Verdict
 from index.hits import SearchHit, folded, search_hit
-from index.model import Collection
 from index.owners import require
 from index.printable import is_unicode
 from index.reader import Reader
+from index.records import Collection
 from index.source import chosen_sources
 from index.store.base import Filter, Hit, Mode
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from index.ledger import Ledger
 from index.mirror import Mirror
-from index.model import Collection, SourceRecord
+from index.records import Collection, SourceRecord
 from index.rules import rules_fingerprint
 from index.store.base import VectorStore
 from index.verdicts import Verdicts

@@ -13,14 +13,15 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 
-from index.apply import READ_POINTS
 from index.batched import batched
 from index.collection import drop, entry
 from index.errors import StoreDamaged, StoreError
 from index.ledger import LogAction
 from index.mirror import Mirror
-from index.model import Collection, Point, digest
+from index.model import Point, digest
+from index.records import Collection
 from index.store.base import Session
+from index.target import READ_POINTS
 
 
 def rebuild(mirror: Mirror, run_id: str | None = None, *, read: bool = True) -> None:

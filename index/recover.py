@@ -12,10 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from index import payload
-from index.apply import Target, read_back, remove
+from index.apply import read_back, remove
 from index.ledger import LogAction, LogEntry
-from index.model import Action, ChunkRecord, Document, Intent, Point, digest
+from index.model import Action, Point, digest
+from index.records import ChunkRecord, Document, Intent
 from index.store.base import Session
+from index.target import Target
 
 
 def recover(target: Target, source: str, run_id: str | None = None) -> int:

@@ -13,23 +13,24 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
-from index.apply import Target, apply
+from index.apply import apply
 from index.batched import batched
-from index.batches import target_of
 from index.chunk import compose
 from index.collection import create, drop, entry, retire
 from index.errors import Refused
 from index.ledger import Ledger, LogAction
 from index.mirror import Mirror
-from index.model import Action, Chunk, Document, Point, State
+from index.model import Action, Chunk, Point, State
 from index.outcome import Report
 from index.payload import Passage
 from index.plan import BATCH_DOCUMENTS
+from index.records import Document
 from index.recover import recover
 from index.run import Run
 from index.salvage import proven
 from index.source import known_sources
 from index.sync import recorded
+from index.target import Target, target_of
 from index.work import Text
 
 #: Ids of points to those of them that there are, without vectors.

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from index.batches import target_of
 from index.collection import create
 from index.errors import StoreDamaged
 from index.judge import judge_collection
@@ -18,6 +17,7 @@ from index.ledger import LogAction, LogEntry
 from index.mirror import Mirror
 from index.reindex import fill, reader
 from index.run import Run
+from index.target import target_of
 from index.verify import configured
 
 

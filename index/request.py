@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from index.batches import carry_out_items, target_of
+from index.batches import carry_out_items
 from index.errors import ConfigError
 from index.ledger import LogAction, LogEntry
 from index.lookup import Lookup
-from index.model import LIVE, Action, Cause, Document, Item, Review, State
+from index.model import LIVE, Action, Cause, Item, State
 from index.outcome import Report, SourceReport
 from index.plan import BATCH_DOCUMENTS
+from index.records import Document, Review
 from index.recover import recover
 from index.run import Run
 from index.scan import forget_rules
 from index.sync import recorded, standing
+from index.target import target_of
 
 
 def retry(run: Run, uris: Sequence[str] | None = None) -> Report:

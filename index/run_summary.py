@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from index.model import RunRecord, rfc3339
+from index.model import rfc3339
+from index.records import RunRecord
 from index.run import alive
 
 

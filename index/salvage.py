@@ -14,9 +14,10 @@ from typing import Any
 from index import payload
 from index.chunk import compose
 from index.judge import Ids
-from index.model import LIVE, Chunk, ChunkRecord, Document, Point, State, digest
+from index.model import LIVE, Chunk, Point, State, digest
 from index.owners import folded
 from index.payload import Passage
+from index.records import ChunkRecord, Document
 
 #: What a payload says of its document under the name that the row has for it, and which of it are instants.
 _TOLD = (

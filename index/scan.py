@@ -13,11 +13,12 @@ from index import rules as ruling
 from index.compare import Differences, Extraction
 from index.ledger import LogAction, LogEntry
 from index.mirror import Mirror
-from index.model import Action, Document, Row, SourceRecord, State
+from index.model import Action, State
 from index.parse import formats
 from index.plan import Circumstances, Guard, Plan
 from index.prepare import governed, linked, moment
 from index.properties import said
+from index.records import Document, Row, SourceRecord
 from index.redact import redact
 from index.source import Source, source_of
 

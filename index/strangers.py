@@ -9,13 +9,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
-from index.apply import READ_POINTS, Target, remove
+from index.apply import remove
 from index.batched import batched
 from index.collection import orphans
 from index.finding import Verification
 from index.mirror import Mirror
 from index.model import Point, State
 from index.renew import readable
+from index.target import READ_POINTS, Target
 from index.verify_points import Spoken, spoken_of
 
 

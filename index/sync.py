@@ -13,20 +13,22 @@ from typing import Protocol
 
 from connectors.base import SourceUnavailable
 from index.approval import check_approval
-from index.batches import Batches, target_of
+from index.batches import Batches
 from index.collection import retire
 from index.disk.scratch import clear
 from index.errors import Locked
 from index.ledger import LogAction, LogEntry
 from index.mirror import Mirror
-from index.model import Action, SourceRecord, State
+from index.model import Action, State
 from index.outcome import Report, SourceReport, Tally, in_words
 from index.plan import Plan
+from index.records import SourceRecord
 from index.recover import recover
 from index.redact import redact
 from index.run import Run
 from index.scan import forget_rules, noted, survey
 from index.source import chosen_sources
+from index.target import target_of
 
 log = logging.getLogger("freshkb.sync")
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from index.config import SourceConfig
 from index.freshness import Assessment, Verdict, assess
-from index.model import Document
+from index.records import Document
 from index.rules import Governance, Rules
 
 

@@ -28,8 +28,9 @@ from index.finding import Difference, Verification
 from index.judge import Defect, Pending, judge_collection, judge_pending, judge_row, judge_rules
 from index.ledger import damaged, file
 from index.mirror import Mirror, require_collection
-from index.model import LIVE, Action, Cause, Collection, Document, State
+from index.model import LIVE, Action, Cause, State
 from index.prepare import governed, linked
+from index.records import Collection, Document
 from index.scan import rules_fingerprint, survey
 from index.source import Source, known_sources, source_of
 from index.verify_points import PAGE, Stopped, compare_points, go_on, is_there, named

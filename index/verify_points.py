@@ -17,7 +17,8 @@ from index.errors import StoreDamaged
 from index.finding import Difference, Verification
 from index.judge import Defect, Ids, judge_point
 from index.mirror import Mirror
-from index.model import ChunkRecord, Collection, Document, Point, State
+from index.model import Point, State
+from index.records import ChunkRecord, Collection, Document
 from index.store.base import Session, VectorStore
 
 #: Points that are read while the store is held once, and rows that are read at once.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from index.model import Action, Chunk, Document, Item
+from index.model import Action, Chunk, Item
+from index.records import Document
 
 
 @dataclass(frozen=True, slots=True)

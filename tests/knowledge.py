@@ -12,10 +12,11 @@ import yaml
 
 from index.config import Config, load
 from index.mirror import Mirror
-from index.model import Document, Point
+from index.model import Point
 from index.outcome import Report
 from index.parse import Parser
 from index.parse.walls import DOCUMENTS, Wall
+from index.records import Document
 from index.run import Run
 from index.sync import sync
 from tests.embedders import HashEmbedder

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ValidationError
 
 from connectors.base import ConnectorError, ConnectorSettings, connector_class
 from index.config.messages import block_of, explain, nearest, report
-from index.config.resolved import Config, resolve
+from index.config.resolve import resolve
+from index.config.resolved import Config
 from index.config.settings import Settings, Source, check_pattern
 from index.config.show import secrets_of
 from index.config.text import Excessive, Location, Problem, Text, Unreadable, read

@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar
-from urllib.parse import urlsplit
+from typing import Any, Literal
 
 from pydantic import SecretStr
 
 from connectors.base import ConnectorSettings, Context
 from index.config.settings import (
-    Delete,
     Embedding,
-    Freshness,
     Index,
-    Limits,
     Schedules,
-    Settings,
-    Source,
     Watch,
 )
 from index.config.show import plain, shown
-from index.config.text import Location, Problem
-from index.config.units import written
 from index.errors import ConfigError
 from index.freshness import FreshnessPolicy, Policy
 from index.model import digest
@@ -204,125 +194,3 @@ class Config:
 
 
 # ── From settings to what holds ───────────────────────────────────────────────────────────────────────
-
-
-def resolve(
-    settings: Settings, connectors: Sequence[ConnectorSettings], path: Path
-) -> tuple[Config, list[Problem]]:
-    """Fill in the defaults; `connectors` are the sources' own settings. Problems: what only shows then."""
-    problems: list[Problem] = []
-    written_defaults = settings.defaults
-    defaults = Defaults(
-        owner=_owner(written_defaults.owner) or "",
-        freshness=_policy(FreshnessPolicy(), written_defaults.freshness, ("defaults", "freshness"), problems),
-        delete=_over(DeleteGuard(), written_defaults.delete),
-        limits=_over(DocumentLimits(), written_defaults.limits),
-    )
-    state_dir = path.parent / Path(settings.state_dir).expanduser()
-    sources: list[SourceConfig] = []
-    for position, (source, connector) in enumerate(zip(settings.sources, connectors, strict=True)):
-        if source.id in {other.id for other in sources}:
-            problems.append(
-                (("sources", position, "id"), f"{source.id!r} is the id of an earlier source too")
-            )
-        problems += _own_folder(state_dir, source.id, connector.folder(path.parent))
-        sources.append(_source(source, connector, defaults, ("sources", position), problems))
-    host = None if settings.ledger == "sqlite" else urlsplit(settings.ledger).hostname
-    if settings.index.store == "edge" and host not in (None, "localhost", "127.0.0.1", "::1"):
-        problem = f"is on {host}, and store: edge is for one host; use store: qdrant, or a ledger on this one"
-        problems.append((("ledger",), problem))
-    config = Config(
-        path=path,
-        version=settings.version,
-        state_dir=state_dir,
-        ledger=settings.ledger,
-        index=settings.index,
-        embedding=settings.embedding.model_copy(
-            update={"model": _model(settings.embedding.model, path.parent)}
-        ),
-        defaults=defaults,
-        sources=tuple(sources),
-        schedules=settings.schedules,
-    )
-    return config, problems
-
-
-def _own_folder(state_dir: Path, source: str, root: Path | None) -> Iterator[Problem]:
-    """Nothing is ever written into a source, and what lies in the state folder is never a document. Inside a
-    root the state folder is left out of the source."""
-    if root is None:
-        return
-    state, top = Path(os.path.realpath(state_dir)), Path(os.path.realpath(root))
-    if top.is_relative_to(state):
-        how = "is" if top == state else "contains"
-        problem = f"{how} the root of source {source!r} ({root}); give freshkb a folder of its own"
-        yield ("state_dir",), problem
-
-
-def _model(name: str, base: Path) -> str:
-    """Names like ``./models/small`` are folders, and relative to the configuration; others are ids."""
-    if not name.startswith(("./", "../", "~")):
-        return name
-    return str(base / Path(name).expanduser())
-
-
-def _source(
-    source: Source,
-    connector: ConnectorSettings,
-    defaults: Defaults,
-    where: Location,
-    problems: list[Problem],
-) -> SourceConfig:
-    policy = _policy(defaults.freshness, source.freshness, (*where, "freshness"), problems)
-    rules = tuple(
-        Rule(
-            rule.match,
-            _owner(rule.owner),
-            None
-            if rule.freshness is None
-            else _policy(policy, rule.freshness, (*where, "rules", number, "freshness"), problems),
-        )
-        for number, rule in enumerate(source.rules)
-    )
-    return SourceConfig(
-        id=source.id,
-        type=source.type,
-        connector=connector,
-        owner=_owner(source.owner) or defaults.owner,
-        owner_source="source" if source.owner else "default",
-        freshness=policy,
-        delete=_over(defaults.delete, source.delete),
-        limits=_over(defaults.limits, source.limits),
-        watch=source.watch,
-        rules=rules,
-        url=source.url or "",
-    )
-
-
-def _owner(owners: tuple[str, ...] | None) -> Owner | None:
-    return owners[0] if owners is not None and len(owners) == 1 else owners
-
-
-def _policy(
-    above: Policy, override: Freshness | Literal["exempt"], where: Location, problems: list[Problem]
-) -> Policy:
-    """What holds below `above`. A policy below an exemption starts from the built-in one."""
-    if override == "exempt" or (above == "exempt" and override == Freshness()):
-        return "exempt"
-    policy = _over(FreshnessPolicy() if above == "exempt" else above, override)
-    if policy.warn_after > policy.stale_after and override != Freshness():
-        problems.append(
-            (
-                where,
-                f"warn_after ({written(policy.warn_after)}) is longer than stale_after "
-                f"({written(policy.stale_after)}); what is not written here comes from above",
-            )
-        )
-    return policy
-
-
-_Dataclass = TypeVar("_Dataclass", FreshnessPolicy, DeleteGuard, DocumentLimits)
-
-
-def _over(base: _Dataclass, override: Freshness | Delete | Limits) -> _Dataclass:
-    return replace(base, **{name: value for name, value in override if value is not None})

@@ -11,7 +11,8 @@ from index.ledger.database import Tables
 from index.ledger.entry import LogEntry
 from index.ledger.log import append
 from index.ledger.schema import chunks, documents
-from index.model import ChunkRecord, Document, State
+from index.model import State
+from index.records import ChunkRecord, Document
 
 _CHUNK = schema.columns(chunks, ChunkRecord)
 

@@ -11,7 +11,7 @@ from index.ledger.database import Tables
 from index.ledger.entry import LogEntry
 from index.ledger.log import append
 from index.ledger.schema import collections
-from index.model import Collection
+from index.records import Collection
 
 _COLLECTION = schema.columns(collections, Collection)
 

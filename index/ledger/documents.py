@@ -12,7 +12,8 @@ from index.ledger.database import STREAM_ROWS, Database, Tables
 from index.ledger.entry import LogEntry
 from index.ledger.log import append
 from index.ledger.schema import documents, holds
-from index.model import Document, Row, State
+from index.model import State
+from index.records import Document, Row
 
 _DOCUMENT = schema.columns(documents, Document)
 

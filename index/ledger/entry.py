@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from index.model import Document
+from index.records import Document
 
 #: A code, a hash or an id. Paths, titles and texts hold other characters or more of them.
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,79}")

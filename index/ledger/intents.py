@@ -9,7 +9,8 @@ from typing import Any
 from index.ledger import schema
 from index.ledger.schema import documents
 from index.ledger.types import Moment
-from index.model import Action, ChunkRecord, Document, Intent, State
+from index.model import Action, State
+from index.records import ChunkRecord, Document, Intent
 
 _MOMENTS = [column.name for column in documents.c if isinstance(column.type, Moment)]
 

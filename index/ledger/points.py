@@ -10,7 +10,7 @@ from index.ledger.database import Tables
 from index.ledger.intents import points_of, unpacked
 from index.ledger.removal import Removal, RemovalState
 from index.ledger.schema import chunks, intents, removals
-from index.model import Intent
+from index.records import Intent
 
 #: Removals whose points the store may still hold.
 PRESENT = removals.c.state == RemovalState.PRESENT

@@ -11,7 +11,7 @@ from index.ledger.database import Tables
 from index.ledger.entry import LogEntry
 from index.ledger.log import append
 from index.ledger.schema import documents, reviews
-from index.model import Review
+from index.records import Review
 
 _REVIEW = schema.columns(reviews, Review)
 

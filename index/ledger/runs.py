@@ -19,7 +19,8 @@ from index.ledger.database import Tables
 from index.ledger.entry import LogEntry
 from index.ledger.log import append
 from index.ledger.schema import approvals, items, plans, runs
-from index.model import Item, RunRecord
+from index.model import Item
+from index.records import RunRecord
 from index.redact import redact
 
 _RUN = schema.columns(runs, RunRecord)

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from index.ledger import schema
 from index.ledger.database import Tables
 from index.ledger.schema import sources
-from index.model import SourceRecord
+from index.records import SourceRecord
 
 _SOURCE = schema.columns(sources, SourceRecord)
 

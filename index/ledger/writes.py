@@ -27,7 +27,8 @@ from index.ledger.log import append, defer, publish
 from index.ledger.points import PRESENT
 from index.ledger.removal import RemovalState
 from index.ledger.schema import chunks, collections, intents, log, removals
-from index.model import Action, Intent
+from index.model import Action
+from index.records import Intent
 
 
 class Writes(Tables):

@@ -24,20 +24,8 @@ import sqlalchemy as sa
 from index.errors import LedgerError, Locked
 from index.ledger import Hold, Ledger, LogAction, LogEntry, Removal
 from index.ledger.database import Database
-from index.model import (
-    Action,
-    Cause,
-    ChunkRecord,
-    Collection,
-    Document,
-    Intent,
-    Item,
-    Review,
-    Row,
-    SourceRecord,
-    State,
-    point_id,
-)
+from index.model import Action, Cause, Item, State, point_id
+from index.records import ChunkRecord, Collection, Document, Intent, Review, Row, SourceRecord
 
 T0 = datetime(2026, 3, 1, 12, 30, 15, 123457, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
@@ -1093,7 +1081,8 @@ with ledger.database.writing() as connection:
         code = """
 import pathlib, sys
 from index.ledger import Ledger
-from index.model import Document, State
+from index.model import State
+from index.records import Document
 with Ledger.open(sys.argv[1], pathlib.Path(sys.argv[2])) as ledger:
     print("ready", flush=True)
     for i in range(30):

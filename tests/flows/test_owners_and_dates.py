@@ -15,7 +15,7 @@ import pytest
 
 from index import prepare, rules, scan
 from index.mirror import require_collection
-from index.model import Document
+from index.records import Document
 from index.request import review
 from index.run import Run
 from index.search import KnowledgeBase

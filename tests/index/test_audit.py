@@ -11,8 +11,9 @@ from index.audit import SEVERITY, Audit, FailOn, audit
 from index.config import FreshnessPolicy, Rule, SourceConfig
 from index.errors import ConfigError
 from index.freshness import Verdict
-from index.model import LIVE, Document, Review, State
+from index.model import LIVE, State
 from index.owners import fold
+from index.records import Document, Review
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 SOURCE = SourceConfig(

@@ -20,8 +20,9 @@ from index.judge import (
     judge_rules,
 )
 from index.ledger import LogAction, LogEntry
-from index.model import ChunkRecord, Collection, Document, Point, Review, Sparse, State, digest, point_id
+from index.model import Point, Sparse, State, digest, point_id
 from index.payload import Passage
+from index.records import ChunkRecord, Collection, Document, Review
 
 WHEN = datetime(2026, 5, 1, tzinfo=UTC)
 LATER = WHEN + timedelta(days=1)

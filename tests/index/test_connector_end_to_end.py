@@ -12,9 +12,10 @@ import pytest
 
 from connectors.base import Capabilities
 from index.mirror import require_collection
-from index.model import Document, State
+from index.model import State
 from index.outcome import Report
 from index.properties import by_name
+from index.records import Document
 from index.search import KnowledgeBase
 from index.sync import plan
 from index.verify import verify

@@ -14,7 +14,7 @@ import pytest
 
 from index.doctor import Check, examine
 from index.mirror import require_collection
-from index.model import RunRecord
+from index.records import RunRecord
 from index.run import _born, alive
 from tests.knowledge import Knowledge
 

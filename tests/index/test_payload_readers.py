@@ -13,7 +13,8 @@ from langchain_core.embeddings import Embeddings
 from qdrant_client import QdrantClient, models
 
 from index import payload
-from index.model import Document, Point, State
+from index.model import Point, State
+from index.records import Document
 from index.store import bm25
 from index.store.base import SPARSE_NAME
 from index.store.qdrant import QdrantStore

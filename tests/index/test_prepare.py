@@ -13,8 +13,9 @@ import pytest
 from connectors.base import connector_class
 from index.compare import Extraction
 from index.config import load
-from index.model import Action, Cause, Chunk, Document, Failure, Item, Parsed, State
+from index.model import Action, Cause, Chunk, Failure, Item, Parsed, State
 from index.prepare import prepare
+from index.records import Document
 from index.rules import Rules
 from index.source import Source
 from index.work import Facts, Gone, Noted, Nothing, Text, Work

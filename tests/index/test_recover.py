@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from index import payload
-from index.model import Action, ChunkRecord, Document, Intent, Point, Sparse, State, digest
+from index.model import Action, Point, Sparse, State, digest
 from index.payload import Passage
+from index.records import ChunkRecord, Document, Intent
 from index.recover import as_committed, distrust, shared, uncommitted
 
 DOCUMENT = Document("d1", "docs", "a.md", State.INDEXED, version=1, title="Leave", chunk_count=1)

@@ -18,8 +18,9 @@ import pytest
 from connectors.base import ConnectorSettings
 from index.audit import Audit, audit
 from index.config import Rule, SourceConfig
-from index.model import Document, Review, State
+from index.model import State
 from index.printable import UNPRINTABLE
+from index.records import Document, Review
 from index.report import FILES, counts_markdown, write
 from index.report.page import html_page, safe_url
 from index.report.plain import csv_table

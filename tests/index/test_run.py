@@ -11,7 +11,7 @@ import pytest
 from flows import logs
 from index.errors import ConfigError, LedgerError, Locked
 from index.mirror import Mirror
-from index.model import RunRecord
+from index.records import RunRecord
 from index.repair import repair
 from index.run import Run
 from index.search import KnowledgeBase

@@ -11,8 +11,9 @@ import pytest
 
 from index import payload
 from index.chunk import compose
-from index.model import Chunk, ChunkRecord, Document, Point, Sparse, State, digest, point_id
+from index.model import Chunk, Point, Sparse, State, digest, point_id
 from index.payload import Passage
+from index.records import ChunkRecord, Document
 from index.salvage import Survivors
 
 WHEN = datetime(2026, 5, 1, tzinfo=UTC)

@@ -16,7 +16,8 @@ from index import KnowledgeBase
 from index.errors import ConfigError, StoreError
 from index.hits import SearchHit
 from index.mirror import require_collection
-from index.model import Action, Document, Intent
+from index.model import Action
+from index.records import Document, Intent
 from index.run import Run
 from index.sync import sync
 from tests.commands import environment, process

@@ -13,8 +13,9 @@ import pytest
 
 from index.config import load
 from index.mirror import Mirror
-from index.model import Action, Cause, Document, SourceRecord, State
+from index.model import Action, Cause, State
 from index.prepare import moment
+from index.records import Document, SourceRecord
 from index.scan import Survey, noted, rules_fingerprint, survey
 from index.source import source_of
 

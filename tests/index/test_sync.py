@@ -17,8 +17,9 @@ from index.doctor import examine
 from index.errors import Locked, ModelChanged, StoreError, StoreMismatch
 from index.ledger import LogAction, LogEntry
 from index.mirror import Mirror, require_collection
-from index.model import Intent, Review, State
+from index.model import State
 from index.outcome import Report
+from index.records import Intent, Review
 from index.run import Run
 from index.search import KnowledgeBase
 from index.store.edge import EdgeStore

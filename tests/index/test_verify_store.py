@@ -19,7 +19,8 @@ from index.errors import StoreDamaged, StoreMismatch
 from index.finding import Verification
 from index.judge import Ids
 from index.mirror import Mirror
-from index.model import ChunkRecord, point_id
+from index.model import point_id
+from index.records import ChunkRecord
 from index.repair import repair
 from index.run import Run
 from index.search import KnowledgeBase

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from index.mirror import Mirror
-from index.model import Collection, Document, Failure, Parsed, Point, State
+from index.model import Failure, Parsed, Point, State
 from index.outcome import Report
 from index.parse import Parser
 from index.parse.formats import format_of, suffix_of
+from index.records import Collection, Document
 from index.sync import plan
 from index.verify import verify
 from tests.knowledge import Knowledge, Shared

@@ -13,7 +13,8 @@ from uuid import UUID
 
 from index.errors import ConfigError, ModelChanged
 from index.mirror import Mirror
-from index.model import Collection, State
+from index.model import State
+from index.records import Collection
 from index.reindex import reindex
 from index.repair import repair
 from index.request import review

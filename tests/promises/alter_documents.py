@@ -7,7 +7,8 @@ from random import Random
 from typing import Any
 
 from index.errors import LedgerError
-from index.model import LIVE, Action, ChunkRecord, Document, Intent, State
+from index.model import LIVE, Action, State
+from index.records import ChunkRecord, Document, Intent
 from tests.promises.alteration import Alteration, changed, each, kind, row_of, unknown_id
 from tests.promises.altered import UNREADABLE, Altered
 

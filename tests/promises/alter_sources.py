@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from index.errors import StoreMismatch
-from index.model import Document
+from index.records import Document
 from tests.promises.alteration import Alteration, changed, each, kind, unknown_id
 from tests.promises.altered import THEN, Altered, copy
 

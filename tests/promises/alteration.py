@@ -9,7 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from index.errors import FreshkbError
-from index.model import Document, Point
+from index.model import Point
+from index.records import Document
 from tests.promises.altered import Altered
 
 

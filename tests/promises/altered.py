@@ -16,8 +16,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from index.model import Collection, Document, Point
+from index.model import Point
 from index.parse import Parser
+from index.records import Collection, Document
 from index.request import review
 from index.run import Run
 from tests.knowledge import Knowledge

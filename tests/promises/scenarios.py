@@ -13,8 +13,8 @@ from typing import Any
 from index.errors import Refused
 from index.finding import Verification
 from index.mirror import Mirror
-from index.model import Document
 from index.outcome import Report
+from index.records import Document
 from index.reindex import reindex
 from index.repair import repair
 from index.request import retry, review

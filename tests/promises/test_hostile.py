@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 import connectors.walk
-from index.model import Document, State
+from index.model import State
 from index.parse import Parser
+from index.records import Document
 from tests.commands import CommandLine
 from tests.knowledge import Knowledge, counts
 from tests.programs import without_namespaces

@@ -21,8 +21,9 @@ import pytest
 from connectors.base import SourceUnavailable
 from index.errors import FreshkbError, Locked, Refused
 from index.finding import Difference, Verification
-from index.model import Document, State
+from index.model import State
 from index.parse import Parser
+from index.records import Document
 from index.reindex import reindex
 from index.repair import repair
 from index.run import Run

@@ -1,0 +1,168 @@
+"""What the ledger records, as the rooms hand it to each other. No I/O, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from index.model import Action, Diagnostic, State
+
+
+class Row(NamedTuple):
+    """What a plan needs to know of a document; a tuple, because a plan reads millions of them."""
+
+    document_id: str
+    uri: str
+    token: str | None
+    native_id: str | None
+    size: int | None
+    seen_hash: str | None
+    """Content hash of the version last looked at (also when it failed to parse)."""
+    seen_extraction: str
+    """Extraction fingerprint it was looked at with; "" when its type was not supported."""
+    state: str
+    held: bool
+    """A legal hold stands on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document as the ledger records it. The `seen_*` fields, with token, native_id and size, describe the
+    version last looked at; the others describe the version that is in the index."""
+
+    document_id: str
+    source: str
+    uri: str
+    state: State
+    reason: str = ""
+    token: str | None = None
+    native_id: str | None = None
+    size: int | None = None
+    seen_hash: str | None = None
+    seen_extraction: str = ""
+    version: int = 0
+    """Counts committed versions; 0 before the first."""
+    content_hash: str | None = None
+    extraction_fingerprint: str = ""
+    modified_at: datetime | None = None
+    title: str = ""
+    url: str = ""
+    content_type: str = ""
+    language: str | None = None
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    owner: str = ""
+    owner_source: str = ""
+    """front matter, rule, source, default."""
+    owners: Sequence[str] = field(default_factory=list)
+    """A list, as the ledger has it; `owner` is the first."""
+    reviewed_at: datetime | None = None
+    """Last attested review."""
+    date_used: datetime | None = None
+    warn_at: datetime | None = None
+    stale_at: datetime | None = None
+    chunk_count: int = 0
+    first_seen_at: datetime | None = None
+    indexed_at: datetime | None = None
+    deleted_at: datetime | None = None
+    findings: Sequence[Diagnostic] = field(default_factory=list)
+    """A list, as the ledger has it: what its parser found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A person's word that a document is right."""
+
+    document_id: str
+    reviewed_by: str
+    note: str
+    at: datetime
+    content_hash: str | None = None
+    """Of the version that was reviewed; None where it is not known."""
+
+    def changed(self, document: Document) -> bool | None:
+        """Whether the document is another since; None when that cannot be told."""
+        return None if self.content_hash is None else document.content_hash != self.content_hash
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRecord:
+    """A committed or intended chunk: everything but its text."""
+
+    point_id: str
+    document_id: str
+    chunk_index: int
+    embedded_hash: str
+    payload_digest: str
+    page: int | None = None
+    tokens: int = 0
+    vector_digest: str = ""
+    """Of both vectors as read back from the store; "" before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A document's next committed state: written durably before the store is touched."""
+
+    action: Action
+    document: Document
+    chunks: tuple[ChunkRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """What is remembered of a source between runs."""
+
+    source: str
+    type: str = "files"
+    identity: str = ""
+    """What `Connector.probe` said when a listing was last accepted as the whole truth."""
+    filter_fingerprint: str = ""
+    rules_fingerprint: str = ""
+    cursor: str | None = None
+    listed_at: datetime | None = None
+    """Last complete listing."""
+    synced_at: datetime | None = None
+    """Last run that brought the index up to a complete listing."""
+    findings: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    """What that listing left out for good: code, uri and reason of each folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A collection of the store, and the embedding that all its vectors share."""
+
+    name: str
+    embedding_fingerprint: str
+    model: str
+    revision: str
+    dtype: str
+    dimension: int
+    state: str
+    """building, current, dropping."""
+    created_at: datetime | None = None
+    sparse_fingerprint: str = ""
+    """Of the encoder of its sparse vectors; "" where it was not recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What the ledger says of a run; `index.run.Run` is one that goes on."""
+
+    run_id: str
+    kind: str
+    """sync, watch, verify, audit, review, reindex, retry."""
+    started_at: datetime
+    finished_at: datetime | None = None
+    outcome: str = ""
+    """done, partial, refused, failed, interrupted; "" while it runs or when it was killed."""
+    host: str = ""
+    pid: int = 0
+    counts: Mapping[str, Any] = field(default_factory=dict)
+    """Empty when nothing was begun: a refused run of that kind left everything as it was."""
+    error: str = ""
+    actor: str = ""
+    """user@host."""
+    progress: Mapping[str, Any] = field(default_factory=dict)
+    """How far it is: see `index.run`."""
