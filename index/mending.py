@@ -18,9 +18,10 @@ from index.model import LIVE, Action, Cause, Item, Point, State
 from index.parse.formats import format_of
 from index.plan import BATCH_DOCUMENTS
 from index.prepare import governed
+from index.proof import whole
 from index.records import ChunkRecord, Document, Review
 from index.run import Run
-from index.salvage import Survivors, whole
+from index.salvage import Survivors
 from index.source import known_sources, source_of
 from index.strangers import Strangers
 from index.sync import plan

@@ -24,10 +24,10 @@ from index.model import Action, Chunk, Point, State
 from index.outcome import Report
 from index.payload import Passage
 from index.plan import BATCH_DOCUMENTS
+from index.proof import proven
 from index.records import Document
 from index.recover import recover
 from index.run import Run
-from index.salvage import proven
 from index.source import known_sources
 from index.sync import recorded
 from index.target import Target, target_of

@@ -14,9 +14,9 @@ from typing import Any
 from index import payload
 from index.chunk import compose
 from index.judge import Ids
-from index.model import LIVE, Chunk, Point, State, digest
+from index.model import LIVE, Chunk, Point, State
 from index.owners import folded
-from index.payload import Passage
+from index.proof import proven, whole
 from index.records import ChunkRecord, Document
 
 #: What a payload says of its document under the name that the row has for it, and which of it are instants.
@@ -25,25 +25,6 @@ _TOLD = (
     "extraction_fingerprint",
 )  # fmt: skip
 _INSTANTS = ("modified_at", "reviewed_at", "date_used", "warn_at", "stale_at", "indexed_at")
-
-
-def whole(record: ChunkRecord, point: Point | None) -> bool:
-    """Whether the payload is as it was written, and of this document."""
-    return (
-        point is not None
-        and digest(point.payload) == record.payload_digest
-        and payload.metadata(point.payload).get("document_id") == record.document_id
-    )
-
-
-def proven(record: ChunkRecord, point: Point | None, row: Document) -> Passage | None:
-    """The passage of a chunk of the document `row`, when its payload has the digest that the ledger keeps: as
-    the payload stands, or with what the rows say beside the text. None when nothing proves it."""
-    passage = payload.passage_in(point.payload) if point is not None else None
-    if passage is None or whole(record, point):
-        return passage
-    passage = replace(passage, page=record.page, chunk_index=record.chunk_index)
-    return passage if digest(payload.build(row, passage)) == record.payload_digest else None
 
 
 @dataclass(frozen=True, slots=True)
