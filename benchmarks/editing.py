@@ -9,7 +9,7 @@ from statistics import mean
 from benchmarks.corpus import Corpus, at_top, in_middle
 from benchmarks.measure import Bench, Row
 from benchmarks.workplace import configure, mirror, sync
-from index.mirror import Mirror
+from index.workspace import Mirror
 
 #: Of a paragraph in the text without headings.
 WORDS = 40

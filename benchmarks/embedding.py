@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from benchmarks.measure import Bench, Row, best, seconds
 from benchmarks.workplace import configure, embedded_texts, mirror, sync
-from index.collection import ensure
+from index.sync.collection import ensure
 
 if TYPE_CHECKING:
-    from index.embed import Embedder, ModelIdentity
+    from index.embed.embedder import Embedder, ModelIdentity
 
 #: Of the defaults of `encode`. A processor with bf16 is expected to use it; `encode` computes in fp32.
 WITH_BF16, WITHOUT_BF16 = 2.0, 0.9
@@ -70,8 +70,8 @@ class _ColdSyncs:
 
 def _embedder(folder: Path) -> tuple[Embedder, str]:
     """The engine's own, at the precision that it chooses here."""
-    from index.embed import Embedder, resolve_dtype
-    from index.models import DEFAULT, identify
+    from index.embed.embedder import Embedder, resolve_dtype
+    from index.embed.identity import DEFAULT, identify
 
     identity = identify(DEFAULT, folder)
     dtype = resolve_dtype("auto", identity)

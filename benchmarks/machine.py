@@ -35,8 +35,8 @@ def describe(cache: Path) -> Machine:
     """This machine. `cache` is a folder for what the engine remembers of its model. Imports torch."""
     from importlib.metadata import version
 
-    from index.embed import resolve_dtype
-    from index.models import DEFAULT, identify
+    from index.embed.embedder import resolve_dtype
+    from index.embed.identity import DEFAULT, identify
 
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -12,8 +12,8 @@ from benchmarks import synthetic
 from benchmarks.measure import Bench, Row, best
 from benchmarks.processes import run
 from benchmarks.workplace import SOURCE, configure, mirror, write_configuration
-from index.plan import Plan
-from index.sync import plan
+from index.sync.plan import Plan
+from index.sync.sync import plan
 
 FILES_PER_FOLDER = 100
 

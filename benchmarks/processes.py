@@ -40,8 +40,8 @@ print(*sorted(sys.modules.keys() & {set(HEAVY)}), file=sys.stderr)
 
 def whole(bench: Bench) -> Iterator[Row]:
     """`freshkb sync` from nothing, against a process that only loads the model and encodes the same texts."""
-    from index.embed import resolve_dtype
-    from index.models import DEFAULT, identify
+    from index.embed.embedder import resolve_dtype
+    from index.embed.identity import DEFAULT, identify
 
     with bench.folder() as folder:
         bench.corpus.write(folder / "documents")

@@ -11,19 +11,19 @@ from benchmarks import synthetic
 from benchmarks.corpus import Prose
 from benchmarks.measure import Bench, Row, seconds
 from benchmarks.workplace import SOURCE, mirror, write_configuration
-from index.apply import apply
 from index.batched import batched
-from index.mirror import Mirror
 from index.model import Action, Chunk
-from index.prepare import governed
 from index.records import Document
 from index.run import Run
-from index.search import KnowledgeBase
-from index.source import source_of
+from index.search.knowledge_base import KnowledgeBase
 from index.store.base import Mode
-from index.target import target_of
-from index.verify import verify
-from index.work import Text
+from index.sync.apply import apply
+from index.sync.prepare import governed
+from index.sync.source import source_of
+from index.sync.target import target_of
+from index.sync.work import Text
+from index.verify.compare import verify
+from index.workspace import Mirror
 
 CHUNKS_PER_DOCUMENT = 10
 #: Of a chunk; about 700 characters, so that a payload is about 1.4 KB.

@@ -19,11 +19,11 @@ from connectors.base import (
     Listing,
 )
 from index.batched import batched
-from index.mirror import Mirror
 from index.model import State
 from index.records import Document, SourceRecord
-from index.scan import rules_fingerprint
-from index.source import source_of
+from index.sync.source import source_of
+from index.sync.survey import rules_fingerprint
+from index.workspace import Mirror
 
 TYPE = "numbered"
 BUILT_IN[TYPE] = f"{__name__}:NumberedConnector"

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from index.config import load
-from index.embed import ModelIdentity
-from index.mirror import Mirror
+from index.embed.embedder import ModelIdentity
 from index.outcome import Report
 from index.run import Run
-from index.sync import sync as engine
+from index.sync.sync import sync as engine
+from index.workspace import Mirror
 from tests.embedders import HashEmbedder
 
 SOURCE = "documents"

@@ -7,11 +7,11 @@ from prefect import State, flow
 from prefect.artifacts import create_markdown_artifact
 
 from flows.boundary import Job, ended, perform, table
-from index.audit import Audit, FailOn, audit_of
-from index.freshness import Verdict
+from index.audit.audit import Audit, FailOn, audit_of
+from index.audit.report import write
+from index.audit.report.wording import percent
+from index.freshness.assess import Verdict
 from index.outcome import in_words
-from index.report import write
-from index.report.wording import percent
 
 
 @flow(name="freshkb-audit", persist_result=False, log_prints=False)

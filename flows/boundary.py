@@ -35,9 +35,9 @@ from flows import logs
 from flows.stop import graceful
 from index.config import Config, load
 from index.errors import FreshkbError
-from index.mirror import Mirror
 from index.outcome import Report
 from index.run import Run
+from index.workspace import Mirror
 
 log = logging.getLogger("freshkb.flows")
 

@@ -17,8 +17,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from index.config import Schedules, next_time
-from index.doctor import Check
 from index.errors import FreshkbError
+from index.health.doctor import Check
 
 #: How long the API may take to answer.
 TIMEOUT_SECONDS = 5

@@ -27,8 +27,8 @@ from flows.verify import verify
 from flows.watch import Watcher
 from index.config.load import CONFIG
 from index.errors import ConfigError, FreshkbError
-from index.mirror import Mirror
-from index.services import SERVE, living
+from index.health.services import SERVE, living
+from index.workspace import Mirror
 
 #: Seconds between two looks at what the server has scheduled.
 LOOK_SECONDS = 60.0

@@ -37,12 +37,12 @@ from flows.boundary import (
     perform,
 )
 from flows.stop import graceful
-from index.batches import Batches
 from index.errors import FreshkbError, LedgerError, StoreError, StoreMismatch
-from index.mirror import Mirror
 from index.outcome import Report, Seconds, SourceReport, Tally
 from index.run import Run
-from index.sync import sync as engine
+from index.sync.batches import Batches
+from index.sync.sync import sync as engine
+from index.workspace import Mirror
 
 #: Before a batch is tried again, each time: a store or a source that was restarted is back by then.
 RETRY_SECONDS = (1, 10)
@@ -225,7 +225,7 @@ def run_as_flow(
     checksum: bool = False,
     stop: threading.Event | None = None,
 ) -> Report:
-    """A sync that Prefect sees, on what a command has opened. The report is that of `index.sync.sync`.
+    """A sync that Prefect sees, on what a command has opened. The report is that of `index.sync.sync.sync`.
 
     Raises what that raises, and FreshkbError when Prefect does not answer or does not run the flow.
     """

@@ -7,10 +7,10 @@ from prefect.artifacts import create_markdown_artifact
 
 from flows.boundary import Job, ended, perform, table
 from flows.stop import graceful
-from index.mend import mend_ledger
 from index.outcome import in_words
-from index.repair import repair as mend
-from index.verify import verify as compare
+from index.verify.compare import verify as compare
+from index.verify.mend import mend_ledger
+from index.verify.repair import repair as mend
 
 
 @flow(name="freshkb-verify", persist_result=False, log_prints=False)

@@ -20,15 +20,15 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from connectors.base import ConnectorError
-from index.collection import ensure
 from index.config import SourceConfig
 from index.errors import FreshkbError, Locked, ModelChanged
-from index.mirror import Mirror
+from index.health.services import living
 from index.outcome import Report
 from index.redact import redact
 from index.run import Run
-from index.services import living
-from index.sync import sync
+from index.sync.collection import ensure
+from index.sync.sync import sync
+from index.workspace import Mirror
 
 #: Seconds until what could not be done is tried again. A source that can be asked and fails all the same is
 #: tried at twice the distance each time, up to its sweep.

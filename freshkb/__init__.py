@@ -16,12 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from index.errors import FreshkbError
-    from index.hits import SearchHit
-    from index.search import KnowledgeBase
+    from index.search.hits import SearchHit
+    from index.search.knowledge_base import KnowledgeBase
 
 __all__ = ["FreshkbError", "KnowledgeBase", "SearchHit"]
 
-_HOMES = {"FreshkbError": "index.errors", "KnowledgeBase": "index.search", "SearchHit": "index.hits"}
+_HOMES = {
+    "FreshkbError": "index.errors",
+    "KnowledgeBase": "index.search.knowledge_base",
+    "SearchHit": "index.search.hits",
+}
 
 
 def __getattr__(name: str) -> Any:

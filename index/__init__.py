@@ -1,4 +1,4 @@
-"""The mirror: ledger, vector store, and the proof that they equal the sources.
+"""Ledger, vector store, and the proof that they equal the sources.
 
 Vocabulary
     *Source* (a configured place), *listing* (what it says exists now, complete or not), *document* (one item,
@@ -18,19 +18,13 @@ Invariants
     I7  Watch events are hints: they change when something is looked at, never what the index becomes.
     I8  A document that fails is a value; a store or a ledger that fails is an exception.
 
-Modules, in the order in which a sync passes through them
-    `mirror` (the parts, opened when needed), `origin` (one source) and `collection` (made, in use, retired)
-    · `scan`, `compare` and `plan` (look, decide) · `prepare` with `scratch`, `parse`, `chunk`, `rules` and
-    `freshness` (one document's next state) · `apply` (the write order, nowhere else) · `recover` (what a
-    crash left) · `sync` (the algorithm), inside a `run` (its record).
-    Reading: `search` (the facade) over `query` (one collection) and `describe` (documents), with `reader`,
-    `hits`, `link` and `lookup`; `status` and `health` with `run_summary` and `services`; `doctor`.
-    Freshness: `properties`, `owners` and `rules` (what documents and the configuration say), `verdicts`,
-    `checkout`, `audit` with `audit_findings`, `audit_fields` and `report`; `request` (reviews, retries).
-    Proof: `verify` with `verify_points`, `judge` (its checks) and `finding`; `repair` with `salvage` (what
-    payloads prove), `strangers` (what the ledger does not know), `rebuild` and `renew` (the collection) and
-    `mend` (the ledger); `reindex`.
-    For all of them: `redact` (secrets), `printable` (foreign text), `private` (modes of files), `errors`.
+Rooms, from the bottom up; each may import those above it in this list, and none below
+    Values: `model` and `records` (of the ledger), `errors`, `redact` (secrets), `printable` (foreign text),
+    `batched`, `outcome` (counts and reports of runs), `actor`.
+    `disk` (locks, private files, scratch) · `freshness` (verdicts, owners, dates, links) · `payload` and
+    `proof` (what a point carries, and what its digest proves) · `embed` · `parse` · `config` · `chunk` ·
+    `ledger` · `store` · `workspace` (the parts of one knowledge base) · `run` (one verb on record) · `lookup`
+    (documents by name) · `sync` · `audit` · `health` · `search` · `reindex` · `verify`.
 
 May import: `connectors.base`. May be imported by `flows`, and by `freshkb` for applications.
 """
@@ -40,15 +34,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from index.search import KnowledgeBase
+    from index.search.knowledge_base import KnowledgeBase
 
 __all__ = ["KnowledgeBase"]
 
 
 def __getattr__(name: str) -> Any:
-    # Lazily, so that `import index.model` does not bring the whole mirror along.
+    # Lazily, so that `import index.model` does not bring the whole index along.
     if name == "KnowledgeBase":
-        from index.search import KnowledgeBase
+        from index.search.knowledge_base import KnowledgeBase
 
         return KnowledgeBase
     raise AttributeError(f"module 'index' has no attribute {name!r}")

@@ -14,9 +14,9 @@ from itertools import islice
 from connectors.base import Patterns
 from index.config.messages import nearest
 from index.errors import ConfigError
+from index.freshness.owners import folded, require
 from index.ledger import Ledger
 from index.model import LIVE, State, rfc3339
-from index.owners import folded, require
 from index.printable import printable_line
 from index.records import Document
 

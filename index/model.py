@@ -92,7 +92,7 @@ class Parsed:
     language: str | None = None
     content_type: str = ""
     properties: Mapping[str, Any] = field(default_factory=dict)
-    """Of the front matter or the document's own properties; see `index.properties`."""
+    """Of the front matter or the document's own properties; see `index.freshness.properties`."""
     findings: Sequence[Diagnostic] = ()
 
     @property

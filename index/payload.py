@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from index.freshness.owners import folded
 from index.model import Point, rfc3339
-from index.owners import folded
 from index.records import Document
 
 

@@ -13,25 +13,25 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
-from index.apply import apply
 from index.batched import batched
-from index.chunk import compose
-from index.collection import create, drop, entry, retire
+from index.chunk.chunker import compose
 from index.errors import Refused
 from index.ledger import Ledger, LogAction
-from index.mirror import Mirror
 from index.model import Action, Chunk, Point, State
 from index.outcome import Report
 from index.payload import Passage
-from index.plan import BATCH_DOCUMENTS
 from index.proof import proven
 from index.records import Document
-from index.recover import recover
 from index.run import Run
-from index.source import known_sources
-from index.sync import recorded
-from index.target import Target, target_of
-from index.work import Text
+from index.sync.apply import apply
+from index.sync.collection import create, drop, entry, retire
+from index.sync.plan import BATCH_DOCUMENTS
+from index.sync.recover import recover
+from index.sync.source import known_sources
+from index.sync.sync import recorded
+from index.sync.target import Target, target_of
+from index.sync.work import Text
+from index.workspace import Mirror
 
 #: Ids of points to those of them that there are, without vectors.
 Read = Callable[[Sequence[str]], Mapping[str, Point]]

@@ -25,10 +25,10 @@ from typing import Any, Self
 
 from index.actor import actor
 from index.errors import FreshkbError, LedgerError
-from index.mirror import Mirror
 from index.model import rfc3339
 from index.outcome import NoProgress, Progress, Tally
 from index.records import RunRecord
+from index.workspace import Mirror
 
 log = logging.getLogger("freshkb.run")
 #: Of batches, by the name that services' logs have for them.

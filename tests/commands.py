@@ -20,9 +20,9 @@ from tests.knowledge import Knowledge
 #: `freshkb` as a process whose model is a stand-in; lines before `main()` may be added.
 WITHOUT_MODEL = """
 import sys
-import index.embed
+import index.embed.embedder
 from tests.embedders import HashEmbedder
-index.embed.Embedder = HashEmbedder
+index.embed.embedder.Embedder = HashEmbedder
 from flows.cli import main
 sys.argv[0] = "freshkb"
 {more}
@@ -39,7 +39,7 @@ class CommandLine:
         kb.settings["embedding"] = {"dtype": "float32"}
         kb.config()
         monkeypatch.chdir(kb.home)
-        monkeypatch.setattr("index.embed.Embedder", HashEmbedder)
+        monkeypatch.setattr("index.embed.embedder.Embedder", HashEmbedder)
         monkeypatch.setattr("index.parse.Parser", lambda: kb.parser)
         monkeypatch.delenv("PREFECT_API_URL", raising=False)
 
@@ -69,11 +69,11 @@ def environment() -> dict[str, str]:
 #: Runs commands one after another, each in a fork that has done nothing before, and says how each one ended.
 FORKING = """
 import json, os, signal, sys, tempfile
-import index.embed
+import index.embed.embedder
 from flows import cli
 from flows.cli import app
 from tests.embedders import HashEmbedder
-index.embed.Embedder = HashEmbedder
+index.embed.embedder.Embedder = HashEmbedder
 sys.argv[0] = "freshkb"
 app.application()
 for arguments in json.load(sys.stdin):

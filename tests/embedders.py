@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from index.embed import ModelIdentity, fingerprint
+from index.embed.embedder import ModelIdentity, fingerprint
 
 
 class HashEmbedder:

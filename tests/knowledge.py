@@ -11,14 +11,14 @@ from typing import Any, TypeVar
 import yaml
 
 from index.config import Config, load
-from index.mirror import Mirror
 from index.model import Point
 from index.outcome import Report
 from index.parse import Parser
 from index.parse.walls import DOCUMENTS, Wall
 from index.records import Document
 from index.run import Run
-from index.sync import sync
+from index.sync.sync import sync
+from index.workspace import Mirror
 from tests.embedders import HashEmbedder
 
 Answer = TypeVar("Answer")

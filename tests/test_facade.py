@@ -7,8 +7,8 @@ import sys
 
 import freshkb
 from index.errors import FreshkbError
-from index.hits import SearchHit
-from index.search import KnowledgeBase
+from index.search.hits import SearchHit
+from index.search.knowledge_base import KnowledgeBase
 from tests.commands import environment
 
 

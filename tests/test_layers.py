@@ -22,6 +22,37 @@ ALLOWED = {
 #: Modules that may import more than their package.
 MORE = {"freshkb/__main__.py": ("flows.cli",)}
 
+#: The rooms of `index`, from the bottom up: a room imports only those before it.
+ROOMS = [
+    "redact",
+    "printable",
+    "batched",
+    "model",
+    "errors",
+    "records",
+    "outcome",
+    "actor",
+    "disk",
+    "freshness",
+    "payload",
+    "proof",
+    "embed",
+    "parse",
+    "config",
+    "chunk",
+    "ledger",
+    "store",
+    "workspace",
+    "run",
+    "lookup",
+    "sync",
+    "audit",
+    "health",
+    "search",
+    "reindex",
+    "verify",
+]
+
 #: SDK → the only place that imports it.
 HOMES = {
     "prefect": "flows/",
@@ -30,12 +61,12 @@ HOMES = {
     "unstructured": "index/parse/",
     "spacy": "index/parse/",
     "pypdfium2": "index/parse/",
-    "sentence_transformers": "index/embed.py",
-    "torch": "index/embed.py",
+    "sentence_transformers": "index/embed/embedder.py",
+    "torch": "index/embed/embedder.py",
     "huggingface_hub": "index/",
-    "jinja2": "index/report/",
-    "tokenizers": "index/tokens.py",
-    "transformers": "index/tokens.py",
+    "jinja2": "index/audit/report/",
+    "tokenizers": "index/embed/tokenizer.py",
+    "transformers": "index/embed/tokenizer.py",
     "sqlalchemy": "index/ledger/",
     "alembic": "index/ledger/",
     "watchdog": "connectors/watching.py",
@@ -54,7 +85,9 @@ def imports(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            yield node.module or ""
+            yield from (
+                (f"index.{a.name}" for a in node.names) if node.module == "index" else [node.module or ""]
+            )
 
 
 def within(module: str, allowed: str) -> bool:
@@ -72,6 +105,37 @@ def test_imports_point_one_way_and_each_sdk_has_one_home(path: Path) -> None:
             assert allowed, f"{name} imports {module}"
         home = HOMES.get(module.partition(".")[0])
         assert home is None or name.startswith(home), f"{name} imports {module}, which belongs into {home}"
+
+
+def room(module: str) -> str:
+    return module.split(".")[1]
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "index").rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT))
+)
+def test_a_room_of_the_index_imports_only_rooms_before_it(path: Path) -> None:
+    name = path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
+    if name == "index.__init__":
+        return
+    own = room(name)
+    for module in imports(path):
+        if module.startswith("index.") and room(module) != own:
+            assert ROOMS.index(room(module)) < ROOMS.index(own), f"{name} imports {module}"
+
+
+def test_every_room_is_in_its_place() -> None:
+    found = {
+        path.stem
+        for path in (ROOT / "index").iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert found - {"__init__"} == set(ROOMS)
+
+
+def test_no_module_is_longer_than_a_person_reads_at_once() -> None:
+    lengths = {p: len(p.read_text(encoding="utf-8").splitlines()) for p in sources()}
+    assert {str(p.relative_to(ROOT)): n for p, n in lengths.items() if n > 300} == {}
 
 
 def test_every_module_says_what_it_is_for() -> None:

@@ -14,7 +14,7 @@ from flows.cli.text import audit_lines
 from flows.cli.workspace import opened
 
 if TYPE_CHECKING:
-    from index.mirror import Mirror
+    from index.workspace import Mirror
 
 
 class FailOn(StrEnum):
@@ -40,9 +40,9 @@ def audit(
 ) -> None:
     """Judge every document's freshness, and write reports for their owners."""
     with opened(config) as mirror:
-        from index.audit import audit_of
+        from index.audit.audit import audit_of
+        from index.audit.report import foreign, write
         from index.errors import ConfigError, StoreError
-        from index.report import foreign, write
         from index.run import Run
 
         folder = mirror.config.reports if out is None else _outside(mirror, out)

@@ -17,7 +17,7 @@ def doctor(console: Console, config: Path | None) -> None:
     """Say what is wrong here and how to mend it."""
     with opened(config) as mirror:
         from flows.orchestration import checks as prefect
-        from index.doctor import examine
+        from index.health.doctor import examine
 
         checks = [*examine(mirror), *prefect(mirror.config.schedules)]
     ok = all(c.ok for c in checks)

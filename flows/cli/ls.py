@@ -33,8 +33,8 @@ def ls(
 ) -> None:
     """List documents; deleted ones only when their state is asked for."""
     with knowledge_base(config, source) as kb:
-        from index.describe import summaries
         from index.model import State
+        from index.search.describe import summaries
 
         rows = list(summaries(kb.reader, source=source, state=State(state.value) if state else None))
     if console.as_json:

@@ -13,7 +13,7 @@ from flows.cli.workspace import opened
 from index.printable import printable_line
 
 if TYPE_CHECKING:
-    from index.plan import Plan
+    from index.sync.plan import Plan
 
 
 SIGILS = {"add": "+", "update": "~", "move": "»", "delete": "-", "touch": "·", "held": "!", "refused": "!"}
@@ -27,8 +27,8 @@ def plan(
 ) -> None:
     """Say what a sync would do. Nothing is changed."""
     with opened(config, source) as mirror:
-        from index.source import chosen_sources
-        from index.sync import plan as plan_source
+        from index.sync.source import chosen_sources
+        from index.sync.sync import plan as plan_source
 
         # A sync would refuse another model, and another model would make every document look changed.
         mirror.collection()

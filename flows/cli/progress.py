@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
-    from index.mirror import Mirror
+    from index.workspace import Mirror
 
 #: Seconds after which a wait is worth a line in a log.
 SLOW_SECONDS = 5.0

@@ -20,7 +20,7 @@ def reindex(console: Console, config: Path | None) -> None:
         from flows.cli.progress import progress
         from index.reindex import reindex as rebuild
         from index.run import Run
-        from index.sync import sync
+        from index.sync.sync import sync
 
         with progress(mirror, quiet=console.quiet or console.verbose) as shown:
             report = rebuild(mirror, Run(mirror, "reindex", progress=shown, stop=stop))

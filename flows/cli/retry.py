@@ -25,8 +25,8 @@ def retry(
     """Try quarantined documents again now."""
     with stoppable() as stop, opened(config) as mirror:
         from flows.cli.progress import progress
-        from index.request import retry as again
         from index.run import Run
+        from index.sync.requests import retry as again
 
         with progress(mirror, quiet=console.quiet or console.verbose) as shown:
             report = again(Run(mirror, "retry", progress=shown, stop=stop), uris)

@@ -32,8 +32,8 @@ def review(
 ) -> None:
     """Attest that documents were reviewed now."""
     with opened(config, source) as mirror:
-        from index.request import review as attest
         from index.run import Run
+        from index.sync.requests import review as attest
 
         report = attest(Run(mirror, "review"), uris or [], by, note, source=source, owner=owner)
     reviewed = plural(sum(s.tally.documents.total() for s in report.sources), "document")

@@ -21,7 +21,7 @@ def runs(
 ) -> None:
     """List past runs, newest first."""
     with opened(config) as mirror:
-        from index.run_summary import RunSummary
+        from index.health.run_summary import RunSummary
 
         found = [RunSummary.of(run, mirror.now()) for run in mirror.ledger.runs.newest(limit)]
     if console.as_json:

@@ -22,8 +22,8 @@ def show(
 ) -> None:
     """Show one document: state and why, dates and where they come from, owner, chunks with their text."""
     with knowledge_base(config, source) as kb:
-        from index.describe import describe
         from index.lookup import shown
+        from index.search.describe import describe
 
         found = describe(kb.reader, shown(kb.mirror.ledger, uri, source))
     if console.as_json:

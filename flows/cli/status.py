@@ -13,7 +13,7 @@ from flows.cli.text import status_lines
 from flows.cli.workspace import opened
 
 if TYPE_CHECKING:
-    from index.status import Status
+    from index.health.status import Status
 
 
 @command()
@@ -29,8 +29,8 @@ def status(
     with opened(config) as mirror:
         from flows import orchestration
         from index.errors import FreshkbError
-        from index.health import Problem, problems
-        from index.status import status as state_of
+        from index.health.check import Problem, problems
+        from index.health.status import status as state_of
 
         server = orchestration.standing()
         wrong = problems(mirror) if check else []

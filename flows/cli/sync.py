@@ -39,7 +39,7 @@ def sync(
         with stoppable() as stop, opened(config, source) as mirror:
             from flows.cli.progress import progress
             from index.run import Run
-            from index.sync import sync as engine
+            from index.sync.sync import sync as engine
 
             with progress(mirror, quiet=console.quiet or console.verbose) as shown:
                 run = Run(mirror, "sync", progress=shown, stop=stop)

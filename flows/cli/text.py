@@ -9,12 +9,12 @@ from flows.cli.console import plural
 from index.printable import printable_line
 
 if TYPE_CHECKING:
-    from index.audit import Audit
-    from index.describe import DocumentDetail, DocumentSummary
-    from index.hits import SearchHit
-    from index.run_summary import RunSummary
-    from index.services import LivingService
-    from index.status import Status
+    from index.audit.audit import Audit
+    from index.health.run_summary import RunSummary
+    from index.health.services import LivingService
+    from index.health.status import Status
+    from index.search.describe import DocumentDetail, DocumentSummary
+    from index.search.hits import SearchHit
 
 #: Characters of a hit's text.
 _TEXT_LENGTH = 300
@@ -115,7 +115,7 @@ def hit_text(number: int, hit: SearchHit) -> str:
 
 def audit_lines(audit: Audit) -> Iterator[str]:
     """Counts and trust score, then owners, then findings that are of no document."""
-    from index.report.wording import percent
+    from index.audit.report.wording import percent
 
     counts = ", ".join(f"{n:,} {name}" for name, n in audit.by_verdict.items())
     score = percent(audit.trust_score)

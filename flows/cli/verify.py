@@ -14,7 +14,7 @@ from flows.cli.workspace import opened
 from index.printable import printable_line
 
 if TYPE_CHECKING:
-    from index.finding import Verification
+    from index.verify.differences import Verification
 
 
 @command()
@@ -32,10 +32,10 @@ def verify(
     """Compare source, ledger and store."""
     with stoppable() as stop, opened(config) as mirror:
         from flows.cli.progress import waiting
-        from index.mend import mend_ledger
-        from index.repair import repair as mend
         from index.run import Run
-        from index.verify import verify as compare
+        from index.verify.compare import verify as compare
+        from index.verify.mend import mend_ledger
+        from index.verify.repair import repair as mend
 
         mirror.waiting = waiting(quiet=console.quiet)
         part = _sample(sample)

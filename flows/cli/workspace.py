@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from index.config import Config
-    from index.mirror import Mirror
-    from index.search import KnowledgeBase
+    from index.search.knowledge_base import KnowledgeBase
+    from index.workspace import Mirror
 
 log = logging.getLogger("freshkb.cli")
 
@@ -33,11 +33,11 @@ def opened(path: Path | None, source: str | None = None) -> Iterator[Mirror]:
     """The configured knowledge base. Raises ConfigError for a source that is and was not configured."""
     config = load_config(path)
     from index.disk.private import umask_of
-    from index.mirror import Mirror
+    from index.workspace import Mirror
 
     with umask_of(config.state_dir), Mirror(config) as mirror:
         if source is not None:
-            from index.source import chosen_sources
+            from index.sync.source import chosen_sources
 
             chosen_sources(mirror, [source])
         yield mirror
@@ -46,6 +46,6 @@ def opened(path: Path | None, source: str | None = None) -> Iterator[Mirror]:
 @contextmanager
 def knowledge_base(config: Path | None, source: str | None = None) -> Iterator[KnowledgeBase]:
     with opened(config, source) as mirror:
-        from index.search import KnowledgeBase
+        from index.search.knowledge_base import KnowledgeBase
 
         yield KnowledgeBase(mirror)

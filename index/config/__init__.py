@@ -6,7 +6,7 @@ from index.config.schedule import next_time
 from index.config.schema import schema
 from index.config.settings import Embedding, Index, Schedules, Watch
 from index.config.template import template
-from index.freshness import FreshnessPolicy, Policy
+from index.freshness.assess import FreshnessPolicy, Policy
 
 __all__ = [
     "Config",

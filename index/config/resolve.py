@@ -28,7 +28,7 @@ from index.config.settings import (
 )
 from index.config.text import Location, Problem
 from index.config.units import written
-from index.freshness import FreshnessPolicy, Policy
+from index.freshness.assess import FreshnessPolicy, Policy
 
 _Dataclass = TypeVar("_Dataclass", FreshnessPolicy, DeleteGuard, DocumentLimits)
 

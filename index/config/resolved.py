@@ -20,7 +20,7 @@ from index.config.settings import (
 )
 from index.config.show import plain, shown
 from index.errors import ConfigError
-from index.freshness import FreshnessPolicy, Policy
+from index.freshness.assess import FreshnessPolicy, Policy
 from index.model import digest
 from index.redact import redact
 

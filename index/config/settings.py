@@ -27,7 +27,7 @@ from pydantic import (
 from connectors.base import Patterns, check_url
 from index.config.schedule import Cron
 from index.config.units import Duration, Size, written
-from index.link import check as check_link
+from index.freshness.link import check as check_link
 
 #: Tags of unions turn up in the locations of pydantic's errors; this mark lets them be taken out again.
 TAG_MARK = "<"

@@ -47,7 +47,7 @@ INVALID = "front-matter-invalid"
 
 class FrontMatter(NamedTuple):
     properties: dict[str, Any]
-    """See `index.properties`; nested names joined with dots, dates in ISO form."""
+    """See `index.freshness.properties`; nested names joined with dots, dates in ISO form."""
     body: str
     findings: tuple[Diagnostic, ...] = ()
 
@@ -153,7 +153,7 @@ def _value(fence: str, text: str) -> Any:
 
 
 def _flat(front: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
-    """Values by dotted name, as `index.properties` has them."""
+    """Values by dotted name, as `index.freshness.properties` has them."""
     left = _PROPERTIES_MAX
     stack: list[tuple[str, Any]] = [("", front)]
     while stack and left:

@@ -14,13 +14,13 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_block.reference import reference
 
+from index.freshness.properties import by_name
 from index.model import Parsed
 from index.parse import html
 from index.parse.formats import Format
 from index.parse.frontmatter import front_matter
 from index.parse.outline import Outline, Unreadable
 from index.parse.text import decode
-from index.properties import by_name
 
 
 def _reference(state: StateBlock, start: int, end: int, silent: bool) -> bool:

@@ -211,7 +211,7 @@ def _diagnostic(found: dict[str, Any]) -> Diagnostic:
 
 
 def _is_property(value: Any) -> bool:
-    """Whether it is what `index.properties` says."""
+    """Whether it is what `index.freshness.properties` says."""
     if isinstance(value, list):
         return not any(isinstance(item, dict | list) for item in value)
     return not value if isinstance(value, dict) else True

@@ -13,8 +13,8 @@ import qdrant_edge as engine
 from index.batched import batched
 from index.disk.scratch import room
 from index.errors import StoreError
+from index.freshness.owners import fold
 from index.model import Point, Sparse, rfc3339
-from index.owners import fold
 from index.store import fusion
 from index.store.base import EVERYTHING, SPARSE_NAME, Filter, Hit, Mode
 from index.store.points import INSTANT_FIELDS, KEYWORD_FIELDS, check_vectors, sparse

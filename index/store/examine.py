@@ -16,8 +16,8 @@ from itertools import islice
 from typing import Any
 
 from index.batched import batched
+from index.freshness.owners import fold
 from index.model import Point, Sparse
-from index.owners import fold
 from index.store.base import Filter, Session, VectorStore
 
 #: Points that are read while the store is held once.

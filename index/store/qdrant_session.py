@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from index.batched import batched
 from index.errors import ConfigError, StoreError, telling_no_secret
+from index.freshness.owners import fold
 from index.model import Point, Sparse
-from index.owners import fold
 from index.store import fusion
 from index.store.base import EVERYTHING, SPARSE_NAME, Filter, Hit, Mode
 from index.store.points import check_vectors, float32, sparse

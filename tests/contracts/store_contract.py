@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from index.errors import ConfigError, StoreError
-from index.freshness import NEVER
+from index.freshness.assess import NEVER
 from index.model import Point, Sparse, digest, rfc3339
 from index.store import bm25
 from index.store.base import Claim, Filter, Hit, Mode, VectorStore

@@ -31,10 +31,10 @@ from typing import Any
 import pytest
 
 from index.config import load
-from index.mirror import Mirror
-from index.models import ModelIdentity
+from index.embed.identity import ModelIdentity
 from index.parse import Parser
 from index.store.base import VectorStore
+from index.workspace import Mirror
 from tests.embedders import HashEmbedder
 from tests.knowledge import Shared
 

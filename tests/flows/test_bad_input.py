@@ -130,7 +130,7 @@ def test_it_is_so_with_bytes_of_a_real_command_line(tmp_path: Path) -> None:
 
 def test_a_library_is_told_too(tmp_path: Path) -> None:
     from index.errors import ConfigError
-    from index.search import KnowledgeBase
+    from index.search.knowledge_base import KnowledgeBase
 
     (tmp_path / "freshkb.yaml").write_text(MINIMAL)
     with KnowledgeBase.open(tmp_path / "freshkb.yaml") as kb, pytest.raises(ConfigError, match="not Unicode"):

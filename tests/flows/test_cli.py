@@ -16,8 +16,8 @@ import yaml
 
 from flows.cli.app import COMMANDS
 from index.config import load
-from index.mirror import require_collection
 from index.model import State
+from index.workspace import require_collection
 from tests.commands import CommandLine, environment, process
 from tests.knowledge import Knowledge
 
@@ -602,7 +602,10 @@ def test_a_sync_with_nothing_to_do_imports_nothing_heavy(freshkb: CommandLine, k
         "torch", "transformers", "sentence_transformers", "unstructured", "prefect", "alembic", "numpy",
         "qdrant_client", "langchain_core", "spacy", "filelock", "rich", "httpx", "watchdog", "tokenizers",
     } == set()  # fmt: skip
-    assert not any(name in ran.stderr.split() for name in ("flows.cli.search", "index.search", "index.audit"))
+    assert not any(
+        name in ran.stderr.split()
+        for name in ("flows.cli.search", "index.search.knowledge_base", "index.audit.audit")
+    )
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
@@ -621,7 +624,7 @@ class Interrupted(HashEmbedder):
         if Interrupted.batches == 2:
             os.kill(os.getpid(), signal.{name})
         return super().embed_documents(texts, on_progress)
-index.embed.Embedder = Interrupted
+index.embed.embedder.Embedder = Interrupted
 """
     ran = subprocess.run(
         process("sync", "--json", more=more), capture_output=True, text=True, env=environment(), cwd=kb.home

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from index.audit.report import FILES
 from index.errors import FreshkbError, code_of
-from index.report import FILES
 from tests.commands import CommandLine, environment, process
 from tests.knowledge import Knowledge
 
@@ -80,7 +80,7 @@ def test_what_nobody_expected_is_told_too(freshkb: CommandLine, monkeypatch: pyt
     def fail(*_: object) -> None:
         raise ZeroDivisionError("by zero")
 
-    monkeypatch.setattr("index.status.status", fail)
+    monkeypatch.setattr("index.health.status.status", fail)
     assert error(freshkb, "status", code=1) == ("internal_error", "ZeroDivisionError: by zero")
     with pytest.raises(ZeroDivisionError):
         freshkb("status")

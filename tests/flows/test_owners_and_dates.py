@@ -13,14 +13,16 @@ from typing import Any
 
 import pytest
 
-from index import prepare, rules, scan
-from index.mirror import require_collection
+from index.config import rules
 from index.records import Document
-from index.request import review
 from index.run import Run
-from index.search import KnowledgeBase
+from index.search.knowledge_base import KnowledgeBase
 from index.store import edge_session
-from index.verify import verify
+from index.sync import prepare
+from index.sync import survey as scan
+from index.sync.requests import review
+from index.verify.compare import verify
+from index.workspace import require_collection
 from tests.commands import CommandLine
 from tests.knowledge import Knowledge, counts
 

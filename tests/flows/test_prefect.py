@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from index.errors import ConfigError, EmbedderError, Locked, StoreError
-from index.mirror import Mirror
 from index.run import Run
 from index.store import open_store
 from index.store.base import Session
-from index.sync import sync
+from index.sync.sync import sync
+from index.workspace import Mirror
 from tests.embedders import HashEmbedder
 from tests.flows.canaries import places
 from tests.flows.conftest import Base, Server, until

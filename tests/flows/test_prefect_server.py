@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from index.run import Run
-from index.sync import sync
+from index.sync.sync import sync
 from tests.flows.canaries import places
 from tests.flows.conftest import Base, Server, ask, command_environ, program, started, until
 

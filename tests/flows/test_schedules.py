@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from index.report import FILES
+from index.audit.report import FILES
 from index.run import Run
-from index.sync import sync
+from index.sync.sync import sync
 from tests.commands import environment
 from tests.commands import process as without_model
 from tests.flows.conftest import Base, Server, ask, free_port, program, served, started, until

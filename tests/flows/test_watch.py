@@ -20,8 +20,8 @@ from connectors.base import SourceUnavailable
 from flows.watch import RETRY_SECONDS, Dirt, Watcher, described
 from index.config import Watch
 from index.errors import ModelChanged
-from index.mirror import Mirror
-from index.search import KnowledgeBase
+from index.search.knowledge_base import KnowledgeBase
+from index.workspace import Mirror
 from tests.commands import environment, process
 from tests.embedders import HashEmbedder
 from tests.fakes import MemoryConnector

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from connectors.base import ConnectorSettings
-from index.audit import SEVERITY, Audit, FailOn, audit
+from index.audit.audit import SEVERITY, Audit, FailOn, audit
 from index.config import FreshnessPolicy, Rule, SourceConfig
 from index.errors import ConfigError
-from index.freshness import Verdict
+from index.freshness.assess import Verdict
+from index.freshness.owners import fold
 from index.model import LIVE, State
-from index.owners import fold
 from index.records import Document, Review
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)

@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 
 from index import payload
-from index.judge import (
+from index.ledger import LogAction, LogEntry
+from index.model import Point, Sparse, State, digest, point_id
+from index.payload import Passage
+from index.records import ChunkRecord, Collection, Document, Review
+from index.verify.checks import (
     Defect,
     Ids,
     Pending,
@@ -19,10 +23,6 @@ from index.judge import (
     judge_row,
     judge_rules,
 )
-from index.ledger import LogAction, LogEntry
-from index.model import Point, Sparse, State, digest, point_id
-from index.payload import Passage
-from index.records import ChunkRecord, Collection, Document, Review
 
 WHEN = datetime(2026, 5, 1, tzinfo=UTC)
 LATER = WHEN + timedelta(days=1)

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from index.chunk import LIMIT_MIN, _Chunker, chunk, fingerprint
+from index.chunk.chunker import LIMIT_MIN, _Chunker, chunk, fingerprint
+from index.embed.identity import DEFAULT, identify
+from index.embed.tokenizer import TokenCounter, Tokenizer
 from index.model import Chunk, Element, Parsed
-from index.models import DEFAULT, identify
-from index.tokens import TokenCounter, Tokenizer
 
 LIMIT = 64
 

@@ -12,10 +12,10 @@ from statistics import mean
 
 import pytest
 
-from index.chunk import chunk
+from index.chunk.chunker import chunk
+from index.embed.identity import DEFAULT, identify
+from index.embed.tokenizer import Tokenizer
 from index.model import Element, Parsed
-from index.models import DEFAULT, identify
-from index.tokens import Tokenizer
 
 NEW = "This paragraph was not here before; it says what nobody had said in this text until today."
 SPEECH = """

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from connectors.base import Capabilities
-from index.mirror import require_collection
+from index.freshness.properties import by_name
 from index.model import State
 from index.outcome import Report
-from index.properties import by_name
 from index.records import Document
-from index.search import KnowledgeBase
-from index.sync import plan
-from index.verify import verify
+from index.search.knowledge_base import KnowledgeBase
+from index.sync.sync import plan
+from index.verify.compare import verify
+from index.workspace import require_collection
 from tests.knowledge import Knowledge, counts
 from tests.onethread import OneThread
 from tests.wiki import GuardedWiki, Wiki
@@ -248,7 +248,7 @@ def test_a_page_without_a_token_is_told_by_its_hash_whatever_tokens_are_made_of(
 def test_one_thread_at_a_time_uses_a_connector_also_where_the_store_is_damaged(
     synced: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("index.plan.BATCH_DOCUMENTS", 1)
+    monkeypatch.setattr("index.sync.plan.BATCH_DOCUMENTS", 1)
     with synced.kb.mirror() as mirror, mirror.store.session(require_collection(mirror).name) as session:
         points = list(session.scroll(vectors=True))
         session.upsert([replace(p, payload={**p.payload, "page_content": "Damaged."}) for p in points])

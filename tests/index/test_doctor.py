@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from index.doctor import Check, examine
-from index.mirror import require_collection
+from index.health.doctor import Check, examine
 from index.records import RunRecord
 from index.run import _born, alive
+from index.workspace import require_collection
 from tests.knowledge import Knowledge
 
 

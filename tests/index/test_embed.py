@@ -12,10 +12,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from index.embed import BATCH_TOKENS, Embedder, _batches, fingerprint, identify, resolve_dtype
+from index.embed.embedder import BATCH_TOKENS, Embedder, _batches, fingerprint, identify, resolve_dtype
+from index.embed.identity import DEFAULT, ModelIdentity
 from index.errors import EmbedderError
-from index.mirror import Embedding
-from index.models import DEFAULT, ModelIdentity
+from index.workspace import Embedding
 from tests.embedders import HashEmbedder
 
 TEXTS = [
@@ -155,7 +155,7 @@ OFFLINE = """
 import pathlib, socket, sys
 def refuse(*args, **kwargs): raise AssertionError("network")
 socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
-from index.embed import Embedder, identify
+from index.embed.embedder import Embedder, identify
 embedder = Embedder(identify(sys.argv[1], pathlib.Path(sys.argv[2])), "float32")
 embedder.warm()
 print(embedder.embed_documents(["A text."]).shape)

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from index.embed.identity import CHUNK_TOKENS_MAX, DEFAULT, PACKAGE, identify
 from index.errors import ConfigError, EmbedderError
 from index.model import digest
-from index.models import CHUNK_TOKENS_MAX, DEFAULT, PACKAGE, identify
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -80,7 +80,7 @@ def test_the_default_model_is_the_packaged_one(tmp_path: Path) -> None:
 def test_identification_imports_nothing_heavy(tmp_path: Path) -> None:
     code = (
         "import sys, pathlib\n"
-        "from index.embed import Embedder, fingerprint, identify\n"
+        "from index.embed.embedder import Embedder, fingerprint, identify\n"
         f"found = identify({DEFAULT!r}, pathlib.Path({str(tmp_path)!r}))\n"
         "Embedder(found, 'float32'); fingerprint(found, 'float32')\n"
         f"heavy = {{'torch', 'transformers', 'huggingface_hub', 'tokenizers', 'numpy', {PACKAGE!r}}}\n"
@@ -272,7 +272,7 @@ def hub(tmp_path: Path) -> Iterator[str]:
 IDENTIFY = (
     "import pathlib\n"
     "from index.errors import EmbedderError\n"
-    "from index.models import identify\n"
+    "from index.embed.identity import identify\n"
     "try: print(identify('acme/words', pathlib.Path({cache!r})).dimension)\n"
     "except EmbedderError as error: print(error)\n"
 )

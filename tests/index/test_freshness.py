@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index.freshness import (
+from index.freshness.assess import (
     MODIFIED_AT,
     NEVER,
     REVIEWED_AT,

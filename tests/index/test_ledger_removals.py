@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from index.collection import drop
 from index.ledger import LogAction, LogEntry, Removal
-from index.mirror import Mirror, require_collection
 from index.model import Point
-from index.repair import repair
-from index.request import review
 from index.run import Run
-from index.sync import sync
-from index.verify import verify
+from index.sync.collection import drop
+from index.sync.requests import review
+from index.sync.sync import sync
+from index.verify.compare import verify
+from index.verify.repair import repair
+from index.workspace import Mirror, require_collection
 from tests.knowledge import Knowledge
 
 WORDS = ("Zanzibar", "Quetzal", "Marimba", "Obsidian", "Tamarind")

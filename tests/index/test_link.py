@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from index import link
+from index.freshness import link
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from index.verify import verify
+from index.verify.compare import verify
 from tests.commands import CommandLine
 from tests.knowledge import Knowledge, counts
 

@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from index.doctor import examine
 from index.errors import LedgerDamaged, LedgerError, Locked, Refused
+from index.health.doctor import examine
 from index.ledger import Ledger
 from index.ledger import file as ledger_file
-from index.mend import mend_ledger
-from index.repair import repair
-from index.request import review
 from index.run import Run
-from index.verify import verify
+from index.sync.requests import review
+from index.verify.compare import verify
+from index.verify.mend import mend_ledger
+from index.verify.repair import repair
 from tests.commands import environment, process
 from tests.knowledge import Knowledge
 

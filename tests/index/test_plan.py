@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.base import Entry
-from index.compare import Differences, Extraction, compare, leave_below, pair_moves, same_version, token_of
 from index.model import Action
 from index.parse.formats import format_of, suffix_of
-from index.plan import BATCH_DOCUMENTS, Circumstances, Guard, Plan, decide, removals_hash
 from index.records import Row
+from index.sync.diff import Differences, Extraction, compare, leave_below, pair_moves, same_version, token_of
+from index.sync.plan import BATCH_DOCUMENTS, Circumstances, Guard, Plan, decide, removals_hash
 
 EXTRACTION = Extraction({".md": "x1", ".txt": "x1"}, limits="l1")
 GUARD = Guard(max_fraction=0.2, max_count=10)

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from connectors.base import connector_class
-from index.compare import Extraction
 from index.config import load
+from index.config.rules import Rules
 from index.model import Action, Cause, Chunk, Failure, Item, Parsed, State
-from index.prepare import prepare
 from index.records import Document
-from index.rules import Rules
-from index.source import Source
-from index.work import Facts, Gone, Noted, Nothing, Text, Work
+from index.sync.diff import Extraction
+from index.sync.prepare import prepare
+from index.sync.source import Source
+from index.sync.work import Facts, Gone, Noted, Nothing, Text, Work
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 EXTRACTION = Extraction({".md": "x1"}, limits="l1")

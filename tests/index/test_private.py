@@ -12,11 +12,11 @@ from stat import S_IMODE
 
 import pytest
 
+from index.audit.report import write
 from index.disk.private import file_mode, private_file, private_folder, tighten
-from index.doctor import examine
+from index.health.doctor import examine
 from index.ledger import Ledger
 from index.ledger.database import Database
-from index.report import write
 from index.store.lock import FolderLock
 from tests.commands import environment, process
 from tests.index.test_report import run as judged

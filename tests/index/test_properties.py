@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from index import properties
-from index.freshness import FreshnessPolicy, assess
-from index.properties import attributed, by_name, declared, said, title
+from index.freshness import properties
+from index.freshness.assess import FreshnessPolicy, assess
+from index.freshness.properties import attributed, by_name, declared, said, title
 
 ROW = {
     "Last-Reviewed": "2026-05-01",

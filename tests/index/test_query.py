@@ -15,17 +15,17 @@ from qdrant_client import QdrantClient
 
 from index import KnowledgeBase
 from index.errors import ConfigError, ModelChanged, StoreError
-from index.hits import SearchHit
 from index.ledger import Ledger
-from index.mirror import Mirror, require_collection
 from index.model import State
-from index.query import Query, check, search
-from index.reader import Reader
 from index.run import Run
+from index.search.hits import SearchHit
+from index.search.query import Query, check, search
+from index.search.reader import Reader
 from index.store.base import Hit, Mode, Session, VectorStore
 from index.store.edge import EdgeStore
 from index.store.qdrant import QdrantStore
-from index.sync import sync
+from index.sync.sync import sync
+from index.workspace import Mirror, require_collection
 from tests.knowledge import Knowledge
 from tests.qdrant import OneAtATime
 

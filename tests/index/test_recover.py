@@ -10,7 +10,7 @@ from index import payload
 from index.model import Action, Point, Sparse, State, digest
 from index.payload import Passage
 from index.records import ChunkRecord, Document, Intent
-from index.recover import as_committed, distrust, shared, uncommitted
+from index.sync.recover import as_committed, distrust, shared, uncommitted
 
 DOCUMENT = Document("d1", "docs", "a.md", State.INDEXED, version=1, title="Leave", chunk_count=1)
 PASSAGE = Passage("Thirty days.", ("Leave",), 3, 0)

@@ -11,8 +11,8 @@ import pytest
 
 from flows.log_records import cover
 from index import redact as module
-from index.doctor import Check
 from index.errors import FreshkbError, telling_no_secret
+from index.health.doctor import Check
 from index.redact import covered, redact, redacted, remember, secret_name
 
 

@@ -16,14 +16,14 @@ import hypothesis.strategies as st
 import pytest
 
 from connectors.base import ConnectorSettings
-from index.audit import Audit, audit
+from index.audit.audit import Audit, audit
+from index.audit.report import FILES, counts_markdown, write
+from index.audit.report.page import html_page, safe_url
+from index.audit.report.plain import csv_table
 from index.config import Rule, SourceConfig
 from index.model import State
 from index.printable import UNPRINTABLE
 from index.records import Document, Review
-from index.report import FILES, counts_markdown, write
-from index.report.page import html_page, safe_url
-from index.report.plain import csv_table
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 SOURCE = SourceConfig(

@@ -9,9 +9,9 @@ import pytest
 from index.errors import ConfigError, Locked
 from index.model import State
 from index.outcome import Report
-from index.request import retry, review
 from index.run import Run
-from index.search import KnowledgeBase
+from index.search.knowledge_base import KnowledgeBase
+from index.sync.requests import retry, review
 from tests.knowledge import Knowledge
 
 OLD = "---\nlast_reviewed: 2024-01-01\nowner: user:anna\n---\n# Old\n\nOld text.\n"

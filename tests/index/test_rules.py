@@ -9,7 +9,7 @@ import pytest
 
 from connectors.base import ConnectorSettings
 from index.config import FreshnessPolicy, Rule, SourceConfig
-from index.rules import Governance, Rules, named_owners
+from index.config.rules import Governance, Rules, named_owners
 
 SOURCE_POLICY = FreshnessPolicy(timedelta(days=100), timedelta(days=200))
 SHORT = FreshnessPolicy(timedelta(days=30), timedelta(days=60))

@@ -10,14 +10,14 @@ import pytest
 
 from flows import logs
 from index.errors import ConfigError, LedgerError, Locked
-from index.mirror import Mirror
 from index.records import RunRecord
-from index.repair import repair
 from index.run import Run
-from index.search import KnowledgeBase
-from index.source import chosen_sources
-from index.sync import plan, sync
-from index.verify import verify
+from index.search.knowledge_base import KnowledgeBase
+from index.sync.source import chosen_sources
+from index.sync.sync import plan, sync
+from index.verify.compare import verify
+from index.verify.repair import repair
+from index.workspace import Mirror
 from tests.embedders import HashEmbedder
 from tests.knowledge import Knowledge
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from index import payload
-from index.chunk import compose
+from index.chunk.chunker import compose
 from index.model import Chunk, Point, Sparse, State, digest, point_id
 from index.payload import Passage
 from index.records import ChunkRecord, Document
-from index.salvage import Survivors
+from index.verify.survivors import Survivors
 
 WHEN = datetime(2026, 5, 1, tzinfo=UTC)
 TEXTS = ("Alpha.\n\n", "Beta.\n\n", "Again.\n\n", "Again.\n\n", "| 7 | row |\n\n")

@@ -14,12 +14,12 @@ import pytest
 
 from index import KnowledgeBase
 from index.errors import ConfigError, StoreError
-from index.hits import SearchHit
-from index.mirror import require_collection
 from index.model import Action
 from index.records import Document, Intent
 from index.run import Run
-from index.sync import sync
+from index.search.hits import SearchHit
+from index.sync.sync import sync
+from index.workspace import require_collection
 from tests.commands import environment, process
 from tests.embedders import HashEmbedder
 from tests.knowledge import Knowledge
@@ -256,7 +256,7 @@ def test_what_cannot_be_asked_is_an_error(kb: Knowledge) -> None:
 
 @pytest.fixture
 def opened(kb: Knowledge, monkeypatch: pytest.MonkeyPatch) -> Callable[[], KnowledgeBase]:
-    monkeypatch.setattr("index.embed.Embedder", HashEmbedder)
+    monkeypatch.setattr("index.embed.embedder.Embedder", HashEmbedder)
     monkeypatch.chdir(kb.home)
     return lambda: KnowledgeBase.open("freshkb.yaml", now=kb.clock)
 
@@ -292,7 +292,7 @@ def test_many_threads_search_one_base_and_load_one_model(
         loaded.append(arguments)
         return HashEmbedder(*arguments)
 
-    monkeypatch.setattr("index.embed.Embedder", embedder)
+    monkeypatch.setattr("index.embed.embedder.Embedder", embedder)
     together = threading.Barrier(8)
 
     def ask(number: int) -> list[str]:

@@ -18,15 +18,15 @@ import pytest
 
 from flows.watch import Watcher
 from index.config.schedule import past_times
-from index.doctor import examine
 from index.errors import Locked
-from index.health import problems
-from index.mirror import Mirror, require_collection
-from index.repair import repair
+from index.health.check import problems
+from index.health.doctor import examine
+from index.health.services import SERVE, dead, living
+from index.health.status import status
 from index.run import Run
-from index.services import SERVE, dead, living
-from index.status import status
-from index.verify import verify
+from index.verify.compare import verify
+from index.verify.repair import repair
+from index.workspace import Mirror, require_collection
 from tests.commands import CommandLine, environment, process
 from tests.embedders import HashEmbedder
 from tests.knowledge import Knowledge
@@ -142,7 +142,7 @@ class Stuck(HashEmbedder):
         if Stuck.batches == 2:
             time.sleep(600)
         return super().embed_documents(texts, on_progress)
-index.embed.Embedder = Stuck
+index.embed.embedder.Embedder = Stuck
 """
 
 
@@ -320,7 +320,7 @@ def test_grace_ends_two_periods_after_a_service_began(kb: Knowledge) -> None:
 
 
 def test_importing_status_is_light() -> None:
-    script = "import sys, index.health; print(*sys.modules)"
+    script = "import sys, index.health.check; print(*sys.modules)"
     ran = subprocess.run(
         [process()[0], "-c", script], capture_output=True, text=True, env=environment(), check=True,
         cwd=Path(__file__).parents[2],

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from index.config import load
-from index.mirror import Mirror
 from index.model import Action, Cause, State
-from index.prepare import moment
 from index.records import Document, SourceRecord
-from index.scan import Survey, noted, rules_fingerprint, survey
-from index.source import source_of
+from index.sync.prepare import moment
+from index.sync.source import source_of
+from index.sync.survey import Survey, noted, rules_fingerprint, survey
+from index.workspace import Mirror
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 

@@ -12,19 +12,19 @@ from typing import Any
 import pytest
 
 from index.actor import actor
-from index.collection import create
-from index.doctor import examine
 from index.errors import Locked, ModelChanged, StoreError, StoreMismatch
+from index.health.doctor import examine
 from index.ledger import LogAction, LogEntry
-from index.mirror import Mirror, require_collection
 from index.model import State
 from index.outcome import Report
 from index.records import Intent, Review
 from index.run import Run
-from index.search import KnowledgeBase
+from index.search.knowledge_base import KnowledgeBase
 from index.store.edge import EdgeStore
-from index.sync import plan, sync
-from index.verify import verify
+from index.sync.collection import create
+from index.sync.sync import plan, sync
+from index.verify.compare import verify
+from index.workspace import Mirror, require_collection
 from tests.knowledge import Knowledge, counts
 
 PAGE = """---
@@ -516,7 +516,7 @@ def test_a_plan_says_what_a_sync_would_do_and_changes_nothing(kb: Knowledge) -> 
 
 
 def test_verify_names_what_was_changed_behind_its_back_and_repair_mends_it(kb: Knowledge) -> None:
-    from index.repair import repair
+    from index.verify.repair import repair
 
     for name in "abcd":
         page(kb, f"{name}.md")
@@ -563,7 +563,7 @@ def test_samples_cover_everything_once(kb: Knowledge) -> None:
 def test_a_lost_store_is_built_anew_by_repair(kb: Knowledge) -> None:
     import shutil
 
-    from index.repair import repair
+    from index.verify.repair import repair
 
     page(kb, "a.md")
     kb.sync()
@@ -582,7 +582,7 @@ def test_a_sync_finishes_what_a_repair_of_a_lost_store_began(
 ) -> None:
     import shutil
 
-    from index.repair import repair
+    from index.verify.repair import repair
 
     page(kb, "a.md")
     kb.sync()
@@ -590,7 +590,7 @@ def test_a_sync_finishes_what_a_repair_of_a_lost_store_began(
     shutil.rmtree(kb.home / ".freshkb" / "index")
     with kb.mirror() as mirror, monkeypatch.context() as patch:
         found = verify(mirror)
-        patch.setattr("index.repair.recover", _cut_short)
+        patch.setattr("index.verify.repair.recover", _cut_short)
         with pytest.raises(StoreError):
             repair(mirror, found, Run(mirror, "verify"))
     assert kb.texts() == {}

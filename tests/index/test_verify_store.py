@@ -11,20 +11,20 @@ from pathlib import Path
 
 import pytest
 
-import index.judge
-import index.repair
 import index.store.edge_session
-from index.doctor import examine
+import index.verify.checks
+import index.verify.repair
 from index.errors import StoreDamaged, StoreMismatch
-from index.finding import Verification
-from index.judge import Ids
-from index.mirror import Mirror
+from index.health.doctor import examine
 from index.model import point_id
 from index.records import ChunkRecord
-from index.repair import repair
 from index.run import Run
-from index.search import KnowledgeBase
-from index.verify import verify
+from index.search.knowledge_base import KnowledgeBase
+from index.verify.checks import Ids
+from index.verify.compare import verify
+from index.verify.differences import Verification
+from index.verify.repair import repair
+from index.workspace import Mirror
 from tests.commands import environment, process
 from tests.knowledge import Knowledge
 
@@ -174,7 +174,7 @@ def test_each_id_of_a_document_is_made_once_however_often_it_says_the_same(
         made += 1
         return point_id(*names)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(index.judge, "point_id", counted)
+    monkeypatch.setattr(index.verify.checks, "point_id", counted)
     records = [ChunkRecord(point_id("d", "same", n, "f"), "d", n, "same", "") for n in range(5000)]
     ids = Ids("d", "f", len(records))
     # In the order of their ids, which is none.
@@ -197,7 +197,7 @@ def test_verify_and_repair_of_equal_chunks_take_time_in_proportion(
     kb.sync()
     chunks = kb.documents()["x.txt"].chunk_count
     assert chunks > 200
-    monkeypatch.setattr(index.judge, "point_id", counted)
+    monkeypatch.setattr(index.verify.checks, "point_id", counted)
     assert checked(kb).ok
     assert made < 3 * chunks
     with kb.mirror() as mirror:
@@ -216,14 +216,14 @@ def test_verify_and_repair_of_equal_chunks_take_time_in_proportion(
 #: A verify that compares a point at a time, slowly, and says when it has begun.
 SLOW = """
 import time
-import index.verify_points
-batched, index.verify_points.PAGE = index.verify_points.batched, 1
+import index.verify.points
+batched, index.verify.points.PAGE = index.verify.points.batched, 1
 def slowly(pairs, size):
     for page in batched(pairs, size):
         print("compared", file=sys.stderr, flush=True)
         time.sleep(0.5)
         yield page
-index.verify_points.batched = slowly
+index.verify.points.batched = slowly
 """
 
 
@@ -254,7 +254,7 @@ def test_a_verify_that_is_asked_to_stop_ends_after_the_page_in_hand(
 def test_a_repair_that_is_stopped_says_so_and_the_next_one_does_the_rest(
     sealed: Knowledge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index.repair, "BATCH_DOCUMENTS", 1)
+    monkeypatch.setattr(index.verify.repair, "BATCH_DOCUMENTS", 1)
     stop = threading.Event()
     with sealed.mirror() as mirror:
         collection = mirror.ledger.collections.current()

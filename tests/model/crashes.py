@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from index.mirror import Mirror
+from index.workspace import Mirror
 from tests.promises.parts import Call, interpose
 
 

@@ -6,14 +6,14 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from index.mirror import Mirror
 from index.model import Failure, Parsed, Point, State
 from index.outcome import Report
 from index.parse import Parser
 from index.parse.formats import format_of, suffix_of
 from index.records import Collection, Document
-from index.sync import plan
-from index.verify import verify
+from index.sync.sync import plan
+from index.verify.compare import verify
+from index.workspace import Mirror
 from tests.knowledge import Knowledge, Shared
 from tests.model.folder import Folder
 from tests.promises.image import differences, image, rebuilt

@@ -10,9 +10,9 @@ from typing import Any, cast
 
 from qdrant_client import QdrantClient
 
-from index.mirror import Mirror
 from index.parse import Parser
 from index.store.qdrant import QdrantStore
+from index.workspace import Mirror
 from tests.knowledge import Knowledge
 from tests.qdrant import OneAtATime
 

@@ -14,10 +14,10 @@ from connectors.base import Capabilities, DocumentVanished, Entry, Fetched
 from connectors.files import FilesConnector
 from index.model import Failure, State
 from index.reindex import reindex
-from index.request import review
 from index.run import Run
-from index.sync import sync
-from index.verify import verify
+from index.sync.requests import review
+from index.sync.sync import sync
+from index.verify.compare import verify
 from tests.knowledge import Knowledge
 from tests.model.crashes import Crash, Fuse
 from tests.model.operations import BROKEN

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-import index.apply
-import index.compare
-import index.sync
+import index.sync.apply
+import index.sync.diff
+import index.sync.sync
 from connectors.base import Listing
 from index.store.base import Session
 from tests.model.__main__ import main
@@ -49,7 +49,7 @@ def test_a_trace_that_fails_is_kept_shrinks_and_can_be_replayed(
 ) -> None:
     path = tmp_path / "freshkb-model-edge-4.jsonl"
     with monkeypatch.context() as fault:
-        fault.setattr(index.apply, "remove", _forgets)
+        fault.setattr(index.sync.apply, "remove", _forgets)
         assert main(["--seed", "4", "--ops", "20", "--shrink", "--out", str(tmp_path)]) == 1
         said = capsys.readouterr().out
         assert "the ledger does not know this point" in said and f"--replay {path}" in said
@@ -68,10 +68,10 @@ def _nothing(*_: Any) -> int:
 
 
 FAULTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
-    "obsolete points are forgotten": lambda m: m.setattr(index.apply, "remove", _forgets),
-    "nothing is recovered": lambda m: m.setattr(index.sync, "recover", _nothing),
+    "obsolete points are forgotten": lambda m: m.setattr(index.sync.apply, "remove", _forgets),
+    "nothing is recovered": lambda m: m.setattr(index.sync.sync, "recover", _nothing),
     "no listing admits to be incomplete": lambda m: m.setattr(Listing, "complete", True),
-    "renamed documents are new ones": lambda m: m.setattr(index.compare, "pair_moves", lambda *_: []),
+    "renamed documents are new ones": lambda m: m.setattr(index.sync.diff, "pair_moves", lambda *_: []),
 }
 
 

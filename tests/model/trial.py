@@ -12,15 +12,15 @@ from typing import Any, Literal
 from uuid import UUID
 
 from index.errors import ConfigError, ModelChanged
-from index.mirror import Mirror
 from index.model import State
 from index.records import Collection
 from index.reindex import reindex
-from index.repair import repair
-from index.request import review
 from index.run import Run
-from index.sync import sync
-from index.verify import verify
+from index.sync.requests import review
+from index.sync.sync import sync
+from index.verify.compare import verify
+from index.verify.repair import repair
+from index.workspace import Mirror
 from tests.knowledge import Knowledge
 from tests.model.crashes import Crash, Fuse
 from tests.model.folder import Folder

@@ -19,8 +19,8 @@ from typing import Any
 from index.model import Point
 from index.parse import Parser
 from index.records import Collection, Document
-from index.request import review
 from index.run import Run
+from index.sync.requests import review
 from tests.knowledge import Knowledge
 from tests.model.operations import BROKEN
 from tests.promises.image import Image, image

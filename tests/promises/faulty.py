@@ -21,10 +21,10 @@ from connectors.base import (
     SourceUnavailable,
 )
 from index.errors import EmbedderError, LedgerError, ParserError, StoreError
-from index.mirror import Mirror
 from index.model import Failure
 from index.store import shards
 from index.store.lock import FolderLock
+from index.workspace import Mirror
 from tests.promises.parts import Call, interpose
 
 #: Ways to fail.

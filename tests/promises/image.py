@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from index.ledger import LogAction
-from index.mirror import Mirror
 from index.model import Point, State, point_id
+from index.workspace import Mirror
 from tests.knowledge import Knowledge
 
 #: What history gives to a document, and what says when it was written.

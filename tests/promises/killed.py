@@ -36,22 +36,22 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy import event
 
-import index.apply
-import index.plan
 import index.reindex
-import index.request
 import index.store.edge
 import index.store.edge_session
 import index.store.shards
+import index.sync.apply
+import index.sync.plan
+import index.sync.requests
 from index.config import load
+from index.embed.identity import DEFAULT, ModelIdentity, identify
 from index.errors import ModelChanged
-from index.mirror import Mirror, Parsing
 from index.model import Failure, Parsed
-from index.models import DEFAULT, ModelIdentity, identify
-from index.repair import repair
 from index.run import Run
-from index.sync import sync
-from index.verify import verify
+from index.sync.sync import sync
+from index.verify.compare import verify
+from index.verify.repair import repair
+from index.workspace import Mirror, Parsing
 from tests.commands import environment
 from tests.embedders import HashEmbedder
 from tests.promises.parts import Call, Part, interpose
@@ -64,7 +64,7 @@ ACTIONS: dict[str, Callable[..., object]] = {
     "repair": lambda mirror: repair(mirror, verify(mirror, deep=True), Run(mirror, "verify")),
     "reindex": lambda mirror: index.reindex.reindex(mirror, Run(mirror, "reindex")),
     "reindex if needed": lambda mirror: reindexed(mirror),
-    "review": lambda mirror, *uris: index.request.review(Run(mirror, "review"), uris, "anna"),
+    "review": lambda mirror, *uris: index.sync.requests.review(Run(mirror, "review"), uris, "anna"),
     "hold": lambda mirror, *uris: hold(mirror, uris),
     "release": lambda mirror: mirror.ledger.holds.release("LH", mirror.now(), []),
 }
@@ -271,10 +271,10 @@ def obey(order: Order) -> None:
         return Part("engine", real(path), trap.around)
 
     for module, name, value in (
-        (index.plan, "BATCH_DOCUMENTS", 3),
+        (index.sync.plan, "BATCH_DOCUMENTS", 3),
         (index.reindex, "BATCH_DOCUMENTS", 3),
-        (index.request, "BATCH_DOCUMENTS", 3),
-        (index.apply, "BATCH_POINTS", 6),
+        (index.sync.requests, "BATCH_DOCUMENTS", 3),
+        (index.sync.apply, "BATCH_POINTS", 6),
         # Several calls of the engine for each of ours, and some of them seal what was written.
         (index.store.edge_session, "SLICE_POINTS", 4),
         (index.store.edge_session, "SEAL_POINTS", 24),
@@ -298,7 +298,7 @@ def obey(order: Order) -> None:
 def serve() -> None:
     """Fork a child for each order that comes in, and answer with how it ended."""
     for heavy in (
-        "index.chunk",
+        "index.chunk.chunker",
         "index.ledger.migrations",
         "index.parse.formats",
         "alembic.runtime.migration",

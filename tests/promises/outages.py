@@ -24,7 +24,7 @@ import connectors.base
 from connectors.base import ConnectorSettings, Context, Entry, Listing, SourceUnavailable
 from connectors.files import FilesConnector
 from index.errors import ParserError
-from index.search import KnowledgeBase
+from index.search.knowledge_base import KnowledgeBase
 from tests.commands import CommandLine
 from tests.fakes import MemoryConnector
 from tests.knowledge import Knowledge
@@ -62,7 +62,7 @@ class Place:
         (kb.home / "more").mkdir()
         self.freshkb = CommandLine(kb, monkeypatch)
         kb.clock.time = datetime.now(UTC)
-        monkeypatch.setattr("index.mirror.datetime", SimpleNamespace(now=self._now))
+        monkeypatch.setattr("index.workspace.datetime", SimpleNamespace(now=self._now))
 
     def _now(self, zone: Any) -> datetime:
         """What the commands take for the time: the clock of the tests, which ticks for them."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from connectors.base import Connector
 from index.ledger.database import Tables
-from index.mirror import Mirror
+from index.workspace import Mirror
 
 #: Calls of the ledger that change something a run relies on.
 LEDGER_WRITES = frozenset({

@@ -23,11 +23,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
-import index.embed
-from index.audit import audit
-from index.search import KnowledgeBase
+import index.embed.embedder
+from index.audit.audit import audit
+from index.search.knowledge_base import KnowledgeBase
 from index.store.base import Mode
-from index.verify import verify
+from index.verify.compare import verify
 from tests.commands import environment, process
 from tests.embedders import HashEmbedder
 
@@ -55,7 +55,7 @@ class Tally:
 
 class Reader:
     def __init__(self, role: str, config: Path, pages: int, seed: int) -> None:
-        index.embed.Embedder = HashEmbedder  # type: ignore[assignment,misc]  # No model is loaded.
+        index.embed.embedder.Embedder = HashEmbedder  # type: ignore[assignment,misc]  # No model is loaded.
         self.config, self.pages, self.chance = config, pages, random.Random(seed)
         self.gone: int | None = None
         self.tally = Tally()

@@ -11,16 +11,16 @@ from random import Random
 from typing import Any
 
 from index.errors import Refused
-from index.finding import Verification
-from index.mirror import Mirror
 from index.outcome import Report
 from index.records import Document
 from index.reindex import reindex
-from index.repair import repair
-from index.request import retry, review
 from index.run import Run
-from index.sync import sync
-from index.verify import verify
+from index.sync.requests import retry, review
+from index.sync.sync import sync
+from index.verify.compare import verify
+from index.verify.differences import Verification
+from index.verify.repair import repair
+from index.workspace import Mirror
 from tests.knowledge import Knowledge
 from tests.promises.image import Image, Told, image, newest, rebuilt, told
 

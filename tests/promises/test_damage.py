@@ -7,8 +7,8 @@ from random import Random
 
 import pytest
 
-from index.doctor import examine
 from index.errors import FreshkbError
+from index.health.doctor import examine
 from index.parse import Parser
 from tests.promises.image import Image, differences, image
 from tests.promises.wrecked import REVIEWED, Wrecked, files, wreck

@@ -12,13 +12,16 @@ from pathlib import Path
 import pytest
 
 from connectors.base import ConnectorError, SourceUnavailable
-from index import apply, plan, reindex, request, verify
+from index import reindex
 from index.errors import EmbedderError, FreshkbError, LedgerError, ParserError, StoreError
 from index.ledger import database, sqlite
-from index.mirror import Mirror
 from index.model import State
 from index.outcome import Report
 from index.parse import Parser
+from index.sync import apply, plan
+from index.sync import requests as request
+from index.verify import compare as verify
+from index.workspace import Mirror
 from tests.knowledge import Knowledge
 from tests.promises.faulty import MODES, Fault
 from tests.promises.image import differences, image, mistold, newest, unfinished

@@ -17,9 +17,9 @@ import pytest
 
 from index.errors import ScratchError
 from index.ledger import sqlite
-from index.mirror import Mirror
 from index.parse import Parser
 from index.store import shards
+from index.workspace import Mirror
 from tests.commands import CommandLine, environment, process
 from tests.embedders import HashEmbedder
 from tests.knowledge import Knowledge

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from index.mirror import Mirror
 from index.model import State
 from index.run import Run
-from index.sync import sync
+from index.sync.sync import sync
+from index.workspace import Mirror
 from tests.knowledge import Knowledge
 from tests.promises.image import Image, differences, image, rebuilt
 from tests.promises.parts import Call, interpose

@@ -30,11 +30,11 @@ import pytest
 import sqlalchemy as sa
 
 import index.store.edge
-from index.mirror import Mirror
 from index.model import State
 from index.parse import Parser
-from index.search import KnowledgeBase
-from index.verify import verify
+from index.search.knowledge_base import KnowledgeBase
+from index.verify.compare import verify
+from index.workspace import Mirror
 from tests.commands import environment, process
 from tests.knowledge import Knowledge
 from tests.model.folder import Folder, text

@@ -16,7 +16,7 @@ from connectors.files import FilesConnector
 from index.errors import FreshkbError
 from index.model import State
 from index.run import Run
-from index.sync import sync
+from index.sync.sync import sync
 from tests.knowledge import Knowledge, counts
 from tests.promises.image import Image, differences, rebuilt
 from tests.promises.outages import ELSEWHERE, GONE, NUMBER, OUTAGES, Outage, Place, away, listing_as, word_of

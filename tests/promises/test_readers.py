@@ -12,8 +12,8 @@ from typing import Any
 
 from index.reindex import reindex
 from index.run import Run
-from index.search import KnowledgeBase
-from index.verify import verify
+from index.search.knowledge_base import KnowledgeBase
+from index.verify.compare import verify
 from tests.commands import environment
 from tests.knowledge import Knowledge, counts
 from tests.promises.image import differences, image, rebuilt

@@ -27,9 +27,9 @@ from tests.knowledge import Knowledge
 READER = """
 import json, os, sys
 from tests.model.permissions import become_nobody
-import index.embed
+import index.embed.embedder
 from tests.embedders import HashEmbedder
-index.embed.Embedder = HashEmbedder
+index.embed.embedder.Embedder = HashEmbedder
 if sys.argv[2] == "nobody":
     become_nobody()
 os.chdir(sys.argv[1])

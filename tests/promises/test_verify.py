@@ -20,15 +20,15 @@ import pytest
 
 from connectors.base import SourceUnavailable
 from index.errors import FreshkbError, Locked, Refused
-from index.finding import Difference, Verification
 from index.model import State
 from index.parse import Parser
 from index.records import Document
 from index.reindex import reindex
-from index.repair import repair
 from index.run import Run
-from index.sync import sync
-from index.verify import verify
+from index.sync.sync import sync
+from index.verify.compare import verify
+from index.verify.differences import Difference, Verification
+from index.verify.repair import repair
 from tests.commands import CommandLine
 from tests.model.crashes import Crash, Fuse
 from tests.promises.alterations import KINDS, SHORT, Alteration
@@ -256,7 +256,7 @@ def test_rows_and_sources_are_in_every_sample(index: Altered, restored: list[Alt
 
 @pytest.fixture
 def freshkb(index: Altered, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    monkeypatch.setattr("index.mirror.utc_now", index.kb.clock)
+    monkeypatch.setattr("index.workspace.utc_now", index.kb.clock)
     return CommandLine(index.kb, monkeypatch)
 
 

@@ -14,13 +14,13 @@ import pytest
 
 import index.store.edge_session
 from index.errors import FreshkbError, Refused
-from index.finding import Verification
-from index.mend import mend_ledger
 from index.parse import Parser
-from index.repair import repair
-from index.request import review
 from index.run import Run
-from index.verify import verify
+from index.sync.requests import review
+from index.verify.compare import verify
+from index.verify.differences import Verification
+from index.verify.mend import mend_ledger
+from index.verify.repair import repair
 from tests.knowledge import Knowledge
 from tests.promises.altered import TEXTS, THEN, copy
 from tests.promises.image import Image, image

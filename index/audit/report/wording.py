@@ -1,0 +1,103 @@
+"""What a report says of a document, in words that need no explanation."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from index.audit.audit import Result
+from index.audit.fields import whole_days
+from index.audit.findings import Finding
+from index.freshness.assess import MODIFIED_AT, REVIEWED_AT, Verdict
+
+NOBODY = "Nobody"
+
+VERDICTS = {
+    Verdict.STALE: "Stale",
+    Verdict.UNKNOWN: "Unknown",
+    Verdict.WARN: "Review due",
+    Verdict.FRESH: "Fresh",
+    Verdict.EXEMPT: "Exempt",
+}
+
+MEANINGS = {
+    Verdict.STALE: "Not reviewed for so long that its content should not be relied on.",
+    Verdict.UNKNOWN: "Has no usable date, so nobody can tell how old it is.",
+    Verdict.WARN: "Should be looked at now, before it goes stale.",
+    Verdict.FRESH: "Reviewed or changed recently enough.",
+    Verdict.EXEMPT: "Not subject to review, as the configuration says.",
+}
+
+_FINDINGS = {
+    "quarantined": "Could not be read",
+    "empty": "Holds no text",
+    "incomplete": "Has lost text",
+    "unowned": "Has no owner",
+    "owner-invalid": "Owner is no name",
+    "date-invalid": "Date cannot be read",
+    "front-matter-invalid": "Front matter is broken",
+    "review-in-future": "Review is in the future",
+    "changed-since-review": "Changed since its review",
+    "checkout-dates": "File dates are a checkout's",
+    "too-deep": "Lies too deep",
+}
+
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def day(moment: date | None) -> str:
+    """``1 May 2024``; the same on every machine, whatever its language."""
+    return "" if moment is None else f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}"
+
+
+def days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count:,} days"
+
+
+def name(result: Result) -> str:
+    return result.title or result.uri.rpartition("/")[2]
+
+
+def finding_name(finding: Finding) -> str:
+    return _FINDINGS.get(finding.code, finding.code)
+
+
+def reviewed(result: Result) -> str:
+    """Who attested what and when; "" when nobody did."""
+    review = result.review
+    if review is None:
+        return ""
+    changed = "; changed since" if result.changed_since_review else ""
+    note = f": “{review.note}”" if review.note else ""
+    return f"Reviewed {day(review.at)} by {review.reviewed_by}{changed}{note}"
+
+
+def due(result: Result) -> tuple[str, str]:
+    """What its owner has to do, and by when or why."""
+    assessment = result.assessment
+    if result.verdict == Verdict.FRESH:
+        return f"Review by {day(assessment.warn_at)}", ""
+    if result.verdict == Verdict.EXEMPT:
+        return "Nothing", ""
+    if result.verdict == Verdict.UNKNOWN:
+        return "Give it a date, or attest a review", assessment.reason
+    overdue = whole_days(result.overdue)
+    if result.verdict == Verdict.WARN:
+        since = f"for {days(overdue)}" if overdue else "now"
+        return f"Review due {since}", f"Stale on {day(assessment.stale_at)}"
+    return (
+        f"Review overdue{f' by {days(overdue)}' if overdue else ''}",
+        f"Stale since {day(assessment.stale_at)}",
+    )
+
+
+def dated_by(result: Result) -> str:
+    """Where the date comes from."""
+    field = result.assessment.date_field
+    named = {REVIEWED_AT: "Attested review", MODIFIED_AT: "Last changed"}
+    return named.get(field, f"“{field}”") if field else ""
+
+
+def percent(score: float | None) -> str:
+    """Rounded down, so that only a perfect score reads 100 %."""
+    return "–" if score is None else f"{int(score * 100 + 1e-9)} %"

@@ -1,0 +1,146 @@
+"""Who answers for a document, how fresh it has to be, and where a person opens it. Rules go by path, as
+CODEOWNERS has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from connectors.base import Patterns
+from index.config import SourceConfig
+from index.freshness import link
+from index.freshness.assess import Policy, read_date
+from index.freshness.owners import distinct
+from index.freshness.properties import PROGRAM, SOURCE, by_name, canonical, declared, described, said, title
+from index.model import digest
+
+#: Longest owner that is taken from a document; what is longer is prose.
+_OWNER_LENGTH_MAX = 200
+#: Owners of one document; every point names them.
+_OWNERS_MAX = 20
+
+#: Properties that name owners.
+OWNER_NAMES = ("owner", "owners")
+
+
+#: Raised when the same rules give a document other owners or dates, or its payload another layout.
+RULES_REVISION = 2
+
+
+def rules_fingerprint(source: SourceConfig, home: str) -> str:
+    """Of all that decides what is said of a document beside its text; links depend on `home`, the address of
+    the source's root."""
+    return digest([RULES_REVISION, source.rules_fingerprint, home])
+
+
+class Governance(NamedTuple):
+    owners: tuple[str, ...]
+    """The first is asked to act; none when nothing names one."""
+    owner_source: str
+    """front matter, rule, source property, source or default."""
+    policy: Policy
+    unusable: str = ""
+    """A sentence on what the document itself names as its owner and is none."""
+
+    @property
+    def owner(self) -> str:
+        return self.owners[0] if self.owners else ""
+
+
+class Rules:
+    """A source's rules, compiled once for all of its documents."""
+
+    def __init__(self, source: SourceConfig) -> None:
+        self._policy = source.freshness
+        self._owner = (_names(source.owner), source.owner_source)
+        #: The source's own; "" when it has none.
+        self.owner = self._owner[0][0] if self._owner[0] else ""
+        self._url = source.url
+        # The last match wins, so the first that matches of the reversed rules does.
+        rules = [(rule, Patterns((rule.match,)).match) for rule in reversed(source.rules)]
+        self._owners = [(match, _names(rule.owner)) for rule, match in rules if rule.owner is not None]
+        self._policies = [(match, rule.freshness) for rule, match in rules if rule.freshness is not None]
+        policies = (source.freshness, *(policy for _, policy in self._policies))
+        #: The canonical name of every property that some document of the source may be dated by.
+        self.fields = frozenset(
+            canonical(name) for policy in policies if policy != "exempt" for name in policy.field
+        )
+
+    def govern(self, uri: str, properties: Mapping[str, Any]) -> Governance:
+        """Owners: front matter, last matching rule with one, what the source says of the document, source,
+        default. Policy: last matching rule with one, source (whose policy has the defaults in it)."""
+        owners, unusable = named_owners(declared(properties))
+        owner_source = "front matter"
+        if not owners:
+            owners, owner_source = next(
+                ((owners, "rule") for match, owners in self._owners if match(uri)),
+                self._of_source(properties),
+            )
+        policy = next((policy for match, policy in self._policies if match(uri)), self._policy)
+        return Governance(owners, owner_source, policy, unusable)
+
+    def _of_source(self, properties: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
+        owners, _ = named_owners(said(properties) or {})
+        return (owners, "source property") if owners else self._owner
+
+    def link(self, uri: str, properties: Mapping[str, Any]) -> str:
+        """What a person opens: the document's own address, or the source's template filled in; "" when there
+        is neither, and the connector knows."""
+        return link.own(by_name(properties)) or (link.fill(self._url, uri) if self._url else "")
+
+    def recorded(
+        self, own: Mapping[str, Any], said: Mapping[str, Any] | None, *, authored: bool
+    ) -> dict[str, Any]:
+        """The properties that the ledger keeps of a document, as `index.freshness.properties` has them.
+
+        `own` are those that its parser found; `authored` says whether an author declared them.
+        """
+        kept = self._relevant(own)
+        return self.resaid(kept if authored or not kept else {PROGRAM: kept}, said)
+
+    def resaid(self, recorded: Mapping[str, Any], said: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The same row's properties with what the source says of the document now."""
+        rest = {name: value for name, value in recorded.items() if name != SOURCE}
+        return rest if said is None else {**rest, SOURCE: self.kept(said)}
+
+    def kept(self, said: Mapping[str, Any]) -> dict[str, Any]:
+        """What the ledger keeps of a source's properties."""
+        named = {"title": title(said)} if title(said) else {}
+        return {**self._relevant(said), **named}
+
+    def _relevant(self, properties: Mapping[str, Any]) -> dict[str, Any]:
+        """Owners, address, and what may date the document, by canonical name."""
+        return {
+            name: value
+            for name, value in by_name(properties).items()
+            if name in OWNER_NAMES
+            or link.is_name(name)
+            or name in self.fields
+            or read_date(value) is not None
+        }
+
+
+def _names(owner: str | tuple[str, ...]) -> tuple[str, ...]:
+    return distinct(name for name in ((owner,) if isinstance(owner, str) else owner) if name)
+
+
+def named_owners(properties: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
+    """The owners that properties name, in order, and a sentence on what they name that is none."""
+    named = by_name(properties)
+    owners: list[str] = []
+    unusable = ""
+    for name in OWNER_NAMES:
+        value = named.get(name)
+        values = value if isinstance(value, list | tuple) and value else [value]
+        for item in values if name in named else ():
+            owner = " ".join(item.split()) if isinstance(item, str) else ""
+            if owner and len(owner) <= _OWNER_LENGTH_MAX:
+                owners.append(owner)
+            elif owner:
+                unusable = f"Its {name} is longer than {_OWNER_LENGTH_MAX} characters."
+            else:
+                unusable = f"Its {name} is {described(item)}, and not a name."
+    found = distinct(owners)
+    if len(found) > _OWNERS_MAX:
+        unusable = f"It names {len(found)} owners; the first {_OWNERS_MAX} count."
+    return found[:_OWNERS_MAX], unusable

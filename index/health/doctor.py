@@ -1,0 +1,203 @@
+"""What is wrong here, and how to mend it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from connectors.base import ConnectorError
+from index.audit.checkout import checkout
+from index.disk.scratch import room
+from index.errors import FreshkbError, StoreMismatch
+from index.health.services import dead, services, told
+from index.ledger import Ledger
+from index.redact import redact
+from index.run import alive
+from index.sync.collection import orphans
+from index.sync.prepare import moment
+from index.workspace import Mirror
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    name: str
+    ok: bool
+    detail: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "detail", redact(self.detail))
+
+    def json(self) -> dict[str, Any]:
+        return {"name": self.name, "ok": self.ok, "detail": self.detail}
+
+
+def examine(mirror: Mirror) -> list[Check]:
+    """Every check, also when others fail. Nothing is changed, and no model is loaded."""
+    checks: list[Check] = []
+    looks = (
+        *(_privacy, _ledger, _state_folder, _locks, _services, _runs),
+        *(_store, _model, _sources, _parsers),
+    )
+    for look in looks:
+        try:
+            checks += look(mirror)
+        except (FreshkbError, OSError) as error:
+            checks.append(Check(look.__name__.strip("_"), False, str(error)))
+    return checks
+
+
+def _privacy(mirror: Mirror) -> Iterator[Check]:
+    folder = mirror.config.state_dir
+    mode = stat.S_IMODE(folder.stat().st_mode) if folder.exists() else 0o700
+    if mode & 0o007:
+        yield Check("privacy", False, f"{folder} is open to every user: chmod -R o-rwx {folder}")
+    else:
+        whom = "its owner and group" if mode & 0o070 else "its owner alone"
+        yield Check("privacy", True, f"{folder} is open to {whom}.")
+
+
+def _ledger(mirror: Mirror) -> Iterator[Check]:
+    ledger = mirror.ledger
+    yield Check("ledger", True, f"instance {ledger.instance_id}, {mirror.config.show()['ledger']}")
+    yield from _damage(ledger)
+    collection = ledger.collections.current()
+    intents = len(ledger.points.intents())
+    obsolete = len(ledger.points.removals(collection.name)) if collection else 0
+    pending = len(ledger.log.pending(collection.name)) if collection else 0
+    if intents or obsolete or pending:
+        yield Check(
+            "unfinished work",
+            True,
+            f"{intents} documents, {obsolete} points and {pending} log entries were left unfinished; "
+            "the next sync mends them.",
+        )
+
+
+def _damage(ledger: Ledger) -> Iterator[Check]:
+    if faults := ledger.faults():
+        detail = f"Its file is damaged: {'; '.join(faults)}. Mend it with: freshkb verify --repair"
+        yield Check("ledger", False, detail)
+
+
+def _state_folder(mirror: Mirror) -> Iterator[Check]:
+    """Whether this user may write what a command of another one made, and whether there is room to."""
+    from index.store.shards import ROOM_BYTES
+
+    folder = mirror.config.state_dir
+    if not folder.exists():
+        return
+    tree = (Path(top) / name for top, folders, files in os.walk(folder) for name in ("", *folders, *files))
+    shut = [path for path in tree if not os.access(path, os.W_OK, effective_ids=True)]
+    if shut:
+        names = ", ".join(str(path.relative_to(folder)) for path in shut[:3])
+        yield Check(
+            "state folder",
+            False,
+            f"User {os.geteuid()} may not write in {folder} ({names}{' …' if len(shut) > 3 else ''}). What "
+            "only reads works all the same. Run the other commands as the user that it belongs to, or give "
+            f"it to this one: chown -R {os.geteuid()} {folder}",
+        )
+    free = room(folder)
+    detail = f"{folder}, {free / (1 << 30):,.1f} GB free"
+    if free < ROOM_BYTES:
+        detail = (
+            f"The disk of {folder} has {free >> 20} MB free, and nothing is written to the index with less "
+            f"than {ROOM_BYTES >> 20} MB. Make room."
+        )
+    yield Check("disk" if shut else "state folder", free >= ROOM_BYTES, detail)
+
+
+def _locks(mirror: Mirror) -> Iterator[Check]:
+    for holder in mirror.ledger.writers():
+        since = f"{holder.since:%Y-%m-%d %H:%M} UTC"
+        who = f"{holder.command} (pid {holder.pid} on {holder.host}, since {since})"
+        yield Check("lock", True, f"{holder.source}: {who}")
+
+
+def _runs(mirror: Mirror) -> Iterator[Check]:
+    stuck = [run for run in mirror.ledger.runs.unfinished() if not alive(run, mirror.now())]
+    if stuck:
+        names = ", ".join(
+            f"{run.kind} {run.run_id[:8]} of {run.started_at:%Y-%m-%d %H:%M} UTC" for run in stuck
+        )
+        yield Check("runs", True, f"Killed before they ended: {names}. Later runs mended what they left.")
+    else:
+        yield Check("runs", True, "No run was killed.")
+
+
+def _store(mirror: Mirror) -> Iterator[Check]:
+    collection = mirror.ledger.collections.current()
+    if collection is None:
+        mirror.store.collections()
+        yield Check(
+            "store", True, f"{mirror.config.index.store} answers; there is no index yet: freshkb sync"
+        )
+        return
+    mirror.check_instance(collection)
+    # All of it is read, by a process of its own: a damaged file may end the one that reads it.
+    if faults := mirror.store.faults(collection.name):
+        detail = f"Collection {collection.name} is damaged: {'; '.join(faults)}."
+        yield Check("store", False, f"{detail} Build it anew with: freshkb verify --repair")
+    with mirror.store.session(collection.name) as session:
+        points = session.count()
+    expected = mirror.ledger.chunks.count(collection.name)
+    detail = f"{mirror.config.index.store}, collection {collection.name}, {points:,} points"
+    if points == expected:
+        yield Check("store", True, detail)
+    else:
+        yield Check("store", False, f"{detail}; the ledger knows {expected}. See: freshkb verify")
+    if left := ", ".join(orphans(mirror)):
+        detail = (
+            f"Of this ledger, which does not know them: {left}. Remove them with: freshkb verify --repair"
+        )
+        yield Check("orphaned collections", False, detail)
+
+
+def _services(mirror: Mirror) -> Iterator[Check]:
+    for service in services(mirror.config.state_dir):
+        yield Check(service.name, True, told(service.holder))
+    for why in dead(mirror.config.state_dir):
+        yield Check("services", False, why)
+
+
+def _model(mirror: Mirror) -> Iterator[Check]:
+    identity = mirror.identity
+    with suppress(StoreMismatch):  # That is for the store to say.
+        mirror.collection()
+    yield Check("model", True, f"{identity.model}, revision {identity.revision[:12]}")
+
+
+def _sources(mirror: Mirror) -> Iterator[Check]:
+    for source in mirror.config.sources:
+        try:
+            yield Check(f"source {source.id}", True, mirror.connector(source.id).probe())
+        except ConnectorError as error:
+            yield Check(f"source {source.id}", False, str(error))
+            continue
+        written = moment(mirror.connector(source.id).checked_out_at())
+        found = checkout(written, mirror.ledger.documents.find(source=source.id)) if written else None
+        if found is not None:
+            yield Check(f"dates {source.id}", True, found.reason)
+
+
+def _parsers(mirror: Mirror) -> Iterator[Check]:
+    from index.parse import Parser, nlp
+
+    with Parser() as parser:
+        for wall in parser.walls():
+            yield Check(
+                f"parser: {wall.name}", True, wall.detail if wall.built else f"No such wall: {wall.detail}"
+            )
+    yield Check("sentences", True, nlp.in_use())
+    for program, what in (
+        ("tesseract", "scanned PDFs and images are quarantined. Debian: apt install tesseract-ocr"),
+        ("soffice", "DOC, PPT and XLS files are quarantined. Debian: apt install libreoffice"),
+    ):
+        path = shutil.which(program)
+        yield Check(program, True, path or f"Not installed: {what}")

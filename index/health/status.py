@@ -1,0 +1,161 @@
+"""How a knowledge base is: what it holds, what goes on, and whether its store answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from index.errors import FreshkbError
+from index.health.run_summary import RunSummary
+from index.health.services import LivingService, services
+from index.model import rfc3339
+from index.workspace import Mirror
+
+STATES = ("indexed", "pending", "quarantined", "skipped", "held")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    source: str
+    documents: Mapping[str, int]
+    """By state, zeros included."""
+    synced_at: datetime | None
+    """When a run last brought the index up to a complete listing."""
+    lag_seconds: float | None
+    """Since then."""
+    configured: bool
+
+    def json(self) -> dict[str, Any]:
+        return {
+            "source": self.source,
+            "documents": dict(self.documents),
+            "synced_at": rfc3339(self.synced_at),
+            "lag_seconds": self.lag_seconds,
+            "configured": self.configured,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStatus:
+    """What the index is made of. Before the first sync it has no collection, fingerprint and dtype."""
+
+    points: int | None
+    """Counted in the store; None when the store does not answer."""
+    embedding_fingerprint: str | None
+    store: str
+    collection: str | None
+    model: str
+    dtype: str | None
+
+    def json(self) -> dict[str, Any]:
+        return {
+            "points": self.points,
+            "embedding_fingerprint": self.embedding_fingerprint,
+            "store": self.store,
+            "collection": self.collection,
+            "model": self.model,
+            "dtype": self.dtype,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    sources: tuple[SourceStatus, ...]
+    index: IndexStatus
+    store_error: str | None
+    """Why the store does not answer, or that it holds too little."""
+    running: tuple[RunSummary, ...]
+    killed: tuple[RunSummary, ...]
+    """Runs that ended without a word since `last_run`."""
+    last_run: RunSummary | None
+    """The newest that was finished."""
+    services: tuple[LivingService, ...]
+
+    @property
+    def documents(self) -> dict[str, int]:
+        """Of all sources, by state."""
+        return {name: sum(source.documents[name] for source in self.sources) for name in STATES}
+
+    def json(self) -> dict[str, Any]:
+        return {
+            "documents": self.documents,
+            "sources": [source.json() for source in self.sources],
+            "index": self.index.json(),
+            "store_error": self.store_error,
+            "running": [run.json() for run in self.running],
+            "killed": [run.json() for run in self.killed],
+            "last_run": self.last_run.json() if self.last_run else None,
+            "services": [service.json() for service in self.services],
+        }
+
+
+def status(mirror: Mirror) -> Status:
+    """How the knowledge base is now. A store that does not answer is part of the answer. Raises
+    LedgerError."""
+    ledger, now = mirror.ledger, mirror.now()
+    counts, collection = ledger.documents.counts(), ledger.collections.current()
+    points, trouble = ask_store(mirror)
+    last, unfinished = ledger.runs.last(), [RunSummary.of(run, now) for run in ledger.runs.unfinished()]
+    killed = [run for run in unfinished if run.outcome == "killed"]
+    return Status(
+        sources=tuple(_sources(mirror, counts)),
+        index=IndexStatus(
+            points=points,
+            embedding_fingerprint=collection.embedding_fingerprint if collection else None,
+            store=mirror.config.index.store,
+            collection=collection.name if collection else None,
+            model=collection.model if collection else mirror.config.embedding.model,
+            dtype=collection.dtype if collection else None,
+        ),
+        store_error=trouble,
+        running=tuple(run for run in unfinished if run.outcome == "running"),
+        killed=tuple(run for run in killed if last is None or run.record.started_at > last.started_at),
+        last_run=RunSummary.of(last, now) if last else None,
+        services=tuple(services(mirror.config.state_dir)),
+    )
+
+
+def _sources(mirror: Mirror, counts: Mapping[str, Mapping[str, int]]) -> Iterator[SourceStatus]:
+    configured = {source.id for source in mirror.config.sources}
+    for source in sorted({*counts, *configured}):
+        record = mirror.ledger.sources.get(source)
+        synced = record.synced_at if record else None
+        yield SourceStatus(
+            source=source,
+            documents={name: counts.get(source, {}).get(name, 0) for name in STATES},
+            synced_at=synced,
+            lag_seconds=round((mirror.now() - synced).total_seconds(), 3) if synced else None,
+            configured=source in configured,
+        )
+
+
+def ask_store(mirror: Mirror) -> tuple[int | None, str | None]:
+    """How many points the store holds, or why that cannot be told; both when they are too few."""
+    before = mirror.ledger.collections.current()
+    try:
+        return _count(mirror)
+    except FreshkbError as error:
+        if mirror.ledger.collections.current() == before:
+            return None, str(error)
+    try:
+        # A reindex has switched meanwhile, and the collection that was asked is gone.
+        return _count(mirror)
+    except FreshkbError as error:
+        return None, str(error)
+
+
+def _count(mirror: Mirror) -> tuple[int, str | None]:
+    current = mirror.readable()
+    if current is None:
+        mirror.store.collections()
+        return 0, None
+    known = mirror.ledger.chunks.count(current.name)
+    with mirror.store.session(current.name) as session:
+        points = session.count()
+    # Others may write meanwhile: what is committed is in the store before and until after.
+    if points >= min(known, mirror.ledger.chunks.count(current.name)):
+        return points, None
+    lack = f"The store holds {points:,} points, and the ledger knows {known:,}."
+    return points, f"{lack} See: freshkb verify"

@@ -1,0 +1,135 @@
+"""Documents as `freshkb ls` and `freshkb show` print them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from index import payload
+from index.audit.fields import review_fields
+from index.audit.findings import Finding, of_document
+from index.freshness.assess import Assessment
+from index.model import LIVE, Point, State, rfc3339
+from index.records import ChunkRecord, Document, Review
+from index.search.reader import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentSummary:
+    """One line of a list of documents."""
+
+    document: Document
+    assessment: Assessment | None
+    """None: no version of it was ever indexed."""
+
+    def json(self) -> dict[str, Any]:
+        document = self.document
+        return {
+            "document_id": document.document_id,
+            "source": document.source,
+            "uri": document.uri,
+            "title": document.title,
+            "owner": document.owner,
+            "state": document.state.value,
+            "reason": document.reason,
+            "chunks": document.chunk_count,
+            "modified_at": rfc3339(document.modified_at),
+            "indexed_at": rfc3339(document.indexed_at),
+            "verdict": str(self.assessment.verdict) if self.assessment else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkDetail:
+    """A chunk with its text."""
+
+    record: ChunkRecord
+    passage: payload.Passage | None
+    """None: the store has lost its point, or the point's text."""
+
+    def json(self) -> dict[str, Any]:
+        passage = self.passage
+        return {
+            "point_id": self.record.point_id,
+            "chunk_index": self.record.chunk_index,
+            "tokens": self.record.tokens,
+            "page": self.record.page,
+            "heading_path": None if passage is None else list(passage.heading_path),
+            "text": None if passage is None else passage.text,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentDetail:
+    """All that is known of one document."""
+
+    document: Document
+    assessment: Assessment
+    review: Review | None
+    """The last one."""
+    findings: tuple[Finding, ...]
+    """What an audit would find."""
+    chunks: tuple[ChunkDetail, ...]
+    """In order; empty when none of its versions is in the index."""
+
+    def json(self) -> dict[str, Any]:
+        document, assessment, review = self.document, self.assessment, self.review
+        return DocumentSummary(document, assessment).json() | {
+            "url": document.url,
+            "version": document.version,
+            "content_hash": document.content_hash,
+            "content_type": document.content_type,
+            "language": document.language,
+            "size": document.size,
+            "owners": list(document.owners),
+            "owner_source": document.owner_source,
+            **review_fields(review, review.changed(document) if review else None),
+            "date_used": assessment.date_text,
+            "date_field": assessment.date_field,
+            "verdict_reason": assessment.reason,
+            "warn_at": rfc3339(assessment.warn_at),
+            "stale_at": rfc3339(assessment.stale_at),
+            "first_seen_at": rfc3339(document.first_seen_at),
+            "deleted_at": rfc3339(document.deleted_at),
+            "extraction_fingerprint": document.extraction_fingerprint,
+            "findings": [finding.json() for finding in self.findings],
+            "chunk_count": document.chunk_count,
+            "chunks": [chunk.json() for chunk in self.chunks],
+        }
+
+
+def summaries(
+    reader: Reader, *, source: str | None = None, state: State | None = None
+) -> Iterator[DocumentSummary]:
+    """Documents in order of source and uri; deleted ones only when their state is asked for."""
+    now = reader.now()
+    for document in reader.ledger.documents.find(source=source, states=None if state is None else [state]):
+        yield DocumentSummary(document, reader.verdicts.of(document, now) if document.version else None)
+
+
+def describe(reader: Reader, document: Document) -> DocumentDetail:
+    """A document with its chunks, as the collection in use has them. Raises StoreError."""
+    now = reader.now()
+    assessment = reader.verdicts.of(document, now)
+    made = reader.ledger.reviews.of([document.document_id]).get(document.document_id)
+    review = made[-1] if made else None
+    governance = reader.verdicts.governance(document)
+    findings: Iterator[Finding] = iter(())
+    if governance is not None and document.state in LIVE - {State.SKIPPED}:
+        findings = of_document(document, governance, assessment, review, now)
+    return DocumentDetail(document, assessment, review, tuple(findings), tuple(_chunks(reader, document)))
+
+
+def _chunks(reader: Reader, document: Document) -> Iterator[ChunkDetail]:
+    collection = reader.ledger.collections.current()
+    if collection is None:
+        return
+    own = reader.ledger.chunks.of(collection.name, [document.document_id])[document.document_id]
+    points: dict[str, Point] = {}
+    if own:
+        with reader.store.session(collection.name) as session:
+            points = session.retrieve([record.point_id for record in own], vectors=False)
+    for record in own:
+        point = points.get(record.point_id)
+        yield ChunkDetail(record, payload.passage_in(point.payload) if point is not None else None)

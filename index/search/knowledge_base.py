@@ -1,0 +1,122 @@
+"""A knowledge base to read from: the facade for applications."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from index.config import Config, load
+from index.errors import StoreError
+from index.lookup import unambiguous
+from index.model import State
+from index.search.describe import describe, summaries
+from index.search.hits import SearchHit
+from index.search.query import Query, check, search
+from index.search.reader import Reader
+from index.store.base import Mode
+from index.sync.source import chosen_sources
+from index.workspace import Mirror, require_collection, utc_now
+
+
+class KnowledgeBase:
+    """A knowledge base to read from. The model stays loaded between searches; it is safe in many threads.
+
+    >>> with KnowledgeBase.open("freshkb.yaml") as kb:  # doctest: +SKIP
+    ...     hits = kb.search("how much leave is there?", k=3)
+    """
+
+    def __init__(self, mirror: Mirror) -> None:
+        self.mirror = mirror
+        self.reader = Reader(mirror)
+
+    @classmethod
+    def open(
+        cls, config: str | Path | Config | None = None, *, now: Callable[[], datetime] = utc_now
+    ) -> KnowledgeBase:
+        """Open by the path of a configuration (None: the one that the working directory is in).
+
+        Raises ConfigError when it cannot be used, LedgerError when its ledger cannot.
+        """
+        if not isinstance(config, Config):
+            config = load(Path(config) if config is not None else None, os.environ, Path.cwd())
+        mirror = Mirror(config, now=now)
+        # Opened here, because threads that came first together would open them twice.
+        _ = mirror.ledger, mirror.store
+        return cls(mirror)
+
+    def __enter__(self) -> KnowledgeBase:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.mirror.close()
+
+    def search(
+        self,
+        query: str,
+        k: int = 10,
+        mode: Mode = "hybrid",
+        fresh_only: bool = False,
+        source: str | None = None,
+        owner: str | None = None,
+        held: bool = False,
+    ) -> list[SearchHit]:
+        """The `k` best chunks, best first; none for a blank query. A text that stands in several places is
+        one of them, with the others as its `duplicates`. See `SearchHit` for what its numbers mean.
+
+        `fresh_only` keeps fresh and exempt documents; `owner` those of which this is one of the owners,
+        compared without case; `held` lets documents in that are gone at their source and stay because of a
+        hold. Raises ConfigError for another mode, a query that is not Unicode, and a source or owner that
+        there is not; StoreError when there is no index, ModelChanged when it was built with another model.
+        """
+        return self._answered(Query(query, k, mode, fresh_only, source, owner, held))
+
+    def _answered(self, query: Query) -> list[SearchHit]:
+        """Asked again when a reindex has switched meanwhile: the collection that was asked may be gone."""
+        check(self.reader, query)
+        ledger = self.mirror.ledger
+        while True:
+            before = ledger.collections.current()
+            try:
+                hits = search(self.reader, require_collection(self.mirror), query)
+            except StoreError:
+                if ledger.collections.current() == before:
+                    raise
+            else:
+                if ledger.collections.current() == before:
+                    return hits
+
+    def document(self, uri: str, source: str | None = None) -> dict[str, Any] | None:
+        """One document with its state, dates, owner and chunks, as `freshkb show --json` prints it; None when
+        there is none at this uri.
+
+        Raises ConfigError when several sources have one and none is named, and for a source that there is
+        not.
+        """
+        self._require(source)
+        found = unambiguous(list(self.mirror.ledger.documents.find(source=source, uris=[uri])))
+        return describe(self.reader, found[0]).json() if found else None
+
+    def list(self, *, source: str | None = None, state: State | None = None) -> list[dict[str, Any]]:
+        """Documents as `freshkb ls --json` prints them; deleted ones only when their state is asked for.
+        Raises ConfigError for a source that there is not."""
+        self._require(source)
+        return [summary.json() for summary in summaries(self.reader, source=source, state=state)]
+
+    def status(self) -> dict[str, Any]:
+        """Documents by source and state, runs, services and the index: see `index.health.status`."""
+        from index.health.status import status
+
+        return status(self.mirror).json()
+
+    def _require(self, source: str | None) -> None:
+        if source is not None:
+            chosen_sources(self.mirror, [source])

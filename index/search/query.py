@@ -1,0 +1,130 @@
+"""Search in one collection: rank in the store, keep what the ledger calls current, judge, fold copies.
+
+The function asks one collection and no other: whoever must notice that a reindex has switched meanwhile, as
+`index.search.knowledge_base.KnowledgeBase` does, asks again.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import get_args
+
+from index import payload
+from index.errors import ConfigError
+from index.freshness.assess import Verdict
+from index.freshness.owners import require
+from index.printable import is_unicode
+from index.records import Collection
+from index.search.hits import SearchHit, folded, search_hit
+from index.search.reader import Reader
+from index.store.base import Filter, Hit, Mode
+from index.sync.source import chosen_sources
+
+log = logging.getLogger("freshkb.search")
+
+#: Verdicts that `fresh_only` keeps.
+FRESH = frozenset({Verdict.FRESH, Verdict.EXEMPT})
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question. Raises ConfigError for a mode that there is not, and for a text that is not Unicode."""
+
+    text: str
+    k: int = 10
+    """How many hits."""
+    mode: Mode = "hybrid"
+    fresh_only: bool = False
+    """Only documents that are fresh or exempt."""
+    source: str | None = None
+    owner: str | None = None
+    """Only documents with this one among their owners, compared without case."""
+    held: bool = False
+    """Also documents that are gone at their source, and stay because of a hold."""
+
+    def __post_init__(self) -> None:
+        if self.mode not in get_args(Mode):
+            raise ConfigError(f"There is no mode {self.mode!r}; there are: {', '.join(get_args(Mode))}.")
+        if not is_unicode(self.text):
+            raise ConfigError(f"The query {self.text!r} is not Unicode text.")
+
+    @property
+    def blank(self) -> bool:
+        """Whether it asks for nothing."""
+        return self.k < 1 or not self.text.strip()
+
+
+def check(reader: Reader, query: Query) -> None:
+    """Raises ConfigError for a source or an owner that there is not."""
+    if query.source is not None:
+        chosen_sources(reader.mirror, [query.source])
+    if query.owner is not None and not query.blank:
+        require(query.owner, reader.ledger.documents.owners())
+
+
+def search(reader: Reader, collection: Collection, query: Query) -> list[SearchHit]:
+    """The `k` best chunks of a collection, best first; none for a blank query. See `SearchHit` for what its
+    numbers mean.
+
+    `query` has passed `check`. Raises StoreError when the store fails or the collection is gone, ModelChanged
+    when a vector of the query cannot be made as the collection's were, EmbedderError.
+    """
+    from index.store import bm25
+
+    if query.blank:
+        return []
+    if query.mode != "dense":
+        bm25.require(collection.sparse_fingerprint)
+    begun, now = time.perf_counter(), reader.now()
+    where = _conditions(reader, query, now)
+    dense = reader.embedded(collection, query.text) if query.mode != "sparse" else None
+    words = bm25.query(query.text) if query.mode != "dense" else None
+    limit, rounds = 2 * query.k + 10, 1
+    while True:
+        with reader.store.session(collection.name) as session:
+            found = session.search(mode=query.mode, dense=dense, sparse=words, limit=limit, where=where)
+            # Asked before the session ends: an embedded store has no writer as long as it lasts, so that
+            # what was found is not obsolete before what took its place could be found.
+            hits = _shown(reader, collection, found, query, now)
+        # One more than is asked for: the copies of the last one are among those before it.
+        if len(hits) > query.k or len(found) < limit:
+            took = time.perf_counter() - begun
+            counts = (len(hits[: query.k]), len(found), rounds)
+            log.debug("%s: %d hits of %d candidates in %d rounds, %.3f s.", query.mode, *counts, took)
+            return hits[: query.k]
+        # Some of the best may not be shown, or be copies: look further down.
+        limit, rounds = limit * 2, rounds + 1
+
+
+def _conditions(reader: Reader, query: Query, now: datetime) -> Filter:
+    """What the store can tell by itself: so that few points are read in vain, however many are not shown."""
+    sources: tuple[str, ...] | None = None if query.source is None else (query.source,)
+    if not query.fresh_only:
+        return Filter(sources=sources, owner=query.owner)
+    records, configured = reader.ledger.sources.all(), reader.verdicts.sources
+    if any(record.source not in configured for record in records):
+        # What is not in the configuration any more is of unknown age.
+        sources = tuple(source for source in configured if query.source in (None, source))
+    return Filter(sources=sources, owner=query.owner, fresh_at=now, doubted=reader.doubted(records))
+
+
+def _shown(
+    reader: Reader, collection: Collection, found: Sequence[Hit], query: Query, now: datetime
+) -> list[SearchHit]:
+    """A point is only an answer while the ledger calls it current: a batch may be half written."""
+    ids = [hit.point.id for hit in found]
+    current = reader.ledger.chunks.searchable(collection.name, ids, held=query.held)
+    hits = []
+    for hit in found:
+        document = current.get(hit.point.id)
+        passage = payload.passage_in(hit.point.payload)
+        if document is None or passage is None:
+            continue
+        assessment = reader.verdicts.of(document, now)
+        if not query.fresh_only or assessment.verdict in FRESH:
+            hits.append(search_hit(hit, passage, document, assessment))
+    return folded(hits)

@@ -1,0 +1,172 @@
+"""The write order. It exists here and nowhere else.
+
+::
+
+    (fetch → parse → chunk: index.sync.prepare)
+    ledger: intend, durable        nothing reaches the store that the ledger does not know (I1)
+    embed what is missing
+    store: upsert, read back       ids, payloads, both vectors
+    ledger: commit                 the versions flip (I2), and their log entries are on record, pending
+    store: delete, read back       what the old versions had and the new ones have not
+    ledger: settle                 the removals are absent, and the entries are published, once, by this
+                                   run or by the recovery of the next
+
+A crash between any two steps leaves what `index.sync.recover` mends at the start of the next run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from index import payload
+from index.batched import batched
+from index.errors import StoreDamaged
+from index.ledger import LogAction, LogEntry
+from index.model import Action, Point, State, digest
+from index.outcome import Seconds, Tally
+from index.records import Document, Intent
+from index.store.base import Session
+from index.sync.draft import Draft, Reread, drafted
+from index.sync.target import READ_POINTS, Target
+from index.sync.work import Facts, Text, Work
+
+PAST = {
+    Action.ADD: LogAction.ADDED,
+    Action.UPDATE: LogAction.UPDATED,
+    Action.MOVE: LogAction.MOVED,
+    Action.TOUCH: LogAction.TOUCHED,
+    Action.DELETE: LogAction.DELETED,
+    Action.REINDEX: LogAction.REINDEXED,
+}
+
+
+#: Points of one batch, a single large document apart: what bounds the memory of a run.
+BATCH_POINTS = 2000
+
+
+def apply(target: Target, run_id: str, batch: Iterable[Work], reread: Reread) -> Tally:
+    """Bring the documents of one batch to what was prepared. Repeating it reaches the same state (I3).
+
+    `reread` is called before anything of a batch is written. Raises StoreError when the store did not do what
+    it was told, LedgerError when the ledger cannot be written; either leaves an intent for recovery to find.
+    """
+    tally = Tally()
+    for work in _portions(batch):
+        tally.add(_apply(target, run_id, work, reread, tally.seconds))
+    return tally
+
+
+def _portions(batch: Iterable[Work]) -> Iterator[list[Work]]:
+    """The batch in parts of at most BATCH_POINTS points, or of one document."""
+    part: list[Work] = []
+    points = 0
+    for work in batch:
+        match work:
+            case Text():
+                size = len(work.chunks)
+            case Facts():
+                size = work.document.chunk_count
+            case _:
+                size = 0
+        if part and points + size > BATCH_POINTS:
+            yield part
+            part, points = [], 0
+        part.append(work)
+        points += size
+    if part:
+        yield part
+
+
+def _apply(target: Target, run_id: str, work: Sequence[Work], reread: Reread, seconds: Seconds) -> Tally:
+    ledger, store, name = target.ledger, target.store, target.collection.name
+    drafts, intents, noted = drafted(target, work, reread)
+    missing = {d.record.embedded_hash: d.embedded_text for d in drafts if d.vectors is None}
+    if intents:
+        held = ledger.writes.intend(run_id, name, intents)
+        # A hold that came after the plan: the next one shows it.
+        intents = [i for i in intents if i.document.document_id not in held]
+
+    if missing:
+        texts = [text for text in missing.values() if text is not None]
+        with seconds.of("embed"):
+            embedded = dict(zip(missing, target.embed(texts), strict=True))
+        for draft in drafts:
+            draft.vectors = draft.vectors or embedded[draft.record.embedded_hash]
+
+    obsolete: list[str] = []
+    if intents:
+        with seconds.of("write"), store.session(name) as session:
+            proven = _write(session, drafts)
+            intents = [
+                replace(i, chunks=tuple(replace(c, vector_digest=proven[c.point_id]) for c in i.chunks))
+                for i in intents
+            ]
+            entries = [LogEntry.of(i.document, PAST[i.action], target.now(), run_id) for i in intents]
+            obsolete = ledger.writes.commit(name, intents, entries)
+            remove(session, obsolete)
+        ledger.writes.settle(name, obsolete, target.now())
+    if noted:
+        now = target.now()
+        ledger.documents.put(noted, [LogEntry.of(d, LogAction(d.state), now, run_id) for d in noted])
+    return _count(intents, noted, drafts, embedded_hashes=len(missing), removed=len(obsolete))
+
+
+def _write(session: Session, drafts: Sequence[Draft]) -> dict[str, str]:
+    """Upsert, and read back: {point id: digest of its vectors}. Raises StoreDamaged when one is amiss."""
+    points = []
+    for draft in drafts:
+        assert draft.vectors is not None
+        points.append(Point(draft.record.point_id, draft.payload, *draft.vectors))
+    if points:
+        session.upsert(points)
+    expected = {draft.record.point_id: draft.record.payload_digest for draft in drafts}
+    return read_back(session, expected)
+
+
+def read_back(session: Session, expected: dict[str, str]) -> dict[str, str]:
+    """The vector digests of points that must be there with these payload digests; StoreDamaged if not."""
+    proven = {}
+    for identifiers in batched(expected, READ_POINTS):
+        found = session.retrieve(identifiers, vectors=True)
+        for identifier in identifiers:
+            point = found.get(identifier)
+            vectors = payload.vector_digest(point) if point else ""
+            if point is None or not vectors or digest(point.payload) != expected[identifier]:
+                raise StoreDamaged(
+                    f"The store did not keep point {identifier} as it was written. Nothing was committed; "
+                    "the next sync repairs it. If it happens again, run: freshkb verify --repair"
+                )
+            proven[identifier] = vectors
+    return proven
+
+
+def remove(session: Session, ids: Sequence[str]) -> None:
+    """Delete these points and see that they are gone. Raises StoreDamaged when one is not."""
+    if not ids:
+        return
+    session.delete(ids)
+    left = session.retrieve(ids, vectors=False)
+    if left:
+        raise StoreDamaged(
+            f"The store still holds {len(left)} of {len(ids)} points that were deleted. The next sync tries "
+            "again. If it happens again, run: freshkb verify --repair"
+        )
+
+
+def _count(
+    intents: Sequence[Intent],
+    noted: Sequence[Document],
+    drafts: Sequence[Draft],
+    *,
+    embedded_hashes: int,
+    removed: int,
+) -> Tally:
+    tally = Tally()
+    for intent in intents:
+        tally.documents[PAST[intent.action]] += 1
+    for document in noted:
+        if document.state is not State.INDEXED:
+            tally.documents[document.state.value] += 1
+    tally.chunks.update(embedded=embedded_hashes, reused=len(drafts) - embedded_hashes, deleted=removed)
+    return tally

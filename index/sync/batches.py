@@ -1,0 +1,126 @@
+"""Batches of a plan carried out: prepared by one thread, written by another.
+
+All that asks a source is done by the thread that prepares, so that a connector is used by one thread at a
+time.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from index.model import Item, State
+from index.outcome import Seconds, Tally
+from index.records import Document
+from index.run import Run
+from index.sync.apply import apply
+from index.sync.prepare import prepare
+from index.sync.recover import recover
+from index.sync.source import source_of
+from index.sync.target import Target, target_of
+from index.sync.work import Gone, Work
+from index.workspace import Mirror
+
+log = logging.getLogger("freshkb.batches")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What the items of a batch come to, and what fetching and parsing took."""
+
+    work: Sequence[Work]
+    seconds: Seconds
+
+
+class Batches:
+    """The batches of one source that a run has on record. Use it in a `with`.
+
+    While a batch is embedded and written, the one that follows it in `numbers` is fetched, parsed and
+    chunked.
+    """
+
+    def __init__(self, run: Run, source: str, numbers: Sequence[int] = ()) -> None:
+        self._run = run
+        self._source = source
+        self._following = dict(pairwise(numbers))
+        self._ahead: dict[int, Future[Prepared]] = {}
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="prepare")
+
+    def __enter__(self) -> Batches:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
+
+    def carry_out(self, number: int, *, again: bool = False) -> Tally:
+        """Prepare a batch, unless that was done ahead, and write it. `again`: an earlier attempt may have
+        done a part of it. Raises what `index.sync.apply.apply` raises, and SourceUnavailable."""
+        run, ledger = self._run, self._run.mirror.ledger
+        target = target_of(run)
+        ahead = self._ahead.pop(number, None)
+        done: Mapping[str, str] = {}
+        if again or ahead is None:
+            items = ledger.runs.batch(run.run_id, number)[1]
+            if again:
+                recover(target, self._source, run.run_id)
+                # What the attempt before had committed is done, and told by now.
+                done = ledger.log.actions_of(run.run_id, [item.document_id for item in items])
+            ahead = self._submit([item for item in items if item.document_id not in done])
+        prepared = ahead.result()
+        following = self._following.get(number)
+        if following is not None and following not in self._ahead:
+            self._ahead[following] = self._submit(ledger.runs.batch(run.run_id, following)[1])
+        tally = apply(target, run.run_id, prepared.work, lambda items: self._submit(items).result().work)
+        tally.seconds.add(prepared.seconds)
+        tally.documents.update(done.values())
+        return tally
+
+    def _submit(self, items: Sequence[Item]) -> Future[Prepared]:
+        known = known_documents(self._run.mirror, items)
+        return self._thread.submit(prepare_items, self._run, self._source, items, known)
+
+
+def carry_out_items(run: Run, target: Target, source: str, items: Sequence[Item]) -> Tally:
+    """Prepare and write items that no plan has, in the thread of the caller."""
+
+    def prepared(some: Sequence[Item]) -> Prepared:
+        return prepare_items(run, source, some, known_documents(run.mirror, some))
+
+    first = prepared(items)
+    tally = apply(target, run.run_id, first.work, lambda some: prepared(some).work)
+    tally.seconds.add(first.seconds)
+    return tally
+
+
+def known_documents(mirror: Mirror, items: Sequence[Item]) -> dict[str, Document]:
+    """The ledger's rows of these items by document id, each with its last review."""
+    ids, ledger = [item.document_id for item in items], mirror.ledger
+    reviews = ledger.reviews.of(ids)
+    return {
+        d.document_id: replace(d, reviewed_at=own[-1].at if (own := reviews.get(d.document_id)) else None)
+        for d in ledger.documents.find(document_ids=ids)
+    }
+
+
+def prepare_items(run: Run, source: str, items: Sequence[Item], known: dict[str, Document]) -> Prepared:
+    """Fetch, parse and chunk. Once the run is to stop, the rest is left to the next one. Raises
+    SourceUnavailable."""
+    mirror = run.mirror
+    if source not in {s.id for s in mirror.config.sources}:
+        return Prepared([_removal(known[item.document_id], mirror) for item in items], Seconds())
+    parts = source_of(mirror, source)
+    work: list[Work] = []
+    for item in items:
+        if not run.stop.is_set():
+            work.append(prepare(item, known.get(item.document_id), parts))
+            made = type(work[-1]).__name__.lower()
+            log.debug("%s: document %s: %s, %s.", source, item.document_id, item.action, made)
+    return Prepared(work, parts.seconds)
+
+
+def _removal(known: Document, mirror: Mirror) -> Work:
+    """Of a document whose source is no longer configured: there is nothing to ask."""
+    return Gone(replace(known, state=State.DELETED, deleted_at=mirror.now(), chunk_count=0, reason=""))

@@ -1,0 +1,236 @@
+"""What a sync should do, decided without doing it.
+
+`index.sync.diff` merges a listing with the ledger's rows, `decide` turns the differences into a `Plan`. Both
+are pure: they take values and return values. What lies between them (hashing the few documents whose token
+cannot tell) is `index.sync.survey`.
+
+Nothing is removed here unless the listing was complete, the source is the one it was, its filters are the
+ones they were, and the guard lets it pass or an approval names exactly these removals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.base import Entry
+from index.model import Action, Cause, Item, State, digest
+from index.records import Row
+from index.sync.diff import Differences
+
+#: Documents of one batch: enough to fill the model's batches, few enough to finish soon after Ctrl-C.
+BATCH_DOCUMENTS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Removals above both limits are refused."""
+
+    max_fraction: float
+    max_count: int
+
+    def refuses(self, removals: int, known: int) -> bool:
+        return removals > self.max_count and removals > self.max_fraction * known
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What is known of a source besides its listing. `errors` are why the listing is incomplete."""
+
+    source: str
+    errors: Sequence[str] = ()
+    complete: bool = True
+    partial: bool = False
+    """Only some folders were listed: nothing may be concluded from absence."""
+    rerooted: str = ""
+    """A sentence: the source is another one than it was."""
+    refiltered: bool = False
+    removed: bool = False
+    """The source is no longer in the configuration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be done, and what is refused. Printable, and never changed after it was made."""
+
+    source: str
+    complete: bool
+    items: tuple[Item, ...] = ()
+    unchanged: int = 0
+    plan_hash: str | None = None
+    """Names the removals of this plan; None when there are none."""
+    error: str | None = None
+    missing: int = 0
+    """Documents that a partial listing did not show: the whole source has to be listed."""
+
+    def of(self, *actions: Action) -> Iterator[Item]:
+        return (item for item in self.items if item.action in actions)
+
+    def count(self, action: Action) -> int:
+        return sum(1 for _ in self.of(action))
+
+    @property
+    def work(self) -> tuple[Item, ...]:
+        """The items that change something, removals last."""
+        changes = self.of(Action.ADD, Action.UPDATE, Action.MOVE, Action.TOUCH, Action.HOLD)
+        return (*changes, *self.of(Action.DELETE))
+
+    def batches(self) -> list[tuple[Item, ...]]:
+        """`work` in portions; removals never share one with anything else, and come last."""
+        removals = tuple(self.of(Action.DELETE))
+        changes = self.work[: len(self.work) - len(removals)]
+        size = BATCH_DOCUMENTS
+        return [part[i : i + size] for part in (changes, removals) for i in range(0, len(part), size)]
+
+    def counts(self) -> dict[str, Any]:
+        names = ("add", "update", "move", "delete", "touch")
+        counted = {name: self.count(Action(name)) for name in names}
+        return counted | {
+            "unchanged": self.unchanged,
+            "held": self.count(Action.HOLD),
+            "refused": self.count(Action.REFUSE),
+        }
+
+    def json(self) -> dict[str, Any]:
+        return {
+            "source": self.source,
+            "complete": self.complete,
+            "plan_hash": self.plan_hash,
+            **self.counts(),
+            "error": self.error,
+            "items": [
+                {"action": i.action.value, "uri": i.uri, "document_id": i.document_id}
+                | ({"old_uri": i.old_uri} if i.old_uri else {})
+                | ({"reason": i.reason} if i.reason else {})
+                for i in self.items
+            ],
+        }
+
+
+def removals_hash(source: str, removals: Iterable[Row]) -> str:
+    """The name of a set of removals: it stays the same while anything else of the source changes. Removed
+    documents that come back have new ids, so that nothing is approved twice by one name."""
+    return digest([source, sorted((row.uri, row.document_id) for row in removals)])[:16]
+
+
+def decide(
+    found: Differences,
+    circumstances: Circumstances,
+    guard: Guard,
+    *,
+    hashes: Mapping[str, str] | None = None,
+    moves: Sequence[tuple[Entry, Row]] = (),
+    touched: Collection[str] = (),
+    approved: str | None = None,
+    new_id: Callable[[], str] = str,
+) -> Plan:
+    """The plan for one source.
+
+    `hashes` holds the content hash of documents whose token could not tell; `touched` the ids of documents
+    whose owner or dates follow from changed rules; `approved` the name of removals that a person allowed.
+    """
+    hashes = hashes or {}
+    source = circumstances.source
+    whole = circumstances.complete and not circumstances.partial
+    items: list[Item] = []
+    planned: set[str] = set()
+    moved_to = {entry.uri for entry, _ in moves} if whole else set()
+    moved_from = {row.document_id for _, row in moves} if whole else set()
+
+    def plan(
+        action: Action,
+        uri: str,
+        document_id: str,
+        old_uri: str | None = None,
+        cause: Cause = Cause.LISTING,
+        reason: str = "",
+    ) -> None:
+        if action is not Action.REFUSE:
+            planned.add(document_id)
+        items.append(Item(action, uri, document_id, old_uri, cause, reason))
+
+    for entry in found.new:
+        if entry.uri not in moved_to:
+            plan(Action.ADD, entry.uri, new_id())
+    for entry, row in found.changed:
+        same = row.seen_hash is not None and hashes.get(entry.uri) == row.seen_hash
+        plan(
+            Action.TOUCH if same and row.state == State.INDEXED else Action.UPDATE, entry.uri, row.document_id
+        )
+    for entry, row in found.described:
+        plan(Action.TOUCH, entry.uri, row.document_id, None, Cause.PROPERTIES, "properties")
+    for entry, row in found.outdated:
+        plan(Action.UPDATE, entry.uri, row.document_id, None, Cause.EXTRACTION, "extraction")
+    if whole:
+        for entry, row in moves:
+            plan(Action.MOVE, entry.uri, row.document_id, row.uri)
+
+    gone = [row for row in found.missing if row.document_id not in moved_from]
+    held = [row for row in gone if row.held]
+    removals = [row for row in gone if not row.held]
+    error, refused, plan_hash = None, "", None
+    if not circumstances.complete:
+        error = _incomplete(circumstances.errors)
+    elif whole and removals:
+        plan_hash = removals_hash(source, removals)
+        error, refused = _objection(found, circumstances, guard, len(removals), plan_hash)
+        if approved == plan_hash:
+            error, refused = None, ""
+    if error is not None and circumstances.complete:
+        # Another source behind the same id: what it holds is not added either.
+        items, planned, touched = [], set(), ()
+    if whole and error is None:
+        for row in held:
+            if row.state != State.HELD:
+                plan(Action.HOLD, row.uri, row.document_id, None, Cause.HOLD, "legal hold")
+    if whole and removals:
+        action = Action.REFUSE if refused else Action.DELETE
+        for row in removals:
+            plan(action, row.uri, row.document_id, reason=refused)
+    ruled = [document_id for document_id in touched if document_id not in planned]
+    items += [Item(Action.TOUCH, "", document_id, None, Cause.RULES, "rules") for document_id in ruled]
+    absent = {row.document_id for row in found.missing}
+    return Plan(
+        source=source,
+        complete=circumstances.complete,
+        items=tuple(items),
+        unchanged=found.unchanged - sum(document_id not in absent for document_id in ruled),
+        plan_hash=plan_hash,
+        error=error,
+        missing=len(found.missing) if circumstances.partial else 0,
+    )
+
+
+def _incomplete(errors: Sequence[str]) -> str:
+    shown = " ".join(errors[:3]) or "The listing did not come to its end."
+    more = f" (and {len(errors) - 3} more)" if len(errors) > 3 else ""
+    return f"{shown}{more} Nothing was removed, because the listing is incomplete."
+
+
+def _objection(
+    found: Differences, circumstances: Circumstances, guard: Guard, removals: int, plan_hash: str
+) -> tuple[str | None, str]:
+    """(error, reason) why these removals are not made; two empty answers when they may be."""
+    source, known = circumstances.source, found.known
+    approve = f"approve with: freshkb sync --source {source} --approve {plan_hash}"
+    count = f"{removals} of {known} documents"
+    if circumstances.removed:
+        why = f"Source {source!r} is no longer in the configuration; {count} would be removed."
+        return None, f"{why} To remove them, {approve}"
+    if circumstances.rerooted:
+        why = f"{circumstances.rerooted} {count} are not in it."
+        return f"{why} Nothing was done. If it is right, {approve}", why
+    if circumstances.refiltered:
+        why = f"The filters of {source!r} were changed; {count} would be removed."
+        return None, f"{why} To remove them, {approve}"
+    if found.listed == 0:
+        why = f"Source {source!r} lists no document, though {known} are known: is it mounted?"
+        return f"{why} Nothing was deleted. If it really is empty, {approve}", why
+    if guard.refuses(removals, known):
+        share, limit = removals / known, guard.max_fraction
+        return None, (
+            f"Refusing to delete {count} from {source!r} ({share:.0%}, limit {limit:.0%} and "
+            f"{guard.max_count} documents). Nothing was deleted. To delete them, {approve}"
+        )
+    return None, ""

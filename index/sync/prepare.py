@@ -1,0 +1,269 @@
+"""From a plan's item to what the ledger and the store should hold: fetch, parse, chunk, govern.
+
+Nothing is written here. Everything a document can do wrong comes back as a value.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from connectors.base import (
+    Connector,
+    DocumentChanging,
+    DocumentError,
+    DocumentTooLarge,
+    DocumentVanished,
+    Entry,
+    Fetched,
+)
+from index.config.rules import Rules
+from index.freshness.assess import assess
+from index.freshness.properties import said, title
+from index.model import Action, Cause, Chunk, Failure, Item, State
+from index.parse import formats
+from index.records import Document
+from index.redact import redact
+from index.sync.diff import same_version, token_of
+from index.sync.source import Source
+from index.sync.work import Facts, Gone, Noted, Nothing, Text, Work
+
+#: Their items are parsed again although nothing seems to have changed.
+FORCED = frozenset({Cause.RETRY, Cause.REPAIR})
+
+
+def prepare(item: Item, known: Document | None, source: Source) -> Work:
+    """What this item comes to. `known` is the ledger's row; None for a new document."""
+    now = source.now()
+    if item.action is Action.DELETE:
+        assert known is not None
+        try:
+            if source.connector.stat(item.uri) is not None:
+                # Programs that save a file by deleting it first leave a moment without it.
+                return _left(item, known, source)
+        except DocumentError as error:
+            return _kept(item, known, source, State.PENDING, redact(str(error)))
+        return Gone(replace(known, state=State.DELETED, deleted_at=now, chunk_count=0, reason=""))
+    if item.action is Action.HOLD:
+        assert known is not None
+        ruled = _ruled(known, source)
+        held = replace(ruled, state=State.HELD, reason=item.reason)
+        return _without_text(replace(item, action=Action.TOUCH), known, ruled, held)
+    if known is None:
+        known = Document(item.document_id, source.id, item.uri, State.PENDING, first_seen_at=now)
+    if item.cause is Cause.RULES:
+        again = replace(item, action=Action.UPDATE, uri=known.uri, cause=Cause.REPAIR)
+        return Facts(Action.TOUCH, _said(known, source), again)
+    if item.cause is Cause.PROPERTIES:
+        return _described(item, known, source)
+    return _look(item, known, source)
+
+
+def _described(item: Item, known: Document, source: Source) -> Work:
+    """The source says other things of the same version, which is not read again for that."""
+    try:
+        entry = source.connector.stat(item.uri)
+    except DocumentError as error:
+        return _kept(item, known, source, State.PENDING, redact(str(error)))
+    if entry is None:
+        return _left(item, known, source)
+    if not same_version(entry, known.token) or _reread(known, entry):
+        return _look(replace(item, action=Action.UPDATE), known, source)
+    told = replace(_told(item, known, source, entry), modified_at=moment(entry.modified_at))
+    ruled = _ruled(told, source)
+    if known.state is not State.INDEXED or ruled == known:
+        return _without_text(item, known, ruled, _seen(ruled, entry))
+    again = replace(item, action=Action.UPDATE, cause=Cause.REPAIR)
+    return Facts(item.action, _seen(ruled, entry), again)
+
+
+def _told(item: Item, known: Document, source: Source, entry: Entry) -> Document:
+    """The document under its name of now, with what the source says of it now."""
+    return replace(known, uri=item.uri, properties=source.rules.resaid(known.properties, entry.properties))
+
+
+def _seen(document: Document, entry: Entry) -> Document:
+    """The document, with the version of this entry as the one last looked at."""
+    return replace(document, token=token_of(entry), native_id=entry.native_id, size=entry.size)
+
+
+def _reread(known: Document, entry: Entry) -> bool:
+    """Whether only the text can tell what the source's properties change: its title may stand in every chunk,
+    and a row of before has the source's properties among the document's own."""
+    if entry.properties and said(known.properties) is None:
+        return True
+    before, now = title(said(known.properties)), title(entry.properties)
+    return before != now and known.title in ("", before)
+
+
+def _look(item: Item, known: Document, source: Source) -> Work:
+    """Read the document and see what it is now."""
+    uri = item.uri
+    target = source.scratch() / item.document_id
+    target.unlink(missing_ok=True)
+    try:
+        try:
+            fetched = source.fetch(uri, target)
+        except DocumentTooLarge as error:
+            entry = source.connector.stat(uri)
+            if entry is None:
+                return _left(item, known, source)
+            if not (known.version or source.extraction.of(entry)):
+                return _skipped(item, known, entry)
+            return _failed(item, known, source, entry, None, Failure(redact(str(error))))
+        return _understand(item, known, source, fetched, target)
+    except DocumentVanished:
+        return _left(item, known, source)
+    except DocumentChanging as error:
+        return _kept(item, known, source, State.PENDING, redact(str(error)))
+    except DocumentError as error:
+        return _kept(item, known, source, State.QUARANTINED, redact(str(error)))
+    finally:
+        target.unlink(missing_ok=True)
+
+
+def _understand(item: Item, known: Document, source: Source, fetched: Fetched, content: Path) -> Work:
+    entry = fetched.entry
+    expected = source.extraction.of(entry)
+    if not (known.version or expected):
+        # It failed when it was taken for something that has a format.
+        return _skipped(item, known, entry)
+    forced = item.cause in FORCED
+    told = _told(item, known, source, entry)
+    seen = replace(_seen(told, entry), seen_hash=fetched.content_hash)
+    same_text = fetched.content_hash == known.content_hash and expected == known.extraction_fingerprint
+    if known.version and same_text and not forced and not _reread(known, entry):
+        current = replace(
+            seen,
+            state=State.INDEXED,
+            reason="",
+            seen_extraction=expected,
+            modified_at=moment(entry.modified_at),
+        )
+        return Facts(item.action, _said(current, source), replace(item, cause=Cause.REPAIR))
+    failed_before = (known.seen_hash, known.seen_extraction) == (
+        fetched.content_hash,
+        source.extraction.seen(entry, failed=True),
+    )
+    if known.state is State.QUARANTINED and failed_before and known.uri == item.uri and not forced:
+        return _without_text(item, known, _ruled(told, source), _ruled(seen, source))
+    format = formats.of(entry)
+    parsed = source.parse(content, format)
+    if isinstance(parsed, Failure):
+        return _failed(item, known, source, entry, fetched.content_hash, parsed)
+    parsed = replace(parsed, title=parsed.title or title(entry.properties))
+    chunks = tuple(source.chunk(parsed))
+    authored = formats.BY_SUFFIX[format].authored
+    document = replace(
+        seen,
+        state=State.INDEXED,
+        reason="",
+        seen_extraction=expected,
+        version=known.version + 1,
+        content_hash=fetched.content_hash,
+        extraction_fingerprint=expected,
+        modified_at=moment(entry.modified_at),
+        title=parsed.title,
+        content_type=parsed.content_type,
+        language=parsed.language,
+        properties=source.rules.recorded(parsed.properties, entry.properties, authored=authored),
+        chunk_count=len(chunks),
+        indexed_at=source.now(),
+        findings=list(parsed.findings),
+    )
+    return Text(item.action, _said(document, source), chunks)
+
+
+def _skipped(item: Item, known: Document, entry: Entry) -> Work:
+    why = formats.why_unsupported(formats.of(entry))
+    return Noted(replace(known, uri=item.uri, state=State.SKIPPED, reason=why, seen_extraction=""))
+
+
+def _failed(
+    item: Item, known: Document, source: Source, entry: Entry, content_hash: str | None, failure: Failure
+) -> Work:
+    """Quarantined; the text of an older version stays, under the name and rules of now."""
+    told = _told(item, known, source, entry)
+    ruled = _ruled(linked(told, source.rules, source.connector), source)
+    document = replace(
+        _seen(ruled, entry),
+        state=State.QUARANTINED,
+        reason=failure.reason,
+        seen_hash=content_hash,
+        seen_extraction="" if failure.transient else source.extraction.seen(entry, failed=True),
+    )
+    return _without_text(item, known, ruled, document)
+
+
+def _left(item: Item, known: Document, source: Source) -> Work:
+    """Not what it was when the source was listed: the next listing tells what became of it. Until then it is
+    as it was, under the rules of now."""
+    return _without_text(replace(item, action=Action.TOUCH), known, _ruled(known, source), None)
+
+
+def _kept(item: Item, known: Document, source: Source, state: State, reason: str) -> Work:
+    """Looked at in vain: the next sync looks again, because no token is remembered. Text that is in the index
+    stays in search. No extraction is remembered either: it would excuse from looking why it failed before."""
+    kept = State.INDEXED if known.version and state is State.PENDING else state
+    ruled = _ruled(known, source)
+    document = replace(ruled, state=kept, reason=reason, token=None, seen_extraction="")
+    return _without_text(item, known, ruled, document)
+
+
+def _ruled(document: Document, source: Source) -> Document:
+    return _said(document, source) if document.version else document
+
+
+def _said(document: Document, source: Source) -> Document:
+    """The document with its link, owner and instants under the rules of now."""
+    return governed(linked(document, source.rules, source.connector), source.rules, source.now())
+
+
+def _without_text(item: Item, known: Document, ruled: Document, document: Document | None) -> Work:
+    """What is said of an older text reaches its points, too. None: nothing else is to be noted."""
+    noted = Nothing(item.uri) if document is None else Noted(document)
+    if known.version and ruled != known:
+        return Facts(item.action, document or ruled, noted)
+    return noted
+
+
+def linked(document: Document, rules: Rules, connector: Connector) -> Document:
+    """The document with the link that a person opens. Raises ValueError for a uri that the source cannot
+    have."""
+    link = rules.link(document.uri, document.properties)
+    return replace(document, url=link or connector.url(document.uri))
+
+
+def governed(document: Document, rules: Rules, now: datetime) -> Document:
+    """The document with its owner and the instants at which it warns and turns stale."""
+    governance = rules.govern(document.uri, document.properties)
+    found = assess(governance.policy, document.properties, document.modified_at, document.reviewed_at, now)
+    return replace(
+        document,
+        owner=governance.owner,
+        owner_source=governance.owner_source,
+        owners=list(governance.owners),
+        date_used=found.date_used,
+        warn_at=found.warn_at,
+        stale_at=found.stale_at,
+    )
+
+
+def occurrences(chunks: tuple[Chunk, ...]) -> list[int]:
+    """For each chunk, how many before it in its document have the same embedded text."""
+    seen: Counter[str] = Counter()
+    numbers = []
+    for chunk in chunks:
+        embedded = chunk.embedded_hash
+        numbers.append(seen[embedded])
+        seen[embedded] += 1
+    return numbers
+
+
+def moment(nanoseconds: int | None) -> datetime | None:
+    if nanoseconds is None:
+        return None
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000)

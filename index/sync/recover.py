@@ -1,0 +1,112 @@
+"""What an interrupted run left behind, put right before the next one does anything.
+
+An intent that was not committed may have reached the store wholly, partly or not at all. Its points that no
+committed version has are deleted, those that it shares with the committed version are written as that
+version has them, and the document is planned again. Points that a commit made obsolete are deleted, and the
+entry of what it did is published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from index import payload
+from index.ledger import LogAction, LogEntry
+from index.model import Action, Point, digest
+from index.records import ChunkRecord, Document, Intent
+from index.store.base import Session
+from index.sync.apply import read_back, remove
+from index.sync.target import Target
+
+
+def recover(target: Target, source: str, run_id: str | None = None) -> int:
+    """Mend what earlier runs of this source left; the number of documents that are planned again."""
+    ledger, name = target.ledger, target.collection.name
+    left = [(place, i) for _, place, i in ledger.points.intents() if i.document.source == source]
+    # A reindex holds the writer of every source. This one is ours, so what is half built was abandoned.
+    half_built = {
+        collection.name for collection in ledger.collections.all() if collection.state == "building"
+    }
+    for abandoned in half_built | {place for place, _ in left if place != name}:
+        target.store.drop(abandoned)
+        ledger.writes.drop_collection(
+            abandoned, [LogEntry(target.now(), LogAction.COLLECTION_DROPPED, "", abandoned, run_id)]
+        )
+    intents = [intent for place, intent in left if place == name]
+    if not (intents or ledger.points.removals(name) or ledger.log.pending(name)):
+        return 0
+    ids = [intent.document.document_id for intent in intents]
+    committed = ledger.chunks.of(name, ids)
+    documents = {d.document_id: d for d in ledger.documents.find(document_ids=ids)}
+    distrusted: list[Document] = []
+    with target.store.session(name) as session:
+        for intent in intents:
+            document = documents.get(intent.document.document_id)
+            records = committed.get(intent.document.document_id, [])
+            sound = True
+            if intent.action is not Action.DELETE:
+                remove(session, uncommitted(intent, records))
+                sound = document is None or _restore(session, document, shared(intent, records))
+            if document is not None:
+                distrusted.append(distrust(document, sound=sound))
+        # Some are another source's, whose run may want a point back until the store is ours.
+        obsolete = ledger.points.removals(name)
+        remove(session, obsolete)
+    ledger.documents.refresh(distrusted)
+    ledger.writes.drop_intents(ids)
+    ledger.writes.settle(name, obsolete, target.now())
+    return len(intents)
+
+
+def _restore(session: Session, document: Document, records: Sequence[ChunkRecord]) -> bool:
+    """Write these points as the committed version has them; False when the store has lost what that takes."""
+    found = session.retrieve([record.point_id for record in records], vectors=True) if records else {}
+    points = as_committed(document, records, found)
+    if points:
+        session.upsert(points)
+        read_back(session, {record.point_id: record.payload_digest for record in records})
+    return points is not None
+
+
+# ── Decisions, without any I/O ────────────────────────────────────────────────────────────────────────
+
+
+def uncommitted(intent: Intent, committed: Sequence[ChunkRecord]) -> list[str]:
+    """Ids of the intent's points that the committed version does not have."""
+    kept = {record.point_id for record in committed}
+    return [chunk.point_id for chunk in intent.chunks if chunk.point_id not in kept]
+
+
+def shared(intent: Intent, committed: Sequence[ChunkRecord]) -> list[ChunkRecord]:
+    """Chunks of the committed version whose points the intent may have written over."""
+    intended = {chunk.point_id for chunk in intent.chunks}
+    return [record for record in committed if record.point_id in intended]
+
+
+def as_committed(
+    document: Document, records: Sequence[ChunkRecord], found: Mapping[str, Point]
+) -> list[Point] | None:
+    """The points of these records as they were committed, made of the points that the store has under their
+    ids; None when one of those is of neither version, or has lost its vectors."""
+    points = []
+    for record in records:
+        point = found.get(record.point_id)
+        if point is None or payload.vector_digest(point) != record.vector_digest:
+            return None
+        passage = payload.passage_in(point.payload)
+        if passage is None:
+            return None
+        passage = replace(passage, page=record.page, chunk_index=record.chunk_index)
+        body = payload.build(document, passage)
+        if digest(body) != record.payload_digest:
+            return None
+        points.append(Point(point.id, body, point.dense, point.sparse))
+    return points
+
+
+def distrust(document: Document, *, sound: bool) -> Document:
+    """Looked at again by the next plan; read and written anew as a whole when its points are not sound.
+    The hash stays: by it the document is known when it has another name by then."""
+    doubted = replace(document, seen_extraction="")
+    return doubted if sound else replace(doubted, extraction_fingerprint="")

@@ -1,0 +1,120 @@
+"""What a person asks for by naming documents: try them again, attest that they were reviewed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from index.errors import ConfigError
+from index.ledger import LogAction, LogEntry
+from index.lookup import Lookup
+from index.model import LIVE, Action, Cause, Item, State
+from index.outcome import Report, SourceReport
+from index.records import Document, Review
+from index.run import Run
+from index.sync.batches import carry_out_items
+from index.sync.plan import BATCH_DOCUMENTS
+from index.sync.recover import recover
+from index.sync.survey import forget_rules
+from index.sync.sync import recorded, standing
+from index.sync.target import target_of
+
+
+def retry(run: Run, uris: Sequence[str] | None = None) -> Report:
+    """Prepare and write these quarantined documents again (None: all of them).
+
+    Raises ConfigError for a name (`index.lookup`) that no document in quarantine has.
+    """
+    ledger, states = run.mirror.ledger, [State.QUARANTINED]
+    report = Report(run.run_id)
+    with recorded(run, report):
+        if uris:
+            if not any(states.get(State.QUARANTINED) for states in ledger.documents.counts().values()):
+                raise ConfigError("No document is in quarantine, so there is none to try again.")
+            look = Lookup(
+                ledger,
+                states=states,
+                what="document in quarantine",
+                see="freshkb ls --state quarantined",
+                nothing="Nothing was tried." if len(uris) > 1 else "",
+            )
+            found = _configured(run, look.named(uris))
+        else:
+            configured = {source.id for source in run.mirror.config.sources}
+            found = [d for d in ledger.documents.find(states=states) if d.source in configured]
+        _carry_out(run, report, found, Action.UPDATE, Cause.RETRY)
+    return report
+
+
+def review(
+    run: Run,
+    names: Sequence[str],
+    by: str,
+    note: str = "",
+    *,
+    source: str | None = None,
+    owner: str | None = None,
+) -> Report:
+    """Attest that these documents were reviewed now, and tell every reader of the index: those of the names
+    and patterns (`index.lookup`), or of one owner, or both.
+
+    Raises ConfigError, and attests nothing, for a name or pattern that leads to no document in the index, or
+    to documents of several sources when none is named, and for an owner of nothing.
+    """
+    now, ledger = run.mirror.now(), run.mirror.ledger
+
+    def attest(documents: Sequence[Document]) -> None:
+        made = [Review(d.document_id, by.strip(), note, now, d.content_hash) for d in documents]
+        entries = [LogEntry.of(d, LogAction.REVIEWED, now, run.run_id) for d in documents]
+        ledger.reviews.add(made, entries)
+
+    report = Report(run.run_id)
+    with recorded(run, report):
+        if not by.strip():
+            raise ConfigError("A review needs the name of who made it: --by WHO")
+        if not names and owner is None:
+            raise ConfigError("A review needs documents: name them, or their owner with --owner.")
+        states = LIVE - {State.SKIPPED}
+        look = Lookup(ledger, source, states, nothing="Nothing was attested." if len(names) > 1 else "")
+        found = _configured(run, look.matching(names, owner))
+        _carry_out(run, report, found, Action.TOUCH, Cause.RULES, attest)
+    return report
+
+
+def _configured(run: Run, documents: Sequence[Document]) -> Sequence[Document]:
+    """The same. Raises ConfigError for one whose source is in the configuration no more."""
+    for document in documents:
+        run.mirror.config.source(document.source)
+    return documents
+
+
+def _carry_out(
+    run: Run,
+    report: Report,
+    documents: Sequence[Document],
+    action: Action,
+    cause: Cause,
+    first: Callable[[Sequence[Document]], None] = lambda documents: None,
+) -> None:
+    """One action on known documents, without surveying their sources; `first` is done as soon as nobody else
+    writes."""
+    for source in sorted({document.source for document in documents}):
+        own = [document for document in documents if document.source == source]
+        items = [Item(action, document.uri, document.document_id, cause=cause) for document in own]
+        done = SourceReport(source)
+        with run.mirror.ledger.writer(source, f"freshkb {run.kind}"):
+            target = target_of(run)
+            recover(target, source, run.run_id)
+            forget_rules(run.mirror, source)
+            first(own)
+            run.begins(source, len(items))
+            for start in range(0, len(items), BATCH_DOCUMENTS):
+                batch = items[start : start + BATCH_DOCUMENTS]
+                tally = carry_out_items(run, target, source, batch)
+                done.tally.add(tally)
+                run.advances(len(batch), tally)
+                if run.stop.is_set():
+                    break
+            report.sources.append(standing(run.mirror, done))
+        if run.stop.is_set():
+            report.interrupted = True
+            return

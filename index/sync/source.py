@@ -1,0 +1,123 @@
+"""A configured source, with what its documents need; and which sources there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from difflib import get_close_matches
+from pathlib import Path
+
+from connectors.base import Connector, DocumentError, Fetched
+from index.config import SourceConfig
+from index.config.rules import Rules
+from index.errors import ConfigError, scratch_errors
+from index.model import Chunk, Failure, Parsed, digest
+from index.outcome import Seconds
+from index.parse import formats
+from index.sync.diff import Extraction
+from index.workspace import Mirror
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source of the configuration, and all that its documents go through."""
+
+    settings: SourceConfig
+    connector: Connector
+    """To be used by one thread at a time."""
+    rules: Rules
+    extraction: Extraction
+    parser: Callable[[Path, str], Parsed | Failure]
+    """Of the file that holds a document's bytes, and its format as `index.parse.formats.of` gives it."""
+    chunker: Callable[[Parsed], list[Chunk]]
+    scratch: Callable[[], Path]
+    """A private folder for the bytes that a parser reads."""
+    now: Callable[[], datetime]
+    seconds: Seconds = field(default_factory=Seconds)
+    """What the steps took."""
+
+    @property
+    def id(self) -> str:
+        return self.settings.id
+
+    def fetch(self, uri: str, into: Path) -> Fetched:
+        """One whole version of a document, its bytes in the file `into`."""
+        with scratch_errors(into.parent), self.seconds.of("fetch"):
+            return self.connector.fetch(uri, into)
+
+    def parse(self, content: Path, format: str) -> Parsed | Failure:
+        with self.seconds.of("parse"):
+            return self.parser(content, format)
+
+    def chunk(self, parsed: Parsed) -> list[Chunk]:
+        with self.seconds.of("parse"):
+            return self.chunker(parsed)
+
+    def read(self, uri: str) -> list[Chunk]:
+        """The chunks of a document as it is now; none when it cannot be read or parsed."""
+        target = self.scratch() / "likeness"
+        try:
+            fetched = self.fetch(uri, target)
+            parsed = self.parse(target, formats.of(fetched.entry))
+        except DocumentError:
+            return []
+        finally:
+            target.unlink(missing_ok=True)
+        return [] if isinstance(parsed, Failure) else self.chunk(parsed)
+
+
+def source_of(mirror: Mirror, name: str) -> Source:
+    """The source of this name. Raises ConfigError when it is not configured."""
+    settings = mirror.config.source(name)
+    timeout = settings.limits.parse_timeout.total_seconds()
+
+    def chunker(parsed: Parsed) -> list[Chunk]:
+        from index.chunk.chunker import chunk
+
+        return chunk(parsed, mirror.tokenizer, limit=mirror.identity.max_tokens)
+
+    return Source(
+        settings=settings,
+        connector=mirror.connector(name),
+        rules=Rules(settings),
+        extraction=Extraction(mirror.extraction, digest([settings.limits.max_size, timeout])[:8]),
+        parser=lambda content, format: mirror.parser.parse(content, format, timeout_seconds=timeout),
+        chunker=chunker,
+        scratch=lambda: mirror.scratch,
+        now=mirror.now,
+    )
+
+
+def known_sources(mirror: Mirror) -> list[str]:
+    """The configured sources, and those that were taken out and still have documents."""
+    configured = [source.id for source in mirror.config.sources]
+    counts = mirror.ledger.documents.counts()
+    return configured + sorted(source for source in counts if source not in configured and counts[source])
+
+
+def chosen_sources(mirror: Mirror, names: Sequence[str] | None) -> list[str]:
+    """The sources that are meant: these, or all that `known_sources` gives.
+
+    A source that was taken out of the configuration is known as long as the ledger remembers it. Raises
+    ConfigError for any other, with the sources that there are. Every name of a source that somebody gives
+    comes through here.
+    """
+    if names is None:
+        return known_sources(mirror)
+    configured = {source.id for source in mirror.config.sources}
+    for name in names:
+        if name not in configured:
+            ledger = mirror.ledger
+            remembered = {record.source for record in ledger.sources.all()} | ledger.documents.counts().keys()
+            if name not in remembered:
+                raise ConfigError(_unknown(mirror, name, sorted(remembered - configured)))
+    return list(names)
+
+
+def _unknown(mirror: Mirror, name: str, removed: Sequence[str]) -> str:
+    there = [source.id for source in mirror.config.sources]
+    near = get_close_matches(name, [*there, *removed], n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else "."
+    known = ", ".join([*there, *(f"{source} (no longer configured)" for source in removed)])
+    return f"{mirror.config.path.name} has no source {name!r}{hint} There are: {known}."

@@ -1,0 +1,290 @@
+"""Look at a source and plan for it: the I/O around the pure functions of `index.sync.plan`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from connectors.base import Connector, DocumentError, Entry, Fetched, Listing, SourceUnavailable, Unlisted
+from index.config import rules as ruling
+from index.freshness.properties import said
+from index.ledger import LogAction, LogEntry
+from index.model import Action, State
+from index.parse import formats
+from index.records import Document, Row, SourceRecord
+from index.redact import redact
+from index.sync import diff as comparing
+from index.sync import plan as planning
+from index.sync.diff import Differences, Extraction
+from index.sync.plan import Circumstances, Guard, Plan
+from index.sync.prepare import governed, linked, moment
+from index.sync.source import Source, source_of
+from index.workspace import Mirror
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """A plan, and what the ledger learns beside it."""
+
+    plan: Plan
+    record: SourceRecord | None = None
+    """The source as it is remembered once the plan was carried out; None when nothing was learnt."""
+    settled: Sequence[Document] = ()
+    """Unchanged documents whose token can be trusted from now on."""
+    relinked: Sequence[Document] = ()
+    """Documents without any text that have another link now."""
+    unsupported: Sequence[Entry] = ()
+    forgotten: Sequence[Row] = ()
+    unlisted: Sequence[Unlisted] = ()
+
+
+def survey(
+    mirror: Mirror,
+    source: str,
+    *,
+    folders: Collection[str] | None = None,
+    checksum: bool = False,
+    approved: str | None = None,
+    stop: threading.Event | None = None,
+) -> Survey:
+    """What a sync of this source would do now. Nothing is written. Once `stop` is set no more documents are
+    read, and the survey is of no use."""
+    try:
+        return _survey(mirror, source, folders, checksum, approved, stop)
+    except SourceUnavailable as error:
+        return Survey(Plan(source, complete=False, error=f"{redact(str(error))} Nothing was removed."))
+
+
+def _survey(
+    mirror: Mirror,
+    source: str,
+    folders: Collection[str] | None,
+    checksum: bool,
+    approved: str | None,
+    stop: threading.Event | None,
+) -> Survey:
+    ledger = mirror.ledger
+    remembered = ledger.sources.get(source) or SourceRecord(source)
+    if source not in {s.id for s in mirror.config.sources}:
+        return Survey(_removed(mirror, source, approved))
+    here = source_of(mirror, source)
+    connector = here.connector
+    try:
+        identity = redact(connector.probe())
+        rerooted = _rerooted(source, remembered.identity, identity)
+        if rerooted:
+            # Hints may come from what has taken the source's place: only the whole of it can be judged.
+            folders = None
+        listing = connector.list(folders)
+        rows = ledger.documents.rows(source, folders)
+        found = comparing.compare(listing, rows, here.extraction, distrust=checksum)
+        comparing.leave_below(found, [folder.uri for folder in listing.unlisted])
+    except SourceUnavailable as error:
+        return Survey(Plan(source, complete=False, error=f"{redact(str(error))} Nothing was removed."))
+    partial = folders is not None
+    circumstances = Circumstances(
+        source=source,
+        errors=tuple(map(redact, listing.errors)),
+        complete=listing.complete,
+        partial=partial,
+        rerooted=rerooted,
+        refiltered=remembered.filter_fingerprint not in ("", here.settings.filter_fingerprint),
+    )
+    fetched = _hashes(connector, found, stop)
+    settled = _settle(mirror, found, fetched, here)
+    hashes = {uri: read.content_hash for uri, read in fetched.items()}
+    moves: list[tuple[Entry, Row]] = []
+    if listing.complete and not partial and found.missing:
+        hashes |= _hash(connector, [e.uri for e in comparing.candidates(found)])
+        moves = comparing.pair_moves(found, hashes, lambda e, r: _likeness(mirror, source, e, r))
+    governing = rules_fingerprint(here)
+    touched: list[str] = []
+    relinked: list[Document] = []
+    if not partial and remembered.rules_fingerprint != governing:
+        touched, relinked = _ruled(mirror, here)
+    if not partial:
+        # Attested by a command that was killed before it had told the index.
+        touched = [*touched, *(d for d in ledger.reviews.pending(source) if d not in set(touched))]
+    guard = Guard(here.settings.delete.max_fraction, here.settings.delete.max_count)
+    plan = planning.decide(
+        found,
+        circumstances,
+        guard,
+        hashes=hashes,
+        moves=moves,
+        touched=touched,
+        approved=approved,
+        new_id=mirror.new_id,
+    )
+    if plan.error is not None and plan.complete:
+        return Survey(plan)
+    if partial or not plan.complete:
+        return Survey(plan, None, settled, unsupported=found.unsupported, unlisted=listing.unlisted)
+    refused = any(True for _ in plan.of(Action.REFUSE))
+    record = replace(
+        remembered,
+        type=here.settings.type,
+        identity=identity,
+        # Filters that would remove something stay unaccepted until that was approved, or they are as before.
+        filter_fingerprint=remembered.filter_fingerprint
+        if refused and circumstances.refiltered
+        else here.settings.filter_fingerprint,
+        rules_fingerprint=governing,
+        findings=[folder._asdict() for folder in listing.unlisted],
+    )
+    return Survey(plan, record, settled, relinked, found.unsupported, found.forgotten, listing.unlisted)
+
+
+def _removed(mirror: Mirror, source: str, approved: str | None) -> Plan:
+    """The plan for a source that was taken out of the configuration or renamed."""
+    found = comparing.compare(Listing(iter(())), mirror.ledger.documents.rows(source), Extraction({}))
+    return planning.decide(found, Circumstances(source, removed=True), Guard(0, 0), approved=approved)
+
+
+def _rerooted(source: str, before: str, now: str) -> str:
+    return (
+        ""
+        if before in ("", now)
+        else f"Source {source!r} is another place than it was ({now}, was {before})."
+    )
+
+
+def _hash(connector: Connector, uris: Sequence[str]) -> dict[str, str]:
+    return {uri: read.content_hash for uri, read in _read(connector, uris).items()}
+
+
+def _read(
+    connector: Connector, uris: Sequence[str], stop: threading.Event | None = None
+) -> dict[str, Fetched]:
+    read = {}
+    for uri in uris:
+        if stop is not None and stop.is_set():
+            break
+        try:
+            read[uri] = connector.fetch(uri, None)
+        except DocumentError:
+            # Preparing the document meets the same error, and records it.
+            continue
+    return read
+
+
+def _hashes(connector: Connector, found: Differences, stop: threading.Event | None) -> dict[str, Fetched]:
+    """Of changed documents whose token cannot tell: one is missing, it is the same and distrusted, or
+    it is made of times, which hide many an unchanged text."""
+    times = connector.capabilities.token == "mtime"
+    doubtful = [
+        entry.uri
+        for entry, row in found.changed
+        if row.seen_hash is not None
+        and (times or None in (entry.token, row.token) or comparing.same_version(entry, row.token))
+    ]
+    return _read(connector, doubtful, stop)
+
+
+def _settle(mirror: Mirror, found: Differences, fetched: dict[str, Fetched], here: Source) -> list[Document]:
+    """Take out of `changed` what was only distrusted, and turns out to be exactly as it was."""
+    doubtful = [(e, r) for e, r in found.changed if _same(e, r, fetched, here.extraction)]
+    if not doubtful:
+        return []
+    documents = {
+        d.document_id: d
+        for d in mirror.ledger.documents.find(document_ids=[r.document_id for _, r in doubtful])
+    }
+    settled, same = [], set()
+    for entry, row in doubtful:
+        document, read = documents.get(row.document_id), fetched[entry.uri]
+        if document is None:
+            continue
+        if row.state == State.INDEXED and document.modified_at != moment(read.entry.modified_at):
+            continue
+        now = read.entry.properties
+        if said(document.properties) != (None if now is None else here.rules.kept(now)):
+            continue
+        same.add(entry.uri)
+        version = (comparing.token_of(read.entry), read.entry.native_id, read.entry.size)
+        if read.entry.token is not None and (document.token, document.native_id, document.size) != version:
+            token, native_id, size = version
+            settled.append(replace(document, token=token, native_id=native_id, size=size))
+    found.changed = [(e, r) for e, r in found.changed if e.uri not in same]
+    found.unchanged += len(same)
+    return settled
+
+
+def _same(entry: Entry, row: Row, fetched: dict[str, Fetched], extraction: Extraction) -> bool:
+    """Whether it was looked at in this version before, with what would look at it now."""
+    read = fetched.get(entry.uri)
+    if read is None or read.content_hash != row.seen_hash:
+        return False
+    if row.state == State.QUARANTINED:
+        return row.seen_extraction == extraction.seen(entry, failed=True)
+    return row.state == State.INDEXED and row.seen_extraction == extraction.of(entry)
+
+
+def _likeness(mirror: Mirror, source: str, entry: Entry, row: Row) -> float:
+    """The share of the vanished document's chunks that the new one has too."""
+    collection = mirror.ledger.collections.current()
+    if collection is None:
+        return 0.0
+    before = {
+        c.embedded_hash for c in mirror.ledger.chunks.of(collection.name, [row.document_id])[row.document_id]
+    }
+    now = {chunk.embedded_hash for chunk in source_of(mirror, source).read(entry.uri)}
+    return len(before & now) / len(before) if before else 0.0
+
+
+def forget_rules(mirror: Mirror, source: str) -> None:
+    """To be called before documents are written under the rules of now: until a whole run has brought these
+    to all of them, the rules of the last one may be put in force again, and not every document has them."""
+    remembered = mirror.ledger.sources.get(source)
+    if remembered is None or source not in {s.id for s in mirror.config.sources}:
+        return
+    now = rules_fingerprint(source_of(mirror, source))
+    if remembered.rules_fingerprint not in ("", now):
+        mirror.ledger.sources.put(replace(remembered, rules_fingerprint=""))
+
+
+def rules_fingerprint(source: Source) -> str:
+    """See `index.config.rules.rules_fingerprint`."""
+    return ruling.rules_fingerprint(source.settings, source.connector.home())
+
+
+def _ruled(mirror: Mirror, source: Source) -> tuple[list[str], list[Document]]:
+    """Documents whose owner, dates or link are others under the rules in force now; and, as they are now,
+    those without any text whose link is another."""
+    now = mirror.now()
+    changed: list[str] = []
+    relinked: list[Document] = []
+    for document in mirror.ledger.documents.find(source=source.id):
+        current = linked(document, source.rules, source.connector)
+        if not document.version:
+            if current != document:
+                relinked.append(current)
+        elif governed(current, source.rules, now) != document:
+            changed.append(document.document_id)
+    return changed, relinked
+
+
+def noted(mirror: Mirror, source: str, seen: Survey, run_id: str) -> tuple[list[Document], list[LogEntry]]:
+    """Rows that change without any point: trusted tokens, other links, and types that cannot be parsed. Of
+    the latter only that they are there, as nobody looks whether they change. With them, the entries of what
+    is news: a token that is trusted again is none."""
+    now = mirror.now()
+    rows = {document.document_id: document for document in seen.settled}
+    news: dict[str, LogAction] = {}
+    for document in seen.relinked:
+        news[document.document_id] = LogAction.TOUCHED
+        rows[document.document_id] = replace(rows.get(document.document_id, document), url=document.url)
+    if seen.unsupported:
+        here = source_of(mirror, source)
+        for entry in seen.unsupported:
+            why = formats.why_unsupported(formats.of(entry))
+            row = Document(mirror.new_id(), source, entry.uri, State.SKIPPED, reason=why, first_seen_at=now)
+            rows[row.document_id] = linked(row, here.rules, here.connector)
+            news[row.document_id] = LogAction.SKIPPED
+    if seen.forgotten:
+        gone = mirror.ledger.documents.find(document_ids=[row.document_id for row in seen.forgotten])
+        for document in gone:
+            rows[document.document_id] = replace(document, state=State.DELETED, deleted_at=now)
+            news[document.document_id] = LogAction.DELETED
+    return list(rows.values()), [LogEntry.of(rows[d], action, now, run_id) for d, action in news.items()]

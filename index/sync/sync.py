@@ -1,0 +1,249 @@
+"""Make the index equal to its sources: survey, plan, carry the plan out batch by batch, remember.
+
+The batches are carried out by a `BatchRunner`: in this thread, or by Prefect's flow and task runs.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from connectors.base import SourceUnavailable
+from index.disk.scratch import clear
+from index.errors import Locked
+from index.ledger import LogAction, LogEntry
+from index.model import Action, State
+from index.outcome import Report, SourceReport, Tally, in_words
+from index.records import SourceRecord
+from index.redact import redact
+from index.run import Run
+from index.sync.approval import check_approval
+from index.sync.batches import Batches
+from index.sync.collection import retire
+from index.sync.plan import Plan
+from index.sync.recover import recover
+from index.sync.source import chosen_sources
+from index.sync.survey import forget_rules, noted, survey
+from index.sync.target import target_of
+from index.workspace import Mirror
+
+log = logging.getLogger("freshkb.sync")
+
+
+class BatchRunner(Protocol):
+    """Where the sources of a run, and the batches of each, are carried out."""
+
+    def source(self, name: str, turn: Callable[[], SourceReport]) -> SourceReport:
+        """Take the turn of a source, which calls `batches` once it has a plan."""
+
+    def batches(self, source: str, numbers: Sequence[int]) -> Iterator[Tally]:
+        """Carry out these batches in order, and say of each what it did."""
+
+
+class InProcess:
+    """Carries everything out in the thread that calls it."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def source(self, name: str, turn: Callable[[], SourceReport]) -> SourceReport:
+        return turn()
+
+    def batches(self, source: str, numbers: Sequence[int]) -> Iterator[Tally]:
+        with Batches(self._run, source, numbers) as batches:
+            for number in numbers:
+                yield batches.carry_out(number)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How sources are looked at. `folders` are those of one source that hints named; None is all of it."""
+
+    approve: str | None = None
+    checksum: bool = False
+    folders: Sequence[str] | None = None
+
+
+def sync(
+    run: Run,
+    sources: Sequence[str] | None = None,
+    *,
+    approve: str | None = None,
+    checksum: bool = False,
+    folders: Sequence[str] | None = None,
+    batches: BatchRunner | None = None,
+) -> Report:
+    """Sync these sources (None: all that are or were configured), as this run or as a part of it.
+
+    A source that another process writes is left out, and the report says so. Raises ConfigError for a
+    source that there is not; Locked when no source is left; PlanChanged, before anything is done, when
+    `approve` names no plan of now; StoreError and LedgerError when these fail.
+    """
+    mirror, report, runner = run.mirror, Report(run.run_id), batches or InProcess(run)
+    look = Look(approve, checksum, folders)
+    with recorded(run, report):
+        chosen = chosen_sources(mirror, sources)
+        clear(mirror.scratches)
+        retire(mirror, run.run_id)
+        if approve is not None:
+            check_approval(mirror, chosen, approve)
+        for source in chosen:
+            report.sources.append(_sync_as_writer(run, source, look, runner))
+            if run.stop.is_set():
+                report.interrupted = True
+                break
+        if report.sources and all(done.locked for done in report.sources):
+            raise Locked(" ".join(done.error or "" for done in report.sources))
+    return report
+
+
+def plan(mirror: Mirror, source: str, *, checksum: bool = False) -> Plan:
+    """What a sync would do now; nothing is written, and no lock is taken. Raises ConfigError for a source
+    that there is not."""
+    (chosen,) = chosen_sources(mirror, [source])
+    return survey(mirror, chosen, checksum=checksum).plan
+
+
+# ── One source ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _sync_as_writer(run: Run, source: str, look: Look, runner: BatchRunner) -> SourceReport:
+    try:
+        with run.mirror.ledger.writer(source, f"freshkb {run.kind}"):
+            return runner.source(source, lambda: _sync_source(run, source, look, runner))
+    except Locked as error:
+        report = SourceReport(source, complete=False, error=str(error), locked=True)
+        return standing(run.mirror, report)
+
+
+def _sync_source(run: Run, source: str, look: Look, runner: BatchRunner) -> SourceReport:
+    planned = _plan(run, source, look)
+    if planned.report.missing:
+        # Something is not where a hint made us look: only the whole source shows what became of it.
+        planned = _plan(run, source, Look())
+    report = planned.report
+    run.begins(source, sum(planned.sizes))
+    try:
+        for size, tally in zip(planned.sizes, runner.batches(source, planned.numbers), strict=True):
+            report.tally.add(tally)
+            run.advances(size, tally)
+            if run.stop.is_set():
+                return standing(run.mirror, report)
+    except SourceUnavailable as error:
+        # It went away under our hands, which is no reason not to sync the others.
+        report.complete = False
+        report.error = f"{redact(str(error))} What was done before is whole."
+    else:
+        _remember(run.mirror, planned)
+    return standing(run.mirror, report)
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A source's plan on record: its batches by number, with the documents of each."""
+
+    report: SourceReport
+    record: SourceRecord | None = None
+    numbers: Sequence[int] = ()
+    sizes: Sequence[int] = ()
+
+
+def _plan(run: Run, source: str, look: Look) -> _Planned:
+    """Mend what an earlier run left, survey the source, and record the plan. The writer lock is held."""
+    mirror, ledger = run.mirror, run.mirror.ledger
+    if ledger.collections.current() is not None:
+        recover(target_of(run), source, run.run_id)
+    seen = survey(mirror, source, folders=look.folders, checksum=look.checksum, approved=look.approve)
+    plan = seen.plan
+    report = SourceReport(
+        source=source,
+        complete=plan.complete,
+        unchanged=plan.unchanged,
+        refused=plan.count(Action.REFUSE),
+        plan_hash=plan.plan_hash,
+        error=plan.error,
+        reasons=tuple(sorted({item.reason for item in plan.of(Action.REFUSE)})),
+        missing=plan.missing,
+        findings=tuple(folder.reason for folder in seen.unlisted),
+    )
+    if plan.missing:
+        return _Planned(report)
+    if look.approve is not None and look.approve == plan.plan_hash:
+        now, facts = mirror.now(), {"removals": plan.count(Action.DELETE)}
+        approved = LogEntry(now, LogAction.APPROVED, source, look.approve, run.run_id, facts)
+        ledger.runs.approve(look.approve, source, run.run_id, now, [approved])
+    rows, entries = noted(mirror, source, seen, run.run_id)
+    if rows:
+        ledger.documents.put(rows, entries)
+    log.debug("%s: planned: %s.", source, in_words(plan.counts()))
+    batches = plan.batches()
+    if not batches:
+        return _Planned(report, seen.record)
+    forget_rules(mirror, source)
+    ledger.runs.save_plan(run.run_id, source, plan.plan_hash or "", plan.counts(), batches)
+    numbers = [number for number, owner in ledger.runs.batches(run.run_id) if owner == source]
+    return _Planned(report, seen.record, numbers, [len(batch) for batch in batches])
+
+
+def _remember(mirror: Mirror, planned: _Planned) -> None:
+    """Put the source on record as it was seen, once everything planned was done; unless it is another one by
+    now: in that, documents that were to be read are merely not there."""
+    report, record, now = planned.report, planned.record, mirror.now()
+    if record is None:
+        return
+    try:
+        identity = redact(mirror.connector(record.source).probe())
+    except SourceUnavailable as error:
+        report.complete = False
+        report.error = f"{redact(str(error))} What was done before is whole."
+        return
+    if identity != record.identity:
+        report.complete = False
+        report.error = f"Source {record.source!r} was replaced while it was read. Sync it again."
+        return
+    mirror.ledger.sources.put(replace(record, listed_at=now, synced_at=now))
+
+
+def standing(mirror: Mirror, report: SourceReport) -> SourceReport:
+    """The report with the documents of its source by state, as they are now."""
+    report.standing = mirror.ledger.documents.counts().get(report.source, {})
+    return report
+
+
+# ── The run ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def recorded(run: Run, report: Report) -> Iterator[None]:
+    """The run is on record from here on, and ends as the report says."""
+    with run:
+        yield
+        _sum_up(run.mirror, report)
+        report.seconds = (run.mirror.now() - run.started_at).total_seconds()
+        errors = "; ".join(e for e in (*(s.error for s in report.sources), report.error) if e)
+        run.ends(report.outcome, report.json(), errors)
+
+
+def _sum_up(mirror: Mirror, report: Report) -> None:
+    """What the index holds by now, as the ledger has it. A run that wrote counts in the store, too."""
+    ledger = mirror.ledger
+    counts = ledger.documents.counts().values()
+    report.documents = sum(by_state.get(State.INDEXED, 0) for by_state in counts)
+    # What failed in its newest version is still found by an older one.
+    report.documents += sum(1 for d in ledger.documents.find(states=[State.QUARANTINED]) if d.version)
+    current = ledger.collections.current()
+    if current is None:
+        return
+    known = report.chunks_total = ledger.chunks.count(current.name)
+    if any(source.tally.chunks.total() for source in report.sources):
+        with mirror.store.session(current.name) as session:
+            stored = session.count()
+        # Others may have written meanwhile: what is committed is in the store before and until after.
+        if stored < min(known, ledger.chunks.count(current.name)):
+            report.error = (
+                f"The store holds {stored:,} points, and the ledger knows {known:,}: "
+                "is it an older copy? Mend it with: freshkb verify --repair"
+            )

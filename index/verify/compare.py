@@ -1,0 +1,253 @@
+"""Compare source, ledger and store, and name every difference.
+
+First the ledger's file and the store's collection are examined in themselves: one that is damaged has to be
+mended as a whole. Then three comparisons, whose checks are the pure functions of `index.verify.checks`.
+Ledger and store are merged point by point in order of id; a payload is not only held against the digest that
+the ledger keeps, it is also built again from the document's row, so that an altered row shows as well. Each
+document's row is held against itself, its chunks, its reviews and holds, and the rules that govern it. The
+source is compared by planning for it. A sample covers a part of the points, and all of the rows and sources,
+which cost little beside them.
+
+What nothing repeats cannot be held against anything: the count of a document's versions, when it was first
+seen, the words of a reason, what its parser found, the number of a chunk's tokens, and the title of a
+document that has no text. Without `deep`, neither can the values of vectors, the size and inode that only a
+rename asks for, the hash of a document in quarantine, nor a file that was changed and given its former size,
+times and inode.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import suppress
+
+from index.batched import batched
+from index.errors import StoreDamaged, StoreError
+from index.ledger import damaged, file
+from index.model import LIVE, Action, Cause, State
+from index.records import Collection, Document
+from index.sync.collection import orphans
+from index.sync.prepare import governed, linked
+from index.sync.source import Source, known_sources, source_of
+from index.sync.survey import rules_fingerprint, survey
+from index.verify.checks import Defect, Pending, judge_collection, judge_pending, judge_row, judge_rules
+from index.verify.differences import Difference, Verification
+from index.verify.points import PAGE, Stopped, compare_points, go_on, is_there, named
+from index.workspace import Mirror, require_collection
+
+log = logging.getLogger("freshkb.verify")
+
+
+def verify(
+    mirror: Mirror,
+    *,
+    sample: tuple[int, int] = (1, 1),
+    deep: bool = False,
+    sources: bool = True,
+    stop: threading.Event | None = None,
+) -> Verification:
+    """Compare everything, or the I-th of N parts of the points (`sample`); N runs cover all.
+
+    `deep` compares the values of vectors too, and hashes every document at its source. When a reindex has
+    switched meanwhile, all is compared again: the collection that was compared may be gone. Once `stop` is
+    set, what was found so far is returned as interrupted. Raises LedgerDamaged for a ledger that has to be
+    mended first (`index.verify.mend`).
+    """
+    ledger, stop = mirror.ledger, stop or threading.Event()
+    if faults := ledger.faults():
+        raise damaged(str(mirror.config.state_dir / file.NAME), "; ".join(faults))
+    before = ledger.collections.current()
+    try:
+        found = _compare(mirror, before, Verification(sample, deep), stop, sources=sources)
+    except StoreError:
+        if ledger.collections.current() == before:
+            raise
+    else:
+        if found.interrupted or ledger.collections.current() == before:
+            return found
+    # Once: the next switch would take a reindex of everything, which outlasts this.
+    return _compare(mirror, ledger.collections.current(), Verification(sample, deep), stop, sources=sources)
+
+
+def _compare(
+    mirror: Mirror,
+    collection: Collection | None,
+    found: Verification,
+    stop: threading.Event,
+    *,
+    sources: bool,
+) -> Verification:
+    try:
+        _compare_all(mirror, collection, found, stop, sources=sources)
+    except Stopped:
+        found.interrupted = True
+    return found
+
+
+def _compare_all(
+    mirror: Mirror,
+    collection: Collection | None,
+    found: Verification,
+    stop: threading.Event,
+    *,
+    sources: bool,
+) -> None:
+    unknown = orphans(mirror)
+    if collection is None and not unknown and not mirror.ledger.chunks.miscounted(""):
+        require_collection(mirror)
+    if collection is not None:
+        defect = judge_collection(collection, configured(mirror))
+        if defect is not None:
+            found.of(defect.kind).append(Difference(defect.what))
+        if _examine(mirror, collection, found, stop):
+            compare_points(mirror, collection, found, stop)
+        _compare_pending(mirror, collection, found)
+    for name in unknown:
+        found.extra.append(Difference("the ledger does not know this collection", collection=name))
+    log.debug("Verify: %d points compared, %d differences so far.", found.points, found.findings)
+    _compare_rows(mirror, collection, found, stop)
+    counts = mirror.ledger.documents.counts()
+    found.documents = sum(states.get(s, 0) for states in counts.values() for s in LIVE - {State.SKIPPED})
+    if sources:
+        for source in known_sources(mirror):
+            _compare_source(mirror, source, found, stop)
+            log.debug("Verify: source %s compared, %d differences so far.", source, found.findings)
+
+
+# ── The store itself ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _examine(mirror: Mirror, collection: Collection, found: Verification, stop: threading.Event) -> bool:
+    """Look at the collection in itself; whether its points can be compared."""
+    store, name = mirror.store, collection.name
+    if not is_there(store, name):
+        return True
+    with suppress(StoreDamaged):  # Of its mark; `faults` says so.
+        mirror.check_instance(collection)
+    writing = mirror.ledger.writers()
+    try:
+        faults = store.faults(name, stop)
+    except StoreDamaged as error:
+        found.missing.append(Difference(str(error)))
+        found.rebuild = True
+        found.deadly = error.deadly
+        return False
+    go_on(stop)
+    # On a server others write while its points are counted.
+    if not (store.kind == "qdrant" and (writing or mirror.ledger.writers())):
+        found.altered += [Difference(fault) for fault in faults]
+        found.rebuild = bool(faults)
+    return True
+
+
+# ── The ledger itself ─────────────────────────────────────────────────────────────────────────────────
+
+
+def configured(mirror: Mirror) -> list[Collection]:
+    """The rows that the configured model would make of a collection, in one precision or another."""
+    from index.embed.embedder import PRECISIONS, fingerprint
+
+    model = mirror.identity
+    return [
+        Collection("", fingerprint(model, dtype), model.model, model.revision, dtype, model.dimension, "")
+        for dtype in PRECISIONS
+    ]
+
+
+def _compare_pending(mirror: Mirror, collection: Collection, found: Verification) -> None:
+    """Changes that were announced and not ended."""
+    ledger = mirror.ledger
+    before = _pending(mirror, collection)
+    writing = {writer.source for writer in ledger.writers()}
+    for left in judge_pending(before, _pending(mirror, collection), writing):
+        document = left.document or ledger.documents.get(left.document_id or "")
+        named(found, left.defect, left.point_id, left.document_id, document)
+
+
+def _pending(mirror: Mirror, collection: Collection) -> Pending:
+    ledger, name = mirror.ledger, collection.name
+    intents = {(run, i.document.document_id): i.document for run, _, i in ledger.points.intents()}
+    return Pending(intents, ledger.log.pending(name), set(ledger.points.removals(name)))
+
+
+def _compare_rows(
+    mirror: Mirror, collection: Collection | None, found: Verification, stop: threading.Event
+) -> None:
+    """Each live document's row, against itself and what else the ledger says of the document."""
+    ledger = mirror.ledger
+    origins = {source.id: _settled_origin(mirror, source.id) for source in mirror.config.sources}
+    miscounted = set(ledger.chunks.miscounted(collection.name if collection else ""))
+    misfiled = set(ledger.documents.misfiled())
+    suspects: list[tuple[Defect, Document]] = []
+    for page in batched(ledger.documents.find(), PAGE):
+        go_on(stop)
+        reviews = ledger.reviews.of([document.document_id for document in page])
+        held = ledger.holds.once_held([d.document_id for d in page if d.state is State.HELD])
+        for document in page:
+            name = document.document_id
+            defect = judge_row(
+                document,
+                reviews.get(name, []),
+                once_held=name in held,
+                counted=name not in miscounted,
+                filed=name not in misfiled,
+            ) or judge_rules(document, _ruled(mirror, document, origins.get(document.source)))
+            if defect is not None:
+                suspects.append((defect, document))
+    # Who writes now may do so by rules that have just changed.
+    writing = {writer.source for writer in ledger.writers()} if suspects else set()
+    for defect, document in suspects:
+        if document.source not in writing:
+            named(found, defect, None, document.document_id, document)
+
+
+def _settled_origin(mirror: Mirror, source: str) -> Source | None:
+    """None while the rules in force are not those of the last sync: the plan says what that changes."""
+    here, record = source_of(mirror, source), mirror.ledger.sources.get(source)
+    current = rules_fingerprint(here)
+    return here if record is not None and record.rules_fingerprint == current else None
+
+
+def _ruled(mirror: Mirror, document: Document, here: Source | None) -> Document | None:
+    """The row under the rules in force; None when its uri is none that the source can have."""
+    if here is None or not document.version:
+        return document
+    try:
+        now = linked(document, here.rules, mirror.connector(document.source))
+    except ValueError:
+        return None
+    # A date that lay in the future may have come since: at the time that the row tells of, it is as it was.
+    return governed(now, here.rules, document.date_used or mirror.now())
+
+
+# ── Source and ledger ─────────────────────────────────────────────────────────────────────────────────
+
+SAYS = {
+    Action.ADD: "the source has it, the index has not",
+    Action.UPDATE: "the content at the source is another",
+    Action.MOVE: "it has another name at the source",
+    Action.DELETE: "the source no longer has it",
+    Action.REFUSE: "the source no longer has it, and its removal is refused",
+    Action.HOLD: "the source no longer has it, and a hold keeps it",
+    Action.TOUCH: "what is said of it has changed",
+}
+
+
+def _compare_source(mirror: Mirror, source: str, found: Verification, stop: threading.Event) -> None:
+    seen = survey(mirror, source, checksum=found.deep, stop=stop)
+    go_on(stop)
+    if seen.plan.error is not None:
+        found.errors.append(seen.plan.error)
+    for item in seen.plan.items:
+        if item.action in SAYS:
+            what = "it is to be looked at again" if item.cause is Cause.EXTRACTION else SAYS[item.action]
+            found.outdated.append(Difference(what, None, item.document_id, source, item.uri or None))
+    unseen = [Difference(SAYS[Action.ADD], None, None, source, entry.uri) for entry in seen.unsupported]
+    gone = [Difference(SAYS[Action.DELETE], None, row.document_id, source, row.uri) for row in seen.forgotten]
+    found.outdated += unseen + gone
+    # One without a token was not to be trusted when it was written; that it may be now is no news.
+    for document in mirror.ledger.documents.find(
+        document_ids=[document.document_id for document in seen.settled]
+    ):
+        if document.token is not None:
+            named(found, Defect("outdated", "it is another file"), None, document.document_id, document)

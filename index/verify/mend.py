@@ -1,0 +1,139 @@
+"""A ledger that is damaged or lost gives way to a new one, which holds what can still be read of it.
+
+What is lost of documents and chunks comes again from the sources, by a repair. What people decided does not:
+a ledger whose reviews, holds, tombstones or approvals cannot be read as a whole is left alone, until a person
+restores it or moves it aside.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from index.errors import LedgerDamaged, Refused
+from index.ledger import Ledger, LogAction, LogEntry
+from index.ledger import file as ledger_file
+from index.ledger.damage import Rescued, rescue
+from index.workspace import Mirror
+
+#: Tables of what no source and no store has.
+DECISIONS = ("reviews", "holds", "tombstones", "approvals")
+#: What a ledger that holds documents always has.
+_TOLD = ("documents", "chunks", *DECISIONS)
+
+
+def mend_ledger(mirror: Mirror) -> list[str]:
+    """Take over what a damaged or lost ledger still tells into a new one; what was done, in sentences, and []
+    when it is sound.
+
+    Raises Refused when decisions would be lost that nobody gave up, Locked when another process has the
+    ledger open. Cut short, it leaves the old ledger or the new one.
+    """
+    try:
+        faults = mirror.ledger.faults()
+    except LedgerDamaged as error:
+        faults = [str(error).partition(" Restore it")[0]]
+    if not faults:
+        return []
+    mirror.close_ledger()
+    path = mirror.config.state_dir / ledger_file.NAME
+    missing = not path.exists()
+    try:
+        with ledger_file.alone(path) as held:
+            aside = ledger_file.beside(path, ".damaged")
+            taken, kept = _exchange(
+                mirror, held, path, aside if missing and aside.exists() else None, missing
+            )
+    except BaseException:
+        if missing:
+            path.unlink()
+        raise
+    facts = {**taken.rows, "torn": len(taken.torn)}
+    subject = mirror.ledger.instance_id
+    entry = LogEntry(mirror.now(), LogAction.LEDGER_RESTORED, "", subject, facts=facts)
+    mirror.ledger.log.append([entry])
+    counts = ", ".join(f"{number:,} {name}" for name in _TOLD if (number := taken.rows.get(name)))
+    said = [f"The ledger was damaged: {'; '.join(faults)}. Taken over: {counts or 'nothing'}."]
+    if taken.torn:
+        said.append(f"Not all could be read of: {', '.join(taken.torn)}.")
+    if kept is not None:
+        said.append(
+            f"The damaged file is kept as {kept}; it names documents and owners: remove it when it is of no "
+            "more use."
+        )
+    return said
+
+
+def _exchange(
+    mirror: Mirror, held: int, path: Path, aside: Path | None, missing: bool
+) -> tuple[Rescued, Path | None]:
+    """Build the new ledger beside the old one, keep the old one, and put the new one in its place."""
+    now = f"{mirror.now():%Y%m%dT%H%M%S}"
+    with _scratch(path.with_name(".mending")) as scratch:
+        old, new = scratch / "old.db", scratch / "new"
+        if aside is None:
+            ledger_file.copy(held, old)
+        else:
+            shutil.copyfile(aside, old)
+        log = ledger_file.beside(path, "-wal")
+        if log.exists():
+            shutil.copyfile(log, ledger_file.beside(old, "-wal"))
+        Ledger.open("sqlite", new).close()
+        taken = rescue(old, new / ledger_file.NAME)
+        torn = [name for name in DECISIONS if name in taken.torn]
+        if torn and not missing:
+            moved = ledger_file.beside(path, ".damaged")
+            raise Refused(
+                f"The ledger {path} is damaged, and not all of its {' and '.join(torn)} can be read, which "
+                "no source has. Nothing was changed. Restore it from a backup. To go on without what cannot "
+                f"be read: mv {path} {moved} && freshkb verify --repair"
+            )
+        _settle_instance(mirror, new / ledger_file.NAME)
+        kept = None
+        if not missing or aside is not None:
+            kept = ledger_file.beside(path, f".damaged-{now}")
+            if aside is None:
+                ledger_file.copy(held, kept)
+            else:
+                aside.replace(kept)
+                kept.chmod(0o600)
+            if log.exists():
+                shutil.copyfile(log, ledger_file.beside(kept, "-wal"))
+                ledger_file.beside(kept, "-wal").chmod(0o600)
+        ledger_file.replace(held, path, new / ledger_file.NAME)
+    return taken, kept
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    # One that a kill left behind has names of documents in it.
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def _settle_instance(mirror: Mirror, new: Path) -> None:
+    """The new ledger is the store's: by the instance id of the old one, or else by that of the store."""
+    with closing(sqlite3.connect(new)) as database, database:
+        recorded = database.execute("SELECT value FROM meta WHERE name = 'instance'").fetchone()
+        if recorded is not None and _is_uuid(recorded[0]):
+            return
+        prefix, store = f"{mirror.config.index.collection}-", mirror.store
+        found = {store.instance(name) for name in store.collections() if name.startswith(prefix)}
+        instance = found.pop() if len(found) == 1 else None
+        row = ("instance", instance or str(uuid4()))
+        database.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", row)
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False

@@ -1,0 +1,222 @@
+"""The documents and points that a verification found fault with, mended batch by batch."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from connectors.base import SourceUnavailable
+from index.batched import batched
+from index.ledger import LogAction, LogEntry
+from index.model import LIVE, Action, Cause, Item, Point, State
+from index.parse.formats import format_of
+from index.proof import whole
+from index.records import ChunkRecord, Document, Review
+from index.run import Run
+from index.sync.apply import apply
+from index.sync.batches import known_documents, prepare_items
+from index.sync.plan import BATCH_DOCUMENTS
+from index.sync.prepare import governed
+from index.sync.source import known_sources, source_of
+from index.sync.sync import plan
+from index.sync.target import READ_POINTS, Target
+from index.sync.work import Facts, Noted, Text, Work
+from index.verify.checks import Ids, review_lost
+from index.verify.differences import Verification
+from index.verify.strangers import Strangers
+from index.verify.survivors import Survivors
+from index.workspace import Mirror
+
+
+class Mending:
+    """The documents and points that a verification found fault with."""
+
+    def __init__(
+        self, mirror: Mirror, run: Run, target: Target, found: Verification, again: Sequence[str]
+    ) -> None:
+        self._mirror = mirror
+        self._run = run
+        self._target = target
+        self._name = target.collection.name
+        self._sources = set(known_sources(mirror))
+        self._configured = {source.id for source in mirror.config.sources}
+        self._held = {hold.document_id for hold in mirror.ledger.holds.standing()}
+        self.strangers = Strangers(mirror, target, found, self._heard)
+        wrong = (difference.document_id for difference in (*found.missing, *found.altered))
+        self._damaged = {name for name in wrong if name} | set(again)
+        self._answers: dict[str, bool] = {}
+        """By source, whether it can be asked now: else the points of its documents stay as they are."""
+        self._deferred: list[str] = []
+        """Documents that lost text, and that the sync is about to remove."""
+        self.lost: dict[str, str] = {}
+        """By document, what it lost."""
+
+    def documents(self) -> None:
+        """Write every damaged document anew, from its source or from what its payloads prove."""
+        self._disown()
+        for ids in batched(sorted(self._damaged), BATCH_DOCUMENTS):
+            if self._run.stop.is_set():
+                return
+            self._mend(ids)
+
+    def admit(self) -> None:
+        """What lost text and was not removed after all is written as it is now."""
+        deferred, self._deferred = self._deferred, []
+        for ids in batched(deferred, BATCH_DOCUMENTS):
+            self._mend(ids, last=True)
+
+    def _disown(self) -> None:
+        """Drop rows of chunks that neither id nor payload call their document's: the ids may be those of
+        another document, which could not be written beside them."""
+        for ids in batched(sorted(self._damaged), BATCH_DOCUMENTS):
+            for document_id, records in self._mirror.ledger.chunks.of(self._name, ids).items():
+                known = Ids(document_id, self._fingerprint, len(records))
+                wrong = [record for record in records if not known.genuine(record)]
+                points = self._points([record.point_id for record in wrong])
+                self._forget([r for r in wrong if not whole(r, points.get(r.point_id))], points)
+
+    def _forget(self, records: Sequence[ChunkRecord], points: Mapping[str, Point]) -> None:
+        """Drop these rows; their points are no document's from now on."""
+        ids = [record.point_id for record in records]
+        entries = [
+            self._entry_of(
+                name, LogAction.ROWS_DELETED, chunks=sum(1 for r in records if r.document_id == name)
+            )
+            for name in sorted({record.document_id for record in records})
+        ]
+        self._mirror.ledger.chunks.delete_rows(self._name, ids, entries)
+        self.strangers.add(points[name] for name in ids if name in points)
+
+    def _entry_of(self, document_id: str, action: LogAction, **facts: int) -> LogEntry:
+        return LogEntry(self._mirror.now(), action, "", document_id, self._run.run_id, facts)
+
+    def _entry(self, row: Document, action: LogAction, **facts: int) -> LogEntry:
+        return LogEntry.of(row, action, self._mirror.now(), self._run.run_id, **facts)
+
+    @property
+    def _fingerprint(self) -> str:
+        return self._target.collection.embedding_fingerprint
+
+    def _points(self, ids: Iterable[str]) -> dict[str, Point]:
+        found: dict[str, Point] = {}
+        for some in batched(ids, READ_POINTS):
+            with self._target.store.session(self._name) as session:
+                found |= session.retrieve(some, vectors=True)
+        return found
+
+    # ── One batch ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _mend(self, ids: Sequence[str], *, last: bool = False) -> None:
+        by_source: dict[str, list[tuple[Survivors, Document]]] = defaultdict(list)
+        for survivors in self._survivors(ids):
+            row = self._row(survivors)
+            if row is not None:
+                by_source[row.source].append((survivors, row))
+        for source, damaged in by_source.items():
+            if self._heard(source):
+                work = list(self._work(source, damaged, last=last))
+                # The texts are whole, so there is nothing to be read again.
+                apply(self._target, self._run.run_id, work, lambda _: [])
+
+    def _survivors(self, ids: Sequence[str]) -> Iterator[Survivors]:
+        ledger = self._mirror.ledger
+        documents = {d.document_id: d for d in ledger.documents.find(document_ids=ids, states=list(State))}
+        for document_id, records in ledger.chunks.of(self._name, ids).items():
+            points = self._points([record.point_id for record in records])
+            yield Survivors(document_id, self._fingerprint, documents.get(document_id), records, points)
+
+    def _row(self, survivors: Survivors) -> Document | None:
+        """The document's row, mended and recorded; None when there is nothing to be written of it."""
+        ledger, known, row = self._mirror.ledger, survivors.document, survivors.row()
+        if known is not None and known.state not in LIVE and known.document_id in self._held:
+            self.lost[known.document_id] = (
+                f"{known.source}:{known.uri}: the ledger calls it {known.state}, and a hold stands on it. "
+                "Nothing of it was removed. Restore the ledger from a backup, or release the hold."
+            )
+            return None
+        if row is not None and not self._free(row):
+            # Lost, found at its source, and recorded under another id since.
+            row = None
+        if row is None:
+            self._forget(survivors.records, survivors.points)
+            return None
+        if row.content_hash is None and not survivors.records:
+            blank = self._blank(row)
+            action = LogAction.DELETED if blank.state is State.DELETED else LogAction.RESTORED
+            ledger.documents.put([blank], [self._entry(blank, action)])
+            return None
+        row = replace(row, version=max(row.version, 1))
+        ledger.documents.put([row], [self._entry(row, LogAction.RESTORED)])
+        reviews = ledger.reviews.of([row.document_id]).get(row.document_id, [])
+        if row.reviewed_at is not None and review_lost(row, reviews):
+            restored = Review(row.document_id, "unknown", "Restored from the index.", row.reviewed_at)
+            ledger.reviews.add([restored], [self._entry(row, LogAction.REVIEWED, restored=1)])
+        return row
+
+    def _free(self, row: Document) -> bool:
+        here = self._mirror.ledger.documents.find(source=row.source, uris=[row.uri])
+        return row.source in self._sources and all(other.document_id == row.document_id for other in here)
+
+    def _blank(self, row: Document) -> Document:
+        """Of a document that never was in the index: the sync looks at it as if for the first time."""
+        if row.source in self._configured and format_of(row.uri) is None:
+            return replace(row, state=State.DELETED, deleted_at=self._mirror.now())
+        return Document(row.document_id, row.source, row.uri, State.PENDING, first_seen_at=row.first_seen_at)
+
+    def _heard(self, source: str | None) -> bool:
+        """Whether a document's absence there means anything: not when a sync would call it an error."""
+        if source is None or source not in self._configured:
+            return True
+        if source not in self._answers:
+            self._answers[source] = plan(self._mirror, source).error is None
+        return self._answers[source]
+
+    # ── One document ──────────────────────────────────────────────────────────────────────────────────
+
+    def _work(
+        self, source: str, damaged: Sequence[tuple[Survivors, Document]], *, last: bool
+    ) -> Iterator[Work]:
+        items = [Item(Action.UPDATE, row.uri, row.document_id, cause=Cause.REPAIR) for _, row in damaged]
+        known = known_documents(self._mirror, items)
+        try:
+            prepared = prepare_items(self._run, source, items, known).work
+        except SourceUnavailable:
+            self._answers[source] = False
+            return
+        for (survivors, row), work in zip(damaged, prepared, strict=False):
+            match work:
+                case Text():
+                    yield work
+                case Noted(document) | Facts(_, document, _):
+                    yield self._salvaged(survivors, row, document)
+                case _ if last or self._kept(row) or row.chunk_count <= len(survivors.chunks(row)):
+                    yield self._salvaged(survivors, row, known[row.document_id])
+                case _:
+                    self._deferred.append(row.document_id)
+
+    def _kept(self, row: Document) -> bool:
+        """Whether a hold keeps the document that its source has lost. A hold whose row is lost is placed."""
+        ledger, name = self._mirror.ledger, row.document_id
+        if row.state is State.HELD and not ledger.holds.once_held([name]):
+            placed = self._entry(row, LogAction.HOLD_PLACED, restored=1)
+            ledger.holds.place([name], "restored", "Its row was lost.", self._mirror.now(), [placed])
+            self._held.add(name)
+        return name in self._held
+
+    def _salvaged(self, survivors: Survivors, row: Document, now: Document) -> Text:
+        """The document as it is now, with the chunks that its payloads prove."""
+        chunks = survivors.chunks(row)
+        lost = row.chunk_count - len(chunks)
+        if now.source in self._configured:
+            now = governed(now, source_of(self._mirror, now.source).rules, self._mirror.now())
+        if lost > 0:
+            what = f"{lost} of {row.chunk_count} chunks of its text are lost."
+            self.lost[row.document_id] = (
+                f"{row.source}:{row.uri}: {what} The store has not kept them, nor can the source give them."
+            )
+            # Read as a whole as soon as the source can.
+            now = replace(now, reason=f"{now.reason} {what}".lstrip(), extraction_fingerprint="")
+            if now.state is State.INDEXED:
+                now = replace(now, token=None, seen_extraction="")
+        return Text(Action.UPDATE, replace(now, chunk_count=len(chunks)), chunks)

@@ -1,0 +1,207 @@
+"""Compare ledger and store, point by point in order of id.
+
+A payload is held against the digest that the ledger keeps, and built again from the document's row. A sample
+takes a part of the points.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Set
+from itertools import islice
+from typing import Any, NamedTuple
+
+from index import payload
+from index.batched import batched
+from index.errors import StoreDamaged
+from index.model import Point, State
+from index.records import ChunkRecord, Collection, Document
+from index.store.base import Session, VectorStore
+from index.verify.checks import Defect, Ids, judge_point
+from index.verify.differences import Difference, Verification
+from index.workspace import Mirror
+
+#: Points that are read while the store is held once, and rows that are read at once.
+PAGE = 2000
+#: Documents that are remembered while their points go by.
+DOCUMENTS = 20_000
+
+
+class Stopped(Exception):
+    """Nothing is to be compared any more."""
+
+
+def go_on(stop: threading.Event) -> None:
+    if stop.is_set():
+        raise Stopped
+
+
+def named(
+    found: Verification,
+    defect: Defect,
+    point_id: str | None,
+    document_id: str | None,
+    document: Document | None,
+) -> None:
+    place = (document.source, document.uri) if document else (None, None)
+    found.of(defect.kind).append(Difference(defect.what, point_id, document_id, *place))
+
+
+def is_there(store: VectorStore, name: str) -> bool:
+    try:
+        return store.instance(name) is not None
+    except StoreDamaged:
+        return True
+
+
+def part(sample: tuple[int, int]) -> tuple[str | None, str | None]:
+    """The range of point ids [first, end) of one part; ids are spread evenly because they are hashes."""
+    number, parts = sample
+    first, end = ((1 << 128) * (number - 1) // parts, (1 << 128) * number // parts)
+    return (_uuid(first) if number > 1 else None, _uuid(end) if number < parts else None)
+
+
+def _uuid(value: int) -> str:
+    text = f"{value:032x}"
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+
+def compare_points(
+    mirror: Mirror, collection: Collection, found: Verification, stop: threading.Event
+) -> None:
+    """First a pass over everything, page by page, so that others get at the store in between; then what
+    looked wrong is looked at again while nobody can write, because a batch may have been half done."""
+    ledger, (first, end) = mirror.ledger, part(found.sample)
+    records = ledger.chunks.stream(collection.name, first=first, end=end)
+    if not is_there(mirror.store, collection.name):
+        gone = Defect("missing", "the store has lost its collection")
+        for lost in records:
+            named(found, gone, lost.point_id, lost.document_id, ledger.documents.get(lost.document_id))
+        if not found.missing:
+            found.missing.append(Difference(f"the store has lost collection {collection.name}"))
+        return
+    suspects: set[str] = set()
+    foreign: list[str] = []
+    known = _Known(mirror, collection)
+    for pairs in batched(_merge(records, _scroll(mirror, collection, first, end)), PAGE):
+        go_on(stop)
+        found.points += sum(1 for _, point in pairs if point is not None)
+        known.learn({record.document_id for record, _ in pairs if record is not None})
+        for record, point in pairs:
+            if record is None:
+                assert point is not None
+                foreign.append(point.id)
+            elif known.judge(record, point, deep=found.deep):
+                suspects.add(record.document_id)
+    with mirror.store.session(collection.name) as session:
+        _look_again(mirror, collection, session, found, suspects)
+        ours = ledger.points.known(collection.name, foreign)
+        for point in session.retrieve([i for i in foreign if i not in ours], vectors=False).values():
+            found.extra.append(_foreign(mirror, point))
+
+
+class _Known:
+    """What the ledger says of documents, and the part of a payload that follows from it."""
+
+    def __init__(self, mirror: Mirror, collection: Collection) -> None:
+        self._ledger = mirror.ledger
+        self._fingerprint = collection.embedding_fingerprint
+        self.documents: dict[str, Document | None] = {}
+        self._shared: dict[str, dict[str, Any]] = {}
+        self._ids: dict[str, Ids] = {}
+
+    def learn(self, document_ids: Set[str]) -> None:
+        """Read those that are not known yet. The chunks of a document come in many pages."""
+        if len(self.documents) > DOCUMENTS:
+            self.documents.clear()
+            self._shared.clear()
+            self._ids.clear()
+        new = document_ids - self.documents.keys()
+        self.documents |= dict.fromkeys(new)
+        for document in self._ledger.documents.find(document_ids=new, states=list(State)):
+            self.documents[document.document_id] = document
+            self._shared[document.document_id] = payload.shared(document)
+
+    def judge(self, record: ChunkRecord, point: Point | None, *, deep: bool) -> Defect | None:
+        name = record.document_id
+        document, shared = self.documents[name], self._shared.get(name, {})
+        if name not in self._ids:
+            self._ids[name] = Ids(name, self._fingerprint, document.chunk_count if document else 0)
+        return judge_point(record, point, document, shared, self._ids[name], deep=deep)
+
+
+def _scroll(mirror: Mirror, collection: Collection, first: str | None, end: str | None) -> Iterator[Point]:
+    """All points of a range of ids in order, holding the store for a page at a time."""
+    while True:
+        with mirror.store.session(collection.name) as session:
+            page = list(islice(session.scroll(vectors=True, page=PAGE, first=first, end=end), PAGE))
+        yield from page
+        if len(page) < PAGE:
+            return
+        first = _uuid(int(page[-1].id.replace("-", ""), 16) + 1)
+
+
+def _look_again(
+    mirror: Mirror, collection: Collection, session: Session, found: Verification, suspects: set[str]
+) -> None:
+    """A version is committed while its writer holds the store: as long as we do, the ledger stands still."""
+    first, end = part(found.sample)
+    known = _Known(mirror, collection)
+    known.learn(suspects)
+    # On a server others write meanwhile: what a living writer has announced is his to finish.
+    writing = {writer.source for writer in mirror.ledger.writers()}
+    intents = mirror.ledger.points.intents(collection.name)
+    busy = {i.document.document_id for _, _, i in intents if i.document.source in writing}
+    for document_id, records in mirror.ledger.chunks.of(collection.name, suspects - busy).items():
+        points = session.retrieve([record.point_id for record in records], vectors=True) if records else {}
+        for record in records:
+            if (first is not None and record.point_id < first) or (
+                end is not None and record.point_id >= end
+            ):
+                continue
+            point = points.get(record.point_id)
+            defect = known.judge(record, point, deep=found.deep)
+            if defect is not None:
+                named(found, defect, record.point_id, document_id, known.documents.get(document_id))
+
+
+def _merge(
+    records: Iterable[ChunkRecord], points: Iterable[Point]
+) -> Iterator[tuple[ChunkRecord | None, Point | None]]:
+    """Two streams in order of id, side by side."""
+    left, right = iter(records), iter(points)
+    record, point = next(left, None), next(right, None)
+    while record is not None or point is not None:
+        if point is None or (record is not None and record.point_id < point.id):
+            yield record, None
+            record = next(left, None)
+        elif record is None or point.id < record.point_id:
+            yield None, point
+            point = next(right, None)
+        else:
+            yield record, point
+            record, point = next(left, None), next(right, None)
+
+
+class Spoken(NamedTuple):
+    """The document that a payload speaks of, as far as it does."""
+
+    document_id: str | None
+    source: str | None
+    uri: str | None
+
+
+def spoken_of(said: Mapping[str, Any]) -> Spoken:
+    """What a payload that anybody may have made says of its document."""
+    about = payload.metadata(said)
+    names = (about.get("document_id"), about.get("source"), about.get("uri"))
+    return Spoken(*(name if isinstance(name, str) else None for name in names))
+
+
+def _foreign(mirror: Mirror, point: Point) -> Difference:
+    """A point that the ledger does not know, named by the document that its payload speaks of."""
+    claimed, source, uri = spoken_of(point.payload)
+    document = mirror.ledger.documents.get(claimed) if claimed is not None else None
+    if document is not None:
+        source, uri = document.source, document.uri
+    return Difference("the ledger does not know this point", point.id, claimed, source, uri)

@@ -1,0 +1,73 @@
+"""A collection whose row in the ledger is lost or wrong, or that the store has lost, gives way to a new one.
+
+A row is trusted when it is the current one, does not contradict the configured model, and names a collection
+that the store has. Else nothing says which model made the vectors: a new collection is made, and the texts
+come from payloads whose digests the ledger keeps, then from the sources. The former collection stays in the
+store, where the ledger does not know it any more, until the repair has come to its end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from index.errors import StoreDamaged
+from index.ledger import LogAction, LogEntry
+from index.reindex import fill, reader
+from index.run import Run
+from index.sync.collection import create
+from index.sync.target import target_of
+from index.verify.checks import judge_collection
+from index.verify.compare import configured
+from index.workspace import Mirror
+
+
+def renew(mirror: Mirror, run: Run) -> list[str] | None:
+    """Make a new collection where the ledger's row cannot be trusted: the ids of the documents that are to be
+    read again from their sources. None when the collection stays: it is trusted, or the run was stopped.
+
+    Cut short, it leaves everything as it was. The caller is the writer of every source.
+    """
+    ledger, store = mirror.ledger, mirror.store
+    row = ledger.collections.current()
+    if row is not None and store.instance(row.name) is not None:
+        trusted = judge_collection(row, configured(mirror)) is None
+        if trusted:
+            return None
+    _give_up(mirror)
+    names = [name for name in store.collections() if store.instance(name) == ledger.instance_id]
+    former = max([row.name, *names] if row else names, key=ledger.chunks.count, default="")
+    new = create(mirror, "building", run.run_id)
+    read = reader(mirror, former) if readable(mirror, former) else lambda ids: {}
+    inexact = fill(run, target_of(run, new), former, read)
+    if inexact is None:
+        return None
+    switched = LogEntry(mirror.now(), LogAction.COLLECTION_SWITCHED, "", new.name, run.run_id)
+    ledger.writes.switch_collection(new.name, [switched])
+    for name in {former, *(known.name for known in ledger.collections.all())} - {new.name}:
+        dropped = LogEntry(mirror.now(), LogAction.COLLECTION_DROPPED, "", name, run.run_id)
+        ledger.writes.drop_collection(name, [dropped])
+    store.publish(mirror.config.index.collection, new.name)
+    return inexact
+
+
+def _give_up(mirror: Mirror) -> None:
+    """Drop unfinished changes: what the store has of them goes with its collection. Their documents are
+    looked at again."""
+    ledger = mirror.ledger
+    ids = [intent.document.document_id for _, _, intent in ledger.points.intents()]
+    ledger.documents.refresh(
+        [replace(d, seen_extraction="") for d in ledger.documents.find(document_ids=ids)]
+    )
+    ledger.writes.drop_intents(ids)
+
+
+def readable(mirror: Mirror, collection: str) -> bool:
+    """Whether the store has the collection, and it can be read as a whole."""
+    store = mirror.store
+    try:
+        if store.instance(collection) is None:
+            return False
+        store.faults(collection)
+    except StoreDamaged:
+        return False
+    return True

@@ -1,0 +1,109 @@
+"""What the store has and the ledger does not know: removed, and documents that nothing else had are named.
+
+It proves nothing, so nothing of it is used. While a source cannot be asked that may have the same, it stays.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+
+from index.batched import batched
+from index.model import Point, State
+from index.sync.apply import remove
+from index.sync.collection import orphans
+from index.sync.target import READ_POINTS, Target
+from index.verify.differences import Verification
+from index.verify.points import Spoken, spoken_of
+from index.verify.renew import readable
+from index.workspace import Mirror
+
+
+class Strangers:
+    """Points of the current collection, and whole collections. `heard`: whether a source can be asked."""
+
+    def __init__(
+        self, mirror: Mirror, target: Target, found: Verification, heard: Callable[[str | None], bool]
+    ) -> None:
+        self._mirror = mirror
+        self._target = target
+        self._heard = heard
+        self._points = {
+            extra.point_id: Spoken(extra.document_id, extra.source, extra.uri)
+            for extra in found.extra
+            if extra.point_id is not None
+        }
+        """By id, the document that the point speaks of."""
+        self._documents: set[Spoken] = set()
+        """Those that no row knows, and of which something was removed."""
+
+    def add(self, points: Iterable[Point]) -> None:
+        """Points whose rows were dropped."""
+        self._points |= {point.id: spoken_of(point.payload) for point in points}
+
+    def remove(self) -> None:
+        """Remove the points that still no row knows. The caller is the writer of every source."""
+        name = self._target.collection.name
+        known = self._mirror.ledger.points.known(name, self._points)
+        gone = {
+            point: spoken
+            for point, spoken in self._points.items()
+            if point not in known and self._heard(spoken.source)
+        }
+        with self._target.store.session(name) as session:
+            remove(session, list(gone))
+        self._documents |= self._unrecorded(gone.values())
+
+    def drop(self) -> dict[str, str]:
+        """Drop the collections, after the sources were synced. By document: a sentence of each that is lost,
+        because only points or collections that were removed had it."""
+        lost = {}
+        for name in orphans(self._mirror):
+            if not readable(self._mirror, name):
+                lost[name] = (
+                    f"Collection {name}, which the ledger does not know, cannot be read: documents that "
+                    "nothing else had are lost, and cannot be named."
+                )
+            else:
+                only = self._unrecorded(_documents(self._mirror, name))
+                if not all(self._heard(spoken.source) for spoken in only):
+                    continue
+                self._documents |= only
+            self._mirror.store.drop(name)
+        for document_id, source, uri in self._documents:
+            if document_id and source and uri and not self._indexed(source, uri):
+                lost[document_id] = (
+                    f"{source}:{uri}: all of its text is lost. The ledger does not know it, and its source "
+                    "does not have it."
+                )
+        return lost
+
+    def _unrecorded(self, spoken: Iterable[Spoken]) -> set[Spoken]:
+        """Those of the documents that the ledger has no row of, not even as deleted or erased."""
+        by_id = defaultdict[str, set[Spoken]](set)
+        for each in spoken:
+            by_id[each.document_id or ""].add(each)
+        found: set[Spoken] = set()
+        for ids in batched(by_id, READ_POINTS):
+            known = self._mirror.ledger.documents.find(document_ids=ids, states=list(State))
+            for name in set(ids) - {document.document_id for document in known}:
+                found |= by_id[name]
+        return found
+
+    def _indexed(self, source: str, uri: str) -> bool:
+        """Whether a version of a live document of that address is in the index."""
+        return any(found.version for found in self._mirror.ledger.documents.find(source=source, uris=[uri]))
+
+
+def _documents(mirror: Mirror, collection: str) -> Iterator[Spoken]:
+    """The documents that the payloads of a collection speak of, holding the store for a page at a time."""
+    first: str | None = None
+    while True:
+        with mirror.store.session(collection) as session:
+            stream = session.scroll(vectors=False, page=READ_POINTS, first=first)
+            points = list(islice(stream, READ_POINTS))
+        yield from dict.fromkeys(spoken_of(point.payload) for point in points)
+        if len(points) < READ_POINTS:
+            return
+        first = points[-1].id
