@@ -888,6 +888,7 @@ print(heavy & set(sys.modules))
 import os, pathlib, signal, sys
 from index.ledger import Ledger
 from index.model import *
+from index.records import *
 ledger = Ledger.open(sys.argv[1], pathlib.Path(sys.argv[2]))
 document = Document("d1", "handbook", "a", State.INDEXED)
 ledger.writes.intend("r1", "kb", [Intent(Action.ADD, document, (ChunkRecord("p1", "d1", 0, "e", "p"),))])

@@ -254,7 +254,7 @@ def test_a_verify_that_is_asked_to_stop_ends_after_the_page_in_hand(
 def test_a_repair_that_is_stopped_says_so_and_the_next_one_does_the_rest(
     sealed: Knowledge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index.verify.repair, "BATCH_DOCUMENTS", 1)
+    monkeypatch.setattr(index.verify.mending, "BATCH_DOCUMENTS", 1)
     stop = threading.Event()
     with sealed.mirror() as mirror:
         collection = mirror.ledger.collections.current()
