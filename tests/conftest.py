@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,20 @@ def pytest_configure() -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
+#: Files that take longest, those first that mostly wait: so that with several workers none is left with one
+#: of them when the others have come to their end.
+LONGEST = (
+    "test_schedules", "test_kill", "test_fault", "test_examples", "test_prefect", "test_readme",
+    "test_random", "test_verify", "test_outages", "test_secrets", "test_hostile", "test_traces",
+    "test_benchmarks", "test_mend", "test_reading", "test_status", "test_watch", "test_writers",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    rank = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="run the long forms of the tests of promises")
 
@@ -38,6 +54,21 @@ def soak(pytestconfig: pytest.Config) -> bool:
 def parser() -> Iterator[Parser]:
     with Parser(timeout_seconds=60) as shared:
         yield shared
+
+
+def _examined(path: Path, collection: str, stop: threading.Event | None) -> list[str]:
+    from index.store.edge import EdgeStore
+    from index.store.examine import faults
+
+    with closing(EdgeStore(path)) as store:
+        return faults(store, collection, lambda: stop is not None and stop.is_set())
+
+
+@pytest.fixture
+def examined_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verify examines collections in this process. That it has one of its own is for those that are damaged:
+    tests that verify again and again, and damage none, would spend a third of their time on its starts."""
+    monkeypatch.setattr("index.store.apart.examine", _examined)
 
 
 @pytest.fixture

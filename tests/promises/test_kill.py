@@ -59,10 +59,12 @@ SYNC, REPAIR = ["sync"], ["repair"]
 
 pytest_plugins = ["tests.postgres"]
 
+pytestmark = pytest.mark.usefixtures("examined_here")
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "seed" in metafunc.fixturenames:
-        metafunc.parametrize("seed", range(20 if metafunc.config.getoption("--soak") else 5))
+        metafunc.parametrize("seed", range(20 if metafunc.config.getoption("--soak") else 2))
 
 
 @pytest.fixture(scope="module")

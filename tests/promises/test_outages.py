@@ -22,6 +22,8 @@ from tests.promises.image import Image, differences, rebuilt
 from tests.promises.outages import ELSEWHERE, GONE, NUMBER, OUTAGES, Outage, Place, away, listing_as, word_of
 from tests.promises.parts import Call, interpose
 
+pytestmark = pytest.mark.usefixtures("examined_here")
+
 WORDS = {word_of(number) for number in range(NUMBER)}
 OUTCOMES = {0: "done", 1: "failed", 3: "partial", 4: "refused"}
 
