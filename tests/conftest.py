@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from index.parse import Parser
+from index.store.edge import EdgeStore
+from index.store.examine import faults
 from tests.knowledge import Knowledge
 
 #: Where files are in memory, and how much room the tests want there.
@@ -40,6 +42,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
 
 
+def pytest_collection_finish() -> None:
+    """What was imported lives as long as the process: its garbage collector need not look at it each time."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="run the long forms of the tests of promises")
 
@@ -56,19 +64,16 @@ def parser() -> Iterator[Parser]:
         yield shared
 
 
-def _examined(path: Path, collection: str, stop: threading.Event | None) -> list[str]:
-    from index.store.edge import EdgeStore
-    from index.store.examine import faults
-
-    with closing(EdgeStore(path)) as store:
-        return faults(store, collection, lambda: stop is not None and stop.is_set())
+def _examined(store: EdgeStore, collection: str, stop: threading.Event | None = None) -> list[str]:
+    return faults(store, collection, lambda: stop is not None and stop.is_set())
 
 
 @pytest.fixture
 def examined_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Verify examines collections in this process. That it has one of its own is for those that are damaged:
-    tests that verify again and again, and damage none, would spend a third of their time on its starts."""
-    monkeypatch.setattr("index.store.apart.examine", _examined)
+    """Verify examines collections in this process, as they are open. That it has a process of its own is for
+    those that are damaged: tests that verify again and again, and damage no file, would spend a third of
+    their time on its starts."""
+    monkeypatch.setattr(EdgeStore, "faults", _examined)
 
 
 @pytest.fixture
