@@ -8,6 +8,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,10 +32,30 @@ def pytest_configure() -> None:
 #: Files that take longest, those first that mostly wait: so that with several workers none is left with one
 #: of them when the others have come to their end.
 LONGEST = (
-    "test_schedules", "test_kill", "test_fault", "test_examples", "test_prefect", "test_readme",
-    "test_random", "test_verify", "test_outages", "test_secrets", "test_hostile", "test_traces",
-    "test_benchmarks", "test_mend", "test_reading", "test_status", "test_watch", "test_writers",
+    "test_schedules", "test_prefect_server", "test_secrets", "test_kill", "test_fault", "test_examples",
+    "test_prefect", "test_readme", "test_random", "test_verify", "test_outages", "test_hostile",
+    "test_traces", "test_benchmarks", "test_mend", "test_reading", "test_status", "test_watch",
+    "test_writers",
 )  # fmt: skip
+
+
+#: Files that one worker takes, because a Prefect server takes longer to make than most of their tests.
+SERVED = ("test_schedules", "test_prefect_server", "test_secrets")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadfile`, files are given to workers whole, and some of them together."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file: str = super()._split_scope(nodeid)
+            return "served" if Path(file).stem in SERVED else file
+
+    return Scheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -21,6 +21,7 @@ from index.model import State
 from index.outcome import Report
 from index.parse import Parser
 from tests.knowledge import Knowledge
+from tests.model.oracle import Reader
 from tests.promises.faulty import MODES, Fault
 from tests.promises.image import differences, image, mistold, newest, unfinished
 from tests.promises.parts import Call
@@ -54,6 +55,7 @@ class Bench:
 
     def __init__(self, folder: Path, parser: Parser) -> None:
         self._folder, self._parser = folder, parser
+        self._reader = Reader(parser, folder)
         self._made = 0
         self._scenarios: dict[str, Scenario] = {}
         self._calls: dict[str, Calls] = {}
@@ -64,6 +66,7 @@ class Bench:
         if name not in self._scenarios:
             self._made += 1
             kb = Knowledge(self._folder / str(self._made), self._parser)
+            kb.parser = self._reader
             self._scenarios[name] = SCENARIOS[name](kb)
         scenario = self._scenarios.pop(name)
         yield scenario

@@ -15,9 +15,11 @@ from connectors.base import Entry, Fetched
 from connectors.files import FilesConnector
 from index.errors import FreshkbError
 from index.model import State
+from index.parse import Parser
 from index.run import Run
 from index.sync import sync
 from tests.knowledge import Knowledge, counts
+from tests.model.oracle import Reader
 from tests.promises.image import Image, differences, rebuilt
 from tests.promises.outages import ELSEWHERE, GONE, NUMBER, OUTAGES, Outage, Place, away, listing_as, word_of
 from tests.promises.parts import Call, interpose
@@ -28,8 +30,15 @@ WORDS = {word_of(number) for number in range(NUMBER)}
 OUTCOMES = {0: "done", 1: "failed", 3: "partial", 4: "refused"}
 
 
+@pytest.fixture(scope="module")
+def reader(parser: Parser, tmp_path_factory: pytest.TempPathFactory) -> Reader:
+    """A parser that remembers: the documents are those of every other test."""
+    return Reader(parser, tmp_path_factory.mktemp("reader"))
+
+
 @pytest.fixture
-def at(kb: Knowledge, monkeypatch: pytest.MonkeyPatch) -> Place:
+def at(kb: Knowledge, reader: Reader, monkeypatch: pytest.MonkeyPatch) -> Place:
+    kb.parser = reader
     return Place(kb, monkeypatch)
 
 
