@@ -31,7 +31,7 @@ test: .venv/test
 soak: .venv/test
 	$(BIN)/python -m tests.model --ops 200 --seeds 500
 	$(PYTEST) -n $(WORKERS) --soak --timeout 7200 \
-	  --override-ini faulthandler_timeout=7300 tests/promises tests/model
+	  --override-ini faulthandler_timeout=7300 tests/promises tests/model tests/test_readme.py tests/test_benchmarks.py
 
 lint: .venv/test
 	$(BIN)/ruff check

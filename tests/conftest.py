@@ -6,7 +6,8 @@ import gc
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def pytest_configure() -> None:
 #: of them when the others have come to their end.
 LONGEST = (
     "test_schedules", "test_prefect_server", "test_secrets", "test_kill", "test_fault", "test_examples",
-    "test_prefect", "test_readme", "test_random", "test_verify", "test_outages", "test_hostile",
+    "test_prefect", "test_random", "test_verify", "test_outages", "test_hostile",
     "test_traces", "test_benchmarks", "test_mend", "test_reading", "test_status", "test_watch",
     "test_writers",
 )  # fmt: skip
@@ -48,14 +49,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """With `--dist loadfile`, files are given to workers whole, and some of them together."""
     if config.getvalue("dist") != "loadfile":
         return None
-    from xdist.scheduler import LoadFileScheduling
-
-    class Scheduling(LoadFileScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            file: str = super()._split_scope(nodeid)
-            return "served" if Path(file).stem in SERVED else file
-
-    return Scheduling(config, log)
+    scheduling: Any = import_module("xdist.scheduler").LoadFileScheduling(config, log)
+    split: Callable[[str], str] = scheduling._split_scope
+    scheduling._split_scope = lambda nodeid: (
+        "served" if Path(nodeid.partition("::")[0]).stem in SERVED else split(nodeid)
+    )
+    return scheduling
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

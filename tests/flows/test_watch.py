@@ -495,7 +495,7 @@ def logged(kb: Knowledge, *options: str) -> list[str]:
 
 def test_a_service_logs_a_line_a_batch_with_time_level_counts_and_seconds(kb: Knowledge) -> None:
     lines = logged(kb)
-    batches = [line.partition(" freshkb.sync: ")[2] for line in lines if " freshkb.sync: " in line]
+    batches = [line.partition(" freshkb.run: ")[2] for line in lines if " freshkb.run: " in line]
     assert [batch.partition(";")[0] for batch in batches] == [
         "docs: 32 of 41 documents: 32 added",
         "docs: 41 of 41 documents: 8 added, 1 quarantined",
