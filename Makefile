@@ -20,14 +20,18 @@ help:
 demo: .venv/runtime
 	@$(BIN)/python examples/demo.py
 
+# A worker for each core, and one more: some tests wait for a minute to end or a process to start.
+WORKERS = $$($(BIN)/python -c 'import os; print(min(4, os.cpu_count() or 1) + 1)')
+PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
+
 test: .venv/test
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
+	$(PYTEST) -n $(WORKERS) $(PYTEST_ARGS)
 
 # 100,000 operations first: their trace is written out when one fails.
 soak: .venv/test
 	$(BIN)/python -m tests.model --ops 200 --seeds 500
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --soak --timeout 7200 \
-	  --override-ini faulthandler_timeout=7300 tests/promises tests/model
+	$(PYTEST) -n $(WORKERS) --soak --timeout 7200 \
+	  --override-ini faulthandler_timeout=7300 tests/promises tests/model tests/test_readme.py tests/test_benchmarks.py
 
 lint: .venv/test
 	$(BIN)/ruff check

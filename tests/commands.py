@@ -17,12 +17,15 @@ from flows.cli.app import application
 from tests.embedders import HashEmbedder
 from tests.knowledge import Knowledge
 
-#: `freshkb` as a process whose model is a stand-in; lines before `main()` may be added.
+#: `freshkb` as a process whose model is a stand-in; lines before `main()` may be added. Its parser imports
+#: the readers of the formats that it meets, and not those of all: that takes seconds in each process.
 WITHOUT_MODEL = """
 import sys
 import index.embed.embedder
+import index.parse
 from tests.embedders import HashEmbedder
 index.embed.embedder.Embedder = HashEmbedder
+index.parse.Parser.warm = index.parse.Parser.walls
 from flows.cli import main
 sys.argv[0] = "freshkb"
 {more}
@@ -70,10 +73,12 @@ def environment() -> dict[str, str]:
 FORKING = """
 import json, os, signal, sys, tempfile
 import index.embed.embedder
+import index.parse
 from flows import cli
 from flows.cli import app
 from tests.embedders import HashEmbedder
 index.embed.embedder.Embedder = HashEmbedder
+index.parse.Parser.warm = index.parse.Parser.walls
 sys.argv[0] = "freshkb"
 app.application()
 for arguments in json.load(sys.stdin):

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from index.parse import Parser
+from index.store.edge import EdgeStore
+from index.store.examine import faults
 from tests.knowledge import Knowledge
 
 #: Where files are in memory, and how much room the tests want there.
@@ -22,6 +28,44 @@ def pytest_configure() -> None:
     that is killed has not lost what it wrote, flushed or not."""
     if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM_BYTES:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+#: Files that take longest, those first that mostly wait: so that with several workers none is left with one
+#: of them when the others have come to their end.
+LONGEST = (
+    "test_schedules", "test_prefect_server", "test_secrets", "test_kill", "test_fault", "test_examples",
+    "test_prefect", "test_random", "test_verify", "test_outages", "test_hostile",
+    "test_traces", "test_benchmarks", "test_mend", "test_reading", "test_status", "test_watch",
+    "test_writers",
+)  # fmt: skip
+
+
+#: Files that one worker takes, because a Prefect server takes longer to make than most of their tests.
+SERVED = ("test_schedules", "test_prefect_server", "test_secrets")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadfile`, files are given to workers whole, and some of them together."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    scheduling: Any = import_module("xdist.scheduler").LoadFileScheduling(config, log)
+    split: Callable[[str], str] = scheduling._split_scope
+    scheduling._split_scope = lambda nodeid: (
+        "served" if Path(nodeid.partition("::")[0]).stem in SERVED else split(nodeid)
+    )
+    return scheduling
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    rank = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported lives as long as the process: its garbage collector need not look at it each time."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,6 +82,18 @@ def soak(pytestconfig: pytest.Config) -> bool:
 def parser() -> Iterator[Parser]:
     with Parser(timeout_seconds=60) as shared:
         yield shared
+
+
+def _examined(store: EdgeStore, collection: str, stop: threading.Event | None = None) -> list[str]:
+    return faults(store, collection, lambda: stop is not None and stop.is_set())
+
+
+@pytest.fixture
+def examined_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verify examines collections in this process, as they are open. That it has a process of its own is for
+    those that are damaged: tests that verify again and again, and damage no file, would spend a third of
+    their time on its starts."""
+    monkeypatch.setattr(EdgeStore, "faults", _examined)
 
 
 @pytest.fixture

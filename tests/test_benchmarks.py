@@ -49,10 +49,15 @@ ROWS = {
 }
 
 
-# Whole processes that load the model take their time on a machine that is busy with other tests.
+#: They start whole processes that load the model, again and again. In the short form, "nothing" starts some.
+LONG = ("cold", "process")
+
+
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("name", MEASURES)
-def test_a_measure_gives_its_rows(name: str) -> None:
+def test_a_measure_gives_its_rows(name: str, soak: bool) -> None:
+    if name in LONG and not soak:
+        pytest.skip("Only with --soak.")
     rows = measure([name], BENCH)
     assert [row.measure[: len(start)] for row, start in zip(rows, ROWS[name], strict=True)] == ROWS[name]
     lines = table(rows).splitlines()

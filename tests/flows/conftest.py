@@ -219,12 +219,13 @@ def started(
 
 
 def until(condition: Callable[[], Any], process: subprocess.Popen[bytes] | None = None) -> Any:
-    """What the condition returns once that is something. Other processes can only be asked, so it polls."""
+    """What the condition returns once that is something. Other processes can only be asked, so it polls; not
+    too often, because what it asks has to work for the answer."""
     deadline = time.monotonic() + START_SECONDS
     while not (found := condition()):
         assert process is None or process.poll() is None, "the process has ended"
         assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)
+        time.sleep(0.25)
     return found
 
 

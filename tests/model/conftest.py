@@ -8,6 +8,11 @@ from index.parse import Parser
 from tests.model.oracle import Reader
 
 
+@pytest.fixture(autouse=True)
+def in_this_process(examined_here: None) -> None:
+    """Traces verify after each step."""
+
+
 @pytest.fixture(scope="session")
 def reader(parser: Parser, tmp_path_factory: pytest.TempPathFactory) -> Reader:
     return Reader(parser, tmp_path_factory.mktemp("reader"))

@@ -32,7 +32,7 @@ class Reader(Shared):
     def __init__(self, parser: Parser, scratch: Path) -> None:
         super().__init__(parser)
         self.parser = parser
-        self._scratch = scratch
+        self.scratch = scratch
         self._known: dict[tuple[str, bytes], Parsed | Failure] = {}
 
     def parse(self, path: Path, format: str, timeout_seconds: float | None = None) -> Parsed | Failure:
@@ -48,7 +48,7 @@ class Reader(Shared):
 
     def text(self, uri: str, content: bytes) -> str | None:
         """What parsing a file gives: its text, or None when it fails."""
-        path = self._scratch / "read"
+        path = self.scratch / "read"
         path.write_bytes(content)
         parsed = self.parse(path, suffix_of(uri))
         return parsed.text if isinstance(parsed, Parsed) else None

@@ -33,7 +33,8 @@ class Outcome:
 
 
 def attempt(trace: Sequence[Operation], reader: Reader, store: StoreKind = "edge") -> Outcome:
-    with tempfile.TemporaryDirectory(prefix="freshkb-model-") as home:
+    # Beside what the reader keeps: the tests have that in memory.
+    with tempfile.TemporaryDirectory(prefix="freshkb-model-", dir=reader.scratch) as home:
         trial = Trial(Path(home) / "kb", reader, store)
         failure = ""
         try:

@@ -11,6 +11,7 @@ import resource
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from typing import Any
 
 from connectors.base import (
@@ -60,6 +61,9 @@ _CONTEXTS = frozenset({"store.session", "ledger.writer"})
 _EFFECTS = frozenset({"connector.fetch", "parser.parse", "embedder.embed_documents"})
 
 
+def _nothing() -> None: ...
+
+
 @contextmanager
 def full_disk(room: int = 0) -> Iterator[None]:
     """No file may be written beyond its first so many bytes. What is mapped into memory is not concerned."""
@@ -80,6 +84,8 @@ class Fault:
         self.at = self.count = 0
         self.fired = ""
         """The call that failed; "" while none did."""
+        self.met: list[Call] = []
+        """All calls since it was armed, of any part."""
         self._commits = True
         self._mirror: Mirror
 
@@ -93,6 +99,7 @@ class Fault:
     def arm(self, at: int) -> None:
         """From now on the calls count, and number `at` fails."""
         self.armed, self.at, self.count, self.fired = True, at, 0, ""
+        self.met = []
 
     def fit(self, mirror: Mirror) -> None:
         """From now on the mirror's parts are these."""
@@ -109,7 +116,10 @@ class Fault:
         interpose(mirror, self.around)
 
     def around(self, call: Call) -> Any:
-        if not self._applies(call):
+        if self.armed:
+            # Without what the call would be made with, which lives no longer than the run.
+            self.met.append(replace(call, whole=_nothing, half=call.half and _nothing))
+        if not self.armed or not self.applies(call):
             return self._followed(call, call.whole())
         self.count += 1
         if self.count != self.at and not (self.mode == "gone" and self.reached):
@@ -120,10 +130,10 @@ class Fault:
             self.fired = self.fired or str(call)
             raise
 
-    def _applies(self, call: Call) -> bool:
+    def applies(self, call: Call) -> bool:
         """Whether this call can fail in this way."""
         part, context = "store" if call.part == "session" else call.part, str(call) in _CONTEXTS
-        if not self.armed or part != self.part or call.name == "url":
+        if part != self.part or call.name == "url":
             return False
         streams = call.name.endswith(".next")
         match self.mode:

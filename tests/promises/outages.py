@@ -578,7 +578,7 @@ def bound(at: Place) -> Iterator[None]:
     for path in (at.kb.home, *at.kb.home.rglob("*")):
         os.chown(path, nobody, nobody, follow_symlinks=False)
     # The superuser's parser goes on: somebody else may not get to the Python that it runs on.
-    at.kb.parser.warm()
+    at.kb.parser.walls()
     handed = at.kb.parser.folders()
     for path in handed:
         os.chown(path, nobody, -1)

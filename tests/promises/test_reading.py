@@ -28,8 +28,10 @@ READER = """
 import json, os, sys
 from tests.model.permissions import become_nobody
 import index.embed.embedder
+import index.parse
 from tests.embedders import HashEmbedder
 index.embed.embedder.Embedder = HashEmbedder
+index.parse.Parser.warm = index.parse.Parser.walls
 if sys.argv[2] == "nobody":
     become_nobody()
 os.chdir(sys.argv[1])
