@@ -13,7 +13,7 @@ from benchmarks.measure import Bench, Row, best
 from benchmarks.processes import run
 from benchmarks.workplace import SOURCE, configure, mirror, write_configuration
 from index.sync.plan import Plan
-from index.sync.sync import plan
+from index.sync.sync import plan_of
 
 FILES_PER_FOLDER = 100
 
@@ -30,7 +30,7 @@ def unchanged(bench: Bench) -> Iterator[Row]:
         seen: list[int] = []
         ours, theirs = best(
             bench.scale.rounds,
-            lambda: seen.append(_nothing_to_do(plan(knowledge_base, SOURCE)).unchanged),
+            lambda: seen.append(_nothing_to_do(plan_of(knowledge_base, SOURCE)).unchanged),
             lambda: seen.append(_stat_all(root)),
         )
     if set(seen) != {count}:
@@ -69,7 +69,7 @@ def report_peak(path: str) -> None:
     """Plan, and print peak memory in bytes, documents and seconds. Runs in a process of its own."""
     with mirror(Path(path)) as knowledge_base:
         found: list[Plan] = []
-        (took,) = best(1, lambda: found.append(_nothing_to_do(plan(knowledge_base, SOURCE))))
+        (took,) = best(1, lambda: found.append(_nothing_to_do(plan_of(knowledge_base, SOURCE))))
     print(_peak_bytes(), found[0].unchanged, took)
 
 

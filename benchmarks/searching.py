@@ -21,7 +21,7 @@ from index.sync.apply import apply
 from index.sync.prepare import governed
 from index.sync.source import source_of
 from index.sync.target import target_of
-from index.sync.work import Text
+from index.sync.work import NewVersion
 from index.verify.compare import verify
 from index.workspace import Mirror
 
@@ -91,7 +91,7 @@ def _index(bench: Bench) -> Iterator[Mirror]:
             yield knowledge_base
 
 
-def _text(knowledge_base: Mirror, document: Document, prose: Prose) -> Text:
+def _text(knowledge_base: Mirror, document: Document, prose: Prose) -> NewVersion:
     rules = source_of(knowledge_base, SOURCE).rules
     written = replace(document, title=document.uri, chunk_count=CHUNKS_PER_DOCUMENT)
     chunks = []
@@ -99,4 +99,4 @@ def _text(knowledge_base: Mirror, document: Document, prose: Prose) -> Text:
         text = prose.paragraph(WORDS)
         path = (written.title, f"Section {number}")
         chunks.append(Chunk(text, "\n".join((*path, "", text)), path, None, WORDS))
-    return Text(Action.ADD, governed(written, rules, knowledge_base.now()), tuple(chunks))
+    return NewVersion(Action.ADD, governed(written, rules, knowledge_base.now()), tuple(chunks))

@@ -11,7 +11,7 @@ import numpy as np
 
 from index.config import load
 from index.embed.embedder import ModelIdentity
-from index.outcome import Report
+from index.outcome import RunReport
 from index.run import Run
 from index.sync.sync import sync as engine
 from index.workspace import Mirror
@@ -51,7 +51,7 @@ def mirror(path: Path, embedder: Any = RandomEmbedder) -> Mirror:
     return Mirror(load(path, {}, path.parent), embedder=embedder)
 
 
-def sync(knowledge_base: Mirror) -> Report:
+def sync(knowledge_base: Mirror) -> RunReport:
     """A sync that must have succeeded."""
     report = engine(Run(knowledge_base, "sync"))
     if report.outcome not in ("done", "partial"):

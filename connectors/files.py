@@ -33,7 +33,7 @@ from connectors.base import (
 )
 from connectors.paths import descend, encode, split
 from connectors.reading import document_errors, read_whole
-from connectors.walk import Filter, entry_of, walk
+from connectors.walk import PathFilter, entry_of, walk
 from connectors.worktree import checked_out_at
 
 #: Without O_NONBLOCK the opening of a pipe would wait for its writer.
@@ -166,7 +166,7 @@ class FilesConnector(Connector):
 
         return watching(self.root, self._filter(), on_hint, polling=polling)
 
-    def _filter(self) -> Filter:
+    def _filter(self) -> PathFilter:
         root = Path(os.path.realpath(self.root))
         for path in self.context.private:
             if root.is_relative_to(path):
@@ -175,7 +175,7 @@ class FilesConnector(Connector):
                     "where freshkb keeps its own files."
                 )
         private = (path.relative_to(root) for path in self.context.private if path.is_relative_to(root))
-        return Filter(
+        return PathFilter(
             self._include, self._exclude, self._hidden, frozenset(encode(path.as_posix()) for path in private)
         )
 

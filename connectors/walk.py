@@ -25,7 +25,7 @@ GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class PathFilter:
     """Which paths below a root are documents."""
 
     include: Patterns
@@ -76,7 +76,7 @@ def entry_of(uri: str, info: os.stat_result) -> Entry:
 
 def walk(
     top: int,
-    accept: Filter,
+    accept: PathFilter,
     errors: MutableSequence[str],
     unlisted: MutableSequence[Unlisted],
     folders: Collection[str] | None = None,
@@ -94,7 +94,7 @@ def walk(
 
 def _walk(
     levels: list[_Level],
-    accept: Filter,
+    accept: PathFilter,
     errors: MutableSequence[str],
     unlisted: MutableSequence[Unlisted],
     route: _Route | None,
@@ -157,7 +157,7 @@ def _too_deep(folder: str) -> Unlisted:
     )
 
 
-def _enter(name: str, parent: int, uri: str, accept: Filter, route: _Route | None, depth: int) -> _Level:
+def _enter(name: str, parent: int, uri: str, accept: PathFilter, route: _Route | None, depth: int) -> _Level:
     if depth >= MAX_DEPTH:
         raise OSError(errno.EMFILE, f"it lies more than {MAX_DEPTH} folders deep")
     folder = enter(name, parent)
@@ -187,7 +187,7 @@ class _Route:
             self.read.add(prefix)
 
 
-def _level(folder: int, prefix: str, accept: Filter, route: _Route | None) -> _Level:
+def _level(folder: int, prefix: str, accept: PathFilter, route: _Route | None) -> _Level:
     if route is None:
         found = _scan(folder, accept.hidden, with_folders=True)
     else:

@@ -34,7 +34,7 @@ from watchdog.utils import BaseThread
 
 from connectors.base import SourceUnavailable
 from connectors.paths import encode
-from connectors.walk import Filter
+from connectors.walk import PathFilter
 
 if TYPE_CHECKING:
     from watchdog.observers.inotify_c import InotifyFD
@@ -65,7 +65,12 @@ Hint = Callable[[str | None], None]
 
 @contextmanager
 def watching(
-    root: Path, accept: Filter, on_hint: Hint, *, polling: bool = False, poll_seconds: float = POLL_SECONDS
+    root: Path,
+    accept: PathFilter,
+    on_hint: Hint,
+    *,
+    polling: bool = False,
+    poll_seconds: float = POLL_SECONDS,
 ) -> Iterator[None]:
     """Hints about `root` while the context lasts; a change after its beginning is not missed.
 
@@ -107,7 +112,7 @@ def watching(
 class _Watch(FileSystemEventHandler):
     """An observer of one root, which can be begun again after it failed."""
 
-    def __init__(self, root: Path, accept: Filter, on_hint: Hint, poll_seconds: float | None) -> None:
+    def __init__(self, root: Path, accept: PathFilter, on_hint: Hint, poll_seconds: float | None) -> None:
         self._root, self._accept, self._on_hint, self._poll_seconds = root, accept, on_hint, poll_seconds
         self._top = ""
         self._status: os.stat_result | None = None

@@ -6,7 +6,7 @@ from typing import Any
 from prefect import State, flow
 from prefect.artifacts import create_markdown_artifact
 
-from flows.boundary import Job, ended, perform, table
+from flows.boundary import FlowInput, ended, run_reduced, table
 from index.audit.audit import Audit, FailOn, audit_of
 from index.audit.report import write
 from index.audit.report.wording import percent
@@ -21,7 +21,7 @@ def audit(fail_on: FailOn = "never") -> State[Any]:
     Completed, unless there is what `fail_on` names: that owners have something to do is no failure of a run.
     """
 
-    def body(job: Job) -> State[Any]:
+    def body(job: FlowInput) -> State[Any]:
         mirror = job.mirror
         with job.run("audit", required=False) as run:
             found = audit_of(mirror)
@@ -33,7 +33,7 @@ def audit(fail_on: FailOn = "never") -> State[Any]:
         counts = found.by_verdict
         return ended(run.outcome, f"Run {job.run_id}: {in_words(counts)}", counts)
 
-    return perform(body)
+    return run_reduced(body)
 
 
 def _markdown(found: Audit) -> str:

@@ -35,7 +35,7 @@ from flows import logs
 from flows.stop import graceful
 from index.config import Config, load
 from index.errors import FreshkbError
-from index.outcome import Report
+from index.outcome import RunReport
 from index.run import Run
 from index.workspace import Mirror
 
@@ -53,7 +53,7 @@ ENDINGS = (
 
 
 @dataclass(slots=True)
-class Job:
+class FlowInput:
     """What a flow works on, and what its caller gets of it in this process."""
 
     mirror: Mirror
@@ -61,7 +61,7 @@ class Job:
     awaited: bool = False
     """By a command, which says itself what went wrong."""
     run_id: str = ""
-    report: Report | None = None
+    report: RunReport | None = None
     error: BaseException | None = None
 
     def run(self, kind: str, *, required: bool) -> Run:
@@ -71,7 +71,7 @@ class Job:
         return run
 
 
-_called: ContextVar[Job | None] = ContextVar("freshkb_job", default=None)
+_called: ContextVar[FlowInput | None] = ContextVar("freshkb_job", default=None)
 
 
 def configuration() -> Config:
@@ -80,7 +80,7 @@ def configuration() -> Config:
 
 
 @contextmanager
-def called(job: Job) -> Iterator[None]:
+def called(job: FlowInput) -> Iterator[None]:
     """A flow that is called in the block does this job."""
     token = _called.set(job)
     try:
@@ -89,14 +89,14 @@ def called(job: Job) -> Iterator[None]:
         _called.reset(token)
 
 
-def perform(body: Callable[[Job], State[Any]]) -> State[Any]:
+def run_reduced(body: Callable[[FlowInput], State[Any]]) -> State[Any]:
     """The state that a flow's body returns; Failed, with its class and nothing more, when it raises."""
     logs.set_up_flow()
     job = _called.get()
     with ExitStack() as stack:
         try:
             if job is None:
-                job = Job(stack.enter_context(Mirror(configuration())))
+                job = FlowInput(stack.enter_context(Mirror(configuration())))
             stack.enter_context(graceful(job.stop))
             return body(job)
         except ENDINGS:

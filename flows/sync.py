@@ -29,16 +29,16 @@ from connectors.base import ConnectorError
 from flows import orchestration
 from flows.boundary import (
     ENDINGS,
-    Job,
+    FlowInput,
     called,
     configuration,
     ended,
     failed,
-    perform,
+    run_reduced,
 )
 from flows.stop import graceful
 from index.errors import FreshkbError, LedgerError, StoreError, StoreMismatch
-from index.outcome import Report, Seconds, SourceReport, Tally
+from index.outcome import Counts, RunReport, Seconds, SourceReport
 from index.run import Run
 from index.sync.batches import Batches
 from index.sync.sync import sync as engine
@@ -83,7 +83,7 @@ class PrefectBatches:
             raise self.raised
         return self.done
 
-    def batches(self, source: str, numbers: Sequence[int]) -> Iterator[Tally]:
+    def batches(self, source: str, numbers: Sequence[int]) -> Iterator[Counts]:
         with Batches(self.run, source, numbers) as self._batches:
             for number in numbers:
                 batch = apply_batch.submit(self.run.run_id, number)
@@ -92,11 +92,11 @@ class PrefectBatches:
                     # Where the task ran in another process, its state is all that is known here.
                     raise self.raised or FreshkbError(f"Batch {number} failed: {batch.state.message}")
                 counts: Any = batch.result()
-                yield Tally(
+                yield Counts(
                     Counter(counts["documents"]), Counter(counts["chunks"]), Seconds(counts["seconds"])
                 )
 
-    def carry_out(self, number: int, *, again: bool) -> Tally:
+    def carry_out(self, number: int, *, again: bool) -> Counts:
         """A batch in the process of its task, which prepares none ahead where the plan was not made."""
         if self._batches is not None:
             return self._batches.carry_out(number, again=again)
@@ -169,7 +169,7 @@ def sync_source(run_id: str, source: str) -> State[Any]:
         except BaseException as error:
             batches.raised = error
             return failed(error, run_id)
-    return _state(Report(run_id, [batches.done], interrupted=stop.is_set()))
+    return _state(RunReport(run_id, [batches.done], interrupted=stop.is_set()))
 
 
 @flow(name="freshkb-sync", persist_result=False, log_prints=False)
@@ -179,7 +179,7 @@ def sync(source: str | None = None, approve: str | None = None, checksum: bool =
     Completed, also with documents in quarantine; Failed, "Refused" included; Cancelled after an interrupt.
     """
 
-    def body(job: Job) -> State[Any]:
+    def body(job: FlowInput) -> State[Any]:
         if not job.awaited:
             _wait_for_writers(job)
             if job.stop.is_set():
@@ -195,18 +195,18 @@ def sync(source: str | None = None, approve: str | None = None, checksum: bool =
             )
         return _state(job.report)
 
-    return perform(body)
+    return run_reduced(body)
 
 
-def _wait_for_writers(job: Job) -> None:
+def _wait_for_writers(job: FlowInput) -> None:
     until = time.monotonic() + PATIENCE_SECONDS
     while job.mirror.ledger.writers() and time.monotonic() < until and not job.stop.wait(0.5):
         pass
 
 
-def _state(report: Report) -> State[Any]:
+def _state(report: RunReport) -> State[Any]:
     """A report without what it says of documents: reasons and errors stay in the ledger."""
-    total = Tally()
+    total = Counts()
     for source in report.sources:
         total.add(source.tally)
     total.documents["quarantined"] = sum(s.standing.get("quarantined", 0) for s in report.sources)
@@ -224,14 +224,14 @@ def run_as_flow(
     approve: str | None = None,
     checksum: bool = False,
     stop: threading.Event | None = None,
-) -> Report:
+) -> RunReport:
     """A sync that Prefect sees, on what a command has opened. The report is that of `index.sync.sync.sync`.
 
     Raises what that raises, and FreshkbError when Prefect does not answer or does not run the flow.
     """
     if url := PREFECT_API_URL.value():
         orchestration.require(url)
-    job = Job(mirror, stop or threading.Event(), awaited=True)
+    job = FlowInput(mirror, stop or threading.Event(), awaited=True)
     try:
         with called(job):
             state = sync(source, approve, checksum, return_state=True)

@@ -5,7 +5,7 @@ from typing import Any
 from prefect import State, flow
 from prefect.artifacts import create_markdown_artifact
 
-from flows.boundary import Job, ended, perform, table
+from flows.boundary import FlowInput, ended, run_reduced, table
 from flows.stop import graceful
 from index.outcome import in_words
 from index.verify.compare import verify as compare
@@ -17,7 +17,7 @@ from index.verify.repair import repair as mend
 def verify(repair: bool = False, deep: bool = False) -> State[Any]:
     """Compare source, ledger and store, and return counts. Failed when they differ and it was not mended."""
 
-    def body(job: Job) -> State[Any]:
+    def body(job: FlowInput) -> State[Any]:
         if repair:
             # Before a run is on record: a damaged ledger takes none.
             mend_ledger(job.mirror)
@@ -31,4 +31,4 @@ def verify(repair: bool = False, deep: bool = False) -> State[Any]:
         create_markdown_artifact(markdown, key="freshkb-verify", description="Source, ledger and store")
         return ended(run.outcome, f"Run {job.run_id}: {in_words(counts)}", counts)
 
-    return perform(body)
+    return run_reduced(body)

@@ -23,7 +23,7 @@ from connectors.base import ConnectorError
 from index.config import SourceConfig
 from index.errors import FreshkbError, Locked, ModelChanged
 from index.health.services import living
-from index.outcome import Report
+from index.outcome import RunReport
 from index.redact import redact
 from index.run import Run
 from index.sync.collection import ensure
@@ -39,7 +39,7 @@ LOOK_SECONDS = 0.2
 
 
 @dataclass(slots=True)
-class Dirt:
+class Pending:
     """What is to be looked at in one source, and when. Times are of the watcher's clock."""
 
     settings: SourceConfig
@@ -117,7 +117,7 @@ class Watcher:
         self._polling = polling
         self._clock = clock
         self._hints: SimpleQueue[tuple[str, str | None, float]] = SimpleQueue()
-        self._dirt = {s.id: Dirt(s) for s in mirror.config.sources}
+        self._dirt = {s.id: Pending(s) for s in mirror.config.sources}
         self._watched: set[str] = set()
 
     def run(self) -> None:
@@ -218,7 +218,7 @@ class Watcher:
             self._tell({"event": event, "source": source, "message": message})
 
 
-def _synced(source: str, report: Report, since_hint: float | None) -> dict[str, Any]:
+def _synced(source: str, report: RunReport, since_hint: float | None) -> dict[str, Any]:
     """`since_hint`: seconds from the first hint that this sync followed to its end; None for a sweep.
     `failed`: documents that it put into quarantine. `reasons`: why removals were refused."""
     return {

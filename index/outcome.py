@@ -31,14 +31,14 @@ class Seconds(dict[str, float]):
 
 
 @dataclass(slots=True)
-class Tally:
+class Counts:
     """What a batch, a source or a run did. Documents by outcome, chunks by how they got their vectors."""
 
     documents: Counter[str] = field(default_factory=Counter)
     chunks: Counter[str] = field(default_factory=Counter)
     seconds: Seconds = field(default_factory=Seconds)
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: Counts) -> None:
         self.documents.update(other.documents)
         self.chunks.update(other.chunks)
         self.seconds.add(other.seconds)
@@ -77,7 +77,7 @@ class SourceReport:
 
     source: str
     complete: bool = True
-    tally: Tally = field(default_factory=Tally)
+    tally: Counts = field(default_factory=Counts)
     unchanged: int = 0
     refused: int = 0
     plan_hash: str | None = None
@@ -106,7 +106,7 @@ class SourceReport:
 
 
 @dataclass(slots=True)
-class Report:
+class RunReport:
     run_id: str
     sources: list[SourceReport] = field(default_factory=list)
     seconds: float = 0.0
@@ -132,7 +132,7 @@ class Report:
         return {"interrupted": 130, "failed": 1, "refused": 4, "partial": 3, "done": 0}[self.outcome]
 
     def json(self) -> dict[str, Any]:
-        chunks = sum((s.tally.chunks for s in self.sources), Tally().chunks)
+        chunks = sum((s.tally.chunks for s in self.sources), Counts().chunks)
         return {
             "run_id": self.run_id,
             "seconds": round(self.seconds, 3),

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from index.model import Action, Diagnostic, State
 
 
-class Row(NamedTuple):
+class PlanRow(NamedTuple):
     """What a plan needs to know of a document; a tuple, because a plan reads millions of them."""
 
     document_id: str

@@ -18,7 +18,7 @@ from index.chunk.chunker import compose
 from index.errors import Refused
 from index.ledger import Ledger, LogAction
 from index.model import Action, Chunk, Point, State
-from index.outcome import Report
+from index.outcome import RunReport
 from index.payload import Passage
 from index.proof import proven
 from index.records import Document
@@ -30,21 +30,21 @@ from index.sync.recover import recover
 from index.sync.source import known_sources
 from index.sync.sync import recorded
 from index.sync.target import Target, target_of
-from index.sync.work import Text
+from index.sync.work import NewVersion
 from index.workspace import Mirror
 
 #: Ids of points to those of them that there are, without vectors.
 Read = Callable[[Sequence[str]], Mapping[str, Point]]
 
 
-def reindex(mirror: Mirror, run: Run) -> Report:
+def reindex(mirror: Mirror, run: Run) -> RunReport:
     """Build, switch, drop. Interrupted, it leaves the old index in use; started again, it begins anew.
 
     Raises Refused when the configured model is the one in use, or when a text was lost that no source gives;
     Locked when a source is being written.
     """
     ledger = mirror.ledger
-    report = Report(run.run_id)
+    report = RunReport(run.run_id)
     with recorded(run, report), ExitStack() as locks:
         old = ledger.collections.current()
         if old is None:
@@ -121,7 +121,9 @@ def _check(ledger: Ledger, former: str, read: Read) -> None:
                 )
 
 
-def _texts(ledger: Ledger, former: str, documents: Sequence[Document], read: Read) -> list[tuple[Text, bool]]:
+def _texts(
+    ledger: Ledger, former: str, documents: Sequence[Document], read: Read
+) -> list[tuple[NewVersion, bool]]:
     """The documents with the chunks that the former collection proves, each with whether that is all of it:
     every chunk is there, and would be embedded as it was."""
     records = ledger.chunks.of(former, [document.document_id for document in documents])
@@ -141,7 +143,7 @@ def _texts(ledger: Ledger, former: str, documents: Sequence[Document], read: Rea
             document = replace(document, seen_extraction="", extraction_fingerprint="")
             exact = False
         chunks = tuple(found[index] for index in sorted(found))
-        texts.append((Text(Action.REINDEX, document, chunks), exact))
+        texts.append((NewVersion(Action.REINDEX, document, chunks), exact))
     return texts
 
 

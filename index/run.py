@@ -26,7 +26,7 @@ from typing import Any, Self
 from index.actor import actor
 from index.errors import FreshkbError, LedgerError
 from index.model import rfc3339
-from index.outcome import NoProgress, Progress, Tally
+from index.outcome import Counts, NoProgress, Progress
 from index.records import RunRecord
 from index.workspace import Mirror
 
@@ -90,7 +90,7 @@ class Run:
         self._source, self._done, self._of = source, 0, documents
         self._note()
 
-    def advances(self, documents: int, done: Tally) -> None:
+    def advances(self, documents: int, done: Counts) -> None:
         """A batch of so many documents is done, and came to this."""
         self.progress.documents(documents)
         self._done += documents

@@ -12,7 +12,7 @@ import yaml
 
 from index.config import Config, load
 from index.model import Point
-from index.outcome import Report
+from index.outcome import RunReport
 from index.parse import Parser
 from index.parse.walls import DOCUMENTS, Wall
 from index.records import Document
@@ -110,7 +110,7 @@ class Knowledge:
         path.write_text(text, encoding="utf-8")
         return path
 
-    def sync(self, **options: Any) -> Report:
+    def sync(self, **options: Any) -> RunReport:
         with self.mirror() as mirror:
             return sync(Run(mirror, "sync"), **options)
 
@@ -141,7 +141,7 @@ def _points(mirror: Mirror) -> list[Point]:
         return list(session.scroll(vectors=True))
 
 
-def counts(report: Report, source: str = "docs") -> dict[str, int]:
+def counts(report: RunReport, source: str = "docs") -> dict[str, int]:
     """What a run did, zeros left out; chunks beside documents."""
     found = next(s for s in report.json()["sources"] if s["source"] == source)
     names = (

@@ -28,11 +28,11 @@ def plan(
     """Say what a sync would do. Nothing is changed."""
     with opened(config, source) as mirror:
         from index.sync.source import chosen_sources
-        from index.sync.sync import plan as plan_source
+        from index.sync.sync import plan_of
 
         # A sync would refuse another model, and another model would make every document look changed.
         mirror.collection()
-        plans = [plan_source(mirror, s) for s in chosen_sources(mirror, [source] if source else None)]
+        plans = [plan_of(mirror, s) for s in chosen_sources(mirror, [source] if source else None)]
         console.data({"sources": [p.json() for p in plans]})
         nameless = [item.document_id for p in plans for item in p.items if not item.uri]
         names = {d.document_id: d.uri for d in mirror.ledger.documents.find(document_ids=nameless)}

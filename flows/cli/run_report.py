@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from flows.cli.console import Console, plural, warn
 
 if TYPE_CHECKING:
-    from index.outcome import Report
+    from index.outcome import RunReport
 
 
-def print_report(console: Console, report: Report) -> None:
+def print_report(console: Console, report: RunReport) -> None:
     """A run in words: a line a source, then chunks, then what needs a person."""
     for source in report.sources:
         counts = source.json()

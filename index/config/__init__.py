@@ -4,7 +4,7 @@ from index.config.load import find, load
 from index.config.resolved import Config, Defaults, DeleteGuard, DocumentLimits, Rule, SourceConfig
 from index.config.schedule import next_time
 from index.config.schema import schema
-from index.config.settings import Embedding, Index, Schedules, Watch
+from index.config.settings import EmbeddingBlock, Index, Schedules, Watch
 from index.config.template import template
 from index.freshness.assess import FreshnessPolicy, Policy
 
@@ -13,7 +13,7 @@ __all__ = [
     "Defaults",
     "DeleteGuard",
     "DocumentLimits",
-    "Embedding",
+    "EmbeddingBlock",
     "FreshnessPolicy",
     "Index",
     "Policy",

@@ -13,9 +13,9 @@ from connectors.base import ConnectorError, ConnectorSettings, connector_class
 from index.config.messages import block_of, explain, nearest, report
 from index.config.resolve import resolve
 from index.config.resolved import Config
-from index.config.settings import Settings, Source, check_pattern
+from index.config.settings import Settings, SourceBlock, check_pattern
 from index.config.show import secrets_of
-from index.config.text import Excessive, Location, Problem, Text, Unreadable, read
+from index.config.text import Excessive, Location, Problem, Text, UnreadableFile, read
 from index.errors import ConfigError
 from index.printable import is_unicode
 from index.redact import remember
@@ -90,7 +90,7 @@ def _read(file: Path, name: str, environ: Mapping[str, str]) -> Text:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{name}:{line}: is not UTF-8 text. Save it as UTF-8.") from error
-    except Unreadable as error:
+    except UnreadableFile as error:
         raise ConfigError(
             f"{name}:{error.line}: {error}. Nothing was read; mend the line and try again."
         ) from error
@@ -156,7 +156,7 @@ def _parsed(text: str) -> Any:
             return read(text, None).value
         except Excessive:
             raise
-        except Unreadable:
+        except UnreadableFile:
             return text
     return text
 
@@ -196,7 +196,7 @@ def _split(block: Any, at: Location) -> tuple[Any, ConnectorSettings | None, lis
     too, is the connector's: the url of a bucket is where it is, and no template of links."""
     if not isinstance(block, dict):
         return block, None, []
-    common = {key: value for key, value in block.items() if key in Source.model_fields}
+    common = {key: value for key, value in block.items() if key in SourceBlock.model_fields}
     type_name = common.get("type")
     if not isinstance(type_name, str):
         return common, None, []

@@ -24,7 +24,7 @@ from index.config.settings import (
     Freshness,
     Limits,
     Settings,
-    Source,
+    SourceBlock,
 )
 from index.config.text import Location, Problem
 from index.config.units import written
@@ -94,7 +94,7 @@ def _model(name: str, base: Path) -> str:
 
 
 def _source(
-    source: Source,
+    source: SourceBlock,
     connector: ConnectorSettings,
     defaults: Defaults,
     where: Location,

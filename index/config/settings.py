@@ -89,11 +89,11 @@ def _key_or_none(key: SecretStr) -> SecretStr | None:
     return key if key.get_secret_value() else None
 
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 #: One name, or a list of them, the first of which is asked to act.
 Owners = Annotated[
-    tuple[Text, ...],
-    BeforeValidator(_one_or_many, json_schema_input_type=Text | tuple[Text, ...]),
+    tuple[Words, ...],
+    BeforeValidator(_one_or_many, json_schema_input_type=Words | tuple[Words, ...]),
     Field(min_length=1),
 ]
 SOURCE_ID = r"^[a-z0-9][a-z0-9_-]*$"
@@ -123,10 +123,10 @@ class Index(Block):
         return self
 
 
-class Embedding(Block):
+class EmbeddingBlock(Block):
     """The model that makes vectors of text. Another one needs `freshkb reindex`."""
 
-    model: Text = "sentence-transformers/all-MiniLM-L6-v2"
+    model: Words = "sentence-transformers/all-MiniLM-L6-v2"
     """A sentence-transformers model: its id, or a folder that begins with ./, ../, ~ or /."""
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     """In which the model computes. auto: bfloat16 where the processor has it and the meaning stays."""
@@ -139,7 +139,7 @@ class Freshness(Block):
     """Age at which a review is due, such as 90d; default: 90d."""
     stale_after: Duration | None = None
     """Age from which a document is not to be trusted, such as 180d; default: 180d."""
-    field: Annotated[tuple[Text, ...], BeforeValidator(_one_or_many), Field(min_length=1)] | None = None
+    field: Annotated[tuple[Words, ...], BeforeValidator(_one_or_many), Field(min_length=1)] | None = None
     """Where a document's date is: the first of these front-matter fields that it has; modified_at is the
     date of the file."""
 
@@ -172,7 +172,7 @@ class Limits(Block):
     """Such as 60s; default: 60s."""
 
 
-class Defaults(Block):
+class DefaultsBlock(Block):
     """What holds for every source that does not say otherwise."""
 
     owner: Owners | None = None
@@ -203,10 +203,10 @@ class Watch(Block):
         return self
 
 
-class Rule(Block):
+class RuleBlock(Block):
     """What holds for documents whose uri matches; the last matching rule that says something wins."""
 
-    match: Annotated[Text, AfterValidator(_rule_pattern)]
+    match: Annotated[Words, AfterValidator(_rule_pattern)]
     """Documents whose path matches, as in .gitignore: "policies/**"."""
     owner: Owners | None = None
     """Who answers for them, unless they name an owner themselves; of several, the first is asked to act."""
@@ -214,18 +214,18 @@ class Rule(Block):
     """When they warn and turn stale; or: exempt."""
 
     @model_validator(mode="after")
-    def _says_something(self) -> Rule:
+    def _says_something(self) -> RuleBlock:
         if self.owner is None and self.freshness is None:
             raise ValueError("a rule should set owner or freshness")
         return self
 
 
-class Source(Block):
+class SourceBlock(Block):
     """The keys that every source has."""
 
     id: SourceId
     """Names the source everywhere: lower-case letters, digits, - and _. A renamed source is another one."""
-    type: Text
+    type: Words
     """The connector that reads it, such as files."""
     owner: Owners | None = None
     """Who answers for documents that name no owner themselves; of several, the first is asked to act."""
@@ -237,9 +237,9 @@ class Source(Block):
     """What a single document may take."""
     watch: Watch = Watch()
     """When `freshkb watch` syncs what changed."""
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[RuleBlock, ...] = ()
     """Owner and freshness by path; the last rule that matches wins."""
-    url: Annotated[Text, AfterValidator(check_link)] | None = None
+    url: Annotated[Words, AfterValidator(check_link)] | None = None
     """What a person opens, such as https://wiki.example.org/{path}; {stem} is the path without its suffix.
     A document that names its own address keeps it; without a template, links lead to the source itself."""
 
@@ -260,17 +260,17 @@ class Settings(Block):
 
     version: Literal[1]
     """Of this file's layout."""
-    state_dir: Text = ".freshkb"
+    state_dir: Words = ".freshkb"
     """Folder of the embedded index, the ledger and the reports, relative to this file."""
     ledger: Annotated[str, AfterValidator(_ledger)] = "sqlite"
     """The database that records every document: sqlite, or postgresql+psycopg://user@host/database."""
     index: Index = Index()
     """The vector store."""
-    embedding: Embedding = Embedding()
+    embedding: EmbeddingBlock = EmbeddingBlock()
     """The model that makes vectors of text."""
-    defaults: Defaults = Defaults()
+    defaults: DefaultsBlock = DefaultsBlock()
     """What holds for every source that does not say otherwise."""
-    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+    sources: Annotated[tuple[SourceBlock, ...], Field(min_length=1)]
     """The places that documents come from."""
     schedules: Schedules = Schedules()
     """When `freshkb serve` runs what: minute, hour, day, month, weekday."""

@@ -27,7 +27,7 @@ _VALUES_MAX = 20_000
 _SCALAR_MAX, _REPLACED_MAX = 1_000, 1_000_000
 
 
-class Unreadable(Exception):
+class UnreadableFile(Exception):
     """The text is not YAML. The message names the problem; `line` counts from 1."""
 
     def __init__(self, line: int, message: str) -> None:
@@ -35,7 +35,7 @@ class Unreadable(Exception):
         self.line = line
 
 
-class Excessive(Unreadable):
+class Excessive(UnreadableFile):
     """It is more than a configuration is."""
 
 
@@ -61,7 +61,7 @@ def read(text: str, environ: Mapping[str, str] | None) -> Text:
     """Parse YAML, replacing ``${VAR}`` and ``${VAR:-default}`` in strings; ``$${`` stands for ``${``.
 
     Variables are replaced in values after parsing, so that nothing in the environment can change the
-    structure; without an `environ` none are. Raises Unreadable.
+    structure; without an `environ` none are. Raises UnreadableFile.
     """
     try:
         # What composes nodes calls itself for each level, in C: too many levels would end the process.
@@ -70,10 +70,10 @@ def read(text: str, environ: Mapping[str, str] | None) -> Text:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         words = " ".join(part for part in (error.context, error.problem) if part)
-        raise Unreadable(mark.line + 1 if mark else 1, f"not valid YAML: {words}") from error
+        raise UnreadableFile(mark.line + 1 if mark else 1, f"not valid YAML: {words}") from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise Unreadable(line, f"not valid YAML: {error.reason}") from error
+        raise UnreadableFile(line, f"not valid YAML: {error.reason}") from error
     reader = _Reader(environ)
     reader.text.value = None if node is None else reader.build(node, ())
     return reader.text
@@ -150,7 +150,7 @@ class _Reader:
             above: list[yaml.Node] = []
             for key, value in node.value:
                 if not isinstance(key, yaml.ScalarNode):
-                    raise Unreadable(key.start_mark.line + 1, "a key should be a plain word")
+                    raise UnreadableFile(key.start_mark.line + 1, "a key should be a plain word")
                 if key.tag == _MERGE:
                     above += value.value if isinstance(value, yaml.SequenceNode) else [value]
                 else:
@@ -160,7 +160,7 @@ class _Reader:
             for block in above:
                 if not isinstance(block, yaml.MappingNode):
                     line = block.start_mark.line + 1
-                    raise Unreadable(line, "not valid YAML: << should name a block, or a list of blocks")
+                    raise UnreadableFile(line, "not valid YAML: << should name a block, or a list of blocks")
                 # The first block that has a key gives its value.
                 for pair in self._pairs(block, depth + 1):
                     self.merges += 1
@@ -184,7 +184,7 @@ class _Reader:
             if words is None:
                 kind = node.tag.rpartition(":")[2]
                 words = error if isinstance(error, ValueError) else f"{node.value!r} is no {kind}"
-            raise Unreadable(node.start_mark.line + 1, f"not valid YAML: {words}") from error
+            raise UnreadableFile(node.start_mark.line + 1, f"not valid YAML: {words}") from error
         if self.environ is None or not isinstance(value, str) or "${" not in value:
             return value
         return _VARIABLE.sub(lambda match: self._variable(match, at), value)

@@ -36,6 +36,6 @@ from index.ledger.entry import LogAction, LogEntry
 from index.ledger.holds import Hold
 from index.ledger.ledger import Ledger
 from index.ledger.lock import Writer
-from index.ledger.removal import Removal, RemovalState
+from index.ledger.removal import PointRemoval, RemovalState
 
-__all__ = ["Hold", "Ledger", "LogAction", "LogEntry", "Removal", "RemovalState", "Writer", "damaged"]
+__all__ = ["Hold", "Ledger", "LogAction", "LogEntry", "PointRemoval", "RemovalState", "Writer", "damaged"]

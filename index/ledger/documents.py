@@ -13,7 +13,7 @@ from index.ledger.entry import LogEntry
 from index.ledger.log import append
 from index.ledger.schema import documents, holds
 from index.model import State
-from index.records import Document, Row
+from index.records import Document, PlanRow
 
 _DOCUMENT = schema.columns(documents, Document)
 
@@ -39,7 +39,7 @@ def replace(database: Database, connection: sa.Connection, records: Sequence[Doc
 
 
 class Documents(Tables):
-    def rows(self, source: str, folders: Collection[str] | None = None) -> Iterator[Row]:
+    def rows(self, source: str, folders: Collection[str] | None = None) -> Iterator[PlanRow]:
         """Live documents in ascending order of uri, by code point; or only those that lie directly in these
         folders. A stream: a snapshot of the moment it began, whatever is written meanwhile."""
         query = sa.select(*(documents.c[name] for name in schema.PLAN_COLUMNS), _held).where(
@@ -63,7 +63,7 @@ class Documents(Tables):
                     cursor: Any = result.cursor
                     batches = iter(lambda: cursor.fetchmany(STREAM_ROWS), [])
                 for batch in batches:
-                    yield from [new(Row, (*row[:-1], row[-1] != 0)) for row in batch]
+                    yield from [new(PlanRow, (*row[:-1], row[-1] != 0)) for row in batch]
 
     def get(self, document_id: str) -> Document | None:
         """The document, also when it is gone."""

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from index.ledger.database import Tables
 from index.ledger.intents import points_of, unpacked
-from index.ledger.removal import Removal, RemovalState
+from index.ledger.removal import PointRemoval, RemovalState
 from index.ledger.schema import chunks, intents, removals
 from index.records import Intent
 
@@ -32,14 +32,14 @@ class Points(Tables):
         with self._database.reading() as connection:
             return list(connection.execute(query.order_by(removals.c.point_id)).scalars())
 
-    def absent(self, collection: str) -> list[Removal]:
+    def absent(self, collection: str) -> list[PointRemoval]:
         """Points that the store has proved gone and whose bytes nobody has purged yet, in order of id. One
         that is in the store all the same does not belong there."""
         query = sa.select(removals.c.point_id, removals.c.document_id, removals.c.absent_at).where(
             removals.c.collection == collection, removals.c.state == RemovalState.ABSENT
         )
         with self._database.reading() as connection:
-            return [Removal(*row) for row in connection.execute(query.order_by(removals.c.point_id))]
+            return [PointRemoval(*row) for row in connection.execute(query.order_by(removals.c.point_id))]
 
     def known(self, collection: str, ids: Collection[str]) -> set[str]:
         """Those of the ids whose points the store may hold: committed, intended or to be removed. What is

@@ -17,7 +17,7 @@ class RemovalState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Removal:
+class PointRemoval:
     """One point whose bytes are to be purged."""
 
     point_id: str

@@ -17,7 +17,7 @@ from pathlib import Path
 from qdrant_edge import EdgeShard, Point, UpdateOperation
 
 from index.store.base import Purge
-from index.store.shards import NOBODY
+from index.store.shards import UNUSED_ID
 
 #: Which points of a sealed segment are deleted: a bit each.
 _DELETED = "id_tracker.deleted"
@@ -31,8 +31,8 @@ def purge(shard: EdgeShard, folder: Path) -> frozenset[str]:
     before = frozenset(segment.name for segment in _segments(folder))
     # A kill in between leaves a point that is deleted when the shard is loaded again.
     for operation in (
-        UpdateOperation.upsert_points([Point(NOBODY, {}, {})]),
-        UpdateOperation.delete_points([NOBODY]),
+        UpdateOperation.upsert_points([Point(UNUSED_ID, {}, {})]),
+        UpdateOperation.delete_points([UNUSED_ID]),
     ):
         shard.update(operation)
         shard.flush()

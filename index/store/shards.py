@@ -39,9 +39,9 @@ ROOM_BYTES = 128 << 20
 #: The engine numbers updates, and passes over points that have a higher number. Without a log it starts
 #: again from the number that it flushed last. After a kill points may be ahead of it by the one update that
 #: was under way, seldom by two, as each is flushed before the next. So a loaded shard lets some pass.
-LEAD = 8
+SEQUENCE_LEAD = 8
 #: No point has this id.
-NOBODY = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+UNUSED_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 
 class Shards:
@@ -185,8 +185,8 @@ class Shards:
 def load(path: Path) -> EdgeShard:
     """The shard, with the lead that its next update may need."""
     shard = EdgeShard.load(str(path))
-    for _ in range(LEAD):
-        shard.update(UpdateOperation.delete_points([NOBODY]))
+    for _ in range(SEQUENCE_LEAD):
+        shard.update(UpdateOperation.delete_points([UNUSED_ID]))
     return shard
 
 

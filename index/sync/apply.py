@@ -24,12 +24,12 @@ from index.batched import batched
 from index.errors import StoreDamaged
 from index.ledger import LogAction, LogEntry
 from index.model import Action, Point, State, digest
-from index.outcome import Seconds, Tally
+from index.outcome import Counts, Seconds
 from index.records import Document, Intent
 from index.store.base import Session
 from index.sync.draft import Draft, Reread, drafted
 from index.sync.target import READ_POINTS, Target
-from index.sync.work import Facts, Text, Work
+from index.sync.work import NewMetadata, NewVersion, Work
 
 PAST = {
     Action.ADD: LogAction.ADDED,
@@ -45,13 +45,13 @@ PAST = {
 BATCH_POINTS = 2000
 
 
-def apply(target: Target, run_id: str, batch: Iterable[Work], reread: Reread) -> Tally:
+def apply(target: Target, run_id: str, batch: Iterable[Work], reread: Reread) -> Counts:
     """Bring the documents of one batch to what was prepared. Repeating it reaches the same state (I3).
 
     `reread` is called before anything of a batch is written. Raises StoreError when the store did not do what
     it was told, LedgerError when the ledger cannot be written; either leaves an intent for recovery to find.
     """
-    tally = Tally()
+    tally = Counts()
     for work in _portions(batch):
         tally.add(_apply(target, run_id, work, reread, tally.seconds))
     return tally
@@ -63,9 +63,9 @@ def _portions(batch: Iterable[Work]) -> Iterator[list[Work]]:
     points = 0
     for work in batch:
         match work:
-            case Text():
+            case NewVersion():
                 size = len(work.chunks)
-            case Facts():
+            case NewMetadata():
                 size = work.document.chunk_count
             case _:
                 size = 0
@@ -78,7 +78,7 @@ def _portions(batch: Iterable[Work]) -> Iterator[list[Work]]:
         yield part
 
 
-def _apply(target: Target, run_id: str, work: Sequence[Work], reread: Reread, seconds: Seconds) -> Tally:
+def _apply(target: Target, run_id: str, work: Sequence[Work], reread: Reread, seconds: Seconds) -> Counts:
     ledger, store, name = target.ledger, target.store, target.collection.name
     drafts, intents, noted = drafted(target, work, reread)
     missing = {d.record.embedded_hash: d.embedded_text for d in drafts if d.vectors is None}
@@ -161,8 +161,8 @@ def _count(
     *,
     embedded_hashes: int,
     removed: int,
-) -> Tally:
-    tally = Tally()
+) -> Counts:
+    tally = Counts()
     for intent in intents:
         tally.documents[PAST[intent.action]] += 1
     for document in noted:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from index.model import Item, State
-from index.outcome import Seconds, Tally
+from index.outcome import Counts, Seconds
 from index.records import Document
 from index.run import Run
 from index.sync.apply import apply
@@ -21,7 +21,7 @@ from index.sync.prepare import prepare
 from index.sync.recover import recover
 from index.sync.source import source_of
 from index.sync.target import Target, target_of
-from index.sync.work import Gone, Work
+from index.sync.work import Removal, Work
 from index.workspace import Mirror
 
 log = logging.getLogger("freshkb.batches")
@@ -55,7 +55,7 @@ class Batches:
     def __exit__(self, *_: object) -> None:
         self._thread.shutdown()
 
-    def carry_out(self, number: int, *, again: bool = False) -> Tally:
+    def carry_out(self, number: int, *, again: bool = False) -> Counts:
         """Prepare a batch, unless that was done ahead, and write it. `again`: an earlier attempt may have
         done a part of it. Raises what `index.sync.apply.apply` raises, and SourceUnavailable."""
         run, ledger = self._run, self._run.mirror.ledger
@@ -83,7 +83,7 @@ class Batches:
         return self._thread.submit(prepare_items, self._run, self._source, items, known)
 
 
-def carry_out_items(run: Run, target: Target, source: str, items: Sequence[Item]) -> Tally:
+def carry_out_items(run: Run, target: Target, source: str, items: Sequence[Item]) -> Counts:
     """Prepare and write items that no plan has, in the thread of the caller."""
 
     def prepared(some: Sequence[Item]) -> Prepared:
@@ -123,4 +123,4 @@ def prepare_items(run: Run, source: str, items: Sequence[Item], known: dict[str,
 
 def _removal(known: Document, mirror: Mirror) -> Work:
     """Of a document whose source is no longer configured: there is nothing to ask."""
-    return Gone(replace(known, state=State.DELETED, deleted_at=mirror.now(), chunk_count=0, reason=""))
+    return Removal(replace(known, state=State.DELETED, deleted_at=mirror.now(), chunk_count=0, reason=""))

@@ -16,7 +16,7 @@ from difflib import SequenceMatcher
 from connectors.base import Entry, SourceUnavailable
 from index.model import State, digest
 from index.parse import formats
-from index.records import Row
+from index.records import PlanRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +52,20 @@ def same_version(entry: Entry, recorded: str | None) -> bool:
 
 
 @dataclass(slots=True)
-class Differences:
+class Diff:
     """A listing against the ledger. `known` counts the ledger's documents that are not skipped."""
 
     new: list[Entry] = field(default_factory=list)
-    changed: list[tuple[Entry, Row]] = field(default_factory=list)
+    changed: list[tuple[Entry, PlanRow]] = field(default_factory=list)
     """The token differs, or there is none to trust."""
-    outdated: list[tuple[Entry, Row]] = field(default_factory=list)
+    outdated: list[tuple[Entry, PlanRow]] = field(default_factory=list)
     """The same version, to be looked at again: another extraction, a pending or a returned document."""
-    described: list[tuple[Entry, Row]] = field(default_factory=list)
+    described: list[tuple[Entry, PlanRow]] = field(default_factory=list)
     """The same version, of which the source says other things."""
-    missing: list[Row] = field(default_factory=list)
+    missing: list[PlanRow] = field(default_factory=list)
     unsupported: list[Entry] = field(default_factory=list)
     """New, and of a type that cannot be parsed: recorded as skipped, never fetched."""
-    forgotten: list[Row] = field(default_factory=list)
+    forgotten: list[PlanRow] = field(default_factory=list)
     """Skipped ones that are gone: they have no points, so nothing is removed by forgetting them."""
     known: int = 0
     listed: int = 0
@@ -73,14 +73,14 @@ class Differences:
 
 
 def compare(
-    entries: Iterable[Entry], rows: Iterable[Row], extraction: Extraction, *, distrust: bool = False
-) -> Differences:
+    entries: Iterable[Entry], rows: Iterable[PlanRow], extraction: Extraction, *, distrust: bool = False
+) -> Diff:
     """Merge two streams that are sorted by uri; memory grows with the differences only.
 
     `distrust` treats every token as changed (`--checksum`) where a hash can tell whether it is. Raises
     SourceUnavailable when the entries are not sorted.
     """
-    found = Differences()
+    found = Diff()
     suffixes = extraction.by_suffix
     quarantined, pending, returned = State.QUARANTINED.value, State.PENDING.value, State.HELD.value
     skipped = State.SKIPPED.value
@@ -146,7 +146,7 @@ def compare(
     return found
 
 
-def leave_below(found: Differences, folders: Iterable[str]) -> None:
+def leave_below(found: Diff, folders: Iterable[str]) -> None:
     """What is known below folders that are not listed is neither there nor gone: it stays as it is."""
     below = tuple(f"{folder}/" for folder in folders)
     missing = [row for row in found.missing if not row.uri.startswith(below)]
@@ -155,7 +155,7 @@ def leave_below(found: Differences, folders: Iterable[str]) -> None:
     found.forgotten = [row for row in found.forgotten if not row.uri.startswith(below)]
 
 
-def candidates(found: Differences) -> list[Entry]:
+def candidates(found: Diff) -> list[Entry]:
     """The new entries that may be a vanished document under another name, and so are worth hashing."""
     if not found.missing:
         return []
@@ -164,15 +164,15 @@ def candidates(found: Differences) -> list[Entry]:
 
 
 def pair_moves(
-    found: Differences, hashes: Mapping[str, str], likeness: Callable[[Entry, Row], float]
-) -> list[tuple[Entry, Row]]:
+    found: Diff, hashes: Mapping[str, str], likeness: Callable[[Entry, PlanRow], float]
+) -> list[tuple[Entry, PlanRow]]:
     """Vanished documents with the new uris that they now have; each of either at most once.
 
     Equal content first, ties by inode, then by likeness of uri. An equal inode alone counts only when at
     least half of the chunks agree, because a freed inode is given out again at once.
     """
-    pairs: list[tuple[Entry, Row]] = []
-    left: dict[str, list[Row]] = defaultdict(list)
+    pairs: list[tuple[Entry, PlanRow]] = []
+    left: dict[str, list[PlanRow]] = defaultdict(list)
     for row in found.missing:
         if row.seen_hash and row.size != 0:
             left[row.seen_hash].append(row)
@@ -201,6 +201,6 @@ def pair_moves(
     return pairs
 
 
-def _affinity(entry: Entry, row: Row) -> tuple[bool, float]:
+def _affinity(entry: Entry, row: PlanRow) -> tuple[bool, float]:
     same_inode = entry.native_id is not None and entry.native_id == row.native_id
     return same_inode, SequenceMatcher(None, entry.uri, row.uri, autojunk=False).ratio()

@@ -12,7 +12,7 @@ from index.model import Action, Item, Point, Vectors, digest, point_id
 from index.records import ChunkRecord, Collection, Document, Intent
 from index.sync.prepare import occurrences
 from index.sync.target import READ_POINTS, Target
-from index.sync.work import Facts, Gone, Noted, Nothing, Text, Work
+from index.sync.work import NewMetadata, NewVersion, Removal, RowOnly, Skip, Work
 
 
 @dataclass(slots=True)
@@ -35,9 +35,9 @@ def drafted(
     """Points, intents and mere rows of a batch; vectors and texts that the store has are read here, before
     anything of the batch is deleted."""
     name = target.collection.name
-    facts = [item.document.document_id for item in work if isinstance(item, Facts)]
+    facts = [item.document.document_id for item in work if isinstance(item, NewMetadata)]
     committed = target.ledger.chunks.of(name, facts)
-    hashes = {chunk.embedded_hash for item in work if isinstance(item, Text) for chunk in item.chunks}
+    hashes = {chunk.embedded_hash for item in work if isinstance(item, NewVersion) for chunk in item.chunks}
     known = target.ledger.chunks.known_vectors(name, hashes)
     wanted = {record.point_id: record for record in known.values()}
     wanted |= {record.point_id: record for records in committed.values() for record in records}
@@ -53,24 +53,24 @@ def drafted(
     drafts: list[Draft] = []
     intents: list[Intent] = []
     noted: list[Document] = []
-    instead: list[Item | Noted | Nothing] = []
+    instead: list[Item | RowOnly | Skip] = []
     for item in work:
         match item:
-            case Text():
+            case NewVersion():
                 own = _text_points(target.collection, item)
                 for draft in own:
                     same = known.get(draft.record.embedded_hash)
                     draft.vectors = _vectors(held.get(same.point_id) if same else None)
-            case Facts():
+            case NewMetadata():
                 kept = _kept_points(item.document, committed.get(item.document.document_id, []), held)
                 if kept is None:
                     instead.append(item.otherwise)
                     continue
                 own = kept
-            case Gone():
+            case Removal():
                 intents.append(Intent(Action.DELETE, item.document))
                 continue
-            case Noted():
+            case RowOnly():
                 noted.append(item.document)
                 continue
             case _:
@@ -85,7 +85,7 @@ def drafted(
     return drafts, intents, noted
 
 
-def _text_points(collection: Collection, item: Text) -> list[Draft]:
+def _text_points(collection: Collection, item: NewVersion) -> list[Draft]:
     document = item.document
     drafts = []
     for index, (chunk, occurrence) in enumerate(zip(item.chunks, occurrences(item.chunks), strict=True)):

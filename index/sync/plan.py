@@ -16,8 +16,8 @@ from typing import Any
 
 from connectors.base import Entry
 from index.model import Action, Cause, Item, State, digest
-from index.records import Row
-from index.sync.diff import Differences
+from index.records import PlanRow
+from index.sync.diff import Diff
 
 #: Documents of one batch: enough to fill the model's batches, few enough to finish soon after Ctrl-C.
 BATCH_DOCUMENTS = 32
@@ -35,7 +35,7 @@ class Guard:
 
 
 @dataclass(frozen=True, slots=True)
-class Circumstances:
+class SourceState:
     """What is known of a source besides its listing. `errors` are why the listing is incomplete."""
 
     source: str
@@ -108,19 +108,19 @@ class Plan:
         }
 
 
-def removals_hash(source: str, removals: Iterable[Row]) -> str:
+def removals_hash(source: str, removals: Iterable[PlanRow]) -> str:
     """The name of a set of removals: it stays the same while anything else of the source changes. Removed
     documents that come back have new ids, so that nothing is approved twice by one name."""
     return digest([source, sorted((row.uri, row.document_id) for row in removals)])[:16]
 
 
 def decide(
-    found: Differences,
-    circumstances: Circumstances,
+    found: Diff,
+    circumstances: SourceState,
     guard: Guard,
     *,
     hashes: Mapping[str, str] | None = None,
-    moves: Sequence[tuple[Entry, Row]] = (),
+    moves: Sequence[tuple[Entry, PlanRow]] = (),
     touched: Collection[str] = (),
     approved: str | None = None,
     new_id: Callable[[], str] = str,
@@ -209,7 +209,7 @@ def _incomplete(errors: Sequence[str]) -> str:
 
 
 def _objection(
-    found: Differences, circumstances: Circumstances, guard: Guard, removals: int, plan_hash: str
+    found: Diff, circumstances: SourceState, guard: Guard, removals: int, plan_hash: str
 ) -> tuple[str | None, str]:
     """(error, reason) why these removals are not made; two empty answers when they may be."""
     source, known = circumstances.source, found.known

@@ -28,7 +28,7 @@ from index.records import Document
 from index.redact import redact
 from index.sync.diff import same_version, token_of
 from index.sync.source import Source
-from index.sync.work import Facts, Gone, Noted, Nothing, Text, Work
+from index.sync.work import NewMetadata, NewVersion, Removal, RowOnly, Skip, Work
 
 #: Their items are parsed again although nothing seems to have changed.
 FORCED = frozenset({Cause.RETRY, Cause.REPAIR})
@@ -45,7 +45,7 @@ def prepare(item: Item, known: Document | None, source: Source) -> Work:
                 return _left(item, known, source)
         except DocumentError as error:
             return _kept(item, known, source, State.PENDING, redact(str(error)))
-        return Gone(replace(known, state=State.DELETED, deleted_at=now, chunk_count=0, reason=""))
+        return Removal(replace(known, state=State.DELETED, deleted_at=now, chunk_count=0, reason=""))
     if item.action is Action.HOLD:
         assert known is not None
         ruled = _ruled(known, source)
@@ -55,7 +55,7 @@ def prepare(item: Item, known: Document | None, source: Source) -> Work:
         known = Document(item.document_id, source.id, item.uri, State.PENDING, first_seen_at=now)
     if item.cause is Cause.RULES:
         again = replace(item, action=Action.UPDATE, uri=known.uri, cause=Cause.REPAIR)
-        return Facts(Action.TOUCH, _said(known, source), again)
+        return NewMetadata(Action.TOUCH, _said(known, source), again)
     if item.cause is Cause.PROPERTIES:
         return _described(item, known, source)
     return _look(item, known, source)
@@ -76,7 +76,7 @@ def _described(item: Item, known: Document, source: Source) -> Work:
     if known.state is not State.INDEXED or ruled == known:
         return _without_text(item, known, ruled, _seen(ruled, entry))
     again = replace(item, action=Action.UPDATE, cause=Cause.REPAIR)
-    return Facts(item.action, _seen(ruled, entry), again)
+    return NewMetadata(item.action, _seen(ruled, entry), again)
 
 
 def _told(item: Item, known: Document, source: Source, entry: Entry) -> Document:
@@ -142,7 +142,7 @@ def _understand(item: Item, known: Document, source: Source, fetched: Fetched, c
             seen_extraction=expected,
             modified_at=moment(entry.modified_at),
         )
-        return Facts(item.action, _said(current, source), replace(item, cause=Cause.REPAIR))
+        return NewMetadata(item.action, _said(current, source), replace(item, cause=Cause.REPAIR))
     failed_before = (known.seen_hash, known.seen_extraction) == (
         fetched.content_hash,
         source.extraction.seen(entry, failed=True),
@@ -173,12 +173,12 @@ def _understand(item: Item, known: Document, source: Source, fetched: Fetched, c
         indexed_at=source.now(),
         findings=list(parsed.findings),
     )
-    return Text(item.action, _said(document, source), chunks)
+    return NewVersion(item.action, _said(document, source), chunks)
 
 
 def _skipped(item: Item, known: Document, entry: Entry) -> Work:
     why = formats.why_unsupported(formats.of(entry))
-    return Noted(replace(known, uri=item.uri, state=State.SKIPPED, reason=why, seen_extraction=""))
+    return RowOnly(replace(known, uri=item.uri, state=State.SKIPPED, reason=why, seen_extraction=""))
 
 
 def _failed(
@@ -223,9 +223,9 @@ def _said(document: Document, source: Source) -> Document:
 
 def _without_text(item: Item, known: Document, ruled: Document, document: Document | None) -> Work:
     """What is said of an older text reaches its points, too. None: nothing else is to be noted."""
-    noted = Nothing(item.uri) if document is None else Noted(document)
+    noted = Skip(item.uri) if document is None else RowOnly(document)
     if known.version and ruled != known:
-        return Facts(item.action, document or ruled, noted)
+        return NewMetadata(item.action, document or ruled, noted)
     return noted
 
 

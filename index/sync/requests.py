@@ -8,7 +8,7 @@ from index.errors import ConfigError
 from index.ledger import LogAction, LogEntry
 from index.lookup import Lookup
 from index.model import LIVE, Action, Cause, Item, State
-from index.outcome import Report, SourceReport
+from index.outcome import RunReport, SourceReport
 from index.records import Document, Review
 from index.run import Run
 from index.sync.batches import carry_out_items
@@ -19,13 +19,13 @@ from index.sync.sync import recorded, standing
 from index.sync.target import target_of
 
 
-def retry(run: Run, uris: Sequence[str] | None = None) -> Report:
+def retry(run: Run, uris: Sequence[str] | None = None) -> RunReport:
     """Prepare and write these quarantined documents again (None: all of them).
 
     Raises ConfigError for a name (`index.lookup`) that no document in quarantine has.
     """
     ledger, states = run.mirror.ledger, [State.QUARANTINED]
-    report = Report(run.run_id)
+    report = RunReport(run.run_id)
     with recorded(run, report):
         if uris:
             if not any(states.get(State.QUARANTINED) for states in ledger.documents.counts().values()):
@@ -53,7 +53,7 @@ def review(
     *,
     source: str | None = None,
     owner: str | None = None,
-) -> Report:
+) -> RunReport:
     """Attest that these documents were reviewed now, and tell every reader of the index: those of the names
     and patterns (`index.lookup`), or of one owner, or both.
 
@@ -67,7 +67,7 @@ def review(
         entries = [LogEntry.of(d, LogAction.REVIEWED, now, run.run_id) for d in documents]
         ledger.reviews.add(made, entries)
 
-    report = Report(run.run_id)
+    report = RunReport(run.run_id)
     with recorded(run, report):
         if not by.strip():
             raise ConfigError("A review needs the name of who made it: --by WHO")
@@ -89,7 +89,7 @@ def _configured(run: Run, documents: Sequence[Document]) -> Sequence[Document]:
 
 def _carry_out(
     run: Run,
-    report: Report,
+    report: RunReport,
     documents: Sequence[Document],
     action: Action,
     cause: Cause,

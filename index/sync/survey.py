@@ -12,12 +12,12 @@ from index.freshness.properties import said
 from index.ledger import LogAction, LogEntry
 from index.model import Action, State
 from index.parse import formats
-from index.records import Document, Row, SourceRecord
+from index.records import Document, PlanRow, SourceRecord
 from index.redact import redact
 from index.sync import diff as comparing
 from index.sync import plan as planning
-from index.sync.diff import Differences, Extraction
-from index.sync.plan import Circumstances, Guard, Plan
+from index.sync.diff import Diff, Extraction
+from index.sync.plan import Guard, Plan, SourceState
 from index.sync.prepare import governed, linked, moment
 from index.sync.source import Source, source_of
 from index.workspace import Mirror
@@ -35,7 +35,7 @@ class Survey:
     relinked: Sequence[Document] = ()
     """Documents without any text that have another link now."""
     unsupported: Sequence[Entry] = ()
-    forgotten: Sequence[Row] = ()
+    forgotten: Sequence[PlanRow] = ()
     unlisted: Sequence[Unlisted] = ()
 
 
@@ -83,7 +83,7 @@ def _survey(
     except SourceUnavailable as error:
         return Survey(Plan(source, complete=False, error=f"{redact(str(error))} Nothing was removed."))
     partial = folders is not None
-    circumstances = Circumstances(
+    circumstances = SourceState(
         source=source,
         errors=tuple(map(redact, listing.errors)),
         complete=listing.complete,
@@ -94,7 +94,7 @@ def _survey(
     fetched = _hashes(connector, found, stop)
     settled = _settle(mirror, found, fetched, here)
     hashes = {uri: read.content_hash for uri, read in fetched.items()}
-    moves: list[tuple[Entry, Row]] = []
+    moves: list[tuple[Entry, PlanRow]] = []
     if listing.complete and not partial and found.missing:
         hashes |= _hash(connector, [e.uri for e in comparing.candidates(found)])
         moves = comparing.pair_moves(found, hashes, lambda e, r: _likeness(mirror, source, e, r))
@@ -139,7 +139,7 @@ def _survey(
 def _removed(mirror: Mirror, source: str, approved: str | None) -> Plan:
     """The plan for a source that was taken out of the configuration or renamed."""
     found = comparing.compare(Listing(iter(())), mirror.ledger.documents.rows(source), Extraction({}))
-    return planning.decide(found, Circumstances(source, removed=True), Guard(0, 0), approved=approved)
+    return planning.decide(found, SourceState(source, removed=True), Guard(0, 0), approved=approved)
 
 
 def _rerooted(source: str, before: str, now: str) -> str:
@@ -169,7 +169,7 @@ def _read(
     return read
 
 
-def _hashes(connector: Connector, found: Differences, stop: threading.Event | None) -> dict[str, Fetched]:
+def _hashes(connector: Connector, found: Diff, stop: threading.Event | None) -> dict[str, Fetched]:
     """Of changed documents whose token cannot tell: one is missing, it is the same and distrusted, or
     it is made of times, which hide many an unchanged text."""
     times = connector.capabilities.token == "mtime"
@@ -182,7 +182,7 @@ def _hashes(connector: Connector, found: Differences, stop: threading.Event | No
     return _read(connector, doubtful, stop)
 
 
-def _settle(mirror: Mirror, found: Differences, fetched: dict[str, Fetched], here: Source) -> list[Document]:
+def _settle(mirror: Mirror, found: Diff, fetched: dict[str, Fetched], here: Source) -> list[Document]:
     """Take out of `changed` what was only distrusted, and turns out to be exactly as it was."""
     doubtful = [(e, r) for e, r in found.changed if _same(e, r, fetched, here.extraction)]
     if not doubtful:
@@ -211,7 +211,7 @@ def _settle(mirror: Mirror, found: Differences, fetched: dict[str, Fetched], her
     return settled
 
 
-def _same(entry: Entry, row: Row, fetched: dict[str, Fetched], extraction: Extraction) -> bool:
+def _same(entry: Entry, row: PlanRow, fetched: dict[str, Fetched], extraction: Extraction) -> bool:
     """Whether it was looked at in this version before, with what would look at it now."""
     read = fetched.get(entry.uri)
     if read is None or read.content_hash != row.seen_hash:
@@ -221,7 +221,7 @@ def _same(entry: Entry, row: Row, fetched: dict[str, Fetched], extraction: Extra
     return row.state == State.INDEXED and row.seen_extraction == extraction.of(entry)
 
 
-def _likeness(mirror: Mirror, source: str, entry: Entry, row: Row) -> float:
+def _likeness(mirror: Mirror, source: str, entry: Entry, row: PlanRow) -> float:
     """The share of the vanished document's chunks that the new one has too."""
     collection = mirror.ledger.collections.current()
     if collection is None:

@@ -16,7 +16,7 @@ from index.disk.scratch import clear
 from index.errors import Locked
 from index.ledger import LogAction, LogEntry
 from index.model import Action, State
-from index.outcome import Report, SourceReport, Tally, in_words
+from index.outcome import Counts, RunReport, SourceReport, in_words
 from index.records import SourceRecord
 from index.redact import redact
 from index.run import Run
@@ -39,7 +39,7 @@ class BatchRunner(Protocol):
     def source(self, name: str, turn: Callable[[], SourceReport]) -> SourceReport:
         """Take the turn of a source, which calls `batches` once it has a plan."""
 
-    def batches(self, source: str, numbers: Sequence[int]) -> Iterator[Tally]:
+    def batches(self, source: str, numbers: Sequence[int]) -> Iterator[Counts]:
         """Carry out these batches in order, and say of each what it did."""
 
 
@@ -52,7 +52,7 @@ class InProcess:
     def source(self, name: str, turn: Callable[[], SourceReport]) -> SourceReport:
         return turn()
 
-    def batches(self, source: str, numbers: Sequence[int]) -> Iterator[Tally]:
+    def batches(self, source: str, numbers: Sequence[int]) -> Iterator[Counts]:
         with Batches(self._run, source, numbers) as batches:
             for number in numbers:
                 yield batches.carry_out(number)
@@ -75,14 +75,14 @@ def sync(
     checksum: bool = False,
     folders: Sequence[str] | None = None,
     batches: BatchRunner | None = None,
-) -> Report:
+) -> RunReport:
     """Sync these sources (None: all that are or were configured), as this run or as a part of it.
 
     A source that another process writes is left out, and the report says so. Raises ConfigError for a
     source that there is not; Locked when no source is left; PlanChanged, before anything is done, when
     `approve` names no plan of now; StoreError and LedgerError when these fail.
     """
-    mirror, report, runner = run.mirror, Report(run.run_id), batches or InProcess(run)
+    mirror, report, runner = run.mirror, RunReport(run.run_id), batches or InProcess(run)
     look = Look(approve, checksum, folders)
     with recorded(run, report):
         chosen = chosen_sources(mirror, sources)
@@ -100,7 +100,7 @@ def sync(
     return report
 
 
-def plan(mirror: Mirror, source: str, *, checksum: bool = False) -> Plan:
+def plan_of(mirror: Mirror, source: str, *, checksum: bool = False) -> Plan:
     """What a sync would do now; nothing is written, and no lock is taken. Raises ConfigError for a source
     that there is not."""
     (chosen,) = chosen_sources(mirror, [source])
@@ -217,7 +217,7 @@ def standing(mirror: Mirror, report: SourceReport) -> SourceReport:
 
 
 @contextmanager
-def recorded(run: Run, report: Report) -> Iterator[None]:
+def recorded(run: Run, report: RunReport) -> Iterator[None]:
     """The run is on record from here on, and ends as the report says."""
     with run:
         yield
@@ -227,7 +227,7 @@ def recorded(run: Run, report: Report) -> Iterator[None]:
         run.ends(report.outcome, report.json(), errors)
 
 
-def _sum_up(mirror: Mirror, report: Report) -> None:
+def _sum_up(mirror: Mirror, report: RunReport) -> None:
     """What the index holds by now, as the ledger has it. A run that wrote counts in the store, too."""
     ledger = mirror.ledger
     counts = ledger.documents.counts().values()

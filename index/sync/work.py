@@ -9,7 +9,7 @@ from index.records import Document
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class NewVersion:
     """A new version: all its points are written."""
 
     action: Action
@@ -18,35 +18,35 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class Removal:
     """All points of the document go."""
 
     document: Document
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
+class RowOnly:
     """Only the ledger's row changes."""
 
     document: Document
 
 
 @dataclass(frozen=True, slots=True)
-class Nothing:
+class Skip:
     """The document is gone since it was listed, or has come back; a later listing decides."""
 
     uri: str
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class NewMetadata:
     """The text stays, what is said of it changes: payloads are written, nothing is embedded."""
 
     action: Action
     document: Document
-    otherwise: Item | Noted | Nothing
+    otherwise: Item | RowOnly | Skip
     """When the store does not hold the text as the ledger says: the item is prepared, which writes the whole
     text; where there is none to be had, only what is known of the document changes."""
 
 
-Work = Text | Facts | Gone | Noted | Nothing
+Work = NewVersion | NewMetadata | Removal | RowOnly | Skip

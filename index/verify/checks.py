@@ -163,7 +163,7 @@ def judge_collection(row: Collection, configured: Iterable[Collection]) -> Defec
     return None
 
 
-class Pending(NamedTuple):
+class Announced(NamedTuple):
     """What the ledger announces and has not ended, at one moment."""
 
     intents: Mapping[tuple[str, str], Document]
@@ -181,7 +181,7 @@ class Unfinished(NamedTuple):
     document: Document | None = None
 
 
-def judge_pending(before: Pending, now: Pending, writing: Set[str]) -> Iterator[Unfinished]:
+def judge_pending(before: Announced, now: Announced, writing: Set[str]) -> Iterator[Unfinished]:
     """Changes that were announced and not ended, by nobody who is still at it: of those that stand before and
     after it was asked who writes (`writing`: sources), a living writer would have been there."""
     for key, document in now.intents.items():

@@ -30,7 +30,7 @@ from index.sync.collection import orphans
 from index.sync.prepare import governed, linked
 from index.sync.source import Source, known_sources, source_of
 from index.sync.survey import rules_fingerprint, survey
-from index.verify.checks import Defect, Pending, judge_collection, judge_pending, judge_row, judge_rules
+from index.verify.checks import Announced, Defect, judge_collection, judge_pending, judge_row, judge_rules
 from index.verify.differences import Difference, Verification
 from index.verify.points import PAGE, Stopped, compare_points, go_on, is_there, named
 from index.workspace import Mirror, require_collection
@@ -164,10 +164,10 @@ def _compare_pending(mirror: Mirror, collection: Collection, found: Verification
         named(found, left.defect, left.point_id, left.document_id, document)
 
 
-def _pending(mirror: Mirror, collection: Collection) -> Pending:
+def _pending(mirror: Mirror, collection: Collection) -> Announced:
     ledger, name = mirror.ledger, collection.name
     intents = {(run, i.document.document_id): i.document for run, _, i in ledger.points.intents()}
-    return Pending(intents, ledger.log.pending(name), set(ledger.points.removals(name)))
+    return Announced(intents, ledger.log.pending(name), set(ledger.points.removals(name)))
 
 
 def _compare_rows(

@@ -19,9 +19,9 @@ from index.sync.batches import known_documents, prepare_items
 from index.sync.plan import BATCH_DOCUMENTS
 from index.sync.prepare import governed
 from index.sync.source import known_sources, source_of
-from index.sync.sync import plan
+from index.sync.sync import plan_of
 from index.sync.target import READ_POINTS, Target
-from index.sync.work import Facts, Noted, Text, Work
+from index.sync.work import NewMetadata, NewVersion, RowOnly, Work
 from index.verify.checks import Ids, review_lost
 from index.verify.differences import Verification
 from index.verify.strangers import Strangers
@@ -169,7 +169,7 @@ class Mending:
         if source is None or source not in self._configured:
             return True
         if source not in self._answers:
-            self._answers[source] = plan(self._mirror, source).error is None
+            self._answers[source] = plan_of(self._mirror, source).error is None
         return self._answers[source]
 
     # ── One document ──────────────────────────────────────────────────────────────────────────────────
@@ -186,9 +186,9 @@ class Mending:
             return
         for (survivors, row), work in zip(damaged, prepared, strict=False):
             match work:
-                case Text():
+                case NewVersion():
                     yield work
-                case Noted(document) | Facts(_, document, _):
+                case RowOnly(document) | NewMetadata(_, document, _):
                     yield self._salvaged(survivors, row, document)
                 case _ if last or self._kept(row) or row.chunk_count <= len(survivors.chunks(row)):
                     yield self._salvaged(survivors, row, known[row.document_id])
@@ -204,7 +204,7 @@ class Mending:
             self._held.add(name)
         return name in self._held
 
-    def _salvaged(self, survivors: Survivors, row: Document, now: Document) -> Text:
+    def _salvaged(self, survivors: Survivors, row: Document, now: Document) -> NewVersion:
         """The document as it is now, with the chunks that its payloads prove."""
         chunks = survivors.chunks(row)
         lost = row.chunk_count - len(chunks)
@@ -219,4 +219,4 @@ class Mending:
             now = replace(now, reason=f"{now.reason} {what}".lstrip(), extraction_fingerprint="")
             if now.state is State.INDEXED:
                 now = replace(now, token=None, seen_extraction="")
-        return Text(Action.UPDATE, replace(now, chunk_count=len(chunks)), chunks)
+        return NewVersion(Action.UPDATE, replace(now, chunk_count=len(chunks)), chunks)

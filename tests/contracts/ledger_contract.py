@@ -22,10 +22,10 @@ import pytest
 import sqlalchemy as sa
 
 from index.errors import LedgerError, Locked
-from index.ledger import Hold, Ledger, LogAction, LogEntry, Removal
+from index.ledger import Hold, Ledger, LogAction, LogEntry, PointRemoval
 from index.ledger.database import Database
 from index.model import Action, Cause, Item, State, point_id
-from index.records import ChunkRecord, Collection, Document, Intent, Review, Row, SourceRecord
+from index.records import ChunkRecord, Collection, Document, Intent, PlanRow, Review, SourceRecord
 
 T0 = datetime(2026, 3, 1, 12, 30, 15, 123457, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
@@ -348,12 +348,13 @@ print(heavy & set(sys.modules))
         ledger.documents.put([FULL, document("z.md", "d2", state=State.PENDING)], [])
         ledger.holds.place(["d2"], "h1", "A lawsuit.", T0, [])
         first, second = ledger.documents.rows("handbook")
-        assert first == Row(
+        assert first == PlanRow(
             "d1", FULL.uri, "12:34:56", "9007199254740993", 2**40, "aa", "x2", "quarantined", False
         )
-        assert type(first) is Row and first.held is False
+        assert type(first) is PlanRow and first.held is False
         assert (
-            second == Row("d2", "z.md", None, None, None, None, "", "pending", True) and second.held is True
+            second == PlanRow("d2", "z.md", None, None, None, None, "", "pending", True)
+            and second.held is True
         )
 
     def test_rows_can_be_limited_to_folders_without_what_lies_below(self, ledger: Ledger) -> None:
@@ -742,7 +743,7 @@ print(heavy & set(sys.modules))
         ledger.writes.settle("kb", [one, two], later)
         assert again.points.removals("kb") == [three] and again.points.absent("other") == []
         found = {removal.document_id: removal for removal in again.points.absent("kb")}
-        assert found == {"d1": Removal(one, "d1", T0), "d2": Removal(two, "d2", later)}
+        assert found == {"d1": PointRemoval(one, "d1", T0), "d2": PointRemoval(two, "d2", later)}
 
         assert ledger.writes.purged("other", [], until=later) == 0
         assert ledger.writes.purged("kb", []) == 0

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from connectors.base import SourceUnavailable
-from flows.watch import RETRY_SECONDS, Dirt, Watcher, described
+from flows.watch import RETRY_SECONDS, Pending, Watcher, described
 from index.config import Watch
 from index.errors import ModelChanged
 from index.search.knowledge_base import KnowledgeBase
@@ -126,7 +126,7 @@ def did(event: dict[str, Any]) -> dict[str, int]:
 
 
 def test_it_waits_until_hints_are_quiet_and_never_longer_than_it_may(kb: Knowledge) -> None:
-    dirt = Dirt(kb.config().sources[0], sweep_at=SWEEP)
+    dirt = Pending(kb.config().sources[0], sweep_at=SWEEP)
     assert dirt.due() == SWEEP
     for at in range(100, 130):
         dirt.hint("a", float(at))
@@ -136,7 +136,7 @@ def test_it_waits_until_hints_are_quiet_and_never_longer_than_it_may(kb: Knowled
 
 
 def test_hints_of_many_folders_are_one_look_and_a_lost_one_is_a_look_at_everything(kb: Knowledge) -> None:
-    dirt = Dirt(kb.config().sources[0], sweep_at=SWEEP)
+    dirt = Pending(kb.config().sources[0], sweep_at=SWEEP)
     for folder in ("b", "a", "b"):
         dirt.hint(folder, 1.0)
     assert dirt.take(2.0) == ["a", "b"]
@@ -147,7 +147,7 @@ def test_hints_of_many_folders_are_one_look_and_a_lost_one_is_a_look_at_everythi
 
 
 def test_a_failing_source_is_swept_at_growing_distances_and_hints_are_followed_at_once(kb: Knowledge) -> None:
-    dirt = Dirt(kb.config().sources[0], sweep_at=SWEEP)
+    dirt = Pending(kb.config().sources[0], sweep_at=SWEEP)
     waits = []
     for _ in range(8):
         dirt.sweep_at = SWEEP

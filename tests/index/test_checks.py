@@ -14,9 +14,9 @@ from index.model import Point, Sparse, State, digest, point_id
 from index.payload import Passage
 from index.records import ChunkRecord, Collection, Document, Review
 from index.verify.checks import (
+    Announced,
     Defect,
     Ids,
-    Pending,
     judge_collection,
     judge_pending,
     judge_point,
@@ -266,10 +266,10 @@ def test_a_row_of_a_collection_that_contradicts_itself(columns: dict[str, Any]) 
     assert defect == ("altered", "the ledger's row of collection kb-1 is another")
 
 
-NOTHING = Pending({}, [], set())
-INTENT = Pending({("run", "d"): DOCUMENT}, [], set())
-EVENT = Pending({}, [LogEntry(WHEN, LogAction.UPDATED, "docs", "d")], set())
-REMOVAL = Pending({}, [], {"p"})
+NOTHING = Announced({}, [], set())
+INTENT = Announced({("run", "d"): DOCUMENT}, [], set())
+EVENT = Announced({}, [LogEntry(WHEN, LogAction.UPDATED, "docs", "d")], set())
+REMOVAL = Announced({}, [], {"p"})
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ REMOVAL = Pending({}, [], {"p"})
         (INTENT, INTENT, {"docs"}, []),
         (INTENT, NOTHING, set(), []),
         (NOTHING, INTENT, set(), []),
-        (INTENT, Pending({("another run", "d"): DOCUMENT}, [], set()), set(), []),
+        (INTENT, Announced({("another run", "d"): DOCUMENT}, [], set()), set(), []),
         (EVENT, EVENT, set(), [("no entry of the log says yet what was done to it", None, "d")]),
         (EVENT, EVENT, {"docs"}, []),
         (EVENT, NOTHING, set(), []),
@@ -293,7 +293,7 @@ REMOVAL = Pending({}, [], {"p"})
     ],
 )
 def test_what_was_begun_and_is_not_ended_by_a_living_writer(
-    before: Pending, now: Pending, writing: set[str], expected: list[tuple[str, str | None, str | None]]
+    before: Announced, now: Announced, writing: set[str], expected: list[tuple[str, str | None, str | None]]
 ) -> None:
     found = list(judge_pending(before, now, writing))
     assert [(left.defect.what, left.point_id, left.document_id) for left in found] == expected

@@ -13,10 +13,10 @@ import pytest
 from connectors.base import Capabilities
 from index.freshness.properties import by_name
 from index.model import State
-from index.outcome import Report
+from index.outcome import RunReport
 from index.records import Document
 from index.search.knowledge_base import KnowledgeBase
-from index.sync.sync import plan
+from index.sync.sync import plan_of
 from index.verify.compare import verify
 from index.workspace import require_collection
 from tests.knowledge import Knowledge, counts
@@ -36,7 +36,7 @@ class Site:
     def sync(self, **options: Any) -> dict[str, int]:
         return counts(self.report(**options), "wiki")
 
-    def report(self, **options: Any) -> Report:
+    def report(self, **options: Any) -> RunReport:
         self.wiki.reads.clear()
         return self.kb.sync(**options)
 
@@ -128,7 +128,7 @@ def test_other_properties_of_the_same_version_are_a_touch_and_nothing_is_read(sy
     for uri in ("v1.2/leave", "v1.2/travel"):
         page = synced.wiki.pages[uri]
         page.properties = {**(page.properties or {}), "owner": "user:eve", "last_reviewed": "2026-05-20"}
-    planned = synced.kb.ask(lambda mirror: plan(mirror, "wiki"))
+    planned = synced.kb.ask(lambda mirror: plan_of(mirror, "wiki"))
     assert {(item.action, item.reason) for item in planned.items} == {("touch", "properties")}
     assert not synced.verified()
     assert synced.sync()["embedded"] == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from index.ledger import LogAction, LogEntry, Removal
+from index.ledger import LogAction, LogEntry, PointRemoval
 from index.model import Point
 from index.run import Run
 from index.sync.collection import drop
@@ -18,7 +18,7 @@ from tests.knowledge import Knowledge
 WORDS = ("Zanzibar", "Quetzal", "Marimba", "Obsidian", "Tamarind")
 
 
-def removals(mirror: Mirror) -> tuple[list[str], list[Removal]]:
+def removals(mirror: Mirror) -> tuple[list[str], list[PointRemoval]]:
     name, points = require_collection(mirror).name, mirror.ledger.points
     return points.removals(name), points.absent(name)
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from connectors.base import Entry
 from index.model import Action
 from index.parse.formats import format_of, suffix_of
-from index.records import Row
-from index.sync.diff import Differences, Extraction, compare, leave_below, pair_moves, same_version, token_of
-from index.sync.plan import BATCH_DOCUMENTS, Circumstances, Guard, Plan, decide, removals_hash
+from index.records import PlanRow
+from index.sync.diff import Diff, Extraction, compare, leave_below, pair_moves, same_version, token_of
+from index.sync.plan import BATCH_DOCUMENTS, Guard, Plan, SourceState, decide, removals_hash
 
 EXTRACTION = Extraction({".md": "x1", ".txt": "x1"}, limits="l1")
 GUARD = Guard(max_fraction=0.2, max_count=10)
@@ -26,7 +26,7 @@ def entry(uri: str, token: str | None = "t", size: int = 10, inode: str | None =
 
 def row(
     uri: str, token: str | None = "t", *, content: str = "", state: str = "indexed", **more: object
-) -> Row:
+) -> PlanRow:
     fields: dict[str, object] = {
         "document_id": f"id-{uri}",
         "uri": uri,
@@ -38,16 +38,16 @@ def row(
         "state": state,
         "held": False,
     } | more
-    return Row(**fields)  # type: ignore[arg-type]
+    return PlanRow(**fields)  # type: ignore[arg-type]
 
 
-def differences(entries: Iterable[Entry], rows: Iterable[Row], **options: bool) -> Differences:
+def differences(entries: Iterable[Entry], rows: Iterable[PlanRow], **options: bool) -> Diff:
     return compare(sorted(entries), sorted(rows, key=lambda r: r.uri), EXTRACTION, **options)
 
 
 def planned(
     entries: Sequence[Entry],
-    rows: Sequence[Row],
+    rows: Sequence[PlanRow],
     *,
     hashes: dict[str, str] | None = None,
     approved: str | None = None,
@@ -60,7 +60,7 @@ def planned(
     numbers = count()
     return decide(
         found,
-        Circumstances("docs", **circumstances),  # type: ignore[arg-type]
+        SourceState("docs", **circumstances),  # type: ignore[arg-type]
         guard,
         hashes=hashes,
         moves=moves,
@@ -146,7 +146,7 @@ def test_empty_files_are_never_paired() -> None:
     assert actions(plan) == [("add", "b.md"), ("delete", "a.md")]
 
 
-def many(number: int) -> tuple[list[Entry], list[Row]]:
+def many(number: int) -> tuple[list[Entry], list[PlanRow]]:
     uris = [f"{i:03}.md" for i in range(number)]
     return [entry(u) for u in uris], [row(u) for u in uris]
 
@@ -284,7 +284,7 @@ def test_carrying_a_plan_out_leaves_nothing_to_plan(before: dict[str, str], afte
     found = differences(entries, rows)
     moves = pair_moves(found, hashes, lambda e, r: 0.0)
     plan = decide(
-        found, Circumstances("docs"), Guard(1.0, 1000), hashes=hashes, moves=moves, new_id=lambda: "n"
+        found, SourceState("docs"), Guard(1.0, 1000), hashes=hashes, moves=moves, new_id=lambda: "n"
     )
     if plan.error:
         assert not after

@@ -18,7 +18,7 @@ from index.records import Document
 from index.sync.diff import Extraction
 from index.sync.prepare import prepare
 from index.sync.source import Source
-from index.sync.work import Facts, Gone, Noted, Nothing, Text, Work
+from index.sync.work import NewMetadata, NewVersion, Removal, RowOnly, Skip, Work
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 EXTRACTION = Extraction({".md": "x1"}, limits="l1")
@@ -124,34 +124,34 @@ def unsupport(desk: Desk) -> None:
     ("action", "cause", "known", "happens", "work", "state", "parsed"),
     [
         # A new document, and what may become of it until it is read.
-        (Action.ADD, Cause.LISTING, None, nothing, Text, State.INDEXED, 1),
-        (Action.ADD, Cause.LISTING, None, vanish, Nothing, None, 0),
-        (Action.ADD, Cause.LISTING, None, outgrow, Noted, State.QUARANTINED, 0),
-        (Action.ADD, Cause.LISTING, None, break_parser, Noted, State.QUARANTINED, 1),
-        (Action.ADD, Cause.LISTING, None, unsupport, Noted, State.SKIPPED, 0),
+        (Action.ADD, Cause.LISTING, None, nothing, NewVersion, State.INDEXED, 1),
+        (Action.ADD, Cause.LISTING, None, vanish, Skip, None, 0),
+        (Action.ADD, Cause.LISTING, None, outgrow, RowOnly, State.QUARANTINED, 0),
+        (Action.ADD, Cause.LISTING, None, break_parser, RowOnly, State.QUARANTINED, 1),
+        (Action.ADD, Cause.LISTING, None, unsupport, RowOnly, State.SKIPPED, 0),
         # A known one: the same text is not parsed again, unless it is asked for.
-        (Action.UPDATE, Cause.LISTING, KNOWN, nothing, Facts, State.INDEXED, 0),
-        (Action.UPDATE, Cause.REPAIR, KNOWN, nothing, Text, State.INDEXED, 1),
-        (Action.UPDATE, Cause.RETRY, KNOWN, nothing, Text, State.INDEXED, 1),
-        (Action.UPDATE, Cause.LISTING, KNOWN, change, Text, State.INDEXED, 1),
-        (Action.MOVE, Cause.LISTING, replace(KNOWN, uri="b.md"), nothing, Facts, State.INDEXED, 0),
-        (Action.TOUCH, Cause.RULES, KNOWN, nothing, Facts, State.INDEXED, 0),
+        (Action.UPDATE, Cause.LISTING, KNOWN, nothing, NewMetadata, State.INDEXED, 0),
+        (Action.UPDATE, Cause.REPAIR, KNOWN, nothing, NewVersion, State.INDEXED, 1),
+        (Action.UPDATE, Cause.RETRY, KNOWN, nothing, NewVersion, State.INDEXED, 1),
+        (Action.UPDATE, Cause.LISTING, KNOWN, change, NewVersion, State.INDEXED, 1),
+        (Action.MOVE, Cause.LISTING, replace(KNOWN, uri="b.md"), nothing, NewMetadata, State.INDEXED, 0),
+        (Action.TOUCH, Cause.RULES, KNOWN, nothing, NewMetadata, State.INDEXED, 0),
         # Its older text stays when the new one cannot be had.
-        (Action.UPDATE, Cause.LISTING, KNOWN, break_parser, Facts, State.INDEXED, 0),
-        (Action.UPDATE, Cause.REPAIR, KNOWN, break_parser, Facts, State.QUARANTINED, 1),
-        (Action.UPDATE, Cause.REPAIR, KNOWN, time_out, Facts, State.QUARANTINED, 1),
-        (Action.UPDATE, Cause.LISTING, KNOWN, outgrow, Facts, State.QUARANTINED, 0),
-        (Action.UPDATE, Cause.LISTING, KNOWN, vanish, Facts, State.INDEXED, 0),
+        (Action.UPDATE, Cause.LISTING, KNOWN, break_parser, NewMetadata, State.INDEXED, 0),
+        (Action.UPDATE, Cause.REPAIR, KNOWN, break_parser, NewMetadata, State.QUARANTINED, 1),
+        (Action.UPDATE, Cause.REPAIR, KNOWN, time_out, NewMetadata, State.QUARANTINED, 1),
+        (Action.UPDATE, Cause.LISTING, KNOWN, outgrow, NewMetadata, State.QUARANTINED, 0),
+        (Action.UPDATE, Cause.LISTING, KNOWN, vanish, NewMetadata, State.INDEXED, 0),
         # What failed is tried again when it is another text, or when a person asks.
-        (Action.UPDATE, Cause.LISTING, FAILED, nothing, Noted, State.QUARANTINED, 0),
-        (Action.UPDATE, Cause.LISTING, FAILED, change, Text, State.INDEXED, 1),
-        (Action.UPDATE, Cause.RETRY, FAILED, nothing, Text, State.INDEXED, 1),
-        (Action.UPDATE, Cause.LISTING, FAILED, unsupport, Noted, State.SKIPPED, 0),
+        (Action.UPDATE, Cause.LISTING, FAILED, nothing, RowOnly, State.QUARANTINED, 0),
+        (Action.UPDATE, Cause.LISTING, FAILED, change, NewVersion, State.INDEXED, 1),
+        (Action.UPDATE, Cause.RETRY, FAILED, nothing, NewVersion, State.INDEXED, 1),
+        (Action.UPDATE, Cause.LISTING, FAILED, unsupport, RowOnly, State.SKIPPED, 0),
         # Removals: only of what is gone at this moment.
-        (Action.DELETE, Cause.LISTING, KNOWN, vanish, Gone, State.DELETED, 0),
-        (Action.DELETE, Cause.LISTING, FAILED, nothing, Nothing, None, 0),
-        (Action.HOLD, Cause.HOLD, KNOWN, vanish, Facts, State.HELD, 0),
-        (Action.HOLD, Cause.HOLD, FAILED, vanish, Noted, State.HELD, 0),
+        (Action.DELETE, Cause.LISTING, KNOWN, vanish, Removal, State.DELETED, 0),
+        (Action.DELETE, Cause.LISTING, FAILED, nothing, Skip, None, 0),
+        (Action.HOLD, Cause.HOLD, KNOWN, vanish, NewMetadata, State.HELD, 0),
+        (Action.HOLD, Cause.HOLD, FAILED, vanish, RowOnly, State.HELD, 0),
     ],
 )
 def test_what_an_item_comes_to(
@@ -168,14 +168,14 @@ def test_what_an_item_comes_to(
     made = desk.prepare(action, known, cause)
     assert type(made) is work
     assert desk.parsed == parsed
-    if not isinstance(made, Nothing):
+    if not isinstance(made, Skip):
         assert made.document.state is state
         assert made.document.document_id == "d1"
 
 
 def test_a_new_version_is_described_by_what_was_read(desk: Desk) -> None:
     made = desk.prepare(Action.ADD, None)
-    assert isinstance(made, Text)
+    assert isinstance(made, NewVersion)
     document = made.document
     assert (document.version, document.content_hash, document.seen_hash) == (1, HASH, HASH)
     assert (document.extraction_fingerprint, document.seen_extraction) == ("x1", "x1")
@@ -189,8 +189,8 @@ def test_a_failure_is_tried_again_only_when_it_was_of_the_moment(desk: Desk) -> 
     lasting = desk.prepare(Action.ADD, None)
     time_out(desk)
     passing = desk.prepare(Action.ADD, None)
-    assert isinstance(lasting, Noted)
-    assert isinstance(passing, Noted)
+    assert isinstance(lasting, RowOnly)
+    assert isinstance(passing, RowOnly)
     assert (lasting.document.seen_extraction, passing.document.seen_extraction) == ("x1+l1", "")
 
 
@@ -205,15 +205,15 @@ def test_a_text_that_the_store_has_lost_is_read_again_by_a_planned_item(
     desk: Desk, action: Action, cause: Cause, instead: Item
 ) -> None:
     made = desk.prepare(action, KNOWN, cause)
-    assert isinstance(made, Facts)
+    assert isinstance(made, NewMetadata)
     assert made.otherwise == instead
 
 
 def test_a_text_that_cannot_be_read_again_is_only_noted(desk: Desk) -> None:
     outgrow(desk)
     made = desk.prepare(Action.UPDATE, KNOWN)
-    assert isinstance(made, Facts)
-    assert made.otherwise == Noted(made.document)
+    assert isinstance(made, NewMetadata)
+    assert made.otherwise == RowOnly(made.document)
 
 
 def test_nothing_of_a_document_is_left_in_the_scratch_folder(desk: Desk, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from index.errors import ConfigError, Locked
 from index.model import State
-from index.outcome import Report
+from index.outcome import RunReport
 from index.run import Run
 from index.search.knowledge_base import KnowledgeBase
 from index.sync.requests import retry, review
@@ -23,12 +23,12 @@ def fast(kb: Knowledge) -> None:
     kb.settings["embedding"] = {"dtype": "float32"}
 
 
-def attest(kb: Knowledge, *uris: str, by: str = "anna", **options: Any) -> Report:
+def attest(kb: Knowledge, *uris: str, by: str = "anna", **options: Any) -> RunReport:
     with kb.mirror() as mirror:
         return review(Run(mirror, "review"), uris, by, **options)
 
 
-def again(kb: Knowledge, *uris: str) -> Report:
+def again(kb: Knowledge, *uris: str) -> RunReport:
     with kb.mirror() as mirror:
         return retry(Run(mirror, "retry"), uris or None)
 

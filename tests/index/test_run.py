@@ -14,7 +14,7 @@ from index.records import RunRecord
 from index.run import Run
 from index.search.knowledge_base import KnowledgeBase
 from index.sync.source import chosen_sources
-from index.sync.sync import plan, sync
+from index.sync.sync import plan_of, sync
 from index.verify.compare import verify
 from index.verify.repair import repair
 from index.workspace import Mirror
@@ -194,7 +194,7 @@ def test_a_source_that_there_is_not_is_an_error_wherever_it_is_named(kb: Knowled
     for asked in (
         lambda m: sync(Run(m, "sync"), ["typo"]),
         lambda m: sync(Run(m, "sync"), ["docs", "typo"]),
-        lambda m: plan(m, "typo"),
+        lambda m: plan_of(m, "typo"),
         lambda m: reader(m).search("text", source="typo", mode="sparse"),
         lambda m: reader(m).search(" ", source="typo"),
         lambda m: reader(m).list(source="typo"),

@@ -16,13 +16,13 @@ from index.errors import Locked, ModelChanged, StoreError, StoreMismatch
 from index.health.doctor import examine
 from index.ledger import LogAction, LogEntry
 from index.model import State
-from index.outcome import Report
+from index.outcome import RunReport
 from index.records import Intent, Review
 from index.run import Run
 from index.search.knowledge_base import KnowledgeBase
 from index.store.edge import EdgeStore
 from index.sync.collection import create
-from index.sync.sync import plan, sync
+from index.sync.sync import plan_of, sync
 from index.verify.compare import verify
 from index.workspace import Mirror, require_collection
 from tests.knowledge import Knowledge, counts
@@ -398,7 +398,7 @@ def test_a_recovery_removes_no_point_that_another_source_wants_back_meanwhile(
     page(kb, "a.md", "One")
     with kb.mirror() as mirror:
         session = mirror.store.session
-        meanwhile: list[Report] = []
+        meanwhile: list[RunReport] = []
 
         def late(name: str) -> Any:
             if not meanwhile:
@@ -507,7 +507,7 @@ def test_a_run_is_recorded_however_it_ends(kb: Knowledge) -> None:
 
 def test_a_plan_says_what_a_sync_would_do_and_changes_nothing(kb: Knowledge) -> None:
     page(kb, "a.md")
-    planned = kb.ask(lambda m: plan(m, "docs"))
+    planned = kb.ask(lambda m: plan_of(m, "docs"))
     assert planned.counts()["add"] == 1
     assert kb.documents() == {}
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from index.model import Failure, Parsed, Point, State
-from index.outcome import Report
+from index.outcome import RunReport
 from index.parse import Parser
 from index.parse.formats import format_of, suffix_of
 from index.records import Collection, Document
-from index.sync.sync import plan
+from index.sync.sync import plan_of
 from index.verify.compare import verify
 from index.workspace import Mirror
 from tests.knowledge import Knowledge, Shared
@@ -155,7 +155,7 @@ class Oracle:
         agree(mirror, deep=True)
         self._governed(mirror, after)
         forbidden = {uri for uri in source if self._folder.forbidden(uri)}
-        planned = plan(mirror, "docs")
+        planned = plan_of(mirror, "docs")
         left = [item for item in planned.work if item.uri not in forbidden]
         if left or planned.error:
             raise Divergence(f"there is still something to do: {planned.json()}")
@@ -211,7 +211,7 @@ class Oracle:
 
     # ── After a sync that could not see everything ────────────────────────────────────────────────────
 
-    def check_incomplete(self, mirror: Mirror, before: Indexed, report: Report) -> Indexed:
+    def check_incomplete(self, mirror: Mirror, before: Indexed, report: RunReport) -> Indexed:
         """What can be seen is as the source says; of the rest nothing has changed, and the run says why."""
         blocked, done, after = self.blocked(), report.sources[0], indexed(mirror)
         if done.complete or not done.error or report.exit_code != 1:
@@ -252,7 +252,7 @@ class Oracle:
             if len(had & has) * 2 < len(had) or not had:
                 raise Divergence(f"{uri!r} has the id of {known.uri!r}, with which it has little in common")
 
-    def nothing_wasted(self, before: Indexed, after: Indexed, report: Report) -> None:
+    def nothing_wasted(self, before: Indexed, after: Indexed, report: RunReport) -> None:
         """Only texts that the index did not have were embedded."""
         new, embedded = after.hashes - before.hashes, report.json()["chunks"]["embedded"]
         if embedded != len(new):

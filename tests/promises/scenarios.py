@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from index.errors import Refused
-from index.outcome import Report
+from index.outcome import RunReport
 from index.records import Document
 from index.reindex import reindex
 from index.run import Run
@@ -147,7 +147,7 @@ class Scenario:
     def prepare(self, mirror: Mirror) -> None:
         """What happens before the run."""
 
-    def run(self, mirror: Mirror) -> Report | Verification:
+    def run(self, mirror: Mirror) -> RunReport | Verification:
         raise NotImplementedError
 
     def again(self, mirror: Mirror) -> None:
@@ -198,7 +198,7 @@ class Syncing(Scenario):
         self.worlds[self.turn].show(self.kb)
         self.expected, self.told = self._images[self.turn], self._told[self.turn]
 
-    def run(self, mirror: Mirror) -> Report:
+    def run(self, mirror: Mirror) -> RunReport:
         return sync(Run(mirror, "sync"))
 
 
@@ -216,7 +216,7 @@ class First(Scenario):
     def open(self) -> None:
         shutil.rmtree(self.kb.home / ".freshkb", ignore_errors=True)
 
-    def run(self, mirror: Mirror) -> Report:
+    def run(self, mirror: Mirror) -> RunReport:
         return sync(Run(mirror, "sync"))
 
     def again(self, mirror: Mirror) -> None:
@@ -243,7 +243,7 @@ class Reindexing(Scenario):
         self.kb.settings["embedding"] = {"dtype": ("float32", "bfloat16")[self.turn]}
         self.expected = self._images[self.turn]
 
-    def run(self, mirror: Mirror) -> Report:
+    def run(self, mirror: Mirror) -> RunReport:
         reindex(mirror, Run(mirror, "reindex"))
         # Runs are told apart by when they began.
         self.kb.clock.forward(seconds=1)
@@ -302,7 +302,7 @@ class Reviewing(Scenario):
         self.kb.clock.forward(days=1)
         self.expected = image(mirror)
 
-    def run(self, mirror: Mirror) -> Report:
+    def run(self, mirror: Mirror) -> RunReport:
         return review(Run(mirror, "review"), self.uris, "anna")
 
     def again(self, mirror: Mirror) -> None:

@@ -17,7 +17,7 @@ from index import reindex
 from index.errors import EmbedderError, FreshkbError, LedgerError, ParserError, StoreError
 from index.ledger import database, sqlite
 from index.model import State
-from index.outcome import Report
+from index.outcome import RunReport
 from index.parse import Parser
 from index.sync import apply, plan
 from index.sync import requests as request
@@ -284,7 +284,7 @@ def ran(scenario: Scenario, mirror: Mirror, fault: Fault, reasons: set[str]) -> 
             if scenario.recorded or run.started_at == scenario.kb.clock():
                 assert run.finished_at and (run.outcome == "failed" or not scenario.recorded), fault
         return True
-    if isinstance(report, Report):
+    if isinstance(report, RunReport):
         told = [s.error for s in report.sources if s.error]
         assert not told or fault.fired
         documents = list(mirror.ledger.documents.find())
