@@ -8,8 +8,8 @@ from statistics import mean
 
 from benchmarks.corpus import Corpus, at_top, in_middle
 from benchmarks.measure import Bench, Row
-from benchmarks.workplace import configure, mirror, sync
-from index.workspace import Mirror
+from benchmarks.workplace import configure, sync, workspace
+from index.workspace import Workspace
 
 #: Of a paragraph in the text without headings.
 WORDS = 40
@@ -20,7 +20,7 @@ def inserted(bench: Bench) -> Iterator[Row]:
     documents = bench.corpus.some(bench.scale.edits)
     prose, words = bench.corpus.prose(seed=2), bench.corpus.paragraph_words
     costs: dict[str, float] = {}
-    with bench.folder() as folder, mirror(configure(folder)) as knowledge_base:
+    with bench.folder() as folder, workspace(configure(folder)) as knowledge_base:
         root = folder / "documents"
         original = Corpus("original", documents)
         for place, insert in (("at the top", at_top), ("in the middle", in_middle)):
@@ -47,7 +47,7 @@ def without_headings(bench: Bench) -> Iterator[Row]:
     # From the last to the first, so that no insertion moves the next one's place.
     places = [len(text) * number // scale.edits for number in reversed(range(scale.edits))]
     costs = []
-    with bench.folder() as folder, mirror(configure(folder)) as knowledge_base:
+    with bench.folder() as folder, workspace(configure(folder)) as knowledge_base:
         path = folder / "documents" / "long.md"
         path.parent.mkdir()
         _write(path, "\n\n".join(text))
@@ -69,7 +69,7 @@ def without_headings(bench: Bench) -> Iterator[Row]:
 def renamed(bench: Bench) -> Iterator[Row]:
     """Documents that get other names in another folder."""
     names = list(bench.corpus.documents)[: bench.scale.renamed]
-    with bench.folder() as folder, mirror(configure(folder)) as knowledge_base:
+    with bench.folder() as folder, workspace(configure(folder)) as knowledge_base:
         root = folder / "documents"
         bench.corpus.write(root)
         sync(knowledge_base)
@@ -95,6 +95,6 @@ def _write(path: Path, text: str) -> None:
     path.write_bytes(text.encode())
 
 
-def _embedded(knowledge_base: Mirror) -> int:
+def _embedded(knowledge_base: Workspace) -> int:
     chunks: dict[str, int] = sync(knowledge_base).json()["chunks"]
     return chunks["embedded"]

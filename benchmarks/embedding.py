@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.measure import Bench, Row, best, seconds
-from benchmarks.workplace import configure, embedded_texts, mirror, sync
+from benchmarks.workplace import configure, embedded_texts, sync, workspace
 from index.sync.collection import ensure
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class _ColdSyncs:
     def sync(self) -> None:
         home = self.folder / f"cold-{len(self.times)}"
         path = configure(home, self.folder / "documents", dtype=self.embedder.dtype)
-        with mirror(path, lambda identity, dtype: self.embedder) as knowledge_base:
+        with workspace(path, lambda identity, dtype: self.embedder) as knowledge_base:
             ensure(knowledge_base)
             knowledge_base.parser.warm()
             self.times.append(seconds(lambda: sync(knowledge_base)))

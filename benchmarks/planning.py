@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks import synthetic
 from benchmarks.measure import Bench, Row, best
 from benchmarks.processes import run
-from benchmarks.workplace import SOURCE, configure, mirror, write_configuration
+from benchmarks.workplace import SOURCE, configure, workspace, write_configuration
 from index.sync.plan import Plan
 from index.sync.sync import plan_of
 
@@ -23,7 +23,7 @@ _PLAN = "import sys; from benchmarks.planning import report_peak; report_peak(sy
 def unchanged(bench: Bench) -> Iterator[Row]:
     """A plan over real files against one pass of scandir and stat over the same tree, both warm."""
     count = bench.scale.files
-    with bench.folder() as folder, mirror(configure(folder)) as knowledge_base:
+    with bench.folder() as folder, workspace(configure(folder)) as knowledge_base:
         root = folder / "documents"
         _tree(root, count)
         synthetic.record_all(knowledge_base, SOURCE)
@@ -50,7 +50,7 @@ def memory(bench: Bench) -> Iterator[Row]:
     count = bench.scale.rows
     with bench.folder() as folder:
         path = write_configuration(folder, {"type": synthetic.TYPE, "documents": count})
-        with mirror(path) as knowledge_base:
+        with workspace(path) as knowledge_base:
             synthetic.record_all(knowledge_base, SOURCE)
         peak, number, took = run([sys.executable, "-c", _PLAN, str(path)]).stdout.split()
     if int(number) != count:
@@ -67,7 +67,7 @@ def memory(bench: Bench) -> Iterator[Row]:
 
 def report_peak(path: str) -> None:
     """Plan, and print peak memory in bytes, documents and seconds. Runs in a process of its own."""
-    with mirror(Path(path)) as knowledge_base:
+    with workspace(Path(path)) as knowledge_base:
         found: list[Plan] = []
         (took,) = best(1, lambda: found.append(_nothing_to_do(plan_of(knowledge_base, SOURCE))))
     print(_peak_bytes(), found[0].unchanged, took)

@@ -10,7 +10,7 @@ from statistics import median
 from benchmarks import synthetic
 from benchmarks.corpus import Prose
 from benchmarks.measure import Bench, Row, seconds
-from benchmarks.workplace import SOURCE, mirror, write_configuration
+from benchmarks.workplace import SOURCE, workspace, write_configuration
 from index.batched import batched
 from index.model import Action, Chunk
 from index.records import Document
@@ -23,7 +23,7 @@ from index.sync.source import source_of
 from index.sync.target import target_of
 from index.sync.work import NewVersion
 from index.verify.compare import verify
-from index.workspace import Mirror
+from index.workspace import Workspace
 
 CHUNKS_PER_DOCUMENT = 10
 #: Of a chunk; about 700 characters, so that a payload is about 1.4 KB.
@@ -74,13 +74,13 @@ def _timed(search: KnowledgeBase, query: str, mode: Mode) -> float:
 
 
 @contextmanager
-def _index(bench: Bench) -> Iterator[Mirror]:
+def _index(bench: Bench) -> Iterator[Workspace]:
     """An index of as many chunks, written as a sync writes it; only the reading of documents is left out."""
     count = bench.scale.chunks // CHUNKS_PER_DOCUMENT
     prose = bench.corpus.prose(seed=4)
     with bench.folder() as folder:
         path = write_configuration(folder, {"type": synthetic.TYPE, "documents": count})
-        with mirror(path) as knowledge_base:
+        with workspace(path) as knowledge_base:
             run = Run(knowledge_base, "sync")
             target = target_of(run)
             documents = synthetic.rows(knowledge_base, SOURCE)
@@ -91,7 +91,7 @@ def _index(bench: Bench) -> Iterator[Mirror]:
             yield knowledge_base
 
 
-def _text(knowledge_base: Mirror, document: Document, prose: Prose) -> NewVersion:
+def _text(knowledge_base: Workspace, document: Document, prose: Prose) -> NewVersion:
     rules = source_of(knowledge_base, SOURCE).rules
     written = replace(document, title=document.uri, chunk_count=CHUNKS_PER_DOCUMENT)
     chunks = []

@@ -23,7 +23,7 @@ from index.model import State
 from index.records import Document, SourceRecord
 from index.sync.source import source_of
 from index.sync.survey import rules_fingerprint
-from index.workspace import Mirror
+from index.workspace import Workspace
 
 TYPE = "numbered"
 BUILT_IN[TYPE] = f"{__name__}:NumberedConnector"
@@ -71,7 +71,7 @@ def _entry(number: int) -> Entry:
     return Entry(uri, f"{SIZE}-{modified_at}-{inode}", SIZE, modified_at, inode)
 
 
-def rows(knowledge_base: Mirror, source: str) -> Iterator[Document]:
+def rows(knowledge_base: Workspace, source: str) -> Iterator[Document]:
     """What the ledger holds once every document of a source was indexed as it is listed now."""
     extraction, connector = source_of(knowledge_base, source).extraction, knowledge_base.connector(source)
     for entry in connector.list():
@@ -98,14 +98,14 @@ def rows(knowledge_base: Mirror, source: str) -> Iterator[Document]:
         )
 
 
-def record_all(knowledge_base: Mirror, source: str) -> None:
+def record_all(knowledge_base: Workspace, source: str) -> None:
     """Fill the ledger with those rows."""
     record_rules(knowledge_base, source)
     for some in batched(rows(knowledge_base, source), SLICE_ROWS):
         knowledge_base.ledger.documents.put(some, [])
 
 
-def record_rules(knowledge_base: Mirror, source: str) -> None:
+def record_rules(knowledge_base: Workspace, source: str) -> None:
     """As after a whole sync: every document of the source has the rules in force."""
     rules = rules_fingerprint(source_of(knowledge_base, source))
     knowledge_base.ledger.sources.put(SourceRecord(source, rules_fingerprint=rules))

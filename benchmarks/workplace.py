@@ -14,7 +14,7 @@ from index.embed.embedder import ModelIdentity
 from index.outcome import RunReport
 from index.run import Run
 from index.sync.sync import sync as engine
-from index.workspace import Mirror
+from index.workspace import Workspace
 from tests.embedders import HashEmbedder
 
 SOURCE = "documents"
@@ -46,12 +46,12 @@ def write_configuration(home: Path, source: dict[str, Any], *, dtype: str = "flo
     return path
 
 
-def mirror(path: Path, embedder: Any = RandomEmbedder) -> Mirror:
+def workspace(path: Path, embedder: Any = RandomEmbedder) -> Workspace:
     """The knowledge base of a configuration, whatever the environment says."""
-    return Mirror(load(path, {}, path.parent), embedder=embedder)
+    return Workspace(load(path, {}, path.parent), embedder=embedder)
 
 
-def sync(knowledge_base: Mirror) -> RunReport:
+def sync(knowledge_base: Workspace) -> RunReport:
     """A sync that must have succeeded."""
     report = engine(Run(knowledge_base, "sync"))
     if report.outcome not in ("done", "partial"):
@@ -67,6 +67,6 @@ def embedded_texts(path: Path) -> list[str]:
         embedders.append(RandomEmbedder(identity, dtype))
         return embedders[-1]
 
-    with mirror(path, collecting) as knowledge_base:
+    with workspace(path, collecting) as knowledge_base:
         sync(knowledge_base)
     return [text for embedder in embedders for text in embedder.embedded]

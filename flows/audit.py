@@ -22,10 +22,10 @@ def audit(fail_on: FailOn = "never") -> State[Any]:
     """
 
     def body(job: FlowInput) -> State[Any]:
-        mirror = job.mirror
+        workspace = job.workspace
         with job.run("audit", required=False) as run:
-            found = audit_of(mirror)
-            write(found, mirror.config.reports)
+            found = audit_of(workspace)
+            write(found, workspace.config.reports)
             run.ends("failed" if found.fails(fail_on) else "done", found.by_verdict)
         create_markdown_artifact(
             _markdown(found), key="freshkb-audit", description="Freshness of the documents"

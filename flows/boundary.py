@@ -37,7 +37,7 @@ from index.config import Config, load
 from index.errors import FreshkbError
 from index.outcome import RunReport
 from index.run import Run
-from index.workspace import Mirror
+from index.workspace import Workspace
 
 log = logging.getLogger("freshkb.flows")
 
@@ -56,7 +56,7 @@ ENDINGS = (
 class FlowInput:
     """What a flow works on, and what its caller gets of it in this process."""
 
-    mirror: Mirror
+    workspace: Workspace
     stop: threading.Event = field(default_factory=threading.Event)
     awaited: bool = False
     """By a command, which says itself what went wrong."""
@@ -66,7 +66,7 @@ class FlowInput:
 
     def run(self, kind: str, *, required: bool) -> Run:
         """The run that the flow is."""
-        run = Run(self.mirror, kind, required=required, stop=self.stop)
+        run = Run(self.workspace, kind, required=required, stop=self.stop)
         self.run_id = run.run_id
         return run
 
@@ -96,7 +96,7 @@ def run_reduced(body: Callable[[FlowInput], State[Any]]) -> State[Any]:
     with ExitStack() as stack:
         try:
             if job is None:
-                job = FlowInput(stack.enter_context(Mirror(configuration())))
+                job = FlowInput(stack.enter_context(Workspace(configuration())))
             stack.enter_context(graceful(job.stop))
             return body(job)
         except ENDINGS:

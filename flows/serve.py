@@ -28,7 +28,7 @@ from flows.watch import Watcher
 from index.config.load import CONFIG
 from index.errors import ConfigError, FreshkbError
 from index.health.services import SERVE, living
-from index.workspace import Mirror
+from index.workspace import Workspace
 
 #: Seconds between two looks at what the server has scheduled.
 LOOK_SECONDS = 60.0
@@ -37,7 +37,7 @@ LOOK_SECONDS = 60.0
 STOP_SECONDS = 0.2
 
 
-def serve(mirror: Mirror, stop: threading.Event, *, tell: Callable[[dict[str, Any]], None]) -> None:
+def serve(workspace: Workspace, stop: threading.Event, *, tell: Callable[[dict[str, Any]], None]) -> None:
     """Serve and watch until `stop` is set; the batch in hand and flow runs that are under way come to their
     end. `tell` gets the watcher's events, and one when the deployments are registered.
 
@@ -50,11 +50,11 @@ def serve(mirror: Mirror, stop: threading.Event, *, tell: Callable[[dict[str, An
             f"{orchestration.START}, then: export PREFECT_API_URL=http://127.0.0.1:4200/api"
         )
     orchestration.require(url)
-    with configured(str(mirror.config.path)):
-        served = Served(url, mirror, stop, tell)
+    with configured(str(workspace.config.path)):
+        served = Served(url, workspace, stop, tell)
         served.start()
         try:
-            Watcher(mirror, stop, tell=tell, command=SERVE).run()
+            Watcher(workspace, stop, tell=tell, command=SERVE).run()
         finally:
             served.end()
     if served.error is not None:
@@ -81,16 +81,16 @@ class Served(threading.Thread):
     def __init__(
         self,
         url: str,
-        mirror: Mirror,
+        workspace: Workspace,
         stop: threading.Event,
         tell: Callable[[dict[str, Any]], None],
     ) -> None:
         super().__init__(name="prefect-runner")
         self.error: Exception | None = None
         self._url = url
-        self._schedules = mirror.config.schedules
-        self._state_dir = mirror.config.state_dir
-        self._scratch = mirror.scratch / "prefect"
+        self._schedules = workspace.config.schedules
+        self._state_dir = workspace.config.state_dir
+        self._scratch = workspace.scratch / "prefect"
         self._stop_all = stop
         self._tell = tell
 

@@ -42,7 +42,7 @@ from index.outcome import Counts, RunReport, Seconds, SourceReport
 from index.run import Run
 from index.sync.batches import Batches
 from index.sync.sync import sync as engine
-from index.workspace import Mirror
+from index.workspace import Workspace
 
 #: Before a batch is tried again, each time: a store or a source that was restarted is back by then.
 RETRY_SECONDS = (1, 10)
@@ -100,7 +100,7 @@ class PrefectBatches:
         """A batch in the process of its task, which prepares none ahead where the plan was not made."""
         if self._batches is not None:
             return self._batches.carry_out(number, again=again)
-        source, _ = self.run.mirror.ledger.runs.batch(self.run.run_id, number)
+        source, _ = self.run.workspace.ledger.runs.batch(self.run.run_id, number)
         with Batches(self.run, source) as alone:
             return alone.carry_out(number, again=again)
 
@@ -115,10 +115,10 @@ def _batches_of(run_id: str) -> PrefectBatches:
 
 
 @cache
-def _elsewhere() -> Mirror:
-    mirror = Mirror(configuration())
-    atexit.register(mirror.close)
-    return mirror
+def _elsewhere() -> Workspace:
+    workspace = Workspace(configuration())
+    atexit.register(workspace.close)
+    return workspace
 
 
 def _worth_repeating(_: Task[..., Any], __: TaskRun, state: State[Any]) -> bool:
@@ -200,7 +200,7 @@ def sync(source: str | None = None, approve: str | None = None, checksum: bool =
 
 def _wait_for_writers(job: FlowInput) -> None:
     until = time.monotonic() + PATIENCE_SECONDS
-    while job.mirror.ledger.writers() and time.monotonic() < until and not job.stop.wait(0.5):
+    while job.workspace.ledger.writers() and time.monotonic() < until and not job.stop.wait(0.5):
         pass
 
 
@@ -218,7 +218,7 @@ def _state(report: RunReport) -> State[Any]:
 
 
 def run_as_flow(
-    mirror: Mirror,
+    workspace: Workspace,
     *,
     source: str | None = None,
     approve: str | None = None,
@@ -231,7 +231,7 @@ def run_as_flow(
     """
     if url := PREFECT_API_URL.value():
         orchestration.require(url)
-    job = FlowInput(mirror, stop or threading.Event(), awaited=True)
+    job = FlowInput(workspace, stop or threading.Event(), awaited=True)
     try:
         with called(job):
             state = sync(source, approve, checksum, return_state=True)

@@ -20,11 +20,11 @@ def verify(repair: bool = False, deep: bool = False) -> State[Any]:
     def body(job: FlowInput) -> State[Any]:
         if repair:
             # Before a run is on record: a damaged ledger takes none.
-            mend_ledger(job.mirror)
+            mend_ledger(job.workspace)
         with job.run("verify", required=repair) as run, graceful(job.stop):
-            found = compare(job.mirror, deep=deep, stop=job.stop)
+            found = compare(job.workspace, deep=deep, stop=job.stop)
             if repair and not found.ok and not found.interrupted:
-                mend(job.mirror, found, run)
+                mend(job.workspace, found, run)
             counts = found.counts()
             run.ends(found.outcome, counts)
         markdown = table(["", "count"], [[name, count] for name, count in counts.items()])

@@ -28,7 +28,7 @@ from index.redact import redact
 from index.run import Run
 from index.sync.collection import ensure
 from index.sync.sync import sync
-from index.workspace import Mirror
+from index.workspace import Workspace
 
 #: Seconds until what could not be done is tried again. A source that can be asked and fails all the same is
 #: tried at twice the distance each time, up to its sweep.
@@ -101,7 +101,7 @@ class Watcher:
 
     def __init__(
         self,
-        mirror: Mirror,
+        workspace: Workspace,
         stop: threading.Event,
         *,
         tell: Callable[[dict[str, Any]], None],
@@ -110,14 +110,14 @@ class Watcher:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`command`: what started it, for those who ask."""
-        self._mirror = mirror
+        self._workspace = workspace
         self._command = command
         self._stop = stop
         self._tell = tell
         self._polling = polling
         self._clock = clock
         self._hints: SimpleQueue[tuple[str, str | None, float]] = SimpleQueue()
-        self._dirt = {s.id: Pending(s) for s in mirror.config.sources}
+        self._dirt = {s.id: Pending(s) for s in workspace.config.sources}
         self._watched: set[str] = set()
 
     def run(self) -> None:
@@ -127,7 +127,7 @@ class Watcher:
         and StoreError or EmbedderError when store or model cannot be used at the start.
         """
         with ExitStack() as watches:
-            watches.enter_context(living(self._mirror.config.state_dir, "watcher", self._command))
+            watches.enter_context(living(self._workspace.config.state_dir, "watcher", self._command))
             for source in self._dirt:
                 self._watch(source, watches)
             self._warm()
@@ -146,7 +146,7 @@ class Watcher:
         if source in self._watched:
             return
         try:
-            connector = self._mirror.connector(source)
+            connector = self._workspace.connector(source)
             if connector.capabilities.watch:
                 watch = connector.watch(
                     lambda folder: self._hints.put((source, folder, self._clock())), polling=self._polling
@@ -158,12 +158,12 @@ class Watcher:
 
     def _warm(self) -> None:
         """Load whatever the first changed document would have to wait for."""
-        mirror = self._mirror
+        workspace = self._workspace
         with ThreadPoolExecutor(1, thread_name_prefix="warm-parser") as other:
-            parser = other.submit(lambda: mirror.parser.warm())
-            collection = ensure(mirror)
-            mirror.embed(collection, ["warm"])
-            mirror.tokenizer.count(["warm"])
+            parser = other.submit(lambda: workspace.parser.warm())
+            collection = ensure(workspace)
+            workspace.embed(collection, ["warm"])
+            workspace.tokenizer.count(["warm"])
             parser.result()
 
     def _next(self) -> str | None:
@@ -190,10 +190,10 @@ class Watcher:
         folders = dirt.take(self._clock())
         try:
             # Asked before a run is recorded: a disk may be away for days, and so may be the lock.
-            self._mirror.connector(source).probe()
-            with self._mirror.ledger.writer(source, self._command):
+            self._workspace.connector(source).probe()
+            with self._workspace.ledger.writer(source, self._command):
                 pass
-            report = sync(Run(self._mirror, "watch", stop=self._stop), [source], folders=folders)
+            report = sync(Run(self._workspace, "watch", stop=self._stop), [source], folders=folders)
         except ModelChanged:
             # The configuration was read when this process started: only another one can go on.
             raise

@@ -31,19 +31,19 @@ from index.sync.source import known_sources
 from index.sync.sync import recorded
 from index.sync.target import Target, target_of
 from index.sync.work import NewVersion
-from index.workspace import Mirror
+from index.workspace import Workspace
 
 #: Ids of points to those of them that there are, without vectors.
 Read = Callable[[Sequence[str]], Mapping[str, Point]]
 
 
-def reindex(mirror: Mirror, run: Run) -> RunReport:
+def reindex(workspace: Workspace, run: Run) -> RunReport:
     """Build, switch, drop. Interrupted, it leaves the old index in use; started again, it begins anew.
 
     Raises Refused when the configured model is the one in use, or when a text was lost that no source gives;
     Locked when a source is being written.
     """
-    ledger = mirror.ledger
+    ledger = workspace.ledger
     report = RunReport(run.run_id)
     with recorded(run, report), ExitStack() as locks:
         old = ledger.collections.current()
@@ -51,29 +51,29 @@ def reindex(mirror: Mirror, run: Run) -> RunReport:
             raise Refused(
                 "There is no index yet, so there is nothing to build anew. Make one with: freshkb sync"
             )
-        for source in known_sources(mirror):
+        for source in known_sources(workspace):
             locks.enter_context(ledger.writer(source, "freshkb reindex"))
-        mirror.check_instance(old)
+        workspace.check_instance(old)
         for source in ledger.documents.counts():
             recover(target_of(run, old), source, run.run_id)
         for left in ledger.collections.all():
             if left.state != "current":
-                drop(mirror, left, run.run_id)
-        read = reader(mirror, old.name)
+                drop(workspace, left, run.run_id)
+        read = reader(workspace, old.name)
         _check(ledger, old.name, read)
-        new = create(mirror, "building", run.run_id)
+        new = create(workspace, "building", run.run_id)
         words = old.sparse_fingerprint or new.sparse_fingerprint
         if (new.embedding_fingerprint, new.sparse_fingerprint) == (old.embedding_fingerprint, words):
-            drop(mirror, new, run.run_id)
+            drop(workspace, new, run.run_id)
             raise Refused(
                 f"The index already uses {old.model} ({old.dtype}); there is nothing to build anew."
             )
         if fill(run, target_of(run, new), old.name, read) is None:
             report.interrupted = True
             return report
-        switched = entry(mirror, LogAction.COLLECTION_SWITCHED, new, run.run_id)
+        switched = entry(workspace, LogAction.COLLECTION_SWITCHED, new, run.run_id)
         ledger.writes.switch_collection(new.name, [switched])
-        retire(mirror, run.run_id)
+        retire(workspace, run.run_id)
     return report
 
 
@@ -98,11 +98,11 @@ def fill(run: Run, target: Target, former: str, read: Read) -> list[str] | None:
     return inexact
 
 
-def reader(mirror: Mirror, collection: str) -> Read:
+def reader(workspace: Workspace, collection: str) -> Read:
     """Reads points of this collection."""
 
     def read(ids: Sequence[str]) -> Mapping[str, Point]:
-        with mirror.store.session(collection) as session:
+        with workspace.store.session(collection) as session:
             return session.retrieve(ids, vectors=False) if ids else {}
 
     return read

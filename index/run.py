@@ -28,7 +28,7 @@ from index.errors import FreshkbError, LedgerError
 from index.model import rfc3339
 from index.outcome import Counts, NoProgress, Progress
 from index.records import RunRecord
-from index.workspace import Mirror
+from index.workspace import Workspace
 
 log = logging.getLogger("freshkb.run")
 #: Of batches, by the name that services' logs have for them.
@@ -51,7 +51,7 @@ class Run:
 
     def __init__(
         self,
-        mirror: Mirror,
+        workspace: Workspace,
         kind: str,
         *,
         required: bool = True,
@@ -61,7 +61,7 @@ class Run:
     ) -> None:
         self.run_id = run_id or uuid.uuid4().hex
         self.kind = kind
-        self.mirror = mirror
+        self.workspace = workspace
         self.stop = stop or threading.Event()
         self.progress = progress or NoProgress()
         self._required = required
@@ -106,10 +106,10 @@ class Run:
                 "source": self._source,
                 "done": self._done,
                 "of": self._of,
-                "at": rfc3339(self.mirror.now()),
+                "at": rfc3339(self.workspace.now()),
             }
             try:
-                self.mirror.ledger.runs.note_progress(self.run_id, progress)
+                self.workspace.ledger.runs.note_progress(self.run_id, progress)
             except LedgerError as error:
                 # What the run is for comes first; a ledger that stays away ends it at its next write.
                 log.debug("Run %s: its progress is not on record: %s", self.run_id, error)
@@ -127,8 +127,8 @@ class Run:
         return self
 
     def _start(self) -> None:
-        ledger = self.mirror.ledger
-        self.started_at = self.mirror.now()
+        ledger = self.workspace.ledger
+        self.started_at = self.workspace.now()
         try:
             ledger.runs.start(
                 self.kind, self.started_at, run_id=self.run_id, actor=actor(), progress=_process()
@@ -151,14 +151,14 @@ class Run:
 
     def _finish(self, *, failing: bool) -> None:
         outcome, counts, error = self._end
-        finished = self.mirror.now()
+        finished = self.workspace.now()
         seconds = (finished - self.started_at).total_seconds()
         log.debug("Run %s: %s ended %s after %.1f s.", self.run_id, self.kind, outcome, seconds)
         if not self._recorded:
             return
         self._recorded = False
         try:
-            self.mirror.ledger.runs.finish(self.run_id, finished, outcome, counts, error)
+            self.workspace.ledger.runs.finish(self.run_id, finished, outcome, counts, error)
         except LedgerError as trouble:
             if self._required and not failing:
                 raise

@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from index.embed.embedder import ModelIdentity, Tokenizer
 
 
-log = logging.getLogger("freshkb.mirror")
+log = logging.getLogger("freshkb.workspace")
 
 
 class Embedding(Protocol):
-    """What the mirror asks of an embedder; `index.embed.embedder.Embedder` is the one that ships."""
+    """What the workspace asks of an embedder; `index.embed.embedder.Embedder` is the one that ships."""
 
     fingerprint: str
     dimension: int
@@ -51,7 +51,7 @@ class Embedding(Protocol):
 
 
 class Parsing(Protocol):
-    """What the mirror asks of a parser; `index.parse.Parser` is the one that ships."""
+    """What the workspace asks of a parser; `index.parse.Parser` is the one that ships."""
 
     def warm(self) -> None: ...
     def parse(self, path: Path, format: str, timeout_seconds: float) -> Parsed | Failure: ...
@@ -66,7 +66,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Mirror:
+class Workspace:
     """A configuration with its ledger, store, parser and model. Close it, or use it in a `with`."""
 
     def __init__(
@@ -92,7 +92,7 @@ class Mirror:
         self._connectors: dict[str, Connector] = {}
         self._scratch: Scratch | None = None
 
-    def __enter__(self) -> Mirror:
+    def __enter__(self) -> Workspace:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -280,9 +280,9 @@ class Mirror:
             )
 
 
-def require_collection(mirror: Mirror) -> Collection:
+def require_collection(workspace: Workspace) -> Collection:
     """The collection in use. Raises StoreError when nothing was ever synced."""
-    found = mirror.readable()
+    found = workspace.readable()
     if found is None:
         raise StoreError("There is no index yet. Make one with: freshkb sync")
     return found

@@ -18,7 +18,7 @@ from index.parse.walls import DOCUMENTS, Wall
 from index.records import Document
 from index.run import Run
 from index.sync.sync import sync
-from index.workspace import Mirror
+from index.workspace import Workspace
 from tests.embedders import HashEmbedder
 
 Answer = TypeVar("Answer")
@@ -38,7 +38,7 @@ class Clock:
 
 
 class Shared:
-    """A parser that outlives the mirrors that use it, so that its child is started once."""
+    """A parser that outlives the workspaces that use it, so that its child is started once."""
 
     def __init__(self, parser: Parser) -> None:
         self._parser = parser
@@ -96,13 +96,15 @@ class Knowledge:
         return load(path, {}, self.home)
 
     @contextmanager
-    def mirror(self, **parts: Any) -> Iterator[Mirror]:
+    def workspace(self, **parts: Any) -> Iterator[Workspace]:
         def embedder(*args: Any) -> HashEmbedder:
             self.embedders.append(HashEmbedder(*args))
             return self.embedders[-1]
 
-        with Mirror(self.config(), now=self.clock, parser=self.parser, embedder=embedder, **parts) as mirror:
-            yield mirror
+        with Workspace(
+            self.config(), now=self.clock, parser=self.parser, embedder=embedder, **parts
+        ) as workspace:
+            yield workspace
 
     def write(self, uri: str, text: str) -> Path:
         path = self.docs / uri
@@ -111,12 +113,12 @@ class Knowledge:
         return path
 
     def sync(self, **options: Any) -> RunReport:
-        with self.mirror() as mirror:
-            return sync(Run(mirror, "sync"), **options)
+        with self.workspace() as workspace:
+            return sync(Run(workspace, "sync"), **options)
 
-    def ask(self, question: Callable[[Mirror], Answer]) -> Answer:
-        with self.mirror() as mirror:
-            return question(mirror)
+    def ask(self, question: Callable[[Workspace], Answer]) -> Answer:
+        with self.workspace() as workspace:
+            return question(workspace)
 
     def documents(self) -> dict[str, Document]:
         return {d.uri: d for d in self.ask(lambda m: list(m.ledger.documents.find()))}
@@ -133,11 +135,11 @@ class Knowledge:
         return {uri: "".join(texts[i] for i in sorted(texts)) for uri, texts in parts.items()}
 
 
-def _points(mirror: Mirror) -> list[Point]:
-    collection = mirror.ledger.collections.current()
+def _points(workspace: Workspace) -> list[Point]:
+    collection = workspace.ledger.collections.current()
     if collection is None:
         return []
-    with mirror.store.session(collection.name) as session:
+    with workspace.store.session(collection.name) as session:
         return list(session.scroll(vectors=True))
 
 

@@ -16,7 +16,7 @@ def test_the_package_gives_what_applications_need() -> None:
     assert freshkb.KnowledgeBase is KnowledgeBase
     assert freshkb.SearchHit is SearchHit
     assert freshkb.FreshkbError is FreshkbError
-    assert not hasattr(freshkb, "Mirror")
+    assert not hasattr(freshkb, "Workspace")
 
 
 def test_importing_it_imports_nothing_heavy() -> None:

@@ -14,7 +14,7 @@ from flows.cli.text import audit_lines
 from flows.cli.workspace import opened
 
 if TYPE_CHECKING:
-    from index.workspace import Mirror
+    from index.workspace import Workspace
 
 
 class FailOn(StrEnum):
@@ -39,22 +39,22 @@ def audit(
     ] = FailOn.stale,
 ) -> None:
     """Judge every document's freshness, and write reports for their owners."""
-    with opened(config) as mirror:
+    with opened(config) as workspace:
         from index.audit.audit import audit_of
         from index.audit.report import foreign, write
         from index.errors import ConfigError, StoreError
         from index.run import Run
 
-        folder = mirror.config.reports if out is None else _outside(mirror, out)
+        folder = workspace.config.reports if out is None else _outside(workspace, out)
         if out is not None and (others := foreign(folder)):
             raise ConfigError(
                 f"{others[0]} was not written by freshkb and is not replaced; nothing was written. Name "
                 "another folder with --out, or move the file."
             )
-        if not (mirror.ledger.sources.all() or mirror.ledger.documents.counts()):
+        if not (workspace.ledger.sources.all() or workspace.ledger.documents.counts()):
             raise StoreError("Nothing was ever synced, so there is nothing to judge. First: freshkb sync")
-        with Run(mirror, "audit", required=False) as run:
-            found = audit_of(mirror, owner)
+        with Run(workspace, "audit", required=False) as run:
+            found = audit_of(workspace, owner)
             try:
                 written = write(found, folder)
             except OSError as error:
@@ -74,15 +74,15 @@ def audit(
     raise typer.Exit(1 if found.fails(fail_on.value) else 0)
 
 
-def _outside(mirror: Mirror, out: Path) -> Path:
+def _outside(workspace: Workspace, out: Path) -> Path:
     """The same folder. Raises ConfigError when it lies in a source: nothing is ever written into one, and a
     report there would become a document."""
     from index.errors import ConfigError
 
     folder = out.resolve()
-    for source in mirror.config.sources:
-        root = source.connector.folder(mirror.config.base)
-        private = mirror.config.context(source).private
+    for source in workspace.config.sources:
+        root = source.connector.folder(workspace.config.base)
+        private = workspace.config.context(source).private
         if (
             root is not None
             and folder.is_relative_to(root.resolve())

@@ -15,11 +15,11 @@ from index.printable import printable_line
 @command()
 def doctor(console: Console, config: Path | None) -> None:
     """Say what is wrong here and how to mend it."""
-    with opened(config) as mirror:
+    with opened(config) as workspace:
         from flows.orchestration import checks as prefect
         from index.health.doctor import examine
 
-        checks = [*examine(mirror), *prefect(mirror.config.schedules)]
+        checks = [*examine(workspace), *prefect(workspace.config.schedules)]
     ok = all(c.ok for c in checks)
     console.data({"ok": ok, "checks": [c.json() for c in checks]})
     width = max(len(c.name) for c in checks)

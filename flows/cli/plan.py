@@ -26,16 +26,16 @@ def plan(
     source: SourceOption = None,
 ) -> None:
     """Say what a sync would do. Nothing is changed."""
-    with opened(config, source) as mirror:
+    with opened(config, source) as workspace:
         from index.sync.source import chosen_sources
         from index.sync.sync import plan_of
 
         # A sync would refuse another model, and another model would make every document look changed.
-        mirror.collection()
-        plans = [plan_of(mirror, s) for s in chosen_sources(mirror, [source] if source else None)]
+        workspace.collection()
+        plans = [plan_of(workspace, s) for s in chosen_sources(workspace, [source] if source else None)]
         console.data({"sources": [p.json() for p in plans]})
         nameless = [item.document_id for p in plans for item in p.items if not item.uri]
-        names = {d.document_id: d.uri for d in mirror.ledger.documents.find(document_ids=nameless)}
+        names = {d.document_id: d.uri for d in workspace.ledger.documents.find(document_ids=nameless)}
         for planned in plans:
             _print_plan(console, planned, names)
     failed = any(p.error for p in plans)

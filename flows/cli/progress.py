@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
-    from index.workspace import Mirror
+    from index.workspace import Workspace
 
 #: Seconds after which a wait is worth a line in a log.
 SLOW_SECONDS = 5.0
@@ -66,10 +66,10 @@ class Bars:
 
 
 @contextmanager
-def progress(mirror: Mirror, *, quiet: bool) -> Iterator[Progress]:
+def progress(workspace: Workspace, *, quiet: bool) -> Iterator[Progress]:
     """Bars for people; without a terminal, or with `quiet`, nothing but a word where it takes long."""
     if quiet or not sys.stderr.isatty():
-        mirror.waiting = waiting(quiet=quiet)
+        workspace.waiting = waiting(quiet=quiet)
         yield NoProgress()
         return
     from rich.console import Console
@@ -92,7 +92,7 @@ def progress(mirror: Mirror, *, quiet: bool) -> Iterator[Progress]:
         columns.insert(1, BarColumn(bar_width=console.width // 4))
     with Rich(*columns, console=console, transient=True, expand=True) as live:
         bars = Bars(live)
-        mirror.waiting = bars.waiting
+        workspace.waiting = bars.waiting
         yield bars
 
 

@@ -23,13 +23,13 @@ def retry(
     ] = None,
 ) -> None:
     """Try quarantined documents again now."""
-    with stoppable() as stop, opened(config) as mirror:
+    with stoppable() as stop, opened(config) as workspace:
         from flows.cli.progress import progress
         from index.run import Run
         from index.sync.requests import retry as again
 
-        with progress(mirror, quiet=console.quiet or console.verbose) as shown:
-            report = again(Run(mirror, "retry", progress=shown, stop=stop), uris)
+        with progress(workspace, quiet=console.quiet or console.verbose) as shown:
+            report = again(Run(workspace, "retry", progress=shown, stop=stop), uris)
     console.data(report.json())
     print_report(console, report)
     raise typer.Exit(report.exit_code)

@@ -31,10 +31,10 @@ def review(
     source: SourceOption = None,
 ) -> None:
     """Attest that documents were reviewed now."""
-    with opened(config, source) as mirror:
+    with opened(config, source) as workspace:
         from index.run import Run
         from index.sync.requests import review as attest
 
-        report = attest(Run(mirror, "review"), uris or [], by, note, source=source, owner=owner)
+        report = attest(Run(workspace, "review"), uris or [], by, note, source=source, owner=owner)
     reviewed = plural(sum(s.tally.documents.total() for s in report.sources), "document")
     console.say(f"{reviewed} reviewed by {printable_line(by)}.")

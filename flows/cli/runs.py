@@ -20,10 +20,10 @@ def runs(
     limit: Annotated[int, typer.Option("-n", "--limit", min=1, help="How many, newest first.")] = 20,
 ) -> None:
     """List past runs, newest first."""
-    with opened(config) as mirror:
+    with opened(config) as workspace:
         from index.health.run_summary import RunSummary
 
-        found = [RunSummary.of(run, mirror.now()) for run in mirror.ledger.runs.newest(limit)]
+        found = [RunSummary.of(run, workspace.now()) for run in workspace.ledger.runs.newest(limit)]
     if console.as_json:
         return console.data([run.json() for run in found])
     for run in found:

@@ -39,7 +39,7 @@ def search(
     with knowledge_base(config, source) as kb:
         from flows.cli.progress import waiting
 
-        kb.mirror.waiting = waiting(quiet=console.quiet)
+        kb.workspace.waiting = waiting(quiet=console.quiet)
         hits = kb.search(query, k=k, mode=mode.value, fresh_only=fresh_only, source=source, owner=owner)
     if console.as_json:
         return console.data([hit.json() for hit in hits])

@@ -15,10 +15,10 @@ from flows.cli.workspace import opened
 @command(as_json=False, service=True)
 def serve(console: Console, config: Path | None) -> None:
     """Run the flows on their schedules as Prefect deployments, with the watcher."""
-    with stoppable(service=True) as stop, opened(config) as mirror:
+    with stoppable(service=True) as stop, opened(config) as workspace:
         logs.hush_prefect(verbose=console.verbose)
         from flows.serve import serve as run
 
         logs.dress_others()
-        run(mirror, stop, tell=lambda event: tell(console, event))
+        run(workspace, stop, tell=lambda event: tell(console, event))
     end(stop)

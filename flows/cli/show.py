@@ -25,7 +25,7 @@ def show(
         from index.lookup import shown
         from index.search.describe import describe
 
-        found = describe(kb.reader, shown(kb.mirror.ledger, uri, source))
+        found = describe(kb.reader, shown(kb.workspace.ledger, uri, source))
     if console.as_json:
         return console.data(found.json())
     for line in document_lines(found):

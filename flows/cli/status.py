@@ -26,18 +26,18 @@ def status(
 ) -> None:
     """Documents by source and state, what goes on, and whether store and Prefect answer."""
     found: Status | None = None
-    with opened(config) as mirror:
+    with opened(config) as workspace:
         from flows import orchestration
         from index.errors import FreshkbError
         from index.health.check import Problem, problems
         from index.health.status import status as state_of
 
         server = orchestration.standing()
-        wrong = problems(mirror) if check else []
+        wrong = problems(workspace) if check else []
         if check and server is not None and server != orchestration.ANSWERS:
             wrong.append(Problem("prefect", server))
         try:
-            found = state_of(mirror)
+            found = state_of(workspace)
         except FreshkbError:
             # It is among what is wrong.
             if not wrong:

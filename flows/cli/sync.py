@@ -33,16 +33,16 @@ def sync(
     if flow or os.environ.get("PREFECT_API_URL"):
         from flows.sync import run_as_flow
 
-        with stoppable() as stop, opened(config, source) as mirror:
-            report = run_as_flow(mirror, source=source, approve=approve, checksum=checksum, stop=stop)
+        with stoppable() as stop, opened(config, source) as workspace:
+            report = run_as_flow(workspace, source=source, approve=approve, checksum=checksum, stop=stop)
     else:
-        with stoppable() as stop, opened(config, source) as mirror:
+        with stoppable() as stop, opened(config, source) as workspace:
             from flows.cli.progress import progress
             from index.run import Run
             from index.sync.sync import sync as engine
 
-            with progress(mirror, quiet=console.quiet or console.verbose) as shown:
-                run = Run(mirror, "sync", progress=shown, stop=stop)
+            with progress(workspace, quiet=console.quiet or console.verbose) as shown:
+                run = Run(workspace, "sync", progress=shown, stop=stop)
                 report = engine(run, [source] if source else None, approve=approve, checksum=checksum)
     console.data(report.json())
     print_report(console, report)

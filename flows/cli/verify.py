@@ -30,22 +30,22 @@ def verify(
     ] = False,
 ) -> None:
     """Compare source, ledger and store."""
-    with stoppable() as stop, opened(config) as mirror:
+    with stoppable() as stop, opened(config) as workspace:
         from flows.cli.progress import waiting
         from index.run import Run
         from index.verify.compare import verify as compare
         from index.verify.mend import mend_ledger
         from index.verify.repair import repair as mend
 
-        mirror.waiting = waiting(quiet=console.quiet)
+        workspace.waiting = waiting(quiet=console.quiet)
         part = _sample(sample)
         # Before a run is on record: a damaged ledger takes none.
-        for sentence in mend_ledger(mirror) if repair else ():
+        for sentence in mend_ledger(workspace) if repair else ():
             warn(sentence)
-        with Run(mirror, "verify", required=repair, stop=stop) as run:
-            found = compare(mirror, sample=part, deep=deep, stop=stop)
+        with Run(workspace, "verify", required=repair, stop=stop) as run:
+            found = compare(workspace, sample=part, deep=deep, stop=stop)
             if repair and not found.ok and not found.interrupted:
-                mend(mirror, found, run)
+                mend(workspace, found, run)
             run.ends(found.outcome, found.counts())
     console.data(found.json())
     _print_verification(console, found)

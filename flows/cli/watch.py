@@ -23,8 +23,8 @@ def watch(
     ] = False,
 ) -> None:
     """Follow the sources until interrupted."""
-    with stoppable(service=True) as stop, opened(config) as mirror:
+    with stoppable(service=True) as stop, opened(config) as workspace:
         from flows.watch import Watcher
 
-        Watcher(mirror, stop, polling=polling, tell=lambda event: tell(console, event)).run()
+        Watcher(workspace, stop, polling=polling, tell=lambda event: tell(console, event)).run()
     end(stop)

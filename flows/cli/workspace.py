@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from index.config import Config
     from index.search.knowledge_base import KnowledgeBase
-    from index.workspace import Mirror
+    from index.workspace import Workspace
 
 log = logging.getLogger("freshkb.cli")
 
@@ -29,23 +29,23 @@ def load_config(path: Path | None) -> Config:
 
 
 @contextmanager
-def opened(path: Path | None, source: str | None = None) -> Iterator[Mirror]:
+def opened(path: Path | None, source: str | None = None) -> Iterator[Workspace]:
     """The configured knowledge base. Raises ConfigError for a source that is and was not configured."""
     config = load_config(path)
     from index.disk.private import umask_of
-    from index.workspace import Mirror
+    from index.workspace import Workspace
 
-    with umask_of(config.state_dir), Mirror(config) as mirror:
+    with umask_of(config.state_dir), Workspace(config) as workspace:
         if source is not None:
             from index.sync.source import chosen_sources
 
-            chosen_sources(mirror, [source])
-        yield mirror
+            chosen_sources(workspace, [source])
+        yield workspace
 
 
 @contextmanager
 def knowledge_base(config: Path | None, source: str | None = None) -> Iterator[KnowledgeBase]:
-    with opened(config, source) as mirror:
+    with opened(config, source) as workspace:
         from index.search.knowledge_base import KnowledgeBase
 
-        yield KnowledgeBase(mirror)
+        yield KnowledgeBase(workspace)

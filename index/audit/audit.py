@@ -20,7 +20,7 @@ from index.model import LIVE, State, rfc3339
 from index.records import Document, Review, SourceRecord
 
 if TYPE_CHECKING:
-    from index.workspace import Mirror
+    from index.workspace import Workspace
 
 FailOn = Literal["warn", "stale", "never"]
 
@@ -152,18 +152,18 @@ class Audit:
         }
 
 
-def audit_of(mirror: Mirror, owner: str | None = None) -> Audit:
+def audit_of(workspace: Workspace, owner: str | None = None) -> Audit:
     """The audit of a knowledge base. Raises ConfigError for an owner of nothing."""
     from index.sync.prepare import moment
 
-    config, ledger = mirror.config, mirror.ledger
+    config, ledger = workspace.config, workspace.ledger
     return audit(
         ledger.documents.find(),
         {source.id: source for source in config.sources},
-        mirror.now(),
+        workspace.now(),
         owner,
         reviews={document_id: made[-1] for document_id, made in ledger.reviews.of().items()},
-        checked_out={s.id: moment(mirror.connector(s.id).checked_out_at()) for s in config.sources},
+        checked_out={s.id: moment(workspace.connector(s.id).checked_out_at()) for s in config.sources},
         records=ledger.sources.all(),
         name=config.name,
     )

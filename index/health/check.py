@@ -14,7 +14,7 @@ from index.health.status import ask_store
 from index.model import rfc3339
 from index.records import RunRecord
 from index.run import alive, last_sign
-from index.workspace import Mirror
+from index.workspace import Workspace
 
 #: Outcomes of a run that did what it was for.
 SUCCESSFUL = ("done", "partial")
@@ -39,40 +39,40 @@ class Problem:
         return str(self)
 
 
-def problems(mirror: Mirror) -> list[Problem]:
+def problems(workspace: Workspace) -> list[Problem]:
     """What fails; none when ledger and store answer, the services that should live do, and of every schedule
     the last successful run is younger than two of its periods."""
     found: list[Problem] = []
     try:
         for look in (_services, _store, _schedules):
-            found += look(mirror)
+            found += look(workspace)
     except (FreshkbError, OSError) as error:
         # Nothing more can be asked.
         found.append(Problem("ledger", str(error)))
     return found
 
 
-def _store(mirror: Mirror) -> Iterator[Problem]:
-    mirror.ledger.runs.newest(1)
-    _, trouble = ask_store(mirror)
+def _store(workspace: Workspace) -> Iterator[Problem]:
+    workspace.ledger.runs.newest(1)
+    _, trouble = ask_store(workspace)
     if trouble is not None:
         yield Problem("store", trouble)
 
 
-def _services(mirror: Mirror) -> Iterator[Problem]:
-    for why in dead(mirror.config.state_dir):
+def _services(workspace: Workspace) -> Iterator[Problem]:
+    for why in dead(workspace.config.state_dir):
         yield Problem("service", why)
 
 
-def _schedules(mirror: Mirror) -> Iterator[Problem]:
-    ledger, now = mirror.ledger, mirror.now()
+def _schedules(workspace: Workspace) -> Iterator[Problem]:
+    ledger, now = workspace.ledger, workspace.now()
     under_way = [run for run in ledger.runs.unfinished() if alive(run, now)]
-    for name, cron in mirror.config.schedules:
+    for name, cron in workspace.config.schedules:
         times = past_times(cron, now, 2) if cron else []
         if len(times) < 2:
             continue
         good = ledger.runs.last(name, SUCCESSFUL)
-        since = _begun(mirror) if good is None else good.finished_at
+        since = _begun(workspace) if good is None else good.finished_at
         if since is None or since >= times[1] or any(_at_work(run, name, times[1]) for run in under_way):
             continue
         ended = "has never succeeded" if good is None else f"succeeded last at {_at(since)}"
@@ -81,11 +81,11 @@ def _schedules(mirror: Mirror) -> Iterator[Problem]:
         yield Problem("schedule", reason)
 
 
-def _begun(mirror: Mirror) -> datetime | None:
+def _begun(workspace: Workspace) -> datetime | None:
     """Since when a schedule that never succeeded has been kept: not before the first run of all, nor before
     the service started."""
-    first = mirror.ledger.runs.first()
-    times = [service.holder.since for service in services(mirror.config.state_dir)]
+    first = workspace.ledger.runs.first()
+    times = [service.holder.since for service in services(workspace.config.state_dir)]
     return max([*times, *([first.started_at] if first else [])], default=None)
 
 

@@ -21,7 +21,7 @@ from index.redact import redact
 from index.run import alive
 from index.sync.collection import orphans
 from index.sync.prepare import moment
-from index.workspace import Mirror
+from index.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Check:
         return {"name": self.name, "ok": self.ok, "detail": self.detail}
 
 
-def examine(mirror: Mirror) -> list[Check]:
+def examine(workspace: Workspace) -> list[Check]:
     """Every check, also when others fail. Nothing is changed, and no model is loaded."""
     checks: list[Check] = []
     looks = (
@@ -46,14 +46,14 @@ def examine(mirror: Mirror) -> list[Check]:
     )
     for look in looks:
         try:
-            checks += look(mirror)
+            checks += look(workspace)
         except (FreshkbError, OSError) as error:
             checks.append(Check(look.__name__.strip("_"), False, str(error)))
     return checks
 
 
-def _privacy(mirror: Mirror) -> Iterator[Check]:
-    folder = mirror.config.state_dir
+def _privacy(workspace: Workspace) -> Iterator[Check]:
+    folder = workspace.config.state_dir
     mode = stat.S_IMODE(folder.stat().st_mode) if folder.exists() else 0o700
     if mode & 0o007:
         yield Check("privacy", False, f"{folder} is open to every user: chmod -R o-rwx {folder}")
@@ -62,9 +62,9 @@ def _privacy(mirror: Mirror) -> Iterator[Check]:
         yield Check("privacy", True, f"{folder} is open to {whom}.")
 
 
-def _ledger(mirror: Mirror) -> Iterator[Check]:
-    ledger = mirror.ledger
-    yield Check("ledger", True, f"instance {ledger.instance_id}, {mirror.config.show()['ledger']}")
+def _ledger(workspace: Workspace) -> Iterator[Check]:
+    ledger = workspace.ledger
+    yield Check("ledger", True, f"instance {ledger.instance_id}, {workspace.config.show()['ledger']}")
     yield from _damage(ledger)
     collection = ledger.collections.current()
     intents = len(ledger.points.intents())
@@ -85,11 +85,11 @@ def _damage(ledger: Ledger) -> Iterator[Check]:
         yield Check("ledger", False, detail)
 
 
-def _state_folder(mirror: Mirror) -> Iterator[Check]:
+def _state_folder(workspace: Workspace) -> Iterator[Check]:
     """Whether this user may write what a command of another one made, and whether there is room to."""
     from index.store.shards import ROOM_BYTES
 
-    folder = mirror.config.state_dir
+    folder = workspace.config.state_dir
     if not folder.exists():
         return
     tree = (Path(top) / name for top, folders, files in os.walk(folder) for name in ("", *folders, *files))
@@ -113,15 +113,15 @@ def _state_folder(mirror: Mirror) -> Iterator[Check]:
     yield Check("disk" if shut else "state folder", free >= ROOM_BYTES, detail)
 
 
-def _locks(mirror: Mirror) -> Iterator[Check]:
-    for holder in mirror.ledger.writers():
+def _locks(workspace: Workspace) -> Iterator[Check]:
+    for holder in workspace.ledger.writers():
         since = f"{holder.since:%Y-%m-%d %H:%M} UTC"
         who = f"{holder.command} (pid {holder.pid} on {holder.host}, since {since})"
         yield Check("lock", True, f"{holder.source}: {who}")
 
 
-def _runs(mirror: Mirror) -> Iterator[Check]:
-    stuck = [run for run in mirror.ledger.runs.unfinished() if not alive(run, mirror.now())]
+def _runs(workspace: Workspace) -> Iterator[Check]:
+    stuck = [run for run in workspace.ledger.runs.unfinished() if not alive(run, workspace.now())]
     if stuck:
         names = ", ".join(
             f"{run.kind} {run.run_id[:8]} of {run.started_at:%Y-%m-%d %H:%M} UTC" for run in stuck
@@ -131,62 +131,62 @@ def _runs(mirror: Mirror) -> Iterator[Check]:
         yield Check("runs", True, "No run was killed.")
 
 
-def _store(mirror: Mirror) -> Iterator[Check]:
-    collection = mirror.ledger.collections.current()
+def _store(workspace: Workspace) -> Iterator[Check]:
+    collection = workspace.ledger.collections.current()
     if collection is None:
-        mirror.store.collections()
+        workspace.store.collections()
         yield Check(
-            "store", True, f"{mirror.config.index.store} answers; there is no index yet: freshkb sync"
+            "store", True, f"{workspace.config.index.store} answers; there is no index yet: freshkb sync"
         )
         return
-    mirror.check_instance(collection)
+    workspace.check_instance(collection)
     # All of it is read, by a process of its own: a damaged file may end the one that reads it.
-    if faults := mirror.store.faults(collection.name):
+    if faults := workspace.store.faults(collection.name):
         detail = f"Collection {collection.name} is damaged: {'; '.join(faults)}."
         yield Check("store", False, f"{detail} Build it anew with: freshkb verify --repair")
-    with mirror.store.session(collection.name) as session:
+    with workspace.store.session(collection.name) as session:
         points = session.count()
-    expected = mirror.ledger.chunks.count(collection.name)
-    detail = f"{mirror.config.index.store}, collection {collection.name}, {points:,} points"
+    expected = workspace.ledger.chunks.count(collection.name)
+    detail = f"{workspace.config.index.store}, collection {collection.name}, {points:,} points"
     if points == expected:
         yield Check("store", True, detail)
     else:
         yield Check("store", False, f"{detail}; the ledger knows {expected}. See: freshkb verify")
-    if left := ", ".join(orphans(mirror)):
+    if left := ", ".join(orphans(workspace)):
         detail = (
             f"Of this ledger, which does not know them: {left}. Remove them with: freshkb verify --repair"
         )
         yield Check("orphaned collections", False, detail)
 
 
-def _services(mirror: Mirror) -> Iterator[Check]:
-    for service in services(mirror.config.state_dir):
+def _services(workspace: Workspace) -> Iterator[Check]:
+    for service in services(workspace.config.state_dir):
         yield Check(service.name, True, told(service.holder))
-    for why in dead(mirror.config.state_dir):
+    for why in dead(workspace.config.state_dir):
         yield Check("services", False, why)
 
 
-def _model(mirror: Mirror) -> Iterator[Check]:
-    identity = mirror.identity
+def _model(workspace: Workspace) -> Iterator[Check]:
+    identity = workspace.identity
     with suppress(StoreMismatch):  # That is for the store to say.
-        mirror.collection()
+        workspace.collection()
     yield Check("model", True, f"{identity.model}, revision {identity.revision[:12]}")
 
 
-def _sources(mirror: Mirror) -> Iterator[Check]:
-    for source in mirror.config.sources:
+def _sources(workspace: Workspace) -> Iterator[Check]:
+    for source in workspace.config.sources:
         try:
-            yield Check(f"source {source.id}", True, mirror.connector(source.id).probe())
+            yield Check(f"source {source.id}", True, workspace.connector(source.id).probe())
         except ConnectorError as error:
             yield Check(f"source {source.id}", False, str(error))
             continue
-        written = moment(mirror.connector(source.id).checked_out_at())
-        found = checkout(written, mirror.ledger.documents.find(source=source.id)) if written else None
+        written = moment(workspace.connector(source.id).checked_out_at())
+        found = checkout(written, workspace.ledger.documents.find(source=source.id)) if written else None
         if found is not None:
             yield Check(f"dates {source.id}", True, found.reason)
 
 
-def _parsers(mirror: Mirror) -> Iterator[Check]:
+def _parsers(workspace: Workspace) -> Iterator[Check]:
     from index.parse import Parser, nlp
 
     with Parser() as parser:

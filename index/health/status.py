@@ -11,7 +11,7 @@ from index.errors import FreshkbError
 from index.health.run_summary import RunSummary
 from index.health.services import LivingService, services
 from index.model import rfc3339
-from index.workspace import Mirror
+from index.workspace import Workspace
 
 STATES = ("indexed", "pending", "quarantined", "skipped", "held")
 
@@ -91,71 +91,71 @@ class Status:
         }
 
 
-def status(mirror: Mirror) -> Status:
+def status(workspace: Workspace) -> Status:
     """How the knowledge base is now. A store that does not answer is part of the answer. Raises
     LedgerError."""
-    ledger, now = mirror.ledger, mirror.now()
+    ledger, now = workspace.ledger, workspace.now()
     counts, collection = ledger.documents.counts(), ledger.collections.current()
-    points, trouble = ask_store(mirror)
+    points, trouble = ask_store(workspace)
     last, unfinished = ledger.runs.last(), [RunSummary.of(run, now) for run in ledger.runs.unfinished()]
     killed = [run for run in unfinished if run.outcome == "killed"]
     return Status(
-        sources=tuple(_sources(mirror, counts)),
+        sources=tuple(_sources(workspace, counts)),
         index=IndexStatus(
             points=points,
             embedding_fingerprint=collection.embedding_fingerprint if collection else None,
-            store=mirror.config.index.store,
+            store=workspace.config.index.store,
             collection=collection.name if collection else None,
-            model=collection.model if collection else mirror.config.embedding.model,
+            model=collection.model if collection else workspace.config.embedding.model,
             dtype=collection.dtype if collection else None,
         ),
         store_error=trouble,
         running=tuple(run for run in unfinished if run.outcome == "running"),
         killed=tuple(run for run in killed if last is None or run.record.started_at > last.started_at),
         last_run=RunSummary.of(last, now) if last else None,
-        services=tuple(services(mirror.config.state_dir)),
+        services=tuple(services(workspace.config.state_dir)),
     )
 
 
-def _sources(mirror: Mirror, counts: Mapping[str, Mapping[str, int]]) -> Iterator[SourceStatus]:
-    configured = {source.id for source in mirror.config.sources}
+def _sources(workspace: Workspace, counts: Mapping[str, Mapping[str, int]]) -> Iterator[SourceStatus]:
+    configured = {source.id for source in workspace.config.sources}
     for source in sorted({*counts, *configured}):
-        record = mirror.ledger.sources.get(source)
+        record = workspace.ledger.sources.get(source)
         synced = record.synced_at if record else None
         yield SourceStatus(
             source=source,
             documents={name: counts.get(source, {}).get(name, 0) for name in STATES},
             synced_at=synced,
-            lag_seconds=round((mirror.now() - synced).total_seconds(), 3) if synced else None,
+            lag_seconds=round((workspace.now() - synced).total_seconds(), 3) if synced else None,
             configured=source in configured,
         )
 
 
-def ask_store(mirror: Mirror) -> tuple[int | None, str | None]:
+def ask_store(workspace: Workspace) -> tuple[int | None, str | None]:
     """How many points the store holds, or why that cannot be told; both when they are too few."""
-    before = mirror.ledger.collections.current()
+    before = workspace.ledger.collections.current()
     try:
-        return _count(mirror)
+        return _count(workspace)
     except FreshkbError as error:
-        if mirror.ledger.collections.current() == before:
+        if workspace.ledger.collections.current() == before:
             return None, str(error)
     try:
         # A reindex has switched meanwhile, and the collection that was asked is gone.
-        return _count(mirror)
+        return _count(workspace)
     except FreshkbError as error:
         return None, str(error)
 
 
-def _count(mirror: Mirror) -> tuple[int, str | None]:
-    current = mirror.readable()
+def _count(workspace: Workspace) -> tuple[int, str | None]:
+    current = workspace.readable()
     if current is None:
-        mirror.store.collections()
+        workspace.store.collections()
         return 0, None
-    known = mirror.ledger.chunks.count(current.name)
-    with mirror.store.session(current.name) as session:
+    known = workspace.ledger.chunks.count(current.name)
+    with workspace.store.session(current.name) as session:
         points = session.count()
     # Others may write meanwhile: what is committed is in the store before and until after.
-    if points >= min(known, mirror.ledger.chunks.count(current.name)):
+    if points >= min(known, workspace.ledger.chunks.count(current.name)):
         return points, None
     lack = f"The store holds {points:,} points, and the ledger knows {known:,}."
     return points, f"{lack} See: freshkb verify"

@@ -19,7 +19,7 @@ from index.search.query import Query, check, search
 from index.search.reader import Reader
 from index.store.base import Mode
 from index.sync.source import chosen_sources
-from index.workspace import Mirror, require_collection, utc_now
+from index.workspace import Workspace, require_collection, utc_now
 
 
 class KnowledgeBase:
@@ -29,9 +29,9 @@ class KnowledgeBase:
     ...     hits = kb.search("how much leave is there?", k=3)
     """
 
-    def __init__(self, mirror: Mirror) -> None:
-        self.mirror = mirror
-        self.reader = Reader(mirror)
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.reader = Reader(workspace)
 
     @classmethod
     def open(
@@ -43,10 +43,10 @@ class KnowledgeBase:
         """
         if not isinstance(config, Config):
             config = load(Path(config) if config is not None else None, os.environ, Path.cwd())
-        mirror = Mirror(config, now=now)
+        workspace = Workspace(config, now=now)
         # Opened here, because threads that came first together would open them twice.
-        _ = mirror.ledger, mirror.store
-        return cls(mirror)
+        _ = workspace.ledger, workspace.store
+        return cls(workspace)
 
     def __enter__(self) -> KnowledgeBase:
         return self
@@ -57,7 +57,7 @@ class KnowledgeBase:
         self.close()
 
     def close(self) -> None:
-        self.mirror.close()
+        self.workspace.close()
 
     def search(
         self,
@@ -82,11 +82,11 @@ class KnowledgeBase:
     def _answered(self, query: Query) -> list[SearchHit]:
         """Asked again when a reindex has switched meanwhile: the collection that was asked may be gone."""
         check(self.reader, query)
-        ledger = self.mirror.ledger
+        ledger = self.workspace.ledger
         while True:
             before = ledger.collections.current()
             try:
-                hits = search(self.reader, require_collection(self.mirror), query)
+                hits = search(self.reader, require_collection(self.workspace), query)
             except StoreError:
                 if ledger.collections.current() == before:
                     raise
@@ -102,7 +102,7 @@ class KnowledgeBase:
         not.
         """
         self._require(source)
-        found = unambiguous(list(self.mirror.ledger.documents.find(source=source, uris=[uri])))
+        found = unambiguous(list(self.workspace.ledger.documents.find(source=source, uris=[uri])))
         return describe(self.reader, found[0]).json() if found else None
 
     def list(self, *, source: str | None = None, state: State | None = None) -> list[dict[str, Any]]:
@@ -115,8 +115,8 @@ class KnowledgeBase:
         """Documents by source and state, runs, services and the index: see `index.health.status`."""
         from index.health.status import status
 
-        return status(self.mirror).json()
+        return status(self.workspace).json()
 
     def _require(self, source: str | None) -> None:
         if source is not None:
-            chosen_sources(self.mirror, [source])
+            chosen_sources(self.workspace, [source])

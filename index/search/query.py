@@ -61,7 +61,7 @@ class Query:
 def check(reader: Reader, query: Query) -> None:
     """Raises ConfigError for a source or an owner that there is not."""
     if query.source is not None:
-        chosen_sources(reader.mirror, [query.source])
+        chosen_sources(reader.workspace, [query.source])
     if query.owner is not None and not query.blank:
         require(query.owner, reader.ledger.documents.owners())
 

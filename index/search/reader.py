@@ -11,28 +11,28 @@ from index.config.rules import rules_fingerprint
 from index.ledger import Ledger
 from index.records import Collection, SourceRecord
 from index.store.base import VectorStore
-from index.workspace import Mirror
+from index.workspace import Workspace
 
 
 class Reader:
-    """The parts of a mirror that only read. Threads may share it."""
+    """The parts of a workspace that only read. Threads may share it."""
 
-    def __init__(self, mirror: Mirror) -> None:
-        self.mirror = mirror
-        self.verdicts = Verdicts(mirror.config.sources)
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.verdicts = Verdicts(workspace.config.sources)
         self._model = threading.Lock()
         self._in_force: dict[str, str] = {}
 
     @property
     def ledger(self) -> Ledger:
-        return self.mirror.ledger
+        return self.workspace.ledger
 
     @property
     def store(self) -> VectorStore:
-        return self.mirror.store
+        return self.workspace.store
 
     def now(self) -> datetime:
-        return self.mirror.now()
+        return self.workspace.now()
 
     def doubted(self, records: Iterable[SourceRecord]) -> tuple[str, ...]:
         """Configured sources of which some payload may be behind the rules in force, so that its dates say
@@ -42,11 +42,11 @@ class Reader:
 
     def _rules_in_force(self, source: str) -> str:
         if source not in self._in_force:
-            settings, connector = self.mirror.config.source(source), self.mirror.connector(source)
+            settings, connector = self.workspace.config.source(source), self.workspace.connector(source)
             self._in_force[source] = rules_fingerprint(settings, connector.home())
         return self._in_force[source]
 
     def embedded(self, collection: Collection, query: str) -> Sequence[float]:
         """The dense vector of a query, by the model of the collection. Raises ModelChanged, EmbedderError."""
         with self._model:
-            return self.mirror.embedder(collection).embed_query(query)
+            return self.workspace.embedder(collection).embed_query(query)

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from connectors.base import SourceUnavailable
 from index.errors import PlanChanged
 from index.sync.survey import survey
-from index.workspace import Mirror
+from index.workspace import Workspace
 
 
-def check_approval(mirror: Mirror, sources: Sequence[str], approve: str) -> None:
+def check_approval(workspace: Workspace, sources: Sequence[str], approve: str) -> None:
     """Raises PlanChanged when no source has a plan of this hash now; SourceUnavailable when that cannot be
     known, as one of them cannot be listed."""
     now: list[str] = []
     unlisted = ""
     for source in sources:
-        plan = survey(mirror, source).plan
+        plan = survey(workspace, source).plan
         if plan.plan_hash == approve:
             return
         if plan.plan_hash:
@@ -25,7 +25,7 @@ def check_approval(mirror: Mirror, sources: Sequence[str], approve: str) -> None
             unlisted = f"{source}: {plan.error} Whether plan {approve!r} still holds cannot be told."
     if unlisted:
         raise SourceUnavailable(unlisted)
-    used = " It was carried out before." if mirror.ledger.runs.approved(approve) else ""
+    used = " It was carried out before." if workspace.ledger.runs.approved(approve) else ""
     current = f"Removals planned now: {', '.join(now)}." if now else "No removal is planned now."
     raise PlanChanged(
         f"No plan has the hash {approve!r}: what would be removed is no longer the same.{used} "

@@ -22,7 +22,7 @@ from index.sync.recover import recover
 from index.sync.source import source_of
 from index.sync.target import Target, target_of
 from index.sync.work import Removal, Work
-from index.workspace import Mirror
+from index.workspace import Workspace
 
 log = logging.getLogger("freshkb.batches")
 
@@ -58,7 +58,7 @@ class Batches:
     def carry_out(self, number: int, *, again: bool = False) -> Counts:
         """Prepare a batch, unless that was done ahead, and write it. `again`: an earlier attempt may have
         done a part of it. Raises what `index.sync.apply.apply` raises, and SourceUnavailable."""
-        run, ledger = self._run, self._run.mirror.ledger
+        run, ledger = self._run, self._run.workspace.ledger
         target = target_of(run)
         ahead = self._ahead.pop(number, None)
         done: Mapping[str, str] = {}
@@ -79,7 +79,7 @@ class Batches:
         return tally
 
     def _submit(self, items: Sequence[Item]) -> Future[Prepared]:
-        known = known_documents(self._run.mirror, items)
+        known = known_documents(self._run.workspace, items)
         return self._thread.submit(prepare_items, self._run, self._source, items, known)
 
 
@@ -87,7 +87,7 @@ def carry_out_items(run: Run, target: Target, source: str, items: Sequence[Item]
     """Prepare and write items that no plan has, in the thread of the caller."""
 
     def prepared(some: Sequence[Item]) -> Prepared:
-        return prepare_items(run, source, some, known_documents(run.mirror, some))
+        return prepare_items(run, source, some, known_documents(run.workspace, some))
 
     first = prepared(items)
     tally = apply(target, run.run_id, first.work, lambda some: prepared(some).work)
@@ -95,9 +95,9 @@ def carry_out_items(run: Run, target: Target, source: str, items: Sequence[Item]
     return tally
 
 
-def known_documents(mirror: Mirror, items: Sequence[Item]) -> dict[str, Document]:
+def known_documents(workspace: Workspace, items: Sequence[Item]) -> dict[str, Document]:
     """The ledger's rows of these items by document id, each with its last review."""
-    ids, ledger = [item.document_id for item in items], mirror.ledger
+    ids, ledger = [item.document_id for item in items], workspace.ledger
     reviews = ledger.reviews.of(ids)
     return {
         d.document_id: replace(d, reviewed_at=own[-1].at if (own := reviews.get(d.document_id)) else None)
@@ -108,10 +108,10 @@ def known_documents(mirror: Mirror, items: Sequence[Item]) -> dict[str, Document
 def prepare_items(run: Run, source: str, items: Sequence[Item], known: dict[str, Document]) -> Prepared:
     """Fetch, parse and chunk. Once the run is to stop, the rest is left to the next one. Raises
     SourceUnavailable."""
-    mirror = run.mirror
-    if source not in {s.id for s in mirror.config.sources}:
-        return Prepared([_removal(known[item.document_id], mirror) for item in items], Seconds())
-    parts = source_of(mirror, source)
+    workspace = run.workspace
+    if source not in {s.id for s in workspace.config.sources}:
+        return Prepared([_removal(known[item.document_id], workspace) for item in items], Seconds())
+    parts = source_of(workspace, source)
     work: list[Work] = []
     for item in items:
         if not run.stop.is_set():
@@ -121,6 +121,6 @@ def prepare_items(run: Run, source: str, items: Sequence[Item], known: dict[str,
     return Prepared(work, parts.seconds)
 
 
-def _removal(known: Document, mirror: Mirror) -> Work:
+def _removal(known: Document, workspace: Workspace) -> Work:
     """Of a document whose source is no longer configured: there is nothing to ask."""
-    return Removal(replace(known, state=State.DELETED, deleted_at=mirror.now(), chunk_count=0, reason=""))
+    return Removal(replace(known, state=State.DELETED, deleted_at=workspace.now(), chunk_count=0, reason=""))

@@ -24,7 +24,7 @@ def retry(run: Run, uris: Sequence[str] | None = None) -> RunReport:
 
     Raises ConfigError for a name (`index.lookup`) that no document in quarantine has.
     """
-    ledger, states = run.mirror.ledger, [State.QUARANTINED]
+    ledger, states = run.workspace.ledger, [State.QUARANTINED]
     report = RunReport(run.run_id)
     with recorded(run, report):
         if uris:
@@ -39,7 +39,7 @@ def retry(run: Run, uris: Sequence[str] | None = None) -> RunReport:
             )
             found = _configured(run, look.named(uris))
         else:
-            configured = {source.id for source in run.mirror.config.sources}
+            configured = {source.id for source in run.workspace.config.sources}
             found = [d for d in ledger.documents.find(states=states) if d.source in configured]
         _carry_out(run, report, found, Action.UPDATE, Cause.RETRY)
     return report
@@ -60,7 +60,7 @@ def review(
     Raises ConfigError, and attests nothing, for a name or pattern that leads to no document in the index, or
     to documents of several sources when none is named, and for an owner of nothing.
     """
-    now, ledger = run.mirror.now(), run.mirror.ledger
+    now, ledger = run.workspace.now(), run.workspace.ledger
 
     def attest(documents: Sequence[Document]) -> None:
         made = [Review(d.document_id, by.strip(), note, now, d.content_hash) for d in documents]
@@ -83,7 +83,7 @@ def review(
 def _configured(run: Run, documents: Sequence[Document]) -> Sequence[Document]:
     """The same. Raises ConfigError for one whose source is in the configuration no more."""
     for document in documents:
-        run.mirror.config.source(document.source)
+        run.workspace.config.source(document.source)
     return documents
 
 
@@ -101,10 +101,10 @@ def _carry_out(
         own = [document for document in documents if document.source == source]
         items = [Item(action, document.uri, document.document_id, cause=cause) for document in own]
         done = SourceReport(source)
-        with run.mirror.ledger.writer(source, f"freshkb {run.kind}"):
+        with run.workspace.ledger.writer(source, f"freshkb {run.kind}"):
             target = target_of(run)
             recover(target, source, run.run_id)
-            forget_rules(run.mirror, source)
+            forget_rules(run.workspace, source)
             first(own)
             run.begins(source, len(items))
             for start in range(0, len(items), BATCH_DOCUMENTS):
@@ -114,7 +114,7 @@ def _carry_out(
                 run.advances(len(batch), tally)
                 if run.stop.is_set():
                     break
-            report.sources.append(standing(run.mirror, done))
+            report.sources.append(standing(run.workspace, done))
         if run.stop.is_set():
             report.interrupted = True
             return

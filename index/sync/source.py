@@ -16,7 +16,7 @@ from index.model import Chunk, Failure, Parsed, digest
 from index.outcome import Seconds
 from index.parse import formats
 from index.sync.diff import Extraction
-from index.workspace import Mirror
+from index.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,36 +67,36 @@ class Source:
         return [] if isinstance(parsed, Failure) else self.chunk(parsed)
 
 
-def source_of(mirror: Mirror, name: str) -> Source:
+def source_of(workspace: Workspace, name: str) -> Source:
     """The source of this name. Raises ConfigError when it is not configured."""
-    settings = mirror.config.source(name)
+    settings = workspace.config.source(name)
     timeout = settings.limits.parse_timeout.total_seconds()
 
     def chunker(parsed: Parsed) -> list[Chunk]:
         from index.chunk.chunker import chunk
 
-        return chunk(parsed, mirror.tokenizer, limit=mirror.identity.max_tokens)
+        return chunk(parsed, workspace.tokenizer, limit=workspace.identity.max_tokens)
 
     return Source(
         settings=settings,
-        connector=mirror.connector(name),
+        connector=workspace.connector(name),
         rules=Rules(settings),
-        extraction=Extraction(mirror.extraction, digest([settings.limits.max_size, timeout])[:8]),
-        parser=lambda content, format: mirror.parser.parse(content, format, timeout_seconds=timeout),
+        extraction=Extraction(workspace.extraction, digest([settings.limits.max_size, timeout])[:8]),
+        parser=lambda content, format: workspace.parser.parse(content, format, timeout_seconds=timeout),
         chunker=chunker,
-        scratch=lambda: mirror.scratch,
-        now=mirror.now,
+        scratch=lambda: workspace.scratch,
+        now=workspace.now,
     )
 
 
-def known_sources(mirror: Mirror) -> list[str]:
+def known_sources(workspace: Workspace) -> list[str]:
     """The configured sources, and those that were taken out and still have documents."""
-    configured = [source.id for source in mirror.config.sources]
-    counts = mirror.ledger.documents.counts()
+    configured = [source.id for source in workspace.config.sources]
+    counts = workspace.ledger.documents.counts()
     return configured + sorted(source for source in counts if source not in configured and counts[source])
 
 
-def chosen_sources(mirror: Mirror, names: Sequence[str] | None) -> list[str]:
+def chosen_sources(workspace: Workspace, names: Sequence[str] | None) -> list[str]:
     """The sources that are meant: these, or all that `known_sources` gives.
 
     A source that was taken out of the configuration is known as long as the ledger remembers it. Raises
@@ -104,20 +104,20 @@ def chosen_sources(mirror: Mirror, names: Sequence[str] | None) -> list[str]:
     comes through here.
     """
     if names is None:
-        return known_sources(mirror)
-    configured = {source.id for source in mirror.config.sources}
+        return known_sources(workspace)
+    configured = {source.id for source in workspace.config.sources}
     for name in names:
         if name not in configured:
-            ledger = mirror.ledger
+            ledger = workspace.ledger
             remembered = {record.source for record in ledger.sources.all()} | ledger.documents.counts().keys()
             if name not in remembered:
-                raise ConfigError(_unknown(mirror, name, sorted(remembered - configured)))
+                raise ConfigError(_unknown(workspace, name, sorted(remembered - configured)))
     return list(names)
 
 
-def _unknown(mirror: Mirror, name: str, removed: Sequence[str]) -> str:
-    there = [source.id for source in mirror.config.sources]
+def _unknown(workspace: Workspace, name: str, removed: Sequence[str]) -> str:
+    there = [source.id for source in workspace.config.sources]
     near = get_close_matches(name, [*there, *removed], n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     known = ", ".join([*there, *(f"{source} (no longer configured)" for source in removed)])
-    return f"{mirror.config.path.name} has no source {name!r}{hint} There are: {known}."
+    return f"{workspace.config.path.name} has no source {name!r}{hint} There are: {known}."

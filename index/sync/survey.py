@@ -20,7 +20,7 @@ from index.sync.diff import Diff, Extraction
 from index.sync.plan import Guard, Plan, SourceState
 from index.sync.prepare import governed, linked, moment
 from index.sync.source import Source, source_of
-from index.workspace import Mirror
+from index.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Survey:
 
 
 def survey(
-    mirror: Mirror,
+    workspace: Workspace,
     source: str,
     *,
     folders: Collection[str] | None = None,
@@ -51,24 +51,24 @@ def survey(
     """What a sync of this source would do now. Nothing is written. Once `stop` is set no more documents are
     read, and the survey is of no use."""
     try:
-        return _survey(mirror, source, folders, checksum, approved, stop)
+        return _survey(workspace, source, folders, checksum, approved, stop)
     except SourceUnavailable as error:
         return Survey(Plan(source, complete=False, error=f"{redact(str(error))} Nothing was removed."))
 
 
 def _survey(
-    mirror: Mirror,
+    workspace: Workspace,
     source: str,
     folders: Collection[str] | None,
     checksum: bool,
     approved: str | None,
     stop: threading.Event | None,
 ) -> Survey:
-    ledger = mirror.ledger
+    ledger = workspace.ledger
     remembered = ledger.sources.get(source) or SourceRecord(source)
-    if source not in {s.id for s in mirror.config.sources}:
-        return Survey(_removed(mirror, source, approved))
-    here = source_of(mirror, source)
+    if source not in {s.id for s in workspace.config.sources}:
+        return Survey(_removed(workspace, source, approved))
+    here = source_of(workspace, source)
     connector = here.connector
     try:
         identity = redact(connector.probe())
@@ -92,17 +92,17 @@ def _survey(
         refiltered=remembered.filter_fingerprint not in ("", here.settings.filter_fingerprint),
     )
     fetched = _hashes(connector, found, stop)
-    settled = _settle(mirror, found, fetched, here)
+    settled = _settle(workspace, found, fetched, here)
     hashes = {uri: read.content_hash for uri, read in fetched.items()}
     moves: list[tuple[Entry, PlanRow]] = []
     if listing.complete and not partial and found.missing:
         hashes |= _hash(connector, [e.uri for e in comparing.candidates(found)])
-        moves = comparing.pair_moves(found, hashes, lambda e, r: _likeness(mirror, source, e, r))
+        moves = comparing.pair_moves(found, hashes, lambda e, r: _likeness(workspace, source, e, r))
     governing = rules_fingerprint(here)
     touched: list[str] = []
     relinked: list[Document] = []
     if not partial and remembered.rules_fingerprint != governing:
-        touched, relinked = _ruled(mirror, here)
+        touched, relinked = _ruled(workspace, here)
     if not partial:
         # Attested by a command that was killed before it had told the index.
         touched = [*touched, *(d for d in ledger.reviews.pending(source) if d not in set(touched))]
@@ -115,7 +115,7 @@ def _survey(
         moves=moves,
         touched=touched,
         approved=approved,
-        new_id=mirror.new_id,
+        new_id=workspace.new_id,
     )
     if plan.error is not None and plan.complete:
         return Survey(plan)
@@ -136,9 +136,9 @@ def _survey(
     return Survey(plan, record, settled, relinked, found.unsupported, found.forgotten, listing.unlisted)
 
 
-def _removed(mirror: Mirror, source: str, approved: str | None) -> Plan:
+def _removed(workspace: Workspace, source: str, approved: str | None) -> Plan:
     """The plan for a source that was taken out of the configuration or renamed."""
-    found = comparing.compare(Listing(iter(())), mirror.ledger.documents.rows(source), Extraction({}))
+    found = comparing.compare(Listing(iter(())), workspace.ledger.documents.rows(source), Extraction({}))
     return planning.decide(found, SourceState(source, removed=True), Guard(0, 0), approved=approved)
 
 
@@ -182,14 +182,14 @@ def _hashes(connector: Connector, found: Diff, stop: threading.Event | None) -> 
     return _read(connector, doubtful, stop)
 
 
-def _settle(mirror: Mirror, found: Diff, fetched: dict[str, Fetched], here: Source) -> list[Document]:
+def _settle(workspace: Workspace, found: Diff, fetched: dict[str, Fetched], here: Source) -> list[Document]:
     """Take out of `changed` what was only distrusted, and turns out to be exactly as it was."""
     doubtful = [(e, r) for e, r in found.changed if _same(e, r, fetched, here.extraction)]
     if not doubtful:
         return []
     documents = {
         d.document_id: d
-        for d in mirror.ledger.documents.find(document_ids=[r.document_id for _, r in doubtful])
+        for d in workspace.ledger.documents.find(document_ids=[r.document_id for _, r in doubtful])
     }
     settled, same = [], set()
     for entry, row in doubtful:
@@ -221,27 +221,28 @@ def _same(entry: Entry, row: PlanRow, fetched: dict[str, Fetched], extraction: E
     return row.state == State.INDEXED and row.seen_extraction == extraction.of(entry)
 
 
-def _likeness(mirror: Mirror, source: str, entry: Entry, row: PlanRow) -> float:
+def _likeness(workspace: Workspace, source: str, entry: Entry, row: PlanRow) -> float:
     """The share of the vanished document's chunks that the new one has too."""
-    collection = mirror.ledger.collections.current()
+    collection = workspace.ledger.collections.current()
     if collection is None:
         return 0.0
     before = {
-        c.embedded_hash for c in mirror.ledger.chunks.of(collection.name, [row.document_id])[row.document_id]
+        c.embedded_hash
+        for c in workspace.ledger.chunks.of(collection.name, [row.document_id])[row.document_id]
     }
-    now = {chunk.embedded_hash for chunk in source_of(mirror, source).read(entry.uri)}
+    now = {chunk.embedded_hash for chunk in source_of(workspace, source).read(entry.uri)}
     return len(before & now) / len(before) if before else 0.0
 
 
-def forget_rules(mirror: Mirror, source: str) -> None:
+def forget_rules(workspace: Workspace, source: str) -> None:
     """To be called before documents are written under the rules of now: until a whole run has brought these
     to all of them, the rules of the last one may be put in force again, and not every document has them."""
-    remembered = mirror.ledger.sources.get(source)
-    if remembered is None or source not in {s.id for s in mirror.config.sources}:
+    remembered = workspace.ledger.sources.get(source)
+    if remembered is None or source not in {s.id for s in workspace.config.sources}:
         return
-    now = rules_fingerprint(source_of(mirror, source))
+    now = rules_fingerprint(source_of(workspace, source))
     if remembered.rules_fingerprint not in ("", now):
-        mirror.ledger.sources.put(replace(remembered, rules_fingerprint=""))
+        workspace.ledger.sources.put(replace(remembered, rules_fingerprint=""))
 
 
 def rules_fingerprint(source: Source) -> str:
@@ -249,13 +250,13 @@ def rules_fingerprint(source: Source) -> str:
     return ruling.rules_fingerprint(source.settings, source.connector.home())
 
 
-def _ruled(mirror: Mirror, source: Source) -> tuple[list[str], list[Document]]:
+def _ruled(workspace: Workspace, source: Source) -> tuple[list[str], list[Document]]:
     """Documents whose owner, dates or link are others under the rules in force now; and, as they are now,
     those without any text whose link is another."""
-    now = mirror.now()
+    now = workspace.now()
     changed: list[str] = []
     relinked: list[Document] = []
-    for document in mirror.ledger.documents.find(source=source.id):
+    for document in workspace.ledger.documents.find(source=source.id):
         current = linked(document, source.rules, source.connector)
         if not document.version:
             if current != document:
@@ -265,25 +266,29 @@ def _ruled(mirror: Mirror, source: Source) -> tuple[list[str], list[Document]]:
     return changed, relinked
 
 
-def noted(mirror: Mirror, source: str, seen: Survey, run_id: str) -> tuple[list[Document], list[LogEntry]]:
+def noted(
+    workspace: Workspace, source: str, seen: Survey, run_id: str
+) -> tuple[list[Document], list[LogEntry]]:
     """Rows that change without any point: trusted tokens, other links, and types that cannot be parsed. Of
     the latter only that they are there, as nobody looks whether they change. With them, the entries of what
     is news: a token that is trusted again is none."""
-    now = mirror.now()
+    now = workspace.now()
     rows = {document.document_id: document for document in seen.settled}
     news: dict[str, LogAction] = {}
     for document in seen.relinked:
         news[document.document_id] = LogAction.TOUCHED
         rows[document.document_id] = replace(rows.get(document.document_id, document), url=document.url)
     if seen.unsupported:
-        here = source_of(mirror, source)
+        here = source_of(workspace, source)
         for entry in seen.unsupported:
             why = formats.why_unsupported(formats.of(entry))
-            row = Document(mirror.new_id(), source, entry.uri, State.SKIPPED, reason=why, first_seen_at=now)
+            row = Document(
+                workspace.new_id(), source, entry.uri, State.SKIPPED, reason=why, first_seen_at=now
+            )
             rows[row.document_id] = linked(row, here.rules, here.connector)
             news[row.document_id] = LogAction.SKIPPED
     if seen.forgotten:
-        gone = mirror.ledger.documents.find(document_ids=[row.document_id for row in seen.forgotten])
+        gone = workspace.ledger.documents.find(document_ids=[row.document_id for row in seen.forgotten])
         for document in gone:
             rows[document.document_id] = replace(document, state=State.DELETED, deleted_at=now)
             news[document.document_id] = LogAction.DELETED

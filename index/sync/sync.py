@@ -28,7 +28,7 @@ from index.sync.recover import recover
 from index.sync.source import chosen_sources
 from index.sync.survey import forget_rules, noted, survey
 from index.sync.target import target_of
-from index.workspace import Mirror
+from index.workspace import Workspace
 
 log = logging.getLogger("freshkb.sync")
 
@@ -82,14 +82,14 @@ def sync(
     source that there is not; Locked when no source is left; PlanChanged, before anything is done, when
     `approve` names no plan of now; StoreError and LedgerError when these fail.
     """
-    mirror, report, runner = run.mirror, RunReport(run.run_id), batches or InProcess(run)
+    workspace, report, runner = run.workspace, RunReport(run.run_id), batches or InProcess(run)
     look = Look(approve, checksum, folders)
     with recorded(run, report):
-        chosen = chosen_sources(mirror, sources)
-        clear(mirror.scratches)
-        retire(mirror, run.run_id)
+        chosen = chosen_sources(workspace, sources)
+        clear(workspace.scratches)
+        retire(workspace, run.run_id)
         if approve is not None:
-            check_approval(mirror, chosen, approve)
+            check_approval(workspace, chosen, approve)
         for source in chosen:
             report.sources.append(_sync_as_writer(run, source, look, runner))
             if run.stop.is_set():
@@ -100,11 +100,11 @@ def sync(
     return report
 
 
-def plan_of(mirror: Mirror, source: str, *, checksum: bool = False) -> Plan:
+def plan_of(workspace: Workspace, source: str, *, checksum: bool = False) -> Plan:
     """What a sync would do now; nothing is written, and no lock is taken. Raises ConfigError for a source
     that there is not."""
-    (chosen,) = chosen_sources(mirror, [source])
-    return survey(mirror, chosen, checksum=checksum).plan
+    (chosen,) = chosen_sources(workspace, [source])
+    return survey(workspace, chosen, checksum=checksum).plan
 
 
 # ── One source ────────────────────────────────────────────────────────────────────────────────────────
@@ -112,11 +112,11 @@ def plan_of(mirror: Mirror, source: str, *, checksum: bool = False) -> Plan:
 
 def _sync_as_writer(run: Run, source: str, look: Look, runner: BatchRunner) -> SourceReport:
     try:
-        with run.mirror.ledger.writer(source, f"freshkb {run.kind}"):
+        with run.workspace.ledger.writer(source, f"freshkb {run.kind}"):
             return runner.source(source, lambda: _sync_source(run, source, look, runner))
     except Locked as error:
         report = SourceReport(source, complete=False, error=str(error), locked=True)
-        return standing(run.mirror, report)
+        return standing(run.workspace, report)
 
 
 def _sync_source(run: Run, source: str, look: Look, runner: BatchRunner) -> SourceReport:
@@ -131,14 +131,14 @@ def _sync_source(run: Run, source: str, look: Look, runner: BatchRunner) -> Sour
             report.tally.add(tally)
             run.advances(size, tally)
             if run.stop.is_set():
-                return standing(run.mirror, report)
+                return standing(run.workspace, report)
     except SourceUnavailable as error:
         # It went away under our hands, which is no reason not to sync the others.
         report.complete = False
         report.error = f"{redact(str(error))} What was done before is whole."
     else:
-        _remember(run.mirror, planned)
-    return standing(run.mirror, report)
+        _remember(run.workspace, planned)
+    return standing(run.workspace, report)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +153,10 @@ class _Planned:
 
 def _plan(run: Run, source: str, look: Look) -> _Planned:
     """Mend what an earlier run left, survey the source, and record the plan. The writer lock is held."""
-    mirror, ledger = run.mirror, run.mirror.ledger
+    workspace, ledger = run.workspace, run.workspace.ledger
     if ledger.collections.current() is not None:
         recover(target_of(run), source, run.run_id)
-    seen = survey(mirror, source, folders=look.folders, checksum=look.checksum, approved=look.approve)
+    seen = survey(workspace, source, folders=look.folders, checksum=look.checksum, approved=look.approve)
     plan = seen.plan
     report = SourceReport(
         source=source,
@@ -172,30 +172,30 @@ def _plan(run: Run, source: str, look: Look) -> _Planned:
     if plan.missing:
         return _Planned(report)
     if look.approve is not None and look.approve == plan.plan_hash:
-        now, facts = mirror.now(), {"removals": plan.count(Action.DELETE)}
+        now, facts = workspace.now(), {"removals": plan.count(Action.DELETE)}
         approved = LogEntry(now, LogAction.APPROVED, source, look.approve, run.run_id, facts)
         ledger.runs.approve(look.approve, source, run.run_id, now, [approved])
-    rows, entries = noted(mirror, source, seen, run.run_id)
+    rows, entries = noted(workspace, source, seen, run.run_id)
     if rows:
         ledger.documents.put(rows, entries)
     log.debug("%s: planned: %s.", source, in_words(plan.counts()))
     batches = plan.batches()
     if not batches:
         return _Planned(report, seen.record)
-    forget_rules(mirror, source)
+    forget_rules(workspace, source)
     ledger.runs.save_plan(run.run_id, source, plan.plan_hash or "", plan.counts(), batches)
     numbers = [number for number, owner in ledger.runs.batches(run.run_id) if owner == source]
     return _Planned(report, seen.record, numbers, [len(batch) for batch in batches])
 
 
-def _remember(mirror: Mirror, planned: _Planned) -> None:
+def _remember(workspace: Workspace, planned: _Planned) -> None:
     """Put the source on record as it was seen, once everything planned was done; unless it is another one by
     now: in that, documents that were to be read are merely not there."""
-    report, record, now = planned.report, planned.record, mirror.now()
+    report, record, now = planned.report, planned.record, workspace.now()
     if record is None:
         return
     try:
-        identity = redact(mirror.connector(record.source).probe())
+        identity = redact(workspace.connector(record.source).probe())
     except SourceUnavailable as error:
         report.complete = False
         report.error = f"{redact(str(error))} What was done before is whole."
@@ -204,12 +204,12 @@ def _remember(mirror: Mirror, planned: _Planned) -> None:
         report.complete = False
         report.error = f"Source {record.source!r} was replaced while it was read. Sync it again."
         return
-    mirror.ledger.sources.put(replace(record, listed_at=now, synced_at=now))
+    workspace.ledger.sources.put(replace(record, listed_at=now, synced_at=now))
 
 
-def standing(mirror: Mirror, report: SourceReport) -> SourceReport:
+def standing(workspace: Workspace, report: SourceReport) -> SourceReport:
     """The report with the documents of its source by state, as they are now."""
-    report.standing = mirror.ledger.documents.counts().get(report.source, {})
+    report.standing = workspace.ledger.documents.counts().get(report.source, {})
     return report
 
 
@@ -221,15 +221,15 @@ def recorded(run: Run, report: RunReport) -> Iterator[None]:
     """The run is on record from here on, and ends as the report says."""
     with run:
         yield
-        _sum_up(run.mirror, report)
-        report.seconds = (run.mirror.now() - run.started_at).total_seconds()
+        _sum_up(run.workspace, report)
+        report.seconds = (run.workspace.now() - run.started_at).total_seconds()
         errors = "; ".join(e for e in (*(s.error for s in report.sources), report.error) if e)
         run.ends(report.outcome, report.json(), errors)
 
 
-def _sum_up(mirror: Mirror, report: RunReport) -> None:
+def _sum_up(workspace: Workspace, report: RunReport) -> None:
     """What the index holds by now, as the ledger has it. A run that wrote counts in the store, too."""
-    ledger = mirror.ledger
+    ledger = workspace.ledger
     counts = ledger.documents.counts().values()
     report.documents = sum(by_state.get(State.INDEXED, 0) for by_state in counts)
     # What failed in its newest version is still found by an older one.
@@ -239,7 +239,7 @@ def _sum_up(mirror: Mirror, report: RunReport) -> None:
         return
     known = report.chunks_total = ledger.chunks.count(current.name)
     if any(source.tally.chunks.total() for source in report.sources):
-        with mirror.store.session(current.name) as session:
+        with workspace.store.session(current.name) as session:
             stored = session.count()
         # Others may have written meanwhile: what is committed is in the store before and until after.
         if stored < min(known, ledger.chunks.count(current.name)):

@@ -31,10 +31,10 @@ class Target:
 
 def target_of(run: Run, collection: Collection | None = None) -> Target:
     """Where a run writes: this collection, or the one in use, made when there is none."""
-    mirror = run.mirror
-    into = collection or ensure(mirror, run.run_id)
+    workspace = run.workspace
+    into = collection or ensure(workspace, run.run_id)
 
     def embed(texts: Sequence[str]) -> list[Vectors]:
-        return mirror.embed(into, texts, run.progress.chunks)
+        return workspace.embed(into, texts, run.progress.chunks)
 
-    return Target(mirror.ledger, mirror.store, into, embed, mirror.now)
+    return Target(workspace.ledger, workspace.store, into, embed, workspace.now)

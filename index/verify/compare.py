@@ -33,13 +33,13 @@ from index.sync.survey import rules_fingerprint, survey
 from index.verify.checks import Announced, Defect, judge_collection, judge_pending, judge_row, judge_rules
 from index.verify.differences import Difference, Verification
 from index.verify.points import PAGE, Stopped, compare_points, go_on, is_there, named
-from index.workspace import Mirror, require_collection
+from index.workspace import Workspace, require_collection
 
 log = logging.getLogger("freshkb.verify")
 
 
 def verify(
-    mirror: Mirror,
+    workspace: Workspace,
     *,
     sample: tuple[int, int] = (1, 1),
     deep: bool = False,
@@ -53,12 +53,12 @@ def verify(
     set, what was found so far is returned as interrupted. Raises LedgerDamaged for a ledger that has to be
     mended first (`index.verify.mend`).
     """
-    ledger, stop = mirror.ledger, stop or threading.Event()
+    ledger, stop = workspace.ledger, stop or threading.Event()
     if faults := ledger.faults():
-        raise damaged(str(mirror.config.state_dir / file.NAME), "; ".join(faults))
+        raise damaged(str(workspace.config.state_dir / file.NAME), "; ".join(faults))
     before = ledger.collections.current()
     try:
-        found = _compare(mirror, before, Verification(sample, deep), stop, sources=sources)
+        found = _compare(workspace, before, Verification(sample, deep), stop, sources=sources)
     except StoreError:
         if ledger.collections.current() == before:
             raise
@@ -66,11 +66,13 @@ def verify(
         if found.interrupted or ledger.collections.current() == before:
             return found
     # Once: the next switch would take a reindex of everything, which outlasts this.
-    return _compare(mirror, ledger.collections.current(), Verification(sample, deep), stop, sources=sources)
+    return _compare(
+        workspace, ledger.collections.current(), Verification(sample, deep), stop, sources=sources
+    )
 
 
 def _compare(
-    mirror: Mirror,
+    workspace: Workspace,
     collection: Collection | None,
     found: Verification,
     stop: threading.Event,
@@ -78,53 +80,55 @@ def _compare(
     sources: bool,
 ) -> Verification:
     try:
-        _compare_all(mirror, collection, found, stop, sources=sources)
+        _compare_all(workspace, collection, found, stop, sources=sources)
     except Stopped:
         found.interrupted = True
     return found
 
 
 def _compare_all(
-    mirror: Mirror,
+    workspace: Workspace,
     collection: Collection | None,
     found: Verification,
     stop: threading.Event,
     *,
     sources: bool,
 ) -> None:
-    unknown = orphans(mirror)
-    if collection is None and not unknown and not mirror.ledger.chunks.miscounted(""):
-        require_collection(mirror)
+    unknown = orphans(workspace)
+    if collection is None and not unknown and not workspace.ledger.chunks.miscounted(""):
+        require_collection(workspace)
     if collection is not None:
-        defect = judge_collection(collection, configured(mirror))
+        defect = judge_collection(collection, configured(workspace))
         if defect is not None:
             found.of(defect.kind).append(Difference(defect.what))
-        if _examine(mirror, collection, found, stop):
-            compare_points(mirror, collection, found, stop)
-        _compare_pending(mirror, collection, found)
+        if _examine(workspace, collection, found, stop):
+            compare_points(workspace, collection, found, stop)
+        _compare_pending(workspace, collection, found)
     for name in unknown:
         found.extra.append(Difference("the ledger does not know this collection", collection=name))
     log.debug("Verify: %d points compared, %d differences so far.", found.points, found.findings)
-    _compare_rows(mirror, collection, found, stop)
-    counts = mirror.ledger.documents.counts()
+    _compare_rows(workspace, collection, found, stop)
+    counts = workspace.ledger.documents.counts()
     found.documents = sum(states.get(s, 0) for states in counts.values() for s in LIVE - {State.SKIPPED})
     if sources:
-        for source in known_sources(mirror):
-            _compare_source(mirror, source, found, stop)
+        for source in known_sources(workspace):
+            _compare_source(workspace, source, found, stop)
             log.debug("Verify: source %s compared, %d differences so far.", source, found.findings)
 
 
 # ── The store itself ──────────────────────────────────────────────────────────────────────────────────
 
 
-def _examine(mirror: Mirror, collection: Collection, found: Verification, stop: threading.Event) -> bool:
+def _examine(
+    workspace: Workspace, collection: Collection, found: Verification, stop: threading.Event
+) -> bool:
     """Look at the collection in itself; whether its points can be compared."""
-    store, name = mirror.store, collection.name
+    store, name = workspace.store, collection.name
     if not is_there(store, name):
         return True
     with suppress(StoreDamaged):  # Of its mark; `faults` says so.
-        mirror.check_instance(collection)
-    writing = mirror.ledger.writers()
+        workspace.check_instance(collection)
+    writing = workspace.ledger.writers()
     try:
         faults = store.faults(name, stop)
     except StoreDamaged as error:
@@ -134,7 +138,7 @@ def _examine(mirror: Mirror, collection: Collection, found: Verification, stop: 
         return False
     go_on(stop)
     # On a server others write while its points are counted.
-    if not (store.kind == "qdrant" and (writing or mirror.ledger.writers())):
+    if not (store.kind == "qdrant" and (writing or workspace.ledger.writers())):
         found.altered += [Difference(fault) for fault in faults]
         found.rebuild = bool(faults)
     return True
@@ -143,39 +147,39 @@ def _examine(mirror: Mirror, collection: Collection, found: Verification, stop: 
 # ── The ledger itself ─────────────────────────────────────────────────────────────────────────────────
 
 
-def configured(mirror: Mirror) -> list[Collection]:
+def configured(workspace: Workspace) -> list[Collection]:
     """The rows that the configured model would make of a collection, in one precision or another."""
     from index.embed.embedder import PRECISIONS, fingerprint
 
-    model = mirror.identity
+    model = workspace.identity
     return [
         Collection("", fingerprint(model, dtype), model.model, model.revision, dtype, model.dimension, "")
         for dtype in PRECISIONS
     ]
 
 
-def _compare_pending(mirror: Mirror, collection: Collection, found: Verification) -> None:
+def _compare_pending(workspace: Workspace, collection: Collection, found: Verification) -> None:
     """Changes that were announced and not ended."""
-    ledger = mirror.ledger
-    before = _pending(mirror, collection)
+    ledger = workspace.ledger
+    before = _pending(workspace, collection)
     writing = {writer.source for writer in ledger.writers()}
-    for left in judge_pending(before, _pending(mirror, collection), writing):
+    for left in judge_pending(before, _pending(workspace, collection), writing):
         document = left.document or ledger.documents.get(left.document_id or "")
         named(found, left.defect, left.point_id, left.document_id, document)
 
 
-def _pending(mirror: Mirror, collection: Collection) -> Announced:
-    ledger, name = mirror.ledger, collection.name
+def _pending(workspace: Workspace, collection: Collection) -> Announced:
+    ledger, name = workspace.ledger, collection.name
     intents = {(run, i.document.document_id): i.document for run, _, i in ledger.points.intents()}
     return Announced(intents, ledger.log.pending(name), set(ledger.points.removals(name)))
 
 
 def _compare_rows(
-    mirror: Mirror, collection: Collection | None, found: Verification, stop: threading.Event
+    workspace: Workspace, collection: Collection | None, found: Verification, stop: threading.Event
 ) -> None:
     """Each live document's row, against itself and what else the ledger says of the document."""
-    ledger = mirror.ledger
-    origins = {source.id: _settled_origin(mirror, source.id) for source in mirror.config.sources}
+    ledger = workspace.ledger
+    origins = {source.id: _settled_origin(workspace, source.id) for source in workspace.config.sources}
     miscounted = set(ledger.chunks.miscounted(collection.name if collection else ""))
     misfiled = set(ledger.documents.misfiled())
     suspects: list[tuple[Defect, Document]] = []
@@ -191,7 +195,7 @@ def _compare_rows(
                 once_held=name in held,
                 counted=name not in miscounted,
                 filed=name not in misfiled,
-            ) or judge_rules(document, _ruled(mirror, document, origins.get(document.source)))
+            ) or judge_rules(document, _ruled(workspace, document, origins.get(document.source)))
             if defect is not None:
                 suspects.append((defect, document))
     # Who writes now may do so by rules that have just changed.
@@ -201,23 +205,23 @@ def _compare_rows(
             named(found, defect, None, document.document_id, document)
 
 
-def _settled_origin(mirror: Mirror, source: str) -> Source | None:
+def _settled_origin(workspace: Workspace, source: str) -> Source | None:
     """None while the rules in force are not those of the last sync: the plan says what that changes."""
-    here, record = source_of(mirror, source), mirror.ledger.sources.get(source)
+    here, record = source_of(workspace, source), workspace.ledger.sources.get(source)
     current = rules_fingerprint(here)
     return here if record is not None and record.rules_fingerprint == current else None
 
 
-def _ruled(mirror: Mirror, document: Document, here: Source | None) -> Document | None:
+def _ruled(workspace: Workspace, document: Document, here: Source | None) -> Document | None:
     """The row under the rules in force; None when its uri is none that the source can have."""
     if here is None or not document.version:
         return document
     try:
-        now = linked(document, here.rules, mirror.connector(document.source))
+        now = linked(document, here.rules, workspace.connector(document.source))
     except ValueError:
         return None
     # A date that lay in the future may have come since: at the time that the row tells of, it is as it was.
-    return governed(now, here.rules, document.date_used or mirror.now())
+    return governed(now, here.rules, document.date_used or workspace.now())
 
 
 # ── Source and ledger ─────────────────────────────────────────────────────────────────────────────────
@@ -233,8 +237,8 @@ SAYS = {
 }
 
 
-def _compare_source(mirror: Mirror, source: str, found: Verification, stop: threading.Event) -> None:
-    seen = survey(mirror, source, checksum=found.deep, stop=stop)
+def _compare_source(workspace: Workspace, source: str, found: Verification, stop: threading.Event) -> None:
+    seen = survey(workspace, source, checksum=found.deep, stop=stop)
     go_on(stop)
     if seen.plan.error is not None:
         found.errors.append(seen.plan.error)
@@ -246,7 +250,7 @@ def _compare_source(mirror: Mirror, source: str, found: Verification, stop: thre
     gone = [Difference(SAYS[Action.DELETE], None, row.document_id, source, row.uri) for row in seen.forgotten]
     found.outdated += unseen + gone
     # One without a token was not to be trusted when it was written; that it may be now is no news.
-    for document in mirror.ledger.documents.find(
+    for document in workspace.ledger.documents.find(
         document_ids=[document.document_id for document in seen.settled]
     ):
         if document.token is not None:

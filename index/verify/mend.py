@@ -18,7 +18,7 @@ from index.errors import LedgerDamaged, Refused
 from index.ledger import Ledger, LogAction, LogEntry
 from index.ledger import file as ledger_file
 from index.ledger.damage import Rescued, rescue
-from index.workspace import Mirror
+from index.workspace import Workspace
 
 #: Tables of what no source and no store has.
 DECISIONS = ("reviews", "holds", "tombstones", "approvals")
@@ -26,7 +26,7 @@ DECISIONS = ("reviews", "holds", "tombstones", "approvals")
 _TOLD = ("documents", "chunks", *DECISIONS)
 
 
-def mend_ledger(mirror: Mirror) -> list[str]:
+def mend_ledger(workspace: Workspace) -> list[str]:
     """Take over what a damaged or lost ledger still tells into a new one; what was done, in sentences, and []
     when it is sound.
 
@@ -34,28 +34,28 @@ def mend_ledger(mirror: Mirror) -> list[str]:
     ledger open. Cut short, it leaves the old ledger or the new one.
     """
     try:
-        faults = mirror.ledger.faults()
+        faults = workspace.ledger.faults()
     except LedgerDamaged as error:
         faults = [str(error).partition(" Restore it")[0]]
     if not faults:
         return []
-    mirror.close_ledger()
-    path = mirror.config.state_dir / ledger_file.NAME
+    workspace.close_ledger()
+    path = workspace.config.state_dir / ledger_file.NAME
     missing = not path.exists()
     try:
         with ledger_file.alone(path) as held:
             aside = ledger_file.beside(path, ".damaged")
             taken, kept = _exchange(
-                mirror, held, path, aside if missing and aside.exists() else None, missing
+                workspace, held, path, aside if missing and aside.exists() else None, missing
             )
     except BaseException:
         if missing:
             path.unlink()
         raise
     facts = {**taken.rows, "torn": len(taken.torn)}
-    subject = mirror.ledger.instance_id
-    entry = LogEntry(mirror.now(), LogAction.LEDGER_RESTORED, "", subject, facts=facts)
-    mirror.ledger.log.append([entry])
+    subject = workspace.ledger.instance_id
+    entry = LogEntry(workspace.now(), LogAction.LEDGER_RESTORED, "", subject, facts=facts)
+    workspace.ledger.log.append([entry])
     counts = ", ".join(f"{number:,} {name}" for name in _TOLD if (number := taken.rows.get(name)))
     said = [f"The ledger was damaged: {'; '.join(faults)}. Taken over: {counts or 'nothing'}."]
     if taken.torn:
@@ -69,10 +69,10 @@ def mend_ledger(mirror: Mirror) -> list[str]:
 
 
 def _exchange(
-    mirror: Mirror, held: int, path: Path, aside: Path | None, missing: bool
+    workspace: Workspace, held: int, path: Path, aside: Path | None, missing: bool
 ) -> tuple[Rescued, Path | None]:
     """Build the new ledger beside the old one, keep the old one, and put the new one in its place."""
-    now = f"{mirror.now():%Y%m%dT%H%M%S}"
+    now = f"{workspace.now():%Y%m%dT%H%M%S}"
     with _scratch(path.with_name(".mending")) as scratch:
         old, new = scratch / "old.db", scratch / "new"
         if aside is None:
@@ -92,7 +92,7 @@ def _exchange(
                 "no source has. Nothing was changed. Restore it from a backup. To go on without what cannot "
                 f"be read: mv {path} {moved} && freshkb verify --repair"
             )
-        _settle_instance(mirror, new / ledger_file.NAME)
+        _settle_instance(workspace, new / ledger_file.NAME)
         kept = None
         if not missing or aside is not None:
             kept = ledger_file.beside(path, f".damaged-{now}")
@@ -119,13 +119,13 @@ def _scratch(folder: Path) -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def _settle_instance(mirror: Mirror, new: Path) -> None:
+def _settle_instance(workspace: Workspace, new: Path) -> None:
     """The new ledger is the store's: by the instance id of the old one, or else by that of the store."""
     with closing(sqlite3.connect(new)) as database, database:
         recorded = database.execute("SELECT value FROM meta WHERE name = 'instance'").fetchone()
         if recorded is not None and _is_uuid(recorded[0]):
             return
-        prefix, store = f"{mirror.config.index.collection}-", mirror.store
+        prefix, store = f"{workspace.config.index.collection}-", workspace.store
         found = {store.instance(name) for name in store.collections() if name.startswith(prefix)}
         instance = found.pop() if len(found) == 1 else None
         row = ("instance", instance or str(uuid4()))

@@ -26,23 +26,23 @@ from index.verify.checks import Ids, review_lost
 from index.verify.differences import Verification
 from index.verify.strangers import Strangers
 from index.verify.survivors import Survivors
-from index.workspace import Mirror
+from index.workspace import Workspace
 
 
 class Mending:
     """The documents and points that a verification found fault with."""
 
     def __init__(
-        self, mirror: Mirror, run: Run, target: Target, found: Verification, again: Sequence[str]
+        self, workspace: Workspace, run: Run, target: Target, found: Verification, again: Sequence[str]
     ) -> None:
-        self._mirror = mirror
+        self._workspace = workspace
         self._run = run
         self._target = target
         self._name = target.collection.name
-        self._sources = set(known_sources(mirror))
-        self._configured = {source.id for source in mirror.config.sources}
-        self._held = {hold.document_id for hold in mirror.ledger.holds.standing()}
-        self.strangers = Strangers(mirror, target, found, self._heard)
+        self._sources = set(known_sources(workspace))
+        self._configured = {source.id for source in workspace.config.sources}
+        self._held = {hold.document_id for hold in workspace.ledger.holds.standing()}
+        self.strangers = Strangers(workspace, target, found, self._heard)
         wrong = (difference.document_id for difference in (*found.missing, *found.altered))
         self._damaged = {name for name in wrong if name} | set(again)
         self._answers: dict[str, bool] = {}
@@ -70,7 +70,7 @@ class Mending:
         """Drop rows of chunks that neither id nor payload call their document's: the ids may be those of
         another document, which could not be written beside them."""
         for ids in batched(sorted(self._damaged), BATCH_DOCUMENTS):
-            for document_id, records in self._mirror.ledger.chunks.of(self._name, ids).items():
+            for document_id, records in self._workspace.ledger.chunks.of(self._name, ids).items():
                 known = Ids(document_id, self._fingerprint, len(records))
                 wrong = [record for record in records if not known.genuine(record)]
                 points = self._points([record.point_id for record in wrong])
@@ -85,14 +85,14 @@ class Mending:
             )
             for name in sorted({record.document_id for record in records})
         ]
-        self._mirror.ledger.chunks.delete_rows(self._name, ids, entries)
+        self._workspace.ledger.chunks.delete_rows(self._name, ids, entries)
         self.strangers.add(points[name] for name in ids if name in points)
 
     def _entry_of(self, document_id: str, action: LogAction, **facts: int) -> LogEntry:
-        return LogEntry(self._mirror.now(), action, "", document_id, self._run.run_id, facts)
+        return LogEntry(self._workspace.now(), action, "", document_id, self._run.run_id, facts)
 
     def _entry(self, row: Document, action: LogAction, **facts: int) -> LogEntry:
-        return LogEntry.of(row, action, self._mirror.now(), self._run.run_id, **facts)
+        return LogEntry.of(row, action, self._workspace.now(), self._run.run_id, **facts)
 
     @property
     def _fingerprint(self) -> str:
@@ -120,7 +120,7 @@ class Mending:
                 apply(self._target, self._run.run_id, work, lambda _: [])
 
     def _survivors(self, ids: Sequence[str]) -> Iterator[Survivors]:
-        ledger = self._mirror.ledger
+        ledger = self._workspace.ledger
         documents = {d.document_id: d for d in ledger.documents.find(document_ids=ids, states=list(State))}
         for document_id, records in ledger.chunks.of(self._name, ids).items():
             points = self._points([record.point_id for record in records])
@@ -128,7 +128,7 @@ class Mending:
 
     def _row(self, survivors: Survivors) -> Document | None:
         """The document's row, mended and recorded; None when there is nothing to be written of it."""
-        ledger, known, row = self._mirror.ledger, survivors.document, survivors.row()
+        ledger, known, row = self._workspace.ledger, survivors.document, survivors.row()
         if known is not None and known.state not in LIVE and known.document_id in self._held:
             self.lost[known.document_id] = (
                 f"{known.source}:{known.uri}: the ledger calls it {known.state}, and a hold stands on it. "
@@ -155,13 +155,13 @@ class Mending:
         return row
 
     def _free(self, row: Document) -> bool:
-        here = self._mirror.ledger.documents.find(source=row.source, uris=[row.uri])
+        here = self._workspace.ledger.documents.find(source=row.source, uris=[row.uri])
         return row.source in self._sources and all(other.document_id == row.document_id for other in here)
 
     def _blank(self, row: Document) -> Document:
         """Of a document that never was in the index: the sync looks at it as if for the first time."""
         if row.source in self._configured and format_of(row.uri) is None:
-            return replace(row, state=State.DELETED, deleted_at=self._mirror.now())
+            return replace(row, state=State.DELETED, deleted_at=self._workspace.now())
         return Document(row.document_id, row.source, row.uri, State.PENDING, first_seen_at=row.first_seen_at)
 
     def _heard(self, source: str | None) -> bool:
@@ -169,7 +169,7 @@ class Mending:
         if source is None or source not in self._configured:
             return True
         if source not in self._answers:
-            self._answers[source] = plan_of(self._mirror, source).error is None
+            self._answers[source] = plan_of(self._workspace, source).error is None
         return self._answers[source]
 
     # ── One document ──────────────────────────────────────────────────────────────────────────────────
@@ -178,7 +178,7 @@ class Mending:
         self, source: str, damaged: Sequence[tuple[Survivors, Document]], *, last: bool
     ) -> Iterator[Work]:
         items = [Item(Action.UPDATE, row.uri, row.document_id, cause=Cause.REPAIR) for _, row in damaged]
-        known = known_documents(self._mirror, items)
+        known = known_documents(self._workspace, items)
         try:
             prepared = prepare_items(self._run, source, items, known).work
         except SourceUnavailable:
@@ -197,10 +197,10 @@ class Mending:
 
     def _kept(self, row: Document) -> bool:
         """Whether a hold keeps the document that its source has lost. A hold whose row is lost is placed."""
-        ledger, name = self._mirror.ledger, row.document_id
+        ledger, name = self._workspace.ledger, row.document_id
         if row.state is State.HELD and not ledger.holds.once_held([name]):
             placed = self._entry(row, LogAction.HOLD_PLACED, restored=1)
-            ledger.holds.place([name], "restored", "Its row was lost.", self._mirror.now(), [placed])
+            ledger.holds.place([name], "restored", "Its row was lost.", self._workspace.now(), [placed])
             self._held.add(name)
         return name in self._held
 
@@ -209,7 +209,7 @@ class Mending:
         chunks = survivors.chunks(row)
         lost = row.chunk_count - len(chunks)
         if now.source in self._configured:
-            now = governed(now, source_of(self._mirror, now.source).rules, self._mirror.now())
+            now = governed(now, source_of(self._workspace, now.source).rules, self._workspace.now())
         if lost > 0:
             what = f"{lost} of {row.chunk_count} chunks of its text are lost."
             self.lost[row.document_id] = (

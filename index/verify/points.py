@@ -19,7 +19,7 @@ from index.records import ChunkRecord, Collection, Document
 from index.store.base import Session, VectorStore
 from index.verify.checks import Defect, Ids, judge_point
 from index.verify.differences import Difference, Verification
-from index.workspace import Mirror
+from index.workspace import Workspace
 
 #: Points that are read while the store is held once, and rows that are read at once.
 PAGE = 2000
@@ -67,13 +67,13 @@ def _uuid(value: int) -> str:
 
 
 def compare_points(
-    mirror: Mirror, collection: Collection, found: Verification, stop: threading.Event
+    workspace: Workspace, collection: Collection, found: Verification, stop: threading.Event
 ) -> None:
     """First a pass over everything, page by page, so that others get at the store in between; then what
     looked wrong is looked at again while nobody can write, because a batch may have been half done."""
-    ledger, (first, end) = mirror.ledger, part(found.sample)
+    ledger, (first, end) = workspace.ledger, part(found.sample)
     records = ledger.chunks.stream(collection.name, first=first, end=end)
-    if not is_there(mirror.store, collection.name):
+    if not is_there(workspace.store, collection.name):
         gone = Defect("missing", "the store has lost its collection")
         for lost in records:
             named(found, gone, lost.point_id, lost.document_id, ledger.documents.get(lost.document_id))
@@ -82,8 +82,8 @@ def compare_points(
         return
     suspects: set[str] = set()
     foreign: list[str] = []
-    known = _Known(mirror, collection)
-    for pairs in batched(_merge(records, _scroll(mirror, collection, first, end)), PAGE):
+    known = _Known(workspace, collection)
+    for pairs in batched(_merge(records, _scroll(workspace, collection, first, end)), PAGE):
         go_on(stop)
         found.points += sum(1 for _, point in pairs if point is not None)
         known.learn({record.document_id for record, _ in pairs if record is not None})
@@ -93,18 +93,18 @@ def compare_points(
                 foreign.append(point.id)
             elif known.judge(record, point, deep=found.deep):
                 suspects.add(record.document_id)
-    with mirror.store.session(collection.name) as session:
-        _look_again(mirror, collection, session, found, suspects)
+    with workspace.store.session(collection.name) as session:
+        _look_again(workspace, collection, session, found, suspects)
         ours = ledger.points.known(collection.name, foreign)
         for point in session.retrieve([i for i in foreign if i not in ours], vectors=False).values():
-            found.extra.append(_foreign(mirror, point))
+            found.extra.append(_foreign(workspace, point))
 
 
 class _Known:
     """What the ledger says of documents, and the part of a payload that follows from it."""
 
-    def __init__(self, mirror: Mirror, collection: Collection) -> None:
-        self._ledger = mirror.ledger
+    def __init__(self, workspace: Workspace, collection: Collection) -> None:
+        self._ledger = workspace.ledger
         self._fingerprint = collection.embedding_fingerprint
         self.documents: dict[str, Document | None] = {}
         self._shared: dict[str, dict[str, Any]] = {}
@@ -130,10 +130,12 @@ class _Known:
         return judge_point(record, point, document, shared, self._ids[name], deep=deep)
 
 
-def _scroll(mirror: Mirror, collection: Collection, first: str | None, end: str | None) -> Iterator[Point]:
+def _scroll(
+    workspace: Workspace, collection: Collection, first: str | None, end: str | None
+) -> Iterator[Point]:
     """All points of a range of ids in order, holding the store for a page at a time."""
     while True:
-        with mirror.store.session(collection.name) as session:
+        with workspace.store.session(collection.name) as session:
             page = list(islice(session.scroll(vectors=True, page=PAGE, first=first, end=end), PAGE))
         yield from page
         if len(page) < PAGE:
@@ -142,17 +144,17 @@ def _scroll(mirror: Mirror, collection: Collection, first: str | None, end: str 
 
 
 def _look_again(
-    mirror: Mirror, collection: Collection, session: Session, found: Verification, suspects: set[str]
+    workspace: Workspace, collection: Collection, session: Session, found: Verification, suspects: set[str]
 ) -> None:
     """A version is committed while its writer holds the store: as long as we do, the ledger stands still."""
     first, end = part(found.sample)
-    known = _Known(mirror, collection)
+    known = _Known(workspace, collection)
     known.learn(suspects)
     # On a server others write meanwhile: what a living writer has announced is his to finish.
-    writing = {writer.source for writer in mirror.ledger.writers()}
-    intents = mirror.ledger.points.intents(collection.name)
+    writing = {writer.source for writer in workspace.ledger.writers()}
+    intents = workspace.ledger.points.intents(collection.name)
     busy = {i.document.document_id for _, _, i in intents if i.document.source in writing}
-    for document_id, records in mirror.ledger.chunks.of(collection.name, suspects - busy).items():
+    for document_id, records in workspace.ledger.chunks.of(collection.name, suspects - busy).items():
         points = session.retrieve([record.point_id for record in records], vectors=True) if records else {}
         for record in records:
             if (first is not None and record.point_id < first) or (
@@ -198,10 +200,10 @@ def spoken_of(said: Mapping[str, Any]) -> Spoken:
     return Spoken(*(name if isinstance(name, str) else None for name in names))
 
 
-def _foreign(mirror: Mirror, point: Point) -> Difference:
+def _foreign(workspace: Workspace, point: Point) -> Difference:
     """A point that the ledger does not know, named by the document that its payload speaks of."""
     claimed, source, uri = spoken_of(point.payload)
-    document = mirror.ledger.documents.get(claimed) if claimed is not None else None
+    document = workspace.ledger.documents.get(claimed) if claimed is not None else None
     if document is not None:
         source, uri = document.source, document.uri
     return Difference("the ledger does not know this point", point.id, claimed, source, uri)

@@ -21,38 +21,38 @@ from index.records import Collection
 from index.store.base import Session
 from index.sync.collection import drop, entry
 from index.sync.target import READ_POINTS
-from index.workspace import Mirror
+from index.workspace import Workspace
 
 
-def rebuild(mirror: Mirror, run_id: str | None = None, *, read: bool = True) -> None:
+def rebuild(workspace: Workspace, run_id: str | None = None, *, read: bool = True) -> None:
     """Build, switch, drop. Cut short, it leaves the old collection in use or the new one. Nothing is `read`
     of a collection that ends the process of its reader. The caller is the writer of every source."""
-    ledger, store = mirror.ledger, mirror.store
+    ledger, store = workspace.ledger, workspace.store
     old = ledger.collections.current()
     if old is None:
         return
-    prefix = f"{mirror.config.index.collection}-{old.embedding_fingerprint[:8]}"
-    new = replace(old, name=f"{prefix}-{uuid.uuid4().hex[:8]}", state="building", created_at=mirror.now())
-    ledger.collections.put(new, [entry(mirror, LogAction.COLLECTION_MADE, new, run_id)])
+    prefix = f"{workspace.config.index.collection}-{old.embedding_fingerprint[:8]}"
+    new = replace(old, name=f"{prefix}-{uuid.uuid4().hex[:8]}", state="building", created_at=workspace.now())
+    ledger.collections.put(new, [entry(workspace, LogAction.COLLECTION_MADE, new, run_id)])
     store.create(new.name, dimension=new.dimension, instance=ledger.instance_id)
     if read:
         copied: set[str] = set()
         with suppress(StoreDamaged):
-            copied |= _copy(mirror, new, _all(mirror, old))
+            copied |= _copy(workspace, new, _all(workspace, old))
         rest = (record.point_id for record in ledger.chunks.stream(old.name) if record.point_id not in copied)
         with suppress(StoreDamaged):
-            _copy(mirror, new, _some(mirror, old, rest))
-    switched = entry(mirror, LogAction.COLLECTION_SWITCHED, new, run_id)
+            _copy(workspace, new, _some(workspace, old, rest))
+    switched = entry(workspace, LogAction.COLLECTION_SWITCHED, new, run_id)
     ledger.writes.replace_collection(old.name, new.name, [switched])
-    store.publish(mirror.config.index.collection, new.name)
-    drop(mirror, old, run_id)
+    store.publish(workspace.config.index.collection, new.name)
+    drop(workspace, old, run_id)
 
 
-def _all(mirror: Mirror, old: Collection) -> Iterator[Point]:
+def _all(workspace: Workspace, old: Collection) -> Iterator[Point]:
     """In order of their ids, as far as they can be read, holding the store for a page at a time."""
     first: str | None = None
     while True:
-        with mirror.store.session(old.name) as session:
+        with workspace.store.session(old.name) as session:
             points = session.scroll(vectors=True, page=READ_POINTS, first=first)
             page = list(islice(points, READ_POINTS))
         yield from page if first is None else page[1:]
@@ -61,10 +61,10 @@ def _all(mirror: Mirror, old: Collection) -> Iterator[Point]:
         first = page[-1].id
 
 
-def _some(mirror: Mirror, old: Collection, ids: Iterable[str]) -> Iterator[Point]:
+def _some(workspace: Workspace, old: Collection, ids: Iterable[str]) -> Iterator[Point]:
     """Those of the ids that can be read, one by one where a page of them cannot."""
     for page in batched(ids, READ_POINTS):
-        with mirror.store.session(old.name) as session:
+        with workspace.store.session(old.name) as session:
             found = _read(session, page)
             for one in () if found is not None else page:
                 found = {**(found or {}), **(_read(session, [one]) or {})}
@@ -78,13 +78,13 @@ def _read(session: Session, ids: list[str]) -> dict[str, Point] | None:
         return None
 
 
-def _copy(mirror: Mirror, new: Collection, points: Iterable[Point]) -> set[str]:
+def _copy(workspace: Workspace, new: Collection, points: Iterable[Point]) -> set[str]:
     """Write points, and see that they are there; their ids."""
     copied: set[str] = set()
     stream = (point for point in points if _can_be_written(point, new.dimension))
     for page in batched(stream, READ_POINTS):
         ids = [point.id for point in page]
-        with mirror.store.session(new.name) as session:
+        with workspace.store.session(new.name) as session:
             session.upsert(page)
             kept = session.retrieve(ids, vectors=False)
         if any(p.id not in kept or digest(kept[p.id].payload) != digest(p.payload) for p in page):

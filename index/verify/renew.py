@@ -18,42 +18,42 @@ from index.sync.collection import create
 from index.sync.target import target_of
 from index.verify.checks import judge_collection
 from index.verify.compare import configured
-from index.workspace import Mirror
+from index.workspace import Workspace
 
 
-def renew(mirror: Mirror, run: Run) -> list[str] | None:
+def renew(workspace: Workspace, run: Run) -> list[str] | None:
     """Make a new collection where the ledger's row cannot be trusted: the ids of the documents that are to be
     read again from their sources. None when the collection stays: it is trusted, or the run was stopped.
 
     Cut short, it leaves everything as it was. The caller is the writer of every source.
     """
-    ledger, store = mirror.ledger, mirror.store
+    ledger, store = workspace.ledger, workspace.store
     row = ledger.collections.current()
     if row is not None and store.instance(row.name) is not None:
-        trusted = judge_collection(row, configured(mirror)) is None
+        trusted = judge_collection(row, configured(workspace)) is None
         if trusted:
             return None
-    _give_up(mirror)
+    _give_up(workspace)
     names = [name for name in store.collections() if store.instance(name) == ledger.instance_id]
     former = max([row.name, *names] if row else names, key=ledger.chunks.count, default="")
-    new = create(mirror, "building", run.run_id)
-    read = reader(mirror, former) if readable(mirror, former) else lambda ids: {}
+    new = create(workspace, "building", run.run_id)
+    read = reader(workspace, former) if readable(workspace, former) else lambda ids: {}
     inexact = fill(run, target_of(run, new), former, read)
     if inexact is None:
         return None
-    switched = LogEntry(mirror.now(), LogAction.COLLECTION_SWITCHED, "", new.name, run.run_id)
+    switched = LogEntry(workspace.now(), LogAction.COLLECTION_SWITCHED, "", new.name, run.run_id)
     ledger.writes.switch_collection(new.name, [switched])
     for name in {former, *(known.name for known in ledger.collections.all())} - {new.name}:
-        dropped = LogEntry(mirror.now(), LogAction.COLLECTION_DROPPED, "", name, run.run_id)
+        dropped = LogEntry(workspace.now(), LogAction.COLLECTION_DROPPED, "", name, run.run_id)
         ledger.writes.drop_collection(name, [dropped])
-    store.publish(mirror.config.index.collection, new.name)
+    store.publish(workspace.config.index.collection, new.name)
     return inexact
 
 
-def _give_up(mirror: Mirror) -> None:
+def _give_up(workspace: Workspace) -> None:
     """Drop unfinished changes: what the store has of them goes with its collection. Their documents are
     looked at again."""
-    ledger = mirror.ledger
+    ledger = workspace.ledger
     ids = [intent.document.document_id for _, _, intent in ledger.points.intents()]
     ledger.documents.refresh(
         [replace(d, seen_extraction="") for d in ledger.documents.find(document_ids=ids)]
@@ -61,9 +61,9 @@ def _give_up(mirror: Mirror) -> None:
     ledger.writes.drop_intents(ids)
 
 
-def readable(mirror: Mirror, collection: str) -> bool:
+def readable(workspace: Workspace, collection: str) -> bool:
     """Whether the store has the collection, and it can be read as a whole."""
-    store = mirror.store
+    store = workspace.store
     try:
         if store.instance(collection) is None:
             return False

@@ -26,10 +26,10 @@ from index.verify.differences import KINDS, Verification
 from index.verify.mending import Mending
 from index.verify.rebuild import rebuild
 from index.verify.renew import renew
-from index.workspace import Mirror
+from index.workspace import Workspace
 
 
-def repair(mirror: Mirror, found: Verification, run: Run) -> None:
+def repair(workspace: Workspace, found: Verification, run: Run) -> None:
     """Mend the findings, then sync. Sets `found.repaired` to the number of findings that are gone afterwards,
     and adds to `found` what is wrong now and was not before, and to its errors the texts that are lost.
 
@@ -37,53 +37,53 @@ def repair(mirror: Mirror, found: Verification, run: Run) -> None:
     """
     with run:
         try:
-            lost = _mend(mirror, found, run)
+            lost = _mend(workspace, found, run)
         except StoreDamaged:
             if found.rebuild:
                 raise
             # What can be read and not be written shows only now.
             found.rebuild = True
-            lost = _mend(mirror, found, run)
+            lost = _mend(workspace, found, run)
         if run.stop.is_set():
             found.interrupted = True
             return
-        _conclude(found, verify(mirror, sample=found.sample, deep=found.deep, stop=run.stop), lost)
+        _conclude(found, verify(workspace, sample=found.sample, deep=found.deep, stop=run.stop), lost)
 
 
-def _mend(mirror: Mirror, found: Verification, run: Run) -> dict[str, str]:
+def _mend(workspace: Workspace, found: Verification, run: Run) -> dict[str, str]:
     """By document, what is lost."""
-    with _as_writer(mirror):
+    with _as_writer(workspace):
         if found.rebuild:
-            rebuild(mirror, run.run_id, read=not found.deadly)
-        again = renew(mirror, run)
+            rebuild(workspace, run.run_id, read=not found.deadly)
+        again = renew(workspace, run)
     wrong = found
     if found.rebuild or again is not None:
         # The points of the new collection are what is to be mended.
-        wrong = verify(mirror, sample=found.sample, deep=found.deep, stop=run.stop)
+        wrong = verify(workspace, sample=found.sample, deep=found.deep, stop=run.stop)
     if run.stop.is_set():
         return {}
-    with _as_writer(mirror):
+    with _as_writer(workspace):
         target = target_of(run)
-        for source in known_sources(mirror):
+        for source in known_sources(workspace):
             recover(target, source, run.run_id)
-        mending = Mending(mirror, run, target, wrong, again or ())
+        mending = Mending(workspace, run, target, wrong, again or ())
         mending.documents()
         if not run.stop.is_set():
             mending.strangers.remove()
     sync(run, checksum=found.deep)
     if run.stop.is_set():
         return {}
-    with _as_writer(mirror):
+    with _as_writer(workspace):
         mending.admit()
         return mending.lost | mending.strangers.drop()
 
 
 @contextmanager
-def _as_writer(mirror: Mirror) -> Iterator[None]:
+def _as_writer(workspace: Workspace) -> Iterator[None]:
     """The one writer of all sources."""
     with ExitStack() as locks:
-        for source in known_sources(mirror):
-            locks.enter_context(mirror.ledger.writer(source, "freshkb verify --repair"))
+        for source in known_sources(workspace):
+            locks.enter_context(workspace.ledger.writer(source, "freshkb verify --repair"))
         yield
 
 

@@ -17,16 +17,16 @@ from index.sync.target import READ_POINTS, Target
 from index.verify.differences import Verification
 from index.verify.points import Spoken, spoken_of
 from index.verify.renew import readable
-from index.workspace import Mirror
+from index.workspace import Workspace
 
 
 class Strangers:
     """Points of the current collection, and whole collections. `heard`: whether a source can be asked."""
 
     def __init__(
-        self, mirror: Mirror, target: Target, found: Verification, heard: Callable[[str | None], bool]
+        self, workspace: Workspace, target: Target, found: Verification, heard: Callable[[str | None], bool]
     ) -> None:
-        self._mirror = mirror
+        self._workspace = workspace
         self._target = target
         self._heard = heard
         self._points = {
@@ -45,7 +45,7 @@ class Strangers:
     def remove(self) -> None:
         """Remove the points that still no row knows. The caller is the writer of every source."""
         name = self._target.collection.name
-        known = self._mirror.ledger.points.known(name, self._points)
+        known = self._workspace.ledger.points.known(name, self._points)
         gone = {
             point: spoken
             for point, spoken in self._points.items()
@@ -59,18 +59,18 @@ class Strangers:
         """Drop the collections, after the sources were synced. By document: a sentence of each that is lost,
         because only points or collections that were removed had it."""
         lost = {}
-        for name in orphans(self._mirror):
-            if not readable(self._mirror, name):
+        for name in orphans(self._workspace):
+            if not readable(self._workspace, name):
                 lost[name] = (
                     f"Collection {name}, which the ledger does not know, cannot be read: documents that "
                     "nothing else had are lost, and cannot be named."
                 )
             else:
-                only = self._unrecorded(_documents(self._mirror, name))
+                only = self._unrecorded(_documents(self._workspace, name))
                 if not all(self._heard(spoken.source) for spoken in only):
                     continue
                 self._documents |= only
-            self._mirror.store.drop(name)
+            self._workspace.store.drop(name)
         for document_id, source, uri in self._documents:
             if document_id and source and uri and not self._indexed(source, uri):
                 lost[document_id] = (
@@ -86,21 +86,23 @@ class Strangers:
             by_id[each.document_id or ""].add(each)
         found: set[Spoken] = set()
         for ids in batched(by_id, READ_POINTS):
-            known = self._mirror.ledger.documents.find(document_ids=ids, states=list(State))
+            known = self._workspace.ledger.documents.find(document_ids=ids, states=list(State))
             for name in set(ids) - {document.document_id for document in known}:
                 found |= by_id[name]
         return found
 
     def _indexed(self, source: str, uri: str) -> bool:
         """Whether a version of a live document of that address is in the index."""
-        return any(found.version for found in self._mirror.ledger.documents.find(source=source, uris=[uri]))
+        return any(
+            found.version for found in self._workspace.ledger.documents.find(source=source, uris=[uri])
+        )
 
 
-def _documents(mirror: Mirror, collection: str) -> Iterator[Spoken]:
+def _documents(workspace: Workspace, collection: str) -> Iterator[Spoken]:
     """The documents that the payloads of a collection speak of, holding the store for a page at a time."""
     first: str | None = None
     while True:
-        with mirror.store.session(collection) as session:
+        with workspace.store.session(collection) as session:
             stream = session.scroll(vectors=False, page=READ_POINTS, first=first)
             points = list(islice(stream, READ_POINTS))
         yield from dict.fromkeys(spoken_of(point.payload) for point in points)

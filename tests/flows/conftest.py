@@ -34,7 +34,7 @@ from index.config import load
 from index.embed.identity import ModelIdentity
 from index.parse import Parser
 from index.store.base import VectorStore
-from index.workspace import Mirror
+from index.workspace import Workspace
 from tests.embedders import HashEmbedder
 from tests.knowledge import Shared
 
@@ -69,10 +69,10 @@ class Base:
         *,
         embedder: Callable[[ModelIdentity, str], HashEmbedder] = HashEmbedder,
         store: VectorStore | None = None,
-    ) -> Mirror:
+    ) -> Workspace:
         """Ids and times are those of every other base, so that two of them can be compared."""
         numbers = count(1)
-        return Mirror(
+        return Workspace(
             load(self.config, {}, self.folder),
             now=lambda: NOW,
             new_id=lambda: f"00000000-0000-4000-8000-{next(numbers):012d}",

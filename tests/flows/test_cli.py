@@ -276,7 +276,7 @@ def test_the_exit_code_is_the_first_that_applies(freshkb: CommandLine, kb: Knowl
 
 def test_another_writer_is_named_and_ends_with_4(freshkb: CommandLine, kb: Knowledge) -> None:
     page(kb, "a.md")
-    with kb.mirror() as mirror, mirror.ledger.writer("docs", "freshkb watch"):
+    with kb.workspace() as workspace, workspace.ledger.writer("docs", "freshkb watch"):
         said = freshkb("sync", "--json", code=4)
     assert f"`freshkb watch` on {os.uname().nodename} (pid {os.getpid()}" in said.stderr
     assert said.stdout == ""
@@ -450,7 +450,7 @@ def test_verify_ends_with_1_for_drift_and_with_0_once_it_is_repaired(
     assert set(found) >= {"ok", "documents", "points", "missing", "extra", "altered", "outdated", "repaired"}
     assert (found["ok"], found["documents"], found["points"]) == (True, 2, 2)
     lost = next(iter(kb.points()))
-    with kb.mirror() as mirror, mirror.store.session(require_collection(mirror).name) as session:
+    with kb.workspace() as workspace, workspace.store.session(require_collection(workspace).name) as session:
         session.delete([lost])
     assert len(freshkb.json("verify", code=1)["missing"]) == 1
     assert sum(len(freshkb.json("verify", "--sample", f"{i}/4", code=None)["missing"]) for i in range(1, 5))
@@ -559,7 +559,7 @@ def test_what_only_reads_needs_no_record(freshkb: CommandLine, kb: Knowledge) ->
     page(kb, "a.md")
     freshkb("sync")
     full = "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
-    with kb.mirror() as mirror, mirror.ledger.database.writing() as connection:
+    with kb.workspace() as workspace, workspace.ledger.database.writing() as connection:
         connection.exec_driver_sql(f"CREATE TRIGGER full BEFORE INSERT ON runs {full}")
     for command in ("audit", "verify"):
         ran = freshkb(command, "--json")

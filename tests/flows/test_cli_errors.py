@@ -41,7 +41,7 @@ def test_an_error_is_json_too_and_its_code_says_which(freshkb: CommandLine, kb: 
     freshkb("sync")
     assert error(freshkb, "show", "b.md", code=2)[0] == "config_error"
     assert error(freshkb, "sync", "--approve", "nonsense", code=4)[0] == "plan_changed"
-    with kb.mirror() as mirror, mirror.ledger.writer("docs", "freshkb watch"):
+    with kb.workspace() as workspace, workspace.ledger.writer("docs", "freshkb watch"):
         code, message = error(freshkb, "sync", code=4)
         assert code == "locked"
         assert "is being written by" in message

@@ -196,9 +196,9 @@ def test_an_index_of_an_older_freshkb_is_brought_up_to_date_and_embeds_nothing(
     assert kb.ask(lambda m: verify(m, deep=True)).ok
     owners = {p.payload["metadata"]["uri"]: p.payload["metadata"].get("owners") for p in kb.points().values()}
     assert owners == {"a.md": ["user:anna", "user:bo"], "none.md": None, "b.txt": None}
-    with kb.mirror() as mirror:
-        assert [hit.uri for hit in KnowledgeBase(mirror).search("leave", owner="USER:bo")] == ["a.md"]
-        with mirror.store.session(require_collection(mirror).name) as session:
+    with kb.workspace() as workspace:
+        assert [hit.uri for hit in KnowledgeBase(workspace).search("leave", owner="USER:bo")] == ["a.md"]
+        with workspace.store.session(require_collection(workspace).name) as session:
             assert "metadata.owners" in session._shard.info().payload_schema  # type: ignore[attr-defined]
 
 
@@ -210,8 +210,8 @@ def test_what_was_reviewed_today_in_auckland_is_fresh_for_every_reader(kb: Knowl
     page(kb, "today.md", "last_reviewed: 2026-06-02")
     page(kb, "tomorrow.md", "last_reviewed: 2026-06-03")
     kb.sync()
-    with kb.mirror() as mirror:
-        base = KnowledgeBase(mirror)
+    with kb.workspace() as workspace:
+        base = KnowledgeBase(workspace)
         assert {hit.uri: hit.verdict for hit in base.search("leave")} == {
             "today.md": "fresh",
             "tomorrow.md": "unknown",
@@ -339,12 +339,12 @@ def test_a_review_of_a_clock_that_was_ahead_is_not_used_and_can_be_corrected(kb:
     kb.sync()
 
     def attest(by: str) -> None:
-        with kb.mirror() as mirror:
-            review(Run(mirror, "review"), ["a.md"], by)
+        with kb.workspace() as workspace:
+            review(Run(workspace, "review"), ["a.md"], by)
 
     def judged() -> tuple[str, str, str]:
-        with kb.mirror() as mirror:
-            shown = KnowledgeBase(mirror).document("a.md")
+        with kb.workspace() as workspace:
+            shown = KnowledgeBase(workspace).document("a.md")
             assert shown is not None
             return shown["verdict"], shown["date_field"], ",".join(f["code"] for f in shown["findings"])
 

@@ -18,7 +18,7 @@ from index.run import Run
 from index.store import open_store
 from index.store.base import Session
 from index.sync.sync import sync
-from index.workspace import Mirror
+from index.workspace import Workspace
 from tests.embedders import HashEmbedder
 from tests.flows.canaries import places
 from tests.flows.conftest import Base, Server, until
@@ -29,14 +29,14 @@ pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("harness")]
 MakeBase = Callable[..., Base]
 
 
-def as_flow(mirror: Mirror, **asked: Any) -> Any:
+def as_flow(workspace: Workspace, **asked: Any) -> Any:
     from flows.sync import run_as_flow
 
-    return run_as_flow(mirror, **asked)
+    return run_as_flow(workspace, **asked)
 
 
-def directly(mirror: Mirror, **asked: Any) -> Any:
-    return sync(Run(mirror, "sync"), **asked)
+def directly(workspace: Workspace, **asked: Any) -> Any:
+    return sync(Run(workspace, "sync"), **asked)
 
 
 def told(report: Any) -> dict[str, Any]:
@@ -45,32 +45,32 @@ def told(report: Any) -> dict[str, Any]:
     return {name: value for name, value in shown.items() if name not in ("run_id", "seconds")}
 
 
-def contents(mirror: Mirror) -> tuple[list[Any], dict[str, Any]]:
+def contents(workspace: Workspace) -> tuple[list[Any], dict[str, Any]]:
     """Every document's row, and every point, without what names the folder they came from."""
-    collection = mirror.ledger.collections.current()
+    collection = workspace.ledger.collections.current()
     assert collection is not None
     points = {}
-    with mirror.store.session(collection.name) as session:
+    with workspace.store.session(collection.name) as session:
         for point in session.scroll(vectors=True):
             metadata = {**point.payload["metadata"], "url": None}
             points[point.id] = ({**point.payload, "metadata": metadata}, point.dense, point.sparse)
     rows = [
-        (d.document_id, d.uri, d.state, d.version, d.content_hash) for d in mirror.ledger.documents.find()
+        (d.document_id, d.uri, d.state, d.version, d.content_hash) for d in workspace.ledger.documents.find()
     ]
     return rows, points
 
 
 def test_a_flow_makes_the_index_that_the_engine_makes(make_base: MakeBase) -> None:
-    def story(base: Base, sync: Callable[[Mirror], Any]) -> tuple[list[Any], Any]:
+    def story(base: Base, sync: Callable[[Workspace], Any]) -> tuple[list[Any], Any]:
         reports = []
-        with base.open() as mirror:
-            reports.append(told(sync(mirror)))
-            reports.append(told(sync(mirror)))
+        with base.open() as workspace:
+            reports.append(told(sync(workspace)))
+            reports.append(told(sync(workspace)))
             base.put("page-003.md", "# Page 3\n\nAnother text.\n")
             (base.folder / "docs/page-005.md").rename(base.folder / "docs/renamed.md")
             base.remove("page-007.md")
-            reports.append(told(sync(mirror)))
-            return reports, contents(mirror)
+            reports.append(told(sync(workspace)))
+            return reports, contents(workspace)
 
     by_engine = story(make_base("engine", documents=70), directly)
     by_flow = story(make_base("flow", documents=70), as_flow)
@@ -79,8 +79,8 @@ def test_a_flow_makes_the_index_that_the_engine_makes(make_base: MakeBase) -> No
 
 
 def test_a_source_is_a_flow_run_and_a_batch_is_a_task_run(make_base: MakeBase) -> None:
-    with make_base(documents=40).open() as mirror:
-        run_id = as_flow(mirror).run_id
+    with make_base(documents=40).open() as workspace:
+        run_id = as_flow(workspace).run_id
     runs = flow_runs(run_id)
     assert set(runs) == {"freshkb-sync", "freshkb-sync-source"}
     source = runs["freshkb-sync-source"]
@@ -92,53 +92,53 @@ def test_a_source_is_a_flow_run_and_a_batch_is_a_task_run(make_base: MakeBase) -
 
 def test_a_batch_whose_store_was_away_is_done_again(make_base: MakeBase) -> None:
     base = make_base(documents=3)
-    with base.open(store=Away(base, times=1)) as mirror:
-        report = as_flow(mirror)
-        expected = contents(mirror)
+    with base.open(store=Away(base, times=1)) as workspace:
+        report = as_flow(workspace)
+        expected = contents(workspace)
     assert report.outcome == "done"
     twin = make_base("twin", documents=3)
-    with twin.open() as mirror:
-        assert told(report) == told(directly(mirror))
-        assert contents(mirror) == expected
+    with twin.open() as workspace:
+        assert told(report) == told(directly(workspace))
+        assert contents(workspace) == expected
 
 
 def test_what_a_batch_had_committed_is_neither_done_nor_told_again(make_base: MakeBase) -> None:
     base = make_base(documents=3)
-    with base.open() as mirror:
-        directly(mirror)
+    with base.open() as workspace:
+        directly(workspace)
     for done in ("updated", "deleted"):
         if done == "updated":
             base.put("page-000.md", "# Page 0\n\nAnother text.\n")
         else:
             base.remove("page-001.md")
-        with base.open(store=Away(base, times=1, call="delete")) as mirror:
-            report = as_flow(mirror)
-            rows, points = contents(mirror)
-            log = mirror.ledger.log.newest()
+        with base.open(store=Away(base, times=1, call="delete")) as workspace:
+            report = as_flow(workspace)
+            rows, points = contents(workspace)
+            log = workspace.ledger.log.newest()
         assert report.outcome == "done" and report.json()["sources"][0][done] == 1
         assert len(rows) == len(points)
         assert [entry.action for entry in log if entry.run_id == report.run_id] == [done]
 
 
 def test_a_failing_batch_fails_the_run_with_its_own_exception(make_base: MakeBase) -> None:
-    with make_base(documents=40).open(embedder=Broken) as mirror:
+    with make_base(documents=40).open(embedder=Broken) as workspace:
         with pytest.raises(EmbedderError, match="out of order"):
-            as_flow(mirror)
-        (run,) = mirror.ledger.runs.newest()
+            as_flow(workspace)
+        (run,) = workspace.ledger.runs.newest()
         assert (run.outcome, run.error) == ("failed", "EmbedderError: The embedder is out of order.")
         runs = flow_runs(run.run_id)
         assert {flow_run.state.type.value for flow_run in runs.values()} == {"FAILED"}
         assert {r.state.message for r in runs.values()} == {f"EmbedderError in run {run.run_id}"}
         assert len(task_runs(runs["freshkb-sync-source"], 1)) == 1
-        with mirror.ledger.writer("handbook", "the test"):
+        with workspace.ledger.writer("handbook", "the test"):
             pass
 
 
 def test_documents_in_quarantine_do_not_fail_the_flow(make_base: MakeBase) -> None:
     base = make_base(documents=1)
     base.put("broken.docx", "This is no Word document.")
-    with base.open() as mirror:
-        report = as_flow(mirror)
+    with base.open() as workspace:
+        report = as_flow(workspace)
     assert report.exit_code == 3
     run = flow_runs(report.run_id)["freshkb-sync"]
     assert run.state.type.value == "COMPLETED"
@@ -147,24 +147,24 @@ def test_documents_in_quarantine_do_not_fail_the_flow(make_base: MakeBase) -> No
 
 def test_refused_removals_fail_the_flow_and_an_approval_lets_them_pass(make_base: MakeBase) -> None:
     base = make_base(documents=20)
-    with base.open() as mirror:
-        directly(mirror)
+    with base.open() as workspace:
+        directly(workspace)
         for number in range(15):
             base.remove(f"page-{number:03}.md")
-        refused = as_flow(mirror)
+        refused = as_flow(workspace)
         assert refused.exit_code == 4
         run = flow_runs(refused.run_id)["freshkb-sync"]
         assert (run.state.type.value, run.state.name) == ("FAILED", "Refused")
         assert run.state.message == f"Run {refused.run_id}: 15 refused; chunks: nothing"
-        approved = as_flow(mirror, approve=refused.sources[0].plan_hash)
+        approved = as_flow(workspace, approve=refused.sources[0].plan_hash)
     assert told(approved)["sources"][0]["deleted"] == 15
 
 
 def test_a_source_that_cannot_be_listed_fails_the_flow(make_base: MakeBase) -> None:
     base = make_base(documents=1)
     (base.folder / "docs").rename(base.folder / "gone")
-    with base.open() as mirror:
-        report = as_flow(mirror)
+    with base.open() as workspace:
+        report = as_flow(workspace)
     assert report.exit_code == 1
     assert flow_runs(report.run_id)["freshkb-sync"].state.type.value == "FAILED"
 
@@ -177,12 +177,12 @@ def test_an_interrupt_ends_the_flow_after_the_batch_in_hand(make_base: MakeBase)
             stop.set()
             return super().embed_documents(*asked)
 
-    with base.open(embedder=Interrupting) as mirror:
-        report = as_flow(mirror, stop=stop)
+    with base.open(embedder=Interrupting) as workspace:
+        report = as_flow(workspace, stop=stop)
         assert report.exit_code == 130
         assert told(report)["sources"][0]["added"] == 32
         assert flow_runs(report.run_id)["freshkb-sync"].state.type.value == "CANCELLED"
-        assert told(directly(mirror))["documents"] == 70
+        assert told(directly(workspace))["documents"] == 70
 
 
 def test_sigterm_lets_the_batch_in_hand_finish(make_base: MakeBase) -> None:
@@ -191,8 +191,8 @@ def test_sigterm_lets_the_batch_in_hand_finish(make_base: MakeBase) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
             return super().embed_documents(*asked)
 
-    with make_base(documents=70).open(embedder=Terminating) as mirror:
-        report = as_flow(mirror)
+    with make_base(documents=70).open(embedder=Terminating) as workspace:
+        report = as_flow(workspace)
     assert report.exit_code == 130
     assert told(report)["sources"][0]["added"] == 32
 
@@ -203,8 +203,8 @@ def test_a_flow_that_nobody_called_finds_its_configuration(
     from flows.sync import sync
 
     base = make_base(documents=2)
-    with base.open() as mirror:
-        directly(mirror)
+    with base.open() as workspace:
+        directly(workspace)
     base.remove("page-001.md")
     monkeypatch.setenv("FRESHKB_CONFIG", str(base.config))
     counts: Any = sync()
@@ -224,9 +224,9 @@ def test_a_flow_that_nobody_called_waits_for_another_writer(
 
     base = make_base(documents=1)
     monkeypatch.setenv("FRESHKB_CONFIG", str(base.config))
-    with base.open() as mirror, ExitStack() as writing:
-        directly(mirror)
-        writing.enter_context(mirror.ledger.writer("handbook", "the test"))
+    with base.open() as workspace, ExitStack() as writing:
+        directly(workspace)
+        writing.enter_context(workspace.ledger.writer("handbook", "the test"))
         monkeypatch.setattr(flows.sync, "PATIENCE_SECONDS", 0.0)
         refused = flows.sync.sync(return_state=True)
         assert refused.is_failed() and (refused.message or "").startswith("Locked in run")
@@ -241,14 +241,14 @@ def test_batches_run_in_another_process_too(make_base: MakeBase, monkeypatch: py
     from flows.sync import sync
 
     base = make_base(documents=3)
-    with base.open() as mirror:
-        directly(mirror)
+    with base.open() as workspace:
+        directly(workspace)
         base.remove("page-001.md")
         monkeypatch.setenv("FRESHKB_CONFIG", str(base.config))
         elsewhere: Any = ProcessPoolTaskRunner(max_workers=1)
         counts: Any = sync.with_options(task_runner=elsewhere)()
         assert counts["sources"][0]["deleted"] == 1
-        assert [d.uri for d in mirror.ledger.documents.find()] == ["page-000.md", "page-002.md"]
+        assert [d.uri for d in workspace.ledger.documents.find()] == ["page-000.md", "page-002.md"]
 
 
 def test_the_audit_flow_writes_the_reports_and_publishes_counts(
@@ -258,9 +258,9 @@ def test_the_audit_flow_writes_the_reports_and_publishes_counts(
 
     base = make_base(documents=2)
     base.put("old.md", "---\nlast_reviewed: 2020-01-01\n---\n# Old\n\nText.\n")
-    with base.open() as mirror:
-        directly(mirror)
-        reports = mirror.config.reports
+    with base.open() as workspace:
+        directly(workspace)
+        reports = workspace.config.reports
     monkeypatch.setenv("FRESHKB_CONFIG", str(base.config))
     counts: Any = audit()
     assert counts["stale"] >= 1 and sum(counts.values()) == 3
@@ -277,8 +277,8 @@ def test_the_verify_flow_fails_on_a_difference_and_publishes_counts(
     from flows.verify import verify
 
     base = make_base(documents=2)
-    with base.open() as mirror:
-        directly(mirror)
+    with base.open() as workspace:
+        directly(workspace)
     monkeypatch.setenv("FRESHKB_CONFIG", str(base.config))
     counts: Any = verify()
     assert counts["points"] == 2
@@ -298,11 +298,11 @@ def test_a_source_that_there_is_not_fails_the_flow(
     base = make_base(documents=1)
     monkeypatch.setenv("FRESHKB_CONFIG", str(base.config))
     state = sync(source="typo", return_state=True)
-    with base.open() as mirror:
-        (run,) = mirror.ledger.runs.newest()
-        assert mirror.ledger.documents.counts() == {}
+    with base.open() as workspace:
+        (run,) = workspace.ledger.runs.newest()
+        assert workspace.ledger.documents.counts() == {}
         with pytest.raises(ConfigError, match="has no source 'typo'"):
-            as_flow(mirror, source="typo")
+            as_flow(workspace, source="typo")
     said = "freshkb.yaml has no source 'typo'. There are: handbook."
     assert (state.type.value, state.message) == ("FAILED", f"ConfigError in run {run.run_id}")
     assert (run.outcome, run.error) == ("failed", f"ConfigError: {said}")
@@ -316,9 +316,9 @@ def test_a_flow_is_one_run_and_finished_once(make_base: MakeBase, monkeypatch: p
     from flows.verify import verify
 
     base = make_base(documents=2)
-    with base.open() as mirror:
-        directly(mirror)
-        with mirror.ledger.database.writing() as connection:
+    with base.open() as workspace:
+        directly(workspace)
+        with workspace.ledger.database.writing() as connection:
             connection.exec_driver_sql("CREATE TABLE finishes (run_id TEXT)")
             connection.exec_driver_sql(
                 "CREATE TRIGGER finishing AFTER UPDATE OF finished_at ON runs BEGIN"
@@ -330,9 +330,9 @@ def test_a_flow_is_one_run_and_finished_once(make_base: MakeBase, monkeypatch: p
         assert counts["repaired"] == 1
         audit()
         sync()
-        with mirror.ledger.database.reading() as connection:
+        with workspace.ledger.database.reading() as connection:
             finished = [row[0] for row in connection.exec_driver_sql("SELECT run_id FROM finishes")]
-        runs = {run.run_id: run for run in mirror.ledger.runs.newest()}
+        runs = {run.run_id: run for run in workspace.ledger.runs.newest()}
         assert [runs[run_id].kind for run_id in finished] == ["verify", "audit", "sync"]
         assert len(runs) == 4 and all(run.actor for run in runs.values())
 
@@ -361,17 +361,17 @@ def test_nothing_of_a_document_reaches_prefect(
             stop.set()
             return super().embed_documents(*asked)
 
-    with base.open(embedder=Telling, store=Away(base, times=1, message=CANARY)) as mirror:
+    with base.open(embedder=Telling, store=Away(base, times=1, message=CANARY)) as workspace:
         for trouble in (EmbedderError, Panic):
             with pytest.raises(trouble):
-                as_flow(mirror)
-        assert as_flow(mirror, stop=stop).outcome == "interrupted"
-        assert as_flow(mirror).outcome == "partial"
-        with mirror.ledger.writer("personnel", CANARY), pytest.raises(Locked, match=CANARY):
-            as_flow(mirror)
+                as_flow(workspace)
+        assert as_flow(workspace, stop=stop).outcome == "interrupted"
+        assert as_flow(workspace).outcome == "partial"
+        with workspace.ledger.writer("personnel", CANARY), pytest.raises(Locked, match=CANARY):
+            as_flow(workspace)
         for number in range(20):
             base.remove(f"{CANARY}/{CANARY}-{number:02}.md")
-        assert as_flow(mirror).outcome == "refused"
+        assert as_flow(workspace).outcome == "refused"
     monkeypatch.setenv("FRESHKB_CONFIG", str(base.config))
     assert audit(return_state=True).is_completed()
     assert verify(return_state=True).is_failed()

@@ -40,8 +40,8 @@ def freshkb(base: Base, *arguments: str, api_url: str, home: Path) -> subprocess
 
 def test_a_sync_with_an_api_is_a_flow_run_there(make_base: MakeBase, server: Server, tmp_path: Path) -> None:
     base = make_base(documents=3)
-    with base.open() as mirror:
-        sync(Run(mirror, "sync"))
+    with base.open() as workspace:
+        sync(Run(workspace, "sync"))
     base.remove("page-002.md")
     ended = freshkb(base, "sync", "--json", api_url=server.api_url, home=tmp_path)
     assert ended.returncode == 0, ended.stderr
@@ -74,8 +74,8 @@ def test_serve_runs_the_flows_of_its_configuration_until_it_is_stopped(
         text = f"---\nowner: user:{CANARY}\n---\n# {CANARY} {number}\n\nOf {CANARY}.\n"
         base.put(f"{CANARY}/{number:02}.md", text)
     base.put(f"{CANARY}.docx", CANARY)
-    with base.open() as mirror:
-        sync(Run(mirror, "sync"))
+    with base.open() as workspace:
+        sync(Run(workspace, "sync"))
     # Where Prefect would put its own files is another user's.
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared" / "runner_storage").touch()
@@ -127,7 +127,7 @@ def test_serve_runs_the_flows_of_its_configuration_until_it_is_stopped(
         assert again.returncode == 4 and "a watcher already" in again.stderr
 
         # One is asked to end while it waits for this writer.
-        with base.open() as mirror, mirror.ledger.writer("handbook", "the test"):
+        with base.open() as workspace, workspace.ledger.writer("handbook", "the test"):
             flow = deployments["freshkb-sync"]["id"]
             waiting = ask(server, f"/deployments/{flow}/create_flow_run", {})["id"]
             until(lambda: ask(server, f"/flow_runs/{waiting}")["state"]["type"] == "RUNNING", process)

@@ -43,9 +43,9 @@ def test_runs_that_come_from_the_schedule_do_their_work(
     make_base: MakeBase, server: Server, tmp_path: Path
 ) -> None:
     base = make_base(documents=2)
-    with base.open() as mirror:
-        sync(Run(mirror, "sync"))
-        reports = mirror.config.reports
+    with base.open() as workspace:
+        sync(Run(workspace, "sync"))
+        reports = workspace.config.reports
     schedule(base, sync=EVERY_MINUTE, audit=EVERY_MINUTE, verify=EVERY_MINUTE)
     environ = {
         "PREFECT_API_URL": server.api_url,

@@ -21,7 +21,7 @@ from flows.watch import RETRY_SECONDS, Pending, Watcher, described
 from index.config import Watch
 from index.errors import ModelChanged
 from index.search.knowledge_base import KnowledgeBase
-from index.workspace import Mirror
+from index.workspace import Workspace
 from tests.commands import environment, process
 from tests.embedders import HashEmbedder
 from tests.fakes import MemoryConnector
@@ -49,11 +49,11 @@ class Ticks:
 class Following:
     """A watcher at work in a thread of its own, on sources that are dicts."""
 
-    def __init__(self, mirror: Mirror, sources: Sequence[str]) -> None:
-        self.mirror = mirror
+    def __init__(self, workspace: Workspace, sources: Sequence[str]) -> None:
+        self.workspace = workspace
         self.sources = {name: MemoryConnector() for name in sources}
         # A source in a dict in the place of a folder: no configuration can name one.
-        mirror._connectors.update(self.sources)
+        workspace._connectors.update(self.sources)
         self.docs = self.sources["docs"]
         self.clock = Ticks()
         self.stop = threading.Event()
@@ -63,7 +63,7 @@ class Following:
 
     def _run(self) -> None:
         try:
-            Watcher(self.mirror, self.stop, tell=self.told.put, clock=self.clock).run()
+            Watcher(self.workspace, self.stop, tell=self.told.put, clock=self.clock).run()
         except BaseException as error:
             self.failure = error
 
@@ -103,8 +103,8 @@ def following(kb: Knowledge, *more: str, **parts: Any) -> Iterator[Following]:
     kb.settings["embedding"] = {"dtype": "float32"}
     for name in more:
         kb.settings["sources"].append({"id": name, "type": "files", "root": f"./{name}"})
-    with kb.mirror(**parts) as mirror:
-        watcher = Following(mirror, ["docs", *more])
+    with kb.workspace(**parts) as workspace:
+        watcher = Following(workspace, ["docs", *more])
         try:
             yield watcher
         finally:
@@ -177,8 +177,8 @@ def test_it_is_ready_when_model_and_parser_are_warm_and_it_has_caught_up(kb: Kno
             warmed.append("parser")
 
     kb.settings["embedding"] = {"dtype": "float32"}
-    with Mirror(kb.config(), parser=Parser(), embedder=Model) as mirror:
-        watcher = Following(mirror, ["docs"])
+    with Workspace(kb.config(), parser=Parser(), embedder=Model) as workspace:
+        watcher = Following(workspace, ["docs"])
         watcher.put("a.md")
         sync, ready = watcher.start()
         assert sorted(warmed) == ["model", "parser"]
@@ -196,7 +196,7 @@ def test_a_hint_leads_to_its_folder_alone_and_to_the_search(kb: Knowledge) -> No
         event = watcher.change("a/3.md", "A zebra.")
         assert did(event) == {"added": 1, "unchanged": 2}
         assert event["since_hint"] == DEBOUNCE
-        assert KnowledgeBase(watcher.mirror).search("zebra", mode="sparse")[0].uri == "a/3.md"
+        assert KnowledgeBase(watcher.workspace).search("zebra", mode="sparse")[0].uri == "a/3.md"
         assert did(watcher.change("top.md", "Changed.")) == {"updated": 1}
         assert watcher.told.empty()
 
@@ -264,7 +264,7 @@ def test_a_source_that_is_away_is_told_once_removes_nothing_and_recovers(kb: Kno
         assert watcher.after(DEBOUNCE)["message"] == "The disk is away again."
         watcher.docs.unavailable = ""
         assert did(watcher.after(RETRY_SECONDS)) == {"unchanged": 1}
-        assert [run.kind for run in watcher.mirror.ledger.runs.newest()] == ["watch", "watch"]
+        assert [run.kind for run in watcher.workspace.ledger.runs.newest()] == ["watch", "watch"]
 
 
 def test_a_source_that_goes_away_while_it_is_read_keeps_what_was_done(
@@ -335,7 +335,7 @@ def test_a_listing_that_stays_incomplete_does_not_hold_up_hints(kb: Knowledge) -
 def test_behind_another_writer_it_waits_and_tries_again(kb: Knowledge) -> None:
     with following(kb) as watcher:
         watcher.start()
-        with watcher.mirror.ledger.writer("docs", "freshkb sync"):
+        with watcher.workspace.ledger.writer("docs", "freshkb sync"):
             waiting = watcher.change("a.md")
             assert waiting["event"] == "waiting"
             assert "`freshkb sync`" in waiting["message"]
@@ -347,22 +347,22 @@ def test_tries_behind_another_writer_leave_no_runs(kb: Knowledge, monkeypatch: p
         watcher.start()
         tries: queue.SimpleQueue[str] = queue.SimpleQueue()
         monkeypatch.setattr(Watcher, "_trouble", lambda _, source, event, message: tries.put(event))
-        before = len(watcher.mirror.ledger.runs.newest())
-        with watcher.mirror.ledger.writer("docs", "freshkb sync"):
+        before = len(watcher.workspace.ledger.runs.newest())
+        with watcher.workspace.ledger.writer("docs", "freshkb sync"):
             watcher.put("a.md")
             watcher.docs.hint("")
             for span in (DEBOUNCE, *[RETRY_SECONDS] * 4):
                 watcher.clock.time += span
                 assert tries.get(timeout=PATIENCE_SECONDS) == "waiting"
-            assert len(watcher.mirror.ledger.runs.newest()) == before
+            assert len(watcher.workspace.ledger.runs.newest()) == before
         assert did(watcher.after(RETRY_SECONDS)) == {"added": 1}
-        assert len(watcher.mirror.ledger.runs.newest()) == before + 1
+        assert len(watcher.workspace.ledger.runs.newest()) == before + 1
 
 
 def test_an_index_of_another_model_ends_it(kb: Knowledge) -> None:
     with pytest.raises(ModelChanged), following(kb) as watcher:
         watcher.start()
-        with watcher.mirror.ledger.database.writing() as connection:
+        with watcher.workspace.ledger.database.writing() as connection:
             connection.exec_driver_sql("UPDATE collections SET dtype = 'bfloat16'")
         watcher.put("a.md")
         watcher.docs.hint("")
@@ -514,7 +514,7 @@ def test_a_service_logs_a_line_a_batch_with_time_level_counts_and_seconds(kb: Kn
 def test_a_service_says_more_when_asked_and_still_no_names(kb: Knowledge) -> None:
     lines = logged(kb, "-v")
     rooms = {line.split()[2].rstrip(":") for line in lines if " DEBUG " in line}
-    assert rooms >= {"freshkb.cli", "freshkb.run", "freshkb.sync", "freshkb.mirror"}
+    assert rooms >= {"freshkb.cli", "freshkb.run", "freshkb.sync", "freshkb.workspace"}
     assert not any("ecret" in line for line in lines)
 
 

@@ -49,7 +49,7 @@ class Site:
         return next(said for said in found if (said["uri"], said["chunk_index"]) == (uri, 0))
 
     def verified(self) -> bool:
-        return self.kb.ask(lambda mirror: verify(mirror, deep=True)).ok
+        return self.kb.ask(lambda workspace: verify(workspace, deep=True)).ok
 
 
 @pytest.fixture
@@ -106,8 +106,8 @@ def test_a_page_says_more_than_its_wiki_and_the_wiki_more_than_nothing(synced: S
     assert synced.document("v1.2/leave").owner_source == "source property"
     assert synced.document("v1.2/travel").owner_source == "front matter"
     assert synced.document("v1.2/plain").owner_source == "default"
-    with synced.kb.mirror() as mirror:
-        found = KnowledgeBase(mirror)
+    with synced.kb.workspace() as workspace:
+        found = KnowledgeBase(workspace)
         shown = found.document("v1.2/leave") or {}
         assert "by last_reviewed of its source" in shown["verdict_reason"]
         assert shown["date_field"] == "last_reviewed"
@@ -128,7 +128,7 @@ def test_other_properties_of_the_same_version_are_a_touch_and_nothing_is_read(sy
     for uri in ("v1.2/leave", "v1.2/travel"):
         page = synced.wiki.pages[uri]
         page.properties = {**(page.properties or {}), "owner": "user:eve", "last_reviewed": "2026-05-20"}
-    planned = synced.kb.ask(lambda mirror: plan_of(mirror, "wiki"))
+    planned = synced.kb.ask(lambda workspace: plan_of(workspace, "wiki"))
     assert {(item.action, item.reason) for item in planned.items} == {("touch", "properties")}
     assert not synced.verified()
     assert synced.sync()["embedded"] == 0
@@ -249,7 +249,10 @@ def test_one_thread_at_a_time_uses_a_connector_also_where_the_store_is_damaged(
     synced: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("index.sync.plan.BATCH_DOCUMENTS", 1)
-    with synced.kb.mirror() as mirror, mirror.store.session(require_collection(mirror).name) as session:
+    with (
+        synced.kb.workspace() as workspace,
+        workspace.store.session(require_collection(workspace).name) as session,
+    ):
         points = list(session.scroll(vectors=True))
         session.upsert([replace(p, payload={**p.payload, "page_content": "Damaged."}) for p in points])
     for page in synced.wiki.pages.values():
@@ -296,13 +299,13 @@ def test_another_place_is_another_source_and_not_another_filter(synced: Site) ->
 
 def test_a_row_of_before_has_the_sources_properties_told_apart_and_embeds_nothing(synced: Site) -> None:
     """Such rows have all properties in one, and the source's own token alone."""
-    with synced.kb.mirror() as mirror:
+    with synced.kb.workspace() as workspace:
         rows = [
             _before(document)
-            for document in mirror.ledger.documents.find(source="wiki")
+            for document in workspace.ledger.documents.find(source="wiki")
             if document.uri != "v1.2/plain"
         ]
-        mirror.ledger.documents.put(rows, [])
+        workspace.ledger.documents.put(rows, [])
     assert synced.sync()["embedded"] == 0
     assert synced.document("v1.2/leave").properties.keys() == {"SOURCE"}
     assert synced.document("v1.2/travel").properties["owner"] == "user:bo"

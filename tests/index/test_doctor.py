@@ -52,7 +52,7 @@ def test_points_that_the_ledger_misses_are_named(kb: Knowledge) -> None:
     kb.write("a.md", "# A\n\nText.\n")
     kb.sync()
     lost = next(iter(kb.points()))
-    with kb.mirror() as mirror, mirror.store.session(require_collection(mirror).name) as session:
+    with kb.workspace() as workspace, workspace.store.session(require_collection(workspace).name) as session:
         session.delete([lost])
     assert set(bad(kb)) == {"store"}
     assert "0 points; the ledger knows 1. See: freshkb verify" in bad(kb)["store"]
@@ -100,8 +100,8 @@ def test_who_writes_and_what_was_killed_is_told(kb: Knowledge) -> None:
     )
     root = Path(__file__).resolve().parents[2]
     subprocess.run([sys.executable, "-c", script, str(kb.home / ".freshkb")], check=True, cwd=root)
-    with kb.mirror() as mirror, mirror.ledger.writer("docs", "freshkb watch"):
-        found = {check.name: check for check in examine(mirror)}
+    with kb.workspace() as workspace, workspace.ledger.writer("docs", "freshkb watch"):
+        found = {check.name: check for check in examine(workspace)}
     assert found["lock"].ok
     assert f"docs: freshkb watch (pid {os.getpid()} on {os.uname().nodename}, since " in found["lock"].detail
     assert "Killed before they ended: sync" in found["runs"].detail

@@ -12,19 +12,19 @@ from index.sync.requests import review
 from index.sync.sync import sync
 from index.verify.compare import verify
 from index.verify.repair import repair
-from index.workspace import Mirror, require_collection
+from index.workspace import Workspace, require_collection
 from tests.knowledge import Knowledge
 
 WORDS = ("Zanzibar", "Quetzal", "Marimba", "Obsidian", "Tamarind")
 
 
-def removals(mirror: Mirror) -> tuple[list[str], list[PointRemoval]]:
-    name, points = require_collection(mirror).name, mirror.ledger.points
+def removals(workspace: Workspace) -> tuple[list[str], list[PointRemoval]]:
+    name, points = require_collection(workspace).name, workspace.ledger.points
     return points.removals(name), points.absent(name)
 
 
-def put_back(mirror: Mirror, points: Sequence[Point]) -> None:
-    with mirror.store.session(require_collection(mirror).name) as session:
+def put_back(workspace: Workspace, points: Sequence[Point]) -> None:
+    with workspace.store.session(require_collection(workspace).name) as session:
         session.upsert(points)
 
 
@@ -44,11 +44,11 @@ def test_what_was_removed_is_absent_until_it_is_purged(kb: Knowledge) -> None:
     kept.write_text("# B\n\nThree.\n")
     kb.sync()
     assert len(kb.ask(removals)[1]) == len(absent), "one came back, and another went"
-    with kb.mirror() as mirror:
-        name, until = require_collection(mirror).name, mirror.now()
+    with kb.workspace() as workspace:
+        name, until = require_collection(workspace).name, workspace.now()
         entry = LogEntry(until, LogAction.PURGED, subject=name)
-        assert mirror.ledger.writes.purged(name, [entry], until=until) == len(absent)
-        assert removals(mirror) == ([], [])
+        assert workspace.ledger.writes.purged(name, [entry], until=until) == len(absent)
+        assert removals(workspace) == ([], [])
     assert kb.ask(verify).ok
 
 
@@ -60,11 +60,11 @@ def test_a_removed_point_that_is_there_again_is_extra_and_removed(kb: Knowledge)
     old = [p for p in kb.points().values() if p.payload["metadata"]["uri"] == "a.md"]
     gone.unlink()
     kb.sync()
-    kb.ask(lambda mirror: put_back(mirror, old))
+    kb.ask(lambda workspace: put_back(workspace, old))
     found = kb.ask(verify)
     assert {difference.point_id for difference in found.extra} == {point.id for point in old}
-    with kb.mirror() as mirror:
-        repair(mirror, found, Run(mirror, "verify"))
+    with kb.workspace() as workspace:
+        repair(workspace, found, Run(workspace, "verify"))
     assert found.repaired == len(old) and kb.ask(verify).ok
     assert {point.id for point in old}.isdisjoint(kb.points())
     assert len(kb.ask(removals)[1]) == len(old), "its bytes are still to be purged"
@@ -75,13 +75,13 @@ def test_the_removals_of_a_collection_are_dropped_with_it(kb: Knowledge) -> None
     kb.write("b.md", "# B\n\nTwo.\n")
     kb.sync()
     gone.unlink()
-    with kb.mirror() as mirror:
-        sync(Run(mirror, "sync"))
-        collection = require_collection(mirror)
-        assert mirror.ledger.points.absent(collection.name)
-        drop(mirror, collection)
-        assert mirror.ledger.points.absent(collection.name) == []
-        entry = mirror.ledger.log.newest(1)[0]
+    with kb.workspace() as workspace:
+        sync(Run(workspace, "sync"))
+        collection = require_collection(workspace)
+        assert workspace.ledger.points.absent(collection.name)
+        drop(workspace, collection)
+        assert workspace.ledger.points.absent(collection.name) == []
+        entry = workspace.ledger.log.newest(1)[0]
         assert (entry.action, entry.subject) == (LogAction.COLLECTION_DROPPED, collection.name)
 
 
@@ -94,20 +94,20 @@ def test_the_log_holds_no_words_of_a_document(kb: Knowledge) -> None:
     kb.write("zanzibar/broken.docx", "Obsidian")
     kb.sync()
     document = kb.documents()["zanzibar/one.md"]
-    with kb.mirror() as mirror:
-        review(Run(mirror, "review"), ["zanzibar/one.md"], "Tamarind", "Tamarind was here.")
-        placed = LogEntry.of(document, LogAction.HOLD_PLACED, mirror.now(), hold="LH-1")
+    with kb.workspace() as workspace:
+        review(Run(workspace, "review"), ["zanzibar/one.md"], "Tamarind", "Tamarind was here.")
+        placed = LogEntry.of(document, LogAction.HOLD_PLACED, workspace.now(), hold="LH-1")
         ids = [document.document_id]
-        mirror.ledger.holds.place(ids, "LH-1", "Tamarind against Marimba.", mirror.now(), [placed])
+        workspace.ledger.holds.place(ids, "LH-1", "Tamarind against Marimba.", workspace.now(), [placed])
     for name in ("one.md", "two.md", "zanzibar.exe"):
         (kb.docs / "zanzibar" / name).unlink()
     kb.sync()
-    with kb.mirror() as mirror:
-        released = LogEntry(mirror.now(), LogAction.HOLD_RELEASED, subject="LH-1")
-        mirror.ledger.holds.release("LH-1", mirror.now(), [released])
-        found = verify(mirror)
-        repair(mirror, found, Run(mirror, "verify"))
-        log, runs = mirror.ledger.log.newest(1000), mirror.ledger.runs.newest(1000)
+    with kb.workspace() as workspace:
+        released = LogEntry(workspace.now(), LogAction.HOLD_RELEASED, subject="LH-1")
+        workspace.ledger.holds.release("LH-1", workspace.now(), [released])
+        found = verify(workspace)
+        repair(workspace, found, Run(workspace, "verify"))
+        log, runs = workspace.ledger.log.newest(1000), workspace.ledger.runs.newest(1000)
     actions = {entry.action for entry in log}
     assert actions >= {"added", "deleted", "quarantined", "skipped", "touched", "reviewed", "hold-placed"}
     said = [str(entry) for entry in log] + [str(run) for run in runs]

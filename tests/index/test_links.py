@@ -80,14 +80,14 @@ def test_another_template_rewrites_payloads_and_embeds_nothing(kb: Knowledge) ->
         assert {uri: documents[uri].url for uri in filled} == filled
         assert documents["own.md"].url == "https://own.example/leave"
         assert all(documents[uri].document_id == document.document_id for uri, document in before.items())
-        found = kb.ask(lambda mirror: verify(mirror, deep=True))
+        found = kb.ask(lambda workspace: verify(workspace, deep=True))
         assert found.ok, found.json()
 
 
 def test_an_index_from_before_there_were_templates_stays_as_it_is(kb: Knowledge) -> None:
     pages(kb)
     kb.sync()
-    record = kb.ask(lambda mirror: mirror.ledger.sources.get("docs"))
+    record = kb.ask(lambda workspace: workspace.ledger.sources.get("docs"))
     assert record is not None
     # What a source without template was remembered by.
     shown = kb.config().sources[0].show()

@@ -34,10 +34,10 @@ def grown(kb: Knowledge) -> Knowledge:
     for number in range(60):
         kb.write(f"{number:02}.md", f"# Page {number}\n\nText {number}.\n")
     kb.sync()
-    with kb.mirror() as mirror:
-        review(Run(mirror, "review"), ["07.md"], "anna", "Read it.")
-        kept = [d.document_id for d in mirror.ledger.documents.find(uris=["08.md"])]
-        mirror.ledger.holds.place(kept, "LH", "lawsuit", kb.clock(), [])
+    with kb.workspace() as workspace:
+        review(Run(workspace, "review"), ["07.md"], "anna", "Read it.")
+        kept = [d.document_id for d in workspace.ledger.documents.find(uris=["08.md"])]
+        workspace.ledger.holds.place(kept, "LH", "lawsuit", kb.clock(), [])
     return kb
 
 
@@ -59,21 +59,21 @@ def blank(kb: Knowledge, at: int) -> None:
 
 
 def mended(kb: Knowledge) -> list[str]:
-    with kb.mirror() as mirror:
-        said = mend_ledger(mirror)
-        found = verify(mirror, deep=True)
+    with kb.workspace() as workspace:
+        said = mend_ledger(workspace)
+        found = verify(workspace, deep=True)
         if not found.ok:
-            repair(mirror, found, Run(mirror, "verify"))
+            repair(workspace, found, Run(workspace, "verify"))
         assert found.repaired == found.findings and not found.errors, found.json()
-        assert verify(mirror, deep=True).ok
+        assert verify(workspace, deep=True).ok
     return said
 
 
 def decisions(kb: Knowledge) -> tuple[list[str], list[str]]:
-    with kb.mirror() as mirror:
-        uris = {d.document_id: d.uri for d in mirror.ledger.documents.find()}
-        reviewed = sorted(uris[d] for d in mirror.ledger.reviews.of(list(uris)))
-        return reviewed, sorted(uris[hold.document_id] for hold in mirror.ledger.holds.standing())
+    with kb.workspace() as workspace:
+        uris = {d.document_id: d.uri for d in workspace.ledger.documents.find()}
+        reviewed = sorted(uris[d] for d in workspace.ledger.reviews.of(list(uris)))
+        return reviewed, sorted(uris[hold.document_id] for hold in workspace.ledger.holds.standing())
 
 
 def run(kb: Knowledge, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -126,8 +126,11 @@ def test_a_value_that_no_column_can_hold_is_damage_and_the_rest_is_kept(grown: K
     ):
         with closing(sqlite3.connect(ledger(grown))) as database, database:
             database.execute(f"UPDATE documents SET {column} = ? WHERE uri = '05.md'", (value,))
-        with pytest.raises(LedgerDamaged, match=r"1 rows of documents hold what"), grown.mirror() as mirror:
-            verify(mirror)
+        with (
+            pytest.raises(LedgerDamaged, match=r"1 rows of documents hold what"),
+            grown.workspace() as workspace,
+        ):
+            verify(workspace)
         assert mended(grown)
         assert {uri: d.document_id for uri, d in grown.documents().items()} == ids, column
         assert decisions(grown) == (["07.md"], ["08.md"])
@@ -184,11 +187,11 @@ def test_what_only_the_index_of_a_lost_ledger_had_is_named_as_lost(grown: Knowle
     grown.sync()
     assert "08.md" in grown.texts()
     ledger(grown).unlink()
-    with grown.mirror() as mirror:
-        mend_ledger(mirror)
-        found = verify(mirror, deep=True)
+    with grown.workspace() as workspace:
+        mend_ledger(workspace)
+        found = verify(workspace, deep=True)
         assert [extra.what for extra in found.extra] == ["the ledger does not know this collection"]
-        repair(mirror, found, Run(mirror, "verify"))
+        repair(workspace, found, Run(workspace, "verify"))
     assert found.errors == [
         "docs:08.md: all of its text is lost. The ledger does not know it, and its source does not have it."
     ]
@@ -201,10 +204,10 @@ def test_what_only_the_index_of_a_lost_ledger_had_is_named_as_lost(grown: Knowle
 def test_the_index_of_a_lost_ledger_stays_while_a_source_of_it_cannot_be_asked(grown: Knowledge) -> None:
     ledger(grown).unlink()
     grown.docs.rename(grown.home / "away")
-    with grown.mirror() as mirror:
-        mend_ledger(mirror)
-        found = verify(mirror)
-        repair(mirror, found, Run(mirror, "verify"))
+    with grown.workspace() as workspace:
+        mend_ledger(workspace)
+        found = verify(workspace)
+        repair(workspace, found, Run(workspace, "verify"))
     assert found.outcome == "failed"
     (error,) = found.errors
     assert "does not exist; is it mounted? Nothing was removed." in error
@@ -258,8 +261,8 @@ def test_a_header_that_is_lost_is_written_anew(grown: Knowledge) -> None:
 
 def test_a_sound_ledger_is_left_alone(grown: Knowledge, tmp_path: Path) -> None:
     shutil.copytree(ledger(grown).parent, tmp_path / "before")
-    with grown.mirror() as mirror:
-        assert mend_ledger(mirror) == []
-        assert all(check.ok for check in examine(mirror))
+    with grown.workspace() as workspace:
+        assert mend_ledger(workspace) == []
+        assert all(check.ok for check in examine(workspace))
     assert sorted(ledger_file.NAME for _ in ledger(grown).parent.glob("ledger.db*")) == ["ledger.db"]
     assert ledger(grown).read_bytes() == (tmp_path / "before" / "ledger.db").read_bytes()

@@ -122,7 +122,7 @@ def test_the_doctor_says_to_whom_the_state_is_open(kb: Knowledge) -> None:
     kb.settings["embedding"] = {"dtype": "float32"}
 
     def privacy() -> tuple[bool, str]:
-        found = kb.ask(lambda mirror: {check.name: check for check in examine(mirror)})["privacy"]
+        found = kb.ask(lambda workspace: {check.name: check for check in examine(workspace)})["privacy"]
         return found.ok, found.detail
 
     assert privacy()[0]

@@ -25,7 +25,7 @@ from index.store.base import Hit, Mode, Session, VectorStore
 from index.store.edge import EdgeStore
 from index.store.qdrant import QdrantStore
 from index.sync.sync import sync
-from index.workspace import Mirror, require_collection
+from index.workspace import Workspace, require_collection
 from tests.knowledge import Knowledge
 from tests.qdrant import OneAtATime
 
@@ -72,7 +72,7 @@ def asked() -> Asked:
 
 @pytest.fixture(params=["edge", "qdrant"])
 def store(request: pytest.FixtureRequest, kb: Knowledge, asked: Asked) -> VectorStore:
-    """The store of `kb`, which has to be handed to each of its mirrors."""
+    """The store of `kb`, which has to be handed to each of its workspaces."""
     made: VectorStore = EdgeStore(kb.home / ".freshkb" / "index")
     if request.param == "qdrant":
         made = QdrantStore("memory", client=cast(QdrantClient, OneAtATime()))
@@ -95,8 +95,8 @@ def mostly_undated(kb: Knowledge) -> None:
 
 
 def fresh(kb: Knowledge, store: VectorStore, mode: Mode, **options: Any) -> list[SearchHit]:
-    with kb.mirror(store=store) as mirror:
-        return KnowledgeBase(mirror).search("leave", k=3, mode=mode, fresh_only=True, **options)
+    with kb.workspace(store=store) as workspace:
+        return KnowledgeBase(workspace).search("leave", k=3, mode=mode, fresh_only=True, **options)
 
 
 @pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning")
@@ -104,9 +104,9 @@ def test_the_store_tells_what_is_fresh_however_many_documents_have_no_date(
     kb: Knowledge, store: VectorStore, asked: Asked
 ) -> None:
     mostly_undated(kb)
-    with kb.mirror(store=store) as mirror:
-        sync(Run(mirror, "sync"))
-        with mirror.store.session(require_collection(mirror).name) as session:
+    with kb.workspace(store=store) as workspace:
+        sync(Run(workspace, "sync"))
+        with workspace.store.session(require_collection(workspace).name) as session:
             assert session.count() == UNDATED + 3
     for mode in MODES:
         asked.limits, asked.read = [], 0
@@ -121,16 +121,16 @@ def test_until_payloads_have_the_rules_of_now_the_rules_of_now_decide(
 ) -> None:
     mostly_undated(kb)
     page(kb, "stale.md", "Leave leave.", "2020-01-01")
-    with kb.mirror(store=store) as mirror:
-        sync(Run(mirror, "sync"))
+    with kb.workspace(store=store) as workspace:
+        sync(Run(workspace, "sync"))
     # What was exempt is judged by its date, what was stale is exempt; no payload says so yet.
     kb.source["rules"] = [{"match": "stale.md", "freshness": "exempt"}]
     for mode in MODES:
         kept = {hit.uri: hit.verdict for hit in fresh(kb, store, mode)}
         assert kept == {"fresh.md": "fresh", "stale.md": "exempt"}, mode
         assert {hit.uri for hit in fresh(kb, store, mode, source="docs")} == {"fresh.md", "stale.md"}
-    with kb.mirror(store=store) as mirror:
-        sync(Run(mirror, "sync"))
+    with kb.workspace(store=store) as workspace:
+        sync(Run(workspace, "sync"))
     asked.limits = []
     assert {hit.uri for hit in fresh(kb, store, "dense")} == {"fresh.md", "stale.md"}
     assert asked.limits == [16]
@@ -153,17 +153,17 @@ def test_nothing_of_a_source_that_was_taken_out_is_fresh_or_read(kb: Knowledge, 
 def test_it_asks_the_collection_that_is_given_and_no_other(kb: Knowledge) -> None:
     page(kb, "a.md", "Leave.")
     kb.sync()
-    with kb.mirror() as mirror:
-        reader, current = Reader(mirror), require_collection(mirror)
+    with kb.workspace() as workspace:
+        reader, current = Reader(workspace), require_collection(workspace)
         empty = replace(current, name="kb-empty", state="building")
-        mirror.ledger.collections.put(empty, [])
-        mirror.store.create(empty.name, dimension=empty.dimension, instance=mirror.ledger.instance_id)
+        workspace.ledger.collections.put(empty, [])
+        workspace.store.create(empty.name, dimension=empty.dimension, instance=workspace.ledger.instance_id)
         query = Query("leave")
         check(reader, query)
         assert [hit.uri for hit in search(reader, current, query)] == ["a.md"]
         assert search(reader, empty, query) == []
         assert search(reader, current, Query(" \n")) == [] == search(reader, current, Query("leave", k=0))
-        mirror.store.drop(empty.name)
+        workspace.store.drop(empty.name)
         with pytest.raises(StoreError, match="no collection 'kb-empty'"):
             search(reader, empty, query)
 
@@ -173,11 +173,11 @@ def test_what_cannot_be_asked_is_told_before_anything_is_opened(kb: Knowledge) -
         Query("leave", mode=cast(Mode, "magic"))
     with pytest.raises(ConfigError, match="is not Unicode text"):
         Query("\ud800")
-    with kb.mirror() as mirror:
+    with kb.workspace() as workspace:
         with pytest.raises(ConfigError, match="no source 'other'"):
-            check(Reader(mirror), Query("leave", source="other"))
+            check(Reader(workspace), Query("leave", source="other"))
         with pytest.raises(ConfigError, match="anna"):
-            check(Reader(mirror), Query("leave", owner="anna"))
+            check(Reader(workspace), Query("leave", owner="anna"))
 
 
 def test_a_search_says_once_how_long_it_took_and_no_word_of_the_query(
@@ -185,8 +185,8 @@ def test_a_search_says_once_how_long_it_took_and_no_word_of_the_query(
 ) -> None:
     page(kb, "a.md", "Leave.")
     kb.sync()
-    with kb.mirror() as mirror, caplog.at_level(logging.DEBUG, logger="freshkb.search"):
-        KnowledgeBase(mirror).search("leave", mode="sparse")
+    with kb.workspace() as workspace, caplog.at_level(logging.DEBUG, logger="freshkb.search"):
+        KnowledgeBase(workspace).search("leave", mode="sparse")
     (line,) = [record.getMessage() for record in caplog.records if record.name == "freshkb.search"]
     assert re.fullmatch(r"sparse: 1 hits of 1 candidates in 1 rounds, \d+\.\d{3} s\.", line)
 
@@ -197,9 +197,9 @@ def test_a_search_says_once_how_long_it_took_and_no_word_of_the_query(
 ANOTHER = "bm25:" + "0" * 64
 
 
-def record(mirror: Mirror, fingerprint: str) -> None:
-    current = require_collection(mirror)
-    mirror.ledger.collections.put(replace(current, sparse_fingerprint=fingerprint), [])
+def record(workspace: Workspace, fingerprint: str) -> None:
+    current = require_collection(workspace)
+    workspace.ledger.collections.put(replace(current, sparse_fingerprint=fingerprint), [])
 
 
 def recorded(ledger: Ledger) -> str:
@@ -223,10 +223,10 @@ def test_an_index_of_before_is_taken_for_one_of_this_encoder_and_recorded_by_the
 
     page(kb, "a.md", "Leave.")
     kb.sync()
-    with kb.mirror() as mirror:
-        record(mirror, "")
-        assert [hit.uri for hit in KnowledgeBase(mirror).search("leave", mode="sparse")] == ["a.md"]
-        assert recorded(mirror.ledger) == ""
+    with kb.workspace() as workspace:
+        record(workspace, "")
+        assert [hit.uri for hit in KnowledgeBase(workspace).search("leave", mode="sparse")] == ["a.md"]
+        assert recorded(workspace.ledger) == ""
     embedded = len(kb.embedders[0].embedded)
     report = kb.sync()
     assert (report.outcome, sum(len(made.embedded) for made in kb.embedders)) == ("done", embedded)
@@ -245,17 +245,17 @@ def test_another_encoder_of_words_is_refused_until_a_reindex(kb: Knowledge) -> N
     with pytest.raises(ModelChanged, match=r"another encoder of words .*freshkb reindex"):
         kb.sync()
     assert kb.points() == points
-    with kb.mirror() as mirror:
-        base = KnowledgeBase(mirror)
+    with kb.workspace() as workspace:
+        base = KnowledgeBase(workspace)
         modes: tuple[Mode, ...] = ("sparse", "hybrid")
         for mode in modes:
             with pytest.raises(ModelChanged, match="--mode dense"):
                 base.search("leave", mode=mode)
         assert [hit.uri for hit in base.search("leave", mode="dense")] == ["a.md"]
         with pytest.raises(ModelChanged):
-            mirror.embed(require_collection(mirror), ["text"])
-        reindex(mirror, Run(mirror, "reindex"))
-        assert recorded(mirror.ledger) == bm25.fingerprint()
+            workspace.embed(require_collection(workspace), ["text"])
+        reindex(workspace, Run(workspace, "reindex"))
+        assert recorded(workspace.ledger) == bm25.fingerprint()
         assert [hit.uri for hit in base.search("leave", mode="sparse")] == ["a.md"]
     assert kb.sync().outcome == "done"
     assert {d.uri for d in kb.documents().values() if d.state is State.INDEXED} == {"a.md", "b.md"}

@@ -49,8 +49,8 @@ def grown(kb: Knowledge) -> Knowledge:
 def other_model(kb: Knowledge, bar: Bar, stop: threading.Event | None = None) -> str:
     """How a reindex to the other precision ended."""
     kb.settings["embedding"] = {"dtype": "bfloat16"}
-    with kb.mirror() as mirror:
-        return reindex(mirror, Run(mirror, "reindex", progress=bar, stop=stop)).outcome
+    with kb.workspace() as workspace:
+        return reindex(workspace, Run(workspace, "reindex", progress=bar, stop=stop)).outcome
 
 
 def test_an_interrupted_reindex_makes_nothing_be_read_again(

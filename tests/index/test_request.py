@@ -24,13 +24,13 @@ def fast(kb: Knowledge) -> None:
 
 
 def attest(kb: Knowledge, *uris: str, by: str = "anna", **options: Any) -> RunReport:
-    with kb.mirror() as mirror:
-        return review(Run(mirror, "review"), uris, by, **options)
+    with kb.workspace() as workspace:
+        return review(Run(workspace, "review"), uris, by, **options)
 
 
 def again(kb: Knowledge, *uris: str) -> RunReport:
-    with kb.mirror() as mirror:
-        return retry(Run(mirror, "retry"), uris or None)
+    with kb.workspace() as workspace:
+        return retry(Run(workspace, "retry"), uris or None)
 
 
 def test_a_review_reaches_ledger_payload_and_search_and_embeds_nothing(kb: Knowledge) -> None:
@@ -43,8 +43,8 @@ def test_a_review_reaches_ledger_payload_and_search_and_embeds_nothing(kb: Knowl
     assert point.payload["metadata"]["reviewed_at"] == "2026-06-01T12:00:00Z"
     assert point.payload["metadata"]["warn_at"] == "2026-08-30T12:00:00Z"
     assert kb.documents()["a.md"].reviewed_at == kb.clock()
-    with kb.mirror() as mirror:
-        (hit,) = KnowledgeBase(mirror).search("old text", fresh_only=True)
+    with kb.workspace() as workspace:
+        (hit,) = KnowledgeBase(workspace).search("old text", fresh_only=True)
     assert (hit.verdict, hit.age_days, hit.reviewed_at) == ("fresh", 0, "2026-06-01T12:00:00Z")
 
 
@@ -96,8 +96,8 @@ def test_behind_another_writer_nothing_is_recorded(kb: Knowledge) -> None:
     kb.write("a.md", OLD)
     kb.sync()
     with (
-        kb.mirror() as mirror,
-        mirror.ledger.writer("docs", "freshkb watch"),
+        kb.workspace() as workspace,
+        workspace.ledger.writer("docs", "freshkb watch"),
         pytest.raises(Locked, match="freshkb watch"),
     ):
         attest(kb, "a.md")
@@ -142,8 +142,8 @@ def test_a_stop_ends_it_after_the_batch_in_hand(kb: Knowledge) -> None:
     for number in range(70):
         kb.write(f"{number:02}.md", OLD)
     kb.sync()
-    with kb.mirror() as mirror:
-        run = Run(mirror, "review")
+    with kb.workspace() as workspace:
+        run = Run(workspace, "review")
 
         class Stopping:
             def source(self, source: str, documents: int) -> None: ...
@@ -159,6 +159,6 @@ def test_a_stop_ends_it_after_the_batch_in_hand(kb: Knowledge) -> None:
 def test_a_retry_where_nothing_is_in_quarantine_says_so(kb: Knowledge) -> None:
     kb.write("a.md", "Leave.")
     kb.sync()
-    with kb.mirror() as mirror, pytest.raises(ConfigError) as caught:
-        retry(Run(mirror, "retry"), ["a.md"])
+    with kb.workspace() as workspace, pytest.raises(ConfigError) as caught:
+        retry(Run(workspace, "retry"), ["a.md"])
     assert str(caught.value) == "No document is in quarantine, so there is none to try again."

@@ -17,7 +17,7 @@ from index.sync.source import chosen_sources
 from index.sync.sync import plan_of, sync
 from index.verify.compare import verify
 from index.verify.repair import repair
-from index.workspace import Mirror
+from index.workspace import Workspace
 from tests.embedders import HashEmbedder
 from tests.knowledge import Knowledge
 
@@ -33,19 +33,19 @@ FULL = "CREATE TRIGGER full BEFORE INSERT ON runs BEGIN SELECT RAISE(ABORT, 'dat
 
 
 def execute(kb: Knowledge, *statements: str) -> None:
-    with kb.mirror() as mirror, mirror.ledger.database.writing() as connection:
+    with kb.workspace() as workspace, workspace.ledger.database.writing() as connection:
         for statement in statements:
             connection.exec_driver_sql(statement)
 
 
 def finishes(kb: Knowledge) -> list[str]:
     """The id of a run, each time one was finished since it is counted."""
-    with kb.mirror() as mirror, mirror.ledger.database.reading() as connection:
+    with kb.workspace() as workspace, workspace.ledger.database.reading() as connection:
         return [run_id for (run_id,) in connection.exec_driver_sql("SELECT run_id FROM finishes")]
 
 
 def runs(kb: Knowledge) -> list[RunRecord]:
-    return kb.ask(lambda mirror: mirror.ledger.runs.newest())
+    return kb.ask(lambda workspace: workspace.ledger.runs.newest())
 
 
 class Crash(BaseException):
@@ -66,12 +66,12 @@ def test_it_is_finished_once_however_it_is_left(
     kb: Knowledge, error: BaseException | None, outcome: str
 ) -> None:
     execute(kb, *COUNTING)
-    with kb.mirror() as mirror:
-        run = Run(mirror, "audit")
-        assert mirror.ledger.runs.newest() == []
+    with kb.workspace() as workspace:
+        run = Run(workspace, "audit")
+        assert workspace.ledger.runs.newest() == []
         try:
             with run, run:
-                assert [r.finished_at for r in mirror.ledger.runs.newest()] == [None]
+                assert [r.finished_at for r in workspace.ledger.runs.newest()] == [None]
                 if error is not None:
                     raise error
         except BaseException as raised:
@@ -85,7 +85,7 @@ def test_it_is_finished_once_however_it_is_left(
 
 
 def test_what_a_run_came_to_is_what_was_said_last(kb: Knowledge) -> None:
-    with kb.mirror() as mirror, Run(mirror, "verify") as run:
+    with kb.workspace() as workspace, Run(workspace, "verify") as run:
         with run:
             run.ends("done", {"points": 1})
         run.ends("failed", {"points": 2}, "Two are lost.")
@@ -99,9 +99,9 @@ def test_a_repair_with_its_sync_is_one_run(kb: Knowledge) -> None:
     execute(kb, *COUNTING)
     kb.write("b.md", "# B\n\nText.\n")
     kb.clock.forward(minutes=1)
-    with kb.mirror() as mirror, Run(mirror, "verify") as run:
-        found = verify(mirror)
-        repair(mirror, found, run)
+    with kb.workspace() as workspace, Run(workspace, "verify") as run:
+        found = verify(workspace)
+        repair(workspace, found, run)
         run.ends(found.outcome, found.counts())
     assert [(r.kind, r.outcome) for r in runs(kb)] == [("verify", "done"), ("sync", "done")]
     assert runs(kb)[0].counts["repaired"] == 1
@@ -113,10 +113,10 @@ def test_verbs_that_read_go_on_without_a_record_and_say_so(
 ) -> None:
     logs.set_up()
     execute(kb, FULL)
-    with kb.mirror() as mirror:
-        with pytest.raises(LedgerError, match="disk is full"), Run(mirror, "sync"):
+    with kb.workspace() as workspace:
+        with pytest.raises(LedgerError, match="disk is full"), Run(workspace, "sync"):
             raise AssertionError("It was entered.")
-        with Run(mirror, "audit", required=False) as run:
+        with Run(workspace, "audit", required=False) as run:
             run.ends("done", {})
     assert capsys.readouterr().err.count(" WARNING freshkb.run: This audit is not on record: ") == 1
     assert runs(kb) == []
@@ -127,10 +127,10 @@ def test_a_ledger_that_fails_at_the_end_hides_no_other_trouble(kb: Knowledge) ->
         kb,
         "CREATE TRIGGER broken BEFORE UPDATE ON runs BEGIN SELECT RAISE(ABORT, 'disk I/O error'); END",
     )
-    with kb.mirror() as mirror:
-        with pytest.raises(Crash), Run(mirror, "sync"):
+    with kb.workspace() as workspace:
+        with pytest.raises(Crash), Run(workspace, "sync"):
             raise Crash
-        with pytest.raises(LedgerError, match="disk I/O error"), Run(mirror, "sync"):
+        with pytest.raises(LedgerError, match="disk I/O error"), Run(workspace, "sync"):
             pass
 
 
@@ -138,7 +138,7 @@ def test_progress_is_on_record_while_the_run_goes_on(kb: Knowledge) -> None:
     for number in range(70):
         kb.write(f"{number:02}.md", f"# Page {number}\n\nText {number}.\n")
     seen: list[Any] = []
-    with kb.mirror() as mirror:
+    with kb.workspace() as workspace:
         embed = HashEmbedder.embed_documents
 
         def embed_and_look(self: HashEmbedder, *arguments: Any) -> Any:
@@ -148,7 +148,7 @@ def test_progress_is_on_record_while_the_run_goes_on(kb: Knowledge) -> None:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(HashEmbedder, "embed_documents", embed_and_look)
-            sync(Run(mirror, "sync"))
+            sync(Run(workspace, "sync"))
     assert seen == [{"source": "docs", "done": done, "of": 70} for done in (0, 32, 64)]
     assert kb.ask(lambda other: other.ledger.runs.unfinished()) == []
     assert runs(kb)[0].pid == os.getpid()
@@ -162,10 +162,10 @@ def test_a_run_that_was_refused_before_it_began_is_not_the_last_one(kb: Knowledg
         kb.write(f"{number}.md", f"# Page {number}\n\nText {number}.\n")
     done = kb.sync().run_id
     kb.clock.forward(minutes=1)
-    with kb.mirror() as mirror, mirror.ledger.writer("docs", "the test"):
+    with kb.workspace() as workspace, workspace.ledger.writer("docs", "the test"):
         with pytest.raises(Locked):
-            sync(Run(mirror, "sync"))
-        last = mirror.ledger.runs.last()
+            sync(Run(workspace, "sync"))
+        last = workspace.ledger.runs.last()
         assert last is not None and last.run_id == done
     assert runs(kb)[0].outcome == "refused"
     # One whose removals were refused did the rest.
@@ -188,8 +188,8 @@ def test_a_source_that_there_is_not_is_an_error_wherever_it_is_named(kb: Knowled
     kb.sync()
     kb.clock.forward(minutes=1)
 
-    def reader(mirror: Mirror) -> KnowledgeBase:
-        return KnowledgeBase(mirror)
+    def reader(workspace: Workspace) -> KnowledgeBase:
+        return KnowledgeBase(workspace)
 
     for asked in (
         lambda m: sync(Run(m, "sync"), ["typo"]),

@@ -39,8 +39,8 @@ def page(kb: Knowledge, uri: str, text: str, **properties: str) -> None:
 
 
 def search(kb: Knowledge, query: str, **options: Any) -> list[SearchHit]:
-    def ask(mirror: Any) -> list[SearchHit]:
-        return KnowledgeBase(mirror).search(query, **options)
+    def ask(workspace: Any) -> list[SearchHit]:
+        return KnowledgeBase(workspace).search(query, **options)
 
     found: list[SearchHit] = kb.ask(ask)
     return found
@@ -211,15 +211,15 @@ def test_what_the_ledger_does_not_call_current_is_no_answer(kb: Knowledge) -> No
     page(kb, "b.md", "Leave of another kind.")
     kb.sync()
     documents = kb.documents()
-    with kb.mirror() as mirror:
-        collection = require_collection(mirror).name
+    with kb.workspace() as workspace:
+        collection = require_collection(workspace).name
         gone = Intent(Action.DELETE, documents["a.md"])
-        mirror.ledger.writes.intend("run", collection, [gone])
+        workspace.ledger.writes.intend("run", collection, [gone])
         # Committed, and the store not told yet: its point is there, and no answer any more.
-        mirror.ledger.writes.commit(collection, [gone], [])
-        with mirror.store.session(collection) as session:
+        workspace.ledger.writes.commit(collection, [gone], [])
+        with workspace.store.session(collection) as session:
             assert session.count() == 2
-        assert uris(KnowledgeBase(mirror).search("leave")) == ["b.md"]
+        assert uris(KnowledgeBase(workspace).search("leave")) == ["b.md"]
 
 
 def test_held_documents_that_vanished_are_found_only_when_asked_for(kb: Knowledge) -> None:
@@ -353,7 +353,7 @@ def test_two_sources_with_one_uri_have_to_be_told_apart(kb: Knowledge) -> None:
     kb.sync()
 
     def ask(source: str | None) -> Callable[[Any], Any]:
-        return lambda mirror: KnowledgeBase(mirror).document("a.md", source)
+        return lambda workspace: KnowledgeBase(workspace).document("a.md", source)
 
     with pytest.raises(ConfigError, match=r"several sources \(docs, more\)"):
         kb.ask(ask(None))
@@ -363,10 +363,10 @@ def test_two_sources_with_one_uri_have_to_be_told_apart(kb: Knowledge) -> None:
 def test_a_sync_in_the_same_process_does_not_disturb_it(kb: Knowledge) -> None:
     page(kb, "a.md", "Leave.")
     kb.sync()
-    with kb.mirror() as mirror:
-        base = KnowledgeBase(mirror)
+    with kb.workspace() as workspace:
+        base = KnowledgeBase(workspace)
         page(kb, "b.md", "Leave again.")
-        sync(Run(mirror, "sync"))
+        sync(Run(workspace, "sync"))
         assert sorted(uris(base.search("leave"))) == ["a.md", "b.md"]
-        documents: list[Document] = list(mirror.ledger.documents.find())
+        documents: list[Document] = list(workspace.ledger.documents.find())
         assert len(documents) == 2

@@ -26,7 +26,7 @@ from index.health.status import status
 from index.run import Run
 from index.verify.compare import verify
 from index.verify.repair import repair
-from index.workspace import Mirror, require_collection
+from index.workspace import Workspace, require_collection
 from tests.commands import CommandLine, environment, process
 from tests.embedders import HashEmbedder
 from tests.knowledge import Knowledge
@@ -63,7 +63,7 @@ def test_points_are_counted_in_the_store(kb: Knowledge) -> None:
     kb.sync()
     assert (kb.ask(status).index.points, kb.ask(status).store_error) == (1, None)
     lost = next(iter(kb.points()))
-    with kb.mirror() as mirror, mirror.store.session(require_collection(mirror).name) as session:
+    with kb.workspace() as workspace, workspace.store.session(require_collection(workspace).name) as session:
         session.delete([lost])
     found = kb.ask(status)
     assert found.index.points == 0
@@ -114,20 +114,20 @@ def test_the_configured_prefect_server_is_asked(kb: Knowledge, monkeypatch: pyte
 
 def test_an_orphaned_collection_is_seen_and_removed_and_others_are_left_alone(kb: Knowledge) -> None:
     kb.sync()
-    with kb.mirror() as mirror:
-        own = mirror.ledger.instance_id
-        mirror.store.create("kb-orphan", dimension=384, instance=own)
-        mirror.store.create("kb-foreign", dimension=384, instance="00000000-0000-4000-8000-000000000000")
-        bad = {check.name: check.detail for check in examine(mirror) if not check.ok}
+    with kb.workspace() as workspace:
+        own = workspace.ledger.instance_id
+        workspace.store.create("kb-orphan", dimension=384, instance=own)
+        workspace.store.create("kb-foreign", dimension=384, instance="00000000-0000-4000-8000-000000000000")
+        bad = {check.name: check.detail for check in examine(workspace) if not check.ok}
         assert set(bad) == {"orphaned collections"}
         assert "kb-orphan" in bad["orphaned collections"] and "kb-foreign" not in str(bad)
-        found = verify(mirror)
+        found = verify(workspace)
         (extra,) = found.json()["extra"]
         assert extra == {"what": "the ledger does not know this collection", "collection": "kb-orphan"}
-        repair(mirror, found, Run(mirror, "verify"))
+        repair(workspace, found, Run(workspace, "verify"))
         assert (found.repaired, found.outcome) == (1, "done")
-        assert set(mirror.store.collections()) == {"kb-foreign", require_collection(mirror).name}
-        assert verify(mirror).ok
+        assert set(workspace.store.collections()) == {"kb-foreign", require_collection(workspace).name}
+        assert verify(workspace).ok
 
 
 # ── Runs ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -250,7 +250,7 @@ def found(kb: Knowledge) -> list[str]:
 
 
 def recorded(kb: Knowledge, kind: str, outcome: str) -> None:
-    with kb.mirror() as mirror, Run(mirror, kind) as run:
+    with kb.workspace() as workspace, Run(workspace, kind) as run:
         run.ends(outcome, {"documents": 1})
 
 
@@ -282,12 +282,12 @@ def test_a_run_that_goes_on_is_no_missing_one(kb: Knowledge) -> None:
     kb.settings["schedules"] = {"sync": "*/15 * * * *"}
     kb.sync()
     kb.clock.forward(hours=2)
-    with kb.mirror() as mirror, Run(mirror, "watch") as run:
-        assert problems(mirror) == []
+    with kb.workspace() as workspace, Run(workspace, "watch") as run:
+        assert problems(workspace) == []
         kb.clock.forward(hours=1)
-        assert len(problems(mirror)) == 1
+        assert len(problems(workspace)) == 1
         run.begins("docs", 100)
-        assert problems(mirror) == []
+        assert problems(workspace) == []
 
 
 def test_the_watcher_holds_its_lock_while_it_runs(kb: Knowledge) -> None:
@@ -295,15 +295,15 @@ def test_the_watcher_holds_its_lock_while_it_runs(kb: Knowledge) -> None:
     import threading
 
     stop, told = threading.Event(), []
-    with kb.mirror() as mirror:
+    with kb.workspace() as workspace:
 
         def tell(event: dict[str, Any]) -> None:
-            told.append((event["event"], [service.name for service in status(mirror).services]))
+            told.append((event["event"], [service.name for service in status(workspace).services]))
             stop.set()
 
-        Watcher(mirror, stop, tell=tell).run()
+        Watcher(workspace, stop, tell=tell).run()
         assert told[0][1] == ["watcher"]
-        assert status(mirror).services == ()
+        assert status(workspace).services == ()
 
 
 def test_grace_ends_two_periods_after_a_service_began(kb: Knowledge) -> None:
@@ -311,11 +311,11 @@ def test_grace_ends_two_periods_after_a_service_began(kb: Knowledge) -> None:
     config = kb.config()
     with living(config.state_dir, "runner", "the test"):
         now = datetime.now(UTC)
-        with Mirror(config, now=lambda: now, embedder=HashEmbedder) as mirror:
-            assert problems(mirror) == []
+        with Workspace(config, now=lambda: now, embedder=HashEmbedder) as workspace:
+            assert problems(workspace) == []
         later = now + timedelta(days=3)
-        with Mirror(config, now=lambda: later, embedder=HashEmbedder) as mirror:
-            (problem,) = problems(mirror)
+        with Workspace(config, now=lambda: later, embedder=HashEmbedder) as workspace:
+            (problem,) = problems(workspace)
     assert "verify (0 3 * * *) has never succeeded" in str(problem)
 
 

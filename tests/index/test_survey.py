@@ -17,7 +17,7 @@ from index.records import Document, SourceRecord
 from index.sync.prepare import moment
 from index.sync.source import source_of
 from index.sync.survey import Survey, noted, rules_fingerprint, survey
-from index.workspace import Mirror
+from index.workspace import Workspace
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -41,8 +41,8 @@ class Place:
         for name in ("a.md", "b.md", "c.md"):
             (self.docs / name).write_text(f"Text of {name}.")
         self.more = ""
-        with self.mirror() as mirror:
-            source = source_of(mirror, "docs")
+        with self.workspace() as workspace:
+            source = source_of(workspace, "docs")
             for entry in source.connector.list():
                 fingerprint = source.extraction.of(entry)
                 text = (self.docs / entry.uri).read_bytes()
@@ -52,8 +52,8 @@ class Place:
                 row = replace(row, modified_at=moment(entry.modified_at))
                 row = replace(row, seen_hash=hashed, content_hash=hashed, chunk_count=1)
                 row = replace(row, seen_extraction=fingerprint, extraction_fingerprint=fingerprint)
-                mirror.ledger.documents.put([row], [])
-            mirror.ledger.sources.put(
+                workspace.ledger.documents.put([row], [])
+            workspace.ledger.sources.put(
                 SourceRecord(
                     "docs",
                     identity=source.connector.probe(),
@@ -63,26 +63,27 @@ class Place:
             )
 
     @contextmanager
-    def mirror(self) -> Iterator[Mirror]:
+    def workspace(self) -> Iterator[Workspace]:
         path = self.home / "freshkb.yaml"
         path.write_text(f"version: 1\nsources: [{{id: docs, type: files, root: ./docs{self.more}}}]\n")
         nothing = Untouched()
-        with Mirror(
+        with Workspace(
             load(path, {}, self.home),
             now=lambda: NOW,
             new_id=lambda: "new",
             store=nothing,  # type: ignore[arg-type]
             parser=nothing,  # type: ignore[arg-type]
-        ) as mirror:
-            yield mirror
+        ) as workspace:
+            yield workspace
 
     def survey(self, **options: object) -> Survey:
-        with self.mirror() as mirror:
-            return survey(mirror, "docs", **options)  # type: ignore[arg-type]
+        with self.workspace() as workspace:
+            return survey(workspace, "docs", **options)  # type: ignore[arg-type]
 
     def change_rows(self, **fields: object) -> None:
-        with self.mirror() as mirror:
-            mirror.ledger.documents.put([replace(d, **fields) for d in mirror.ledger.documents.find()], [])  # type: ignore[arg-type]
+        with self.workspace() as workspace:
+            rows = [replace(d, **fields) for d in workspace.ledger.documents.find()]  # type: ignore[arg-type]
+            workspace.ledger.documents.put(rows, [])
 
 
 @pytest.fixture
@@ -200,8 +201,8 @@ def test_hints_find_what_is_new_and_conclude_nothing_from_absence(place: Place) 
 def test_what_is_learnt_beside_the_plan_is_handed_over(place: Place) -> None:
     write_unsupported(place)
     distrust(place)
-    with place.mirror() as mirror:
-        rows = {row.uri: row for row in noted(mirror, "docs", survey(mirror, "docs"), "r1")[0]}
+    with place.workspace() as workspace:
+        rows = {row.uri: row for row in noted(workspace, "docs", survey(workspace, "docs"), "r1")[0]}
     assert set(rows) == {"a.md", "b.md", "c.md", "clip.mp4"}
     assert rows["clip.mp4"].state is State.SKIPPED
     assert all(rows[f"{name}.md"].token for name in "abc")

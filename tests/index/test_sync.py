@@ -24,7 +24,7 @@ from index.store.edge import EdgeStore
 from index.sync.collection import create
 from index.sync.sync import plan_of, sync
 from index.verify.compare import verify
-from index.workspace import Mirror, require_collection
+from index.workspace import Workspace, require_collection
 from tests.knowledge import Knowledge, counts
 
 PAGE = """---
@@ -279,9 +279,9 @@ def documents_log(kb: Knowledge) -> list[LogEntry]:
     return [entry for entry in kb.ask(lambda m: m.ledger.log.newest()) if entry.source]
 
 
-def crashing(mirror: Mirror, method: str, *, after: bool) -> None:
+def crashing(workspace: Workspace, method: str, *, after: bool) -> None:
     """The ledger's method crashes before or after it has done its work."""
-    part = mirror.ledger if method == "writer" else mirror.ledger.writes
+    part = workspace.ledger if method == "writer" else workspace.ledger.writes
     real = getattr(part, method)
 
     def crash(*args: Any, **more: Any) -> Any:
@@ -299,18 +299,18 @@ def test_a_hold_that_comes_between_plan_and_apply_keeps_the_document(kb: Knowled
     held.unlink()
     gone.unlink()
     page(kb, "new.md")
-    with kb.mirror() as mirror:
-        writes, intend = mirror.ledger.writes, mirror.ledger.writes.intend
+    with kb.workspace() as workspace:
+        writes, intend = workspace.ledger.writes, workspace.ledger.writes.intend
 
         def after_a_hold(run_id: str, collection: str, wanted: Sequence[Intent]) -> set[str]:
-            with kb.mirror() as other:
+            with kb.workspace() as other:
                 placed = LogEntry.of(document, LogAction.HOLD_PLACED, kb.clock())
                 ids = [document.document_id]
                 other.ledger.holds.place(ids, "LH-1", "lawsuit", kb.clock(), [placed])
             return intend(run_id, collection, wanted)
 
         writes.intend = after_a_hold  # type: ignore[method-assign]
-        assert counts(sync(Run(mirror, "sync"))) == {"added": 1, "deleted": 1, "embedded": 2}
+        assert counts(sync(Run(workspace, "sync"))) == {"added": 1, "deleted": 1, "embedded": 2}
     assert kb.documents()["held.md"] == document
     assert set(kb.texts()) == {"held.md", "new.md"}
     done = [(entry.action, entry.subject) for entry in documents_log(kb)]
@@ -330,9 +330,9 @@ def test_whatever_a_crash_leaves_the_next_sync_puts_right(kb: Knowledge, method:
     moved.rename(kb.docs / "d.md")
     gone.unlink()
     page(kb, "new.md")
-    with kb.mirror() as mirror:
-        run = Run(mirror, "sync")
-        crashing(mirror, method, after=after)
+    with kb.workspace() as workspace:
+        run = Run(workspace, "sync")
+        crashing(workspace, method, after=after)
         with pytest.raises(Crash):
             sync(run)
     assert kb.sync().exit_code == 0
@@ -345,9 +345,9 @@ def test_whatever_a_crash_leaves_the_next_sync_puts_right(kb: Knowledge, method:
 
 def test_what_was_committed_is_told_by_the_next_sync_even_if_that_has_nothing_to_do(kb: Knowledge) -> None:
     page(kb, "a.md")
-    with kb.mirror() as mirror:
-        run = Run(mirror, "sync")
-        crashing(mirror, "settle", after=False)
+    with kb.workspace() as workspace:
+        run = Run(workspace, "sync")
+        crashing(workspace, "settle", after=False)
         with pytest.raises(Crash):
             sync(run)
     crashed = kb.clock()
@@ -373,9 +373,9 @@ def test_what_was_done_to_the_last_document_of_a_source_is_told_by_the_sync_of_a
     kb.sync()
     kb.settings["sources"].pop()
     plan_hash = kb.sync().sources[1].plan_hash
-    with kb.mirror() as mirror:
-        run = Run(mirror, "sync")
-        crashing(mirror, "settle", after=False)
+    with kb.workspace() as workspace:
+        run = Run(workspace, "sync")
+        crashing(workspace, "settle", after=False)
         with pytest.raises(Crash):
             sync(run, approve=plan_hash)
     assert [source.source for source in kb.sync().sources] == ["docs"]
@@ -391,13 +391,13 @@ def test_a_recovery_removes_no_point_that_another_source_wants_back_meanwhile(
     page(kb, "a.md", "One")
     kb.sync()
     page(kb, "a.md", "Two")
-    with kb.mirror() as mirror:
-        crashing(mirror, "settle", after=False)
+    with kb.workspace() as workspace:
+        crashing(workspace, "settle", after=False)
         with pytest.raises(Crash):
-            sync(Run(mirror, "sync"), ["docs"])
+            sync(Run(workspace, "sync"), ["docs"])
     page(kb, "a.md", "One")
-    with kb.mirror() as mirror:
-        session = mirror.store.session
+    with kb.workspace() as workspace:
+        session = workspace.store.session
         meanwhile: list[RunReport] = []
 
         def late(name: str) -> Any:
@@ -405,8 +405,8 @@ def test_a_recovery_removes_no_point_that_another_source_wants_back_meanwhile(
                 meanwhile.append(kb.sync(sources=["docs"]))
             return session(name)
 
-        monkeypatch.setattr(mirror.store, "session", late)
-        sync(Run(mirror, "sync"), ["other"])
+        monkeypatch.setattr(workspace.store, "session", late)
+        sync(Run(workspace, "sync"), ["other"])
     assert [counts(report)["updated"] for report in meanwhile] == [1]
     equal(kb)
 
@@ -415,9 +415,9 @@ def test_a_crash_in_the_middle_of_an_upsert_is_mended(kb: Knowledge) -> None:
     path = page(kb, "a.md")
     kb.sync()
     path.write_text(path.read_text().replace("begins", "started") + "\nMore.\n")
-    with kb.mirror() as mirror:
-        run = Run(mirror, "sync")
-        real = mirror.store.session
+    with kb.workspace() as workspace:
+        run = Run(workspace, "sync")
+        real = workspace.store.session
 
         class Halved:
             def __init__(self, session: Any) -> None:
@@ -437,7 +437,7 @@ def test_a_crash_in_the_middle_of_an_upsert_is_mended(kb: Knowledge) -> None:
             with real(name) as opened:
                 yield Halved(opened)
 
-        mirror.store.session = session  # type: ignore[method-assign,assignment]
+        workspace.store.session = session  # type: ignore[method-assign,assignment]
         with pytest.raises(Crash):
             sync(run)
     assert kb.sync().exit_code == 0
@@ -447,8 +447,8 @@ def test_a_crash_in_the_middle_of_an_upsert_is_mended(kb: Knowledge) -> None:
 def test_one_writer_a_source_and_the_message_names_the_holder(kb: Knowledge) -> None:
     page(kb, "a.md")
     with (
-        kb.mirror() as mirror,
-        mirror.ledger.writer("docs", "freshkb watch"),
+        kb.workspace() as workspace,
+        workspace.ledger.writer("docs", "freshkb watch"),
         pytest.raises(Locked, match="freshkb watch") as refused,
     ):
         kb.sync()
@@ -460,7 +460,7 @@ def test_a_source_that_another_process_writes_does_not_keep_the_others_waiting(k
     page(kb, "a.md")
     kb.settings["sources"].insert(0, {"id": "busy", "type": "files", "root": "./busy"})
     (kb.home / "busy").mkdir()
-    with kb.mirror() as mirror, mirror.ledger.writer("busy", "freshkb watch"):
+    with kb.workspace() as workspace, workspace.ledger.writer("busy", "freshkb watch"):
         report = kb.sync()
     busy, docs = report.sources
     assert report.exit_code == 4
@@ -481,8 +481,8 @@ def test_a_stop_finishes_the_batch_in_hand_and_the_next_sync_the_rest(kb: Knowle
         def documents(self, count: int) -> None:
             stop.set()
 
-    with kb.mirror() as mirror:
-        report = sync(Run(mirror, "sync", progress=StopAfterFirst(), stop=stop))
+    with kb.workspace() as workspace:
+        report = sync(Run(workspace, "sync", progress=StopAfterFirst(), stop=stop))
     assert report.exit_code == 130
     assert 0 < len(kb.texts()) < 70
     equal_so_far = kb.ask(lambda m: verify(m, sources=False))
@@ -496,9 +496,9 @@ def test_a_run_is_recorded_however_it_ends(kb: Knowledge) -> None:
     page(kb, "a.md")
     kb.sync()
     kb.clock.forward(minutes=1)
-    with kb.mirror() as mirror:
-        run = Run(mirror, "sync")
-        crashing(mirror, "writer", after=False)
+    with kb.workspace() as workspace:
+        run = Run(workspace, "sync")
+        crashing(workspace, "writer", after=False)
         with pytest.raises(Crash):
             sync(run)
     runs = kb.ask(lambda m: m.ledger.runs.newest())
@@ -522,13 +522,13 @@ def test_verify_names_what_was_changed_behind_its_back_and_repair_mends_it(kb: K
         page(kb, f"{name}.md")
     kb.sync()
     whole = kb.points()
-    with kb.mirror() as mirror:
-        collection = mirror.ledger.collections.current()
+    with kb.workspace() as workspace:
+        collection = workspace.ledger.collections.current()
         assert collection is not None
         by_uri: dict[str, list[Any]] = {}
         for point in whole.values():
             by_uri.setdefault(point.payload["metadata"]["uri"], []).append(point)
-        with mirror.store.session(collection.name) as session:
+        with workspace.store.session(collection.name) as session:
             session.delete([by_uri["a.md"][0].id])
             session.upsert(
                 [replace(by_uri["b.md"][0], payload={**by_uri["b.md"][0].payload, "page_content": "x"})]
@@ -541,9 +541,9 @@ def test_verify_names_what_was_changed_behind_its_back_and_repair_mends_it(kb: K
     assert {f.uri for f in found.missing} == {"a.md", "d.md"}
     assert {f.uri for f in found.altered} == {"b.md", "c.md"}
     assert [f.point_id for f in found.extra] == ["ffffffff-0000-4000-8000-000000000000"]
-    with kb.mirror() as mirror:
-        found = verify(mirror, deep=True)
-        repair(mirror, found, Run(mirror, "verify"))
+    with kb.workspace() as workspace:
+        found = verify(workspace, deep=True)
+        repair(workspace, found, Run(workspace, "verify"))
         assert found.repaired == 5
     equal(kb)
     assert {i: (p.dense, p.sparse) for i, p in kb.points().items()} == {
@@ -555,8 +555,8 @@ def test_samples_cover_everything_once(kb: Knowledge) -> None:
     for i in range(30):
         page(kb, f"{i}.md")
     kb.sync()
-    with kb.mirror() as mirror:
-        parts = [verify(mirror, sample=(i, 7)).points for i in range(1, 8)]
+    with kb.workspace() as workspace:
+        parts = [verify(workspace, sample=(i, 7)).points for i in range(1, 8)]
     assert sum(parts) == len(kb.points()) == 60
 
 
@@ -570,10 +570,10 @@ def test_a_lost_store_is_built_anew_by_repair(kb: Knowledge) -> None:
     shutil.rmtree(kb.home / ".freshkb" / "index")
     with pytest.raises(StoreMismatch, match="verify --repair"):
         kb.sync()
-    with kb.mirror() as mirror:
-        found = verify(mirror)
+    with kb.workspace() as workspace:
+        found = verify(workspace)
         assert len(found.missing) == 2
-        repair(mirror, found, Run(mirror, "verify"))
+        repair(workspace, found, Run(workspace, "verify"))
     equal(kb)
 
 
@@ -588,11 +588,11 @@ def test_a_sync_finishes_what_a_repair_of_a_lost_store_began(
     kb.sync()
     texts = kb.texts()
     shutil.rmtree(kb.home / ".freshkb" / "index")
-    with kb.mirror() as mirror, monkeypatch.context() as patch:
-        found = verify(mirror)
+    with kb.workspace() as workspace, monkeypatch.context() as patch:
+        found = verify(workspace)
         patch.setattr("index.verify.repair.recover", _cut_short)
         with pytest.raises(StoreError):
-            repair(mirror, found, Run(mirror, "verify"))
+            repair(workspace, found, Run(workspace, "verify"))
     assert kb.texts() == {}
     kb.sync()
     assert kb.texts() == texts
@@ -614,11 +614,11 @@ def test_reindex_builds_beside_switches_and_drops_the_old(kb: Knowledge) -> None
     kb.sync()
     before = kb.texts()
     kb.settings["embedding"] = {"dtype": "bfloat16"}
-    with kb.mirror() as mirror:
-        report = reindex(mirror, Run(mirror, "reindex"))
+    with kb.workspace() as workspace:
+        report = reindex(workspace, Run(workspace, "reindex"))
         assert report.outcome == "done"
-        assert len(mirror.store.collections()) == 1
-        current = mirror.ledger.collections.current()
+        assert len(workspace.store.collections()) == 1
+        current = workspace.ledger.collections.current()
         assert current is not None
         assert current.dtype == "bfloat16"
     assert kb.texts() == before
@@ -629,24 +629,24 @@ def test_reindex_builds_beside_switches_and_drops_the_old(kb: Knowledge) -> None
 def test_the_half_built_index_of_an_abandoned_reindex_is_dropped(kb: Knowledge) -> None:
     page(kb, "a.md")
     kb.sync()
-    with kb.mirror() as mirror:
-        create(mirror, "building")
-        assert len(mirror.store.collections()) == 2
+    with kb.workspace() as workspace:
+        create(workspace, "building")
+        assert len(workspace.store.collections()) == 2
     kb.sync()
     assert len(kb.ask(lambda m: m.store.collections())) == 1
 
 
 def test_what_first_syncs_that_died_had_begun_is_dropped_by_the_one_that_does_not(kb: Knowledge) -> None:
     page(kb, "a.md")
-    with kb.mirror() as mirror:
-        create(mirror, "building")
+    with kb.workspace() as workspace:
+        create(workspace, "building")
         # Known, and never made.
-        made = mirror.ledger.collections.all()[0]
-        mirror.ledger.collections.put(replace(made, name="kb-never"), [])
+        made = workspace.ledger.collections.all()[0]
+        workspace.ledger.collections.put(replace(made, name="kb-never"), [])
     kb.sync()
-    with kb.mirror() as mirror:
-        assert mirror.ledger.collections.all() == [mirror.ledger.collections.current()]
-        assert mirror.store.collections() == [c.name for c in mirror.ledger.collections.all()]
+    with kb.workspace() as workspace:
+        assert workspace.ledger.collections.all() == [workspace.ledger.collections.current()]
+        assert workspace.store.collections() == [c.name for c in workspace.ledger.collections.all()]
 
 
 def test_a_store_that_cannot_make_a_collection_leaves_none_behind(
@@ -680,14 +680,14 @@ def test_the_old_index_answers_while_the_configuration_names_another_model(kb: K
     page(kb, "a.md")
     kb.sync()
     kb.settings["embedding"] = {"dtype": "bfloat16"}
-    with kb.mirror() as mirror:
-        assert KnowledgeBase(mirror).search("details of a.md", k=1)[0].uri == "a.md"
+    with kb.workspace() as workspace:
+        assert KnowledgeBase(workspace).search("details of a.md", k=1)[0].uri == "a.md"
     assert kb.embedders[-1].fingerprint == kb.embedders[0].fingerprint
 
 
 def test_two_first_syncs_at_once_share_one_collection(kb: Knowledge) -> None:
     page(kb, "a.md")
-    with kb.mirror() as one, kb.mirror() as two:
+    with kb.workspace() as one, kb.workspace() as two:
         # Both have seen that there is none.
         assert one.collection() is None
         assert two.collection() is None

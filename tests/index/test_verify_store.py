@@ -24,25 +24,25 @@ from index.verify.checks import Ids
 from index.verify.compare import verify
 from index.verify.differences import Verification
 from index.verify.repair import repair
-from index.workspace import Mirror
+from index.workspace import Workspace
 from tests.commands import environment, process
 from tests.knowledge import Knowledge
 
 
 def checked(kb: Knowledge) -> Verification:
-    return kb.ask(lambda mirror: verify(mirror, deep=True))
+    return kb.ask(lambda workspace: verify(workspace, deep=True))
 
 
 def mended(kb: Knowledge) -> Verification:
-    with kb.mirror() as mirror:
-        found = verify(mirror, deep=True)
-        repair(mirror, found, Run(mirror, "verify"))
+    with kb.workspace() as workspace:
+        found = verify(workspace, deep=True)
+        repair(workspace, found, Run(workspace, "verify"))
     return found
 
 
 def hits(kb: Knowledge, **where: str) -> int:
-    with kb.mirror() as mirror:
-        return len(KnowledgeBase(mirror).search("leave", k=50, mode="dense", **where))  # type: ignore[arg-type]
+    with kb.workspace() as workspace:
+        return len(KnowledgeBase(workspace).search("leave", k=50, mode="dense", **where))  # type: ignore[arg-type]
 
 
 def doctor(kb: Knowledge) -> dict[str, str]:
@@ -200,10 +200,10 @@ def test_verify_and_repair_of_equal_chunks_take_time_in_proportion(
     monkeypatch.setattr(index.verify.checks, "point_id", counted)
     assert checked(kb).ok
     assert made < 3 * chunks
-    with kb.mirror() as mirror:
-        collection = mirror.ledger.collections.current()
+    with kb.workspace() as workspace:
+        collection = workspace.ledger.collections.current()
         assert collection is not None
-        with mirror.store.session(collection.name) as session:
+        with workspace.store.session(collection.name) as session:
             session.delete([next(iter(session.scroll(vectors=False))).id])
     made = 0
     mended(kb)
@@ -256,19 +256,19 @@ def test_a_repair_that_is_stopped_says_so_and_the_next_one_does_the_rest(
 ) -> None:
     monkeypatch.setattr(index.verify.mending, "BATCH_DOCUMENTS", 1)
     stop = threading.Event()
-    with sealed.mirror() as mirror:
-        collection = mirror.ledger.collections.current()
+    with sealed.workspace() as workspace:
+        collection = workspace.ledger.collections.current()
         assert collection is not None
-        with mirror.store.session(collection.name) as session:
+        with workspace.store.session(collection.name) as session:
             session.delete([point.id for point in list(session.scroll(vectors=False))[:6]])
-        found = verify(mirror)
+        found = verify(workspace)
         assert found.findings == 6
-        monkeypatch.setattr(Mirror, "embed", stopping(stop, Mirror.embed))
-        repair(mirror, found, Run(mirror, "verify", stop=stop))
+        monkeypatch.setattr(Workspace, "embed", stopping(stop, Workspace.embed))
+        repair(workspace, found, Run(workspace, "verify", stop=stop))
         assert found.interrupted and not found.ok and found.repaired == 0
-        (last,) = mirror.ledger.runs.newest(1)
+        (last,) = workspace.ledger.runs.newest(1)
         assert (last.kind, last.outcome) == ("verify", "interrupted")
-        left = verify(mirror)
+        left = verify(workspace)
     assert 0 < left.findings < 6
     assert mended(sealed).repaired > 0
     assert checked(sealed).ok
@@ -284,12 +284,12 @@ def stopping(stop: threading.Event, embed: object) -> object:
 
 def test_nothing_is_said_of_a_collection_that_is_in_use_elsewhere(sealed: Knowledge) -> None:
     """The child that examines takes the lock; the parent lets go of it first."""
-    with sealed.mirror() as mirror:
-        collection = mirror.ledger.collections.current()
+    with sealed.workspace() as workspace:
+        collection = workspace.ledger.collections.current()
         assert collection is not None
-        with mirror.store.session(collection.name) as session:
+        with workspace.store.session(collection.name) as session:
             assert session.count() == 20
-        assert mirror.store.faults(collection.name) == []
-        with mirror.store.session(collection.name) as session:
+        assert workspace.store.faults(collection.name) == []
+        with workspace.store.session(collection.name) as session:
             assert session.count() == 20
         assert re.fullmatch(r"kb-[0-9a-f]{8}-[0-9a-f]{8}", collection.name)

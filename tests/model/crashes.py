@@ -1,11 +1,11 @@
-"""A mirror to which something happens at a chosen moment of its writing calls."""
+"""A workspace to which something happens at a chosen moment of its writing calls."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from index.workspace import Mirror
+from index.workspace import Workspace
 from tests.promises.parts import Call, interpose
 
 
@@ -25,9 +25,9 @@ class Fuse:
         self._bang: Callable[[], object] = self._crash
         self._crashed = False
 
-    def fit(self, mirror: Mirror) -> None:
-        """From now on this mirror's writing calls have their moments."""
-        interpose(mirror, self._around)
+    def fit(self, workspace: Workspace) -> None:
+        """From now on this workspace's writing calls have their moments."""
+        interpose(workspace, self._around)
 
     def light(self, moments: int, bang: Callable[[], object] | None = None) -> None:
         """After so many moments, do this; or crash."""

@@ -13,7 +13,7 @@ from index.parse.formats import format_of, suffix_of
 from index.records import Collection, Document
 from index.sync.sync import plan_of
 from index.verify.compare import verify
-from index.workspace import Mirror
+from index.workspace import Workspace
 from tests.knowledge import Knowledge, Shared
 from tests.model.folder import Folder
 from tests.promises.image import differences, image, rebuilt
@@ -67,20 +67,20 @@ class Indexed:
         return frozenset().union(*self.chunks.values())
 
 
-def indexed(mirror: Mirror) -> Indexed:
-    ledger, collection = mirror.ledger, mirror.ledger.collections.current()
+def indexed(workspace: Workspace) -> Indexed:
+    ledger, collection = workspace.ledger, workspace.ledger.collections.current()
     documents = {d.uri: d for d in ledger.documents.find()}
     if collection is None:
         return Indexed(documents, {}, {})
-    said = {p.id: p.payload["page_content"] for p in points(mirror, collection, vectors=False)}
+    said = {p.id: p.payload["page_content"] for p in points(workspace, collection, vectors=False)}
     records = ledger.chunks.of(collection.name, [d.document_id for d in documents.values()])
     texts = {i: "".join(said.get(c.point_id, "") for c in own) for i, own in records.items()}
     chunks = {i: frozenset(c.embedded_hash for c in own) for i, own in records.items()}
     return Indexed(documents, texts, chunks)
 
 
-def points(mirror: Mirror, collection: Collection, *, vectors: bool) -> list[Point]:
-    with mirror.store.session(collection.name) as session:
+def points(workspace: Workspace, collection: Collection, *, vectors: bool) -> list[Point]:
+    with workspace.store.session(collection.name) as session:
         return list(session.scroll(vectors=vectors))
 
 
@@ -137,10 +137,10 @@ class Oracle:
 
     # ── After a whole sync ────────────────────────────────────────────────────────────────────────────
 
-    def check(self, mirror: Mirror, before: Indexed) -> Indexed:
+    def check(self, workspace: Workspace, before: Indexed) -> Indexed:
         """Everything is as the source says; of a listing that was complete."""
-        after = indexed(mirror)
-        held = {hold.document_id for hold in mirror.ledger.holds.standing()}
+        after = indexed(workspace)
+        held = {hold.document_id for hold in workspace.ledger.holds.standing()}
         source = self.source()
         for uri, content in source.items():
             self._is_as(uri, content, before, after)
@@ -152,10 +152,10 @@ class Oracle:
             text = after.texts[document.document_id]
             if text != before.texts.get(document.document_id):
                 raise Divergence(f"{uri!r} is held, and its text is now {text!r}")
-        agree(mirror, deep=True)
-        self._governed(mirror, after)
+        agree(workspace, deep=True)
+        self._governed(workspace, after)
         forbidden = {uri for uri in source if self._folder.forbidden(uri)}
-        planned = plan_of(mirror, "docs")
+        planned = plan_of(workspace, "docs")
         left = [item for item in planned.work if item.uri not in forbidden]
         if left or planned.error:
             raise Divergence(f"there is still something to do: {planned.json()}")
@@ -196,9 +196,9 @@ class Oracle:
         if state is State.INDEXED and document.reason:
             raise Divergence(f"{uri!r} is indexed and has the reason {document.reason!r}")
 
-    def _governed(self, mirror: Mirror, after: Indexed) -> None:
+    def _governed(self, workspace: Workspace, after: Indexed) -> None:
         rules = self._kb.source.get("rules")
-        reviews = mirror.ledger.reviews.of([d.document_id for d in after.documents.values()])
+        reviews = workspace.ledger.reviews.of([d.document_id for d in after.documents.values()])
         for uri, document in after.documents.items():
             if document.version == 0 or document.state is State.HELD:
                 continue
@@ -211,9 +211,9 @@ class Oracle:
 
     # ── After a sync that could not see everything ────────────────────────────────────────────────────
 
-    def check_incomplete(self, mirror: Mirror, before: Indexed, report: RunReport) -> Indexed:
+    def check_incomplete(self, workspace: Workspace, before: Indexed, report: RunReport) -> Indexed:
         """What can be seen is as the source says; of the rest nothing has changed, and the run says why."""
-        blocked, done, after = self.blocked(), report.sources[0], indexed(mirror)
+        blocked, done, after = self.blocked(), report.sources[0], indexed(workspace)
         if done.complete or not done.error or report.exit_code != 1:
             raise Divergence(f"{blocked} cannot be read, and the sync says: {done.json()}")
         seen = {u: c for u, c in self.source().items() if not _below(u, blocked)}
@@ -228,15 +228,15 @@ class Oracle:
                 raise Divergence(f"{uri!r} cannot be seen, and its text is {text!r} and was {was!r}")
         for uri in after.documents.keys() - before.documents.keys() - seen.keys():
             raise Divergence(f"{uri!r} cannot be seen, and is in the index")
-        agree(mirror, deep=True)
+        agree(workspace, deep=True)
         self.disturbed = True
         return after
 
     # ── After any run ─────────────────────────────────────────────────────────────────────────────────
 
-    def nothing_lost(self, mirror: Mirror, before: list[Document], source: dict[str, bytes]) -> None:
+    def nothing_lost(self, workspace: Workspace, before: list[Document], source: dict[str, bytes]) -> None:
         """What the source had before the run and has after it, is in the index as it was."""
-        here = {d.document_id for d in mirror.ledger.documents.find()}
+        here = {d.document_id for d in workspace.ledger.documents.find()}
         for document in before:
             if document.document_id not in here and document.uri in source.keys() & self.source().keys():
                 raise Divergence(f"{document.uri!r} was removed, and the source has it")
@@ -260,14 +260,14 @@ class Oracle:
 
     # ── At the end ────────────────────────────────────────────────────────────────────────────────────
 
-    def same_as_rebuilt(self, mirror: Mirror) -> None:
+    def same_as_rebuilt(self, workspace: Workspace) -> None:
         """The same configuration with an empty ledger and store gives the same index, but for what the
         source does not say: reviews, and the old texts of documents that are held or cannot be parsed."""
-        found = verify(mirror, deep=True)
+        found = verify(workspace, deep=True)
         if not found.ok:
             raise Divergence(f"verify finds {found.json()}")
-        mine, theirs = image(mirror), rebuilt(self._kb)
-        for document in mirror.ledger.documents.find():
+        mine, theirs = image(workspace), rebuilt(self._kb)
+        for document in workspace.ledger.documents.find():
             old_text = document.state is State.QUARANTINED and document.version > 0
             if document.state is State.HELD or old_text or document.reviewed_at is not None:
                 for taken in (mine, theirs):
@@ -278,18 +278,18 @@ class Oracle:
             raise Divergence("\n".join(["it differs from a rebuild:", *differ]))
 
 
-def agree(mirror: Mirror, *, deep: bool = False) -> None:
+def agree(workspace: Workspace, *, deep: bool = False) -> None:
     """Ledger and store say the same, and no run has left anything to be mended, but for documents that a
     repair had marked to be read anew when it crashed: until they can be, they are not what was written."""
-    if mirror.ledger.collections.current() is None:
+    if workspace.ledger.collections.current() is None:
         return
-    found = verify(mirror, deep=deep, sources=False)
-    marked = {d.document_id for d in mirror.ledger.documents.find() if not d.extraction_fingerprint}
+    found = verify(workspace, deep=deep, sources=False)
+    marked = {d.document_id for d in workspace.ledger.documents.find() if not d.extraction_fingerprint}
     found.altered = [finding for finding in found.altered if finding.document_id not in marked]
     if not found.ok:
         raise Divergence(f"verify finds {found.json()}")
-    if mirror.ledger.points.intents():
-        raise Divergence(f"intents are left: {mirror.ledger.points.intents()}")
+    if workspace.ledger.points.intents():
+        raise Divergence(f"intents are left: {workspace.ledger.points.intents()}")
 
 
 def _below(uri: str, folders: list[str]) -> bool:

@@ -12,7 +12,7 @@ from qdrant_client import QdrantClient
 
 from index.parse import Parser
 from index.store.qdrant import QdrantStore
-from index.workspace import Mirror
+from index.workspace import Workspace
 from tests.knowledge import Knowledge
 from tests.qdrant import OneAtATime
 
@@ -21,7 +21,7 @@ ADDRESS = "FRESHKB_TEST_QDRANT_URL"
 
 
 class Served(Knowledge):
-    """The server outlives every mirror, and is emptied with `clear`."""
+    """The server outlives every workspace, and is emptied with `clear`."""
 
     def __init__(self, home: Path, parser: Parser) -> None:
         super().__init__(home, parser)
@@ -33,9 +33,9 @@ class Served(Knowledge):
         return QdrantStore(self.settings["index"]["url"], client=self._client)
 
     @contextmanager
-    def mirror(self, **parts: Any) -> Iterator[Mirror]:
-        with super().mirror(store=self._store(), **parts) as mirror:
-            yield mirror
+    def workspace(self, **parts: Any) -> Iterator[Workspace]:
+        with super().workspace(store=self._store(), **parts) as workspace:
+            yield workspace
 
     def clear(self) -> None:
         store = self._store()

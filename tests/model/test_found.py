@@ -27,18 +27,18 @@ from tests.model.permissions import binding
 def crash(kb: Knowledge, kind: str, moment: int) -> None:
     """A sync or reindex that crashes at this moment of its writing calls."""
     fuse = Fuse()
-    with kb.mirror() as mirror:
-        fuse.fit(mirror)
-        run = Run(mirror, kind)
+    with kb.workspace() as workspace:
+        fuse.fit(workspace)
+        run = Run(workspace, kind)
         # The run is entered first, which has two moments of its own.
         fuse.light(moment + 2)
         with pytest.raises(Crash):
-            reindex(mirror, run) if kind == "reindex" else sync(run)
+            reindex(workspace, run) if kind == "reindex" else sync(run)
 
 
 def again(kb: Knowledge) -> None:
-    with kb.mirror() as mirror:
-        reindex(mirror, Run(mirror, "reindex"))
+    with kb.workspace() as workspace:
+        reindex(workspace, Run(workspace, "reindex"))
 
 
 def equal(kb: Knowledge) -> None:
@@ -250,10 +250,10 @@ def test_of_what_cannot_be_parsed_nothing_is_said_that_may_have_changed(kb: Know
 def alter(kb: Knowledge, change: dict[str, Any]) -> None:
     """Change all payloads behind the ledger's back."""
     points = kb.points().values()
-    with kb.mirror() as mirror:
-        collection = mirror.ledger.collections.current()
+    with kb.workspace() as workspace:
+        collection = workspace.ledger.collections.current()
         assert collection is not None
-        with mirror.store.session(collection.name) as session:
+        with workspace.store.session(collection.name) as session:
             session.upsert([replace(point, payload={**point.payload, **change}) for point in points])
 
 

@@ -20,7 +20,7 @@ from index.sync.requests import review
 from index.sync.sync import sync
 from index.verify.compare import verify
 from index.verify.repair import repair
-from index.workspace import Mirror
+from index.workspace import Workspace
 from tests.knowledge import Knowledge
 from tests.model.crashes import Crash, Fuse
 from tests.model.folder import Folder
@@ -48,7 +48,7 @@ class Trial:
         self.crashes = 0
         self._ids = Random(0)
         self._open = ExitStack()
-        self._mirror: Mirror | None = None
+        self._workspace: Workspace | None = None
 
     def run(self, operations: Iterable[Operation]) -> None:
         """Carry out the operations. Raises Divergence, or whatever the engine raises."""
@@ -60,7 +60,7 @@ class Trial:
                 self.folder.permit()
                 self.sync()
                 self._note("the end")
-                self.oracle.same_as_rebuilt(self.mirror)
+                self.oracle.same_as_rebuilt(self.workspace)
             finally:
                 self.folder.permit()
                 self._open.close()
@@ -74,24 +74,24 @@ class Trial:
             self._note(str(operation))
 
     def _note(self, what: str) -> None:
-        if self._mirror is not None:
-            documents = sorted(self._mirror.ledger.documents.find(), key=lambda d: d.uri)
+        if self._workspace is not None:
+            documents = sorted(self._workspace.ledger.documents.find(), key=lambda d: d.uri)
             now = [f"{d.uri} {d.document_id[:8]} {d.state} {d.version} {d.chunk_count}" for d in documents]
             self.log.append(f"{what}: {', '.join(now)}")
 
     @property
-    def mirror(self) -> Mirror:
-        if self._mirror is None:
-            mirror = self._open.enter_context(
-                self.kb.mirror(new_id=lambda: str(UUID(int=self._ids.getrandbits(128), version=4)))
+    def workspace(self) -> Workspace:
+        if self._workspace is None:
+            workspace = self._open.enter_context(
+                self.kb.workspace(new_id=lambda: str(UUID(int=self._ids.getrandbits(128), version=4)))
             )
-            self.fuse.fit(mirror)
-            self._mirror = mirror
-        return self._mirror
+            self.fuse.fit(workspace)
+            self._workspace = workspace
+        return self._workspace
 
     def restart(self) -> None:
         self._open.close()
-        self._mirror = None
+        self._workspace = None
         self.kb.clock.forward(seconds=1)
 
     # ── A whole sync, and everything checked ──────────────────────────────────────────────────────────
@@ -99,28 +99,28 @@ class Trial:
     def sync(self) -> None:
         """With approval where it is asked for."""
         self._ready()
-        before = indexed(self.mirror)
+        before = indexed(self.workspace)
         expected, asks = self.oracle.kept_ids(before), self.oracle.asks()
-        report = sync(Run(self.mirror, "sync"))
+        report = sync(Run(self.workspace, "sync"))
         done = report.sources[0]
         if asks and done.tally.documents["deleted"]:
             raise Divergence(f"it removed what it should have asked for: {done.json()}")
         if self.oracle.blocked():
-            after = self.oracle.check_incomplete(self.mirror, before, report)
+            after = self.oracle.check_incomplete(self.workspace, before, report)
         else:
             if done.plan_hash is not None and (done.refused or done.error):
-                between = indexed(self.mirror)
+                between = indexed(self.workspace)
                 left = {d.document_id for d in between.documents.values()}
                 for uri, document in before.documents.items():
                     if document.state is not State.SKIPPED and document.document_id not in left:
                         raise Divergence(f"{uri!r} went although the removals were refused")
                 self.oracle.nothing_wasted(before, between, report)
                 before = between
-                report = sync(Run(self.mirror, "sync"), approve=done.plan_hash)
+                report = sync(Run(self.workspace, "sync"), approve=done.plan_hash)
                 done = report.sources[0]
             if done.error or done.refused:
                 raise Divergence(f"the sync says: {done.json()}")
-            after = self.oracle.check(self.mirror, before)
+            after = self.oracle.check(self.workspace, before)
         self.oracle.nothing_wasted(before, after, report)
         self.oracle.no_id_taken_over(before, after)
         for uri, (document_id, why) in expected.items():
@@ -142,18 +142,18 @@ class Trial:
         change = replace(operation, name=CHANGES[operation.number % len(CHANGES)])
         with self._losing_nothing():
             self.fuse.light(operation.number // len(CHANGES) % 16, lambda: self.folder.apply(change))
-            sync(Run(self.mirror, "sync"))
+            sync(Run(self.workspace, "sync"))
             if not self.fuse.out():
                 self.folder.apply(change)
-        agree(self.mirror)
+        agree(self.workspace)
 
     def _hint(self, operation: Operation) -> None:
         folders = {operation.uri.rpartition("/")[0], operation.other.rpartition("/")[0]}
         folders |= {uri.rpartition("/")[0] for uri in self.folder.written if operation.number % 2}
         self._ready()
         with self._losing_nothing():
-            sync(Run(self.mirror, "watch"), ["docs"], folders=sorted(folders))
-        agree(self.mirror)
+            sync(Run(self.workspace, "watch"), ["docs"], folders=sorted(folders))
+        agree(self.workspace)
 
     def _crash(self, operation: Operation) -> None:
         """A run of some kind that does not come to its end, unless it has too few moments to crash at."""
@@ -182,34 +182,34 @@ class Trial:
                 self._other_model()
             case 6:
                 if self._collection() is not None:
-                    repair(self.mirror, verify(self.mirror, deep=True), Run(self.mirror, "verify"))
+                    repair(self.workspace, verify(self.workspace, deep=True), Run(self.workspace, "verify"))
             case 5:
                 self._attest(sorted(self.folder.files)[:3])
             case 4:
-                sync(Run(self.mirror, "sync"), folders=[operation.uri.rpartition("/")[0]])
+                sync(Run(self.workspace, "sync"), folders=[operation.uri.rpartition("/")[0]])
             case _:
-                sync(Run(self.mirror, "sync"))
+                sync(Run(self.workspace, "sync"))
 
     @contextmanager
     def _losing_nothing(self) -> Iterator[None]:
         """Around runs that see only a part of the source, or do not come to their end."""
         self.oracle.disturbed = True
-        before, source = list(self.mirror.ledger.documents.find()), self.oracle.source()
+        before, source = list(self.workspace.ledger.documents.find()), self.oracle.source()
         yield
-        self.oracle.nothing_lost(self.mirror, before, source)
+        self.oracle.nothing_lost(self.workspace, before, source)
 
     def _reindex(self, operation: Operation) -> None:
         self._ready()
         self.oracle.disturbed = True
         self._other_model()
-        agree(self.mirror)
+        agree(self.workspace)
 
     def _other_model(self) -> None:
         collection = self._collection()
         if collection is not None:
             other = "float32" if collection.dtype == "bfloat16" else "bfloat16"
             self._configure(embedding={"dtype": other})
-            reindex(self.mirror, Run(self.mirror, "reindex"))
+            reindex(self.workspace, Run(self.workspace, "reindex"))
 
     def _damage(self, operation: Operation) -> None:
         """Points are lost, altered, and added by somebody else; verify must see it and mend it."""
@@ -217,24 +217,24 @@ class Trial:
         self.folder.permit()
         self.sync()
         collection, random = self._collection(), Random(operation.number)
-        before = indexed(self.mirror)
+        before = indexed(self.workspace)
         if collection is None:
             return
         whole = {d.document_id for d in before.documents.values() if d.state is State.INDEXED}
-        sound = [p for p in points(self.mirror, collection, vectors=True) if p.payload["doc_id"] in whole]
+        sound = [p for p in points(self.workspace, collection, vectors=True) if p.payload["doc_id"] in whole]
         if not sound:
             return
-        with self.mirror.store.session(collection.name) as session:
+        with self.workspace.store.session(collection.name) as session:
             lost, said, turned = (random.choice(sound) for _ in range(3))
             session.upsert([replace(said, payload={**said.payload, "page_content": "x"})])
             session.upsert([replace(turned, dense=[-number for number in turned.dense or ()])])
             session.delete([lost.id])
             session.upsert([replace(said, id=str(UUID(int=random.getrandbits(128))))])
-        found = verify(self.mirror, deep=True)
+        found = verify(self.workspace, deep=True)
         if not found.missing or not found.extra:
             raise Divergence(f"the damage was not found: {found.json()}")
-        repair(self.mirror, found, Run(self.mirror, "verify"))
-        self.oracle.check(self.mirror, before)
+        repair(self.workspace, found, Run(self.workspace, "verify"))
+        self.oracle.check(self.workspace, before)
 
     def _rules(self, operation: Operation) -> None:
         owner = f"user:{operation.number % 3}"
@@ -245,15 +245,15 @@ class Trial:
         self._configure(source={"exclude": excluded})
 
     def _hold(self, operation: Operation) -> None:
-        found = (d for d in self.mirror.ledger.documents.find() if d.uri == operation.uri)
+        found = (d for d in self.workspace.ledger.documents.find() if d.uri == operation.uri)
         document = next(found, None)
         if document is not None:
-            self.mirror.ledger.holds.place([document.document_id], "LH", "lawsuit", self.kb.clock(), [])
+            self.workspace.ledger.holds.place([document.document_id], "LH", "lawsuit", self.kb.clock(), [])
             if operation.number % 2 and operation.uri in self.folder.files:
                 self.folder.apply(Operation("delete", operation.uri))
 
     def _release(self, operation: Operation) -> None:
-        self.mirror.ledger.holds.release("LH", self.kb.clock(), [])
+        self.workspace.ledger.holds.release("LH", self.kb.clock(), [])
 
     def _review(self, operation: Operation) -> None:
         self._ready()
@@ -263,7 +263,7 @@ class Trial:
     def _attest(self, uris: list[str]) -> None:
         # A document that no sync has seen yet cannot be reviewed.
         with suppress(ConfigError):
-            review(Run(self.mirror, "review"), uris, "anna")
+            review(Run(self.workspace, "review"), uris, "anna")
 
     def _later(self, operation: Operation) -> None:
         self.kb.clock.forward(days=30)
@@ -276,9 +276,9 @@ class Trial:
     def _ready(self) -> None:
         """After a reindex that crashed, ledger and configuration name different models."""
         try:
-            self.mirror.collection()
+            self.workspace.collection()
         except ModelChanged:
-            reindex(self.mirror, Run(self.mirror, "reindex"))
+            reindex(self.workspace, Run(self.workspace, "reindex"))
 
     def _as_built(self) -> None:
         collection = self._collection()
@@ -286,4 +286,4 @@ class Trial:
             self._configure(embedding={"dtype": collection.dtype})
 
     def _collection(self) -> Collection | None:
-        return self.mirror.ledger.collections.current()
+        return self.workspace.ledger.collections.current()

@@ -111,8 +111,8 @@ class Altered:
         held = [d.document_id for d in kb.documents().values() if d.uri in ("held.md", "kept.md")]
         kb.ask(lambda m: m.ledger.holds.place(held, "LH", "lawsuit", kb.clock(), []))
         kb.clock.forward(days=1)
-        with kb.mirror() as mirror:
-            review(Run(mirror, "review"), ["reviewed.md", "twin-1.md"], "anna")
+        with kb.workspace() as workspace:
+            review(Run(workspace, "review"), ["reviewed.md", "twin-1.md"], "anna")
         kb.clock.forward(days=1)
         copy(self.state, self.backup)
         self.put("docs", "updated.md", b"# Final\n\nLast words.\n\n## Kept\n\nThis stays.\n")
@@ -136,9 +136,11 @@ class Altered:
         """What people decided, which no source can tell."""
         ids = list(self.documents)
 
-        def ask(mirror: Any) -> tuple[Any, ...]:
-            last = {document_id: made[-1].at for document_id, made in mirror.ledger.reviews.of(ids).items()}
-            return last, {hold.document_id for hold in mirror.ledger.holds.standing()}
+        def ask(workspace: Any) -> tuple[Any, ...]:
+            last = {
+                document_id: made[-1].at for document_id, made in workspace.ledger.reviews.of(ids).items()
+            }
+            return last, {hold.document_id for hold in workspace.ledger.holds.standing()}
 
         return self.kb.ask(ask)
 
@@ -169,7 +171,7 @@ class Altered:
             return done.fetchall()
 
     def store(self, change: Callable[[Any], None]) -> None:
-        with self.kb.mirror() as mirror, mirror.store.session(self.collection.name) as session:
+        with self.kb.workspace() as workspace, workspace.store.session(self.collection.name) as session:
             change(session)
 
     def upsert(self, *points: Point) -> None:

@@ -25,7 +25,7 @@ from index.errors import EmbedderError, LedgerError, ParserError, StoreError
 from index.model import Failure
 from index.store import shards
 from index.store.lock import FolderLock
-from index.workspace import Mirror
+from index.workspace import Workspace
 from tests.promises.parts import Call, interpose
 
 #: Ways to fail.
@@ -87,7 +87,7 @@ class Fault:
         self.met: list[Call] = []
         """All calls since it was armed, of any part."""
         self._commits = True
-        self._mirror: Mirror
+        self._workspace: Workspace
 
     def __repr__(self) -> str:
         return f"{self.part} {self.mode} {self.at} ({self.fired or 'nothing failed'})"
@@ -101,10 +101,10 @@ class Fault:
         self.armed, self.at, self.count, self.fired = True, at, 0, ""
         self.met = []
 
-    def fit(self, mirror: Mirror) -> None:
-        """From now on the mirror's parts are these."""
-        self._mirror = mirror
-        dialect: Any = mirror.ledger.database.engine.dialect
+    def fit(self, workspace: Workspace) -> None:
+        """From now on the workspace's parts are these."""
+        self._workspace = workspace
+        dialect: Any = workspace.ledger.database.engine.dialect
         commit = dialect.do_commit
 
         def committing(connection: Any) -> None:
@@ -113,7 +113,7 @@ class Fault:
             commit(connection)
 
         dialect.do_commit = committing
-        interpose(mirror, self.around)
+        interpose(workspace, self.around)
 
     def around(self, call: Call) -> Any:
         if self.armed:
@@ -219,7 +219,7 @@ class Fault:
 
     @contextmanager
     def _taken(self) -> Iterator[None]:
-        state = self._mirror.config.state_dir
+        state = self._workspace.config.state_dir
         with ExitStack() as stack:
             if self.part == "ledger":
                 other = stack.enter_context(closing(sqlite3.connect(state / "ledger.db")))

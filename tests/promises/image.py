@@ -10,7 +10,7 @@ from typing import Any
 
 from index.ledger import LogAction
 from index.model import Point, State, point_id
-from index.workspace import Mirror
+from index.workspace import Workspace
 from tests.knowledge import Knowledge
 
 #: What history gives to a document, and what says when it was written.
@@ -31,9 +31,9 @@ class Image:
     """What no index may have: points of no document, ids that do not follow from their texts."""
 
 
-def image(mirror: Mirror) -> Image:
+def image(workspace: Workspace) -> Image:
     """What this index holds. Documents that are gone are left out."""
-    ledger, taken = mirror.ledger, Image()
+    ledger, taken = workspace.ledger, Image()
     collection = ledger.collections.current()
     documents = {d.document_id: d for d in ledger.documents.find()}
     for document in documents.values():
@@ -44,7 +44,7 @@ def image(mirror: Mirror) -> Image:
         taken.documents[document.source, document.uri] = row
     if collection is None:
         return taken
-    with mirror.store.session(collection.name) as session:
+    with workspace.store.session(collection.name) as session:
         stored = {point.id: point for point in session.scroll(vectors=True)}
     records = ledger.chunks.of(collection.name, list(documents))
     for document_id, own in records.items():
@@ -127,32 +127,32 @@ Told = dict[str, Counter[str]]
 """By uri, what was done to its documents, and how often."""
 
 
-def newest(mirror: Mirror) -> int:
+def newest(workspace: Workspace) -> int:
     """The number of the last entry of the log."""
-    return max((entry.sequence or 0 for entry in mirror.ledger.log.newest(1)), default=0)
+    return max((entry.sequence or 0 for entry in workspace.ledger.log.newest(1)), default=0)
 
 
-def told(mirror: Mirror, since: int = 0) -> Told:
+def told(workspace: Workspace, since: int = 0) -> Told:
     """What the entries after this one tell of documents, but for what people said of them. A document has
     the uri that it has now."""
-    uris = {d.document_id: d.uri for d in mirror.ledger.documents.find(states=list(State))}
+    uris = {d.document_id: d.uri for d in workspace.ledger.documents.find(states=list(State))}
     found: Told = {}
-    for entry in mirror.ledger.log.newest(10_000):
+    for entry in workspace.ledger.log.newest(10_000):
         if (entry.sequence or 0) > since and entry.source and entry.action not in SAID:
             found.setdefault(uris[entry.subject], Counter())[entry.action] += 1
     return found
 
 
-def unfinished(mirror: Mirror) -> set[str]:
+def unfinished(workspace: Workspace) -> set[str]:
     """Documents with a change that was not committed."""
-    return {intent.document.document_id for _, _, intent in mirror.ledger.points.intents()}
+    return {intent.document.document_id for _, _, intent in workspace.ledger.points.intents()}
 
 
-def mistold(mirror: Mirror, since: int, usual: Told, redone: Collection[str]) -> list[str]:
+def mistold(workspace: Workspace, since: int, usual: Told, redone: Collection[str]) -> list[str]:
     """How the entries after this one differ from what is told when nothing goes wrong, in words. Documents
     whose change was given up are read and written anew: that may be told as an update, but once."""
-    mine = told(mirror, since)
-    again = {d.uri for d in mirror.ledger.documents.find(document_ids=redone, states=list(State))}
+    mine = told(workspace, since)
+    again = {d.uri for d in workspace.ledger.documents.find(document_ids=redone, states=list(State))}
     found = []
     for uri in sorted(mine.keys() | usual.keys()):
         actions, others = mine.get(uri, Counter()), usual.get(uri, Counter())

@@ -51,43 +51,43 @@ from index.run import Run
 from index.sync.sync import sync
 from index.verify.compare import verify
 from index.verify.repair import repair
-from index.workspace import Mirror, Parsing
+from index.workspace import Parsing, Workspace
 from tests.commands import environment
 from tests.embedders import HashEmbedder
 from tests.promises.parts import Call, Part, interpose
 
 #: What a child does to the index, by name; the rest are its arguments.
 ACTIONS: dict[str, Callable[..., object]] = {
-    "open": lambda mirror: mirror.ledger,
-    "sync": lambda mirror: sync(Run(mirror, "sync")),
-    "approve": lambda mirror: approve(mirror),
-    "repair": lambda mirror: repair(mirror, verify(mirror, deep=True), Run(mirror, "verify")),
-    "reindex": lambda mirror: index.reindex.reindex(mirror, Run(mirror, "reindex")),
-    "reindex if needed": lambda mirror: reindexed(mirror),
-    "review": lambda mirror, *uris: index.sync.requests.review(Run(mirror, "review"), uris, "anna"),
-    "hold": lambda mirror, *uris: hold(mirror, uris),
-    "release": lambda mirror: mirror.ledger.holds.release("LH", mirror.now(), []),
+    "open": lambda workspace: workspace.ledger,
+    "sync": lambda workspace: sync(Run(workspace, "sync")),
+    "approve": lambda workspace: approve(workspace),
+    "repair": lambda workspace: repair(workspace, verify(workspace, deep=True), Run(workspace, "verify")),
+    "reindex": lambda workspace: index.reindex.reindex(workspace, Run(workspace, "reindex")),
+    "reindex if needed": lambda workspace: reindexed(workspace),
+    "review": lambda workspace, *uris: index.sync.requests.review(Run(workspace, "review"), uris, "anna"),
+    "hold": lambda workspace, *uris: hold(workspace, uris),
+    "release": lambda workspace: workspace.ledger.holds.release("LH", workspace.now(), []),
 }
 
 
-def reindexed(mirror: Mirror) -> None:
+def reindexed(workspace: Workspace) -> None:
     """As a person does who is told so by a sync."""
     try:
-        sync(Run(mirror, "sync"))
+        sync(Run(workspace, "sync"))
     except ModelChanged:
-        ACTIONS["reindex"](mirror)
+        ACTIONS["reindex"](workspace)
 
 
-def approve(mirror: Mirror) -> None:
+def approve(workspace: Workspace) -> None:
     """As a person does who is told so by a sync."""
-    refused = sync(Run(mirror, "sync")).sources[0]
+    refused = sync(Run(workspace, "sync")).sources[0]
     if refused.refused:
-        sync(Run(mirror, "sync"), approve=refused.plan_hash)
+        sync(Run(workspace, "sync"), approve=refused.plan_hash)
 
 
-def hold(mirror: Mirror, uris: Sequence[str]) -> None:
-    found = list(mirror.ledger.documents.find(uris=uris))
-    mirror.ledger.holds.place([d.document_id for d in found], "LH", "lawsuit", mirror.now(), [])
+def hold(workspace: Workspace, uris: Sequence[str]) -> None:
+    found = list(workspace.ledger.documents.find(uris=uris))
+    workspace.ledger.holds.place([d.document_id for d in found], "LH", "lawsuit", workspace.now(), [])
 
 
 Point = tuple[str, str]
@@ -166,15 +166,15 @@ def embedded(notes: Path) -> list[str]:
     return texts
 
 
-def act(mirror: Mirror, actions: Sequence[Sequence[str]]) -> None:
+def act(workspace: Workspace, actions: Sequence[Sequence[str]]) -> None:
     for name, *arguments in actions:
-        ACTIONS[name](mirror, *arguments)
+        ACTIONS[name](workspace, *arguments)
 
 
-def opened(order: Order, parser: Parsing | None = None) -> Mirror:
+def opened(order: Order, parser: Parsing | None = None) -> Workspace:
     """The knowledge base of an order, with the stand-ins."""
     home, notes, ids = Path(order.home), Path(order.notes), Random(order.seed)
-    return Mirror(
+    return Workspace(
         load(home / "freshkb.yaml", {}, home),
         now=lambda: datetime.fromisoformat(order.time),
         new_id=lambda: str(UUID(int=ids.getrandbits(128), version=4)),
@@ -287,10 +287,10 @@ def obey(order: Order) -> None:
             sa.Engine, "before_cursor_execute", lambda *args: trap.step(" ".join(args[2].split()[:3]))
         )
         event.listen(sa.Engine, "commit", lambda connection: trap.step("COMMIT"))
-    with opened(order) as mirror:
-        sys.addaudithook(trap.hear(str(mirror.config.state_dir)))
-        interpose(mirror, trap.around)
-        act(mirror, order.actions)
+    with opened(order) as workspace:
+        sys.addaudithook(trap.hear(str(workspace.config.state_dir)))
+        interpose(workspace, trap.around)
+        act(workspace, order.actions)
         trap.step("end")
     (Path(order.notes) / "points").write_text(json.dumps(trap.points))
 

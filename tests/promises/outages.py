@@ -96,8 +96,8 @@ class Place:
     def found(self, words: Collection[str]) -> set[str]:
         """Those of these words that a search leads to."""
 
-        def search(mirror: Any) -> set[str]:
-            reader = KnowledgeBase(mirror)
+        def search(workspace: Any) -> set[str]:
+            reader = KnowledgeBase(workspace)
             hits = {word: reader.search(word, k=1, mode="sparse") for word in words}
             return {word for word, hit in hits.items() if hit and word in hit[0].text}
 

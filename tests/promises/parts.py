@@ -9,7 +9,7 @@ from typing import Any
 
 from connectors.base import Connector
 from index.ledger.database import Tables
-from index.workspace import Mirror
+from index.workspace import Workspace
 
 #: Calls of the ledger that change something a run relies on.
 LEDGER_WRITES = frozenset({
@@ -47,7 +47,7 @@ Around = Callable[[Call], Any]
 
 
 class Part:
-    """A part of the mirror, each of whose public methods goes through `around`."""
+    """A part of the workspace, each of whose public methods goes through `around`."""
 
     def __init__(self, name: str, real: Any, around: Around, prefix: str = "") -> None:
         self._name = name
@@ -93,19 +93,19 @@ class Store(Part):
             yield Part("session", opened, self._around)
 
 
-def interpose(mirror: Mirror, around: Around) -> None:
-    """From now on, this goes around every call of the mirror's parts."""
-    mirror._ledger = LedgerPart("ledger", mirror.ledger, around)  # type: ignore[assignment]
-    mirror._store = Store("store", mirror.store, around)
-    mirror._parser = Part("parser", mirror.parser, around)
-    make = mirror._make_embedder
+def interpose(workspace: Workspace, around: Around) -> None:
+    """From now on, this goes around every call of the workspace's parts."""
+    workspace._ledger = LedgerPart("ledger", workspace.ledger, around)  # type: ignore[assignment]
+    workspace._store = Store("store", workspace.store, around)
+    workspace._parser = Part("parser", workspace.parser, around)
+    make = workspace._make_embedder
     assert make is not None
-    mirror._make_embedder = lambda *args: Part("embedder", make(*args), around)
-    real, connectors = mirror.connector, dict[str, Connector]()
+    workspace._make_embedder = lambda *args: Part("embedder", make(*args), around)
+    real, connectors = workspace.connector, dict[str, Connector]()
 
     def connector(source: str) -> Connector:
         if source not in connectors:
             connectors[source] = Part("connector", real(source), around)  # type: ignore[assignment]
         return connectors[source]
 
-    mirror.connector = connector  # type: ignore[method-assign]
+    workspace.connector = connector  # type: ignore[method-assign]

@@ -127,7 +127,7 @@ class Reader:
 
     def _look(self, kb: KnowledgeBase) -> None:
         """What operators look at. That the sources are ahead of the index is true while it is written."""
-        found = verify(kb.mirror, deep=self.chance.random() < 0.5)
+        found = verify(kb.workspace, deep=self.chance.random() < 0.5)
         for finding in (*found.missing, *found.extra, *found.altered):
             self._fault(f"verify: {finding.json()}")
         for error in found.errors:
@@ -135,8 +135,8 @@ class Reader:
         status = kb.status()
         if status["documents"]["indexed"] < self.pages or status["documents"]["quarantined"]:
             self._fault(f"status: {status['documents']}")
-        sources = {source.id: source for source in kb.mirror.config.sources}
-        seen = audit(kb.mirror.ledger.documents.find(), sources, kb.mirror.now())
+        sources = {source.id: source for source in kb.workspace.config.sources}
+        seen = audit(kb.workspace.ledger.documents.find(), sources, kb.workspace.now())
         if len(seen.results) < self.pages:
             self._fault(f"audit: {len(seen.results)} results")
 

@@ -20,7 +20,7 @@ from index.sync.sync import sync
 from index.verify.compare import verify
 from index.verify.differences import Verification
 from index.verify.repair import repair
-from index.workspace import Mirror
+from index.workspace import Workspace
 from tests.knowledge import Knowledge
 from tests.promises.image import Image, Told, image, newest, rebuilt, told
 
@@ -144,17 +144,17 @@ class Scenario:
     def open(self) -> None:
         """What happens before everything is opened."""
 
-    def prepare(self, mirror: Mirror) -> None:
+    def prepare(self, workspace: Workspace) -> None:
         """What happens before the run."""
 
-    def run(self, mirror: Mirror) -> RunReport | Verification:
+    def run(self, workspace: Workspace) -> RunReport | Verification:
         raise NotImplementedError
 
-    def again(self, mirror: Mirror) -> None:
+    def again(self, workspace: Workspace) -> None:
         """What a person does next, when told that the run failed."""
-        self.run(mirror)
+        self.run(workspace)
 
-    def check(self, mirror: Mirror) -> None:
+    def check(self, workspace: Workspace) -> None:
         """What the run was for, beside an index that equals its source."""
 
     @property
@@ -191,15 +191,15 @@ class Syncing(Scenario):
         since = self.kb.ask(newest)
         world.show(self.kb)
         self.kb.sync()
-        return self.kb.ask(lambda mirror: told(mirror, since))
+        return self.kb.ask(lambda workspace: told(workspace, since))
 
-    def prepare(self, mirror: Mirror) -> None:
+    def prepare(self, workspace: Workspace) -> None:
         self.turn = 1 - self.turn
         self.worlds[self.turn].show(self.kb)
         self.expected, self.told = self._images[self.turn], self._told[self.turn]
 
-    def run(self, mirror: Mirror) -> RunReport:
-        return sync(Run(mirror, "sync"))
+    def run(self, workspace: Workspace) -> RunReport:
+        return sync(Run(workspace, "sync"))
 
 
 class First(Scenario):
@@ -216,13 +216,13 @@ class First(Scenario):
     def open(self) -> None:
         shutil.rmtree(self.kb.home / ".freshkb", ignore_errors=True)
 
-    def run(self, mirror: Mirror) -> RunReport:
-        return sync(Run(mirror, "sync"))
+    def run(self, workspace: Workspace) -> RunReport:
+        return sync(Run(workspace, "sync"))
 
-    def again(self, mirror: Mirror) -> None:
-        sync(Run(mirror, "sync"))
+    def again(self, workspace: Workspace) -> None:
+        sync(Run(workspace, "sync"))
         # A collection that was never finished goes once there is another.
-        sync(Run(mirror, "sync"))
+        sync(Run(workspace, "sync"))
 
 
 class Reindexing(Scenario):
@@ -238,22 +238,22 @@ class Reindexing(Scenario):
         self.turn = 1
         self.kb.sync()
 
-    def prepare(self, mirror: Mirror) -> None:
+    def prepare(self, workspace: Workspace) -> None:
         self.turn = 1 - self.turn
         self.kb.settings["embedding"] = {"dtype": ("float32", "bfloat16")[self.turn]}
         self.expected = self._images[self.turn]
 
-    def run(self, mirror: Mirror) -> RunReport:
-        reindex(mirror, Run(mirror, "reindex"))
+    def run(self, workspace: Workspace) -> RunReport:
+        reindex(workspace, Run(workspace, "reindex"))
         # Runs are told apart by when they began.
         self.kb.clock.forward(seconds=1)
-        return sync(Run(mirror, "sync"))
+        return sync(Run(workspace, "sync"))
 
-    def again(self, mirror: Mirror) -> None:
+    def again(self, workspace: Workspace) -> None:
         # It may have come as far as the switch; then there is nothing to build anew.
         with suppress(Refused):
-            reindex(mirror, Run(mirror, "reindex"))
-        sync(Run(mirror, "sync"))
+            reindex(workspace, Run(workspace, "reindex"))
+        sync(Run(workspace, "sync"))
 
 
 class Repairing(Scenario):
@@ -267,10 +267,10 @@ class Repairing(Scenario):
         self.kb.sync()
         self.expected = self.kb.ask(image)
 
-    def prepare(self, mirror: Mirror) -> None:
-        collection = mirror.ledger.collections.current()
+    def prepare(self, workspace: Workspace) -> None:
+        collection = workspace.ledger.collections.current()
         assert collection is not None
-        with mirror.store.session(collection.name) as session:
+        with workspace.store.session(collection.name) as session:
             lost, altered, copied, *_ = session.scroll(vectors=True)
             session.delete([lost.id])
             session.upsert([
@@ -283,10 +283,10 @@ class Repairing(Scenario):
     def damaged(self) -> frozenset[str]:
         return frozenset(self._damaged)
 
-    def run(self, mirror: Mirror) -> Verification:
-        found = verify(mirror, deep=True)
+    def run(self, workspace: Workspace) -> Verification:
+        found = verify(workspace, deep=True)
         if not found.ok:
-            repair(mirror, found, Run(mirror, "verify"))
+            repair(workspace, found, Run(workspace, "verify"))
         return found
 
 
@@ -298,29 +298,29 @@ class Reviewing(Scenario):
         self.kb.sync()
         self.uris = ["stays.md", "edited.md", "moved.md", "touched.md"]
 
-    def prepare(self, mirror: Mirror) -> None:
+    def prepare(self, workspace: Workspace) -> None:
         self.kb.clock.forward(days=1)
-        self.expected = image(mirror)
+        self.expected = image(workspace)
 
-    def run(self, mirror: Mirror) -> RunReport:
-        return review(Run(mirror, "review"), self.uris, "anna")
+    def run(self, workspace: Workspace) -> RunReport:
+        return review(Run(workspace, "review"), self.uris, "anna")
 
-    def again(self, mirror: Mirror) -> None:
+    def again(self, workspace: Workspace) -> None:
         # What was attested is told by any sync; what was not is not.
-        sync(Run(mirror, "sync"))
+        sync(Run(workspace, "sync"))
 
-    def check(self, mirror: Mirror) -> None:
-        documents = {d.uri: d for d in mirror.ledger.documents.find()}
-        newest = mirror.ledger.reviews.of([documents[uri].document_id for uri in self.uris])
+    def check(self, workspace: Workspace) -> None:
+        documents = {d.uri: d for d in workspace.ledger.documents.find()}
+        newest = workspace.ledger.reviews.of([documents[uri].document_id for uri in self.uris])
         for uri in self.uris:
             made = newest.get(documents[uri].document_id)
             assert documents[uri].reviewed_at == (made[-1].at if made else None)
-        self.expected = image(mirror)
+        self.expected = image(workspace)
 
 
-def retried(mirror: Mirror) -> None:
+def retried(workspace: Workspace) -> None:
     """What took too long once is not tried again of itself."""
-    retry(Run(mirror, "retry"))
+    retry(Run(workspace, "retry"))
 
 
 SCENARIOS: dict[str, type[Scenario]] = {

@@ -38,8 +38,8 @@ def index(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> Wrecked:
 
 def doctor(index: Wrecked) -> list[str]:
     """What `freshkb doctor` says is wrong."""
-    with index.kb.mirror() as mirror:
-        return [check.detail for check in examine(mirror) if not check.ok]
+    with index.kb.workspace() as workspace:
+        return [check.detail for check in examine(workspace) if not check.ok]
 
 
 def wrong(index: Wrecked, expected: Image, *, given_up: bool) -> list[str]:

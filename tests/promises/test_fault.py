@@ -22,7 +22,7 @@ from index.parse import Parser
 from index.sync import apply, plan
 from index.sync import requests as request
 from index.verify import compare as verify
-from index.workspace import Mirror
+from index.workspace import Workspace
 from tests.knowledge import Knowledge
 from tests.model.oracle import Reader
 from tests.promises.faulty import MODES, Fault
@@ -148,9 +148,9 @@ def representatives(fault: Fault, calls: Calls, known: Calls) -> list[Pick]:
 def recorded(scenario: Scenario) -> Calls:
     calls: dict[int, Sequence[Call]] = {}
     fault = Fault("", "before")
-    with opened(scenario, fault) as mirror:
+    with opened(scenario, fault) as workspace:
         for _ in range(1 if scenario.cases == 1 else 2):
-            faulted(scenario, mirror, fault, lambda turn: 1)
+            faulted(scenario, workspace, fault, lambda turn: 1)
             calls[scenario.turn] = fault.met
     return calls
 
@@ -160,9 +160,9 @@ def each(scenario: Scenario, fault: Fault, picks: Sequence[Pick]) -> Counter[str
     fired = Counter[str]()
     left = list(picks)
     while left:
-        with opened(scenario, fault) as mirror:
+        with opened(scenario, fault) as workspace:
             for pick in left[: scenario.cases]:
-                faulted(scenario, mirror, fault, pick)
+                faulted(scenario, workspace, fault, pick)
                 fired[fault.fired] += bool(fault.fired)
         del left[: scenario.cases]
     return +fired
@@ -201,9 +201,9 @@ def tried(scenario: Scenario, fault: Fault, step: int) -> Counter[str]:
     # There and back again, the numbers of calls may differ.
     at, missed = step, 0
     while missed < 2:
-        with opened(scenario, fault) as mirror:
+        with opened(scenario, fault) as workspace:
             for _ in range(scenario.cases):
-                faulted(scenario, mirror, fault, partial(_always, at))
+                faulted(scenario, workspace, fault, partial(_always, at))
                 fired[fault.fired] += bool(fault.fired)
                 missed = 0 if fault.reached else missed + 1
                 at += step
@@ -217,42 +217,42 @@ def _always(at: int, turn: int) -> int:
 
 
 @contextmanager
-def opened(scenario: Scenario, fault: Fault) -> Iterator[Mirror]:
+def opened(scenario: Scenario, fault: Fault) -> Iterator[Workspace]:
     """The parts, in which this can go wrong, and which leave nothing behind."""
     before = descriptors()
     scenario.open()
-    with scenario.kb.mirror() as mirror:
-        fault.fit(mirror)
-        yield mirror
-        scratch = mirror._scratch
+    with scenario.kb.workspace() as workspace:
+        fault.fit(workspace)
+        yield workspace
+        scratch = workspace._scratch
     assert scratch is None or not scratch.folder.exists()
     gc.collect()
     assert descriptors() <= before, fault
 
 
-def faulted(scenario: Scenario, mirror: Mirror, fault: Fault, pick: Pick) -> None:
+def faulted(scenario: Scenario, workspace: Workspace, fault: Fault, pick: Pick) -> None:
     """One run with this fault, and the one after it."""
     kb = scenario.kb
     # Runs are told apart by when they began.
     kb.clock.forward(seconds=1)
-    scenario.prepare(mirror)
-    mirror.config = kb.config()
-    old, known = texts(mirror), len(kb.embedders)
+    scenario.prepare(workspace)
+    workspace.config = kb.config()
+    old, known = texts(workspace), len(kb.embedders)
     done = [len(embedder.embedded) for embedder in kb.embedders]
-    reasons, since = {d.reason for d in mirror.ledger.documents.find()}, newest(mirror)
+    reasons, since = {d.reason for d in workspace.ledger.documents.find()}, newest(workspace)
     fault.arm(pick(scenario.turn))
-    reported = ran(scenario, mirror, fault, reasons)
-    scratch = mirror._scratch
+    reported = ran(scenario, workspace, fault, reasons)
+    scratch = workspace._scratch
     assert scratch is None or list(scratch.folder.iterdir()) == []
-    between, differed = texts(mirror), differences(image(mirror), scenario.expected)
+    between, differed = texts(workspace), differences(image(workspace), scenario.expected)
     if fault.fired and not reported and fault.mode != "vanished" and fault.fired not in DISPENSABLE:
         assert not differed, f"{fault}: nobody was told of {differed}"
-    redone = unfinished(mirror)
-    converged(scenario, mirror, fault)
+    redone = unfinished(workspace)
+    converged(scenario, workspace, fault)
     # Of a document that could not be read or parsed, that is told as well.
     if scenario.told is not None and fault.part not in ("connector", "parser"):
-        assert mistold(mirror, since, scenario.told, redone) == [], fault
-    new = texts(mirror)
+        assert mistold(workspace, since, scenario.told, redone) == [], fault
+    new = texts(workspace)
     for document, text in old.items():
         if document in new and document not in scenario.damaged:
             assert between.get(document) in (text, new[document]), fault
@@ -265,10 +265,10 @@ def faulted(scenario: Scenario, mirror: Mirror, fault: Fault, pick: Pick) -> Non
     assert max(embedded.values(), default=0) <= 1 + bool(fault.fired), fault
 
 
-def ran(scenario: Scenario, mirror: Mirror, fault: Fault, reasons: set[str]) -> bool:
+def ran(scenario: Scenario, workspace: Workspace, fault: Fault, reasons: set[str]) -> bool:
     """Run; whether it said that something went wrong."""
     try:
-        report = scenario.run(mirror)
+        report = scenario.run(workspace)
         fault.armed = False
     except (FreshkbError, ConnectorError) as error:
         fault.armed = False
@@ -279,7 +279,7 @@ def ran(scenario: Scenario, mirror: Mirror, fault: Fault, reasons: set[str]) -> 
         )
         assert fault.fired and isinstance(error, expected), (fault, error)
         if fault.part != "ledger":
-            (run,) = mirror.ledger.runs.newest(1)
+            (run,) = workspace.ledger.runs.newest(1)
             # Where nothing of it is on record, the last run there is of another case, which may have no end.
             if scenario.recorded or run.started_at == scenario.kb.clock():
                 assert run.finished_at and (run.outcome == "failed" or not scenario.recorded), fault
@@ -287,7 +287,7 @@ def ran(scenario: Scenario, mirror: Mirror, fault: Fault, reasons: set[str]) -> 
     if isinstance(report, RunReport):
         told = [s.error for s in report.sources if s.error]
         assert not told or fault.fired
-        documents = list(mirror.ledger.documents.find())
+        documents = list(workspace.ledger.documents.find())
         # What cannot be parsed in this version of the source or the one before says so in any case.
         usual = reasons | {scenario.reason(d) for d in documents}
         told += [d.reason for d in documents if d.reason and d.reason not in usual]
@@ -295,34 +295,34 @@ def ran(scenario: Scenario, mirror: Mirror, fault: Fault, reasons: set[str]) -> 
     return bool(report.errors) or report.repaired < report.findings
 
 
-def converged(scenario: Scenario, mirror: Mirror, fault: Fault) -> None:
+def converged(scenario: Scenario, workspace: Workspace, fault: Fault) -> None:
     """The next run, and what is so after it."""
     if fault.part == "parser" and fault.mode == "late" and fault.fired:
-        retried(mirror)
-    scenario.again(mirror)
-    scenario.check(mirror)
-    assert differences(image(mirror), scenario.expected) == [], fault
-    found = verify.verify(mirror, deep=True)
+        retried(workspace)
+    scenario.again(workspace)
+    scenario.check(workspace)
+    assert differences(image(workspace), scenario.expected) == [], fault
+    found = verify.verify(workspace, deep=True)
     assert found.ok, (fault, found.json())
-    collection = mirror.ledger.collections.current()
+    collection = workspace.ledger.collections.current()
     assert collection is not None
-    assert mirror.ledger.points.intents() == []
-    assert mirror.ledger.points.removals(collection.name) == []
-    assert mirror.ledger.log.pending(collection.name) == []
-    assert mirror.ledger.writers() == []
-    assert mirror.store.collections() == [collection.name], fault
+    assert workspace.ledger.points.intents() == []
+    assert workspace.ledger.points.removals(collection.name) == []
+    assert workspace.ledger.log.pending(collection.name) == []
+    assert workspace.ledger.writers() == []
+    assert workspace.store.collections() == [collection.name], fault
 
 
-def texts(mirror: Mirror) -> dict[str, str]:
+def texts(workspace: Workspace) -> dict[str, str]:
     """By document, its text as a search would find it; a piece that it would not find shows as such."""
-    collection = mirror.ledger.collections.current()
+    collection = workspace.ledger.collections.current()
     if collection is None:
         return {}
-    live = {d.document_id: d for d in mirror.ledger.documents.find() if d.state is not State.SKIPPED}
-    records = mirror.ledger.chunks.of(collection.name, list(live))
+    live = {d.document_id: d for d in workspace.ledger.documents.find() if d.state is not State.SKIPPED}
+    records = workspace.ledger.chunks.of(collection.name, list(live))
     ids = [record.point_id for own in records.values() for record in own]
-    current = mirror.ledger.chunks.searchable(collection.name, ids)
-    with mirror.store.session(collection.name) as session:
+    current = workspace.ledger.chunks.searchable(collection.name, ids)
+    with workspace.store.session(collection.name) as session:
         points = session.retrieve(ids, vectors=True)
 
     def shown(identifier: str) -> str:

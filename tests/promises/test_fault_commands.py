@@ -19,7 +19,7 @@ from index.errors import ScratchError
 from index.ledger import sqlite
 from index.parse import Parser
 from index.store import shards
-from index.workspace import Mirror
+from index.workspace import Workspace
 from tests.commands import CommandLine, environment, process
 from tests.embedders import HashEmbedder
 from tests.knowledge import Knowledge
@@ -39,13 +39,13 @@ def _faulty(monkeypatch: pytest.MonkeyPatch, part: str, mode: str, at: int) -> F
     """From now on every command's parts fail so."""
     fault = Fault(part, mode)
 
-    def enter(mirror: Mirror) -> Mirror:
-        mirror._make_embedder = HashEmbedder
-        fault.fit(mirror)
+    def enter(workspace: Workspace) -> Workspace:
+        workspace._make_embedder = HashEmbedder
+        fault.fit(workspace)
         fault.arm(at)
-        return mirror
+        return workspace
 
-    monkeypatch.setattr(Mirror, "__enter__", enter)
+    monkeypatch.setattr(Workspace, "__enter__", enter)
     return fault
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from index.model import State
 from index.run import Run
 from index.sync.sync import sync
-from index.workspace import Mirror
+from index.workspace import Workspace
 from tests.knowledge import Knowledge
 from tests.promises.image import Image, differences, image, rebuilt
 from tests.promises.parts import Call, interpose
@@ -62,10 +62,10 @@ def test_every_kind_of_difference_is_seen(kb: Knowledge) -> None:
 def test_points_that_are_lost_or_nobodys_are_seen(kb: Knowledge) -> None:
     _written(kb)
 
-    def disturb(mirror: Mirror) -> None:
-        collection = mirror.ledger.collections.current()
+    def disturb(workspace: Workspace) -> None:
+        collection = workspace.ledger.collections.current()
         assert collection is not None
-        with mirror.store.session(collection.name) as session:
+        with workspace.store.session(collection.name) as session:
             first, second, *_ = session.scroll(vectors=True)
             session.delete([first.id])
             session.upsert([replace(second, id="00000000-0000-0000-0000-000000000001")])
@@ -87,11 +87,11 @@ def test_every_call_of_every_part_is_crossed(kb: Knowledge) -> None:
         return call.whole()
 
     kb.write("a.md", "# A\n\nText of a.\n\n# Again\n\nMore.\n")
-    with kb.mirror() as mirror:
-        interpose(mirror, note)
-        sync(Run(mirror, "sync"))
+    with kb.workspace() as workspace:
+        interpose(workspace, note)
+        sync(Run(workspace, "sync"))
         kb.write("a.md", "# A\n\nAnother text.\n")
-        sync(Run(mirror, "sync"))
+        sync(Run(workspace, "sync"))
     assert {
         "ledger.writes.intend",
         "ledger.writes.commit",

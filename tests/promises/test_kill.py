@@ -34,7 +34,7 @@ from index.model import State
 from index.parse import Parser
 from index.search.knowledge_base import KnowledgeBase
 from index.verify.compare import verify
-from index.workspace import Mirror
+from index.workspace import Workspace
 from tests.commands import environment, process
 from tests.knowledge import Knowledge
 from tests.model.folder import Folder, text
@@ -161,19 +161,19 @@ class Bench:
         time = self.kb.clock().isoformat()
         return Order(str(self.kb.home), actions, time, str(self.notes), seed=self._runs)
 
-    def mirror(self) -> Mirror:
+    def workspace(self) -> Workspace:
         return opened(self.order(), self._parser)
 
     def run(self, *actions: Sequence[str]) -> None:
-        with self.mirror() as mirror:
-            act(mirror, actions)
+        with self.workspace() as workspace:
+            act(workspace, actions)
 
     def rebuilt(self) -> Image:
         self.kb.settings["state_dir"] = ".freshkb-rebuilt"
         shutil.rmtree(self.kb.home / ".freshkb-rebuilt", ignore_errors=True)
-        with self.mirror() as mirror:
-            act(mirror, [SYNC])
-            found = image(mirror)
+        with self.workspace() as workspace:
+            act(workspace, [SYNC])
+            found = image(workspace)
         del self.kb.settings["state_dir"]
         return found
 
@@ -246,9 +246,9 @@ class Bench:
         whole = set() if damaged else self.versions()
         self.restore(place)
         points = self.points(order)
-        with self.mirror() as mirror:
-            act(mirror, again)
-            usual = Usual(image(mirror), since, None if anew or damaged else told(mirror, since))
+        with self.workspace() as workspace:
+            act(workspace, again)
+            usual = Usual(image(workspace), since, None if anew or damaged else told(workspace, since))
         if rebuilt is not None:
             assert differences(usual.image, rebuilt) == []
         whole |= self.versions()
@@ -265,16 +265,16 @@ class Bench:
     def mended(self, again: Sequence[Sequence[str]], usual: Usual, whole: Versions | None) -> None:
         """What a kill left shows nothing wrong, and `again` makes it what it should be."""
         texts = Counter(embedded(self.notes))
-        with self.mirror() as mirror:
-            committed = set() if whole is None else _committed(mirror)
-            if whole is not None and mirror.ledger.collections.current() is not None:
-                _searched(mirror, whole)
-            redone = unfinished(mirror)
-            act(mirror, again)
-            assert differences(image(mirror), usual.image) == []
+        with self.workspace() as workspace:
+            committed = set() if whole is None else _committed(workspace)
+            if whole is not None and workspace.ledger.collections.current() is not None:
+                _searched(workspace, whole)
+            redone = unfinished(workspace)
+            act(workspace, again)
+            assert differences(image(workspace), usual.image) == []
             if usual.told is not None:
-                assert mistold(mirror, usual.since, usual.told, redone) == []
-            _tidy(mirror)
+                assert mistold(workspace, usual.since, usual.told, redone) == []
+            _tidy(workspace)
         later = embedded(self.notes)
         known = [text for text in later if _hash(text) in committed]
         assert not known, f"embedded although it was committed: {known}"
@@ -283,12 +283,14 @@ class Bench:
         assert not often, f"embedded too often: {often}"
 
     def newest(self) -> int:
-        with self.mirror() as mirror:
-            return newest(mirror)
+        with self.workspace() as workspace:
+            return newest(workspace)
 
     def versions(self) -> Versions:
-        with self.mirror() as mirror:
-            return set(_seen(mirror).items()) if mirror.ledger.collections.current() is not None else set()
+        with self.workspace() as workspace:
+            return (
+                set(_seen(workspace).items()) if workspace.ledger.collections.current() is not None else set()
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,47 +316,47 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _committed(mirror: Mirror) -> set[str]:
+def _committed(workspace: Workspace) -> set[str]:
     """Hashes of the texts that the collection in use has, and need not be embedded for it again."""
-    collection = mirror.ledger.collections.current()
-    if collection is None or collection.dtype != mirror.config.embedding.dtype:
+    collection = workspace.ledger.collections.current()
+    if collection is None or collection.dtype != workspace.config.embedding.dtype:
         return set()
-    return {record.embedded_hash for record in mirror.ledger.chunks.stream(collection.name)}
+    return {record.embedded_hash for record in workspace.ledger.chunks.stream(collection.name)}
 
 
-def _seen(mirror: Mirror) -> dict[str, tuple[str, ...]]:
+def _seen(workspace: Workspace) -> dict[str, tuple[str, ...]]:
     """By uri, all texts of it that a search finds."""
     found: dict[str, list[str]] = {}
-    for hit in KnowledgeBase(mirror).search("part", k=1000, mode="dense"):
+    for hit in KnowledgeBase(workspace).search("part", k=1000, mode="dense"):
         for uri in (hit.uri, *(place.uri for place in hit.duplicates)):
             found.setdefault(uri, []).append(hit.text)
     return {uri: tuple(sorted(texts)) for uri, texts in found.items()}
 
 
-def _searched(mirror: Mirror, whole: Versions) -> None:
+def _searched(workspace: Workspace, whole: Versions) -> None:
     """A search in the state that a kill left: it works, and shows each document whole."""
-    seen = _seen(mirror)
+    seen = _seen(workspace)
     assert set(seen.items()) <= whole, f"not whole: {set(seen.items()) - whole}"
-    documents = mirror.ledger.documents.find(states=[State.INDEXED, State.QUARANTINED])
+    documents = workspace.ledger.documents.find(states=[State.INDEXED, State.QUARANTINED])
     indexed = {d.uri for d in documents if d.version and d.chunk_count}
     assert set(seen) == indexed
-    KnowledgeBase(mirror).search("what there is to say", k=3)
+    KnowledgeBase(workspace).search("what there is to say", k=3)
 
 
-def _tidy(mirror: Mirror) -> None:
+def _tidy(workspace: Workspace) -> None:
     """Nothing is left over of any run, and verify finds nothing."""
-    ledger, collection = mirror.ledger, mirror.ledger.collections.current()
+    ledger, collection = workspace.ledger, workspace.ledger.collections.current()
     assert collection is not None
-    found = verify(mirror, deep=True)
+    found = verify(workspace, deep=True)
     assert found.ok, found.json()
     assert ledger.points.intents() == []
     assert ledger.points.removals(collection.name) == []
     assert ledger.log.pending(collection.name) == []
     assert ledger.collections.all() == [collection]
     assert ledger.writers() == []
-    here = {found.name for found in (mirror.config.state_dir / "index").iterdir()}
+    here = {found.name for found in (workspace.config.state_dir / "index").iterdir()}
     assert here == {collection.name, ".lock", ".turn"}
-    assert len(list((mirror.config.state_dir / "scratch").glob("*"))) <= 1
+    assert len(list((workspace.config.state_dir / "scratch").glob("*"))) <= 1
 
 
 def _synced(bench: Bench) -> None:
@@ -392,18 +394,18 @@ def test_a_kill_during_the_recovery_from_a_kill_is_made_good_by_the_next_sync(be
 def test_a_kill_during_a_repair_is_made_good_by_the_next(bench: Bench) -> None:
     _synced(bench)
     rebuilt = bench.rebuilt()
-    with bench.mirror() as mirror:
-        _damage(mirror, bench.random)
+    with bench.workspace() as workspace:
+        _damage(workspace, bench.random)
     bench.kill_everywhere(bench.order(REPAIR), [REPAIR], rebuilt=rebuilt, damaged=True)
 
 
 def test_a_kill_while_a_lost_store_is_made_anew_is_made_good_by_the_next_repair(bench: Bench) -> None:
     _synced(bench)
     rebuilt = bench.rebuilt()
-    with bench.mirror() as mirror:
-        collection = mirror.ledger.collections.current()
+    with bench.workspace() as workspace:
+        collection = workspace.ledger.collections.current()
         assert collection is not None
-        mirror.store.drop(collection.name)
+        workspace.store.drop(collection.name)
     bench.kill_everywhere(bench.order(REPAIR), [REPAIR], rebuilt=rebuilt, damaged=True)
 
 
@@ -438,11 +440,11 @@ def test_a_kill_while_approved_removals_are_made_lets_them_be_approved_again(ben
     bench.kill_everywhere(bench.order(["approve"]), [["approve"]], rebuilt=bench.rebuilt())
 
 
-def _damage(mirror: Mirror, random: Random) -> None:
+def _damage(workspace: Workspace, random: Random) -> None:
     """Points are lost, altered, and added by somebody else."""
-    collection = mirror.ledger.collections.current()
+    collection = workspace.ledger.collections.current()
     assert collection is not None
-    with mirror.store.session(collection.name) as session:
+    with workspace.store.session(collection.name) as session:
         lost, said, turned, copied = random.sample(list(session.scroll(vectors=True)), 4)
         session.upsert([replace(said, payload={**said.payload, "page_content": "x"})])
         session.upsert([replace(turned, dense=[-number for number in turned.dense or ()])])
@@ -465,8 +467,8 @@ def test_kills_at_random_times_leave_nothing_wrong(bench: Bench, soak: bool) -> 
         started = time.monotonic()
         bench.run(SYNC)
         seconds = time.monotonic() - started
-        with bench.mirror() as mirror:
-            usual = Usual(image(mirror), since, told(mirror, since))
+        with bench.workspace() as workspace:
+            usual = Usual(image(workspace), since, told(workspace, since))
         assert differences(usual.image, rebuilt) == []
         whole = before | bench.versions()
         while bench.kills < each * (number + 1):
@@ -496,8 +498,8 @@ def test_a_kill_while_the_ledger_is_made_leaves_a_whole_one_or_none(bench: Bench
 
 def _schema(bench: Bench) -> list[tuple[object, ...]]:
     """All that a new ledger holds, once it was opened."""
-    with bench.mirror() as mirror:
-        assert mirror.ledger.instance_id
+    with bench.workspace() as workspace:
+        assert workspace.ledger.instance_id
     with closing(sqlite3.connect(bench.kb.home / ".freshkb" / "ledger.db")) as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         names = database.execute("SELECT count(*) FROM meta").fetchall()
@@ -521,7 +523,7 @@ def test_a_kill_while_a_ledger_is_made_on_a_server_leaves_a_whole_one_or_none(
 
 def _tables(bench: Bench) -> list[object]:
     """All that a new ledger on a server holds, once it was opened."""
-    with bench.mirror() as mirror, mirror.ledger.database.reading() as connection:
+    with bench.workspace() as workspace, workspace.ledger.database.reading() as connection:
         return [
             connection.execute(sa.text(query)).all()
             for query in (

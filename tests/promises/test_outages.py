@@ -124,7 +124,7 @@ def nothing_is_lost(at: Place, before: Image) -> None:
     for place, points in before.points.items():
         assert texts(now.points[place]) == texts(points), place
     gone = [State.DELETED, State.ERASED]
-    assert at.kb.ask(lambda mirror: list(mirror.ledger.documents.find(states=gone))) == []
+    assert at.kb.ask(lambda workspace: list(workspace.ledger.documents.find(states=gone))) == []
     assert "deleted" not in {entry.action for entry in at.kb.ask(lambda m: m.ledger.log.newest(10_000))}
 
 
@@ -214,7 +214,7 @@ def only_these_are_gone(at: Place, before: Image, gone: set[str]) -> None:
     left = {place for place in before.documents if place[0] != "docs" or place[1] not in gone}
     assert left == {place for place in now.documents if place in before.documents}
     assert left <= now.points.keys()
-    log = at.kb.ask(lambda mirror: mirror.ledger.log.newest(10_000))
+    log = at.kb.ask(lambda workspace: workspace.ledger.log.newest(10_000))
     assert sum(entry.action == "deleted" for entry in log) == len(gone)
 
 
@@ -335,10 +335,10 @@ def test_an_approval_outlives_a_crash_that_kept_it_from_being_carried_out(at: Pl
             raise Crash
         return call.whole()
 
-    with at.kb.mirror() as mirror:
-        interpose(mirror, crash)
+    with at.kb.workspace() as workspace:
+        interpose(workspace, crash)
         with pytest.raises(Crash):
-            sync(Run(mirror, "sync"), approve=approval)
+            sync(Run(workspace, "sync"), approve=approval)
     assert at.found(WORDS) == WORDS
     at.freshkb("sync", "--approve", approval)
     only_these_are_gone(at, before, uris(at, gone))

@@ -115,11 +115,11 @@ def test_no_search_fails_and_no_point_is_harmed_beside_a_writer(kb: Knowledge, s
         readers.told(f"gone {more // 2}")
 
         kb.settings["embedding"] = {"dtype": "bfloat16"}
-        readers.beside(lambda: kb.ask(lambda mirror: reindex(mirror, Run(mirror, "reindex"))))
+        readers.beside(lambda: kb.ask(lambda workspace: reindex(workspace, Run(workspace, "reindex"))))
         readers.beside(kb.sync)
         readers.end()
     assert differences(kb.ask(image), rebuilt(kb)) == []
-    assert kb.ask(lambda mirror: verify(mirror, deep=True)).ok
+    assert kb.ask(lambda workspace: verify(workspace, deep=True)).ok
 
 
 def test_a_search_that_a_reindex_overtakes_asks_the_new_collection(kb: Knowledge) -> None:
@@ -131,7 +131,7 @@ def test_a_search_that_a_reindex_overtakes_asks_the_new_collection(kb: Knowledge
     def overtake() -> None:
         if not overtaken:
             overtaken.append("by a reindex")
-            kb.ask(lambda mirror: reindex(mirror, Run(mirror, "reindex")))
+            kb.ask(lambda workspace: reindex(workspace, Run(workspace, "reindex")))
 
     def around(call: Call) -> Any:
         if str(call) == before:
@@ -140,9 +140,9 @@ def test_a_search_that_a_reindex_overtakes_asks_the_new_collection(kb: Knowledge
 
     for before in ("store.instance", "embedder.embed_query", "store.session"):
         overtaken.clear()
-        with kb.mirror() as mirror:
-            interpose(mirror, around)
-            hits = KnowledgeBase(mirror).search("page1", mode="hybrid")
+        with kb.workspace() as workspace:
+            interpose(workspace, around)
+            hits = KnowledgeBase(workspace).search("page1", mode="hybrid")
         assert overtaken and len(hits) == PARTS, before
         embedding = kb.settings["embedding"]
         embedding["dtype"] = "float32" if embedding["dtype"] == "bfloat16" else "bfloat16"
@@ -157,15 +157,15 @@ def test_a_verification_that_a_reindex_overtakes_compares_the_new_collection(kb:
     def around(call: Call) -> Any:
         if str(call) == before and not overtaken:
             overtaken.append("by a reindex")
-            kb.ask(lambda mirror: reindex(mirror, Run(mirror, "reindex")))
+            kb.ask(lambda workspace: reindex(workspace, Run(workspace, "reindex")))
             kb.sync()
         return call.whole()
 
     for before in ("store.instance", "store.session", "ledger.chunks.miscounted"):
         overtaken.clear()
-        with kb.mirror() as mirror:
-            interpose(mirror, around)
-            found = verify(mirror)
+        with kb.workspace() as workspace:
+            interpose(workspace, around)
+            found = verify(workspace)
         assert overtaken and found.ok, f"{before}: {found.json()}"
         assert found.points == PARTS
         embedding = kb.settings["embedding"]
@@ -185,8 +185,8 @@ def test_a_document_that_is_rewritten_during_a_search_is_found(kb: Knowledge) ->
             syncing.join(1.0)
         return call.whole()
 
-    with kb.mirror() as mirror:
-        interpose(mirror, around)
-        hits = KnowledgeBase(mirror).search("page1", mode="sparse")
+    with kb.workspace() as workspace:
+        interpose(workspace, around)
+        hits = KnowledgeBase(workspace).search("page1", mode="sparse")
     syncing.join()
     assert sorted(hit.text.strip() for hit in hits) == sorted(chunk(1, 0, part) for part in range(PARTS))

@@ -46,14 +46,14 @@ def index(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> Altered:
 
 
 def found_in(index: Altered, **options: Any) -> Verification:
-    found: Verification = index.kb.ask(lambda mirror: verify(mirror, **options))
+    found: Verification = index.kb.ask(lambda workspace: verify(workspace, **options))
     return found
 
 
 def mend(index: Altered, **options: Any) -> Verification:
-    with index.kb.mirror() as mirror:
-        found = verify(mirror, **options)
-        repair(mirror, found, Run(mirror, "verify"))
+    with index.kb.workspace() as workspace:
+        found = verify(workspace, **options)
+        repair(workspace, found, Run(workspace, "verify"))
     return found
 
 
@@ -204,11 +204,11 @@ def test_a_crash_alarms_nobody_once_it_is_recovered_and_repair_recovers_it_too(
         random = Random(seed)
         restored += [KINDS[random.choice(edits)](index, random)]
         fuse = Fuse()
-        with index.kb.mirror() as mirror:
-            fuse.fit(mirror)
+        with index.kb.workspace() as workspace:
+            fuse.fit(workspace)
             fuse.light(random.randrange(14))
             with suppress(Crash):
-                sync(Run(mirror, "sync"))
+                sync(Run(workspace, "sync"))
             fuse.out()
         if seed % 2:
             index.kb.sync()
@@ -459,10 +459,10 @@ def test_repair_removes_nothing_of_a_source_that_goes_away_under_its_hands(
             raise SourceUnavailable("The disk was pulled out.")
         return call.whole()
 
-    with index.kb.mirror() as mirror:
-        found = verify(mirror)
-        interpose(mirror, around)
-        repair(mirror, found, Run(mirror, "verify"))
+    with index.kb.workspace() as workspace:
+        found = verify(workspace)
+        interpose(workspace, around)
+        repair(workspace, found, Run(workspace, "verify"))
     assert found.repaired == 0
     assert set(index.kb.points()) == before
     assert mend(index).repaired == 2
@@ -472,7 +472,7 @@ def test_a_repair_beside_a_writer_is_refused(index: Altered, restored: list[Alte
     restored.append(Alteration())
     lose(index, "plain.md")
     before = index.kb.points()
-    with index.kb.mirror() as other, other.ledger.writer("notes", "freshkb sync"):
+    with index.kb.workspace() as other, other.ledger.writer("notes", "freshkb sync"):
         with pytest.raises(Locked):
             mend(index)
         assert other.ledger.runs.newest(1)[0].outcome == "refused"
@@ -521,8 +521,8 @@ def test_a_damaged_document_whose_removal_is_refused_keeps_what_it_has_and_says_
 
 def other_model(index: Altered) -> None:
     index.kb.settings["embedding"] = {"dtype": "bfloat16"}
-    with index.kb.mirror() as mirror:
-        reindex(mirror, Run(mirror, "reindex"))
+    with index.kb.workspace() as workspace:
+        reindex(workspace, Run(workspace, "reindex"))
 
 
 @pytest.mark.parametrize("uri", UNREADABLE)

@@ -71,9 +71,9 @@ class Wrecked:
             self.put("notes", f"{number}.md", f"# Note {number}\n\nOn {number}.\n\n## More\n\nOf {number}.\n")
         kb.sync()
         kept = [d.document_id for d in kb.documents().values() if d.uri == KEPT]
-        kb.ask(lambda mirror: mirror.ledger.holds.place(kept, "LH", "lawsuit", kb.clock(), []))
-        with kb.mirror() as mirror:
-            review(Run(mirror, "review"), [REVIEWED], "anna")
+        kb.ask(lambda workspace: workspace.ledger.holds.place(kept, "LH", "lawsuit", kb.clock(), []))
+        with kb.workspace() as workspace:
+            review(Run(workspace, "review"), [REVIEWED], "anna")
         # Whoever reads meanwhile keeps SQLite from emptying its log.
         with closing(sqlite3.connect(self.state / "ledger.db")) as reader:
             reader.execute("BEGIN")
@@ -111,8 +111,8 @@ class Wrecked:
     def found(self) -> str:
         """What `freshkb verify --deep` says; empty when source, ledger and store agree."""
         try:
-            with self.kb.mirror() as mirror:
-                seen = verify(mirror, deep=True)
+            with self.kb.workspace() as workspace:
+                seen = verify(workspace, deep=True)
                 return "" if seen.ok else str(seen.json())
         except FreshkbError as error:
             return str(error)
@@ -132,11 +132,11 @@ class Wrecked:
         return given_up
 
     def _repair(self) -> Verification:
-        with self.kb.mirror() as mirror:
-            mend_ledger(mirror)
-            seen = verify(mirror, deep=True)
+        with self.kb.workspace() as workspace:
+            mend_ledger(workspace)
+            seen = verify(workspace, deep=True)
             if not seen.ok:
-                repair(mirror, seen, Run(mirror, "verify"))
+                repair(workspace, seen, Run(workspace, "verify"))
             return seen
 
 
