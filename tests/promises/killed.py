@@ -255,7 +255,9 @@ def _name(path: Path) -> str:
     """The same in every run."""
     if path.parent.name == "scratch":
         return "private"
-    return re.sub(r"kb-[0-9a-f]+-[0-9a-f]+", "collection", path.name.replace(str(os.getpid()), "PID"))
+    # A file that is to take the place of another has a random suffix.
+    name = re.sub(r"(^\..+)\.[a-z0-9_]{8}$", r"\1", path.name.replace(str(os.getpid()), "PID"))
+    return re.sub(r"kb-[0-9a-f]+-[0-9a-f]+", "collection", name)
 
 
 def die() -> None:
