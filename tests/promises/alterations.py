@@ -24,7 +24,7 @@ SHORT = (
     "document_row_lost", "document_known_by_its_points_only", "document_row_changed-title",
     "document_state_changed-erased", "row_made_unreadable", "review_lost", "hold_lost",
     # What was begun and not ended.
-    "intent_left", "event_left",
+    "intent_left", "entry_left",
     # The index as a whole.
     "collection_row_changed-dtype", "collection_row_lost", "store_lost",
     "ledger_of_another_store", "old_ledger",
