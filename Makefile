@@ -29,9 +29,9 @@ test: .venv/test
 
 # 100,000 operations first: their trace is written out when one fails.
 soak: .venv/test
-	$(BIN)/python -m tests.model --ops 200 --seeds 500
+	$(BIN)/python -m tests.traces --ops 200 --seeds 500
 	$(PYTEST) -n $(WORKERS) --soak --timeout 7200 \
-	  --override-ini faulthandler_timeout=7300 tests/promises tests/model tests/test_readme.py tests/test_benchmarks.py
+	  --override-ini faulthandler_timeout=7300 tests/promises tests/traces tests/test_readme.py tests/test_benchmarks.py
 
 lint: .venv/test
 	$(BIN)/ruff check

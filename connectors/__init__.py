@@ -7,7 +7,7 @@ module                  holds
 `connectors.files`      the connector for folders: settings, `list`, `stat`, `fetch`, `watch`
 `connectors.paths`      file names as uris and back; opening without following links
 `connectors.walk`       a folder tree in ascending order of uri
-`connectors.reading`    one whole version of a file that others may be writing
+`connectors.stable_read`    one whole version of a file that others may be writing
 `connectors.watching`   hints from the operating system (the only module that imports watchdog)
 `connectors.urls`       urls in settings, checked when they are read
 ======================  ===========================================================================

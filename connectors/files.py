@@ -32,7 +32,7 @@ from connectors.base import (
     shortened,
 )
 from connectors.paths import descend, encode, split
-from connectors.reading import document_errors, read_whole
+from connectors.stable_read import document_errors, read_whole
 from connectors.walk import PathFilter, entry_of, walk
 from connectors.worktree import checked_out_at
 

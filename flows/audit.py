@@ -6,7 +6,7 @@ from typing import Any
 from prefect import State, flow
 from prefect.artifacts import create_markdown_artifact
 
-from flows.boundary import FlowInput, ended, run_reduced, table
+from flows.prefect_runs import FlowInput, ended, run_reduced, table
 from index.audit.audit import Audit, FailOn, audit_of
 from index.audit.report import write
 from index.audit.report.wording import percent

@@ -27,7 +27,7 @@ from prefect.tasks import Task
 
 from connectors.base import ConnectorError
 from flows import orchestration
-from flows.boundary import (
+from flows.prefect_runs import (
     ENDINGS,
     FlowInput,
     called,

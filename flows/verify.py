@@ -5,7 +5,7 @@ from typing import Any
 from prefect import State, flow
 from prefect.artifacts import create_markdown_artifact
 
-from flows.boundary import FlowInput, ended, run_reduced, table
+from flows.prefect_runs import FlowInput, ended, run_reduced, table
 from flows.stop import graceful
 from index.outcome import in_words
 from index.verify.compare import verify as compare

@@ -14,7 +14,7 @@ from index.config import Config, load
 from index.model import Point
 from index.outcome import RunReport
 from index.parse import Parser
-from index.parse.walls import DOCUMENTS, Wall
+from index.parse.walls.walls import DOCUMENTS, Wall
 from index.records import Document
 from index.run import Run
 from index.sync.sync import sync

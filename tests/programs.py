@@ -14,7 +14,9 @@ PROGRAMS = f"""
 import sys
 sys.path[:] = {[str(ROOT), *sys.path]!r}
 from index.model import Element, Parsed
-from index.parse import formats, landlock, namespaces, worker
+from index.parse import formats, worker
+from index.parse.walls import landlock
+from index.parse.walls import namespaces
 
 def run(path, format):
     scope = {{}}
@@ -43,7 +45,8 @@ def without_namespaces() -> Parser:
     boot = f"""
 import sys
 sys.path[:] = {[str(ROOT), *sys.path]!r}
-from index.parse import namespaces, worker
+from index.parse import worker
+from index.parse.walls import namespaces
 
 def refuse(*arguments, **options):
     raise PermissionError(1, "Operation not permitted", "the kernel")

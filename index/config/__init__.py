@@ -1,10 +1,10 @@
 """The configuration: ``freshkb.yaml``, environment overrides, and what holds for each source."""
 
+from index.config.blocks import EmbeddingBlock, Index, Schedules, Watch
 from index.config.load import find, load
 from index.config.resolved import Config, Defaults, DeleteGuard, DocumentLimits, Rule, SourceConfig
 from index.config.schedule import next_time
 from index.config.schema import schema
-from index.config.settings import EmbeddingBlock, Index, Schedules, Watch
 from index.config.template import template
 from index.freshness.assess import FreshnessPolicy, Policy
 

@@ -10,10 +10,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from connectors.base import ConnectorError, ConnectorSettings, connector_class
+from index.config.blocks import Settings, SourceBlock, check_pattern
 from index.config.messages import block_of, explain, nearest, report
 from index.config.resolve import resolve
 from index.config.resolved import Config
-from index.config.settings import Settings, SourceBlock, check_pattern
 from index.config.show import secrets_of
 from index.config.text import Excessive, Location, Problem, Text, UnreadableFile, read
 from index.errors import ConfigError

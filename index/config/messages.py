@@ -11,7 +11,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from index.config.settings import COLLECTION, SOURCE_ID, TAG_MARK, Settings, SourceBlock
+from index.config.blocks import COLLECTION, SOURCE_ID, TAG_MARK, Settings, SourceBlock
 from index.config.text import Location, Problem, Text
 from index.redact import REDACTED, redact, secret_name
 

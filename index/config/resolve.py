@@ -10,6 +10,13 @@ from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
 from connectors.base import ConnectorSettings
+from index.config.blocks import (
+    Delete,
+    Freshness,
+    Limits,
+    Settings,
+    SourceBlock,
+)
 from index.config.resolved import (
     Config,
     Defaults,
@@ -18,13 +25,6 @@ from index.config.resolved import (
     Owner,
     Rule,
     SourceConfig,
-)
-from index.config.settings import (
-    Delete,
-    Freshness,
-    Limits,
-    Settings,
-    SourceBlock,
 )
 from index.config.text import Location, Problem
 from index.config.units import written

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import SecretStr
 
 from connectors.base import ConnectorSettings, Context
-from index.config.settings import (
+from index.config.blocks import (
     EmbeddingBlock,
     Index,
     Schedules,

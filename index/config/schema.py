@@ -12,8 +12,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from connectors.base import BUILT_IN, ENTRY_POINT_GROUP, connector_class
+from index.config.blocks import Settings
 from index.config.messages import block_of
-from index.config.settings import Settings
 
 
 def schema() -> dict[str, Any]:

@@ -87,7 +87,7 @@ def _damage(ledger: Ledger) -> Iterator[Check]:
 
 def _state_folder(workspace: Workspace) -> Iterator[Check]:
     """Whether this user may write what a command of another one made, and whether there is room to."""
-    from index.store.shards import ROOM_BYTES
+    from index.store.edge.shards import ROOM_BYTES
 
     folder = workspace.config.state_dir
     if not folder.exists():

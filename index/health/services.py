@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from index.errors import LedgerError, Locked
-from index.ledger.lock import FileLocks, Writer
+from index.ledger.locks import FileLocks, Writer
 from index.model import rfc3339
 
 #: Follows the sources; runs the flows on their schedules.

@@ -35,7 +35,7 @@ from index.ledger.database import damaged
 from index.ledger.entry import LogAction, LogEntry
 from index.ledger.holds import Hold
 from index.ledger.ledger import Ledger
-from index.ledger.lock import Writer
+from index.ledger.locks import Writer
 from index.ledger.removal import PointRemoval, RemovalState
 
 __all__ = ["Hold", "Ledger", "LogAction", "LogEntry", "PointRemoval", "RemovalState", "Writer", "damaged"]

@@ -15,12 +15,12 @@ from index.disk.private import tighten
 from index.errors import LedgerDamaged, LedgerError, LedgerReadOnly
 from index.ledger import file
 from index.ledger.chunks import Chunks
-from index.ledger.collection import Collections
+from index.ledger.collections import Collections
 from index.ledger.database import Database, damaged
 from index.ledger.documents import Documents
 from index.ledger.erasures import Erasures
 from index.ledger.holds import Holds
-from index.ledger.lock import AdvisoryLocks, FileLocks, Writer
+from index.ledger.locks import AdvisoryLocks, FileLocks, Writer
 from index.ledger.log import Log
 from index.ledger.points import Points
 from index.ledger.reviews import Reviews

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from index.errors import ParserError, scratch_errors
-from index.parse import sandbox, walls
-from index.parse.walls import Wall
+from index.parse import sandbox
+from index.parse.walls import walls
+from index.parse.walls.walls import Wall
 
 #: Seconds to start a child and import a format's reader, on a machine that is busy with other things.
 START_SECONDS_MAX = 180.0

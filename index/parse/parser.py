@@ -15,7 +15,7 @@ from index.parse import child as children
 from index.parse import formats
 from index.parse.child import Child, Gone, TooFull, TooLong
 from index.parse.formats import Format
-from index.parse.walls import Wall
+from index.parse.walls.walls import Wall
 
 #: Documents that one child parses before another takes its place: libraries leak.
 DOCUMENTS_MAX = 1000

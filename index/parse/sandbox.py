@@ -23,8 +23,8 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from index.parse import kernel, walls
-from index.parse.walls import DOCUMENTS, PRIVATE, Wall
+from index.parse.walls import kernel, walls
+from index.parse.walls.walls import DOCUMENTS, PRIVATE, Wall
 
 FILE_BYTES_MAX = 1 << 30
 FILES_MAX = 256

@@ -139,7 +139,7 @@ def _reason(error: Exception) -> str:
 
 def _reader(name: str) -> tuple[Callable[[Path, formats.Format], Parsed], formats.Format]:
     format = formats.BY_NAME[name]
-    return importlib.import_module(f"index.parse.{format.module}").parse, format
+    return importlib.import_module(f"index.parse.readers.{format.module}").parse, format
 
 
 def _uncompiled() -> int:
@@ -151,7 +151,7 @@ def _uncompiled() -> int:
 def load_everything() -> None:
     """Import all that any format needs; outside of the walls, this compiles it for good."""
     for module in formats.MODULES:
-        importlib.import_module(f"index.parse.{module}")
+        importlib.import_module(f"index.parse.readers.{module}")
     from unstructured.partition.text_type import is_possible_narrative_text
 
     # The pipeline is built at its first use.

@@ -52,11 +52,11 @@ def open_store(kind: str, *, path: Path, url: str | None = None, api_key: str | 
     Nothing is opened or asked yet. Raises ConfigError when the kind is unknown or the url is missing.
     """
     if kind == "edge":
-        from index.store.edge import EdgeStore
+        from index.store.edge.store import EdgeStore
 
         return EdgeStore(path)
     if kind == "qdrant":
-        from index.store.qdrant import QdrantStore
+        from index.store.qdrant.store import QdrantStore
 
         if not url:
             raise ConfigError("A Qdrant store needs the address of its server: set index.url.")

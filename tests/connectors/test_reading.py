@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connectors import reading
+from connectors import stable_read as reading
 from connectors.base import DocumentChanging, DocumentVanished
 from tests.connectors.conftest import Connect
 

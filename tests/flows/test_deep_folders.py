@@ -11,7 +11,7 @@ import connectors.walk
 from connectors.walk import MAX_DEPTH
 from tests.commands import CommandLine
 from tests.knowledge import Knowledge
-from tests.model.permissions import binding
+from tests.traces.permissions import binding
 
 #: So long that the whole path has 20 KB.
 NAME = "n" * 99

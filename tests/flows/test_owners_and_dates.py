@@ -17,7 +17,7 @@ from index.config import rules
 from index.records import Document
 from index.run import Run
 from index.search.knowledge_base import KnowledgeBase
-from index.store import edge_session
+from index.store.edge import session as edge_session
 from index.sync import prepare
 from index.sync import survey as scan
 from index.sync.requests import review

@@ -259,7 +259,7 @@ def test_an_unforeseen_error_shows_none_either(tmp_path: Path) -> None:
     write(tmp_path, index={"store": "qdrant", "url": "http://127.0.0.1:9", "api_key": "K4narienv0gel-99"})
     script = (
         "import sys; sys.argv = ['freshkb', 'sync']\n"
-        "from index.store.qdrant import QdrantStore\n"
+        "from index.store.qdrant.store import QdrantStore\n"
         "def broken(self, *_): raise RuntimeError(f'{self._api_key} \\x1b[31m')\n"
         "QdrantStore._marks = broken\nQdrantStore.collections = broken\n"
         "from flows.cli import main\nmain()"

@@ -16,8 +16,8 @@ from pydantic import SecretStr
 from connectors.base import ConnectorSettings
 from connectors.files import FilesSettings
 from index.config import Config, FreshnessPolicy, Rule, SourceConfig, load, schema, template
+from index.config.blocks import Settings
 from index.config.load import variables
-from index.config.settings import Settings
 from index.errors import ConfigError
 
 # It has no type stubs.

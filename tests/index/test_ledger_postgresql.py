@@ -10,7 +10,7 @@ import pytest
 
 from index.errors import LedgerError
 from index.ledger import Ledger
-from index.ledger.lock import AdvisoryLocks
+from index.ledger.locks import AdvisoryLocks
 from tests.contracts.ledger_contract import LedgerContract, document
 
 pytest_plugins = ["tests.postgres"]

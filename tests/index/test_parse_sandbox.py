@@ -20,7 +20,8 @@ import pytest
 
 from index.errors import ParserError
 from index.model import Failure, Parsed
-from index.parse import Parser, nlp_in_use, walls
+from index.parse import Parser, nlp_in_use
+from index.parse.walls import walls
 from tests import documents
 from tests.programs import PROGRAMS, program_parser
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from index.parse import landlock
-from index.parse.privileges import FIRST_USER
+from index.parse.walls import landlock
+from index.parse.walls.privileges import FIRST_USER
 from tests.walled import ATTEMPTS
 
 ROOT = Path(__file__).parents[2]

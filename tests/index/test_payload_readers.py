@@ -17,7 +17,7 @@ from index.model import Point, State
 from index.records import Document
 from index.store import bm25
 from index.store.base import SPARSE_NAME
-from index.store.qdrant import QdrantStore
+from index.store.qdrant.store import QdrantStore
 from tests.contracts.store_contract import uid
 
 pytestmark = [

@@ -17,7 +17,7 @@ from index.disk.private import file_mode, private_file, private_folder, tighten
 from index.health.doctor import examine
 from index.ledger import Ledger
 from index.ledger.database import Database
-from index.store.lock import FolderLock
+from index.store.edge.lock import FolderLock
 from tests.commands import environment, process
 from tests.index.test_report import run as judged
 from tests.knowledge import Knowledge
@@ -139,7 +139,7 @@ def test_the_doctor_says_to_whom_the_state_is_open(kb: Knowledge) -> None:
 def test_a_lock_says_which_command_and_never_its_arguments(tmp_path: Path) -> None:
     script = (
         "import sys; sys.argv = ['/usr/bin/freshkb', 'search', 'K4narienv0gel', '--owner', 'user:anna']\n"
-        "from pathlib import Path\nfrom index.store.lock import FolderLock\n"
+        "from pathlib import Path\nfrom index.store.edge.lock import FolderLock\n"
         f"FolderLock(Path({str(tmp_path)!r})).acquire(1)"
     )
     for changed, command in (

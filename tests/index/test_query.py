@@ -22,8 +22,8 @@ from index.search.hits import SearchHit
 from index.search.query import Query, check, search
 from index.search.reader import Reader
 from index.store.base import Hit, Mode, Session, VectorStore
-from index.store.edge import EdgeStore
-from index.store.qdrant import QdrantStore
+from index.store.edge.store import EdgeStore
+from index.store.qdrant.store import QdrantStore
 from index.sync.sync import sync
 from index.workspace import Workspace, require_collection
 from tests.knowledge import Knowledge

@@ -19,10 +19,11 @@ import pytest
 
 from index.errors import ConfigError, StoreError
 from index.model import Point
-from index.store import open_store, shards
+from index.store import open_store
 from index.store.base import Filter, VectorStore
-from index.store.edge import EdgeStore
-from index.store.lock import FolderLock
+from index.store.edge import shards
+from index.store.edge.lock import FolderLock
+from index.store.edge.store import EdgeStore
 from tests.contracts.store_contract import DIMENSION, NAME, Opened, StoreContract, dense, found, point, uid
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +33,7 @@ PRELUDE = """
 import sys
 from pathlib import Path
 from index.store.base import Filter
-from index.store.edge import EdgeStore
+from index.store.edge.store import EdgeStore
 from tests.contracts.store_contract import NAME, dense, point, uid
 folder = Path(sys.argv[1])
 store = EdgeStore(folder)
@@ -383,11 +384,11 @@ def test_a_collection_cut_short_while_it_was_made_is_made_anew(
 
     with monkeypatch.context() as patch:
         if cut == "mkdir":
-            patch.setattr("index.store.edge._build", killed)
+            patch.setattr("index.store.edge.store._build", killed)
         elif cut == "shard":
             patch.setattr(Path, "open", killed)
         elif cut == "instance":
-            patch.setattr("index.store.edge.os.fsync", killed)
+            patch.setattr("index.store.edge.store.os.fsync", killed)
         else:
             patch.setattr(Path, "rename", killed)
         with pytest.raises(Killed):
@@ -405,7 +406,7 @@ def test_a_drop_cut_short_is_finished_by_the_next_one(
     store: VectorStore, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("index.store.edge.shutil.rmtree", lambda path: 1 / 0)
+        patch.setattr("index.store.edge.store.shutil.rmtree", lambda path: 1 / 0)
         with pytest.raises(StoreError):
             store.drop(NAME)
     assert store.collections() == []
@@ -416,7 +417,7 @@ def test_a_drop_cut_short_is_finished_by_the_next_one(
 def test_sealing_keeps_every_point_and_lets_all_be_changed(
     store: VectorStore, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("index.store.edge_session.SEAL_POINTS", 100)
+    monkeypatch.setattr("index.store.edge.session.SEAL_POINTS", 100)
     with store.session(NAME) as session:
         for start in range(0, 300, 75):
             session.upsert([point(n) for n in range(start, start + 75)])
@@ -448,7 +449,7 @@ def lure(number: int) -> Point:
 def test_a_purge_leaves_no_byte_of_what_was_deleted_or_replaced(
     store: VectorStore, folder: Path, monkeypatch: pytest.MonkeyPatch, sealed: str
 ) -> None:
-    monkeypatch.setattr("index.store.edge_session.SEAL_POINTS", {"all": 1, "some": 60, "none": 1000}[sealed])
+    monkeypatch.setattr("index.store.edge.session.SEAL_POINTS", {"all": 1, "some": 60, "none": 1000}[sealed])
     with store.session(NAME) as session:
         for start in range(0, 90, 30):
             session.upsert([lure(n) for n in range(start, start + 30)])
@@ -508,12 +509,12 @@ def test_a_purge_removes_what_a_drop_left_and_needs_room(
     store: VectorStore, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("index.store.edge.shutil.rmtree", lambda path: 1 / 0)
+        patch.setattr("index.store.edge.store.shutil.rmtree", lambda path: 1 / 0)
         store.create("kb-2", dimension=DIMENSION, instance="ledger-1")
         with pytest.raises(StoreError):
             store.drop("kb-2")
     with monkeypatch.context() as patch:
-        patch.setattr("index.store.edge.room", lambda path: 200 << 20)
+        patch.setattr("index.store.edge.store.room", lambda path: 200 << 20)
         with pytest.raises(StoreError, match=r"has 200 MB free.* takes 512 MB"):
             store.purge(NAME)
     assert (folder / ".old-kb-2").exists()

@@ -17,7 +17,7 @@ from qdrant_client import QdrantClient, models
 from index.errors import ConfigError, StoreError
 from index.store import open_store
 from index.store.base import VectorStore
-from index.store.qdrant import QdrantStore
+from index.store.qdrant.store import QdrantStore
 from tests.contracts.store_contract import DIMENSION, NAME, Opened, StoreContract, point, uid
 from tests.qdrant import OneAtATime
 

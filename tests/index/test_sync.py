@@ -20,7 +20,7 @@ from index.outcome import RunReport
 from index.records import Intent, Review
 from index.run import Run
 from index.search.knowledge_base import KnowledgeBase
-from index.store.edge import EdgeStore
+from index.store.edge.store import EdgeStore
 from index.sync.collection import create
 from index.sync.sync import plan_of, sync
 from index.verify.compare import verify
@@ -657,7 +657,7 @@ def test_a_store_that_cannot_make_a_collection_leaves_none_behind(
 
     page(kb, "a.md")
     with monkeypatch.context() as patched:
-        patched.setattr("index.store.edge._build", full)
+        patched.setattr("index.store.edge.store._build", full)
         with pytest.raises(StoreError, match="No space left"):
             kb.sync()
     assert kb.ask(lambda m: m.ledger.collections.all()) == []

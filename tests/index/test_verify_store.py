@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-import index.store.edge_session
+import index.store.edge.session
 import index.verify.checks
 import index.verify.repair
 from index.errors import StoreDamaged, StoreMismatch
@@ -52,7 +52,7 @@ def doctor(kb: Knowledge) -> dict[str, str]:
 @pytest.fixture
 def sealed(kb: Knowledge, monkeypatch: pytest.MonkeyPatch) -> Knowledge:
     """Twenty documents whose points are sealed: their indexes of words are in files, too."""
-    monkeypatch.setattr(index.store.edge_session, "SEAL_POINTS", 1)
+    monkeypatch.setattr(index.store.edge.session, "SEAL_POINTS", 1)
     return grown(kb)
 
 

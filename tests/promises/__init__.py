@@ -11,7 +11,7 @@
     test_readers    several processes search, verify and audit beside a writer (`readers` checks the answers)
     test_whole      files are rewritten while they are read
 
-Ordinary events in random order are in `tests.model`.
+Ordinary events in random order are in `tests.traces`.
 
 Vocabulary: a *call* is one use of a part (ledger, store, its session, connector, parser, embedder) by the
 engine; `parts` puts something around every one of them, so that the code under test holds no switch for

@@ -22,8 +22,8 @@ from index.records import Collection, Document
 from index.run import Run
 from index.sync.requests import review
 from tests.knowledge import Knowledge
-from tests.model.operations import BROKEN
 from tests.promises.image import Image, image
+from tests.traces.operations import BROKEN
 
 #: Long ago, so that every change token is to be trusted.
 THEN = 1_700_000_000

@@ -23,8 +23,8 @@ from connectors.base import (
 )
 from index.errors import EmbedderError, LedgerError, ParserError, StoreError
 from index.model import Failure
-from index.store import shards
-from index.store.lock import FolderLock
+from index.store.edge import shards
+from index.store.edge.lock import FolderLock
 from index.workspace import Workspace
 from tests.promises.parts import Call, interpose
 

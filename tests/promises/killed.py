@@ -37,9 +37,9 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 import index.reindex
-import index.store.edge
-import index.store.edge_session
-import index.store.shards
+import index.store.edge.session
+import index.store.edge.shards
+import index.store.edge.store
 import index.sync.apply
 import index.sync.plan
 import index.sync.requests
@@ -267,7 +267,7 @@ def die() -> None:
 def obey(order: Order) -> None:
     """In the child: act, and die on the way."""
     trap = Trap(order.at, order.occurrence)
-    real = index.store.shards.load
+    real = index.store.edge.shards.load
 
     def loaded(path: Path) -> Any:
         return Part("engine", real(path), trap.around)
@@ -278,10 +278,10 @@ def obey(order: Order) -> None:
         (index.sync.requests, "BATCH_DOCUMENTS", 3),
         (index.sync.apply, "BATCH_POINTS", 6),
         # Several calls of the engine for each of ours, and some of them seal what was written.
-        (index.store.edge_session, "SLICE_POINTS", 4),
-        (index.store.edge_session, "SEAL_POINTS", 24),
-        (index.store.edge, "_build", copied(Path(order.notes) / "shard")),
-        (index.store.shards, "load", loaded),
+        (index.store.edge.session, "SLICE_POINTS", 4),
+        (index.store.edge.session, "SEAL_POINTS", 24),
+        (index.store.edge.store, "_build", copied(Path(order.notes) / "shard")),
+        (index.store.edge.shards, "load", loaded),
     ):
         setattr(module, name, value)
     if order.statements:

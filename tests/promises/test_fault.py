@@ -24,11 +24,11 @@ from index.sync import requests as request
 from index.verify import compare as verify
 from index.workspace import Workspace
 from tests.knowledge import Knowledge
-from tests.model.oracle import Reader
 from tests.promises.faulty import MODES, Fault
 from tests.promises.image import differences, image, mistold, newest, unfinished
 from tests.promises.parts import Call
 from tests.promises.scenarios import SCENARIOS, Scenario, Syncing, random_worlds, retried
+from tests.traces.oracle import Reader
 
 pytest_plugins = ["tests.postgres"]
 

@@ -18,7 +18,7 @@ import pytest
 from index.errors import ScratchError
 from index.ledger import sqlite
 from index.parse import Parser
-from index.store import shards
+from index.store.edge import shards
 from index.workspace import Workspace
 from tests.commands import CommandLine, environment, process
 from tests.embedders import HashEmbedder
@@ -201,7 +201,7 @@ def test_a_full_disk_costs_nothing_but_time(kilobytes: int, guarded: bool, kb: K
     kb.config()
     with _disk(kb.home / "disk", kilobytes):
         # Without the guard the engine writes where no room is, and the kernel ends the process.
-        more = "" if guarded else "import index.store.shards; index.store.shards.ROOM_BYTES = 0"
+        more = "" if guarded else "import index.store.edge.shards; index.store.edge.shards.ROOM_BYTES = 0"
         code, _, said = _run(kb, "sync", more=more)
         assert code == 1 or (code == -signal.SIGBUS and not guarded), said
         if code == 1:

@@ -29,7 +29,7 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
-import index.store.edge
+import index.store.edge.store
 from index.model import State
 from index.parse import Parser
 from index.search.knowledge_base import KnowledgeBase
@@ -37,8 +37,6 @@ from index.verify.compare import verify
 from index.workspace import Workspace
 from tests.commands import environment, process
 from tests.knowledge import Knowledge
-from tests.model.folder import Folder, text
-from tests.model.operations import CHANGES, Operation
 from tests.promises.image import (
     Image,
     Told,
@@ -51,6 +49,8 @@ from tests.promises.image import (
     unfinished,
 )
 from tests.promises.killed import Order, Point, Server, act, copied, embedded, opened
+from tests.traces.folder import Folder, text
+from tests.traces.operations import CHANGES, Operation
 
 if TYPE_CHECKING:
     from tests.postgres import Server as PostgreSQL
@@ -72,7 +72,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def notes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("notes")
     (folder / "shard").mkdir()
-    index.store.edge._build(folder / "shard", 384)
+    index.store.edge.store._build(folder / "shard", 384)
     return folder
 
 
@@ -93,7 +93,7 @@ def bench(
     soak: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Bench:
-    monkeypatch.setattr(index.store.edge, "_build", copied(notes / "shard"))
+    monkeypatch.setattr(index.store.edge.store, "_build", copied(notes / "shard"))
     return Bench(tmp_path / "kb", server, notes, parser, seed, soak)
 
 

@@ -19,10 +19,10 @@ from index.parse import Parser
 from index.run import Run
 from index.sync.sync import sync
 from tests.knowledge import Knowledge, counts
-from tests.model.oracle import Reader
 from tests.promises.image import Image, differences, rebuilt
 from tests.promises.outages import ELSEWHERE, GONE, NUMBER, OUTAGES, Outage, Place, away, listing_as, word_of
 from tests.promises.parts import Call, interpose
+from tests.traces.oracle import Reader
 
 pytestmark = pytest.mark.usefixtures("examined_here")
 

@@ -19,14 +19,14 @@ from index.disk import scratch
 from index.errors import StoreError
 from index.ledger import sqlite
 from index.ledger.sqlite import SqliteFile
-from index.store.lock import FolderLock
+from index.store.edge.lock import FolderLock
 from tests.commands import CommandLine, environment
 from tests.knowledge import Knowledge
 
 #: Runs commands as a user that owns nothing, and prints what each of them printed.
 READER = """
 import json, os, sys
-from tests.model.permissions import become_nobody
+from tests.traces.permissions import become_nobody
 import index.embed.embedder
 import index.parse
 from tests.embedders import HashEmbedder
@@ -337,7 +337,7 @@ def test_a_copy_never_holds_half_a_transaction(tmp_path: Path) -> None:
 def test_a_reader_of_a_copy_sees_what_was_written_since(freshkb: CommandLine, kb: Knowledge) -> None:
     script = (
         "import sys\nfrom pathlib import Path\nfrom index.ledger import Ledger\n"
-        "from tests.model.permissions import become_nobody\nbecome_nobody()\n"
+        "from tests.traces.permissions import become_nobody\nbecome_nobody()\n"
         "ledger = Ledger.open('sqlite', Path(sys.argv[1]))\nassert not ledger.writable\n"
         "for _ in sys.stdin:\n    print(len(ledger.runs.newest()), flush=True)\n"
     )
@@ -366,9 +366,9 @@ def test_a_reader_of_a_copy_sees_what_was_written_since(freshkb: CommandLine, kb
 
 def test_readers_share_the_store_and_keep_writers_out(freshkb: CommandLine, kb: Knowledge) -> None:
     script = (
-        "import sys\nfrom pathlib import Path\nfrom index.store.edge import EdgeStore\n"
+        "import sys\nfrom pathlib import Path\nfrom index.store.edge.store import EdgeStore\n"
         "from index.errors import StoreError\nfrom index.model import Point, Sparse\n"
-        "from tests.model.permissions import become_nobody\nbecome_nobody()\n"
+        "from tests.traces.permissions import become_nobody\nbecome_nobody()\n"
         "store = EdgeStore(Path(sys.argv[1]))\n"
         "with store.session(store.collections()[0]) as session:\n"
         "    print(session.count(), flush=True)\n    sys.stdin.readline()\n"

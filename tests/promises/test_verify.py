@@ -30,11 +30,11 @@ from index.verify.compare import verify
 from index.verify.differences import Difference, Verification
 from index.verify.repair import repair
 from tests.commands import CommandLine
-from tests.model.crashes import Crash, Fuse
 from tests.promises.alterations import KINDS, SHORT, Alteration
 from tests.promises.altered import TEXTS, UNREADABLE, Altered
 from tests.promises.image import Image, differences, image, rebuilt
 from tests.promises.parts import Call, interpose
+from tests.traces.crashes import Crash, Fuse
 
 #: Seeds of each kind of alteration in the long form. The short form takes the first of one of each kind.
 SEEDS_SOAK = 6

@@ -19,7 +19,7 @@ import pytest
 
 from index.errors import Locked, StoreError
 from index.ledger import Ledger
-from index.store.lock import FolderLock
+from index.store.edge.lock import FolderLock
 from tests.commands import environment, process
 from tests.knowledge import Knowledge
 from tests.promises.image import differences, image, rebuilt
@@ -160,8 +160,8 @@ import os, pathlib, sqlite3, sys
 from datetime import UTC, datetime
 from index.errors import FreshkbError
 from index.ledger import Ledger
-from index.ledger.lock import FileLocks
-from index.store.lock import FolderLock
+from index.ledger.locks import FileLocks
+from index.store.edge.lock import FolderLock
 os.chdir(sys.argv[1])
 if os.getuid() == 0:
     os.setgroups([])

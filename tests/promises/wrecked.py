@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-import index.store.edge_session
+import index.store.edge.session
 from index.errors import FreshkbError, Refused
 from index.parse import Parser
 from index.run import Run
@@ -46,7 +46,7 @@ class Wrecked:
         ]
         with pytest.MonkeyPatch.context() as patch:
             # Some points are sealed, and some are not: their files are others.
-            patch.setattr(index.store.edge_session, "SEAL_POINTS", 40)
+            patch.setattr(index.store.edge.session, "SEAL_POINTS", 40)
             self._grow()
         self.image: Image = self.kb.ask(image)
         self.edit()

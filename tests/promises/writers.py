@@ -28,7 +28,7 @@ from typing import NoReturn
 
 from index.errors import Locked, StoreError
 from index.ledger import Ledger
-from index.store.lock import FolderLock
+from index.store.edge.lock import FolderLock
 
 #: A round that has not ended by then never will.
 PATIENCE_SECONDS = 60.0

@@ -1,0 +1,215 @@
+"""HTML to elements: a walk of the tree that keeps every visible word, once, in reading order.
+
+Markdown, mail bodies and everything that pandoc converts come through here too. unstructured's own walk
+loses figure captions, `<details>`, forms and the rows of tables, and takes the fences out of code inside
+lists.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lxml import etree
+
+from index.model import Parsed
+from index.parse.formats import Format
+from index.parse.outline import Outline, Unreadable, squeeze
+from index.parse.readers.text import decode
+
+_BLOCK_TAGS = """
+    address article aside blockquote body button caption center dd details dialog div dl dt fieldset
+    figcaption figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main menu nav ol optgroup
+    option p pre search section select summary table tbody td textarea tfoot th thead tr ul
+"""
+_BLOCKS = frozenset(_BLOCK_TAGS.split())
+_INVISIBLE_TAGS = "audio canvas datalist head iframe noscript object script style template video"
+_INVISIBLE = frozenset(_INVISIBLE_TAGS.split())
+_HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
+#: What inside a table says that it arranges a page rather than data.
+_LAYOUT = ".//table | .//pre | .//h1 | .//h2 | .//h3 | .//h4 | .//h5 | .//h6"
+_SPACES = re.compile(r"[ \t\r\n\f\u00a0]+")
+_SPACE_RUNS = re.compile(r"  +")
+_AROUND_BREAK = re.compile(r" *\n *")
+
+
+def parse(path: Path, format: Format) -> Parsed:
+    root = tree(decode(path.read_bytes(), markup=True))
+    if root is None:
+        return Outline().parsed()
+    outline = Outline()
+    walk(root, outline)
+    return outline.parsed(
+        fallback_title=title_of(root), language=language_of(root), properties=properties_of(root)
+    )
+
+
+def tree(text: str) -> Any | None:
+    """The document element; None when there is nothing in it. Raises Unreadable beyond libxml2's depth."""
+    parser = etree.HTMLParser(
+        encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True, huge_tree=True
+    )
+    if not text.strip():
+        return None
+    root = etree.fromstring(text.encode("utf-8", "replace"), parser)
+    # libxml2 leaves out what lies deeper, and says so in its log alone.
+    if any("depth" in entry.message for entry in parser.error_log.filter_from_errors()):
+        raise Unreadable("The document nests its parts too deeply.")
+    return root
+
+
+def title_of(root: Any) -> str:
+    return squeeze(root.findtext(".//title") or "")
+
+
+def language_of(root: Any) -> str | None:
+    """The primary tag of the `lang` attribute: ``de`` of ``de-AT``."""
+    for attribute in ("lang", "{http://www.w3.org/XML/1998/namespace}lang", "xml:lang"):
+        if value := root.get(attribute):
+            return str(value).strip().replace("_", "-").partition("-")[0].lower() or None
+    return None
+
+
+def properties_of(root: Any) -> dict[str, str]:
+    """The `<meta>` elements that have a name: author, description, date …; and the page's own address."""
+    found: dict[str, str] = {}
+    for link in root.iterfind(".//link[@rel='canonical']"):
+        found.setdefault("canonical", squeeze(link.get("href") or ""))
+    for meta in root.iterfind(".//meta"):
+        name = meta.get("name") or meta.get("property")
+        value = squeeze(meta.get("content") or "")
+        if name and value and name.lower() not in ("viewport", "generator"):
+            found.setdefault(name, value)
+    return found
+
+
+def walk(root: Any, outline: Outline, page: int | None = None) -> None:
+    """Append the visible text below `root` to the outline."""
+    _Walk(outline, page).run(root)
+
+
+class _Walk:
+    """One pass over start and end events; `inline` holds the text of the block that is open."""
+
+    def __init__(self, outline: Outline, page: int | None) -> None:
+        self.outline = outline
+        self.page = page
+        self.inline: list[str] = []
+        self.level = 0
+        self.items = 0
+
+    def run(self, root: Any) -> None:
+        context = etree.iterwalk(root, events=("start", "end"))
+        skipped: Any = None
+        for event, node in context:
+            if event == "start":
+                if not self._start(node):
+                    context.skip_subtree()
+                    skipped = node
+            else:
+                if node is not skipped:
+                    self._end(node)
+                if node is not root and node.tail:
+                    self._text(node.tail)
+        self._flush()
+
+    def _start(self, node: Any) -> bool:
+        """Whether to go into the node."""
+        tag = _tag(node)
+        if tag in _INVISIBLE or node.get("hidden") is not None or _HIDDEN.search(node.get("style", "")):
+            return False
+        if tag in _BLOCKS:
+            self._flush()
+        if tag == "pre":
+            self.outline.add(_preformatted(node), "CodeSnippet", self.page)
+            return False
+        if tag == "table" and _holds_data(node):
+            self._table(node)
+            return False
+        if tag == "br":
+            self.inline.append("\n")
+        elif tag == "img":
+            self._text(f" {node.get('alt', '')} ")
+        elif tag in _HEADINGS:
+            self.level = _HEADINGS[tag]
+        elif tag == "li":
+            self.items += 1
+        if node.text:
+            self._text(node.text)
+        return True
+
+    def _end(self, node: Any) -> None:
+        tag = _tag(node)
+        if tag in _BLOCKS:
+            self._flush()
+        if tag in _HEADINGS:
+            self.level = 0
+        elif tag == "li":
+            self.items -= 1
+
+    def _text(self, text: str) -> None:
+        self.inline.append(_SPACES.sub(" ", text))
+
+    def _flush(self) -> None:
+        text = _AROUND_BREAK.sub("\n", _SPACE_RUNS.sub(" ", "".join(self.inline))).strip()
+        self.inline.clear()
+        if self.level:
+            # Documentation generators close a heading with a link to itself.
+            self.outline.heading(text.removesuffix("¶"), self.level, self.page)
+        else:
+            self.outline.add(text, "ListItem" if self.items else "NarrativeText", self.page)
+
+    def _table(self, table: Any) -> None:
+        for caption in table.iterfind("caption"):
+            self.outline.add(squeeze(_joined(caption)), "NarrativeText", self.page)
+        self.outline.table([[_joined(cell) for cell in _cells(row)] for row in table.iter("tr")], self.page)
+
+
+def _tag(node: Any) -> str:
+    """The tag in lower case without a namespace; "" for entities and the like."""
+    return node.tag.rpartition("}")[2].lower() if isinstance(node.tag, str) else ""
+
+
+def _cells(row: Any) -> Iterator[Any]:
+    return (child for child in row if _tag(child) in ("td", "th"))
+
+
+def _holds_data(table: Any) -> bool:
+    """Whether a table is one, and not a frame that arranges the page, as mails are full of."""
+    if table.get("role") == "presentation" or table.xpath(f"boolean({_LAYOUT})"):
+        return False
+    return any(len(list(_cells(row))) > 1 for row in table.iter("tr"))
+
+
+def _joined(node: Any) -> str:
+    """The visible text of a cell or caption, blocks and breaks inside it separated by a space."""
+    parts: list[str] = []
+    context = etree.iterwalk(node, events=("start", "end"))
+    for event, inner in context:
+        tag = _tag(inner)
+        if event == "start":
+            if tag in _INVISIBLE or inner.get("hidden") is not None:
+                context.skip_subtree()
+                continue
+            parts += [" " if tag in _BLOCKS or tag == "br" else "", inner.text or ""]
+            if tag == "img":
+                parts.append(f" {inner.get('alt', '')} ")
+        else:
+            parts.append(" " if tag in _BLOCKS else "")
+            if inner is not node:
+                parts.append(inner.tail or "")
+    return "".join(parts)
+
+
+def _preformatted(node: Any) -> str:
+    """The exact text, breaks as newlines."""
+    parts: list[str] = []
+    for event, inner in etree.iterwalk(node, events=("start", "end")):
+        if event == "start":
+            parts.append("\n" if _tag(inner) == "br" else inner.text or "")
+        elif inner is not node:
+            parts.append(inner.tail or "")
+    return "".join(parts)

@@ -1,0 +1,62 @@
+"""Markdown: front matter, then CommonMark with tables, by way of HTML.
+
+unstructured's reader takes front matter for a heading, needs four spaces below a list item where CommonMark
+needs two, and takes the fences out of code inside lists; markdown-it-py does what authors see on their
+forge.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock
+from markdown_it.rules_block.reference import reference
+
+from index.freshness.properties import by_name
+from index.model import Parsed
+from index.parse.formats import Format
+from index.parse.frontmatter import front_matter
+from index.parse.outline import Outline, Unreadable
+from index.parse.readers import html
+from index.parse.readers.text import decode
+
+
+def _reference(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Link definitions, but not footnotes: CommonMark would take one for a definition, and hide it."""
+    if state.src.startswith("[^", state.bMarks[start] + state.tShift[start]):
+        return False
+    return reference(state, start, end, silent)
+
+
+#: Blocks in blocks, of which a list takes two. What lies deeper the library would leave out in silence.
+_DEPTH_MAX = 100
+_MARKDOWN = MarkdownIt("commonmark", {"maxNesting": _DEPTH_MAX}).enable(["table", "strikethrough"])
+_MARKDOWN.block.ruler.at("reference", _reference)
+
+
+def parse(path: Path, format: Format) -> Parsed:
+    front = front_matter(decode(path.read_bytes()))
+    outline = Outline()
+    environment: dict[str, Any] = {}
+    tokens = _MARKDOWN.parse(front.body, environment)
+    if any(token.level >= _DEPTH_MAX - 1 for token in tokens):
+        raise Unreadable("The document nests its parts too deeply.")
+    root = html.tree(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, environment))
+    if root is not None:
+        html.walk(root, outline)
+    named = by_name(front.properties)
+    language = _text(named.get("lang")) or _text(named.get("language"))
+    return outline.parsed(
+        title=_text(named.get("title")),
+        language=language.replace("_", "-").partition("-")[0].lower() or None,
+        properties=front.properties,
+        findings=front.findings,
+    )
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_text(item) for item in value)
+    return "" if value is None or isinstance(value, dict) else str(value)

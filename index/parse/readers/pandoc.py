@@ -1,0 +1,117 @@
+"""EPUB, reStructuredText and Org, which pandoc turns into HTML; RTF where there is no LibreOffice."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pypandoc
+from lxml import etree
+
+from index.model import Parsed
+from index.parse import archive, soffice
+from index.parse.formats import Format
+from index.parse.outline import Outline, Unreadable, squeeze
+from index.parse.readers import html, opendocument
+from index.parse.readers.text import decode
+
+#: In these the title that pandoc prints stands in the text; in the others it repeats a property.
+_TITLE_IS_TEXT = frozenset({"rst", "org"})
+#: pandoc passes over it. Only plain ones: what is escaped is left out.
+_RTF_TITLE = re.compile(rb"\{\\title ([^{}\\]{1,500})\}")
+_LOCKS = "META-INF/encryption.xml"
+#: Fonts may be obfuscated in a book that anyone may read.
+_FONT_ALGORITHMS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
+
+
+def parse(path: Path, format: Format) -> Parsed:
+    rtf_title = ""
+    if format.name == "epub":
+        archive.check(path)
+        _refuse_locked(path)
+    elif format.name == "rtf":
+        start = path.read_bytes()[:4096]
+        if not start.lstrip().startswith(b"{\\rtf"):
+            raise Unreadable("The document is damaged: it is no RTF file.")
+        if soffice.available():
+            # pandoc passes over notes, and moves lists that LibreOffice wrote.
+            return opendocument.parse(soffice.converted(path, "rtf", "odt"), format)
+        if match := _RTF_TITLE.search(start):
+            rtf_title = match[1].decode("ascii", "replace")
+    else:
+        # pandoc takes UTF-8 only.
+        text = decode(path.read_bytes())
+        path = Path(tempfile.mkdtemp(), "document")
+        path.write_text(text, "utf-8")
+    root = html.tree(_converted(path, format))
+    if root is None:
+        return Outline().parsed()
+    header = root.find(".//header[@id='title-block-header']")
+    title = "" if header is None else squeeze(header.findtext("h1") or "")
+    if header is not None and format.name in _TITLE_IS_TEXT:
+        _put_below_title(root, header)
+    elif header is not None:
+        header.getparent().remove(header)
+    for link in root.iter("a"):
+        if link.get("role") in ("doc-noteref", "doc-backlink"):
+            # Numbers and arrows that pandoc made; what follows them stays.
+            link.text = None
+            link[:] = []
+    outline = Outline()
+    notes = root.find(".//section[@role='doc-endnotes']")
+    if notes is not None:
+        notes.getparent().remove(notes)
+    html.walk(root, outline)
+    if notes is not None:
+        outline.end_sections()
+        html.walk(notes, outline)
+    return outline.parsed(
+        # Each chapter of a book has a top heading; its title is the book's.
+        title=title if format.name == "epub" else "",
+        fallback_title=title or rtf_title,
+        language=html.language_of(root),
+        properties=html.properties_of(root),
+    )
+
+
+def _put_below_title(root: Any, header: Any) -> None:
+    """pandoc prints sections as high as the title that they belong to."""
+    for node in root.iter("h1", "h2", "h3", "h4", "h5"):
+        if header not in node.iterancestors():
+            node.tag = f"h{int(node.tag[1]) + 1}"
+
+
+def _converted(path: Path, format: Format) -> str:
+    try:
+        # The title-block is part of a standalone page only. In the sandbox no other file is read.
+        page = pypandoc.convert_file(
+            str(path),
+            "html",
+            format=format.name,
+            sandbox=True,
+            extra_args=["--standalone", "--wrap=none", "--email-obfuscation=none"],
+        )
+    except RuntimeError as error:
+        told = squeeze(str(error))[-200:]
+        raise Unreadable(f"The document is damaged: pandoc could not read it ({told}).") from None
+    except OSError as error:
+        raise Unreadable(
+            f"The document needs pandoc, which is not installed ({error.strerror or 'not found'})."
+        ) from None
+    return str(page)
+
+
+def _refuse_locked(book: Path) -> None:
+    with zipfile.ZipFile(book) as archive:
+        if _LOCKS not in archive.namelist():
+            return
+        try:
+            root: Any = etree.fromstring(archive.read(_LOCKS), etree.XMLParser(resolve_entities=False))
+        except etree.XMLSyntaxError:
+            return
+    algorithms = [node.get("Algorithm") for node in root.iter("{*}EncryptionMethod")]
+    if any(algorithm not in _FONT_ALGORITHMS for algorithm in algorithms):
+        raise Unreadable("The document is protected by digital rights management.")

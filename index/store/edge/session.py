@@ -1,0 +1,205 @@
+"""What is asked of one embedded collection, in the words of the engine."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import qdrant_edge as engine
+
+from index.batched import batched
+from index.disk.scratch import room
+from index.errors import StoreError
+from index.freshness.owners import fold
+from index.model import Point, Sparse, rfc3339
+from index.store import fusion
+from index.store.base import EVERYTHING, SPARSE_NAME, Filter, Hit, Mode
+from index.store.convert import INSTANT_FIELDS, KEYWORD_FIELDS, check_vectors, sparse
+from index.store.edge.shards import Shards, engine_errors, require_room
+
+#: Unsealed points load at 9 µs each, and sealing takes 60 µs a point.
+SEAL_POINTS = 20_000
+#: A segment's points and their texts, with some to spare.
+SEAL_ROOM_BYTES = 512 << 20
+#: Points of one call to the engine.
+SLICE_POINTS = 1_000
+
+
+class EdgeSession:
+    """See `index.store.base.Session`. Belongs to the thread that opened it."""
+
+    def __init__(self, shards: Shards, home: Path, did: Counter[str]) -> None:
+        """`did`: where it counts points written, deleted, read and ranked."""
+        self._shards = shards
+        self._home = home
+        self._unsealed = home / "unsealed"
+        self._pid = os.getpid()
+        self._ended = False
+        self._did = did
+        self._open()
+
+    def end(self) -> None:
+        self._ended = True
+
+    def _open(self, *, to_write: bool = False) -> engine.EdgeShard:
+        if self._ended or os.getpid() != self._pid:
+            raise StoreError("This session of the vector store has ended.")
+        return self._shards.open(self._home.name, to_write=to_write)
+
+    @property
+    def _shard(self) -> engine.EdgeShard:
+        return self._open()
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        check_vectors(points)
+        with engine_errors(f"write {len(points)} points"):
+            self._open(to_write=True)
+            require_room(self._home)
+            for operation in missing_indexes(self._shard):
+                self._update(operation)
+            for some in batched(points, SLICE_POINTS):
+                self._update(engine.UpdateOperation.upsert_points([_row(point) for point in some]))
+            self._seal(len(points))
+        self._did["written"] += len(points)
+
+    def _seal(self, written: int) -> None:
+        """Count what is unsealed, which the engine does not tell, and seal it when it has become much."""
+        try:
+            unsealed = int(self._unsealed.read_text()) + written
+        except FileNotFoundError:
+            unsealed = written
+        except ValueError:
+            # A kill while the number was written.
+            unsealed = SEAL_POINTS
+        # Sealing writes the points once more, and can wait for a disk that has the room.
+        if unsealed >= SEAL_POINTS and room(self._home) >= SEAL_ROOM_BYTES:
+            self._shard.optimize()
+            self._shard.flush()
+            unsealed = 0
+        self._unsealed.write_text(str(unsealed))
+
+    def delete(self, ids: Sequence[str]) -> None:
+        with engine_errors(f"delete {len(ids)} points"):
+            self._open(to_write=True)
+            for some in batched(ids, SLICE_POINTS):
+                self._update(engine.UpdateOperation.delete_points(list(some)))
+        self._did["deleted"] += len(ids)
+
+    def _update(self, operation: engine.UpdateOperation) -> None:
+        """Durable when it returns. Each is flushed before the next: see `index.store.edge.shards.LEAD`."""
+        self._shard.update(operation)
+        self._shard.flush()
+
+    def retrieve(self, ids: Sequence[str], *, vectors: bool) -> dict[str, Point]:
+        with engine_errors(f"read {len(ids)} points", self._home):
+            rows = self._shard.retrieve(list(ids), with_payload=True, with_vector=vectors)
+            self._did["read"] += len(rows)
+            return {str(row.id): _point(row) for row in rows}
+
+    def scroll(
+        self, *, vectors: bool, page: int = 1000, first: str | None = None, end: str | None = None
+    ) -> Iterator[Point]:
+        offset: Any = first
+        while True:
+            with engine_errors("list its points", self._home):
+                rows, offset = self._shard.scroll(
+                    engine.ScrollRequest(offset=offset, limit=page, with_payload=True, with_vector=vectors)
+                )
+            for row in rows:
+                if end is not None and str(row.id) >= end:
+                    return
+                self._did["read"] += 1
+                yield _point(row)
+            if offset is None:
+                return
+
+    def count(self, where: Filter = EVERYTHING) -> int:
+        with engine_errors("count its points", self._home):
+            return self._shard.count(engine.CountRequest(exact=True, filter=_conditions(where)))
+
+    def reached(self, words: Sparse) -> int:
+        with engine_errors("be searched", self._home):
+            return len(self._shard.query(engine.QueryRequest(limit=self.count(), query=_nearest(words))))
+
+    def search(
+        self, *, mode: Mode, dense: Sequence[float] | None, sparse: Sparse | None, limit: int, where: Filter
+    ) -> list[Hit]:
+        conditions = _conditions(where)
+
+        def rank(queries: Sequence[fusion.Query], limit: int) -> list[fusion.Ranking]:
+            asked = [
+                engine.QueryRequest(limit=limit, query=_nearest(query), filter=conditions)
+                for query in queries
+            ]
+            self._did["ranked"] += limit * len(asked)
+            return [[(str(row.id), row.score) for row in self._shard.query(request)] for request in asked]
+
+        def fetch(ids: Sequence[str]) -> dict[str, Point]:
+            return self.retrieve(ids, vectors=True)
+
+        with engine_errors("be searched", self._home):
+            return fusion.search(rank, fetch, mode=mode, dense=dense, sparse=sparse, limit=limit)
+
+
+def missing_indexes(shard: engine.EdgeShard) -> list[engine.UpdateOperation]:
+    """What makes the payload indexes that are not there, as in a collection of an older freshkb."""
+    there = shard.info().payload_schema
+    kinds = dict.fromkeys(KEYWORD_FIELDS, engine.PayloadSchemaType.Keyword)
+    kinds |= dict.fromkeys(INSTANT_FIELDS, engine.PayloadSchemaType.Datetime)
+    return [
+        engine.UpdateOperation.create_field_index(field, kind)
+        for field, kind in kinds.items()
+        if field not in there
+    ]
+
+
+def _row(point: Point) -> engine.Point:
+    vectors: dict[str, Any] = {}
+    if point.dense is not None:
+        vectors[""] = list(point.dense)
+    if point.sparse is not None:
+        vectors[SPARSE_NAME] = engine.SparseVector(list(point.sparse.indices), list(point.sparse.values))
+    return engine.Point(point.id, vectors, dict(point.payload))
+
+
+def _point(row: engine.Record) -> Point:
+    vectors: dict[str, Any] = row.vector if isinstance(row.vector, dict) else {"": row.vector}
+    words = vectors.get(SPARSE_NAME)
+    return Point(
+        str(row.id),
+        row.payload or {},
+        vectors.get(""),
+        None if words is None else sparse(words.indices, words.values),
+    )
+
+
+def _nearest(query: fusion.Query) -> engine.Query:
+    if isinstance(query, Sparse):
+        return engine.Query.Nearest(engine.SparseVector(list(query.indices), list(query.values)), SPARSE_NAME)
+    return engine.Query.Nearest(list(query))
+
+
+def _conditions(where: Filter) -> engine.Filter | None:
+    must: list[Any] = []
+    if where.sources is not None:
+        must.append(_of_sources(where.sources))
+    if where.owner is not None:
+        named = engine.FieldCondition("metadata.owners", match=engine.MatchValue(fold(where.owner)))
+        written = engine.FieldCondition("metadata.owner", match=engine.MatchValue(where.owner))
+        must.append(engine.Filter(should=[named, written]))
+    if where.document_ids is not None:
+        match = engine.MatchAny(list(where.document_ids))
+        must.append(engine.FieldCondition("metadata.document_id", match=match))
+    if where.fresh_at is not None:
+        later = engine.RangeDateTime(gt=rfc3339(where.fresh_at))
+        fresh = engine.FieldCondition("metadata.warn_at", range=later)
+        doubted = [_of_sources(where.doubted)] if where.doubted else []
+        must.append(engine.Filter(should=[fresh, *doubted]) if doubted else fresh)
+    return engine.Filter(must=must) if must else None
+
+
+def _of_sources(sources: Sequence[str]) -> engine.FieldCondition:
+    return engine.FieldCondition("metadata.source", match=engine.MatchAny(list(sources)))

@@ -1,0 +1,234 @@
+"""The shards that this process has open, and the rule they live by: none without the folder's lock.
+
+A session ends and the store stays open, locked, for `IDLE_SECONDS`, because loading 100,000 points takes
+0.3 s and a search 8 ms. But as soon as somebody waits for the lock, the shards are closed and it is given up.
+
+The engine writes to the files of a shard when it loads it. Where that must not be, because this process may
+only read them or their disk is full, a private copy is read instead: see `index.store.edge.view`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from qdrant_edge import EdgeShard, UpdateOperation
+
+from index.disk.fork import forget_in_children
+from index.disk.scratch import room
+from index.errors import ConfigError, ScratchError, StoreDamaged, StoreError
+from index.store.edge.lock import FolderLock
+
+#: How long an idle store stays open for the next session of this process.
+IDLE_SECONDS = 0.2
+#: How often an idle store looks whether another process waits.
+LOOK_SECONDS = 0.01
+#: How long a session waits for its turn.
+TIMEOUT_SECONDS = 60.0
+#: What a disk must have free before points are written: the engine maps its files into memory, and a mapped
+#: file that its disk has no room for ends the process with SIGBUS, without a word. A collection takes 60 MB
+#: with its first points, then some KB a point.
+ROOM_BYTES = 128 << 20
+#: The engine numbers updates, and passes over points that have a higher number. Without a log it starts
+#: again from the number that it flushed last. After a kill points may be ahead of it by the one update that
+#: was under way, seldom by two, as each is flushed before the next. So a loaded shard lets some pass.
+SEQUENCE_LEAD = 8
+#: No point has this id.
+UNUSED_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+
+
+class Shards:
+    """Apart from the store, so that the idling thread does not keep a store alive that nobody uses."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open: dict[str, EdgeShard] = {}
+        self._views: set[str] = set()
+        """Those of them that are private copies."""
+        self._until = 0.0
+        self._reset()
+        forget_in_children(self)
+
+    def _reset(self) -> None:
+        self._mutex = threading.RLock()
+        self._lock = FolderLock(self._folder)
+        self._depth = 0
+        self._idler: threading.Thread | None = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the folder. Threads of this process take turns; one thread may hold it several times over."""
+        mutex, pid = self._mutex, os.getpid()
+        if not mutex.acquire(timeout=TIMEOUT_SECONDS):
+            raise StoreError(
+                f"The vector store in {self._folder} is in use by another thread of this process."
+            )
+        try:
+            if not self._lock.held:
+                self._lock.acquire(TIMEOUT_SECONDS)
+            self._depth += 1
+            sound = False
+            try:
+                yield
+                sound = True
+            finally:
+                # A child that was forked inside a session holds nothing.
+                if os.getpid() == pid:
+                    self._depth -= 1
+                    if self._depth == 0:
+                        with engine_errors("let go of its files"):
+                            self._rest(sound)
+        finally:
+            mutex.release()
+
+    def open(self, collection: str, *, to_write: bool = False) -> EdgeShard:
+        """The shard, loaded. Raises StoreError when it is to be written and may only be read, or when its
+        disk is full."""
+        if to_write:
+            self.require_write(collection)
+            if collection in self._views:
+                self.shut(collection)
+            if collection not in self._open:
+                # To load it is to write to it.
+                require_room(self._folder / collection)
+        if collection not in self._open:
+            path = self._folder / collection / "shard"
+            if to_write or not (self._forbidden(collection) or room(path) < ROOM_BYTES):
+                self._open[collection] = load(path)
+            else:
+                from index.store.edge.view import copied
+
+                with copied(path) as copy:
+                    self._open[collection] = load(copy)
+                self._views.add(collection)
+        return self._open[collection]
+
+    def require_write(self, collection: str = "") -> None:
+        """Raises StoreError, naming the permission, when these files may only be read. The lock is held."""
+        if self._forbidden(collection):
+            raise StoreError(
+                f"The vector store in {self._folder} may only be read: user {os.geteuid()} has no permission "
+                "to write there, or its file system is mounted read-only. Nothing was written; run the "
+                "command as a user that may write."
+            )
+
+    def _forbidden(self, collection: str) -> bool:
+        place = self._folder / collection / "shard" if collection else self._folder
+        return self._lock.shared or not os.access(place, os.W_OK, effective_ids=True)
+
+    def shut(self, collection: str) -> None:
+        self._views.discard(collection)
+        shard = self._open.pop(collection, None)
+        if shard is not None:
+            shard.close()
+
+    def close(self) -> None:
+        with self._mutex:
+            if self._depth == 0 and self._lock.held:
+                self._let_go()
+
+    def _let_go(self) -> None:
+        try:
+            while self._open:
+                self.shut(next(iter(self._open)))
+        finally:
+            self._open.clear()
+            self._views.clear()
+            self._lock.release()
+
+    def _rest(self, sound: bool) -> None:
+        """Stay open for a moment, unless somebody waits, or something went wrong and the files say more than
+        the memory does."""
+        if not sound or self._lock.wanted():
+            self._let_go()
+            return
+        self._until = time.monotonic() + IDLE_SECONDS
+        if self._idler is None:
+            self._idler = threading.Thread(target=self._idle, name="freshkb-store-idle", daemon=True)
+            self._idler.start()
+
+    def _idle(self) -> None:
+        while True:
+            time.sleep(LOOK_SECONDS)
+            with self._mutex:
+                # All that was written is flushed, so what fails here loses nothing, and there is nobody to
+                # tell. Who cannot find out whether somebody waits lets go.
+                with suppress(OSError):
+                    if self._lock.held and time.monotonic() < self._until and not self._lock.wanted():
+                        continue
+                self._idler = None
+                with suppress(StoreError), engine_errors("let go of its files"):
+                    if self._lock.held:
+                        self._let_go()
+                return
+
+    def forget(self) -> None:
+        """In a forked child: the shards and the lock are its parent's.
+
+        A shard that is collected writes to its files. These must live as long as the child, so each gets a
+        reference that is never given back.
+        """
+        for shard in self._open.values():
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(shard))
+        self._open.clear()
+        self._views.clear()
+        self._reset()
+
+
+def load(path: Path) -> EdgeShard:
+    """The shard, with the lead that its next update may need."""
+    shard = EdgeShard.load(str(path))
+    for _ in range(SEQUENCE_LEAD):
+        shard.update(UpdateOperation.delete_points([UNUSED_ID]))
+    return shard
+
+
+def require_room(folder: Path) -> None:
+    """Raises StoreError when the disk is so full that writing would be a risk."""
+    free = room(folder)
+    if free < ROOM_BYTES:
+        raise StoreError(
+            f"The disk of the vector store in {folder} is full: {free >> 20:,} MB are free, and writing "
+            f"takes {ROOM_BYTES >> 20:,} MB. Nothing was written. Make room, and run the command again."
+        )
+
+
+#: What is not the files' fault: permissions, room, open files, memory, a disk that answers with an error.
+_UNAVAILABLE = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE,
+    errno.ENOMEM, errno.EIO, errno.EINTR, errno.EAGAIN, errno.ESTALE,
+}  # fmt: skip
+
+
+@contextmanager
+def engine_errors(what: str, reads: Path | None = None) -> Iterator[None]:
+    """Whatever the engine raises is a StoreError: it raises bare Exception, and a panic as BaseException.
+    Where it only `reads` files of a folder, it is StoreDamaged, unless the system kept it from them."""
+    try:
+        yield
+    except (StoreError, ConfigError, ScratchError):
+        raise
+    except BaseException as error:
+        panic = type(error).__name__ == "PanicException"
+        if not isinstance(error, Exception) and not panic:
+            raise
+        if reads is not None and not _kept_away(str(error)):
+            raise StoreDamaged(
+                f"The vector store in {reads} is damaged: it could not {what} ({error}). Build it anew, of "
+                "what can be read of it and from the sources, with: freshkb verify --repair"
+            ) from error
+        raise StoreError(
+            f"The vector store could not {what}: {error}. What was done before is whole; run the command "
+            "again, and if it happens again: freshkb doctor"
+        ) from error
+
+
+def _kept_away(said: str) -> bool:
+    return any(int(number) in _UNAVAILABLE for number in re.findall(r"\(os error (\d+)\)", said))

@@ -1,0 +1,220 @@
+"""What is asked of one collection of a Qdrant server, in the words of its client."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from index.batched import batched
+from index.errors import ConfigError, StoreError, telling_no_secret
+from index.freshness.owners import fold
+from index.model import Point, Sparse
+from index.store import fusion
+from index.store.base import EVERYTHING, SPARSE_NAME, Filter, Hit, Mode
+from index.store.convert import check_vectors, float32, sparse
+
+if TYPE_CHECKING:
+    from qdrant_client import QdrantClient, models
+
+#: Points of one request: about 3 MB of JSON, where the server takes 32 MB.
+SLICE_POINTS = 300
+#: Ids of one request.
+SLICE_IDS = 5_000
+
+
+class QdrantSession:
+    """See `index.store.base.Session`. A server needs no holding; the session only ends."""
+
+    def __init__(
+        self,
+        client: QdrantClient,
+        collection: str,
+        url: str,
+        index: Callable[[str], None],
+        did: Counter[str],
+    ) -> None:
+        """`index` makes the collection's payload indexes, where some are missing; in `did` it counts points
+        written, deleted, read and ranked."""
+        self._connected: QdrantClient | None = client
+        self._name = collection
+        self._url = url
+        self._index = index
+        self._did = did
+
+    def end(self) -> None:
+        self._connected = None
+
+    @property
+    def _client(self) -> QdrantClient:
+        if self._connected is None:
+            raise StoreError("This session of the vector store has ended.")
+        return self._connected
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        check_vectors(points)
+        with asking(self._url, f"write {len(points)} points"):
+            self._index(self._name)
+            for some in batched(points, SLICE_POINTS):
+                rows = [_row(point) for point in some]
+                completed(self._client.upsert(self._name, rows, wait=True))
+        self._did["written"] += len(points)
+
+    def delete(self, ids: Sequence[str]) -> None:
+        from qdrant_client import models
+
+        with asking(self._url, f"delete {len(ids)} points"):
+            for some in batched(ids, SLICE_IDS):
+                chosen = models.PointIdsList(points=list(some))
+                completed(self._client.delete(self._name, chosen, wait=True))
+        self._did["deleted"] += len(ids)
+
+    def retrieve(self, ids: Sequence[str], *, vectors: bool) -> dict[str, Point]:
+        found: dict[str, Point] = {}
+        with asking(self._url, f"read {len(ids)} points"):
+            for some in batched(ids, SLICE_POINTS if vectors else SLICE_IDS):
+                rows = self._client.retrieve(self._name, list(some), with_payload=True, with_vectors=vectors)
+                found.update((str(row.id), _point(row)) for row in rows)
+        self._did["read"] += len(found)
+        return found
+
+    def scroll(
+        self, *, vectors: bool, page: int = 1000, first: str | None = None, end: str | None = None
+    ) -> Iterator[Point]:
+        offset: Any = first
+        while True:
+            with asking(self._url, "list its points"):
+                rows, offset = self._client.scroll(
+                    self._name, offset=offset, limit=page, with_payload=True, with_vectors=vectors
+                )
+            for row in rows:
+                if end is not None and str(row.id) >= end:
+                    return
+                self._did["read"] += 1
+                yield _point(row)
+            if offset is None:
+                return
+
+    def count(self, where: Filter = EVERYTHING) -> int:
+        with asking(self._url, "count its points"):
+            return self._client.count(self._name, count_filter=_conditions(where), exact=True).count
+
+    def reached(self, words: Sparse) -> int:
+        with asking(self._url, "be searched"):
+            found = self._client.query_points(
+                self._name, query=_nearest(words), using=SPARSE_NAME, limit=self.count(), with_payload=False
+            )
+            return len(found.points)
+
+    def search(
+        self, *, mode: Mode, dense: Sequence[float] | None, sparse: Sparse | None, limit: int, where: Filter
+    ) -> list[Hit]:
+        from qdrant_client import models
+
+        conditions = _conditions(where)
+
+        def rank(queries: Sequence[fusion.Query], limit: int) -> list[fusion.Ranking]:
+            self._did["ranked"] += limit * len(queries)
+            requests = [
+                models.QueryRequest(
+                    query=_nearest(query),
+                    using=SPARSE_NAME if isinstance(query, Sparse) else None,
+                    filter=conditions,
+                    limit=limit,
+                    with_payload=False,
+                )
+                for query in queries
+            ]
+            return [
+                [(str(row.id), row.score) for row in response.points]
+                for response in self._client.query_batch_points(self._name, requests)
+            ]
+
+        def fetch(ids: Sequence[str]) -> dict[str, Point]:
+            return self.retrieve(ids, vectors=True)
+
+        with asking(self._url, "be searched"):
+            return fusion.search(rank, fetch, mode=mode, dense=dense, sparse=sparse, limit=limit)
+
+
+@contextmanager
+def asking(url: str, what: str) -> Iterator[None]:
+    """Whatever goes wrong between us and the server is a StoreError: the client raises its own errors, those
+    of its transport, and those of its models."""
+    try:
+        yield
+    except (StoreError, ConfigError):
+        raise
+    except Exception as error:
+        raise StoreError(f"The Qdrant server at {url} could not {what}: {error}") from telling_no_secret(
+            error
+        )
+
+
+def completed(result: models.UpdateResult) -> None:
+    if result.status != "completed":
+        raise StoreError(f"The Qdrant server did not confirm a write: its status is {result.status}.")
+
+
+def _row(point: Point) -> models.PointStruct:
+    from qdrant_client import models
+
+    vectors: dict[str, Any] = {}
+    if point.dense is not None:
+        vectors[""] = list(point.dense)
+    if point.sparse is not None:
+        vectors[SPARSE_NAME] = models.SparseVector(
+            indices=list(point.sparse.indices), values=list(point.sparse.values)
+        )
+    return models.PointStruct(id=point.id, vector=vectors, payload=dict(point.payload))
+
+
+def _point(row: models.Record) -> Point:
+    vectors: Any = row.vector if isinstance(row.vector, dict) else {"": row.vector}
+    dense, words = vectors.get(""), vectors.get(SPARSE_NAME)
+    return Point(
+        str(row.id),
+        row.payload or {},
+        None if dense is None else float32(dense),
+        None if words is None else sparse(words.indices, words.values),
+    )
+
+
+def _nearest(query: fusion.Query) -> models.SparseVector | list[float]:
+    from qdrant_client import models
+
+    if isinstance(query, Sparse):
+        return models.SparseVector(indices=list(query.indices), values=list(query.values))
+    return list(query)
+
+
+def _conditions(where: Filter) -> models.Filter | None:
+    from qdrant_client import models
+
+    must: list[models.Condition] = []
+    if where.sources is not None:
+        must.append(_of_sources(where.sources))
+    if where.owner is not None:
+        named = models.MatchValue(value=fold(where.owner))
+        written = models.MatchValue(value=where.owner)
+        owners: list[models.Condition] = [
+            models.FieldCondition(key="metadata.owners", match=named),
+            models.FieldCondition(key="metadata.owner", match=written),
+        ]
+        must.append(models.Filter(should=owners))
+    if where.document_ids is not None:
+        any_of = models.MatchAny(any=list(where.document_ids))
+        must.append(models.FieldCondition(key="metadata.document_id", match=any_of))
+    if where.fresh_at is not None:
+        later = models.DatetimeRange(gt=where.fresh_at)
+        fresh = models.FieldCondition(key="metadata.warn_at", range=later)
+        doubted = [_of_sources(where.doubted)] if where.doubted else []
+        must.append(models.Filter(should=[fresh, *doubted]) if doubted else fresh)
+    return models.Filter(must=must) if must else None
+
+
+def _of_sources(sources: Sequence[str]) -> models.FieldCondition:
+    from qdrant_client import models
+
+    return models.FieldCondition(key="metadata.source", match=models.MatchAny(any=list(sources)))
