@@ -13,7 +13,7 @@ from tests.promises.alteration import KINDS, Alteration
 MODULES = (alter_points, alter_chunks, alter_documents, alter_sources)
 
 #: One of each kind of alteration: the short form takes these through the whole product. The defects that the
-#: others leave are rows of the tables in `tests.index.test_checks`.
+#: others leave are rows of the tables in `tests.index.verify.test_checks`.
 SHORT = (
     # Points: lost, added, altered, with and without a source that gives them again; vectors lost and altered.
     "point_removed", "point_doubled", "text_changed_that_no_source_gives", "metadata_changed-owner",

@@ -26,7 +26,7 @@ from index.store.edge.lock import FolderLock
 from index.store.edge.store import EdgeStore
 from tests.contracts.store_contract import DIMENSION, NAME, Opened, StoreContract, dense, found, point, uid
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 #: What every child process starts with; it says "ready" and obeys its standard input.
 PRELUDE = """

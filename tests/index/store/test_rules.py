@@ -12,7 +12,7 @@ import pytest
 
 from index.store.fusion import fuse
 
-STORE = Path(__file__).resolve().parents[2] / "index" / "store"
+STORE = Path(__file__).resolve().parents[3] / "index" / "store"
 
 
 def calls() -> Iterator[tuple[str, ast.Call]]:

@@ -17,7 +17,7 @@ from index.parse.walls import landlock
 from index.parse.walls.privileges import FIRST_USER
 from tests.walled import ATTEMPTS
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NOBODY = 65534
 
 #: What Landlock does not govern, as of version 7: files' metadata, other protocols, and sockets with a path.

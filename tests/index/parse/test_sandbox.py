@@ -25,7 +25,7 @@ from index.parse.walls import walls
 from tests import documents
 from tests.programs import PROGRAMS, program_parser
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture

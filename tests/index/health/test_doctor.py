@@ -98,7 +98,7 @@ def test_who_writes_and_what_was_killed_is_told(kb: Knowledge) -> None:
         "from index.ledger import Ledger\nledger = Ledger.open('sqlite', Path(sys.argv[1]))\n"
         "ledger.runs.start('sync', datetime(2026, 5, 1, tzinfo=UTC))\nos._exit(0)"
     )
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     subprocess.run([sys.executable, "-c", script, str(kb.home / ".freshkb")], check=True, cwd=root)
     with kb.workspace() as workspace, workspace.ledger.writer("docs", "freshkb watch"):
         found = {check.name: check for check in examine(workspace)}

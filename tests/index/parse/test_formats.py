@@ -11,7 +11,7 @@ import pytest
 from connectors.base import Entry
 from index.parse import fingerprint, fingerprints, format_of, formats, suffix_of
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from index.ledger import Ledger
 from index.ledger.database import Database
 from index.store.edge.lock import FolderLock
 from tests.commands import environment, process
-from tests.index.test_report import run as judged
+from tests.index.audit.test_report import run as judged
 from tests.knowledge import Knowledge
 
 

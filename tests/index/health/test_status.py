@@ -323,7 +323,7 @@ def test_importing_status_is_light() -> None:
     script = "import sys, index.health.check; print(*sys.modules)"
     ran = subprocess.run(
         [process()[0], "-c", script], capture_output=True, text=True, env=environment(), check=True,
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
     )  # fmt: skip
     imported = {name.partition(".")[0] for name in ran.stdout.split()}
     assert imported & {"torch", "prefect", "unstructured", "cronsim", "numpy"} == set()

@@ -17,7 +17,7 @@ import yaml
 from index.config import load
 from index.errors import ConfigError
 from tests.commands import environment, process
-from tests.index.test_config import EXAMPLE
+from tests.index.config.test_config import EXAMPLE
 
 #: What only a library says: its types, its way to count, and "input".
 LIBRARY = re.compile(
