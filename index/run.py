@@ -95,7 +95,7 @@ class Run:
         self.progress.documents(documents)
         self._done += documents
         self._note()
-        log.info(
+        batch_log.info(
             "%s: %s of %s documents: %s", self._source, *map("{:,}".format, (self._done, self._of)), done
         )
 

@@ -205,11 +205,3 @@ def _build(shard: Path, dimension: int) -> None:
         made.update(operation)
     made.flush()
     made.close()
-
-
-def _sync_folder(folder: Path) -> None:
-    file = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
