@@ -25,7 +25,6 @@ from index.records import Document
 from index.run import Run
 from index.sync.apply import apply
 from index.sync.collection import create, drop, entry, retire
-from index.sync.plan import BATCH_DOCUMENTS
 from index.sync.recover import recover
 from index.sync.source import known_sources
 from index.sync.sync import recorded
@@ -60,7 +59,7 @@ def reindex(workspace: Workspace, run: Run) -> RunReport:
             if left.state != "current":
                 drop(workspace, left, run.run_id)
         read = reader(workspace, old.name)
-        _check(ledger, old.name, read)
+        _check(workspace, old.name, read)
         new = create(workspace, "building", run.run_id)
         words = old.sparse_fingerprint or new.sparse_fingerprint
         if (new.embedding_fingerprint, new.sparse_fingerprint) == (old.embedding_fingerprint, words):
@@ -87,7 +86,7 @@ def fill(run: Run, target: Target, former: str, read: Read) -> list[str] | None:
     ledger = target.ledger
     inexact: list[str] = []
     run.begins("reindex", sum(sum(states.values()) for states in ledger.documents.counts().values()))
-    for batch in batched(ledger.documents.find(), BATCH_DOCUMENTS):
+    for batch in batched(ledger.documents.find(), run.workspace.sizes.batch_documents):
         texts = _texts(ledger, former, [document for document in batch if document.version], read)
         # Texts are written as they are here: there is nothing to be read again.
         done = apply(target, run.run_id, [text for text, _ in texts], lambda _: [])
@@ -108,10 +107,11 @@ def reader(workspace: Workspace, collection: str) -> Read:
     return read
 
 
-def _check(ledger: Ledger, former: str, read: Read) -> None:
+def _check(workspace: Workspace, former: str, read: Read) -> None:
     """Raises Refused when a text would be left behind that no source gives."""
-    unreadable = (d for d in ledger.documents.find(states=[State.HELD, State.QUARANTINED]) if d.version)
-    for batch in batched(unreadable, BATCH_DOCUMENTS):
+    ledger, states = workspace.ledger, [State.HELD, State.QUARANTINED]
+    unreadable = (d for d in ledger.documents.find(states=states) if d.version)
+    for batch in batched(unreadable, workspace.sizes.batch_documents):
         for text, _ in _texts(ledger, former, batch, read):
             document = text.document
             if len(text.chunks) < document.chunk_count:

@@ -25,6 +25,7 @@ from index.errors import ModelChanged, StoreError, StoreMismatch
 from index.ledger import Ledger
 from index.model import Failure, Parsed, State, Vectors
 from index.records import Collection
+from index.sizes import Sizes
 from index.store import open_store
 from index.store.base import VectorStore
 
@@ -79,8 +80,10 @@ class Workspace:
         embedder: Callable[[ModelIdentity, str], Embedding] | None = None,
         store: VectorStore | None = None,
         ledger: Ledger | None = None,
+        sizes: Sizes = Sizes(),
     ) -> None:
         self.config = config
+        self.sizes = sizes
         self.now = now
         self.new_id = new_id
         self.waiting: Waiting = nullcontext

@@ -17,6 +17,7 @@ from index.parse import Parser
 from index.parse.walls.walls import DOCUMENTS, Wall
 from index.records import Document
 from index.run import Run
+from index.sizes import Sizes
 from index.sync.sync import sync
 from index.workspace import Workspace
 from tests.embedders import HashEmbedder
@@ -78,6 +79,7 @@ class Knowledge:
         self.parser = Shared(parser)
         self.clock = Clock()
         self.embedders: list[HashEmbedder] = []
+        self.sizes = Sizes()
         self.settings: dict[str, Any] = {
             "version": 1,
             # Told, so that no processor has to be asked which precision it likes.
@@ -102,7 +104,12 @@ class Knowledge:
             return self.embedders[-1]
 
         with Workspace(
-            self.config(), now=self.clock, parser=self.parser, embedder=embedder, **parts
+            self.config(),
+            now=self.clock,
+            parser=self.parser,
+            embedder=embedder,
+            sizes=self.sizes,
+            **parts,
         ) as workspace:
             yield workspace
 

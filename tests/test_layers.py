@@ -42,6 +42,7 @@ ROOMS = [
     "chunk",
     "ledger",
     "store",
+    "sizes",
     "workspace",
     "run",
     "lookup",

@@ -28,7 +28,7 @@ from index.outcome import Counts, Seconds
 from index.records import Document, Intent
 from index.store.base import Session
 from index.sync.draft import Draft, Reread, drafted
-from index.sync.target import READ_POINTS, Target
+from index.sync.target import Target
 from index.sync.work import NewMetadata, NewVersion, Work
 
 PAST = {
@@ -41,10 +41,6 @@ PAST = {
 }
 
 
-#: Points of one batch, a single large document apart: what bounds the memory of a run.
-BATCH_POINTS = 2000
-
-
 def apply(target: Target, run_id: str, batch: Iterable[Work], reread: Reread) -> Counts:
     """Bring the documents of one batch to what was prepared. Repeating it reaches the same state (I3).
 
@@ -52,13 +48,13 @@ def apply(target: Target, run_id: str, batch: Iterable[Work], reread: Reread) ->
     it was told, LedgerError when the ledger cannot be written; either leaves an intent for recovery to find.
     """
     tally = Counts()
-    for work in _portions(batch):
+    for work in _portions(batch, target.sizes.batch_points):
         tally.add(_apply(target, run_id, work, reread, tally.seconds))
     return tally
 
 
-def _portions(batch: Iterable[Work]) -> Iterator[list[Work]]:
-    """The batch in parts of at most BATCH_POINTS points, or of one document."""
+def _portions(batch: Iterable[Work], most: int) -> Iterator[list[Work]]:
+    """The batch in parts of at most so many points, or of one document."""
     part: list[Work] = []
     points = 0
     for work in batch:
@@ -69,7 +65,7 @@ def _portions(batch: Iterable[Work]) -> Iterator[list[Work]]:
                 size = work.document.chunk_count
             case _:
                 size = 0
-        if part and points + size > BATCH_POINTS:
+        if part and points + size > most:
             yield part
             part, points = [], 0
         part.append(work)
@@ -97,7 +93,7 @@ def _apply(target: Target, run_id: str, work: Sequence[Work], reread: Reread, se
     obsolete: list[str] = []
     if intents:
         with seconds.of("write"), store.session(name) as session:
-            proven = _write(session, drafts)
+            proven = _write(session, drafts, target.sizes.read_points)
             intents = [
                 replace(i, chunks=tuple(replace(c, vector_digest=proven[c.point_id]) for c in i.chunks))
                 for i in intents
@@ -112,7 +108,7 @@ def _apply(target: Target, run_id: str, work: Sequence[Work], reread: Reread, se
     return _count(intents, noted, drafts, embedded_hashes=len(missing), removed=len(obsolete))
 
 
-def _write(session: Session, drafts: Sequence[Draft]) -> dict[str, str]:
+def _write(session: Session, drafts: Sequence[Draft], size: int) -> dict[str, str]:
     """Upsert, and read back: {point id: digest of its vectors}. Raises StoreDamaged when one is amiss."""
     points = []
     for draft in drafts:
@@ -121,13 +117,14 @@ def _write(session: Session, drafts: Sequence[Draft]) -> dict[str, str]:
     if points:
         session.upsert(points)
     expected = {draft.record.point_id: draft.record.payload_digest for draft in drafts}
-    return read_back(session, expected)
+    return read_back(session, expected, size)
 
 
-def read_back(session: Session, expected: dict[str, str]) -> dict[str, str]:
-    """The vector digests of points that must be there with these payload digests; StoreDamaged if not."""
+def read_back(session: Session, expected: dict[str, str], size: int) -> dict[str, str]:
+    """The vector digests of points that must be there with these payload digests, read so many at once.
+    StoreDamaged if one is not."""
     proven = {}
-    for identifiers in batched(expected, READ_POINTS):
+    for identifiers in batched(expected, size):
         found = session.retrieve(identifiers, vectors=True)
         for identifier in identifiers:
             point = found.get(identifier)

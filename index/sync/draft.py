@@ -11,7 +11,7 @@ from index.batched import batched
 from index.model import Action, Item, Point, Vectors, digest, point_id
 from index.records import ChunkRecord, Collection, Document, Intent
 from index.sync.prepare import occurrences
-from index.sync.target import READ_POINTS, Target
+from index.sync.target import Target
 from index.sync.work import NewMetadata, NewVersion, Removal, RowOnly, Skip, Work
 
 
@@ -44,7 +44,7 @@ def drafted(
     held: dict[str, Point] = {}
     if wanted:
         with target.store.session(name) as session:
-            for identifiers in batched(wanted, READ_POINTS):
+            for identifiers in batched(wanted, target.sizes.read_points):
                 for identifier, point in session.retrieve(identifiers, vectors=True).items():
                     # A vector that is not the one that was committed is not copied.
                     if payload.vector_digest(point) == wanted[identifier].vector_digest:

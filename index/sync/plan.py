@@ -19,9 +19,6 @@ from index.model import Action, Cause, Item, State, digest
 from index.records import PlanRow
 from index.sync.diff import Diff
 
-#: Documents of one batch: enough to fill the model's batches, few enough to finish soon after Ctrl-C.
-BATCH_DOCUMENTS = 32
-
 
 @dataclass(frozen=True, slots=True)
 class Guard:
@@ -76,11 +73,10 @@ class Plan:
         changes = self.of(Action.ADD, Action.UPDATE, Action.MOVE, Action.TOUCH, Action.HOLD)
         return (*changes, *self.of(Action.DELETE))
 
-    def batches(self) -> list[tuple[Item, ...]]:
-        """`work` in portions; removals never share one with anything else, and come last."""
+    def batches(self, size: int) -> list[tuple[Item, ...]]:
+        """`work` in portions of so many documents. Removals come last, in portions of their own."""
         removals = tuple(self.of(Action.DELETE))
         changes = self.work[: len(self.work) - len(removals)]
-        size = BATCH_DOCUMENTS
         return [part[i : i + size] for part in (changes, removals) for i in range(0, len(part), size)]
 
     def counts(self) -> dict[str, Any]:

@@ -47,7 +47,9 @@ def recover(target: Target, source: str, run_id: str | None = None) -> int:
             sound = True
             if intent.action is not Action.DELETE:
                 remove(session, uncommitted(intent, records))
-                sound = document is None or _restore(session, document, shared(intent, records))
+                sound = document is None or _restore(
+                    session, document, shared(intent, records), target.sizes.read_points
+                )
             if document is not None:
                 distrusted.append(distrust(document, sound=sound))
         # Some are another source's, whose run may want a point back until the store is ours.
@@ -59,13 +61,13 @@ def recover(target: Target, source: str, run_id: str | None = None) -> int:
     return len(intents)
 
 
-def _restore(session: Session, document: Document, records: Sequence[ChunkRecord]) -> bool:
+def _restore(session: Session, document: Document, records: Sequence[ChunkRecord], size: int) -> bool:
     """Write these points as the committed version has them; False when the store has lost what that takes."""
     found = session.retrieve([record.point_id for record in records], vectors=True) if records else {}
     points = as_committed(document, records, found)
     if points:
         session.upsert(points)
-        read_back(session, {record.point_id: record.payload_digest for record in records})
+        read_back(session, {record.point_id: record.payload_digest for record in records}, size)
     return points is not None
 
 

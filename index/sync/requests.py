@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from index.batched import batched
 from index.errors import ConfigError
 from index.ledger import LogAction, LogEntry
 from index.lookup import Lookup
@@ -12,7 +13,6 @@ from index.outcome import RunReport, SourceReport
 from index.records import Document, Review
 from index.run import Run
 from index.sync.batches import carry_out_items
-from index.sync.plan import BATCH_DOCUMENTS
 from index.sync.recover import recover
 from index.sync.survey import forget_rules
 from index.sync.sync import recorded, standing
@@ -107,8 +107,7 @@ def _carry_out(
             forget_rules(run.workspace, source)
             first(own)
             run.begins(source, len(items))
-            for start in range(0, len(items), BATCH_DOCUMENTS):
-                batch = items[start : start + BATCH_DOCUMENTS]
+            for batch in batched(items, run.workspace.sizes.batch_documents):
                 tally = carry_out_items(run, target, source, batch)
                 done.tally.add(tally)
                 run.advances(len(batch), tally)

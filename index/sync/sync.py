@@ -179,7 +179,7 @@ def _plan(run: Run, source: str, look: Look) -> _Planned:
     if rows:
         ledger.documents.put(rows, entries)
     log.debug("%s: planned: %s.", source, in_words(plan.counts()))
-    batches = plan.batches()
+    batches = plan.batches(workspace.sizes.batch_documents)
     if not batches:
         return _Planned(report, seen.record)
     forget_rules(workspace, source)

@@ -10,11 +10,9 @@ from index.ledger import Ledger
 from index.model import Vectors
 from index.records import Collection
 from index.run import Run
+from index.sizes import Sizes
 from index.store.base import VectorStore
 from index.sync.collection import ensure
-
-#: Points that are read from the store at once.
-READ_POINTS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +25,7 @@ class Target:
     embed: Callable[[Sequence[str]], Sequence[Vectors]]
     """Embedded texts to their dense and sparse vectors; not called when nothing is missing."""
     now: Callable[[], datetime]
+    sizes: Sizes
 
 
 def target_of(run: Run, collection: Collection | None = None) -> Target:
@@ -37,4 +36,4 @@ def target_of(run: Run, collection: Collection | None = None) -> Target:
     def embed(texts: Sequence[str]) -> list[Vectors]:
         return workspace.embed(into, texts, run.progress.chunks)
 
-    return Target(workspace.ledger, workspace.store, into, embed, workspace.now)
+    return Target(workspace.ledger, workspace.store, into, embed, workspace.now, workspace.sizes)

@@ -32,7 +32,7 @@ from index.sync.source import Source, known_sources, source_of
 from index.sync.survey import rules_fingerprint, survey
 from index.verify.checks import Announced, Defect, judge_collection, judge_pending, judge_row, judge_rules
 from index.verify.differences import Difference, Verification
-from index.verify.points import PAGE, Stopped, compare_points, go_on, is_there, named
+from index.verify.points import Stopped, compare_points, go_on, is_there, named
 from index.workspace import Workspace, require_collection
 
 log = logging.getLogger("freshkb.verify")
@@ -183,7 +183,7 @@ def _compare_rows(
     miscounted = set(ledger.chunks.miscounted(collection.name if collection else ""))
     misfiled = set(ledger.documents.misfiled())
     suspects: list[tuple[Defect, Document]] = []
-    for page in batched(ledger.documents.find(), PAGE):
+    for page in batched(ledger.documents.find(), workspace.sizes.page_points):
         go_on(stop)
         reviews = ledger.reviews.of([document.document_id for document in page])
         held = ledger.holds.once_held([d.document_id for d in page if d.state is State.HELD])

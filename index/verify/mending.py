@@ -16,11 +16,10 @@ from index.records import ChunkRecord, Document, Review
 from index.run import Run
 from index.sync.apply import apply
 from index.sync.batches import known_documents, prepare_items
-from index.sync.plan import BATCH_DOCUMENTS
 from index.sync.prepare import governed
 from index.sync.source import known_sources, source_of
 from index.sync.sync import plan_of
-from index.sync.target import READ_POINTS, Target
+from index.sync.target import Target
 from index.sync.work import NewMetadata, NewVersion, RowOnly, Work
 from index.verify.checks import Ids, review_lost
 from index.verify.differences import Verification
@@ -55,7 +54,7 @@ class Mending:
     def documents(self) -> None:
         """Write every damaged document anew, from its source or from what its payloads prove."""
         self._disown()
-        for ids in batched(sorted(self._damaged), BATCH_DOCUMENTS):
+        for ids in batched(sorted(self._damaged), self._workspace.sizes.batch_documents):
             if self._run.stop.is_set():
                 return
             self._mend(ids)
@@ -63,13 +62,13 @@ class Mending:
     def admit(self) -> None:
         """What lost text and was not removed after all is written as it is now."""
         deferred, self._deferred = self._deferred, []
-        for ids in batched(deferred, BATCH_DOCUMENTS):
+        for ids in batched(deferred, self._workspace.sizes.batch_documents):
             self._mend(ids, last=True)
 
     def _disown(self) -> None:
         """Drop rows of chunks that neither id nor payload call their document's: the ids may be those of
         another document, which could not be written beside them."""
-        for ids in batched(sorted(self._damaged), BATCH_DOCUMENTS):
+        for ids in batched(sorted(self._damaged), self._workspace.sizes.batch_documents):
             for document_id, records in self._workspace.ledger.chunks.of(self._name, ids).items():
                 known = Ids(document_id, self._fingerprint, len(records))
                 wrong = [record for record in records if not known.genuine(record)]
@@ -100,7 +99,7 @@ class Mending:
 
     def _points(self, ids: Iterable[str]) -> dict[str, Point]:
         found: dict[str, Point] = {}
-        for some in batched(ids, READ_POINTS):
+        for some in batched(ids, self._workspace.sizes.read_points):
             with self._target.store.session(self._name) as session:
                 found |= session.retrieve(some, vectors=True)
         return found

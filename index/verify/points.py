@@ -21,8 +21,6 @@ from index.verify.checks import Defect, Ids, judge_point
 from index.verify.differences import Difference, Verification
 from index.workspace import Workspace
 
-#: Points that are read while the store is held once, and rows that are read at once.
-PAGE = 2000
 #: Documents that are remembered while their points go by.
 DOCUMENTS = 20_000
 
@@ -83,7 +81,9 @@ def compare_points(
     suspects: set[str] = set()
     foreign: list[str] = []
     known = _Known(workspace, collection)
-    for pairs in batched(_merge(records, _scroll(workspace, collection, first, end)), PAGE):
+    for pairs in batched(
+        _merge(records, _scroll(workspace, collection, first, end)), workspace.sizes.page_points
+    ):
         go_on(stop)
         found.points += sum(1 for _, point in pairs if point is not None)
         known.learn({record.document_id for record, _ in pairs if record is not None})
@@ -134,11 +134,12 @@ def _scroll(
     workspace: Workspace, collection: Collection, first: str | None, end: str | None
 ) -> Iterator[Point]:
     """All points of a range of ids in order, holding the store for a page at a time."""
+    size = workspace.sizes.page_points
     while True:
         with workspace.store.session(collection.name) as session:
-            page = list(islice(session.scroll(vectors=True, page=PAGE, first=first, end=end), PAGE))
+            page = list(islice(session.scroll(vectors=True, page=size, first=first, end=end), size))
         yield from page
-        if len(page) < PAGE:
+        if len(page) < size:
             return
         first = _uuid(int(page[-1].id.replace("-", ""), 16) + 1)
 

@@ -20,7 +20,6 @@ from index.model import Point, digest
 from index.records import Collection
 from index.store.base import Session
 from index.sync.collection import drop, entry
-from index.sync.target import READ_POINTS
 from index.workspace import Workspace
 
 
@@ -53,17 +52,17 @@ def _all(workspace: Workspace, old: Collection) -> Iterator[Point]:
     first: str | None = None
     while True:
         with workspace.store.session(old.name) as session:
-            points = session.scroll(vectors=True, page=READ_POINTS, first=first)
-            page = list(islice(points, READ_POINTS))
+            points = session.scroll(vectors=True, page=workspace.sizes.read_points, first=first)
+            page = list(islice(points, workspace.sizes.read_points))
         yield from page if first is None else page[1:]
-        if len(page) < READ_POINTS:
+        if len(page) < workspace.sizes.read_points:
             return
         first = page[-1].id
 
 
 def _some(workspace: Workspace, old: Collection, ids: Iterable[str]) -> Iterator[Point]:
     """Those of the ids that can be read, one by one where a page of them cannot."""
-    for page in batched(ids, READ_POINTS):
+    for page in batched(ids, workspace.sizes.read_points):
         with workspace.store.session(old.name) as session:
             found = _read(session, page)
             for one in () if found is not None else page:
@@ -82,7 +81,7 @@ def _copy(workspace: Workspace, new: Collection, points: Iterable[Point]) -> set
     """Write points, and see that they are there; their ids."""
     copied: set[str] = set()
     stream = (point for point in points if _can_be_written(point, new.dimension))
-    for page in batched(stream, READ_POINTS):
+    for page in batched(stream, workspace.sizes.read_points):
         ids = [point.id for point in page]
         with workspace.store.session(new.name) as session:
             session.upsert(page)

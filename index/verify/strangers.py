@@ -13,7 +13,7 @@ from index.batched import batched
 from index.model import Point, State
 from index.sync.apply import remove
 from index.sync.collection import orphans
-from index.sync.target import READ_POINTS, Target
+from index.sync.target import Target
 from index.verify.differences import Verification
 from index.verify.points import Spoken, spoken_of
 from index.verify.renew import readable
@@ -85,7 +85,7 @@ class Strangers:
         for each in spoken:
             by_id[each.document_id or ""].add(each)
         found: set[Spoken] = set()
-        for ids in batched(by_id, READ_POINTS):
+        for ids in batched(by_id, self._workspace.sizes.read_points):
             known = self._workspace.ledger.documents.find(document_ids=ids, states=list(State))
             for name in set(ids) - {document.document_id for document in known}:
                 found |= by_id[name]
@@ -103,9 +103,9 @@ def _documents(workspace: Workspace, collection: str) -> Iterator[Spoken]:
     first: str | None = None
     while True:
         with workspace.store.session(collection) as session:
-            stream = session.scroll(vectors=False, page=READ_POINTS, first=first)
-            points = list(islice(stream, READ_POINTS))
+            stream = session.scroll(vectors=False, page=workspace.sizes.read_points, first=first)
+            points = list(islice(stream, workspace.sizes.read_points))
         yield from dict.fromkeys(spoken_of(point.payload) for point in points)
-        if len(points) < READ_POINTS:
+        if len(points) < workspace.sizes.read_points:
             return
         first = points[-1].id

@@ -13,6 +13,7 @@ from index.model import State
 from index.outcome import NoProgress
 from index.reindex import reindex
 from index.run import Run
+from index.sizes import Sizes
 from index.verify.compare import verify
 from tests.knowledge import Knowledge, counts
 
@@ -56,7 +57,7 @@ def other_model(kb: Knowledge, bar: Bar, stop: threading.Event | None = None) ->
 def test_an_interrupted_reindex_makes_nothing_be_read_again(
     grown: Knowledge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index.reindex, "BATCH_DOCUMENTS", 2)
+    grown.sizes = Sizes(batch_documents=2)
     before, points = grown.documents(), grown.points()
     stop = threading.Event()
     assert other_model(grown, Bar(stop), stop) == "interrupted"

@@ -48,6 +48,7 @@ from index.embed.identity import DEFAULT, ModelIdentity, identify
 from index.errors import ModelChanged
 from index.model import Failure, Parsed
 from index.run import Run
+from index.sizes import Sizes
 from index.sync.sync import sync
 from index.verify.compare import verify
 from index.verify.repair import repair
@@ -92,6 +93,10 @@ def hold(workspace: Workspace, uris: Sequence[str]) -> None:
 
 Point = tuple[str, str]
 """What was done last, and what is about to be done."""
+
+
+#: So that a few documents go through everything that many would.
+SIZES = Sizes(batch_documents=3, batch_points=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +185,7 @@ def opened(order: Order, parser: Parsing | None = None) -> Workspace:
         new_id=lambda: str(UUID(int=ids.getrandbits(128), version=4)),
         parser=Remembered(notes, parser),
         embedder=lambda *args: Noting(notes, *args),
+        sizes=SIZES,
     )
 
 
@@ -273,10 +279,6 @@ def obey(order: Order) -> None:
         return Part("engine", real(path), trap.around)
 
     for module, name, value in (
-        (index.sync.plan, "BATCH_DOCUMENTS", 3),
-        (index.reindex, "BATCH_DOCUMENTS", 3),
-        (index.sync.requests, "BATCH_DOCUMENTS", 3),
-        (index.sync.apply, "BATCH_POINTS", 6),
         # Several calls of the engine for each of ours, and some of them seal what was written.
         (index.store.edge.session, "SLICE_POINTS", 4),
         (index.store.edge.session, "SEAL_POINTS", 24),

@@ -13,14 +13,12 @@ from pathlib import Path
 import pytest
 
 from connectors.base import ConnectorError, SourceUnavailable
-from index import reindex
 from index.errors import EmbedderError, FreshkbError, LedgerError, ParserError, StoreError
 from index.ledger import database, sqlite
 from index.model import State
 from index.outcome import RunReport
 from index.parse import Parser
-from index.sync import apply, plan
-from index.sync import requests as request
+from index.sizes import Sizes
 from index.verify import compare as verify
 from index.workspace import Workspace
 from tests.knowledge import Knowledge
@@ -52,6 +50,9 @@ Calls = Mapping[int, Sequence[Call]]
 #: Which call is to fail, once the turn is known.
 Pick = Callable[[int], int]
 
+#: So that a few documents go through everything that many would.
+SIZES = Sizes(batch_documents=3, batch_points=4, read_points=3, page_points=5)
+
 
 class Bench:
     """Knowledge bases that are used from case to case, because each begins where the last one ended."""
@@ -69,6 +70,7 @@ class Bench:
         if name not in self._scenarios:
             self._made += 1
             kb = Knowledge(self._folder / str(self._made), self._parser)
+            kb.sizes = SIZES
             kb.parser = self._reader
             self._scenarios[name] = SCENARIOS[name](kb)
         scenario = self._scenarios.pop(name)
@@ -91,13 +93,8 @@ def bench(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> Bench:
 
 
 @pytest.fixture(autouse=True)
-def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that a few documents go through everything that many would."""
-    for module in (plan, reindex, request):
-        monkeypatch.setattr(module, "BATCH_DOCUMENTS", 3)
-    monkeypatch.setattr(apply, "BATCH_POINTS", 4)
-    monkeypatch.setattr(apply, "READ_POINTS", 3)
-    monkeypatch.setattr(verify, "PAGE", 5)
+def small_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ledger streams few rows at once, and does not wait."""
     monkeypatch.setattr(database, "STREAM_ROWS", 2)
     monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.01)
 
@@ -174,7 +171,9 @@ def test_nor_does_it_harm_an_index_of_many_documents(
 ) -> None:
     if not soak:
         pytest.skip("Only with --soak.")
-    scenario = Syncing(Knowledge(tmp_path / "kb", parser), random_worlds(seed))
+    kb = Knowledge(tmp_path / "kb", parser)
+    kb.sizes = SIZES
+    scenario = Syncing(kb, random_worlds(seed))
     fired = Counter[str]()
     for part in MODES:
         for mode in MODES[part]:
@@ -190,6 +189,7 @@ def test_a_ledger_on_a_server_may_fail_as_well(
     if not soak:
         pytest.skip("Only with --soak.")
     kb = Knowledge(tmp_path / "kb", parser)
+    kb.sizes = SIZES
     kb.settings["ledger"] = request.getfixturevalue("postgresql_url")
     fired = tried(SCENARIOS[name](kb), Fault("ledger", mode), 1)
     print(f"postgresql, {name}, {mode}: {fired.total()} faults")

@@ -16,6 +16,7 @@ from index.model import State
 from index.outcome import RunReport
 from index.records import Document
 from index.search.knowledge_base import KnowledgeBase
+from index.sizes import Sizes
 from index.sync.sync import plan_of
 from index.verify.compare import verify
 from index.workspace import require_collection
@@ -248,7 +249,7 @@ def test_a_page_without_a_token_is_told_by_its_hash_whatever_tokens_are_made_of(
 def test_one_thread_at_a_time_uses_a_connector_also_where_the_store_is_damaged(
     synced: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("index.sync.plan.BATCH_DOCUMENTS", 1)
+    synced.kb.sizes = Sizes(batch_documents=1)
     with (
         synced.kb.workspace() as workspace,
         workspace.store.session(require_collection(workspace).name) as session,

@@ -14,7 +14,7 @@ from index.model import Action
 from index.parse.formats import format_of, suffix_of
 from index.records import PlanRow
 from index.sync.diff import Diff, Extraction, compare, leave_below, pair_moves, same_version, token_of
-from index.sync.plan import BATCH_DOCUMENTS, Guard, Plan, SourceState, decide, removals_hash
+from index.sync.plan import Guard, Plan, SourceState, decide, removals_hash
 
 EXTRACTION = Extraction({".md": "x1", ".txt": "x1"}, limits="l1")
 GUARD = Guard(max_fraction=0.2, max_count=10)
@@ -263,9 +263,9 @@ def test_a_partial_listing_concludes_nothing_from_absence() -> None:
 
 def test_removals_come_last_and_in_batches_of_their_own() -> None:
     rows = [row(f"{i:03}.md") for i in range(5)]
-    entries = [entry(f"n{i:03}.md") for i in range(BATCH_DOCUMENTS + 1)]
-    batches = planned(entries, rows).batches()
-    assert [len(batch) for batch in batches] == [BATCH_DOCUMENTS, 1, 5]
+    entries = [entry(f"n{i:03}.md") for i in range(9)]
+    batches = planned(entries, rows).batches(8)
+    assert [len(batch) for batch in batches] == [8, 1, 5]
     assert {item.action for item in batches[-1]} == {Action.DELETE}
 
 

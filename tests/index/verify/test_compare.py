@@ -20,6 +20,7 @@ from index.model import point_id
 from index.records import ChunkRecord
 from index.run import Run
 from index.search.knowledge_base import KnowledgeBase
+from index.sizes import Sizes
 from index.verify.checks import Ids
 from index.verify.compare import verify
 from index.verify.differences import Verification
@@ -217,9 +218,9 @@ def test_verify_and_repair_of_equal_chunks_take_time_in_proportion(
 SLOW = """
 import time
 import index.verify.points
-batched, index.verify.points.PAGE = index.verify.points.batched, 1
+batched = index.verify.points.batched
 def slowly(pairs, size):
-    for page in batched(pairs, size):
+    for page in batched(pairs, 1):
         print("compared", file=sys.stderr, flush=True)
         time.sleep(0.5)
         yield page
@@ -254,7 +255,7 @@ def test_a_verify_that_is_asked_to_stop_ends_after_the_page_in_hand(
 def test_a_repair_that_is_stopped_says_so_and_the_next_one_does_the_rest(
     sealed: Knowledge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index.verify.mending, "BATCH_DOCUMENTS", 1)
+    sealed.sizes = Sizes(batch_documents=1)
     stop = threading.Event()
     with sealed.workspace() as workspace:
         collection = workspace.ledger.collections.current()
