@@ -80,10 +80,10 @@ class Workspace:
         embedder: Callable[[ModelIdentity, str], Embedding] | None = None,
         store: VectorStore | None = None,
         ledger: Ledger | None = None,
-        sizes: Sizes = Sizes(),
+        sizes: Sizes | None = None,
     ) -> None:
         self.config = config
-        self.sizes = sizes
+        self.sizes = sizes or Sizes()
         self.now = now
         self.new_id = new_id
         self.waiting: Waiting = nullcontext
