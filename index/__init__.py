@@ -23,7 +23,7 @@ Rooms, from the bottom up; each may import those above it in this list, and none
     `batched`, `outcome` (counts and reports of runs), `actor`.
     `disk` (locks, private files, scratch) · `freshness` (verdicts, owners, dates, links) · `payload` and
     `proof` (what a point carries, and what its digest proves) · `embed` · `parse` · `config` · `chunk` ·
-    `ledger` · `store` · `sizes` · `workspace` (the parts of one knowledge base) · `run` (one verb on record) ·
+    `ledger` · `store` · `sizes` · `workspace` (the parts of one knowledge base) · `run` (a verb on record) ·
     `lookup` (documents by name) · `sync` · `audit` · `health` · `search` · `reindex` · `verify`.
 
 May import: `connectors.base`. May be imported by `flows`, and by `freshkb` for applications.
