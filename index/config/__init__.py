@@ -1,6 +1,6 @@
 """The configuration: ``freshkb.yaml``, environment overrides, and what holds for each source."""
 
-from index.config.blocks import EmbeddingBlock, Index, Schedules, Watch
+from index.config.blocks import Embedding, Index, Schedules, Watch
 from index.config.load import find, load
 from index.config.resolved import Config, Defaults, DeleteGuard, DocumentLimits, Rule, SourceConfig
 from index.config.schedule import next_time
@@ -13,7 +13,7 @@ __all__ = [
     "Defaults",
     "DeleteGuard",
     "DocumentLimits",
-    "EmbeddingBlock",
+    "Embedding",
     "FreshnessPolicy",
     "Index",
     "Policy",

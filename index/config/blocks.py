@@ -123,7 +123,7 @@ class Index(Block):
         return self
 
 
-class EmbeddingBlock(Block):
+class Embedding(Block):
     """The model that makes vectors of text. Another one needs `freshkb reindex`."""
 
     model: Words = "sentence-transformers/all-MiniLM-L6-v2"
@@ -172,7 +172,7 @@ class Limits(Block):
     """Such as 60s; default: 60s."""
 
 
-class DefaultsBlock(Block):
+class Defaults(Block):
     """What holds for every source that does not say otherwise."""
 
     owner: Owners | None = None
@@ -203,7 +203,7 @@ class Watch(Block):
         return self
 
 
-class RuleBlock(Block):
+class Rule(Block):
     """What holds for documents whose uri matches; the last matching rule that says something wins."""
 
     match: Annotated[Words, AfterValidator(_rule_pattern)]
@@ -214,13 +214,13 @@ class RuleBlock(Block):
     """When they warn and turn stale; or: exempt."""
 
     @model_validator(mode="after")
-    def _says_something(self) -> RuleBlock:
+    def _says_something(self) -> Rule:
         if self.owner is None and self.freshness is None:
             raise ValueError("a rule should set owner or freshness")
         return self
 
 
-class SourceBlock(Block):
+class Source(Block):
     """The keys that every source has."""
 
     id: SourceId
@@ -237,7 +237,7 @@ class SourceBlock(Block):
     """What a single document may take."""
     watch: Watch = Watch()
     """When `freshkb watch` syncs what changed."""
-    rules: tuple[RuleBlock, ...] = ()
+    rules: tuple[Rule, ...] = ()
     """Owner and freshness by path; the last rule that matches wins."""
     url: Annotated[Words, AfterValidator(check_link)] | None = None
     """What a person opens, such as https://wiki.example.org/{path}; {stem} is the path without its suffix.
@@ -266,11 +266,11 @@ class Settings(Block):
     """The database that records every document: sqlite, or postgresql+psycopg://user@host/database."""
     index: Index = Index()
     """The vector store."""
-    embedding: EmbeddingBlock = EmbeddingBlock()
+    embedding: Embedding = Embedding()
     """The model that makes vectors of text."""
-    defaults: DefaultsBlock = DefaultsBlock()
+    defaults: Defaults = Defaults()
     """What holds for every source that does not say otherwise."""
-    sources: Annotated[tuple[SourceBlock, ...], Field(min_length=1)]
+    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
     """The places that documents come from."""
     schedules: Schedules = Schedules()
     """When `freshkb serve` runs what: minute, hour, day, month, weekday."""

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from connectors.base import ConnectorError, ConnectorSettings, connector_class
-from index.config.blocks import Settings, SourceBlock, check_pattern
+from index.config.blocks import Settings, Source, check_pattern
 from index.config.messages import block_of, explain, nearest, report
 from index.config.resolve import resolve
 from index.config.resolved import Config
@@ -196,7 +196,7 @@ def _split(block: Any, at: Location) -> tuple[Any, ConnectorSettings | None, lis
     too, is the connector's: the url of a bucket is where it is, and no template of links."""
     if not isinstance(block, dict):
         return block, None, []
-    common = {key: value for key, value in block.items() if key in SourceBlock.model_fields}
+    common = {key: value for key, value in block.items() if key in Source.model_fields}
     type_name = common.get("type")
     if not isinstance(type_name, str):
         return common, None, []

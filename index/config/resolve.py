@@ -15,7 +15,7 @@ from index.config.blocks import (
     Freshness,
     Limits,
     Settings,
-    SourceBlock,
+    Source,
 )
 from index.config.resolved import (
     Config,
@@ -94,7 +94,7 @@ def _model(name: str, base: Path) -> str:
 
 
 def _source(
-    source: SourceBlock,
+    source: Source,
     connector: ConnectorSettings,
     defaults: Defaults,
     where: Location,

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from connectors.base import ConnectorSettings, Context
 from index.config.blocks import (
-    EmbeddingBlock,
+    Embedding,
     Index,
     Schedules,
     Watch,
@@ -141,7 +141,7 @@ class Config:
     ledger: str
     """"sqlite", or the SQLAlchemy url of a PostgreSQL database."""
     index: Index
-    embedding: EmbeddingBlock
+    embedding: Embedding
     defaults: Defaults
     sources: tuple[SourceConfig, ...]
     schedules: Schedules
