@@ -494,7 +494,7 @@ def test_a_purge_that_rewrites_nothing_says_that_bytes_may_be_left(
         session.delete([uid(3)])
     with monkeypatch.context() as patch:
         # What an engine does that no longer writes segments anew.
-        patch.setattr("index.store.edge.purge", lambda shard, home: frozenset(segments(home)))
+        patch.setattr("index.store.edge.store.purge", lambda shard, home: frozenset(segments(home)))
         found = store.purge(NAME)
     assert (found.claim, found.points) == ("unretrievable", 99)
     assert "1 may still hold deleted points" in found.evidence
