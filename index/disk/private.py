@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -51,9 +52,26 @@ def umask_of(folder: Path) -> Iterator[None]:
     mode = folder.stat().st_mode if folder.exists() else 0o700
     before = os.umask(~mode & 0o077)
     try:
-        yield
+        with _no_bytecode_of_root():
+            yield
     finally:
         os.umask(before)
+
+
+@contextmanager
+def _no_bytecode_of_root() -> Iterator[None]:
+    """Under a private umask, bytecode of root is for root alone. The child that parses is another user."""
+    if os.geteuid() != 0 or sys.dont_write_bytecode:
+        yield
+        return
+    sys.dont_write_bytecode = True
+    # For the processes that this one starts.
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = False
+        del os.environ["PYTHONDONTWRITEBYTECODE"]
 
 
 def tighten(folder: Path) -> None:

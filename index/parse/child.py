@@ -222,10 +222,12 @@ def compile_all() -> None:
     with tempfile.TemporaryDirectory(prefix="freshkb-compile-") as folder:
         subprocess.run(
             command("load_everything"),
-            env=sandbox.environment(folder),
+            env=sandbox.environment(folder) | {"PYTHONDONTWRITEBYTECODE": ""},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
+            # For the children, which may be another user.
+            umask=0o022,
         )
 
 

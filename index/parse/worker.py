@@ -143,9 +143,10 @@ def _reader(name: str) -> tuple[Callable[[Path, formats.Format], Parsed], format
 
 
 def _uncompiled() -> int:
-    """Modules that Python had to compile, and will have to again: a worker cannot write beside them."""
+    """Modules without bytecode that this process can read: Python compiles them each time, because a worker
+    cannot write beside them."""
     specs = [getattr(module, "__spec__", None) for module in list(sys.modules.values())]
-    return sum(1 for spec in specs if spec and spec.cached and not Path(spec.cached).exists())
+    return sum(1 for spec in specs if spec and spec.cached and not os.access(spec.cached, os.R_OK))
 
 
 def load_everything() -> None:
