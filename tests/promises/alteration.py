@@ -19,7 +19,7 @@ class Alteration:
     """An alteration that was made, and the differences that verify has to find."""
 
     kinds: str = "altered"
-    """Of findings; at least one of these concerns it."""
+    """Kinds of differences, separated by blanks; a difference of at least one of them names it."""
     points: set[str] = field(default_factory=set)
     documents: set[str] = field(default_factory=set)
     uris: set[str] = field(default_factory=set)
