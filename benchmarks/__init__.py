@@ -1,4 +1,4 @@
-"""What freshkb promises about speed, memory and cost of a change, measured: ``python -m benchmarks``.
+"""Benchmarks of freshkb's promises about speed, memory and cost of a change: ``python -m benchmarks``.
 
 ==============  ==========================================================================================
 `measure`       a row of the table, the sizes at which things are measured, clocks
@@ -9,7 +9,7 @@ themes          `embedding`, `planning`, `editing`, `searching`, `parsing`, `pro
                 measure, from a `Bench` to rows
 ==============  ==========================================================================================
 
-Every ratio is of two things done alternately in one run, and what is shared with nobody but the measure (the
-making of files, ledgers and indexes) is not on the clock. Where the content of vectors does not matter,
+Every ratio is of two things done alternately in one run. Preparation (files, ledgers and indexes) is not on
+the clock. Where the content of vectors does not matter,
 vectors are derived from a hash of the text, so that only the measures of embedding take minutes.
 """

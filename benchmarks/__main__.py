@@ -17,7 +17,7 @@ from benchmarks import corpus, editing, embedding, parsing, planning, processes,
 from benchmarks.machine import Machine, describe
 from benchmarks.measure import Bench, Measure, Row, Scale
 
-#: What can be asked for by name. First what must not share its process with an imported torch, whose many
+#: The measures by name. Those that must not share their process with an imported torch come first: its many
 #: objects slow Python's garbage collector down.
 MEASURES: dict[str, Measure] = {
     "plan": planning.unchanged,
@@ -69,7 +69,7 @@ def measure(names: Sequence[str], bench: Bench) -> list[Row]:
 
 
 def page(rows: Sequence[Row], machine: Machine, documents: corpus.Corpus) -> str:
-    """The table and what it was measured on, in Markdown."""
+    """The table, the machine and the corpus, in Markdown."""
     return f"{table(rows)}\n\nMachine: {machine}.\nCorpus: {documents}."
 
 

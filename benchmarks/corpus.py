@@ -1,7 +1,7 @@
 """Real Markdown documents to measure with, and prose made of their words.
 
-Every Python environment holds real Markdown that nobody wrote for a benchmark: the long descriptions of the
-installed distributions. So the figures can be measured on any machine, without a download.
+Every Python environment holds real Markdown that was not written for a benchmark: the long descriptions of
+the installed distributions. So the figures can be measured on any machine, without a download.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an edit costs, in chunks that have to be embedded again; counted by real syncs."""
+"""The cost of an edit, in chunks that have to be embedded again; counted by real syncs."""
 
 from __future__ import annotations
 

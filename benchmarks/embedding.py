@@ -1,4 +1,4 @@
-"""What the engine adds to the model: a cold sync against `encode` on the same texts."""
+"""The engine's overhead over the model: a cold sync against `encode` on the same texts."""
 
 from __future__ import annotations
 

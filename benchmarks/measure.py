@@ -19,7 +19,7 @@ class Scale:
 
     documents: int = 250
     rounds: int = 5
-    """Of cheap measures; what takes minutes is repeated once."""
+    """Of cheap measures; those that take minutes have `long_rounds`."""
     long_rounds: int = 2
     files: int = 100_000
     rows: int = 1_000_000
@@ -42,7 +42,7 @@ class Row:
     """None: measured, and nothing is demanded of it."""
     sense: Literal["≥", "≤"] = "≤"
     detail: str = ""
-    """What the figure was made of."""
+    """The parts of the figure."""
 
     @property
     def ok(self) -> bool | None:
@@ -74,7 +74,7 @@ def _number(value: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What a measure is given."""
+    """The input of a measure."""
 
     corpus: Corpus
     scale: Scale

@@ -1,4 +1,4 @@
-"""What it costs to find out that nothing has changed."""
+"""The cost of finding out that nothing has changed."""
 
 from __future__ import annotations
 

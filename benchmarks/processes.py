@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.measure import Bench, Row, best
 from benchmarks.workplace import configure, embedded_texts
 
-#: What no command imports that has nothing to parse, to embed or to orchestrate.
+#: Packages that no command imports that has nothing to parse, to embed or to orchestrate.
 HEAVY = ("torch", "transformers", "sentence_transformers", "unstructured", "prefect")
 
 #: The least that anyone has to do for these vectors: texts and precision come on stdin.

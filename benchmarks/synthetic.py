@@ -72,7 +72,7 @@ def _entry(number: int) -> Entry:
 
 
 def rows(knowledge_base: Workspace, source: str) -> Iterator[Document]:
-    """What the ledger holds once every document of a source was indexed as it is listed now."""
+    """The ledger's rows once every document of a source was indexed as it is listed now."""
     extraction, connector = source_of(knowledge_base, source).extraction, knowledge_base.connector(source)
     for entry in connector.list():
         content = sha256(entry.uri.encode()).hexdigest()

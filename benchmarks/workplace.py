@@ -60,7 +60,7 @@ def sync(knowledge_base: Workspace) -> RunReport:
 
 
 def embedded_texts(path: Path) -> list[str]:
-    """What a first sync of this knowledge base hands to the model. The sync is made, with hash vectors."""
+    """The texts that a first sync of this knowledge base embeds. The sync is made, with hash vectors."""
     embedders: list[RandomEmbedder] = []
 
     def collecting(identity: ModelIdentity, dtype: str) -> RandomEmbedder:

@@ -1,15 +1,17 @@
-"""What a source says exists, and its bytes.
+"""Connectors: the documents that a source says exist, and their bytes.
 
 ======================  ===========================================================================
 module                  holds
 ======================  ===========================================================================
-`connectors.base`       the seam: `Connector`, the values it hands over, errors, patterns, plug-ins
+`connectors.base`       the seam: `Connector`, the values it hands over, errors, plug-ins
 `connectors.files`      the connector for folders: settings, `list`, `stat`, `fetch`, `watch`
 `connectors.paths`      file names as uris and back; opening without following links
+`connectors.patterns`   `include` and `exclude`: which uris a source takes
 `connectors.walk`       a folder tree in ascending order of uri
 `connectors.stable_read`    one whole version of a file that others may be writing
 `connectors.watching`   hints from the operating system (the only module that imports watchdog)
 `connectors.urls`       urls in settings, checked when they are read
+`connectors.worktree`   whether a folder lies in a git work tree, and when that was checked out
 ======================  ===========================================================================
 
 Nothing here imports anything of ours from outside the package, and nothing here decides what should happen.

@@ -84,11 +84,11 @@ class Entry(NamedTuple):
     native_id: str | None
     """An identity that survives a rename inside the source (inode, file id)."""
     properties: Mapping[str, str] | None = None
-    """What the source itself says of the document, by front-matter names: title, url, owner, last_reviewed …
+    """The source's own metadata of the document, by front-matter names: title, url, owner, last_reviewed …
     They may change without the token; the index then says so without reading the document again, so nothing
     belongs here that changes by itself, such as a count of visits. None: the source says nothing, ever."""
     format: str | None = None
-    """What its bytes are: a content type such as ``text/html; charset=utf-8``, or a suffix such as ``.md``.
+    """The type of its bytes: a content type, as ``text/html; charset=utf-8``, or a suffix, as ``.md``.
     None: the uri's suffix tells."""
 
 
@@ -104,12 +104,12 @@ class Unlisted(NamedTuple):
 
 @dataclass(slots=True)
 class Listing:
-    """What a source says exists, in ascending order of uri (by code point), readable once.
+    """The documents that a source says exist, in ascending order of uri (by code point), readable once.
 
     `complete` MUST NOT be believed before the iteration has ended. A connector that meets an error below
     appends a sentence to `errors` and goes on: the listing is then incomplete, and nothing may be deleted
-    because of it. What will not be otherwise next time goes to `unlisted` instead: the listing is complete
-    without it.
+    because of it. A folder that will fail the same way next time goes to `unlisted` instead: the listing is
+    complete without it.
     """
 
     entries: Iterator[Entry]
@@ -139,10 +139,10 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a connector can do beyond the mandatory methods."""
+    """The abilities of a connector beyond the mandatory methods."""
 
     token: Literal["mtime", "etag", "version", "content"]
-    """What change tokens are made of. With ``mtime`` a changed token often hides an unchanged text, so a
+    """The kind of the change tokens. With ``mtime`` a changed token often hides an unchanged text, so a
     plan hashes the document to tell; with the others a changed token is a changed document. Without
     a token a document is hashed by every plan."""
     watch: bool = False
@@ -156,7 +156,7 @@ class ConnectorSettings(BaseModel):
     place: ClassVar[frozenset[str]] = frozenset()
     """Keys that say *where* the source is (a root, a url, a space). All others, secrets apart, decide which
     documents of the place exist. With another place the source is another one, and `Connector.probe` tells;
-    with another filter the removals that follow are refused until somebody approves them."""
+    with another filter the removals that follow are refused until they are approved."""
 
     include: tuple[str, ...] = ("**/*",)
     """Patterns as in .gitignore, of the paths that are documents."""
@@ -176,7 +176,7 @@ class ConnectorSettings(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the configuration knows and a connector needs besides its own settings."""
+    """The parts of the configuration that a connector needs besides its own settings."""
 
     source: str
     base: Path
@@ -229,7 +229,7 @@ class Connector(ABC):
     def fetch(self, uri: str, into: Path | None) -> Fetched:
         """Read one whole version, writing its bytes to the file `into` (None: only hash them).
 
-        MUST NOT mix two versions: what is returned existed as a whole at the source.
+        MUST NOT mix two versions: the bytes existed as a whole at the source.
         """
 
     @abstractmethod

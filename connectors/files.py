@@ -181,7 +181,7 @@ class FilesConnector(Connector):
 
     @contextmanager
     def _opened(self) -> Iterator[int]:
-        """A descriptor of the root. The root itself may be a link: whoever configured it chose it."""
+        """A descriptor of the root. The root itself may be a link: it was configured on purpose."""
         try:
             top = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:

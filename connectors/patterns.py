@@ -65,7 +65,7 @@ _NO_NAME = "\x01" * 300
 
 def _one_line(text: str) -> str:
     """The same with another character for line breaks, which names may contain and regular expressions stop
-    at; no uri has that one."""
+    at; no uri contains it."""
     return text.replace("\n", "\0")
 
 

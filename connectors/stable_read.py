@@ -40,7 +40,7 @@ class Version(NamedTuple):
 
 
 class _Changed(Exception):
-    """What was read is not one version."""
+    """The bytes that were read are not one version."""
 
 
 @contextmanager
@@ -89,7 +89,7 @@ def _attempt(open_again: Callable[[], int], uri: str, target: int | None, max_si
         try:
             file = open_again()
         except BlockingIOError:
-            # Somebody holds a lease on it, as Samba does for its clients, and has just been asked to let go.
+            # Another process holds a lease on it, as Samba does for clients, and was just asked to let go.
             return None
     try:
         before = _settled(file, uri)

@@ -1,4 +1,4 @@
-"""What a folder tree holds, in ascending order of uri.
+"""The documents of a folder tree, in ascending order of uri.
 
 The walk goes from descriptor to descriptor and follows no link, so a folder that is swapped for a link while
 it runs cannot lead out of the root. It holds one descriptor and one folder's names for each level of depth.
@@ -83,10 +83,10 @@ def walk(
 ) -> Iterator[Entry]:
     """The documents below the open folder `top`, or only those directly in `folders`.
 
-    What cannot be read becomes a sentence in `errors`; a folder that lies too deep goes to `unlisted`. A
-    file that vanishes meanwhile is simply gone; a folder that does is an error: a whole tree may have moved
-    to where the walk has already been. Among `folders` one that is gone lists nothing. Raises OSError at once
-    when `top` cannot be read.
+    A file or folder that cannot be read becomes a sentence in `errors`; a folder that lies too deep goes to
+    `unlisted`. A file that vanishes meanwhile is simply gone; a folder that does is an error: a whole tree
+    may have moved to where the walk has already been. A folder of `folders` that is gone lists nothing.
+    Raises OSError at once when `top` cannot be read.
     """
     route = None if folders is None else _Route(folders)
     return _walk([_level(top, "", accept, route)], accept, errors, unlisted, route)

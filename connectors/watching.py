@@ -102,8 +102,8 @@ def watching(
     finally:
         ended.set()
         supervisor.join(END_SECONDS)
-        # All of its threads end with the process. One of watchdog's may miss that it is to end, and whoever
-        # joined it then would wait for ever: a service that was asked to end must not.
+        # All of its threads end with the process. A thread of watchdog's may miss that it is to end, and a
+        # join would wait for ever: a service that was asked to end must not.
         ending = threading.Thread(target=watch.end, name=f"end the watch of {root}", daemon=True)
         ending.start()
         ending.join(END_SECONDS)
@@ -175,14 +175,14 @@ class _Watch(FileSystemEventHandler):
         return threads
 
     def dispatch(self, event: FileSystemEvent) -> None:
-        """Turns an event into hints. What happened is not passed on: a hint only says where to look."""
+        """Turns an event into hints. The kind of event is not passed on: a hint only says where to look."""
         uris = (self._uri(event.src_path), self._uri(event.dest_path))
         if isinstance(event, DirCreatedEvent):
             for uri in uris:
                 if uri and self._accept.covers(f"{uri}/"):
                     self._on_hint(uri)
         elif isinstance(event, DirDeletedEvent | DirMovedEvent):
-            # What lay in a folder that was moved away is gone without events of its own, at any depth.
+            # The contents of a folder that was moved away are gone without events of their own, at any depth.
             if any(uri is not None and (not uri or self._accept.covers(f"{uri}/")) for uri in uris):
                 self._on_hint(None)
         else:

@@ -38,7 +38,7 @@ class Line(logging.Formatter):
 
 
 class Stderr(logging.Handler):
-    """Whatever stderr is when a line comes."""
+    """The stderr of the moment at which a line comes."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:

@@ -1,4 +1,4 @@
-"""What Prefect's server says, asked without importing Prefect: whether it answers, what it has scheduled."""
+"""Prefect's server, asked without importing Prefect: whether it answers, what it has scheduled."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ START = "Start it with: prefect server start"
 
 
 class Standing(StrEnum):
-    """What Prefect's server does about the schedule of a flow."""
+    """The state of a flow's schedule at Prefect's server."""
 
     SCHEDULED = "scheduled"
     PAUSED = "paused at the server"
@@ -70,7 +70,7 @@ def trouble(url: str) -> str | None:
         with urllib.request.urlopen(_request(url, "/health"), timeout=TIMEOUT_SECONDS):
             return None
     except urllib.error.HTTPError as error:
-        # It answers, and may ask who is there: Prefect's client knows how to say so.
+        # It answers, and may want a login: Prefect's client has the credentials.
         return None if error.code in (401, 403) else f"HTTP {error.code}"
     except urllib.error.URLError as error:
         return str(error.reason)
@@ -78,7 +78,7 @@ def trouble(url: str) -> str | None:
         return str(error)
 
 
-#: What `standing` says of a server that can be used.
+#: The words for a server that can be used.
 ANSWERS = "its server answers."
 
 
@@ -107,7 +107,7 @@ def standings(url: str, schedules: Schedules) -> dict[str, Standing]:
 
 
 def complaint(standings: Mapping[str, Standing]) -> str:
-    """What is wrong with the schedules at the server; empty when they will be kept."""
+    """The fault of the schedules at the server, in words; empty when they will be kept."""
     wrong = []
     for standing, why in _WRONG.items():
         names = [name for name, found in standings.items() if found is standing]

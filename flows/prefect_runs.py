@@ -54,7 +54,7 @@ ENDINGS = (
 
 @dataclass(slots=True)
 class FlowInput:
-    """What a flow works on, and what its caller gets of it in this process."""
+    """The input of a flow, and its result for a caller in this process."""
 
     workspace: Workspace
     stop: threading.Event = field(default_factory=threading.Event)
@@ -105,7 +105,7 @@ def run_reduced(body: Callable[[FlowInput], State[Any]]) -> State[Any]:
             if job is not None:
                 job.error = error
             if job is None or not job.awaited:
-                # What we say ourselves names the trouble and the way out; only of the rest the trace is news.
+                # Our own errors name the trouble and the way out; only the others need their trace.
                 ours = isinstance(error, (FreshkbError, ConnectorError))
                 log.error("%s: %s", type(error).__name__, error, exc_info=None if ours else error)
             return failed(error, job.run_id if job is not None else "")

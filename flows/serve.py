@@ -39,7 +39,7 @@ STOP_SECONDS = 0.2
 
 def serve(workspace: Workspace, stop: threading.Event, *, tell: Callable[[dict[str, Any]], None]) -> None:
     """Serve and watch until `stop` is set; the batch in hand and flow runs that are under way come to their
-    end. `tell` gets the watcher's events, and one when the deployments are registered.
+    end. `tell` gets the watcher's events, and an event when the deployments are registered.
 
     Raises ConfigError without a Prefect server, FreshkbError when it does not answer.
     """
@@ -101,7 +101,7 @@ class Served(threading.Thread):
         except Exception as error:
             self.error = error
         finally:
-            # One without the other would look alive and not be.
+            # The watcher without the runner, or the reverse, would look alive and not be.
             self._stop_all.set()
 
     def end(self) -> None:
@@ -111,8 +111,8 @@ class Served(threading.Thread):
 
     async def _serve(self) -> None:
         runner = Runner(name="freshkb", pause_on_shutdown=False)
-        # Prefect's own choice is one folder for all users of a machine, which belongs to whoever was first.
-        # Another one can be set in private only: tests/test_private_api.py.
+        # Prefect's own choice is one folder for all users of a machine, owned by the first of them.
+        # Another folder can be set through private API only: tests/test_private_api.py.
         runner._tmp_dir = self._scratch
         schedules = self._schedules
         for flow, cron in ((sync, schedules.sync), (audit, schedules.audit), (verify, schedules.verify)):

@@ -1,9 +1,9 @@
 """The `sync` flow: the engine's run, with a flow run for each source and a task run for each batch.
 
-A task takes a run id and a batch number, and returns counts; what is to be done stands in the ledger.
+A task takes a run id and a batch number, and returns counts; the items of the batch stand in the ledger.
 Batches are written one after another, in the order of the plan, because a document may take over the name of
-one in an earlier batch; meanwhile the next one is fetched, parsed and chunked. There is never a task for a
-document.
+a document in an earlier batch; meanwhile the next batch is fetched, parsed and chunked. There is never a task
+for a document.
 """
 
 import atexit
@@ -47,8 +47,7 @@ from index.workspace import Workspace
 #: Before a batch is tried again, each time: a store or a source that was restarted is back by then.
 RETRY_SECONDS = (1, 10)
 
-#: How long a run that no command called waits for another writer: beside a watcher, one is often just
-#: finishing.
+#: Wait of a run that no command called for another writer: a watcher is often just finishing its own run.
 PATIENCE_SECONDS = 60.0
 
 
@@ -158,7 +157,7 @@ def apply_batch(run_id: str, number: int) -> State[dict[str, dict[str, int]]]:
 
 @flow(name="freshkb-sync-source", flow_run_name="{source}", persist_result=False, log_prints=False)
 def sync_source(run_id: str, source: str) -> State[Any]:
-    """One source of a run; `sync` calls it."""
+    """The flow of one source of a run; `sync` calls it."""
     batches = _batches_of(run_id)
     stop = batches.run.stop
     with graceful(stop):
@@ -239,7 +238,7 @@ def run_as_flow(
         # It came between two batches, where Prefect's own handler is in place.
         raise KeyboardInterrupt from None
     except (Exception, Abort) as error:
-        # Whatever the engine raises is a state by now, so this is Prefect's.
+        # An exception of the engine is a state by now, so this one is Prefect's.
         done = f"What run {job.run_id} did is whole: see freshkb runs." if job.run_id else "Nothing was done."
         raise FreshkbError(f"Prefect failed: {error or type(error).__name__}. {done}") from error
     if job.error is not None:

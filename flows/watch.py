@@ -30,8 +30,8 @@ from index.sync.collection import ensure
 from index.sync.sync import sync
 from index.workspace import Workspace
 
-#: Seconds until what could not be done is tried again. A source that can be asked and fails all the same is
-#: tried at twice the distance each time, up to its sweep.
+#: Seconds until a failed sync is tried again. A source that can be asked and fails all the same is tried at
+#: twice the distance each time, up to its sweep.
 RETRY_SECONDS = 10.0
 
 #: Seconds between two looks at `stop` while nothing happens: a signal handler cannot wake the queue.
@@ -40,13 +40,13 @@ LOOK_SECONDS = 0.2
 
 @dataclass(slots=True)
 class Pending:
-    """What is to be looked at in one source, and when. Times are of the watcher's clock."""
+    """The hints of one source that no sync has followed yet. Times are of the watcher's clock."""
 
     settings: SourceConfig
     folders: set[str] = field(default_factory=set)
     whole: bool = False
     first: float | None = None
-    """When the first hint came that nobody has followed yet."""
+    """When the first pending hint came."""
     last: float = 0.0
     sweep_at: float = 0.0
     not_before: float = 0.0
@@ -72,7 +72,7 @@ class Pending:
         return max(at, self.not_before)
 
     def take(self, now: float) -> list[str] | None:
-        """The folders to list, None for the whole source; nothing is dirty afterwards."""
+        """The folders to list, None for the whole source; nothing is pending afterwards."""
         whole = self.whole or now >= self.sweep_at
         folders = None if whole else sorted(self.folders)
         if whole:
@@ -97,7 +97,7 @@ class Pending:
 
 
 class Watcher:
-    """Runs until `stop` is set; `tell` gets one event when ready, one for each sync, one for each trouble."""
+    """Runs until `stop` is set; `tell` gets an event when ready, for each sync and for each trouble."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class Watcher:
         command: str = "freshkb watch",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`command`: what started it, for those who ask."""
+        """`command`: the name of the command that started it, for its mark and the writer lock."""
         self._workspace = workspace
         self._command = command
         self._stop = stop
@@ -181,7 +181,7 @@ class Watcher:
         return source if self._dirt[source].due() <= self._clock() else None
 
     def _look(self, source: str, watches: ExitStack) -> None:
-        """One sync of one source; what cannot be done now is tried again, and disturbs no other source."""
+        """One sync of one source; a sync that fails now is tried again, and disturbs no other source."""
         if self._stop.is_set():
             return
         dirt = self._dirt[source]

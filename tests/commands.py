@@ -47,14 +47,14 @@ class CommandLine:
         monkeypatch.delenv("PREFECT_API_URL", raising=False)
 
     def __call__(self, *arguments: str, code: int | None = 0) -> Result:
-        """What the command printed. It has to end with this exit code."""
+        """The result of a command, which has to end with this exit code."""
         app = application(*arguments[:1])
         found = CliRunner().invoke(app, arguments, catch_exceptions=False, prog_name="freshkb")
         assert code is None or found.exit_code == code, (found.exit_code, found.output)
         return found
 
     def json(self, *arguments: str, code: int | None = 0) -> Any:
-        """What the command printed as JSON; stdout holds nothing else."""
+        """The command's JSON; stdout holds nothing else."""
         return json.loads(self(*arguments, "--json", code=code).stdout)
 
 
@@ -64,7 +64,7 @@ def process(*arguments: str, more: str = "") -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """Without what belongs to whoever runs the tests; modules of the tests can be imported."""
+    """Without the settings of the user that runs the tests; modules of the tests can be imported."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "FRESHKB_"))}
     return clean | {"PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
 

@@ -23,9 +23,9 @@ MEMORY, ROOM_BYTES = Path("/dev/shm"), 6 << 30
 
 
 def pytest_configure() -> None:
-    """Temporary folders lie in memory, where there is room: most of what the tests would otherwise wait for
-    is a disk that flushes, hundreds of times in each of them. What is on a disk is not tested here: a process
-    that is killed has not lost what it wrote, flushed or not."""
+    """Temporary folders lie in memory, where there is room: the tests would otherwise mostly wait for a disk
+    that flushes, hundreds of times in each of them. Power cuts are not tested here: a process that is killed
+    has not lost what it wrote, flushed or not."""
     if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM_BYTES:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
@@ -63,7 +63,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was imported lives as long as the process: its garbage collector need not look at it each time."""
+    """Imported modules live as long as the process: its garbage collector need not look at them each time."""
     gc.collect()
     gc.freeze()
 

@@ -45,7 +45,7 @@ class MemoryConnector(Connector):
         self.unavailable = ""
         """Why the source cannot be asked; empty while it can."""
         self.errors: list[str] = []
-        """What every listing meets on its way."""
+        """Errors that every listing meets on its way."""
         self.forbidden: set[str] = set()
         self.changing: set[str] = set()
         for uri, data in (documents or {}).items():

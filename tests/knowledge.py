@@ -151,7 +151,7 @@ def _points(workspace: Workspace) -> list[Point]:
 
 
 def counts(report: RunReport, source: str = "docs") -> dict[str, int]:
-    """What a run did, zeros left out; chunks beside documents."""
+    """The counts of a run, zeros left out; chunks beside documents."""
     found = next(s for s in report.json()["sources"] if s["source"] == source)
     names = (
         "added",

@@ -36,7 +36,7 @@ def _program(name: str) -> str | None:
 
 
 def _account() -> str | None:
-    """PostgreSQL refuses to run as root; whom to run it as instead."""
+    """The account to run PostgreSQL as when this process is root, which PostgreSQL refuses."""
     if os.getuid() != 0:
         return None
     names = {entry.pw_name for entry in pwd.getpwall()}

@@ -1,4 +1,4 @@
-"""What stands in for a Qdrant server where there is none."""
+"""The stand-in for a Qdrant server where there is none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server stack's files: what can be held against them without a container engine.
+"""The server stack's files, checked without a container engine.
 
 Prefect's server is started as `docker-compose.yml` says, on loopback, beside a real PostgreSQL; every health
 check that can be run outside its container is run against the thing it checks.
@@ -177,7 +177,7 @@ def test_the_file_says_how_to_reach_the_reports_and_another_model() -> None:
     config = load(ROOT / "examples" / "stack" / "freshkb.yaml", SECRETS, ROOT)
     assert f"docker compose cp watcher:{config.reports} ." in HEAD
     (mount,) = re.findall(r"# - (\S*/models/\S+)", TEXT)
-    # What is said of it holds once the line is no comment any more.
+    # The comment on it holds once the line is no comment any more.
     changed = yaml.safe_load(TEXT.replace(f"# - {mount}", f"- {mount}"))
     assert changed["services"]["watcher"]["volumes"][-1] == mount
     assert mount.endswith(":ro") and "embedding.model" in HEAD

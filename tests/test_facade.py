@@ -1,4 +1,4 @@
-"""What applications import, and the command line by its package's name."""
+"""The package that applications import, and the command line by its name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The house keeps its directions: who may import whom, and where each SDK lives."""
+"""The layers: imports between packages and rooms point one way, and each SDK has one home."""
 
 from __future__ import annotations
 

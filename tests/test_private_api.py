@@ -1,4 +1,4 @@
-"""What we use of others although they call it private: each has a line here, and fails when it has moved."""
+"""Private API of others that we use: each name has a line here, which fails when it has moved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the README tells a newcomer to do works, and prints what the README says it prints."""
+"""The README's commands work, and print what the README says."""
 
 from __future__ import annotations
 

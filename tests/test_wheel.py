@@ -1,4 +1,4 @@
-"""What is built has all that the packages hold: data files, too."""
+"""The wheel has all files of the packages, data files included."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.knowledge import Knowledge
 from tests.programs import program_parser
 
-#: Each attempt is a line that raises nothing where it succeeds. What it needs to know is in scope.
+#: Each attempt is a line that raises nothing where it succeeds. The values it needs are in scope.
 ATTEMPTS = {
     "read a file outside": "open(canary).read()",
     "read the ledger": "open(ledger, 'rb').read()",
@@ -96,7 +96,7 @@ def main() -> None:
         program_parser(*modes) as parser,
     ):
         unix.bind(str(path))
-        # Anybody may connect.
+        # Every user may connect.
         path.chmod(0o777)
         abstract.bind(f"\0{name}")
         for server in (unix, abstract):

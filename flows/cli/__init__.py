@@ -1,7 +1,7 @@
 """The ``freshkb`` command.
 
 Data goes to stdout; progress, logs and, beside ``--json``, all human text go to stderr. A command's module is
-imported when the command is asked for, and what it takes to run when it runs, so that a small command stays
+imported when the command is asked for, and its dependencies when it runs, so that a small command stays
 fast.
 """
 

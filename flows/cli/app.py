@@ -109,7 +109,7 @@ class Commands(TyperGroup):
 
 
 class Command(TyperCommand):
-    """What is not a path is Unicode text: a query, a name, a note. Paths may be any bytes."""
+    """An argument that is not a path is Unicode text: a query, a name, a note. Paths may be any bytes."""
 
     def invoke(self, ctx: Any) -> Any:
         for parameter in self.params:

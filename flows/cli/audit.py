@@ -61,7 +61,7 @@ def audit(
                 said = f"The reports cannot be written to {folder}: {error.strerror}."
                 if out is not None or not console.as_json:
                     raise ConfigError(f"{said} Name another folder with --out.") from error
-                # What was asked for goes to stdout.
+                # The JSON that was asked for goes to stdout.
                 warn(said)
                 written = []
             run.ends("failed" if found.fails(fail_on.value) else "done", found.by_verdict)

@@ -45,7 +45,7 @@ def command(
         parameters = [parameter.replace(kind=keyword) for parameter in own.values()]
         for name, (option, default) in shared.items():
             parameters.append(inspect.Parameter(name, keyword, default=default, annotation=option))
-        # What typer makes options of.
+        # The signature that typer makes options of.
         vars(run)["__signature__"] = inspect.Signature(parameters)
         run.__annotations__ = {}
         run.__doc__ = function.__doc__

@@ -1,4 +1,4 @@
-"""What a person sees on stderr while work goes on: progress bars, and a word where nothing moves."""
+"""Progress on stderr while work goes on: bars, and a word where nothing moves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What watch and serve share: they log what they do, and end when they are asked to."""
+"""Watch and serve as services: they log what they do, and end when they are asked to."""
 
 from __future__ import annotations
 

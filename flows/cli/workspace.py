@@ -1,4 +1,4 @@
-"""What a command works on: the configuration, the knowledge base."""
+"""The configuration and the workspace that a command works on."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from tests.wiki import GuardedWiki, Wiki, WikiSettings
 
 
 class FilesDriver:
-    """Permissions do not bind the superuser, as whom tests often run: the system calls are made to refuse."""
+    """Permissions do not bind root, and tests often run as root: the system calls are made to refuse."""
 
     def __init__(self, connector: FilesConnector, monkeypatch: pytest.MonkeyPatch) -> None:
         self.connector, self._monkeypatch = connector, monkeypatch

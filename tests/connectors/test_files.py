@@ -429,7 +429,7 @@ def test_a_folder_swapped_for_a_link_again_and_again_never_leads_out_of_the_root
     connect: Connect, root: Path, tmp_path: Path
 ) -> None:
     """Another process swaps a folder and a link out of the root as fast as it can, while everything is listed
-    and read 2,000 times: what comes back is always from inside. Files before the folder widen the moment
+    and read 2,000 times: every byte that comes back is from inside. Files before the folder widen the moment
     between the reading of the root and the opening of the folder."""
     for number in range(10):
         write(root / f"before {number}.md", "inside")
@@ -491,7 +491,7 @@ def test_descriptors_are_given_back_whatever_happens(
 
 
 def test_a_large_folder_is_listed_without_holding_its_entries(connect: Connect, root: Path) -> None:
-    """Entries are made one by one; what is held of a folder is its names."""
+    """Entries are made one by one; of a folder only its names are held."""
     for number in range(20_000):
         os.close(os.open(root / f"document-{number:06}.md", os.O_CREAT))
     files = connect()

@@ -1,4 +1,4 @@
-"""What every connector does, as tests.
+"""The contract of every connector, as tests.
 
 A connector's own test module derives from `ConnectorContract` and provides the fixture `driver`, which makes
 the source do what the connector cannot: change, hide and fail.
@@ -59,13 +59,13 @@ class Driver(Protocol):
         """Reading this document is refused from now on."""
 
     def disturb(self, uri: str) -> None:
-        """This document changes whenever somebody reads it."""
+        """Make this document change whenever it is read."""
 
     def conceal(self, folder: str) -> None:
-        """What lies in this folder can no longer be listed."""
+        """Make this folder's contents impossible to list."""
 
     def take_away(self) -> None:
-        """The source can no longer be asked."""
+        """Make the source impossible to ask."""
 
 
 class ConnectorContract:

@@ -1,4 +1,4 @@
-"""What every ledger must do, whatever database is below. Subclasses give the fixture `url`."""
+"""The contract of every ledger, whatever database is below. Subclasses give the fixture `url`."""
 
 from __future__ import annotations
 
@@ -670,7 +670,7 @@ print(heavy & set(sys.modules))
                 LogEntry(T0, LogAction.APPROVED, facts={"reason": words})
 
     def test_every_change_and_its_entry_are_one(self, ledger: Ledger) -> None:
-        """Whatever is written: with an entry that the ledger cannot take, nothing is."""
+        """A write whose entry the ledger cannot take writes nothing, whatever it is."""
         old = Collection("kb-1", "f1", "model", "main", "bf16", 384, "current", T0)
         first = chunk("d1", 0)
         put(ledger, document("a", "d1"), first, chunk("d1", 1))

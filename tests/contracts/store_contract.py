@@ -1,4 +1,4 @@
-"""What every vector store does, as tests.
+"""The contract of every vector store, as tests.
 
 A store's own test module derives from `StoreContract` and provides the fixture `opened`: a function that
 gives a new store object, every time over the same data.
@@ -28,7 +28,7 @@ DIMENSION = 8
 NAME = "kb-1"
 ANY = Filter()
 
-#: Whatever JSON can hold and a document can say. Integers and floats as far as every engine keeps them.
+#: Values that JSON can hold and a document can say. Integers and floats as far as every engine keeps them.
 ODD = {
     "page_content": 'Ünïcödé ☃ 🎉 日本語 \u0000 \u2028 "quoted" \\ line\nbreak',
     "doc_id": "d",
@@ -71,7 +71,7 @@ def found(hits: Sequence[Hit]) -> list[str]:
 
 
 class StoreContract:
-    #: What a purge of this store may claim.
+    #: The claim that a purge of this store may make.
     claim: Claim
 
     @pytest.fixture

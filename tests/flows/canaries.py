@@ -22,7 +22,7 @@ def forms(word: str) -> set[bytes]:
 
 def places(word: str, *folders: Path) -> set[str]:
     """Tables and files that hold the word. Files are read as they lie there, with whatever a database has
-    deleted or not yet merged; tables besides, because what is long is cut into pages."""
+    deleted or not yet merged; tables besides, because long values are cut into pages."""
     wanted, found = forms(word), set[str]()
     for path in (path for folder in folders for path in folder.rglob("*") if path.is_file()):
         body = path.read_bytes()

@@ -1,7 +1,7 @@
 """A knowledge base small enough to sync in a moment, and Prefect servers that belong to the tests alone.
 
 Prefect is imported by the fixtures, not by this file: its settings are read while it is imported, and the
-tests must not touch the `~/.prefect` of whoever runs them.
+tests must not touch the `~/.prefect` of the user that runs them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from index.workspace import Workspace
 from tests.embedders import HashEmbedder
 from tests.knowledge import Shared
 
-#: What a fresh server may take on a slow machine that has other things to do.
+#: Time for a fresh server to start, on a slow machine that has other things to do.
 START_SECONDS = 180.0
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -168,7 +168,7 @@ def free_port() -> int:
 def ask(
     server: Server, path: str, body: Mapping[str, Any] | None = None, *, method: str | None = None
 ) -> Any:
-    """What the API answers; it is busy (503) whenever something else writes its SQLite."""
+    """The API's answer; the API is busy (503) whenever something else writes its SQLite."""
     data = None if body is None else json.dumps(body).encode()
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(f"{server.api_url}{path}", data, headers, method=method)
@@ -186,7 +186,7 @@ def ask(
 
 
 def program(name: str) -> str:
-    """One of the commands beside the interpreter that runs the tests."""
+    """The path of a command beside the interpreter that runs the tests."""
     return str(Path(sys.executable).with_name(name))
 
 
@@ -219,8 +219,8 @@ def started(
 
 
 def until(condition: Callable[[], Any], process: subprocess.Popen[bytes] | None = None) -> Any:
-    """What the condition returns once that is something. Other processes can only be asked, so it polls; not
-    too often, because what it asks has to work for the answer."""
+    """The condition's first true value. Other processes can only be asked, so this polls; not too often,
+    because the process that is asked has to work for the answer."""
     deadline = time.monotonic() + START_SECONDS
     while not (found := condition()):
         assert process is None or process.poll() is None, "the process has ended"

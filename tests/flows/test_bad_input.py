@@ -22,7 +22,7 @@ def merges(first: str, levels: int, width: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-#: {name: (the configuration, what is said of it)}
+#: {name: (the configuration, the message)}
 CONFIGURATIONS = {
     "brackets": ("[" * 200_000, "freshkb.yaml:1: it is nested too deeply"),
     "braces": ("{" * 200_000, "freshkb.yaml:1: it is nested too deeply"),
@@ -138,7 +138,7 @@ def test_a_library_is_told_too(tmp_path: Path) -> None:
 
 
 def test_an_end_is_told_apart_from_a_signal(tmp_path: Path) -> None:
-    """What the tests above rely on."""
+    """The tests above rely on it."""
     (tmp_path / "freshkb.yaml").write_text(MINIMAL)
     ended = forked(tmp_path, [["config", "check"], ["config", "check", "--bogus"]], {})
     assert [(type(e), e.code) for e in ended] == [(Ended, 0), (Ended, 2)]

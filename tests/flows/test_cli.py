@@ -1,4 +1,4 @@
-"""The command line: what each command prints, and the code it ends with."""
+"""The command line: the output of each command, and its exit code."""
 
 from __future__ import annotations
 

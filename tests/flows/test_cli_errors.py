@@ -64,7 +64,7 @@ def test_a_wrong_call_is_an_error_of_its_own(freshkb: CommandLine) -> None:
         assert message
         assert "\n" not in message
     assert error(freshkb, "snyc", code=2)[0] == "usage"
-    # What follows is no option.
+    # An argument after `--` is no option.
     assert "Error: " in freshkb("show", "--", "--json", code=2).stderr
 
 

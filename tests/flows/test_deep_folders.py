@@ -63,7 +63,7 @@ def test_the_rest_of_the_source_is_kept_equal_and_the_folder_is_a_finding(
         freshkb("sync")
         assert len(freshkb.json("audit")["results"]) == 2
         assert [f for f in freshkb.json("audit")["findings"] if f["document_id"] is None] == []
-    # What was indexed from there stays, because it is not known to be gone.
+    # The documents that were indexed from there stay, because they are not known to be gone.
     freshkb("sync")
     assert len(freshkb.json("ls")) == 2
     kb.write("c.md", "# C\n\nLeave.\n")

@@ -20,7 +20,7 @@ things = {t.name: t for module in modules for t in vars(module).values() if isin
 sys.stdout.buffer.write(cloudpickle.dumps(things))
 """
 
-#: What arrives is checked as Prefect does it before a run: its annotations, and its parameters.
+#: The flow that arrives is checked as Prefect does it before a run: its annotations, and its parameters.
 RECEIVE = """
 import sys, typing
 import cloudpickle

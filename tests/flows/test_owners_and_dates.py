@@ -254,7 +254,7 @@ def test_review_show_and_retry_take_what_ls_and_search_print(freshkb: CommandLin
     assert sorted(freshkb.json("show", name)["uri"] for name in printed) == sorted(STRANGE)
     for uri in STRANGE:
         shown = freshkb.json("show", uri)
-        # What is printed of c.md is the bare name of the other.
+        # The name that is printed for c.md is the bare name of the other.
         assert shown["uri"] == uri or (uri, shown["uri"]) == ("docs:c.md", "c.md")
         assert freshkb.json("show", shown["document_id"])["uri"] == shown["uri"]
     for name in printed:
@@ -283,7 +283,7 @@ def test_reviews_take_patterns(freshkb: CommandLine, kb: Knowledge) -> None:
     freshkb("sync")
 
     def attested(*names: str) -> list[str]:
-        # A newer review tells whom it was of.
+        # The name in a newer review says by which call it was made.
         by = str(names)
         freshkb("review", *names, "--by", by)
         return sorted(uri for uri, row in results(freshkb).items() if row["reviewed_by"] == by)

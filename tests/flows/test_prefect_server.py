@@ -126,7 +126,7 @@ def test_serve_runs_the_flows_of_its_configuration_until_it_is_stopped(
         again = freshkb(base, "serve", api_url=server.api_url, home=tmp_path)
         assert again.returncode == 4 and "a watcher already" in again.stderr
 
-        # One is asked to end while it waits for this writer.
+        # A flow is asked to end while it waits for this writer.
         with base.open() as workspace, workspace.ledger.writer("handbook", "the test"):
             flow = deployments["freshkb-sync"]["id"]
             waiting = ask(server, f"/deployments/{flow}/create_flow_run", {})["id"]

@@ -1,4 +1,4 @@
-"""What a person sees while work goes on, in a real terminal."""
+"""Progress bars in a real terminal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HashEmbedder.warm = lambda self: time.sleep(1)
 
 
 def in_terminal(kb: Knowledge, columns: int, *arguments: str) -> str:
-    """What a command writes to the terminal of this width that its stderr is."""
+    """The output of a command to a terminal of this width, which is its stderr."""
     kb.config()
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))

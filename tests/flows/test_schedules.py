@@ -1,6 +1,6 @@
-"""Schedules that run: what `freshkb serve` registers, the server schedules and the runner starts is done.
+"""Schedules that run: `freshkb serve` registers flows, the server schedules them, the runner starts them.
 
-And where the server schedules nothing, `serve` and `doctor` say so.
+Where the server schedules nothing, `serve` and `doctor` say so.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ if sys.argv[1:] == ["serve"]:
 
 
 def kept(base: Base, environ: dict[str, str]) -> tuple[bool, str]:
-    """What the doctor says of the schedules."""
+    """The doctor's check of the schedules."""
     ended = subprocess.run(
         without_model("doctor", "--json", more=IMPATIENT),
         cwd=base.folder,

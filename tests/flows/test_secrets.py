@@ -114,7 +114,7 @@ def found_in(printed: str, home: Path, canaries: Canaries) -> set[tuple[str, str
 
 
 def core(canary: str) -> str:
-    """What every spelling of a canary has in it."""
+    """The part that every spelling of a canary has in it."""
     return canary.split("-")[0]
 
 
@@ -185,7 +185,7 @@ def test_what_a_connector_of_others_says(tmp_path: Path) -> None:
         "url": f"https://bot:{quoted(secrets['url'])}@wiki.example.org/api?sig={quoted(secrets['url'])}",
         "token": "${WIKI_API_TOKEN}",
         "secretive": secrets["secretive"],
-        # Nothing but the variable's name says that this one is secret.
+        # Only the variable's name says that this value is secret.
         "pin": "${WIKI_PASSWORD}",
         "headers": {"Authorization": f"Bearer {secrets['header']}"},
     }
@@ -199,7 +199,7 @@ def test_what_a_connector_of_others_says(tmp_path: Path) -> None:
     write(tmp_path, sources=[{**source, "away": True}])
     more, codes = run(tmp_path, with_json([["plan"], ["sync"], ["doctor"], ["verify"], ["runs"]]), environ)
     assert "was refused" in more
-    # What pydantic says of a setting that is wrong repeats it.
+    # Pydantic's message about a setting that is wrong repeats it.
     write(tmp_path, sources=[{**source, "token": [secrets["token"]], "url": 7, "pin": {"x": secrets["pin"]}}])
     refused, codes = run(tmp_path, [["config", "check"]], environ)
     assert codes["config check"] == 2

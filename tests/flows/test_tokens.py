@@ -80,7 +80,7 @@ class Wiki:
         return self.freshkb.json(*arguments, code=code)
 
     def sync(self, *options: str) -> dict[str, int]:
-        """What was done, zeros left out."""
+        """The counts of a sync, zeros left out."""
         (source,) = self("sync", *options)["sources"]
         names = ("added", "updated", "moved", "deleted", "touched", "unchanged", "quarantined")
         return {name: source[name] for name in names if source[name]}

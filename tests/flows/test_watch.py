@@ -27,7 +27,7 @@ from tests.embedders import HashEmbedder
 from tests.fakes import MemoryConnector
 from tests.knowledge import Knowledge
 
-#: What something that a test waits for may take on a slow machine that has other things to do.
+#: Time for anything that a test waits for, on a slow machine that has other things to do.
 PATIENCE_SECONDS = 60.0
 
 WATCH = Watch()
@@ -68,7 +68,7 @@ class Following:
             self.failure = error
 
     def start(self) -> list[dict[str, Any]]:
-        """What was told until it was ready."""
+        """The events until it was ready."""
         self.thread.start()
         told = [self.next()]
         while told[-1]["event"] != "ready":
@@ -79,7 +79,7 @@ class Following:
         return self.told.get(timeout=PATIENCE_SECONDS)
 
     def after(self, seconds: float) -> dict[str, Any]:
-        """What is told next once so much time has passed."""
+        """The next event once so much time has passed."""
         self.clock.time += seconds
         return self.next()
 
@@ -115,7 +115,7 @@ def following(kb: Knowledge, *more: str, **parts: Any) -> Iterator[Following]:
 
 
 def did(event: dict[str, Any]) -> dict[str, int]:
-    """What a sync did, zeros left out."""
+    """The counts of a sync, zeros left out."""
     assert event["event"] == "sync", event
     counts = event["sources"][0]
     names = ("added", "updated", "moved", "deleted", "unchanged")
@@ -469,7 +469,7 @@ LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (DEBUG|INFO|WARNING|E
 
 
 def logged(kb: Knowledge, *options: str) -> list[str]:
-    """What a watcher writes to stderr that brings in 40 documents and a broken one, until it is stopped."""
+    """The lines on stderr of a watcher that brings in 40 documents and a broken one, until it is stopped."""
     kb.settings["embedding"] = {"dtype": "float32"}
     kb.config()
     with running(process("watch", *options), kb.home) as watcher:

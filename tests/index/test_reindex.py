@@ -1,4 +1,4 @@
-"""A reindex: what it leaves when it is interrupted, how far it says it is, and what it says it did."""
+"""A reindex: its state after an interruption, its progress, and its report."""
 
 from __future__ import annotations
 

@@ -21,14 +21,14 @@ from index.workspace import Workspace
 from tests.embedders import HashEmbedder
 from tests.knowledge import Knowledge
 
-#: Counts how often a run is finished, where everybody's way to the database ends.
+#: Counts in the database, below every caller, how often a run is finished.
 COUNTING = (
     "CREATE TABLE finishes (run_id TEXT)",
     "CREATE TRIGGER finishing AFTER UPDATE OF finished_at ON runs BEGIN"
     " INSERT INTO finishes VALUES (new.run_id); END",
 )
 
-#: What a full disk says, of the runs alone.
+#: The error of a full disk, for the runs alone.
 FULL = "CREATE TRIGGER full BEFORE INSERT ON runs BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
 
 
@@ -168,7 +168,7 @@ def test_a_run_that_was_refused_before_it_began_is_not_the_last_one(kb: Knowledg
         last = workspace.ledger.runs.last()
         assert last is not None and last.run_id == done
     assert runs(kb)[0].outcome == "refused"
-    # One whose removals were refused did the rest.
+    # A sync whose removals were refused did the rest.
     for number in range(15):
         (kb.docs / f"{number}.md").unlink()
     kb.clock.forward(minutes=1)

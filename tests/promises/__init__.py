@@ -2,14 +2,17 @@
 
     test_kill       the process dies (SIGKILL) between any two steps (`killed` is that process)
     test_fault      the Nth call of a part fails: before its effect, after it, half-way, too late, disk full
-    test_fault_commands  what a person sees of such a fault, and of a disk that is really full
+    test_fault_commands  the message of a command at such a fault, and on a disk that is really full
     test_outages    a source falls silent; nothing may be deleted
-    test_verify     somebody alters store or ledger; everything is found, named and mended
-    test_hostile    documents that want to harm whoever parses them (`hostile` says what makes them), and
-                    in test_hostile_programs those that have taken their parser over
+    test_verify     store, ledger or source are altered; every difference is found, named and mended
+    test_damage     files of the state folder are damaged; `doctor` and `verify` find it, repair mends it
+    test_hostile    documents that attack their parser (`hostile` registers their makers), and in
+                    test_hostile_programs those that have taken their parser over
     test_writers    several processes want to write one source (`writers` kills them)
     test_readers    several processes search, verify and audit beside a writer (`readers` checks the answers)
+    test_reading    a reader has no permission to write, or no room
     test_whole      files are rewritten while they are read
+    test_image      the oracle itself: it must see every difference
 
 Ordinary events in random order are in `tests.traces`.
 

@@ -72,7 +72,7 @@ def chunk_row_of_another_document(index: Altered, random: Random) -> Alteration:
 
 @kind
 def chunk_row_of_another_document_and_point_of_none(index: Altered, random: Random) -> Alteration:
-    """What the point says is no name at all."""
+    """The point names no document that exists."""
     point = index.some(random, unreadable=False)
     other = random.choice([d for d in index.documents if d != point.payload["doc_id"]])
     index.upsert(said(point, document_id=[5]))

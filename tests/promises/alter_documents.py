@@ -35,7 +35,7 @@ def _altered(index: Altered, document: Document, **columns: Any) -> None:
         index.sql(statement, value, document.document_id)
 
 
-#: What only the row of a held document knew.
+#: Fields that only the row of a held document knew.
 UNTOLD = frozenset({"size", "seen_extraction", "properties"})
 
 
@@ -84,7 +84,7 @@ def row_changed_that_no_source_gives(index: Altered, random: Random, name: str) 
     return row_of(index, document)
 
 
-#: One that holds no text, one of a type that is not supported, one that could never be parsed.
+#: Documents without text, of a type that is not supported, and that could never be parsed.
 WITHOUT_TEXT = ("empty.md", "skipped.xyz", "never.json")
 
 
@@ -205,7 +205,7 @@ def removal_left(index: Altered, random: Random) -> Alteration:
 
 @kind
 def entry_left(index: Altered, random: Random) -> Alteration:
-    """As a process that was killed leaves it: committed, and nobody was told."""
+    """As a process that was killed leaves it: committed, and its entry still pending."""
     document = random.choice(index.chosen())
     statement = (
         "INSERT INTO log (at, actor, run_id, subject, source, action, facts, collection)"

@@ -10,7 +10,7 @@ from index.model import Point, Sparse, point_id
 from tests.promises.alteration import Alteration, each, kind, of, said, unknown_id, unreadable
 from tests.promises.altered import Altered
 
-#: What a payload's metadata says, with something else of the same kind.
+#: The fields of a payload's metadata, each with another value of the same kind.
 OTHER_METADATA: dict[str, Any] = {
     "document_id": "00000000-0000-4000-8000-000000000000", "source": "elsewhere", "uri": "other.md",
     "url": "file:///other.md", "title": "Another title", "heading_path": ["Elsewhere"], "page": 99,
@@ -142,7 +142,7 @@ def one_number_changed(index: Altered, random: Random) -> Alteration:
 
 
 def _words(index: Altered, random: Random) -> tuple[Point, Sparse]:
-    """A point that has words: one of nothing but stop words has none."""
+    """A point that has words: a text of nothing but stop words has none."""
     while True:
         point = index.some(random)
         if point.sparse is not None and point.sparse.indices:

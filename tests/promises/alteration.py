@@ -1,4 +1,4 @@
-"""What an alteration is, and what those that make them share."""
+"""An alteration of an index, and helpers of the modules that make them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tests.promises.altered import Altered
 
 @dataclass
 class Alteration:
-    """What was done, and what has to be found."""
+    """An alteration that was made, and the differences that verify has to find."""
 
     kinds: str = "altered"
-    """Of findings; at least one of these concerns it."""
+    """Kinds of differences, separated by blanks; a difference of at least one of them names it."""
     points: set[str] = field(default_factory=set)
     documents: set[str] = field(default_factory=set)
     uris: set[str] = field(default_factory=set)
@@ -32,9 +32,9 @@ class Alteration:
     loses: bool = False
     """A text is lost that no source can give."""
     forgets: frozenset[str] = frozenset()
-    """Of the row of a held document, what neither payload nor source tells."""
+    """Fields of a held document's row that neither payload nor source gives."""
     new_id: bool = False
-    """The document comes back under another id: nothing tells its own."""
+    """The document comes back under another id: nothing gives its own."""
     rebuilt: bool = False
     """The source itself was changed."""
     undo: list[Callable[[], object]] = field(default_factory=list)
@@ -82,7 +82,7 @@ def row_of(index: Altered, document: Document, **more: Any) -> Alteration:
 
 
 def changed(index: Altered, random: Random) -> Document:
-    """One whose file may be changed: nothing but the source gives it."""
+    """A document whose file may be changed: only the source gives its text."""
     found = [d for d in index.chosen(unreadable=False) if d.reviewed_at is None and d.uri != "kept.md"]
     return random.choice(found)
 

@@ -1,7 +1,7 @@
-"""The ways in which somebody may alter an index behind freshkb's back.
+"""The ways in which an index may be altered behind freshkb's back.
 
-Each is made directly: SQL on the ledger's file, the store's session, the source's files. It says what it
-concerns, so that a test can ask whether exactly that was found.
+Each is made directly: SQL on the ledger's file, the store's session, the source's files. It names its
+subject, so that a test can ask whether exactly that was found.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ SHORT = (
     "dense_vector_lost", "dense_vector_changed",
     # Rows of chunks: lost, of another document, lost with their points.
     "chunk_row_lost", "chunk_row_of_another_document", "chunks_lost_from_ledger_and_store",
-    # Rows of documents: lost with and without their chunks, altered, gone, unreadable; what people decided.
+    # Rows of documents: lost with and without their chunks, altered, gone, unreadable; people's decisions.
     "document_row_lost", "document_known_by_its_points_only", "document_row_changed-title",
     "document_state_changed-erased", "row_made_unreadable", "review_lost", "hold_lost",
-    # What was begun and not ended.
+    # Begun and not ended.
     "intent_left", "entry_left",
     # The index as a whole.
     "collection_row_changed-dtype", "collection_row_lost", "store_lost",

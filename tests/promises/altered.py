@@ -1,7 +1,7 @@
-"""A small but varied index, and the ways in which somebody may alter it behind freshkb's back.
+"""A small but varied index, for alterations behind freshkb's back.
 
-Every alteration is made directly: SQL on the ledger's file, the store's session, the source's files. It says
-what it concerns, so that a test can ask whether exactly that was found.
+Every alteration is made directly: SQL on the ledger's file, the store's session, the source's files. It names
+its subject, so that a test can ask whether exactly that was found.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class Altered:
         return {d.document_id: d for d in self.kb.ask(lambda m: list(m.ledger.documents.find()))}
 
     def _decisions(self) -> tuple[Any, ...]:
-        """What people decided, which no source can tell."""
+        """Decisions of people, which no source can give."""
         ids = list(self.documents)
 
         def ask(workspace: Any) -> tuple[Any, ...]:

@@ -119,7 +119,7 @@ def _(path: Path, scene: Scene) -> None:
 
 @harmless("nested-bomb.docx", "A sound text")
 def _(path: Path, scene: Scene) -> None:
-    """Archives in archives: what lies deeper is never opened."""
+    """Archives in archives: the inner ones are never opened."""
     inner = documents.zipped(scene.outside / "inner.zip", {"zeros": bytes(64 * _MIB)}).read_bytes()
     for _level in range(4):
         again = {f"{number}.zip": inner for number in range(16)}

@@ -31,7 +31,7 @@ from tests.promises.parts import Call, interpose
 #: Ways to fail.
 #:
 #:     before    the call has no effect
-#:     after     it had its effect, and nobody is told
+#:     after     it had its effect, and raises all the same
 #:     half      half of a batch, a stream that breaks off, a transaction that is undone at its end
 #:     late      a lock is not had in time, a document takes too long
 #:     full      no file may grow
@@ -66,7 +66,7 @@ def _nothing() -> None: ...
 
 @contextmanager
 def full_disk(room: int = 0) -> Iterator[None]:
-    """No file may be written beyond its first so many bytes. What is mapped into memory is not concerned."""
+    """No file may be written beyond its first so many bytes. Files that are mapped into memory may."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
     try:
@@ -76,7 +76,7 @@ def full_disk(room: int = 0) -> Iterator[None]:
 
 
 class Fault:
-    """Of the calls of this part that can fail in this way, one does."""
+    """A fault: a call of this part fails in this way."""
 
     def __init__(self, part: str, mode: str) -> None:
         self.part, self.mode = part, mode
@@ -173,7 +173,7 @@ class Fault:
             case "full" if str(call) in _CONTEXTS:
                 return self._entered(call, full_disk)
             case "full":
-                # What finds enough room all the same succeeds.
+                # A call that finds enough room all the same succeeds.
                 with full_disk():
                     return call.whole()
             case "partial":
@@ -208,7 +208,7 @@ class Fault:
                 self._commits = True
 
     def _too_late(self, call: Call) -> Any:
-        """Somebody else holds what the call needs for longer than it waits."""
+        """Another process holds what the call needs for longer than it waits."""
         if self.part == "parser":
             self.fired = str(call)
             return Failure("Parsing took longer than the limit of 60 s.")

@@ -1,4 +1,4 @@
-"""Documents that want to harm whoever parses them, and what has to become of each.
+"""Documents that attack their parser, and the end that each must come to.
 
 A maker writes one of them into a source. The makers are in `bombs` (what grows), `pictures` (PDF and images),
 `lures` (what reaches out of its place) and `disguises` (what is something else than it says).
@@ -35,14 +35,14 @@ OCR = r"^The (image|document) .*needs OCR; install tesseract\.$"
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Where a document is made, and what it may try to reach."""
+    """The folder where a document is made, and the targets that it may try to reach."""
 
     folder: Path
     """The root of the source."""
     outside: Path
     """A folder that no document may read or write. Its file ``secret.txt`` holds SECRET."""
     sinks: Sequence[str]
-    """Addresses, as ``127.0.0.1:4711``, at which somebody listens."""
+    """Addresses, as ``127.0.0.1:4711``, at which a server listens."""
     large: bool
     """Whether to make the document as large as the long form of a test can bear."""
 
@@ -69,7 +69,7 @@ class Hostile:
     reasons: tuple[str, ...] = ()
     """Patterns, one of which the reason matches."""
     text: str = ""
-    """Of a harmless one: what the index has to hold of it."""
+    """Of a harmless document: the text that the index has to hold."""
     seconds: float = 30.0
     """For parsing it."""
     transient: bool = False
@@ -110,7 +110,7 @@ def harmless(name: str, text: str = "", *, seconds: float = 30.0) -> Callable[[M
 
 
 def skipped(name: str) -> Callable[[Maker], Maker]:
-    """Registers the maker of a document whose type nobody parses."""
+    """Registers the maker of a document whose type has no reader."""
 
     def register(make: Maker) -> Maker:
         HOSTILE.append(Hostile(name, make, State.SKIPPED, (TYPE,)))

@@ -1,4 +1,4 @@
-"""All that an index holds, and what its log tells, in a form that two indexes of the same sources share."""
+"""All that an index and its log hold, in a form that two indexes of the same sources share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from index.model import Point, State, point_id
 from index.workspace import Workspace
 from tests.knowledge import Knowledge
 
-#: What history gives to a document, and what says when it was written.
+#: Fields that history gives to a document, and times of writing.
 HISTORY = ("document_id", "token", "native_id", "version", "first_seen_at", "indexed_at", "deleted_at")
 
 #: Cosine vectors are normalised by the engine, which may round the last bit another way.
@@ -28,18 +28,18 @@ class Image:
     points: dict[tuple[str, str], list[Point]] = field(default_factory=dict)
     """Their ids are those of an index that had never seen another document id."""
     wrong: list[str] = field(default_factory=list)
-    """What no index may have: points of no document, ids that do not follow from their texts."""
+    """Faults that no index may have: points of no document, ids that do not follow from their texts."""
 
 
 def image(workspace: Workspace) -> Image:
-    """What this index holds. Documents that are gone are left out."""
+    """The image of this index. Documents that are gone are left out."""
     ledger, taken = workspace.ledger, Image()
     collection = ledger.collections.current()
     documents = {d.document_id: d for d in ledger.documents.find()}
     for document in documents.values():
         row = {name: value for name, value in asdict(document).items() if name not in HISTORY}
         if document.state is State.SKIPPED:
-            # Nobody looks at it again, however its content changes.
+            # It is not looked at again, however its content changes.
             row["size"] = None
         taken.documents[document.source, document.uri] = row
     if collection is None:
@@ -124,7 +124,7 @@ def _same_vectors(one: Point, other: Point) -> bool:
 SAID = {LogAction.REVIEWED, LogAction.HOLD_PLACED, LogAction.HOLD_RELEASED, LogAction.APPROVED}
 
 Told = dict[str, Counter[str]]
-"""By uri, what was done to its documents, and how often."""
+"""By uri, the actions on its documents, and how often each was done."""
 
 
 def newest(workspace: Workspace) -> int:
@@ -133,8 +133,8 @@ def newest(workspace: Workspace) -> int:
 
 
 def told(workspace: Workspace, since: int = 0) -> Told:
-    """What the entries after this one tell of documents, but for what people said of them. A document has
-    the uri that it has now."""
+    """The actions on documents of the entries after this one, people's own apart. A document has the uri
+    that it has now."""
     uris = {d.document_id: d.uri for d in workspace.ledger.documents.find(states=list(State))}
     found: Told = {}
     for entry in workspace.ledger.log.newest(10_000):

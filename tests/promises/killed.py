@@ -6,9 +6,9 @@
 
 The server has imported everything and opened nothing, so that a child costs a fork and not a start. In the
 child something stands around every call that writes, of the engine's parts and of Edge's own engine, and an
-audit hook sees every file that freshkb itself makes, renames or removes below the state folder. What the
-child is about to do, and what it did last, name a *point*: ``ledger.intend → embedder.embed_documents``.
-A first run, which nobody kills, says which points there are.
+audit hook sees every file that freshkb itself makes, renames or removes below the state folder. The
+child's last step and its next name a *point*: ``ledger.intend → embedder.embed_documents``.
+A first run, which is not killed, says which points there are.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ from tests.commands import environment
 from tests.embedders import HashEmbedder
 from tests.promises.parts import Call, Part, interpose
 
-#: What a child does to the index, by name; the rest are its arguments.
+#: Commands to a child, by name; the rest are their arguments.
 ACTIONS: dict[str, Callable[..., object]] = {
     "open": lambda workspace: workspace.ledger,
     "sync": lambda workspace: sync(Run(workspace, "sync")),
@@ -72,7 +72,7 @@ ACTIONS: dict[str, Callable[..., object]] = {
 
 
 def reindexed(workspace: Workspace) -> None:
-    """As a person does who is told so by a sync."""
+    """As a person does after the message of a sync."""
     try:
         sync(Run(workspace, "sync"))
     except ModelChanged:
@@ -80,7 +80,7 @@ def reindexed(workspace: Workspace) -> None:
 
 
 def approve(workspace: Workspace) -> None:
-    """As a person does who is told so by a sync."""
+    """As a person does after the message of a sync."""
     refused = sync(Run(workspace, "sync")).sources[0]
     if refused.refused:
         sync(Run(workspace, "sync"), approve=refused.plan_hash)
@@ -92,7 +92,7 @@ def hold(workspace: Workspace, uris: Sequence[str]) -> None:
 
 
 Point = tuple[str, str]
-"""What was done last, and what is about to be done."""
+"""The last step, and the next."""
 
 
 #: So that a few documents go through everything that many would.
@@ -101,14 +101,14 @@ SIZES = Sizes(batch_documents=3, batch_points=6)
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a child shall do, and when it shall die."""
+    """The work of a child, and the point at which it dies."""
 
     home: str
     actions: Sequence[Sequence[str]]
     """Names of actions, each with its arguments."""
     time: str
     notes: str
-    """A folder outside of the knowledge base: what was parsed, embedded and met."""
+    """A folder outside of the knowledge base, for notes on texts parsed and embedded and points met."""
     seed: int = 0
     at: Point | None = None
     occurrence: int = 1
@@ -200,10 +200,10 @@ def copied(shard: Path) -> Callable[[Path, int], None]:
 
 # ── The child ─────────────────────────────────────────────────────────────────────────────────────────
 
-#: Calls that are steps beside those that write: what Edge's engine does to its memory and its files.
+#: Calls that are steps beside those that write: those of Edge's engine on its memory and its files.
 STEPS = {("embedder", "embed_documents"), ("engine", "update"), ("engine", "flush"), ("engine", "optimize")}
 FILES = {"os.rename": 2, "os.remove": 1, "os.mkdir": 2, "os.rmdir": 1}
-"""Audit events, each with the position of its folder's descriptor."""
+"""Events of Python's audit hook, each with the position of its folder's descriptor."""
 
 
 @dataclass(slots=True)
@@ -237,7 +237,7 @@ class Trap:
         return call.whole()
 
     def hear(self, folder: str) -> Callable[[str, tuple[Any, ...]], None]:
-        """An audit hook for this folder."""
+        """A hook of Python's `sys.addaudithook` for this folder."""
 
         def hook(event: str, args: tuple[Any, ...]) -> None:
             if event == "open":

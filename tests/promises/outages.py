@@ -65,7 +65,7 @@ class Place:
         monkeypatch.setattr("index.workspace.datetime", SimpleNamespace(now=self._now))
 
     def _now(self, zone: Any) -> datetime:
-        """What the commands take for the time: the clock of the tests, which ticks for them."""
+        """The time for the commands: the clock of the tests, which ticks for them."""
         self.kb.clock.forward(milliseconds=1)
         return self.kb.clock()
 
@@ -107,7 +107,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Outage:
-    """What a sync has to end with and to say, and what its JSON shows of the source ``docs``."""
+    """The exit code and the message of a sync, and its JSON's counts of the source ``docs``."""
 
     strike: Callable[[Place], AbstractContextManager[None]]
     code: int
@@ -125,9 +125,9 @@ class Outage:
     planned: int = 0
     """Removals of the plan, which the sync does not make."""
     before: Callable[[Place], AbstractContextManager[None]] | None = None
-    """What the source stands on from the beginning."""
+    """The state of the source from the beginning."""
     embedded: int = 0
-    """Chunks that the sync after it embeds: only what is new."""
+    """Chunks that the sync after it embeds: only new ones."""
 
     @property
     def name(self) -> str:
@@ -155,7 +155,7 @@ APPROVE = "freshkb sync --source docs --approve "
 
 @contextmanager
 def away(at: Place) -> Iterator[None]:
-    """The root is at another name; what the block puts in its place goes afterwards."""
+    """The root is at another name; a folder that the block puts in its place goes afterwards."""
     at.docs.rename(at.elsewhere)
     yield
     if at.docs.is_dir() and not at.docs.is_symlink():
@@ -470,7 +470,7 @@ def the_source_is_taken_out(at: Place) -> Iterator[None]:
 def the_source_is_renamed(at: Place) -> Iterator[None]:
     with configured(at, id="handbook"):
         yield
-    # What was made under the other name is removed as any other source that was taken out.
+    # Documents under the other name are removed as those of any other source that was taken out.
     (planned,) = at.freshkb.json("plan", "--source", "handbook", code=4)["sources"]
     at.freshkb("sync", "--source", "handbook", "--approve", planned["plan_hash"])
 
@@ -566,7 +566,7 @@ def all_files_are_larger_than_a_lowered_limit(at: Place) -> Iterator[None]:
 
 @contextmanager
 def bound(at: Place) -> Iterator[None]:
-    """Permissions bind: the superuser becomes somebody else, who owns everything below the home."""
+    """Permissions bind: the superuser becomes another user, which owns everything below the home."""
     if os.geteuid() != 0:
         yield
         return
@@ -577,7 +577,7 @@ def bound(at: Place) -> Iterator[None]:
             folder.chmod(mode | 0o011)
     for path in (at.kb.home, *at.kb.home.rglob("*")):
         os.chown(path, nobody, nobody, follow_symlinks=False)
-    # The superuser's parser goes on: somebody else may not get to the Python that it runs on.
+    # The superuser's parser goes on: another user may not be able to read Python.
     at.kb.parser.walls()
     handed = at.kb.parser.folders()
     for path in handed:

@@ -1,8 +1,8 @@
 """Readers that ask a knowledge base without pause while others write it, and check every answer.
 
 ``python -m tests.promises.readers ROLE CONFIGURATION PAGES SEED`` says "ready" and asks until its input ends.
-It answers each line of its input with a tally of what it did since the last, as JSON. The line ``gone N``
-tells it, from then on, that the pages from N on are deleted. The first `PAGES` pages are always there.
+It answers each line of its input with its counts since the last, as JSON. The line ``gone N`` says that, from
+then on, the pages from N on are deleted. The first `PAGES` pages are always there.
 
 A page has versions, and each of its parts says all there is to know of it, so that a text that no version of
 any page had, or that two versions were mixed in, is recognised.
@@ -126,7 +126,7 @@ class Reader:
         return json.loads(ended.stdout)
 
     def _look(self, kb: KnowledgeBase) -> None:
-        """What operators look at. That the sources are ahead of the index is true while it is written."""
+        """Verify and audit, as an operator does. The sources may be ahead of the index meanwhile."""
         found = verify(kb.workspace, deep=self.chance.random() < 0.5)
         for finding in (*found.missing, *found.extra, *found.altered):
             self._fault(f"verify: {finding.json()}")

@@ -1,4 +1,4 @@
-"""What is done while a part fails: each of the things that change an index, small enough to be done often."""
+"""Scenarios in which a part fails: each run that changes an index, small enough to be repeated often."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ FOREIGN = "00000000-0000-0000-0000-000000000001"
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What a source holds at one time: {uri: (content, seconds of its modification)}, and the rules on it."""
+    """A source at one time: {uri: (content, seconds of its modification)}, and the rules on it."""
 
     files: Mapping[str, tuple[str, int]]
     rules: list[dict[str, Any]] = field(default_factory=list)
 
     def show(self, kb: Knowledge) -> None:
-        """Make the source so. What stays is not touched, what has another name is renamed."""
+        """Make the source so. Files that stay are not touched; files under another name are renamed."""
         there = {p.relative_to(kb.docs).as_posix(): p for p in kb.docs.rglob("*") if p.is_file()}
         gone = {p.read_text(): p for uri, p in there.items() if uri not in self.files}
         for uri, (text, modified) in self.files.items():
@@ -45,7 +45,7 @@ class World:
                 gone.pop(text).rename(path)
             elif uri not in there or path.read_text() != text:
                 path.write_text(text)
-            # In the past, so that nobody waits until the clock has gone on.
+            # In the past, so that no sync waits until the clock has gone on.
             os.utime(path, (1_600_000_000 + modified,) * 2)
         for path in gone.values():
             path.unlink()
@@ -101,7 +101,7 @@ def random_worlds(seed: int, documents: int = 12) -> tuple[World, World]:
         folder = random.choice(("", "team/", "a/b/"))
         uri = f"{folder}{number}.md"
         old = text()
-        # What has another name is found again by its text, so no two may have the same.
+        # A renamed file is found again by its text, so no two may have the same.
         own = f"{old}# Own\n\nDocument {number}.\n"
         match random.choice(("stays", "edited", "touched", "moved", "gone", "born", "broken")):
             case "stays":
@@ -142,20 +142,20 @@ class Scenario:
     """Whether all of it is a run in the ledger."""
 
     def open(self) -> None:
-        """What happens before everything is opened."""
+        """The step before everything is opened."""
 
     def prepare(self, workspace: Workspace) -> None:
-        """What happens before the run."""
+        """The step before the run."""
 
     def run(self, workspace: Workspace) -> RunReport | Verification:
         raise NotImplementedError
 
     def again(self, workspace: Workspace) -> None:
-        """What a person does next, when told that the run failed."""
+        """A person's next step after a run that failed."""
         self.run(workspace)
 
     def check(self, workspace: Workspace) -> None:
-        """What the run was for, beside an index that equals its source."""
+        """The run's own effect, beside an index that equals its source."""
 
     @property
     def damaged(self) -> frozenset[str]:
@@ -163,7 +163,7 @@ class Scenario:
         return frozenset()
 
     def reason(self, document: Document) -> str | None:
-        """What is said of this document, when nothing fails."""
+        """The reason in this document's row, when nothing fails."""
         row = self.expected.documents.get((document.source, document.uri), {})
         return row.get("reason")
 
@@ -257,7 +257,7 @@ class Reindexing(Scenario):
 
 
 class Repairing(Scenario):
-    """Of a point that was lost, one that was altered and one that is nobody's."""
+    """Repair of a lost point, an altered point and a point of no document."""
 
     # The comparison before it is none.
     recorded = False
@@ -306,7 +306,7 @@ class Reviewing(Scenario):
         return review(Run(workspace, "review"), self.uris, "anna")
 
     def again(self, workspace: Workspace) -> None:
-        # What was attested is told by any sync; what was not is not.
+        # Any sync publishes a review that was attested, and no other.
         sync(Run(workspace, "sync"))
 
     def check(self, workspace: Workspace) -> None:
@@ -319,7 +319,7 @@ class Reviewing(Scenario):
 
 
 def retried(workspace: Workspace) -> None:
-    """What took too long once is not tried again of itself."""
+    """A document that took too long once is not tried again of itself."""
     retry(Run(workspace, "retry"))
 
 

@@ -21,7 +21,7 @@ from tests.promises.hostile import SECRET, Scene
 #: Seconds beyond its timeout that a document may take, on a machine that has nothing else to do.
 GRACE = 2.0
 
-#: What is told of a file: it is another one when one of these is.
+#: The stat of a file: it is another file when any of these differs.
 Facts = tuple[int, int, int, int]
 
 
@@ -51,7 +51,7 @@ class Timed(Shared):
 
 
 class Sinks:
-    """Servers on every loopback address, to which nobody may talk."""
+    """Servers on every loopback address, to which no document may talk."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -69,7 +69,7 @@ class Sinks:
             sink.setblocking(False)
 
     def heard(self) -> list[str]:
-        """What reached them since they were asked last."""
+        """Connections that reached them since they were asked last."""
         found = []
         for sink in self.sockets:
             with suppress(BlockingIOError):

@@ -16,7 +16,7 @@ from tests.promises.wrecked import REVIEWED, Wrecked, files, wreck
 #: Damages of each kind of file in the long form.
 SEEDS_SOAK = 30
 
-#: Of these, one each in the short form.
+#: Files of which the short form damages one each.
 SOME = (
     "ledger.db",
     "ledger.db-wal",
@@ -37,7 +37,7 @@ def index(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> Wrecked:
 
 
 def doctor(index: Wrecked) -> list[str]:
-    """What `freshkb doctor` says is wrong."""
+    """The faults that `freshkb doctor` names."""
     with index.kb.workspace() as workspace:
         return [check.detail for check in examine(workspace) if not check.ok]
 
@@ -57,7 +57,7 @@ def wrong(index: Wrecked, expected: Image, *, given_up: bool) -> list[str]:
 
 
 def trial(index: Wrecked, path: Path, random: Random) -> str:
-    """Damage a file, and find a way back; what was done, and what was said of it."""
+    """Damage a file, and find a way back; the damage, and the message about it."""
     index.put_back()
     done = wreck(path, random)
     said = index.found() or "; ".join(doctor(index))
@@ -65,7 +65,7 @@ def trial(index: Wrecked, path: Path, random: Random) -> str:
     left = wrong(index, index.image, given_up=given_up)
     assert not left, f"{done}: {'mended' if said else 'not found'}, and yet {left}. It was said: {said}"
     if not said:
-        # What does no harm now may do so when everything is written anew.
+        # Damage that does no harm now may do so when everything is written anew.
         index.edit()
         try:
             index.kb.sync()

@@ -45,7 +45,7 @@ REPORTED = {
 
 
 Calls = Mapping[int, Sequence[Call]]
-"""By the turn of a scenario: what is called, in order."""
+"""By the turn of a scenario, its calls in order."""
 
 #: Which call is to fail, once the turn is known.
 Pick = Callable[[int], int]
@@ -112,7 +112,7 @@ def test_a_run_whose_nth_call_fails_harms_nothing_and_the_next_one_converges(
         picks = representatives(fault, bench.calls(name), {} if name == "sync" else bench.calls("sync"))
         with bench.scenario(name) as scenario:
             fired = each(scenario, fault, picks)
-        # What finds enough room on a full disk all the same succeeds.
+        # A call that finds enough room on a full disk all the same succeeds.
         assert fired or not picks or mode == "full"
     print(f"{name}, {part} {mode}: {fired.total()} faults {dict(fired)}")
 
@@ -249,7 +249,7 @@ def faulted(scenario: Scenario, workspace: Workspace, fault: Fault, pick: Pick) 
         assert not differed, f"{fault}: nobody was told of {differed}"
     redone = unfinished(workspace)
     converged(scenario, workspace, fault)
-    # Of a document that could not be read or parsed, that is told as well.
+    # The log also says of a document that it could not be read or parsed.
     if scenario.told is not None and fault.part not in ("connector", "parser"):
         assert mistold(workspace, since, scenario.told, redone) == [], fault
     new = texts(workspace)
@@ -288,7 +288,7 @@ def ran(scenario: Scenario, workspace: Workspace, fault: Fault, reasons: set[str
         told = [s.error for s in report.sources if s.error]
         assert not told or fault.fired
         documents = list(workspace.ledger.documents.find())
-        # What cannot be parsed in this version of the source or the one before says so in any case.
+        # A document that cannot be parsed, in this version of the source or the last, says so in any case.
         usual = reasons | {scenario.reason(d) for d in documents}
         told += [d.reason for d in documents if d.reason and d.reason not in usual]
         return bool(told)
@@ -296,7 +296,7 @@ def ran(scenario: Scenario, workspace: Workspace, fault: Fault, reasons: set[str
 
 
 def converged(scenario: Scenario, workspace: Workspace, fault: Fault) -> None:
-    """The next run, and what is so after it."""
+    """The next run, and the state after it."""
     if fault.part == "parser" and fault.mode == "late" and fault.fired:
         retried(workspace)
     scenario.again(workspace)

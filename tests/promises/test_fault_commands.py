@@ -1,4 +1,4 @@
-"""What a person sees of a fault: a message, an exit code, JSON where it was asked for; never a traceback."""
+"""Faults at the command line: a message, an exit code, JSON where it was asked for; never a traceback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documents that want to harm whoever parses them: each ends as it must, and nothing else happens.
+"""Documents that attack their parser: each ends as it must, and nothing else happens.
 
 They go through whole syncs, with the real parser behind its walls. Each is followed by a harmless document,
 which has to be indexed. Some share a sync, because a knowledge base takes longer to make than most of them.
@@ -116,7 +116,7 @@ def _judge(
         assert hostile.text in texts.get(uri, ""), (hostile.name, texts.get(uri, "")[:200])
         return
     assert hostile.understood(found.reason), (hostile.name, found.reason)
-    # A sentence, in which nothing of how it was found out is told.
+    # A sentence without any detail of how it was found out.
     assert len(found.reason) <= 400 and found.reason.isprintable() and found.reason[-1] == ".", found.reason
     assert not re.search(r"Traceback|freshkb-|0x[0-9a-f]{6}", found.reason), (hostile.name, found.reason)
 

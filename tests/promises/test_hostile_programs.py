@@ -88,7 +88,7 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc tells what is watched")
 
 
-#: What is told of processes is worth telling where they are not counted by a namespace, too.
+#: Programs about processes run without namespaces, which count processes, too.
 _OF_PROCESSES = [source for source in PROGRAMS if "while" in source or "fork" in source or "close" in source]
 _PARTS = [("namespaces", list(PROGRAMS)[part::3]) for part in range(3)]
 

@@ -2,9 +2,9 @@
 
 Each test brings a knowledge base to some state, lets a child do something to it undisturbed, which shows at
 which points it can be killed, and then lets another child do the same for each point, and kills it there.
-What a kill left is looked at as it is: searches must find whole versions. Then the same thing is done once
-more: the index must equal a rebuild from nothing, and the log must say what was done to each document,
-once, as if nobody had been killed.
+The state after a kill is examined as it is: searches must find whole versions. Then the same command runs
+once more: the index must equal a rebuild from nothing, and the log must have each document's actions once, as
+without a kill.
 """
 
 from __future__ import annotations
@@ -193,7 +193,7 @@ class Bench:
     # ── Kills ─────────────────────────────────────────────────────────────────────────────────────────
 
     def points(self, order: Order) -> Counter[Point]:
-        """The points that this order has when nobody disturbs it, and how often it meets them."""
+        """The points that this order has when it is not disturbed, and how often it meets them."""
         assert self._server.run(order) == 0
         return Counter(
             (last, following) for last, following in json.loads((self.notes / "points").read_text())
@@ -239,8 +239,8 @@ class Bench:
     ) -> None:
         """From the state of now, kill the child at each point, do `again` what it was about, and compare.
 
-        `damaged`: what is there before is not what it should be, so that a search may find anything.
-        `anew`: what was done before the kill is done once more, and told once more.
+        `damaged`: the state before is not what it should be, so that a search may find anything.
+        `anew`: work done before the kill is done, and logged, once more.
         """
         place, since = self.save(), self.newest()
         whole = set() if damaged else self.versions()
@@ -263,7 +263,7 @@ class Bench:
                 raise
 
     def mended(self, again: Sequence[Sequence[str]], usual: Usual, whole: Versions | None) -> None:
-        """What a kill left shows nothing wrong, and `again` makes it what it should be."""
+        """The state after a kill shows nothing wrong, and `again` makes it whole."""
         texts = Counter(embedded(self.notes))
         with self.workspace() as workspace:
             committed = set() if whole is None else _committed(workspace)
@@ -295,11 +295,11 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """What is there when nobody was killed."""
+    """The state without a kill."""
 
     image: Image
     since: int
-    """The last event before."""
+    """The last entry of the log before."""
     told: Told | None
     """In the log after it."""
 
@@ -441,7 +441,7 @@ def test_a_kill_while_approved_removals_are_made_lets_them_be_approved_again(ben
 
 
 def _damage(workspace: Workspace, random: Random) -> None:
-    """Points are lost, altered, and added by somebody else."""
+    """Points are lost, altered, and added by a foreign hand."""
     collection = workspace.ledger.collections.current()
     assert collection is not None
     with workspace.store.session(collection.name) as session:
@@ -489,7 +489,7 @@ def test_a_kill_while_the_ledger_is_made_leaves_a_whole_one_or_none(bench: Bench
     for point, occurrence in bench.chosen(points):
         shutil.rmtree(bench.kb.home / ".freshkb")
         bench.kill(order, point, occurrence)
-        # And whoever comes next is killed as well.
+        # The next process is killed as well.
         again = bench.random.choice(list(points))
         status = bench.sometimes(order, again, bench.random.randint(1, points[again]))
         assert status in (0, -9)

@@ -184,7 +184,7 @@ def test_a_hint_about_what_vanished_deletes_no_more_than_a_sync_would(at: Place,
 #: Where documents are merely not listed, they are still there, and no approval removes them.
 REALLY_GONE = [outage for outage in OUTAGES if outage.refused and "called complete" not in outage.name]
 
-#: What a guard of 20 % and 10 documents refuses to remove from NUMBER.
+#: Removals that a guard of 20 % and 10 documents refuses of NUMBER.
 MANY = 12
 
 
@@ -361,7 +361,7 @@ def test_an_approval_waits_for_a_source_that_cannot_be_listed(at: Place) -> None
 def test_a_root_that_is_replaced_while_documents_are_read_is_no_success(
     at: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was to be read is not there then, as if each document had vanished by itself."""
+    """The documents to be read are not there then, as if each had vanished by itself."""
     at.settle()
     before = at.image()
     really = FilesConnector.fetch
@@ -408,7 +408,7 @@ def restore(at: Place, *names: str) -> None:
 
 
 def test_an_older_ledger_beside_a_newer_store_deletes_nothing_and_catches_up(at: Place) -> None:
-    """What the ledger has forgotten lies in the store, where no search finds it until it is repaired."""
+    """Points that the ledger has forgotten lie in the store, where no search finds them until a repair."""
     changed_since(at)
     restore(at, "ledger.db*")
     ran = at.freshkb.json("sync")

@@ -20,11 +20,11 @@ from tests.promises.image import differences, image, rebuilt
 from tests.promises.parts import Call, interpose
 from tests.promises.readers import PARTS, chunk, text
 
-#: Pages that are always there; what is said of the readers is said of these.
+#: Pages that are always there; the readers' answers are about these.
 PAGES = 12
 
-#: Whose answers are counted while something is written, and who is heard only at the end, because each of its
-#: answers takes as long as starting two processes.
+#: Roles whose answers are counted while something is written, and a role that is counted only at the end,
+#: because each of its answers takes as long as starting two processes.
 COUNTED, OTHERS = ("search", "search", "search", "look"), ("command",)
 
 
@@ -51,14 +51,14 @@ class Readers:
         return _tallies(self._counted, line)
 
     def end(self) -> None:
-        """Nothing was wrong with an answer of the others, nobody was kept waiting for the sake of another."""
+        """Nothing was wrong with an answer of the others, and no reader was starved by another."""
         assert all(tally["asked"] for tally in _tallies(self._others, "tally"))
         searches = [asked for asked, role in zip(self.asked, COUNTED, strict=True) if role == "search"]
         assert min(searches) > max(searches) / 4, searches
 
 
 def _tallies(children: Sequence[subprocess.Popen[str]], line: str) -> list[dict[str, Any]]:
-    """What each of them did since the last time."""
+    """The counts of each child since the last time."""
     for child in children:
         assert child.stdin is not None
         child.stdin.write(f"{line}\n")

@@ -1,5 +1,5 @@
 """A process that may only read can read: another user, a mount without writing, a full disk; beside writers
-and after them. What is read is whole, and nothing is written."""
+and after them. Every answer is of a whole state, and nothing is written."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ READING = [
 ]
 #: Those that are not on record themselves, and say what is.
 UNRECORDED = [["status", "--json"], ["runs", "--json"]]
-#: What they say of the moment.
+#: Fields that depend on the moment.
 MOMENTARY = {"lag_seconds", "generated_at", "age_days", "overdue_days"}
 
 
@@ -101,7 +101,7 @@ def lasting(value: Any) -> Any:
 
 
 def told_by(freshkb: CommandLine) -> dict[str, Any]:
-    """What its owner is told; last of what is on record, which some of the commands are themselves."""
+    """The owner's answers; those about past runs last, because some of the commands are on record."""
     return {" ".join(line): lasting(freshkb.json(*line[:-1])) for line in (*READING, *UNRECORDED)}
 
 
@@ -121,7 +121,7 @@ def copies() -> set[Path]:
 
 @contextmanager
 def shut(folder: Path) -> Iterator[None]:
-    """Nobody but the superuser may write in it."""
+    """Only the superuser may write in it."""
     paths = [folder, *folder.rglob("*")]
     modes = [path.stat().st_mode for path in paths]
     for path in paths:
@@ -281,7 +281,7 @@ def test_a_copy_that_a_writer_came_across_is_taken_again(
     came: list[Path] = []
 
     def copy(source: Path, target: Path) -> None:
-        """Somebody writes and goes when half of it is copied; the first time, so to speak."""
+        """A copy during which a writer comes and goes when half is done, the first two times."""
         with source.open("rb") as reading:
             half = source.stat().st_size // 2
             target.write_bytes(reading.read(half))

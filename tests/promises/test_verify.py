@@ -1,8 +1,8 @@
-"""Somebody alters store, ledger or source behind freshkb's back: everything is found, named and mended.
+"""Store, ledger or source are altered behind freshkb's back: every difference is found, named and mended.
 
 One index with a history (`tests.promises.altered`) is built once. Each alteration (`alterations`) is drawn by
-its seed and made on a copy of it. What `verify` says must name what was altered, and nothing else; what
-`--repair` leaves must be the index that was there before, or, where the source itself was changed, a rebuild.
+its seed and made on a copy of it. `verify` must name the alteration, and nothing else; `--repair` must
+leave the index that was there before, or, where the source itself was changed, a rebuild.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def check_mended(index: Altered, done: Alteration) -> None:
 
 
 def agree(now: Image, other: Image) -> list[str]:
-    """How the index differs from a rebuild in what the source can tell: not in reviews, nor in old texts."""
+    """How the index differs from a rebuild in what the source can give: not in reviews, nor in old texts."""
     same = {
         place
         for place, row in now.documents.items()
@@ -144,7 +144,7 @@ def files(folder: Path) -> dict[str, int]:
 
 @pytest.fixture
 def restored(index: Altered) -> Iterator[list[Alteration]]:
-    """What is put into this list is undone when the test ends."""
+    """A list of alterations, which are undone when the test ends."""
     made: list[Alteration] = []
     yield made
     undo(index, made)

@@ -1,8 +1,8 @@
 """Whole versions only: while another process rewrites the documents, in every way that programs have, each
 version that enters the index existed as a whole.
 
-What nobody can tell from outside is not promised: a writer that stops in the middle for longer than a reader
-waits leaves a state that looks whole. The writer knows when that happened to it (`rewriter`).
+The promise ends at states that look whole from outside: a writer that stops in the middle for longer than a
+reader waits leaves such a state. The writer knows when that happened to it (`rewriter`).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def test_every_version_in_the_index_existed_whole(
                 writer.stdin.write(f"{uri}\n".encode())
 
         def fetch(self: FilesConnector, uri: str, into: Path | None) -> Fetched:
-            # Whatever is read is rewritten at that time.
+            # Every file that is read is rewritten at that time.
             order(uri)
             return really(self, uri, into)
 

@@ -1,4 +1,4 @@
-"""One writer: never two inside, and nobody waits for the dead."""
+"""One writer: never two inside, and no process waits for a dead one."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ pytest_plugins = ["tests.postgres"]
 
 pytestmark = pytest.mark.timeout(300)
 
-#: Of one who waits although it should not, on a slow machine that has other things to do.
+#: Until a process that waits although it should not is given up, on a slow machine.
 PATIENCE_SECONDS = 60.0
 
 
 def played(lock: str, rounds: int, seed: int, folder: Path, url: str = "sqlite") -> dict[str, Any]:
-    """What the referee saw; see `tests.promises.writers`."""
+    """The referee's counts; see `tests.promises.writers`."""
     command = [sys.executable, "-m", "tests.promises.writers", lock, str(rounds), str(seed), str(folder), url]
     ended = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=280)
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -65,7 +65,7 @@ def says(child: subprocess.Popen[str]) -> str:
     return child.stdout.readline().strip()
 
 
-# ── Two who want to write ─────────────────────────────────────────────────────────────────────────────
+# ── Two writers ───────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3, 4, 5])
@@ -125,7 +125,7 @@ def test_a_note_that_nobody_stands_by_is_nobodys(note: str, tmp_path: Path) -> N
         (locks / name).write_text(note, errors="surrogateescape")
     with Ledger.open("sqlite", tmp_path) as ledger:
         assert ledger.writers() == []
-        # Somebody has the lock and has not signed yet, or could not.
+        # A process has the lock and has not signed yet, or could not.
         with (locks / "docs.lock").open("w") as taken:
             fcntl.flock(taken, fcntl.LOCK_EX)
             with pytest.raises(Locked, match="'docs' is being written by another process; nothing was done"):
@@ -153,8 +153,8 @@ def test_a_folders_lock_is_free_whatever_is_written_in_it(note: str, tmp_path: P
 
 
 def test_who_may_not_write_the_state_folder_is_told_so_and_may_ask_who_writes(tmp_path: Path) -> None:
-    """Root may write anywhere, so the child becomes nobody. It stands in the folder, because it may not be
-    let into those above."""
+    """Root may write anywhere, so the child becomes the user ``nobody``. Its working directory is the folder,
+    because it may not enter those above."""
     code = """
 import os, pathlib, sqlite3, sys
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""An index with every kind of file, and what a failing disk may do to one of them."""
+"""An index with every kind of file, and the damages that a failing disk may do to one of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.knowledge import Knowledge
 from tests.promises.altered import TEXTS, THEN, copy
 from tests.promises.image import Image, image
 
-#: Reviewed, and under a hold: what people decided, which no source has.
+#: Documents with decisions of people, which no source has: a review, a hold.
 REVIEWED, KEPT = "reviewed.md", "kept.md"
 GONE = {"broken.json", "held.md"}
 
@@ -74,7 +74,7 @@ class Wrecked:
         kb.ask(lambda workspace: workspace.ledger.holds.place(kept, "LH", "lawsuit", kb.clock(), []))
         with kb.workspace() as workspace:
             review(Run(workspace, "review"), [REVIEWED], "anna")
-        # Whoever reads meanwhile keeps SQLite from emptying its log.
+        # An open reader keeps SQLite from emptying its log.
         with closing(sqlite3.connect(self.state / "ledger.db")) as reader:
             reader.execute("BEGIN")
             reader.execute("SELECT count(*) FROM documents").fetchone()
@@ -109,7 +109,7 @@ class Wrecked:
     # ── Finding and mending, as the commands do ───────────────────────────────────────────────────────
 
     def found(self) -> str:
-        """What `freshkb verify --deep` says; empty when source, ledger and store agree."""
+        """The output of `freshkb verify --deep`; empty when source, ledger and store agree."""
         try:
             with self.kb.workspace() as workspace:
                 seen = verify(workspace, deep=True)
@@ -151,7 +151,7 @@ def files(state: Path) -> dict[str, list[Path]]:
 
 
 def wreck(path: Path, random: Random) -> str:
-    """Flip a bit of a file, or cut it off, or lose a page of it; what was done."""
+    """Flip a bit of a file, or cut it off, or lose a page of it; returns the damage in words."""
     size = path.stat().st_size
     how = random.choice(("bit", "bit", "bit", "cut", "page"))
     if how == "cut" or not size:

@@ -1,12 +1,12 @@
 """Two players want one lock again and again, and in each round one of them is killed.
 
-``python -m tests.promises.writers LOCK ROUNDS SEED FOLDER [URL]`` prints what the referee saw as JSON. It is
-a process of its own because it forks, and whoever runs tests has threads.
+``python -m tests.promises.writers LOCK ROUNDS SEED FOLDER [URL]`` prints the referee's counts as JSON. It is
+a process of its own because it forks, and the process of the tests has threads.
 
-Who is inside is told by a word in shared memory that each player writes and reads again and again while it
-is inside: whether there were two does not depend on the lock. One player is killed at a random moment, mostly
-the one inside. Once its death is known the other is alone, and a lock that is refused to it then is held by
-the dead. A bystander asks all the while who holds the lock.
+A word in shared memory names the player inside. Each player writes and reads it again and again while it is
+inside: whether there were two does not depend on the lock. A player is killed at a random moment, mostly
+while it is inside. Once its death is known the other is alone, and a lock that is refused to it then is held
+by the dead. A bystander asks for the lock's holder all the while.
 """
 
 from __future__ import annotations
@@ -37,29 +37,29 @@ SOURCE = "docs"
 
 
 class Word(IntEnum):
-    """What stands in shared memory. Players are known by their process ids."""
+    """The words in shared memory. Players are known by their process ids."""
 
     INSIDE = 0
-    """The player inside; 0 when nobody is."""
+    """The player inside; 0 for none."""
     VICTIM = 1
     """The player that is being killed, or was last."""
     ALONE = 2
-    """The round, while its victim is known to be dead and nobody is in its place yet; else 0."""
+    """The round, while its victim is known to be dead and not replaced yet; else 0."""
     TWO = 3
-    """How often one inside saw that another was."""
+    """How often a player inside saw another inside."""
     REFUSED = 4
-    """How often one was refused although it was alone."""
+    """How often a player was refused although it was alone."""
     NAMED = 5
-    """How often one that is known to be dead was called the holder."""
+    """How often a dead player was called the holder."""
     ENTERED = 6
-    """How often anybody came in."""
+    """How often a player came in."""
     ENTERED_ALONE = 7
-    """How often one came in that knew it was alone."""
+    """How often a player came in that knew it was alone."""
 
 
 @dataclass(slots=True)
 class Seen:
-    """What the referee saw."""
+    """The referee's counts."""
 
     rounds: int = 0
     inside: int = 0
@@ -78,7 +78,7 @@ class Game:
 
     take: Callable[[], Callable[[], AbstractContextManager[None]]]
     holders: Callable[[], Callable[[], list[int]]] = lambda: list
-    """Process ids of those who hold it, as far as it tells."""
+    """Process ids of its holders, as far as they are on record."""
 
 
 def source_lock(url: str, folder: Path) -> Game:
@@ -90,7 +90,7 @@ def source_lock(url: str, folder: Path) -> Game:
         ledger = Ledger.open(url, folder)
         return lambda: [writer.pid for writer in ledger.writers()]
 
-    # Created before anybody plays.
+    # Created before the game starts.
     Ledger.open(url, folder).close()
     return Game(take, holders)
 
@@ -211,7 +211,7 @@ class Referee:
                 continue
             if alone:
                 board[Word.ENTERED_ALONE] += 1
-                # Whoever takes the other's place comes while nobody believes to be alone.
+                # The other's successor comes only once no player believes to be alone.
                 while board[Word.ALONE] == alone and not self._gone():
                     time.sleep(0.0001)
 

@@ -18,9 +18,9 @@ class Folder:
         self.root = root
         self.files: dict[str, bytes] = {}
         self.written: set[str] = set()
-        """Uris that were written since somebody last emptied this."""
+        """Uris that were written since this was last emptied."""
         self.closed: dict[str, int] = {}
-        """Folders with their modes, of which nobody may see everything."""
+        """Folders that may not be read in full, with their modes."""
         # A clock of its own: with modification times that lie in the past nothing waits for time to pass.
         self._clock = 1_600_000_000_000_000_000
         # Where deleted files lie, so that no inode is ever given out again: which one would be is for the
@@ -57,7 +57,7 @@ class Folder:
 
     @contextmanager
     def _opened(self) -> Iterator[None]:
-        """Whoever changes the folder may do so."""
+        """Within the block, changes of the folder are permitted."""
         for folder in sorted(self.closed):
             (self.root / folder).chmod(0o755)
         yield
@@ -227,7 +227,7 @@ class Folder:
         path.rename(self._attic / str(self._discarded))
 
     def _reuse(self, uri: str, other: str, random: Random) -> None:
-        """One is deleted, and the next that is written gets its inode."""
+        """A file is deleted, and the next that is written gets its inode."""
         if self.shift(uri, other):
             self.put(other, text(other, random))
 

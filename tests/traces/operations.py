@@ -1,4 +1,4 @@
-"""What may happen, as plain data: the same seed gives the same list, and any part of it can be replayed."""
+"""Operations, as plain data: the same seed gives the same list, and any part of it can be replayed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WEIGHTS = {
 #: Those that only change the folder.
 CHANGES = tuple(WEIGHTS)[: tuple(WEIGHTS).index("rules")]
 
-#: After so many operations others are left out: what is rare beside all of them is then often among few.
+#: After so many operations others are left out: an operation that is rare among all is frequent among few.
 STRETCH = 200
 ALWAYS = frozenset({"write", "permit", "sync"})
 

@@ -1,4 +1,4 @@
-"""What the index must be, by a dictionary of what the source holds; and whether it is."""
+"""The oracle: the index that a dictionary of the source's files demands, and whether it is so."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Reader(Shared):
         return self._known[asked]
 
     def text(self, uri: str, content: bytes) -> str | None:
-        """What parsing a file gives: its text, or None when it fails."""
+        """The parsed text of a file, or None when parsing fails."""
         path = self.scratch / "read"
         path.write_bytes(content)
         parsed = self.parse(path, suffix_of(uri))
@@ -56,7 +56,7 @@ class Reader(Shared):
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """What is in the index at one moment: documents by uri; texts and hashes of embedded texts by id."""
+    """The index at one moment: documents by uri; texts and hashes of embedded texts by id."""
 
     documents: dict[str, Document]
     texts: dict[str, str]
@@ -116,8 +116,8 @@ class Oracle:
         return not self.source() or (self._hidden != self._hid and not self.disturbed)
 
     def kept_ids(self, before: Indexed) -> dict[str, tuple[str, str]]:
-        """{uri: (document id, why)} of those that must keep theirs: what stayed where it was, and what has
-        another name, when nothing else has or had the same content."""
+        """{uri: (document id, why)} of documents that must keep their id: those that stayed in place, and
+        those that were renamed, when no other file has or had the same content."""
         source = self.source()
         live = {uri: d for uri, d in before.documents.items() if d.state is not State.SKIPPED}
         kept = {uri: (d.document_id, "stayed") for uri, d in live.items() if uri in source}
@@ -212,7 +212,7 @@ class Oracle:
     # ── After a sync that could not see everything ────────────────────────────────────────────────────
 
     def check_incomplete(self, workspace: Workspace, before: Indexed, report: RunReport) -> Indexed:
-        """What can be seen is as the source says; of the rest nothing has changed, and the run says why."""
+        """Documents that can be seen are as the source says; the rest is unchanged, and the run says why."""
         blocked, done, after = self.blocked(), report.sources[0], indexed(workspace)
         if done.complete or not done.error or report.exit_code != 1:
             raise Divergence(f"{blocked} cannot be read, and the sync says: {done.json()}")
@@ -235,7 +235,7 @@ class Oracle:
     # ── After any run ─────────────────────────────────────────────────────────────────────────────────
 
     def nothing_lost(self, workspace: Workspace, before: list[Document], source: dict[str, bytes]) -> None:
-        """What the source had before the run and has after it, is in the index as it was."""
+        """A document that the source had before the run and has after it is in the index as it was."""
         here = {d.document_id for d in workspace.ledger.documents.find()}
         for document in before:
             if document.document_id not in here and document.uri in source.keys() & self.source().keys():

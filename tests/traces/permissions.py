@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# From linux/capability.h: version 3 of the call, and what lets the superuser read and write everything.
+# From linux/capability.h: version 3 of the call, and the capabilities to read and write everything.
 _VERSION = 0x20080522
 _CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH = 1, 2
 
@@ -30,8 +30,8 @@ class _Sets(ctypes.Structure):
 
 @contextmanager
 def binding() -> Iterator[None]:
-    """In the block, in this thread and in those that it starts, what a file's mode denies to its owner is
-    denied. Without such capabilities, as on other systems than Linux, everything is as it was."""
+    """In the block, in this thread and in those that it starts, a file's mode binds its owner, root included.
+    Without such capabilities, as on other systems than Linux, everything is as it was."""
     if os.geteuid() != 0 or not sys.platform.startswith("linux"):
         yield
         return
@@ -44,8 +44,8 @@ def binding() -> Iterator[None]:
 
 
 def become_nobody() -> None:
-    """From now on this process is a user without rights of its own, if it was the superuser: what others may
-    not write, it cannot write. It may read everything, because Python may lie in the superuser's home."""
+    """From now on this process is a user without rights of its own, if it was the superuser: it cannot write
+    what others may not write. It may read everything, because Python may lie in the superuser's home."""
     if os.geteuid() != 0:
         return
     keeping = 8  # PR_SET_KEEPCAPS

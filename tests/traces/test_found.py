@@ -1,4 +1,4 @@
-"""What random traces and the thoughts behind them have found, each as short as it can be."""
+"""Faults that random traces and the thoughts behind them have found, each as short as it can be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many random traces; `python -m tests.traces` runs those that one asks for."""
+"""Many random traces; `python -m tests.traces` runs chosen ones."""
 
 from __future__ import annotations
 

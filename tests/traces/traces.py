@@ -1,6 +1,6 @@
 """Try a trace, make one that fails shorter, and keep it as a file that can be replayed.
 
-A file holds a JSON object a line: what was asked for, each operation, and how it ended.
+A file holds a JSON object a line: the request, each operation, and the end.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class Trial:
         self.fuse = Fuse()
         self.done: Counter[str] = Counter()
         self.log: list[str] = []
-        """What came of each operation; the same for the same trace."""
+        """The result of each operation; the same for the same trace."""
         self.crashes = 0
         self._ids = Random(0)
         self._open = ExitStack()
@@ -56,7 +56,7 @@ class Trial:
             try:
                 for operation in operations:
                     self._carry_out(operation)
-                # What cannot be read now could not be read by a rebuild either.
+                # A file that cannot be read now could not be read by a rebuild either.
                 self.folder.permit()
                 self.sync()
                 self._note("the end")
@@ -170,10 +170,10 @@ class Trial:
                 self.fuse.out()
             self.restart()
         if kind == 5:
-            # No sync makes up for it: whoever attests a review sees that it failed, and says it again.
+            # No sync makes up for it: a reviewer sees that the review failed, and attests it again.
             self._attest(sorted(self.folder.files)[:3])
         if kind == 7 and operation.number % 2:
-            # Whoever configured it thinks better of it.
+            # The operator takes the change of the configuration back.
             self._as_built()
 
     def _begin(self, kind: int, operation: Operation) -> None:
@@ -212,8 +212,8 @@ class Trial:
             reindex(self.workspace, Run(self.workspace, "reindex"))
 
     def _damage(self, operation: Operation) -> None:
-        """Points are lost, altered, and added by somebody else; verify must see it and mend it."""
-        # Whoever has it mended sees to it that everything can be read.
+        """Points are lost, altered, and added by a foreign hand; verify must see it and mend it."""
+        # A repair needs to read everything.
         self.folder.permit()
         self.sync()
         collection, random = self._collection(), Random(operation.number)

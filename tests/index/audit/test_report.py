@@ -55,7 +55,7 @@ def reports(
 
 
 class Page(HTMLParser):
-    """What a browser would make of the report; complains about what is not closed."""
+    """The report as a browser reads it; complains about elements that are not closed."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -222,7 +222,7 @@ def test_the_table_has_every_document_with_the_columns_of_the_contract(tmp_path:
     assert rows[0]["title"] == "Zürich, “quoted”\\nline", "a line break would begin a row where ; separates"
 
 
-#: What languages and people separate cells by; ours is the comma.
+#: Separators of cells in various languages and programs; ours is the comma.
 SEPARATORS = ",;\t|؛،；"
 FORMULAS = tuple("=+-@＝＋－＠﹦﹢﹣﹫")
 
@@ -239,7 +239,7 @@ def formulas(raw: str) -> list[str]:
     return [cell for cell in cells if cell.startswith(FORMULAS) and not re.fullmatch(r"-?[\d.]+", cell)]
 
 
-#: What may stand before a sign and let a cell begin there.
+#: Characters that may stand before a sign and let a cell begin there.
 LEADS = (
     *("", " ", "\u00a0", "\t", "\r", "\n", "\u2028", '"', "\u200b"),
     *("a;", "a|", "a\t", "a\n", "a\r\n", "a; ", 'a;"', 'a;""', 'a";', 'a"\n', "a;\u00a0", "a;\u202e"),

@@ -1,4 +1,4 @@
-"""Loading freshkb.yaml: what holds in the end, what the environment changes, and every way to be wrong."""
+"""Loading freshkb.yaml: the values that hold, overrides by the environment, and every way to be wrong."""
 
 from __future__ import annotations
 

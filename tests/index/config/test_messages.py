@@ -1,4 +1,4 @@
-"""Whatever stands at whatever place of a configuration, what is said of it are our words."""
+"""Messages about a configuration are in our words, whatever value stands in whatever place."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from index.errors import ConfigError
 from tests.commands import environment, process
 from tests.index.config.test_config import EXAMPLE
 
-#: What only a library says: its types, its way to count, and "input".
+#: Words that only a library uses: its types, its way to count, and "input".
 LIBRARY = re.compile(
     r"\b(?:valid|validation|input|string|integer|boolean|tuple|instance|pattern|parse|items after|"
     r"BaseModel|dict|pydantic|errors\.)\b|https://errors",

@@ -1,4 +1,4 @@
-"""Locks, what a fork does to them, and files that are written whole or not at all."""
+"""Locks, also across a fork, and files that are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.commands import environment
 
 
 def python(code: str, *arguments: object) -> str:
-    """What a process of its own prints: this one has threads, and must not be forked."""
+    """The output of a process of its own: this process has threads, and must not be forked."""
     done = subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)],
         env=environment(),

@@ -24,7 +24,7 @@ from tests.knowledge import Knowledge
 
 
 def open_to_others(*folders: Path) -> list[str]:
-    """What others than the owner may read, write or enter."""
+    """Files and folders that others than the owner may read, write or enter."""
     found = [path for folder in folders for path in (folder, *folder.rglob("*"))]
     return [f"{S_IMODE(path.stat().st_mode):o} {path}" for path in found if path.stat().st_mode & 0o077]
 

@@ -1,4 +1,4 @@
-"""What every embedder does, the stand-in of the tests included; and what the real one does besides."""
+"""The behaviour of every embedder, the stand-in of the tests included; then that of the real one."""
 
 from __future__ import annotations
 

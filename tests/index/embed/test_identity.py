@@ -23,7 +23,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 def write_model(folder: Path, *, hidden: int = 8, modules: bool = True, prompts: bool = False) -> Path:
-    """What identification reads of a model; the weights are no weights."""
+    """The files of a model that identification reads; the weights are no weights."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     files: dict[str, object] = {

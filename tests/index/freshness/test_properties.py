@@ -1,4 +1,4 @@
-"""What is known of a document, from three who speak of it."""
+"""The properties of a document, from three origins: front matter, its source, its file's metadata."""
 
 from __future__ import annotations
 

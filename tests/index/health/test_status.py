@@ -31,7 +31,7 @@ from tests.commands import CommandLine, environment, process
 from tests.embedders import HashEmbedder
 from tests.knowledge import Knowledge
 
-#: What another process may take on a slow machine that has other things to do.
+#: Time for another process, on a slow machine that has other things to do.
 PATIENCE_SECONDS = 120.0
 
 
@@ -109,7 +109,7 @@ def test_the_configured_prefect_server_is_asked(kb: Knowledge, monkeypatch: pyte
     assert "prefect: its server does not answer" in freshkb("status", "--check", code=1).stderr
 
 
-# ── Collections that nobody knows ─────────────────────────────────────────────────────────────────────
+# ── Orphan collections ────────────────────────────────────────────────────────────────────────────────
 
 
 def test_an_orphaned_collection_is_seen_and_removed_and_others_are_left_alone(kb: Knowledge) -> None:
@@ -258,7 +258,7 @@ def test_a_schedule_without_a_successful_run_in_two_periods_is_a_problem(kb: Kno
     kb.settings["schedules"] = {"sync": "*/15 * * * *", "audit": "0 7 * * 1"}
     assert found(kb) == []
     kb.sync()
-    # What was just made has not had its turn.
+    # A schedule that was just made has not had its turn.
     assert found(kb) == []
     kb.clock.forward(minutes=29)
     assert found(kb) == []

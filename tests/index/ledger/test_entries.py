@@ -1,4 +1,4 @@
-"""Whatever is written to the ledger takes the log entries that say so."""
+"""Every method that writes to the ledger takes the log entries that say so."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import index.ledger
 
 PACKAGE = Path(index.ledger.__file__).parent
 
-#: What is no news, and takes no entry.
+#: Methods that write bookkeeping, which takes no entry.
 BOOKKEEPING = {
     # How a source was listed last, its cursor, and which rules its documents have.
     "Sources.put",
@@ -21,7 +21,7 @@ BOOKKEEPING = {
     "Runs.finish",
     "Runs.note_progress",
     "Runs.save_plan",
-    # What is announced has not happened; what is given up never did.
+    # An announced change has not happened; a dropped intent never did.
     "Writes.intend",
     "Writes.drop_intents",
     # Publishes the entries that the commit put on record.

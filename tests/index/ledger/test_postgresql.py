@@ -1,4 +1,4 @@
-"""The ledger on a real PostgreSQL, and what is PostgreSQL's alone."""
+"""The ledger on a real PostgreSQL, and the behaviour that only PostgreSQL has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is left of a document in the ledger when its points are gone, and what the log says of it."""
+"""The ledger's rows of a document whose points are gone, and the log's entries of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger on SQLite, and what is SQLite's alone."""
+"""The ledger on SQLite, and the behaviour that only SQLite has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Formats by suffix, and what the extraction fingerprint depends on."""
+"""Formats by suffix, and the inputs of the extraction fingerprint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the child may not do, and how it and everything that it started ends."""
+"""The limits of the child, and the end of it and of everything that it started."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Program:
         self.number = 0
 
     def __call__(self, parser: Parser, source: str) -> str:
-        """What the program left in `text`, or the reason of its failure."""
+        """The program's `text`, or the reason of its failure."""
         self.number += 1
         path = self.folder / f"{self.number}.md"
         path.write_text(source)

@@ -20,7 +20,7 @@ from tests.walled import ATTEMPTS
 ROOT = Path(__file__).parents[3]
 NOBODY = 65534
 
-#: What Landlock does not govern, as of version 7: files' metadata, other protocols, and sockets with a path.
+#: Attempts that Landlock (version 7) does not govern: files' metadata, other protocols, sockets with a path.
 #: Another user's permissions keep the first from it.
 METADATA = {"open a file outside to all", "date a file outside", "open the ledger to all"}
 BY_LANDLOCK_ALONE = {"send by UDP", "connect to a socket's path"}
@@ -53,7 +53,7 @@ def place() -> Iterator[Path]:
 
 
 def attack(folder: Path, *modes: str, user: int | None = None) -> dict[str, Any]:
-    """What `tests.walled` says; as it is here, or run by a user that gets to Python."""
+    """The report of `tests.walled`, run by this user or by another one that may read Python."""
     command = [sys.executable, "-m", "tests.walled", str(folder), *modes]
     if user is not None:
         home = folder.parent / f"{folder.name}-spare"

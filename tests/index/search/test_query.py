@@ -1,4 +1,4 @@
-"""Search in a given collection: what it asks of the store, and of which collection."""
+"""Search in a given collection: its requests to the store, and its hits."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ UNDATED = 240
 
 @dataclass
 class Asked:
-    """What was asked of a store."""
+    """The requests to a store."""
 
     limits: list[int] = field(default_factory=list)
     read: int = 0
@@ -123,7 +123,7 @@ def test_until_payloads_have_the_rules_of_now_the_rules_of_now_decide(
     page(kb, "stale.md", "Leave leave.", "2020-01-01")
     with kb.workspace(store=store) as workspace:
         sync(Run(workspace, "sync"))
-    # What was exempt is judged by its date, what was stale is exempt; no payload says so yet.
+    # The exempt document is judged by its date now, the stale one is exempt; no payload says so yet.
     kb.source["rules"] = [{"match": "stale.md", "freshness": "exempt"}]
     for mode in MODES:
         kept = {hit.uri: hit.verdict for hit in fresh(kb, store, mode)}

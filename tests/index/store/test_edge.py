@@ -1,4 +1,4 @@
-"""The embedded store: the contract, and what only files, locks and processes can do wrong."""
+"""The embedded store: the contract, and the faults that only files, locks and processes have."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.contracts.store_contract import DIMENSION, NAME, Opened, StoreContrac
 
 ROOT = Path(__file__).resolve().parents[3]
 
-#: What every child process starts with; it says "ready" and obeys its standard input.
+#: The start of every child process; it says "ready" and obeys its standard input.
 PRELUDE = """
 import sys
 from pathlib import Path
@@ -105,7 +105,7 @@ def line(process: subprocess.Popen[str]) -> str:
 
 
 def waits(folder: Path) -> None:
-    """Returns once somebody waits in front of the store."""
+    """Returns once another process waits for the store."""
     outside = FolderLock(folder)
     while not outside.wanted():
         time.sleep(0.001)
@@ -159,8 +159,8 @@ with store.session(NAME) as session:
 
 @pytest.mark.timeout(300)  # Hundreds of turns, each with its share of fsync.
 def test_two_processes_at_once_lose_nothing_and_neither_starves(store: VectorStore, child: Child) -> None:
-    """One writes a hundred rounds, the other searches without pause; each says how often it had its turn
-    while the other was at work."""
+    """The first writes a hundred rounds, the second searches without pause; each says how often it had its
+    turn while the other was at work."""
     store.close()
     reader = child("""
 import threading
@@ -493,7 +493,7 @@ def test_a_purge_that_rewrites_nothing_says_that_bytes_may_be_left(
         session.upsert([point(n) for n in range(100)])
         session.delete([uid(3)])
     with monkeypatch.context() as patch:
-        # What an engine does that no longer writes segments anew.
+        # An engine that no longer writes segments anew.
         patch.setattr("index.store.edge.store.purge", lambda shard, home: frozenset(segments(home)))
         found = store.purge(NAME)
     assert (found.claim, found.points) == ("unretrievable", 99)

@@ -1,5 +1,5 @@
 """The server store: the contract against the client's in-memory engine, and against a real server when
-FRESHKB_TEST_QDRANT_URL names one; and what it does when a server does not do what it should."""
+FRESHKB_TEST_QDRANT_URL names one; and its answers to a server that fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the code of the stores never says, and what importing them never costs."""
+"""Rules on the code of the stores: calls that it never makes, imports that it never costs."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ def test_other_properties_of_the_same_version_are_a_touch_and_nothing_is_read(sy
     assert (after.version, after.indexed_at) == (before.version, before.indexed_at)
     assert synced.sync() == {"unchanged": 3, "embedded": 0}
     assert synced.verified()
-    # What it no longer says is gone, too.
+    # A property that the source no longer gives is gone, too.
     synced.wiki.pages["v1.2/leave"].properties = {"title": "Parental leave"}
     assert synced.sync() == {"touched": 1, "unchanged": 2, "embedded": 0}
     assert synced.payload("v1.2/leave")["owner"] == ""
@@ -238,7 +238,7 @@ def test_a_page_without_a_token_is_told_by_its_hash_whatever_tokens_are_made_of(
     assert site.sync() == {"updated": 1, "unchanged": 2, "embedded": 0}
     assert site.sync() == {"unchanged": 3, "embedded": 0}
     assert site.wiki.reads == []
-    # A text that changed behind its version: only who distrusts it finds out.
+    # A text that changed behind its version: only a look that distrusts tokens finds it.
     pages["v1.2/plain"].body = b"Something else is said of it."
     assert site.sync() == {"unchanged": 3, "embedded": 0}
     pages["v1.2/leave"].properties = {"title": "Parental leave"}

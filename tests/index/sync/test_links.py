@@ -89,7 +89,7 @@ def test_an_index_from_before_there_were_templates_stays_as_it_is(kb: Knowledge)
     kb.sync()
     record = kb.ask(lambda workspace: workspace.ledger.sources.get("docs"))
     assert record is not None
-    # What a source without template was remembered by.
+    # The settings that a source without template was remembered by.
     shown = kb.config().sources[0].show()
     assert "url" not in shown
     assert counts(kb.sync()).get("touched", 0) == 0

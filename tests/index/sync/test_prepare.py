@@ -1,4 +1,4 @@
-"""What an item of a plan comes to, as a table: a real folder, no parser's process, no store, no ledger."""
+"""Items of a plan and their work, as a table: a real folder, no parser's process, no store, no ledger."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def unsupport(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("action", "cause", "known", "happens", "work", "state", "parsed"),
     [
-        # A new document, and what may become of it until it is read.
+        # A new document, and its fates until it is read.
         (Action.ADD, Cause.LISTING, None, nothing, NewVersion, State.INDEXED, 1),
         (Action.ADD, Cause.LISTING, None, vanish, Skip, None, 0),
         (Action.ADD, Cause.LISTING, None, outgrow, RowOnly, State.QUARANTINED, 0),
@@ -142,7 +142,7 @@ def unsupport(desk: Desk) -> None:
         (Action.UPDATE, Cause.REPAIR, KNOWN, time_out, NewMetadata, State.QUARANTINED, 1),
         (Action.UPDATE, Cause.LISTING, KNOWN, outgrow, NewMetadata, State.QUARANTINED, 0),
         (Action.UPDATE, Cause.LISTING, KNOWN, vanish, NewMetadata, State.INDEXED, 0),
-        # What failed is tried again when it is another text, or when a person asks.
+        # A failed document is tried again when it is another text, or when a person asks.
         (Action.UPDATE, Cause.LISTING, FAILED, nothing, RowOnly, State.QUARANTINED, 0),
         (Action.UPDATE, Cause.LISTING, FAILED, change, NewVersion, State.INDEXED, 1),
         (Action.UPDATE, Cause.RETRY, FAILED, nothing, NewVersion, State.INDEXED, 1),

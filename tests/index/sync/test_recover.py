@@ -1,4 +1,4 @@
-"""What recovery decides about the points of an intent that was not committed, as tables: no store."""
+"""Recovery's decisions about the points of an intent that was not committed, as tables: no store."""
 
 from __future__ import annotations
 

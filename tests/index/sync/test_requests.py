@@ -1,4 +1,4 @@
-"""What a person asks for by naming documents: retry and review."""
+"""Requests of a person that name documents: retry and review."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a look at a source comes to, as a table: a real folder and a real ledger, no store and no process."""
+"""Surveys and their plans, as a table: a real folder and a real ledger, no store and no process."""
 
 from __future__ import annotations
 

@@ -275,7 +275,7 @@ class Crash(BaseException):
 
 
 def documents_log(kb: Knowledge) -> list[LogEntry]:
-    """What happened to documents, the newest first."""
+    """The log's entries of documents, the newest first."""
     return [entry for entry in kb.ask(lambda m: m.ledger.log.newest()) if entry.source]
 
 
@@ -365,7 +365,7 @@ def test_what_was_committed_is_told_by_the_next_sync_even_if_that_has_nothing_to
 
 
 def test_what_was_done_to_the_last_document_of_a_source_is_told_by_the_sync_of_another(kb: Knowledge) -> None:
-    """Nobody syncs a source that is not in the configuration and has no documents."""
+    """A source that is not in the configuration and has no documents is never synced again."""
     (kb.home / "old").mkdir()
     (kb.home / "old" / "b.md").write_text("# B\n\nText.\n")
     kb.settings["sources"].append({"id": "old", "type": "files", "root": "./old"})

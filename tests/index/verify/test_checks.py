@@ -1,4 +1,4 @@
-"""The checks of verify, defect by defect: what is altered, and what is said of it. No store, no process."""
+"""The checks of verify, as a table: an alteration, and the defect that names it. No store, no process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verify looks at the store in itself: what searches and filters find, and files that cannot be read."""
+"""Verify examines the store in itself: the results of searches and filters, and files that cannot be read."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_a_store_that_cannot_be_opened_is_named_and_built_anew(sealed: Knowledge
     assert found.repaired == found.findings and not found.errors
     assert {point.payload["page_content"] for point in sealed.points().values()} == before
     assert checked(sealed).ok
-    # What was deleted from the new one does not live on in the old one.
+    # Text that was deleted from the new collection does not live on in the old one.
     assert not former.exists()
 
 

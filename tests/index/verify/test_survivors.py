@@ -1,4 +1,4 @@
-"""What the payloads of a damaged document prove is taken, and what they do not prove is not."""
+"""Of a damaged document, repair takes the text that its payloads prove, and no other."""
 
 from __future__ import annotations
 
