@@ -208,7 +208,7 @@ def _state(report: RunReport) -> State[Any]:
     total = Counts()
     for source in report.sources:
         total.add(source.tally)
-    total.documents["quarantined"] = sum(s.standing.get("quarantined", 0) for s in report.sources)
+    total.documents["quarantined"] = sum(s.by_state.get("quarantined", 0) for s in report.sources)
     total.documents["refused"] = sum(s.refused for s in report.sources)
     counts = report.json()
     for source in counts["sources"]:

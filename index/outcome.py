@@ -86,7 +86,7 @@ class SourceReport:
     """Another process was writing it, so that nothing was done."""
     reasons: tuple[str, ...] = ()
     """Why removals were refused."""
-    standing: dict[str, int] = field(default_factory=dict)
+    by_state: dict[str, int] = field(default_factory=dict)
     missing: int = 0
     findings: tuple[str, ...] = ()
     """Sentences about folders that are left out for good."""
@@ -98,7 +98,7 @@ class SourceReport:
             "complete": self.complete,
             **{name: done[name] for name in ("added", "updated", "moved", "deleted", "touched")},
             "unchanged": self.unchanged,
-            **{name: self.standing.get(name, 0) for name in ("quarantined", "skipped", "held")},
+            **{name: self.by_state.get(name, 0) for name in ("quarantined", "skipped", "held")},
             "refused": self.refused,
             "plan_hash": self.plan_hash,
             "error": self.error,
@@ -125,7 +125,7 @@ class RunReport:
             return "failed"
         if any(s.refused or s.locked for s in self.sources):
             return "refused"
-        return "partial" if any(s.standing.get("quarantined") for s in self.sources) else "done"
+        return "partial" if any(s.by_state.get("quarantined") for s in self.sources) else "done"
 
     @property
     def exit_code(self) -> int:

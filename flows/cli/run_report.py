@@ -27,8 +27,8 @@ def print_report(console: Console, report: RunReport) -> None:
     total = f"{plural(chunks['total'], 'chunk')} of {plural(report.documents, 'document')} in the index"
     console.say(f"Chunks: {made}; {total}. {report.seconds:.1f} s")
     for source in report.sources:
-        if source.standing.get("quarantined"):
-            count = plural(source.standing["quarantined"], "document")
+        if source.by_state.get("quarantined"):
+            count = plural(source.by_state["quarantined"], "document")
             warn(f"{source.source}: {count} in quarantine; see: freshkb ls --state quarantined")
         for reason in [*([source.error] if source.error else source.reasons), *source.findings]:
             warn(f"{source.source}: {reason}")

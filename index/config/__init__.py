@@ -2,7 +2,7 @@
 
 from index.config.blocks import Embedding, Index, Schedules, Watch
 from index.config.load import find, load
-from index.config.resolved import Config, Defaults, DeleteGuard, DocumentLimits, Rule, SourceConfig
+from index.config.resolved import Config, Defaults, DeletionGuard, DocumentLimits, Rule, SourceConfig
 from index.config.schedule import next_time
 from index.config.schema import schema
 from index.config.template import template
@@ -11,7 +11,7 @@ from index.freshness.assess import FreshnessPolicy, Policy
 __all__ = [
     "Config",
     "Defaults",
-    "DeleteGuard",
+    "DeletionGuard",
     "DocumentLimits",
     "Embedding",
     "FreshnessPolicy",

@@ -20,7 +20,7 @@ from index.config.blocks import (
 from index.config.resolved import (
     Config,
     Defaults,
-    DeleteGuard,
+    DeletionGuard,
     DocumentLimits,
     Owner,
     Rule,
@@ -30,7 +30,7 @@ from index.config.text import Location, Problem
 from index.config.units import written
 from index.freshness.assess import FreshnessPolicy, Policy
 
-_Dataclass = TypeVar("_Dataclass", FreshnessPolicy, DeleteGuard, DocumentLimits)
+_Dataclass = TypeVar("_Dataclass", FreshnessPolicy, DeletionGuard, DocumentLimits)
 
 
 def resolve(
@@ -42,7 +42,7 @@ def resolve(
     defaults = Defaults(
         owner=_owner(written_defaults.owner) or "",
         freshness=_policy(FreshnessPolicy(), written_defaults.freshness, ("defaults", "freshness"), problems),
-        delete=_over(DeleteGuard(), written_defaults.delete),
+        delete=_over(DeletionGuard(), written_defaults.delete),
         limits=_over(DocumentLimits(), written_defaults.limits),
     )
     state_dir = path.parent / Path(settings.state_dir).expanduser()

@@ -29,11 +29,14 @@ Owner = str | tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class DeleteGuard:
-    """Removals of more than both of a source's documents are refused."""
+class DeletionGuard:
+    """Refuses removals of more than both of a source's documents."""
 
     max_fraction: float = 0.2
     max_count: int = 10
+
+    def refuses(self, removals: int, known: int) -> bool:
+        return removals > self.max_count and removals > self.max_fraction * known
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ _WATCH = Watch()
 class Defaults:
     owner: Owner = ""
     freshness: Policy = _POLICY
-    delete: DeleteGuard = DeleteGuard()
+    delete: DeletionGuard = DeletionGuard()
     limits: DocumentLimits = DocumentLimits()
 
 
@@ -75,7 +78,7 @@ class SourceConfig:
     owner: Owner = ""
     owner_source: Literal["source", "default"] = "default"
     freshness: Policy = _POLICY
-    delete: DeleteGuard = DeleteGuard()
+    delete: DeletionGuard = DeletionGuard()
     limits: DocumentLimits = DocumentLimits()
     watch: Watch = _WATCH
     rules: tuple[Rule, ...] = ()

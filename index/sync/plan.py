@@ -15,20 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.base import Entry
+from index.config import DeletionGuard
 from index.model import Action, Cause, Item, State, digest
 from index.records import PlanRow
 from index.sync.diff import Diff
-
-
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """Removals above both limits are refused."""
-
-    max_fraction: float
-    max_count: int
-
-    def refuses(self, removals: int, known: int) -> bool:
-        return removals > self.max_count and removals > self.max_fraction * known
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +102,8 @@ def removals_hash(source: str, removals: Iterable[PlanRow]) -> str:
 
 def decide(
     found: Diff,
-    circumstances: SourceState,
-    guard: Guard,
+    state: SourceState,
+    guard: DeletionGuard,
     *,
     hashes: Mapping[str, str] | None = None,
     moves: Sequence[tuple[Entry, PlanRow]] = (),
@@ -127,8 +117,8 @@ def decide(
     whose owner or dates follow from changed rules; `approved` the name of removals that a person allowed.
     """
     hashes = hashes or {}
-    source = circumstances.source
-    whole = circumstances.complete and not circumstances.partial
+    source = state.source
+    whole = state.complete and not state.partial
     items: list[Item] = []
     planned: set[str] = set()
     moved_to = {entry.uri for entry, _ in moves} if whole else set()
@@ -166,14 +156,14 @@ def decide(
     held = [row for row in gone if row.held]
     removals = [row for row in gone if not row.held]
     error, refused, plan_hash = None, "", None
-    if not circumstances.complete:
-        error = _incomplete(circumstances.errors)
+    if not state.complete:
+        error = _incomplete(state.errors)
     elif whole and removals:
         plan_hash = removals_hash(source, removals)
-        error, refused = _objection(found, circumstances, guard, len(removals), plan_hash)
+        error, refused = _objection(found, state, guard, len(removals), plan_hash)
         if approved == plan_hash:
             error, refused = None, ""
-    if error is not None and circumstances.complete:
+    if error is not None and state.complete:
         # Another source behind the same id: what it holds is not added either.
         items, planned, touched = [], set(), ()
     if whole and error is None:
@@ -189,12 +179,12 @@ def decide(
     absent = {row.document_id for row in found.missing}
     return Plan(
         source=source,
-        complete=circumstances.complete,
+        complete=state.complete,
         items=tuple(items),
         unchanged=found.unchanged - sum(document_id not in absent for document_id in ruled),
         plan_hash=plan_hash,
         error=error,
-        missing=len(found.missing) if circumstances.partial else 0,
+        missing=len(found.missing) if state.partial else 0,
     )
 
 
@@ -205,19 +195,19 @@ def _incomplete(errors: Sequence[str]) -> str:
 
 
 def _objection(
-    found: Diff, circumstances: SourceState, guard: Guard, removals: int, plan_hash: str
+    found: Diff, state: SourceState, guard: DeletionGuard, removals: int, plan_hash: str
 ) -> tuple[str | None, str]:
     """(error, reason) why these removals are not made; two empty answers when they may be."""
-    source, known = circumstances.source, found.known
+    source, known = state.source, found.known
     approve = f"approve with: freshkb sync --source {source} --approve {plan_hash}"
     count = f"{removals} of {known} documents"
-    if circumstances.removed:
+    if state.removed:
         why = f"Source {source!r} is no longer in the configuration; {count} would be removed."
         return None, f"{why} To remove them, {approve}"
-    if circumstances.rerooted:
-        why = f"{circumstances.rerooted} {count} are not in it."
+    if state.rerooted:
+        why = f"{state.rerooted} {count} are not in it."
         return f"{why} Nothing was done. If it is right, {approve}", why
-    if circumstances.refiltered:
+    if state.refiltered:
         why = f"The filters of {source!r} were changed; {count} would be removed."
         return None, f"{why} To remove them, {approve}"
     if found.listed == 0:

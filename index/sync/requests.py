@@ -15,7 +15,7 @@ from index.run import Run
 from index.sync.batches import carry_out_items
 from index.sync.recover import recover
 from index.sync.survey import forget_rules
-from index.sync.sync import recorded, standing
+from index.sync.sync import recorded, with_states
 from index.sync.target import target_of
 
 
@@ -113,7 +113,7 @@ def _carry_out(
                 run.advances(len(batch), tally)
                 if run.stop.is_set():
                     break
-            report.sources.append(standing(run.workspace, done))
+            report.sources.append(with_states(run.workspace, done))
         if run.stop.is_set():
             report.interrupted = True
             return

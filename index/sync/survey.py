@@ -17,7 +17,7 @@ from index.redact import redact
 from index.sync import diff as comparing
 from index.sync import plan as planning
 from index.sync.diff import Diff, Extraction
-from index.sync.plan import Guard, Plan, SourceState
+from index.sync.plan import Plan, SourceState
 from index.sync.prepare import governed, linked, moment
 from index.sync.source import Source, source_of
 from index.workspace import Workspace
@@ -83,7 +83,7 @@ def _survey(
     except SourceUnavailable as error:
         return Survey(Plan(source, complete=False, error=f"{redact(str(error))} Nothing was removed."))
     partial = folders is not None
-    circumstances = SourceState(
+    state = SourceState(
         source=source,
         errors=tuple(map(redact, listing.errors)),
         complete=listing.complete,
@@ -106,10 +106,10 @@ def _survey(
     if not partial:
         # Attested by a command that was killed before it had told the index.
         touched = [*touched, *(d for d in ledger.reviews.pending(source) if d not in set(touched))]
-    guard = Guard(here.settings.delete.max_fraction, here.settings.delete.max_count)
+    guard = here.settings.delete
     plan = planning.decide(
         found,
-        circumstances,
+        state,
         guard,
         hashes=hashes,
         moves=moves,
@@ -128,7 +128,7 @@ def _survey(
         identity=identity,
         # Filters that would remove something stay unaccepted until that was approved, or they are as before.
         filter_fingerprint=remembered.filter_fingerprint
-        if refused and circumstances.refiltered
+        if refused and state.refiltered
         else here.settings.filter_fingerprint,
         rules_fingerprint=governing,
         findings=[folder._asdict() for folder in listing.unlisted],
@@ -139,7 +139,7 @@ def _survey(
 def _removed(workspace: Workspace, source: str, approved: str | None) -> Plan:
     """The plan for a source that was taken out of the configuration or renamed."""
     found = comparing.compare(Listing(iter(())), workspace.ledger.documents.rows(source), Extraction({}))
-    return planning.decide(found, SourceState(source, removed=True), Guard(0, 0), approved=approved)
+    return planning.decide(found, SourceState(source, removed=True), DeletionGuard(0, 0), approved=approved)
 
 
 def _rerooted(source: str, before: str, now: str) -> str:

@@ -116,7 +116,7 @@ def _sync_as_writer(run: Run, source: str, look: Look, runner: BatchRunner) -> S
             return runner.source(source, lambda: _sync_source(run, source, look, runner))
     except Locked as error:
         report = SourceReport(source, complete=False, error=str(error), locked=True)
-        return standing(run.workspace, report)
+        return with_states(run.workspace, report)
 
 
 def _sync_source(run: Run, source: str, look: Look, runner: BatchRunner) -> SourceReport:
@@ -131,14 +131,14 @@ def _sync_source(run: Run, source: str, look: Look, runner: BatchRunner) -> Sour
             report.tally.add(tally)
             run.advances(size, tally)
             if run.stop.is_set():
-                return standing(run.workspace, report)
+                return with_states(run.workspace, report)
     except SourceUnavailable as error:
         # It went away under our hands, which is no reason not to sync the others.
         report.complete = False
         report.error = f"{redact(str(error))} What was done before is whole."
     else:
         _remember(run.workspace, planned)
-    return standing(run.workspace, report)
+    return with_states(run.workspace, report)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,9 +207,9 @@ def _remember(workspace: Workspace, planned: _Planned) -> None:
     workspace.ledger.sources.put(replace(record, listed_at=now, synced_at=now))
 
 
-def standing(workspace: Workspace, report: SourceReport) -> SourceReport:
+def with_states(workspace: Workspace, report: SourceReport) -> SourceReport:
     """The report with the documents of its source by state, as they are now."""
-    report.standing = workspace.ledger.documents.counts().get(report.source, {})
+    report.by_state = workspace.ledger.documents.counts().get(report.source, {})
     return report
 
 

@@ -10,14 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.base import Entry
+from index.config import DeletionGuard
 from index.model import Action
 from index.parse.formats import format_of, suffix_of
 from index.records import PlanRow
 from index.sync.diff import Diff, Extraction, compare, leave_below, pair_moves, same_version, token_of
-from index.sync.plan import Guard, Plan, SourceState, decide, removals_hash
+from index.sync.plan import Plan, SourceState, decide, removals_hash
 
 EXTRACTION = Extraction({".md": "x1", ".txt": "x1"}, limits="l1")
-GUARD = Guard(max_fraction=0.2, max_count=10)
+GUARD = DeletionGuard(max_fraction=0.2, max_count=10)
 
 
 def entry(uri: str, token: str | None = "t", size: int = 10, inode: str | None = None) -> Entry:
@@ -51,7 +52,7 @@ def planned(
     *,
     hashes: dict[str, str] | None = None,
     approved: str | None = None,
-    guard: Guard = GUARD,
+    guard: DeletionGuard = GUARD,
     likeness: float = 0.0,
     **circumstances: object,
 ) -> Plan:
@@ -284,7 +285,7 @@ def test_carrying_a_plan_out_leaves_nothing_to_plan(before: dict[str, str], afte
     found = differences(entries, rows)
     moves = pair_moves(found, hashes, lambda e, r: 0.0)
     plan = decide(
-        found, SourceState("docs"), Guard(1.0, 1000), hashes=hashes, moves=moves, new_id=lambda: "n"
+        found, SourceState("docs"), DeletionGuard(1.0, 1000), hashes=hashes, moves=moves, new_id=lambda: "n"
     )
     if plan.error:
         assert not after

@@ -115,7 +115,7 @@ def test_retry_reads_what_is_named_or_all_of_the_quarantine(kb: Knowledge) -> No
     assert kb.parser.parsed[before:] == [".pdf"]
     report = again(kb)
     assert kb.parser.parsed[before + 1 :] == [".pdf", ".pdf"]
-    assert (report.outcome, report.sources[0].standing["quarantined"]) == ("partial", 2)
+    assert (report.outcome, report.sources[0].by_state["quarantined"]) == ("partial", 2)
     with pytest.raises(ConfigError, match=r"No document in quarantine is at fine\.md"):
         again(kb, "fine.md")
 
