@@ -18,13 +18,13 @@ Invariants
     I7  Watch events are hints: they change when something is looked at, never what the index becomes.
     I8  A document that fails is a value; a store or a ledger that fails is an exception.
 
-Rooms, from the bottom up; each may import those above it in this list, and none below
-    Values: `model` and `records` (of the ledger), `errors`, `redact` (secrets), `printable` (foreign text),
-    `batched`, `outcome` (counts and reports of runs), `actor`.
-    `disk` (locks, private files, scratch) · `freshness` (verdicts, owners, dates, links) · `payload` and
-    `proof` (what a point carries, and what its digest proves) · `embed` · `parse` · `config` · `chunk` ·
-    `ledger` · `store` · `workspace` (the parts of one knowledge base) · `run` (one verb on record) · `lookup`
-    (documents by name) · `sync` · `audit` · `health` · `search` · `reindex` · `verify`.
+Rooms, from the bottom up; each may import those above it in this list, and none below Values: `model` and
+    `records` (of the ledger), `errors`, `redact` (secrets), `printable` (foreign text), `batched`, `outcome`
+    (counts and reports of runs), `actor`. `disk` (locks, private files, scratch) · `freshness` (verdicts,
+    owners, dates, links) · `payload` and `proof` (what a point carries, and what its digest proves) · `embed`
+    · `parse` · `config` · `chunk` · `ledger` · `store` · `workspace` (the parts of one knowledge base) ·
+    `run` (one verb on record) · `lookup` (documents by name) · `sync` · `audit` · `health` · `search` ·
+    `reindex` · `verify`.
 
 May import: `connectors.base`. May be imported by `flows`, and by `freshkb` for applications.
 """
