@@ -2,18 +2,25 @@
 
 ::
 
-    FreshkbError exit 1 ├── ConfigError exit 2 the configuration or the call is wrong ├── Refused exit 4
-    refused by a guard; nothing was done │ ├── PlanChanged an approved plan is no longer the same │ ├── Locked
-    another process holds what is needed │ └── ModelChanged the index was built by another model or encoder of
-    words: │ `freshkb reindex` ├── LedgerError exit 1 the ledger cannot be used │ ├── LedgerDamaged its file
-    is: `freshkb verify --repair` │ └── LedgerReadOnly it can be read, and not written ├── StoreError exit 1
-    the vector store cannot be used, or did not do what it said │ ├── StoreDamaged its files are: `freshkb
-    verify --repair` │ └── StoreMismatch ledger and store do not belong together ├── ScratchError exit 1 the
-    folder for temporary files cannot be written ├── ParserError exit 1 the parser itself is broken (not a
-    document) └── EmbedderError exit 1 the model cannot be loaded or used
+    FreshkbError                exit 1
+    ├── ConfigError             exit 2   the configuration or the call is wrong
+    ├── Refused                 exit 4   a guard refused; nothing was done
+    │   ├── PlanChanged                  an approved plan is no longer the same
+    │   ├── Locked                       another process holds what is needed
+    │   └── ModelChanged                 the index was built by another model or encoder of words:
+    │                                    `freshkb reindex`
+    ├── LedgerError             exit 1   the ledger cannot be used
+    │   ├── LedgerDamaged                its file is: `freshkb verify --repair`
+    │   └── LedgerReadOnly               it can be read, and not written
+    ├── StoreError              exit 1   the vector store cannot be used, or failed to do its work
+    │   ├── StoreDamaged                 its files are: `freshkb verify --repair`
+    │   └── StoreMismatch                ledger and store do not belong together
+    ├── ScratchError            exit 1   the folder for temporary files cannot be written
+    ├── ParserError             exit 1   the parser itself is broken (not a document)
+    └── EmbedderError           exit 1   the model cannot be loaded or used
 
-A document that fails is a value (`index.model.Failure`), never an exception. Programs see a code made of the
-name of its class: `LedgerError` is ``ledger_error``.
+A document that fails is a value (`index.model.Failure`), never an exception. Programs see a code made of
+the name of its class: `LedgerError` is ``ledger_error``.
 """
 
 from __future__ import annotations
