@@ -1,9 +1,9 @@
 """The configuration as it is written: one model for each block of ``freshkb.yaml``.
 
-Of a source block the common keys are here, and all others belong to its connector's own model. What a block
-leaves out is None where another block's value stands in for it; `index.config.resolved` puts them together. A
-key without a value (``rules:``) counts as left out. Editors show the text below a key as its description
-(`index.config.schema`).
+Of a source block the common keys are here, and all others belong to its connector's own model. Keys that a
+block leaves out are None where another block's value stands in for them; `index.config.resolved` puts them
+together. A key without a value (``rules:``) counts as left out. Editors show the text below a key as its
+description (`index.config.schema`).
 """
 
 from __future__ import annotations

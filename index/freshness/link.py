@@ -76,7 +76,7 @@ def _is_web(text: str) -> bool:
         return False
     try:
         parts = urlsplit(text)
-        _ = parts.port  # Looked at only when it is asked for.
+        _ = parts.port  # Parsed only at access.
         return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
     except ValueError:
         return False

@@ -26,9 +26,9 @@ present removal; `intend` is durable when it returns, `commit` refuses points th
 points that an intent named and its commit does not become removals. I2: rows flip to a new version in one
 transaction, which puts the pending entry on record as well. I3: every step may be repeated after a crash. I4:
 nothing here removes a live document on its own; point ids are handed out, and `settle` marks them absent only
-when the caller has proved them gone. Holds are looked at in the transaction that announces a removal:
-`intend` does not announce one that a hold forbids. I5: `settle` publishes the entry of a commit in the
-transaction that proves the last of its removals: once, by whichever run.
+when the caller has proved them gone. Holds are read in the transaction that announces a removal: `intend`
+does not announce one that a hold forbids. I5: `settle` publishes the entry of a commit in the transaction
+that proves the last of its removals: once, by whichever run.
 
 One writer per source holds `Ledger.writer`; readers never wait. The rooms from `workspace` up may import
 `Ledger` and the values exported here; SQLAlchemy, Alembic and the modules of this package stay inside it. May

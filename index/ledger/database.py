@@ -54,7 +54,7 @@ def _parse(url: str, state_dir: Path) -> sa.URL:
 
 
 class Database:
-    """One engine, and transactions whose errors are LedgerErrors."""
+    """An engine, and transactions whose errors are LedgerErrors."""
 
     def __init__(self, url: str, state_dir: Path) -> None:
         parsed = _parse(url, state_dir)
@@ -104,7 +104,7 @@ class Database:
             yield connection
 
     def _anew(self, file: SqliteFile) -> None:
-        """From now on connections are new ones. Those in use are closed when they are given back."""
+        """Replace the pool: connections in use are closed when they are given back."""
         self.engine.dispose()
         file.close()
 

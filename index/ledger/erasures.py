@@ -27,7 +27,7 @@ class Erasures(Tables):
             append(connection, entries)
 
     def tombstoned(self, keys: Collection[str]) -> set[str]:
-        """Those of the key hashes that have a tombstone."""
+        """The key hashes among these that have a tombstone."""
         query = sa.select(tombstones.c.key_hash).where(self._database.among(tombstones.c.key_hash, keys))
         with self._database.reading() as connection:
             return set(connection.execute(query).scalars())

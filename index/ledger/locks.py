@@ -177,8 +177,7 @@ class AdvisoryLocks:
                 yield
 
     def _release(self, connection: sa.Connection, key: int, backend: int) -> None:
-        """Raises LedgerError when the session, and with it the lock, was lost: others may have written
-        too."""
+        """Raises LedgerError when the session, and with it the lock, was lost: others may have written."""
         with self._database.mapped():
             connection.execute(sa.delete(writers).where(writers.c.backend_pid == backend))
             connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))

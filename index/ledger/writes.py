@@ -5,8 +5,8 @@ Between `intend` and `commit` the store may hold any, all or none of an intent's
 run can find and settle the work of an interrupted one. So are the entries of commits: they stay pending until
 `settle` publishes them.
 
-A removal survives: *present* until `settle`, *absent* until its bytes are purged. A removal ends when its id
-is intended again.
+A removal is *present* until `settle`, and *absent* until its bytes are purged. It ends early when its id is
+intended again.
 """
 
 from __future__ import annotations

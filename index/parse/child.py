@@ -49,7 +49,7 @@ class TooFull(Exception):
 
 
 class Child:
-    """One child process, its two pipes, its private folder and what it wrote to standard error."""
+    """A child process, its two pipes, its private folder and its standard error."""
 
     def __init__(self, command: Sequence[str], settings: dict[str, Any]) -> None:
         with scratch_errors(tempfile.gettempdir()):

@@ -198,8 +198,7 @@ def _end_with_discard(folder: Path) -> NoReturn:
     with contextlib.suppress(OSError, RecursionError):
         shutil.rmtree(folder)
     if folder.exists():
-        # Deeper than Python has stack or descriptors. A process of a dead namespace can fork no other, so
-        # exec.
+        # Deeper than Python has stack or descriptors. In a dead namespace no process can fork: exec.
         os.execvp("rm", ["rm", "-rf", "--", str(folder)])
     os._exit(0)
 

@@ -55,7 +55,7 @@ class Query:
 
     @property
     def blank(self) -> bool:
-        """Whether its text has no words or k is 0."""
+        """Whether its text is blank or `k` is below 1."""
         return self.k < 1 or not self.text.strip()
 
 
@@ -91,7 +91,7 @@ def search(reader: Reader, collection: Collection, query: Query) -> list[SearchH
             # Before the session ends: an embedded store has no writer as long as it lasts, so that no hit
             # becomes obsolete before its replacement can be found.
             hits = _shown(reader, collection, found, query, now)
-        # One more than `k`: copies of the last hit are then folded into it.
+        # One hit more than `k`: the copies of the k-th are then among those found.
         if len(hits) > query.k or len(found) < limit:
             took = time.perf_counter() - begun
             counts = (len(hits[: query.k]), len(found), rounds)

@@ -7,8 +7,8 @@ result.
 namespaces     No network, no process but the child's own, no shared memory: nothing to connect to, to
                signal or to trace. Others than root need a user namespace for that.
 file system    A view in which nothing is but programs, libraries and fonts (`installation`), read-only, the
-               document, and the private folder. What is elsewhere cannot be named: neither read, nor
-               changed in its permissions, nor, if it is a socket, connected to. Needs the namespaces.
+               document, and the private folder. Other paths cannot be named: neither read, nor changed in
+               their permissions, nor, if sockets, connected to. Needs the namespaces.
 Landlock       The same limits once more, by a mechanism that needs no privilege and works in containers
                that forbid namespaces; TCP, abstract sockets, and signals and tracing out of it, too.
 user           Root becomes a user that no other process has, without groups and capabilities; the guard

@@ -209,7 +209,7 @@ _UNAVAILABLE = {
 
 @contextmanager
 def engine_errors(what: str, reads: Path | None = None) -> Iterator[None]:
-    """Whatever the engine raises is a StoreError: it raises bare Exception, and a panic as BaseException.
+    """Every error of the engine is a StoreError: it raises bare Exception, and a panic as BaseException.
     Where it only `reads` files of a folder, it is StoreDamaged, unless the system denied access."""
     try:
         yield
