@@ -3,7 +3,7 @@
 Two files. ``.lock`` is the lock. ``.turn`` is the turnstile in front of it: a waiter takes the turn first,
 then waits for the lock, then gives the turn back. So at most one waiter is next, the holder sees within
 microseconds whether there is one (`wanted`), and a holder that releases the lock and comes back at once is
-served after those waiters.
+served after the waiters.
 
 Both are locks of `index.disk.flock`: the kernel releases them when their holder dies in any way, and a forked
 child has neither.
