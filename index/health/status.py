@@ -154,8 +154,7 @@ def _count(workspace: Workspace) -> tuple[int, str | None]:
     known = workspace.ledger.chunks.count(current.name)
     with workspace.store.session(current.name) as session:
         points = session.count()
-    # Others may write meanwhile: a committed point is in the store from before its commit until after its row
-    # is gone.
+    # Others may write meanwhile: a point is in the store for as long as its row exists.
     if points >= min(known, workspace.ledger.chunks.count(current.name)):
         return points, None
     lack = f"The store holds {points:,} points, and the ledger knows {known:,}."

@@ -242,8 +242,7 @@ def _sum_up(workspace: Workspace, report: RunReport) -> None:
     if any(source.tally.chunks.total() for source in report.sources):
         with workspace.store.session(current.name) as session:
             stored = session.count()
-        # Others may write meanwhile: a committed point is in the store from before its commit until after its
-        # row is gone.
+        # Others may write meanwhile: a point is in the store for as long as its row exists.
         if stored < min(known, ledger.chunks.count(current.name)):
             report.error = (
                 f"The store holds {stored:,} points, and the ledger knows {known:,}: "
