@@ -8,7 +8,7 @@ import socket
 
 
 def actor() -> str:
-    """user@host, as the environment and the system tell them."""
+    """user@host, from the environment and the system."""
     try:
         user = getpass.getuser()
     except (OSError, KeyError, ImportError):

@@ -10,8 +10,8 @@ T = TypeVar("T")
 
 
 def batched(values: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of `size` values in their order; the last one may be shorter. A stream is read as far as the list
-    that is asked for.
+    """Lists of `size` values in their order; the last may be shorter. A stream is read no further than the
+    list that is asked for.
 
     `itertools` has it from Python 3.12 on.
     """

@@ -4,7 +4,7 @@
 
     FreshkbError                exit 1
     ├── ConfigError             exit 2   the configuration or the call is wrong
-    ├── Refused                 exit 4   a guard said no; nothing was done
+    ├── Refused                 exit 4   a guard refused; nothing was done
     │   ├── PlanChanged                  an approved plan is no longer the same
     │   ├── Locked                       another process holds what is needed
     │   └── ModelChanged                 the index was built by another model or encoder of words:
@@ -12,15 +12,15 @@
     ├── LedgerError             exit 1   the ledger cannot be used
     │   ├── LedgerDamaged                its file is: `freshkb verify --repair`
     │   └── LedgerReadOnly               it can be read, and not written
-    ├── StoreError              exit 1   the vector store cannot be used, or did not do what it said
+    ├── StoreError              exit 1   the vector store cannot be used, or failed to do its work
     │   ├── StoreDamaged                 its files are: `freshkb verify --repair`
     │   └── StoreMismatch                ledger and store do not belong together
     ├── ScratchError            exit 1   the folder for temporary files cannot be written
     ├── ParserError             exit 1   the parser itself is broken (not a document)
     └── EmbedderError           exit 1   the model cannot be loaded or used
 
-A document that fails is a value (`index.model.Failure`), never an exception. Programs are told an error by a
-code, which is made of the name of its class: `LedgerError` is ``ledger_error``.
+A document that fails is a value (`index.model.Failure`), never an exception. Programs see a code made of
+the name of its class: `LedgerError` is ``ledger_error``.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from index.redact import redact
 
 
 class FreshkbError(Exception):
-    """The message says what happened, to which thing, and what to do next. No secret is in it."""
+    """The message names the failure, its subject and the next step. No secret is in it."""
 
     exit_code = 1
 
@@ -67,7 +67,7 @@ class LedgerError(FreshkbError):
 
 
 class LedgerDamaged(LedgerError):
-    """Waiting does not help: what the file still tells has to be taken over into a new one."""
+    """Waiting does not help: the rows that can still be read have to be copied into a new file."""
 
 
 class LedgerReadOnly(LedgerError):
@@ -84,7 +84,7 @@ class StoreDamaged(StoreError):
     def __init__(self, message: str, *, deadly: bool = False) -> None:
         super().__init__(message)
         self.deadly = deadly
-        """To read it may end the process."""
+        """Whether reading it may end the process."""
 
 
 class StoreMismatch(StoreError):
@@ -104,12 +104,12 @@ class EmbedderError(FreshkbError):
 
 
 def code_of(error: BaseException) -> str:
-    """What programs are told this error by: the name of its class, such as ``plan_changed``."""
+    """The error's code for programs, from the name of its class: ``plan_changed``."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
 
 
 def telling_no_secret(error: BaseException) -> BaseException | None:
-    """The error, to be the cause of another one; None when a traceback would show a secret of it."""
+    """The error, as the cause of another; None when a traceback would show a secret."""
     link: BaseException | None = error
     while link is not None:
         if redact(str(link)) != str(link):
@@ -120,7 +120,7 @@ def telling_no_secret(error: BaseException) -> BaseException | None:
 
 @contextmanager
 def scratch_errors(folder: str | os.PathLike[str]) -> Iterator[None]:
-    """Turns an OSError into the ScratchError that says it: no document is at fault."""
+    """Raise an OSError of the block as ScratchError: no document is at fault."""
     try:
         yield
     except OSError as error:

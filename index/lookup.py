@@ -20,7 +20,7 @@ from index.model import LIVE, State, rfc3339
 from index.printable import printable_line
 from index.records import Document
 
-#: How many uris are held against a mistyped one: it takes 20 µs each.
+#: Uris that a mistyped one is compared with, at 20 µs each.
 _NEAREST_AMONG = 50_000
 #: Wrong names that a message lists.
 _LISTED_MAX = 5
@@ -28,7 +28,7 @@ _LISTED_MAX = 5
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """Where names are looked for, and what is said of those that are not there."""
+    """The documents that names are looked up in, and the words of the errors."""
 
     ledger: Ledger
     source: str | None = None
@@ -36,18 +36,19 @@ class Lookup:
     what: str = "document"
     see: str = "freshkb ls"
     nothing: str = ""
-    """What was not done because of a wrong name: a sentence."""
+    """A sentence on the action that a wrong name prevented."""
 
     def named(self, names: Sequence[str]) -> list[Document]:
-        """The documents of these names, each once; a name without its source stands for its documents in all.
+        """The documents of these names, each once; a name without its source stands for its documents in all
+        sources.
 
-        Raises ConfigError for names that no document has, each with the nearest, and for one that documents
-        are only printed alike by.
+        Raises ConfigError for names that no document has, each with the nearest, and for a printed form that
+        several documents share.
         """
         return self._found(names, self._of)
 
     def matching(self, names: Sequence[str], owner: str | None = None) -> list[Document]:
-        """The same, where a name that no document has may also be a gitignore-style pattern; only those of
+        """As `named`, where a name that no document has may also be a gitignore-style pattern; only those of
         `owner` when given, and all of them when no name is.
 
         Raises ConfigError for an owner of nothing, and for a pattern that matches nothing.
@@ -96,7 +97,7 @@ class Lookup:
         whole = [document for document in near if (document.source, document.uri) == (source, uri)]
         found = whole or [document for document in near if document.uri == name]
         if "\\" in name:
-            # What is printed with an escape may be any of several names.
+            # An escape in a name may stand for one of several characters.
             found = self._printed(name, self._documents()) or found
         return found or list(self.ledger.documents.find(document_ids=[name], states=self.states))
 
@@ -147,7 +148,7 @@ def unambiguous(found: list[Document]) -> list[Document]:
 def shown(ledger: Ledger, name: str, source: str | None = None) -> Document:
     """The live document of this name, else the last one that had it.
 
-    Raises ConfigError when there never was one, or when several sources have one and none is named.
+    Raises ConfigError when there never was one, or when several sources have one and `source` is None.
     """
     look = Lookup(ledger, source, states=list(State))
     found = look.named([name])

@@ -45,13 +45,13 @@ class Cause(StrEnum):
     """Why an item is planned."""
 
     LISTING = "listing"
-    """The source differs from what is known of it."""
+    """The source differs from the ledger's rows of it."""
     EXTRACTION = "extraction"
-    """The same version is to be parsed or chunked otherwise, or was not looked at to the end."""
+    """The same version is to be parsed or chunked otherwise, or was not prepared to the end."""
     RULES = "rules"
-    """What is said of the document beside its text follows from other rules, or from a review."""
+    """The document's metadata follows from other rules, or from a review."""
     PROPERTIES = "properties"
-    """The source says other things of the same version."""
+    """The source gives the same version other properties."""
     HOLD = "hold"
     RETRY = "retry"
     REPAIR = "repair"
@@ -73,18 +73,18 @@ class Element:
 
 
 class Diagnostic(TypedDict):
-    """What the author of a document should put right."""
+    """A defect that the author of a document should put right."""
 
     code: str
     line: int | None
-    """Of the document, from 1."""
+    """Line of the document, from 1."""
     reason: str
     """A sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a parser made of one version."""
+    """The result of parsing one version."""
 
     elements: tuple[Element, ...]
     title: str = ""
@@ -92,7 +92,7 @@ class Parsed:
     language: str | None = None
     content_type: str = ""
     properties: Mapping[str, Any] = field(default_factory=dict)
-    """Of the front matter or the document's own properties; see `index.freshness.properties`."""
+    """Front matter or the document's own properties; see `index.freshness.properties`."""
     findings: Sequence[Diagnostic] = ()
 
     @property
@@ -106,13 +106,13 @@ class Failure:
     """Why a document could not be indexed, in words that a person understands."""
 
     reason: str
-    #: True: it will be tried at every sync (it could not be read); False: only when something changes.
+    #: Whether every sync tries again (it could not be read), rather than only after a change.
     transient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A slice of a document's text, and what the model sees of it."""
+    """A slice of a document's text, and the text that the model embeds for it."""
 
     text: str
     """Exact slice, separators included: the chunks' texts, joined with nothing, are `Parsed.text`."""
@@ -121,7 +121,7 @@ class Chunk:
     heading_path: tuple[str, ...]
     page: int | None
     tokens: int
-    """Of `embedded_text`, in the model's tokens, special ones included."""
+    """Length of `embedded_text` in the model's tokens, special ones included."""
 
     @property
     def embedded_hash(self) -> str:
@@ -129,7 +129,7 @@ class Chunk:
 
 
 def point_id(document_id: str, embedded_hash: str, occurrence: int, fingerprint: str) -> str:
-    """The id of a chunk's point: never of time, run or place in the document.
+    """The id of a chunk's point, independent of time, run and place in the document.
 
     `occurrence` counts equal embedded texts inside the document, from 0.
     """
@@ -146,16 +146,16 @@ def point_id(document_id: str, embedded_hash: str, occurrence: int, fingerprint:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One line of a plan."""
+    """A line of a plan."""
 
     action: Action
     uri: str
     document_id: str
     old_uri: str | None = None
-    """Of a move."""
+    """The former uri of a move."""
     cause: Cause = Cause.LISTING
     reason: str = ""
-    """The cause in words, where a plan tells it."""
+    """The cause in words, where the plan has any."""
 
 
 # ── Points ────────────────────────────────────────────────────────────────────────────────────────────
@@ -173,7 +173,7 @@ Vectors = tuple[Sequence[float], Sparse]
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A row of the vector store. Vectors are None where they were not asked for or are missing."""
+    """A row of the vector store. Vectors are None where they were not requested or are missing."""
 
     id: str
     payload: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""What a run did, for those who asked for it: counts while it goes, a report at its end."""
+"""The outcome of a run: counts while it goes, a report at its end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Seconds(dict[str, float]):
 
     @contextmanager
     def of(self, step: str) -> Iterator[None]:
-        """The block is a part of this step."""
+        """Count the seconds of the block as this step's."""
         begun = time.perf_counter()
         try:
             yield
@@ -32,7 +32,7 @@ class Seconds(dict[str, float]):
 
 @dataclass(slots=True)
 class Counts:
-    """What a batch, a source or a run did. Documents by outcome, chunks by how they got their vectors."""
+    """Counts of a batch, a source or a run: documents by outcome, chunks by the origin of their vectors."""
 
     documents: Counter[str] = field(default_factory=Counter)
     chunks: Counter[str] = field(default_factory=Counter)
@@ -56,7 +56,7 @@ def in_words(counts: Mapping[str, int]) -> str:
 
 
 class Progress(Protocol):
-    """Told of a sync's course, from the thread that runs it."""
+    """Callbacks on a sync's progress, called from the thread that runs it."""
 
     def source(self, source: str, documents: int) -> None: ...
     def documents(self, count: int) -> None: ...
@@ -64,7 +64,7 @@ class Progress(Protocol):
 
 
 class NoProgress:
-    """Nobody is told."""
+    """Callbacks that do nothing."""
 
     def source(self, source: str, documents: int) -> None: ...
     def documents(self, count: int) -> None: ...
@@ -73,7 +73,7 @@ class NoProgress:
 
 @dataclass(slots=True)
 class SourceReport:
-    """What a run did for one source. Quarantined, skipped and held count all that are so now."""
+    """The outcome of a run for one source. Quarantined, skipped and held count all such documents now."""
 
     source: str
     complete: bool = True
@@ -83,7 +83,7 @@ class SourceReport:
     plan_hash: str | None = None
     error: str | None = None
     locked: bool = False
-    """Another process was writing it, so that nothing was done."""
+    """Whether another process was writing it, so that nothing was done."""
     reasons: tuple[str, ...] = ()
     """Why removals were refused."""
     by_state: dict[str, int] = field(default_factory=dict)
@@ -111,11 +111,11 @@ class RunReport:
     sources: list[SourceReport] = field(default_factory=list)
     seconds: float = 0.0
     documents: int = 0
-    """In the index now: all that can be found."""
+    """Documents in the index now: all that a search can find."""
     chunks_total: int = 0
     interrupted: bool = False
     error: str | None = None
-    """What is wrong with the index as a whole."""
+    """Faults of the index as a whole."""
 
     @property
     def outcome(self) -> str:

@@ -1,4 +1,4 @@
-"""What a point carries for its readers: the chunk's text, and what to cite and filter by.
+"""The payload of a point: the chunk's text, and the metadata to cite and filter by.
 
 The layout is a public format: LangChain reads it as it is, LlamaIndex with ``text_key="page_content"``.
 """
@@ -18,7 +18,7 @@ from index.records import Document
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """What a payload says of the chunk itself, beside its document."""
+    """The chunk's own part of a payload, beside its document's."""
 
     text: str
     heading_path: tuple[str, ...]
@@ -58,7 +58,7 @@ def shared(document: Document) -> dict[str, Any]:
 
 
 def complete(shared: Mapping[str, Any], passage: Passage) -> dict[str, Any]:
-    """The payload of one point, from what it shares with the others of its document."""
+    """The payload of one point, from the metadata that it shares with the others of its document."""
     own = {"heading_path": list(passage.heading_path), "page": passage.page}
     return {
         "page_content": passage.text,
@@ -82,7 +82,7 @@ def passage(payload: Mapping[str, Any]) -> Passage:
 
 
 def passage_in(payload: Mapping[str, Any]) -> Passage | None:
-    """The same of a payload that anybody may have made; None when it has no text or no heading path."""
+    """The same of a payload of any origin; None when it has no text or no heading path."""
     said, text = metadata(payload), payload.get("page_content")
     path, page, index = said.get("heading_path"), said.get("page"), said.get("chunk_index")
     if not isinstance(text, str) or not isinstance(path, list):
@@ -98,13 +98,13 @@ def passage_in(payload: Mapping[str, Any]) -> Passage | None:
 
 
 def metadata(payload: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The metadata of a payload that anybody may have made."""
+    """The metadata of a payload of any origin."""
     found = payload.get("metadata")
     return found if isinstance(found, dict) else {}
 
 
 def vector_digest(point: Point) -> str:
-    """Of both vectors, exactly as the store gave them; "" when one is missing."""
+    """Hash of both vectors, exactly as the store gave them; "" when one is missing."""
     if point.dense is None or point.sparse is None:
         return ""
     numbers = (*point.dense, *point.sparse.indices, *point.sparse.values)

@@ -10,8 +10,8 @@ import json
 import re
 
 #: C0 but tab and newline, DEL, C1; soft hyphen, fillers, marks of direction and of width zero, invisible
-#: operators, interlinear marks, tags and what else of plane 14 is never seen; line and paragraph separators;
-#: halves of characters.
+#: operators, interlinear marks, tags and the other invisible characters of plane 14; line and paragraph
+#: separators; lone surrogates.
 _NEVER = (
     "\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f"
     "\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a"
@@ -20,11 +20,11 @@ _NEVER = (
 #: Words of these scripts, and symbols, need joiners inside.
 _JOIN = "\u200c\u200d"
 _JOINED = "\u0600-\u1cff\u2190-\u2bff\ua800-\uabff\ufb50-\ufdff\ufe0f\ufe70-\ufefc\U00010a00-\U0001faff"
-#: A character may have one selector of its variant; a row of them carries a text that nobody sees.
+#: A character may have one variation selector; a row of them carries an invisible text.
 _SELECT, _SELECT_IDEOGRAPH = "\ufe00-\ufe0f", "\U000e0100-\U000e01ef"
 _IDEOGRAPHS = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 
-#: Begins with all that may be meant, which is fast to look for.
+#: Starts with one class of all candidates, which is fast to search for.
 UNPRINTABLE = re.compile(
     f"[{_NEVER}{_JOIN}{_SELECT}{_SELECT_IDEOGRAPH}](?:(?<=[{_NEVER}])"
     f"|(?<=[{_JOIN}])(?:(?<![{_JOINED}].)|(?![{_JOINED}]))"

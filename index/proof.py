@@ -1,4 +1,4 @@
-"""What the digests of the ledger prove of a point's payload."""
+"""Proofs of a point's payload by the digests that the ledger keeps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from index.records import ChunkRecord, Document
 
 
 def whole(record: ChunkRecord, point: Point | None) -> bool:
-    """Whether the payload is as it was written, and of this document."""
+    """Whether the payload is as it was written, and of the record's document."""
     return (
         point is not None
         and digest(point.payload) == record.payload_digest
@@ -21,7 +21,7 @@ def whole(record: ChunkRecord, point: Point | None) -> bool:
 
 def proven(record: ChunkRecord, point: Point | None, row: Document) -> Passage | None:
     """The passage of a chunk of the document `row`, when its payload has the digest that the ledger keeps: as
-    the payload stands, or with what the rows say beside the text. None when nothing proves it."""
+    the payload stands, or with the metadata of the rows. None when neither has that digest."""
     passage = payload.passage_in(point.payload) if point is not None else None
     if passage is None or whole(record, point):
         return passage

@@ -1,4 +1,4 @@
-"""What the ledger records, as the rooms hand it to each other. No I/O, no clock."""
+"""Records of the ledger, as the rooms hand them to each other. No I/O, no clock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from index.model import Action, Diagnostic, State
 
 
 class PlanRow(NamedTuple):
-    """What a plan needs to know of a document; a tuple, because a plan reads millions of them."""
+    """The columns of a document that a plan reads; a tuple, because a plan reads millions of them."""
 
     document_id: str
     uri: str
@@ -21,10 +21,10 @@ class PlanRow(NamedTuple):
     seen_hash: str | None
     """Content hash of the version last looked at (also when it failed to parse)."""
     seen_extraction: str
-    """Extraction fingerprint it was looked at with; "" when its type was not supported."""
+    """Extraction fingerprint of that look; "" when its type was not supported."""
     state: str
     held: bool
-    """A legal hold stands on it."""
+    """Whether it is under a legal hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Document:
     owner_source: str = ""
     """front matter, rule, source, default."""
     owners: Sequence[str] = field(default_factory=list)
-    """A list, as the ledger has it; `owner` is the first."""
+    """A list, as read from JSON; `owner` is the first."""
     reviewed_at: datetime | None = None
     """Last attested review."""
     date_used: datetime | None = None
@@ -67,22 +67,22 @@ class Document:
     indexed_at: datetime | None = None
     deleted_at: datetime | None = None
     findings: Sequence[Diagnostic] = field(default_factory=list)
-    """A list, as the ledger has it: what its parser found."""
+    """A list, as read from JSON: findings of its parser."""
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A person's word that a document is right."""
+    """A person's attestation that a document is right."""
 
     document_id: str
     reviewed_by: str
     note: str
     at: datetime
     content_hash: str | None = None
-    """Of the version that was reviewed; None where it is not known."""
+    """Content hash of the version that was reviewed; None where it is not known."""
 
     def changed(self, document: Document) -> bool | None:
-        """Whether the document is another since; None when that cannot be told."""
+        """Whether the document changed since; None when that is not known."""
         return None if self.content_hash is None else document.content_hash != self.content_hash
 
 
@@ -98,7 +98,7 @@ class ChunkRecord:
     page: int | None = None
     tokens: int = 0
     vector_digest: str = ""
-    """Of both vectors as read back from the store; "" before."""
+    """Digest of both vectors as read back from the store; "" before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,21 +112,21 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class SourceRecord:
-    """What is remembered of a source between runs."""
+    """The record of a source between runs."""
 
     source: str
     type: str = "files"
     identity: str = ""
-    """What `Connector.probe` said when a listing was last accepted as the whole truth."""
+    """The answer of `Connector.probe` when a listing was last accepted as complete."""
     filter_fingerprint: str = ""
     rules_fingerprint: str = ""
     cursor: str | None = None
     listed_at: datetime | None = None
-    """Last complete listing."""
+    """Time of the last complete listing."""
     synced_at: datetime | None = None
-    """Last run that brought the index up to a complete listing."""
+    """Time of the last run that brought the index up to a complete listing."""
     findings: Sequence[Mapping[str, Any]] = field(default_factory=list)
-    """What that listing left out for good: code, uri and reason of each folder."""
+    """Folders that this listing left out for good: code, uri and reason of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +143,12 @@ class Collection:
     """building, current, dropping."""
     created_at: datetime | None = None
     sparse_fingerprint: str = ""
-    """Of the encoder of its sparse vectors; "" where it was not recorded."""
+    """Fingerprint of the encoder of its sparse vectors; "" where it was not recorded."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What the ledger says of a run; `index.run.Run` is one that goes on."""
+    """A run on record; `index.run.Run` is the running one."""
 
     run_id: str
     kind: str
@@ -160,9 +160,9 @@ class RunRecord:
     host: str = ""
     pid: int = 0
     counts: Mapping[str, Any] = field(default_factory=dict)
-    """Empty when nothing was begun: a refused run of that kind left everything as it was."""
+    """Empty when nothing was begun: such a refused run changed nothing."""
     error: str = ""
     actor: str = ""
     """user@host."""
     progress: Mapping[str, Any] = field(default_factory=dict)
-    """How far it is: see `index.run`."""
+    """Progress: see `index.run`."""

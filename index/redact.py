@@ -1,8 +1,8 @@
 """Secrets covered wherever they would be shown or kept: the one redaction.
 
-A secret is found in three ways: by its place in a url, by the name beside it, and by its value, when this
-process was given it (`remember`). `redact` is for messages: errors, log lines, records, settings. Data, whose
-words are its own, only loses values that are known (`covered`).
+A secret is found in three ways: by its place in a url, by the name beside it, and by its value, when it was
+handed to `remember`. `redact` is for messages: errors, log lines, records, settings. Data only loses known
+values (`covered`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _USER_INFO = re.compile(
 )
 _DATABASES = ("postgres",)
 
-#: ``name=``, ``"name": `` and ``b'name', ``: what a value of this name may follow.
+#: ``name=``, ``"name": `` and ``b'name', ``: the text before a value of this name.
 _NAME = re.compile(r"(?<![\w.%-])([\w.%-]{1,100})(?: *= *|[\"'] *= *|[\"'] *[:,] *)(?=\S)")
 _QUOTED = re.compile(r"b?(?P<quote>[\"'])(?P<value>.*?)(?P=quote)", re.DOTALL)
 _BARE = re.compile(r"(?P<value>[^\s&#]+?)(?=[\"')\]}>,.;:]*(?:[\s&#]|$))")
@@ -85,7 +85,7 @@ def _without_password(found: re.Match[str]) -> str:
 
 
 def _named(text: str) -> Iterator[tuple[int, int]]:
-    """Where the values are that stand beside the name of a secret."""
+    """(start, end) of each value that stands beside the name of a secret."""
     for found in _NAME.finditer(text):
         if secret_name(found[1]):
             value = _QUOTED.match(text, found.end()) or _BARE.match(text, found.end())
@@ -102,9 +102,9 @@ _known: dict[str, tuple[str, re.Pattern[str]]] = {}
 def remember(*values: object) -> None:
     """Cover these secrets from now on, wherever they appear, percent-encoded and quoted spellings included.
 
-    Settings may be given whole: what counts is what stands in a secret's place in them. A value that could be
-    a word of any text (fewer than 8 characters; fewer than 12, and only letters or only digits) is covered in
-    its place alone: replaced everywhere, it would tear holes into data, and give itself away.
+    Settings may be given whole: the values in a secret's place count. A value that could be a word of any
+    text (fewer than 8 characters; fewer than 12, and only letters or only digits) is covered in its place
+    alone: replaced everywhere, it would tear holes into data, and give itself away.
     """
     global _known
     fresh = {form for value in values for secret in _forms(value) for form in (secret, unquote(secret))}
@@ -115,7 +115,7 @@ def remember(*values: object) -> None:
 
 
 def secrets_in(value: object, name: str = "") -> Iterator[str]:
-    """The values in settings that stand in a secret's place; `name` is the key that they stand under."""
+    """The values in a secret's place of settings; `name` is the key that they stand under."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield from secrets_in(item, str(key))
@@ -125,7 +125,7 @@ def secrets_in(value: object, name: str = "") -> Iterator[str]:
     elif isinstance(value, str):
         if secret_name(name):
             yield value
-            # Of `Bearer TOKEN` and `user:password` the second half is the secret.
+            # In `Bearer TOKEN` and `user:password` the second half is the secret.
             yield re.split(r"[\s:]", value)[-1]
         for found in _USER_INFO.finditer(value):
             if found["token"] is None or not found["scheme"].startswith(_DATABASES):
@@ -135,7 +135,7 @@ def secrets_in(value: object, name: str = "") -> Iterator[str]:
 
 
 def covered(text: str) -> str:
-    """The text without the secrets that this process was given."""
+    """The text without the secrets that were handed to `remember`."""
     for anchor, spellings in _known.values():
         if anchor in text:
             text = spellings.sub(REDACTED, text)

@@ -1,10 +1,10 @@
 """Build the index anew for another model, beside the one in use, and switch.
 
-The texts come from the old collection, so that no source has to be there, and documents that can no longer
-be read keep what they had. The old collection is searched until the switch. No row of a sound document
-changes, so a reindex that is interrupted leaves nothing to be done again. Chunks were cut for the old model's
-tokens: where the new one counts others, the extraction fingerprints differ, and the next sync extracts every
-document again, keeping each vector whose text stays.
+The texts come from the old collection, so that no source has to be reachable, and documents that can no
+longer be read keep their texts. The old collection is searched until the switch. No row of a sound document
+changes, so an interrupted reindex leaves nothing to mend. Chunks were cut for the old model's tokens: where
+the new one counts others, the extraction fingerprints differ, and the next sync extracts every document
+again, keeping each vector whose text stays.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from index.sync.target import Target, target_of
 from index.sync.work import NewVersion
 from index.workspace import Workspace
 
-#: Ids of points to those of them that there are, without vectors.
+#: Ids of points to the existing points, without vectors.
 Read = Callable[[Sequence[str]], Mapping[str, Point]]
 
 
@@ -80,15 +80,15 @@ def fill(run: Run, target: Target, former: str, read: Read) -> list[str] | None:
     """Write every document that has text into the collection of `target`, with the chunks that payloads of
     the `former` collection prove.
 
-    The ids of documents that only their source has as a whole: chunks are missing, or were embedded with more
-    than their own text. None when the run was stopped before the end.
+    Returns the ids of documents to be read from their source again: chunks are missing, or were embedded with
+    more than their own text. None when the run was stopped before the end.
     """
     ledger = target.ledger
     inexact: list[str] = []
     run.begins("reindex", sum(sum(states.values()) for states in ledger.documents.counts().values()))
     for batch in batched(ledger.documents.find(), run.workspace.sizes.batch_documents):
         texts = _texts(ledger, former, [document for document in batch if document.version], read)
-        # Texts are written as they are here: there is nothing to be read again.
+        # The texts are whole: nothing has to be read again.
         done = apply(target, run.run_id, [text for text, _ in texts], lambda _: [])
         run.advances(len(batch), done)
         inexact += [text.document.document_id for text, exact in texts if not exact]
@@ -98,7 +98,7 @@ def fill(run: Run, target: Target, former: str, read: Read) -> list[str] | None:
 
 
 def reader(workspace: Workspace, collection: str) -> Read:
-    """Reads points of this collection."""
+    """A function that reads points of this collection."""
 
     def read(ids: Sequence[str]) -> Mapping[str, Point]:
         with workspace.store.session(collection) as session:
@@ -139,7 +139,7 @@ def _texts(
                 found[passage.chunk_index] = chunk
                 exact = exact and chunk.embedded_hash == record.embedded_hash
         if len(found) < document.chunk_count:
-            # The former collection has not the whole of it any more: only the source has.
+            # The former collection has a part only: the source has the whole.
             document = replace(document, seen_extraction="", extraction_fingerprint="")
             exact = False
         chunks = tuple(found[index] for index in sorted(found))

@@ -1,13 +1,13 @@
 """A run: one sync, verification, audit, review, retry or reindex, from its start to its end.
 
-A run has an id, a kind, an actor, a start, its progress, and a `stop` that asks it to end early. It is on
+A run has an id, a kind, an actor, a start, its progress, and a `stop` event that ends it early. It is on
 record from the moment it is entered, and finished once, however it is left; entered again inside itself, as
 by the sync that a repair ends with, it is still the same run. Its progress in the ledger is
 
     {"process": a number that no later process of the same id has,
-     "source", "done", "of": documents, "at": when that was so}
+     "source", "done", "of": documents, "at": time of this record}
 
-all but the first only once there is something to tell.
+all but the first from the first source on.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ from index.records import RunRecord
 from index.workspace import Workspace
 
 log = logging.getLogger("freshkb.run")
-#: Of batches, by the name that services' logs have for them.
+#: The logger of batches, under the name that services' logs use.
 batch_log = logging.getLogger("freshkb.sync")
 
-#: An unfinished run of another host counts as killed once nothing was heard of it for so long.
+#: An unfinished run of another host counts as killed after so long without a sign of it.
 SILENCE = timedelta(days=1)
 
 
 class Run:
-    """Use it in a `with`. What it came to is set by `ends`; without a word it is done, and an exception that
-    leaves it is its failure.
+    """A run in progress, for a `with`. `ends` sets its outcome; else it is done, or failed when an exception
+    leaves it.
 
-    `required`: a run that cannot be entered in the ledger is not made. Verbs that only read go on without a
-    record, and say so. Raises LedgerError.
+    `required`: raise LedgerError when the run cannot be recorded. Verbs that only read go on without a
+    record, and log it.
 
-    `stop`: once it is set, the batch in hand is finished, and no other one is begun. `progress` is told how
-    far the run is. `run_id`: of a run that another process has begun, and that this one only works for.
+    `stop`: once it is set, the batch in hand is finished, and no other is begun. `progress` is called as the
+    run goes on. `run_id`: id of another process's run, for which this one works.
     """
 
     def __init__(
@@ -72,10 +72,10 @@ class Run:
         self.ends("done", {})
 
     started_at: datetime
-    """When it was entered."""
+    """The time at which it was entered."""
 
     def ends(self, outcome: str, counts: Mapping[str, Any], error: str = "") -> None:
-        """What the record will say, unless an exception says otherwise."""
+        """Set the outcome on record, unless an exception leaves the run."""
         self._end = outcome, counts, error
 
     @property
@@ -85,13 +85,13 @@ class Run:
     # ── How far it is ─────────────────────────────────────────────────────────────────────────────────
 
     def begins(self, source: str, documents: int) -> None:
-        """The run turns to a source with so many documents to be done."""
+        """Begin a source with so many documents to do."""
         self.progress.source(source, documents)
         self._source, self._done, self._of = source, 0, documents
         self._note()
 
     def advances(self, documents: int, done: Counts) -> None:
-        """A batch of so many documents is done, and came to this."""
+        """Count a finished batch of so many documents."""
         self.progress.documents(documents)
         self._done += documents
         self._note()
@@ -111,7 +111,7 @@ class Run:
             try:
                 self.workspace.ledger.runs.note_progress(self.run_id, progress)
             except LedgerError as error:
-                # What the run is for comes first; a ledger that stays away ends it at its next write.
+                # The run's work comes first; a ledger that stays unreachable ends it at its next write.
                 log.debug("Run %s: its progress is not on record: %s", self.run_id, error)
 
     # ── Its record ────────────────────────────────────────────────────────────────────────────────────
@@ -162,7 +162,7 @@ class Run:
         except LedgerError as trouble:
             if self._required and not failing:
                 raise
-            # An exception that is on its way says more of the run.
+            # Do not mask the exception that ends the run.
             log.warning("Run %s: its end is not on record: %s", self.run_id, trouble)
 
 
@@ -191,7 +191,7 @@ def alive(run: RunRecord, now: datetime) -> bool:
 
 
 def last_sign(run: RunRecord) -> datetime:
-    """When something was last heard of it."""
+    """The time of the last sign of the run."""
     try:
         return datetime.fromisoformat(run.progress["at"])
     except (KeyError, TypeError, ValueError):
@@ -204,10 +204,10 @@ def _process() -> dict[str, Any]:
 
 
 def _born(pid: int) -> int | None:
-    """When the process was started, in ticks since the machine was; None where that cannot be known."""
+    """The start of the process, in ticks since the machine's; None where it is not known."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
-        # The name before it may hold blanks and brackets.
+        # The program's name before it may hold blanks and brackets.
         return int(stat.rpartition(b")")[2].split()[19])
     except (OSError, ValueError, IndexError):
         return None

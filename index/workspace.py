@@ -1,7 +1,7 @@
 """The parts that keep one knowledge base equal to its sources, opened from one configuration.
 
-Everything heavy is opened when it is first needed: a sync with nothing to do starts no parser, loads no
-model and does not open the store.
+Everything heavy is opened when it is first needed: a sync with nothing to do starts no parser, loads no model
+and does not open the store.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ log = logging.getLogger("freshkb.workspace")
 
 
 class Embedding(Protocol):
-    """What the workspace asks of an embedder; `index.embed.embedder.Embedder` is the one that ships."""
+    """The part of an embedder that the workspace uses; `index.embed.embedder.Embedder` ships."""
 
     fingerprint: str
     dimension: int
@@ -52,14 +52,14 @@ class Embedding(Protocol):
 
 
 class Parsing(Protocol):
-    """What the workspace asks of a parser; `index.parse.Parser` is the one that ships."""
+    """The part of a parser that the workspace uses; `index.parse.Parser` ships."""
 
     def warm(self) -> None: ...
     def parse(self, path: Path, format: str, timeout_seconds: float) -> Parsed | Failure: ...
     def close(self) -> None: ...
 
 
-#: Entered while something is waited for of which nothing can be seen; told what it is.
+#: (description) to a context that is entered during a long wait without other signs of progress.
 Waiting = Callable[[str], AbstractContextManager[object]]
 
 
@@ -102,7 +102,7 @@ class Workspace:
         self.close()
 
     def close(self) -> None:
-        # One that cannot be closed keeps none of the others open.
+        # A failure to close one part does not keep the others open.
         with ExitStack() as closing:
             for part in (self._scratch, self._ledger, self._store, self._parser, *self._connectors.values()):
                 if part is not None:
@@ -114,7 +114,7 @@ class Workspace:
     def ledger(self) -> Ledger:
         if self._ledger is None:
             begun = time.perf_counter()
-            # One that is missing is not made anew behind the back of an index that belongs to it.
+            # A missing ledger is not made anew while an index that belongs to it exists.
             embedded = self.config.index.store == "edge"
             indexed = embedded and any(self.config.state_dir.glob("index/[!.]*/instance"))
             self._ledger = Ledger.open(self.config.ledger, self.config.state_dir, create=not indexed)
@@ -123,7 +123,7 @@ class Workspace:
         return self._ledger
 
     def close_ledger(self) -> None:
-        """Let go of the ledger; it is opened again when it is needed."""
+        """Close the ledger; it is opened again when it is needed."""
         if self._ledger is not None:
             self._ledger.close()
             self._ledger = None
@@ -161,7 +161,7 @@ class Workspace:
 
     @property
     def scratches(self) -> Path:
-        """Where every process keeps its scratch folder."""
+        """The folder of all processes' scratch folders."""
         return self.config.state_dir / "scratch"
 
     def connector(self, source: str) -> Connector:
@@ -184,7 +184,7 @@ class Workspace:
         return self.identity.tokenizer()
 
     def embedder(self, collection: Collection) -> Embedding:
-        """The model that made this collection, whatever the configuration names by now, loaded. Raises
+        """The loaded model of this collection, also when the configuration names another by now. Raises
         ModelChanged when that model is not there any more, EmbedderError when it cannot be loaded."""
         name = collection.embedding_fingerprint
         if name not in self._embedders:
@@ -211,7 +211,7 @@ class Workspace:
         self, collection: Collection, texts: Sequence[str], on_progress: Callable[[int], None] | None = None
     ) -> list[Vectors]:
         """Dense and sparse vectors of texts, in their order. Raises ModelChanged when one of the two kinds
-        cannot be made as the collection's were."""
+        cannot be computed as the collection's were."""
         from index.store import bm25
 
         bm25.require(collection.sparse_fingerprint)

@@ -1,7 +1,11 @@
 """The freshness audit: a verdict for every live document, findings for its owners, reports.
 
-The *audit* judges freshness, and nothing else; what happened is the *log*, in `index.ledger`. A *finding* has
+The *audit* judges freshness, and nothing else; the *log*, in `index.ledger`, records changes. A *finding* has
 a code, a severity, evidence and an owner.
 
-May import: the rooms above it. `report` renders what `audit` found, and asks nothing.
+`audit` judges and sums up, with `verdicts` (the rules in force), `findings` (defects besides age) and
+`checkout` (file dates that version control made); `fields` are values that several records print alike.
+`report` renders an audit, and reads nothing else.
+
+May import: the rooms up to `sync`. May be imported by `health` and `search`.
 """

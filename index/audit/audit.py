@@ -1,4 +1,4 @@
-"""The freshness audit: a verdict for every live document, and what else its owners should know."""
+"""The freshness audit: a verdict for every live document, and findings for its owners."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Result:
     title: str
     source: str
     owners: tuple[str, ...]
-    """The first is asked to act."""
+    """In order; the first is asked to act."""
     owner_source: str
     policy: Policy | None
     """None when the document's source is not in the configuration."""
@@ -47,16 +47,16 @@ class Result:
     overdue: timedelta | None
     """Since `warn_at`, when the review became due; zero before. None without a date, and when exempt."""
     review: Review | None = None
-    """The last one."""
+    """The document's last review."""
     changed_since_review: bool | None = None
-    """None without a review, and when that cannot be told."""
+    """Whether the document changed since; None without a review, and when that is not known."""
 
     @property
     def owner(self) -> str:
         return self.owners[0] if self.owners else ""
 
     def is_of(self, owner: str) -> bool:
-        """Whether this folded owner is one of its owners; "" owns what nobody does."""
+        """Whether this folded owner is one of its owners; "" stands for documents without any."""
         return owner in folded(self.owners) if owner else not self.owners
 
     @property
@@ -87,7 +87,7 @@ class Result:
 @dataclass(frozen=True, slots=True)
 class OwnerSummary:
     owner: str
-    """"" stands for documents that nobody owns."""
+    """"" stands for documents without an owner."""
     results: tuple[Result, ...]
     """Worst first. A document of several owners is in the summary of each."""
 
@@ -134,8 +134,9 @@ class Audit:
         return trust_score(self.counts)
 
     def fails(self, fail_on: FailOn) -> bool:
-        """Whether there is what `fail_on` names. ``warn`` means anything that should be fresh and is not,
-        unknown ones included: a date that was made unreadable must not get a document past the gate."""
+        """Whether a verdict that `fail_on` names is there. ``warn`` means every document that should be fresh
+        and is not, unknown ones included: a date that was made unreadable must not get a document past the
+        gate."""
         if fail_on == "never":
             return False
         named = {Verdict.STALE} if fail_on == "stale" else {Verdict.STALE, Verdict.UNKNOWN, Verdict.WARN}
@@ -183,8 +184,8 @@ def audit(
     """Judge every live document, by the configuration as it is now; only those of `owner` when given.
 
     `reviews` are the last ones by document, `checked_out` when version control last wrote a source, `records`
-    what is remembered of the sources: what their listings left out is found, too. Documents of unsupported
-    types are skipped everywhere, and here too. Raises ConfigError for an owner of nothing.
+    the ledger's records of the sources: folders that their listings left out are findings, too. Documents of
+    unsupported types are left out. Raises ConfigError for an owner of nothing.
     """
     verdicts = Verdicts(sources.values())
     results: list[Result] = []

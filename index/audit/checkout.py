@@ -1,4 +1,4 @@
-"""File dates that say when a work tree was checked out, and not when a document was changed.
+"""File dates of a checkout: when a work tree was written, and not when a document was changed.
 
 Version control gives files the time at which it writes them: after a clone every document looks as if it had
 been changed today.
@@ -20,9 +20,9 @@ _SPAN = timedelta(minutes=10)
 class Checkout(NamedTuple):
     at: datetime
     documents: int
-    """Those with the checkout's date."""
+    """Documents with the checkout's date."""
     dated: int
-    """Those that are dated by their files."""
+    """Documents that are dated by their files."""
 
     @property
     def reason(self) -> str:
@@ -35,10 +35,10 @@ class Checkout(NamedTuple):
 
 
 def checkout(written: datetime | None, documents: Iterable[Document]) -> Checkout | None:
-    """What the dates of one source's documents tell; None when they are not those of a checkout.
+    """The checkout that the dates of one source's documents show; None when they show none.
 
-    They are when most of them lie within ten minutes. `written` is when the work tree was (None: there is
-    none), and counts as one date more, so that a single document can be told, too.
+    They show one when most of them lie within ten minutes. `written`, when version control wrote the work
+    tree (None: there is none), counts as one date more, so that one document is enough.
     """
     if written is None:
         return None

@@ -1,4 +1,4 @@
-"""What the audit finds besides age: what keeps a document from being found, dated or answered for."""
+"""Findings of the audit besides age: defects that keep a document from being found, dated or owned."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from index.records import Document, Review, SourceRecord
 
 Severity = Literal["error", "warning", "note"]
 
-#: What is no warning. Errors come first.
+#: Codes that are no warnings. Errors come first.
 _SEVERITIES: Final[dict[str, Severity]] = {
     "quarantined": "error",
     "incomplete": "error",
@@ -27,20 +27,20 @@ _RANK = ("error", "warning", "note")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that its owner should put right."""
+    """A defect that the document's owner should put right."""
 
     code: str
     source: str
     uri: str | None
-    """Of the document, or of a folder; None: it is about the whole source."""
+    """Of the document or folder; None when the finding is about the whole source."""
     document_id: str | None
-    """None: it is not about a document."""
+    """None when the finding is not about a document."""
     owner: str
-    """The one who is asked to act; "" when nobody is."""
+    """The owner that is asked to act; "" when there is none."""
     evidence: str
     """A sentence."""
     line: int | None = None
-    """Of the document, from 1."""
+    """Line of the document, from 1."""
 
     @property
     def severity(self) -> Severity:
@@ -77,7 +77,7 @@ def of_source(source: str, owner: str, found: Checkout) -> Finding:
 
 
 def left_out(record: SourceRecord, owner: str) -> Iterator[Finding]:
-    """Of the folders that its listing left out for good."""
+    """Findings on the folders that the source's listing left out for good."""
     for found in record.findings:
         yield Finding(found["code"], record.source, shortened(found["uri"]), None, owner, found["reason"])
 
@@ -90,7 +90,7 @@ def of_document(
             code, document.source, document.uri, document.document_id, governance.owner, evidence, line
         )
 
-    # What a repair could not save is written without the fingerprint of an extraction.
+    # A repair that could not save the whole text writes no extraction fingerprint.
     whole = document.version > 0 and bool(document.extraction_fingerprint)
     if document.state == State.QUARANTINED:
         old = " The index still has its last good version." if whole else ""

@@ -1,4 +1,4 @@
-"""The smallest pieces of a text that a cut may leave, and the choice among the places between them."""
+"""Atoms, the smallest pieces of a text that a cut may leave, and the choice of a cut between them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ WINDOW = 64
 
 
 class Atom(NamedTuple):
-    """Text that is cut only when nothing else helps. It ends where the next one starts."""
+    """Text that is cut only when nothing else helps. It ends where the next atom starts."""
 
     start: int
-    """In the document's text."""
+    """Offset in the document's text."""
     element: Element
     rank: int
-    """Of its start, as a place to cut."""
+    """Rank of its start as a place to cut."""
     weight: int
     """Tokens, or more where they are very long."""
     header: str = ""
@@ -49,8 +49,9 @@ def sections(atoms: Sequence[Atom], end: int) -> Iterator[Slice]:
 
 
 def best_cut(keys: Sequence[float], sums: Sequence[int], first: int, last: int, floor: float) -> int:
-    """Where to cut these atoms: the lowest key that leaves the floor on both sides; the most even cut of the
-    best rank where none does. Of equal keys the middle one, or repetitive text would take for ever."""
+    """The index at which to cut these atoms: the lowest key that leaves the floor on both sides; the most
+    even cut of the best rank where none does. Of equal keys the middle one, or repetitive text would take for
+    ever."""
     low = max(first + 1, bisect_left(sums, sums[first] + floor))
     high = min(last - 1, bisect_right(sums, sums[last] - floor) - 1)
     if low <= high:

@@ -1,4 +1,4 @@
-"""Where a text may be cut, from the best places to the worst."""
+"""Places where a text may be cut, from the best to the worst."""
 
 from __future__ import annotations
 

@@ -33,8 +33,8 @@ CHARS_PER_TOKEN = 16
 #: Smallest limit that leaves room for text beside a prefix.
 LIMIT_MIN = 32
 
-#: Characters looked at in one call when an endless word has to be cut, and of the longest line of which each
-#: word is looked at by itself: each costs some hundred bytes.
+#: Characters of one call when an endless word is cut, and of the longest line whose words are each looked at
+#: alone: a character costs some hundred bytes.
 _SLAB = 1 << 16
 
 #: Characters between two places in a longer line, at least and at most.
@@ -73,7 +73,7 @@ class _Chunker:
         self.elements = document.elements
         self.text = document.text
         self.limit = limit - tokenizer.special
-        #: What a prefix, and a table's header row, may take at most.
+        #: Most tokens of a prefix, and of a table's header row.
         self.share = limit // 4
         self.title = _line(document.title)
         self.prefixes: dict[tuple[str, ...], tuple[str, int]] = {}
@@ -166,7 +166,7 @@ class _Chunker:
         for index, weight in enumerate(weights):
             if weight > self.limit:
                 weights[index] = sum(map(len, texts[index].split())) // CHARS_PER_TOKEN
-        # What is too long anyway is never tokenized as a whole: that would take memory without bounds.
+        # A text that is too long anyway is never tokenized as a whole: that would take memory without bounds.
         counted = [index for index, weight in enumerate(weights) if weight <= self.limit]
         for index, count in zip(counted, self.tokenizer.count([texts[i] for i in counted]), strict=True):
             weights[index] = max(weights[index], count)
@@ -271,7 +271,7 @@ class _Chunker:
 
 
 def _trail(title: str, path: Sequence[str]) -> str:
-    """The heading path as one line; the title is not said twice."""
+    """The heading path as one line, without the title again."""
     return " > ".join(part for part in map(_line, path) if part and part != title)
 
 

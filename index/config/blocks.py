@@ -1,9 +1,9 @@
 """The configuration as it is written: one model for each block of ``freshkb.yaml``.
 
-Of a source block the common keys are here, and all others belong to its connector's own model. What a block
-leaves out is None where another block's value stands in for it; `index.config.resolved` puts them together.
-A key without a value (``rules:``) counts as left out. The text below a key is what an editor shows of it
-(`index.config.schema`).
+Of a source block the common keys are here, and all others belong to its connector's own model. Keys that a
+block leaves out are None where another block's value stands in for them; `index.config.resolved` puts them
+together. A key without a value (``rules:``) counts as left out. Editors show the text below a key as its
+description (`index.config.schema`).
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _ledger(text: str) -> str:
     if text == "sqlite":
         return text
     try:
-        # Where its socket is may stand in the query.
+        # The socket's path may stand in the query.
         return check_url(text, ("postgresql+psycopg",), host=False)
     except ValueError as error:
         raise ValueError(
@@ -85,7 +85,7 @@ def _http(text: str) -> str:
 
 
 def _key_or_none(key: SecretStr) -> SecretStr | None:
-    # ``api_key: ${QDRANT_API_KEY:-}`` says that there may be none.
+    # ``api_key: ${QDRANT_API_KEY:-}`` may leave the key empty.
     return key if key.get_secret_value() else None
 
 

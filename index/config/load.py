@@ -26,11 +26,11 @@ PREFIX = "FRESHKB_"
 #: Names the configuration where no option does.
 CONFIG = "FRESHKB_CONFIG"
 
-#: Variables with the prefix that are no settings: the one above, what `flows.logs` tells flow runs, and where
-#: the tests find real servers.
+#: Variables with the prefix that are no settings: the one above, the verbosity that `flows.logs` hands to
+#: flow runs, and the addresses of the tests' real servers.
 NOT_SETTINGS = (CONFIG, "FRESHKB_VERBOSE", "FRESHKB_TEST_")
 
-#: Variables that a library of ours takes a secret from.
+#: Variables from which a library of ours reads a secret.
 _GIVEN_TO_OTHERS = ("PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PGPASSWORD", "HF_TOKEN")
 
 _SIZE_MAX = 1_000_000
@@ -40,7 +40,7 @@ def load(path: Path | None, environ: Mapping[str, str], cwd: Path) -> Config:
     """The effective configuration of a file; without one, of that which FRESHKB_CONFIG names, else of the
     ``freshkb.yaml`` in `cwd` or the nearest parent.
 
-    Raises ConfigError, which lists everything that is wrong, each with its line and key.
+    Raises ConfigError, which lists every problem with its line and key.
     """
     if path is None and environ.get(CONFIG):
         path = Path(environ[CONFIG])
@@ -102,7 +102,8 @@ def _read(file: Path, name: str, environ: Mapping[str, str]) -> Text:
 def variables() -> dict[str, tuple[str, ...]]:
     """Every environment variable that overrides a setting, and the setting it overrides.
 
-    Sources have none: which one would a number mean? Their values may name variables in the file.
+    Sources have none, because a position in a list is no stable name. Their values may name variables in the
+    file.
     """
     return {PREFIX + "__".join(path).upper(): path for path in _leaves(Settings, ())}
 
@@ -231,11 +232,11 @@ def _pattern_problems(block: Mapping[str, Any], at: Location) -> Iterator[Proble
 
 
 def _once(problems: Iterable[Problem]) -> list[Problem]:
-    """Without those that only follow from another one at the same place."""
+    """The problems without those that only follow from another at the same place."""
     found: dict[Location, str] = {}
     for where, what in problems:
         found.setdefault(where, what)
     if any(where[:1] == ("sources",) and len(where) > 1 for where in found):
-        # A source that is wrong is not counted, and the list then seems to be too short.
+        # A wrong source is not counted, so that the list seems too short.
         found.pop(("sources",), None)
     return list(found.items())

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, in sentences with a line and a key."""
+"""Problems of a configuration, in sentences with a line and a key."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from index.config.blocks import COLLECTION, SOURCE_ID, TAG_MARK, Settings, Sourc
 from index.config.text import Location, Problem, Text
 from index.redact import REDACTED, redact, secret_name
 
-#: Of a file that is something else, every line is wrong.
+#: Problems of one message: in a file of another kind, every line is wrong.
 _SHOWN_MAX = 100
 
 
@@ -41,7 +41,7 @@ def _problem(details: ErrorDetails, at: Location, model: type[BaseModel]) -> Pro
     return where, message
 
 
-#: pydantic's kinds of errors in our words; what stands in braces is what it knows of the error.
+#: pydantic's kinds of errors in our words, with its details in braces.
 _WORDS = {
     "bool_type": "should be true or false",
     "bool_parsing": "should be true or false",
@@ -84,7 +84,7 @@ def _words(details: ErrorDetails) -> str:
         return "should be exempt, or a block of keys, such as {warn_after: 90d, stale_after: 180d}"
     if kind in _WORDS:
         return _WORDS[kind].format(**context)
-    # Of a kind that only the settings of other connectors have.
+    # A kind of error that only other connectors' settings raise.
     return re.sub(r"^(?:Value error, |Assertion failed, |\w+ (?=should ))", "", details["msg"])
 
 
@@ -95,7 +95,7 @@ def _is_secret(block: type[BaseModel], location: Location) -> bool:
 
 
 def _shown(value: object) -> str:
-    """As the file has it."""
+    """The value as the file writes it."""
     if isinstance(value, bool):
         return str(value).lower()
     text = redact(value) if isinstance(value, str) else str(value)

@@ -1,4 +1,4 @@
-"""Settings as they are written become settings as they hold: defaults put in, paths made absolute."""
+"""From settings as written to settings as they hold: defaults filled in, paths made absolute."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ _Dataclass = TypeVar("_Dataclass", FreshnessPolicy, DeletionGuard, DocumentLimit
 def resolve(
     settings: Settings, connectors: Sequence[ConnectorSettings], path: Path
 ) -> tuple[Config, list[Problem]]:
-    """Fill in the defaults; `connectors` are the sources' own settings. Problems: what only shows then."""
+    """Fill in the defaults; `connectors` are the sources' own settings. The problems are those that only show
+    then."""
     problems: list[Problem] = []
     written_defaults = settings.defaults
     defaults = Defaults(
@@ -75,8 +76,8 @@ def resolve(
 
 
 def _own_folder(state_dir: Path, source: str, root: Path | None) -> Iterator[Problem]:
-    """Nothing is ever written into a source, and what lies in the state folder is never a document. Inside a
-    root the state folder is left out of the source."""
+    """Refuse a state folder that is, or lies around, a source: nothing is ever written into a source, and no
+    file of the state folder is a document. Inside a root the state folder is left out of the source."""
     if root is None:
         return
     state, top = Path(os.path.realpath(state_dir)), Path(os.path.realpath(root))
@@ -133,7 +134,7 @@ def _owner(owners: tuple[str, ...] | None) -> Owner | None:
 def _policy(
     above: Policy, override: Freshness | Literal["exempt"], where: Location, problems: list[Problem]
 ) -> Policy:
-    """What holds below `above`. A policy below an exemption starts from the built-in one."""
+    """The policy that holds below `above`. A policy below an exemption starts from the built-in one."""
     if override == "exempt" or (above == "exempt" and override == Freshness()):
         return "exempt"
     policy = _over(FreshnessPolicy() if above == "exempt" else above, override)

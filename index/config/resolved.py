@@ -74,7 +74,7 @@ class SourceConfig:
     id: str
     type: str
     connector: ConnectorSettings
-    """Of the connector's own settings model."""
+    """Instance of the connector's own settings model."""
     owner: Owner = ""
     owner_source: Literal["source", "default"] = "default"
     freshness: Policy = _POLICY
@@ -156,14 +156,14 @@ class Config:
 
     @property
     def name(self) -> str:
-        """What to call it in a report: its collection's name when that was chosen, else its folder's."""
+        """The knowledge base's name in a report: its collection's when that was chosen, else its folder's."""
         chosen = self.index.collection
         default = Index.model_fields["collection"].default
         return chosen if chosen != default else self.base.name or chosen
 
     @property
     def reports(self) -> Path:
-        """Where `freshkb audit` writes unless told otherwise."""
+        """The default folder of `freshkb audit`."""
         return self.state_dir / "reports"
 
     def source(self, source_id: str) -> SourceConfig:
@@ -177,7 +177,7 @@ class Config:
         raise ConfigError(f"{self.path.name} has no source {source_id!r}; {hint}")
 
     def context(self, source: SourceConfig) -> Context:
-        """What the source's connector needs besides its settings."""
+        """The context that the source's connector needs besides its settings."""
         private = frozenset(path.resolve() for path in (self.state_dir, self.path))
         return Context(source.id, base=self.base, max_size=source.limits.max_size, private=private)
 
@@ -194,6 +194,3 @@ class Config:
             "sources": [source.show() for source in self.sources],
             "schedules": self.schedules.model_dump(mode="json"),
         }
-
-
-# ── From settings to what holds ───────────────────────────────────────────────────────────────────────

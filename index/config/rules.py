@@ -1,5 +1,4 @@
-"""Who answers for a document, how fresh it has to be, and where a person opens it. Rules go by path, as
-CODEOWNERS has them."""
+"""A document's owners, freshness policy and link. Rules go by path, as in CODEOWNERS."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ from index.freshness.owners import distinct
 from index.freshness.properties import PROGRAM, SOURCE, by_name, canonical, declared, described, said, title
 from index.model import digest
 
-#: Longest owner that is taken from a document; what is longer is prose.
+#: Longest owner that is taken from a document; longer text is prose.
 _OWNER_LENGTH_MAX = 200
 #: Owners of one document; every point names them.
 _OWNERS_MAX = 20
@@ -28,8 +27,8 @@ RULES_REVISION = 2
 
 
 def rules_fingerprint(source: SourceConfig, home: str) -> str:
-    """Of all that decides what is said of a document beside its text; links depend on `home`, the address of
-    the source's root."""
+    """Hash of everything that decides a document's metadata; links depend on `home`, the address of the
+    source's root."""
     return digest([RULES_REVISION, source.rules_fingerprint, home])
 
 
@@ -40,7 +39,7 @@ class Governance(NamedTuple):
     """front matter, rule, source property, source or default."""
     policy: Policy
     unusable: str = ""
-    """A sentence on what the document itself names as its owner and is none."""
+    """A sentence on a value that the document names as its owner and that is none."""
 
     @property
     def owner(self) -> str:
@@ -67,7 +66,7 @@ class Rules:
         )
 
     def govern(self, uri: str, properties: Mapping[str, Any]) -> Governance:
-        """Owners: front matter, last matching rule with one, what the source says of the document, source,
+        """Owners: front matter, last matching rule with one, the source's property of the document, source,
         default. Policy: last matching rule with one, source (whose policy has the defaults in it)."""
         owners, unusable = named_owners(declared(properties))
         owner_source = "front matter"
@@ -84,8 +83,8 @@ class Rules:
         return (owners, "source property") if owners else self._owner
 
     def link(self, uri: str, properties: Mapping[str, Any]) -> str:
-        """What a person opens: the document's own address, or the source's template filled in; "" when there
-        is neither, and the connector knows."""
+        """The link that a person opens: the document's own address, or the source's template filled in; ""
+        when there is neither, and the connector's link counts."""
         return link.own(by_name(properties)) or (link.fill(self._url, uri) if self._url else "")
 
     def recorded(
@@ -99,17 +98,17 @@ class Rules:
         return self.resaid(kept if authored or not kept else {PROGRAM: kept}, said)
 
     def resaid(self, recorded: Mapping[str, Any], said: Mapping[str, Any] | None) -> dict[str, Any]:
-        """The same row's properties with what the source says of the document now."""
+        """The row's properties with the source's part replaced by `said`."""
         rest = {name: value for name, value in recorded.items() if name != SOURCE}
         return rest if said is None else {**rest, SOURCE: self.kept(said)}
 
     def kept(self, said: Mapping[str, Any]) -> dict[str, Any]:
-        """What the ledger keeps of a source's properties."""
+        """The part of a source's properties that the ledger keeps."""
         named = {"title": title(said)} if title(said) else {}
         return {**self._relevant(said), **named}
 
     def _relevant(self, properties: Mapping[str, Any]) -> dict[str, Any]:
-        """Owners, address, and what may date the document, by canonical name."""
+        """Owners, address and dates of the document, by canonical name."""
         return {
             name: value
             for name, value in by_name(properties).items()
@@ -125,7 +124,7 @@ def _names(owner: str | tuple[str, ...]) -> tuple[str, ...]:
 
 
 def named_owners(properties: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
-    """The owners that properties name, in order, and a sentence on what they name that is none."""
+    """The owners that properties name, in order, and a sentence on values that are no owners."""
     named = by_name(properties)
     owners: list[str] = []
     unusable = ""

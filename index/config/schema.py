@@ -17,7 +17,7 @@ from index.config.messages import block_of
 
 
 def schema() -> dict[str, Any]:
-    """JSON Schema 2020-12. A source is one of the installed connectors' blocks, told apart by `type`."""
+    """JSON Schema 2020-12. A source is one of the installed connectors' blocks, discriminated by `type`."""
     from importlib.metadata import entry_points
 
     found = _schema_of(Settings)

@@ -23,7 +23,7 @@ def shown(settings: BaseModel) -> dict[str, Any]:
 
 
 def secrets_of(value: object) -> Iterator[str]:
-    """What the settings themselves declare to be a secret, at any depth."""
+    """The values of fields that the settings declare secret, at any depth."""
     if isinstance(value, SecretStr):
         yield value.get_secret_value()
     elif isinstance(value, BaseModel):

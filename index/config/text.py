@@ -13,17 +13,17 @@ from index.printable import is_unicode
 
 Location = tuple[str | int, ...]
 Problem = tuple[Location, str]
-"""Where, by keys and positions, and what is wrong there."""
+"""(location by keys and positions, sentence)."""
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MERGE, _TEXT = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:str"
 _VARIABLE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{")
 
-#: Deep enough for any configuration, and shallow enough for the stack.
+#: Levels: deep enough for any configuration, and shallow enough for the stack.
 _DEPTH_MAX = 50
 #: Aliases and merges may repeat a block; they may not multiply one into a memory-eating tree.
 _VALUES_MAX = 20_000
-#: Characters of what is no text, and of what variables put into a file.
+#: Characters of a scalar that is no text, and of all values that variables put into a file.
 _SCALAR_MAX, _REPLACED_MAX = 1_000, 1_000_000
 
 
@@ -36,22 +36,22 @@ class UnreadableFile(Exception):
 
 
 class Excessive(UnreadableFile):
-    """It is more than a configuration is."""
+    """The text is larger or deeper than a configuration can be."""
 
 
 @dataclass(slots=True)
 class Text:
-    """What the text says."""
+    """The file's values, with their lines."""
 
     value: Any
     lines: dict[Location, int] = field(default_factory=dict)
     """Line of each key and item, from 1."""
     problems: list[Problem] = field(default_factory=list)
     variables: set[str] = field(default_factory=set)
-    """Those of the environment that it has values from."""
+    """Variables of the environment that gave it values."""
 
     def line(self, location: Location) -> int:
-        """Of the location, or of the nearest thing around it that the text has."""
+        """The line of the location, or of the nearest location around it that the text has."""
         while location and location not in self.lines:
             location = location[:-1]
         return self.lines.get(location, 1)
@@ -64,7 +64,7 @@ def read(text: str, environ: Mapping[str, str] | None) -> Text:
     structure; without an `environ` none are. Raises UnreadableFile.
     """
     try:
-        # What composes nodes calls itself for each level, in C: too many levels would end the process.
+        # PyYAML composes nodes recursively, in C: too many levels would end the process.
         _check_measure(text)
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
@@ -83,7 +83,7 @@ def _check_measure(text: str) -> None:
     depth = values = 0
     for event in yaml.parse(text, Loader=_Loader):
         values += isinstance(event, yaml.NodeEvent)
-        # A key is one of its own here.
+        # Keys count as values here.
         if values > 2 * _VALUES_MAX:
             raise _too_large(event.start_mark)
         if isinstance(event, yaml.CollectionStartEvent):
@@ -179,7 +179,7 @@ class _Reader:
         try:
             value = self.constructor.construct_object(node)
         except (yaml.YAMLError, ValueError, LookupError, AttributeError) as error:
-            # With a tag that does not fit its text, PyYAML raises whatever comes.
+            # For a tag that does not fit its text, PyYAML raises errors of any class.
             words = getattr(error, "problem", None)
             if words is None:
                 kind = node.tag.rpartition(":")[2]

@@ -50,7 +50,7 @@ def _counted(value: Mapping[Any, Any]) -> int:
 
 
 def written(value: timedelta) -> str:
-    """The shortest way to write a duration: ``90d``, ``36h``, ``1s``; weeks stay days.
+    """The shortest spelling of a duration: ``90d``, ``36h``, ``1s``; weeks stay days.
 
     >>> written(timedelta(hours=36))
     '36h'

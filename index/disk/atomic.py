@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and names that outlive a power cut."""
+"""Files that are there whole or not at all, and names that survive a power cut."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _RANDOM = 8
 
 @contextmanager
 def replacing(path: Path, *, grants: int = 0o066, errors: str = "strict") -> Iterator[TextIO]:
-    """A UTF-8 text file that takes the place of `path` when the block has ended; when it raises, nothing has
-    happened. Readers of the old one keep it. It is as private as its folder, and grants no more than these
-    bits. Not durable: after a power cut either one may be there. Raises OSError.
+    """A UTF-8 text file that replaces `path` when the block ends, and is dropped when it raises. Readers of
+    the old file keep it. The new one is as private as its folder, and grants no more than these bits. Not
+    durable: after a power cut either file may be there. Raises OSError.
 
-    A kill leaves a file behind, which is hidden and has the name of `path` and a random suffix.
+    A kill leaves a hidden file behind, named like `path` with a random suffix.
     """
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -35,7 +35,7 @@ def replacing(path: Path, *, grants: int = 0o066, errors: str = "strict") -> Ite
 
 
 def leftovers(path: Path) -> Iterator[Path]:
-    """Files that were to take the place of this one: of killed processes, and those that others write now."""
+    """Temporary files that were to replace this one: of killed processes, and of writers at work."""
     return path.parent.glob(f".{path.name}.{'?' * _RANDOM}")
 
 

@@ -1,7 +1,8 @@
-"""Locks of the kernel on files and folders: held until released, or until their process ends in any way.
+"""Kernel locks on files and folders: held until released, or until their process ends in any way.
 
-A lock belongs to its process: a forked child has none of its parent's. It hangs on an open file and not on a
-name: where others may remove or replace the file, look after taking its lock whether the name is still there.
+A lock belongs to its process: a forked child has none of its parent's. It belongs to an open file and not to
+a name: where others may remove or replace the file, check after taking the lock that the name still leads to
+it.
 """
 
 from __future__ import annotations
@@ -15,17 +16,17 @@ from index.disk.private import private_file
 
 
 class Lock:
-    """A lock that was taken, with `take` or `lock`."""
+    """A lock taken with `take` or `lock`."""
 
     def __init__(self, file: int, *, shared: bool) -> None:
         self._file: int | None = file
         self.shared = shared
-        """Whether others may hold a shared one beside it."""
+        """Whether others may hold shared locks beside it."""
         forget_in_children(self)
 
     @property
     def held(self) -> bool:
-        """Whether it was not released, and this process is no forked child of the holder."""
+        """Whether it is not released yet, and this process is no forked child of the holder."""
         return self._file is not None
 
     def write(self, content: bytes) -> None:
@@ -35,11 +36,11 @@ class Lock:
         os.pwrite(self._file, content, 0)
 
     def release(self) -> None:
-        """May be called again."""
+        """Release the lock. May be called again."""
         if self._file is not None:
             keep_in_children(self)
             file, self._file = self._file, None
-            # Unlocked before it is closed, because a child between fork and exec may hold a copy.
+            # Unlock before closing: a child between fork and exec may hold a copy.
             fcntl.flock(file, fcntl.LOCK_UN)
             os.close(file)
 

@@ -1,7 +1,7 @@
 """A forked child gives up the locks, connections and open files of its parent.
 
 A fork copies them all. With its copy a child would keep a lock alive when its parent dies, or end it while
-the parent relies on it. So every holder of such a thing is noted here, and forgets it in the child.
+the parent relies on it. So every holder of such a resource is registered here, and forgets it in the child.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Protocol
 
 class Holder(Protocol):
     def forget(self) -> None:
-        """Called in a forked child: let go of the copies, and leave to the parent what is the parent's."""
+        """Called in a forked child: give up the copies, and leave the parent's resources alone."""
 
 
-#: Weak: a holder that nobody uses any more is not kept for the sake of its children.
+#: Weak: the registry keeps no unused holder alive.
 _HOLDERS: weakref.WeakSet[Holder] = weakref.WeakSet()
 
 
@@ -25,12 +25,12 @@ def forget_in_children(holder: Holder) -> None:
 
 
 def keep_in_children(holder: Holder) -> None:
-    """There is nothing left to forget."""
+    """Unregister a holder that has nothing left to forget."""
     _HOLDERS.discard(holder)
 
 
 class Socket:
-    """A descriptor that a library of others has open, such as a connection to a server, which a child must
+    """A descriptor that a foreign library has open, such as a connection to a server, which a child must
     neither use nor end."""
 
     def __init__(self, file: int) -> None:
@@ -38,11 +38,11 @@ class Socket:
         forget_in_children(self)
 
     def close(self) -> None:
-        """From now on the library may close it, and its number may become another file's."""
+        """Unregister: from now on the library may close it, and its number may become another file's."""
         keep_in_children(self)
 
     def forget(self) -> None:
-        # It leads nowhere from now on. It is not closed, because the library will do that by its number.
+        # Point it at the null device. The library still closes it by its number.
         nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         os.dup2(nowhere, self._file, inheritable=False)
         os.close(nowhere)

@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-#: What mkdir gives a folder that nobody has thought about.
+#: Modes that mkdir gives under the usual umasks.
 _UNTHOUGHT = (0o755, 0o775)
 
 
 def private_folder(folder: Path, *, inside: Path | None = None) -> None:
-    """Make the folder, and those above it, where they are missing; `inside` one that grants something, it
+    """Make the folder, and those above it, where they are missing; `inside` a folder that grants access, it
     grants the same. Raises OSError."""
     if inside is not None:
         private_folder(inside)
@@ -37,7 +37,7 @@ def file_mode(folder: Path, grants: int = 0o066) -> int:
 
 
 def private_file(path: str, flags: int) -> int:
-    """An opener: a file that it makes is as private as its folder."""
+    """An opener for `open`: a file that it makes is as private as its folder."""
     return os.open(path, flags | os.O_CLOEXEC, file_mode(Path(path).parent))
 
 
@@ -48,7 +48,8 @@ def _granted(folder: Path, grants: int) -> int:
 
 @contextmanager
 def umask_of(folder: Path) -> Iterator[None]:
-    """What libraries make in the block is as private as the folder, too; the umask is the whole process's."""
+    """Files that libraries make in the block are as private as the folder. Sets the umask of the whole
+    process."""
     mode = folder.stat().st_mode if folder.exists() else 0o700
     before = os.umask(~mode & 0o077)
     try:
@@ -75,8 +76,8 @@ def _no_bytecode_of_root() -> Iterator[None]:
 
 
 def tighten(folder: Path) -> None:
-    """Close a folder, with all in it, that has the mode that mkdir gives: nobody has chosen it."""
-    # Another user's folder is not ours to close; `freshkb doctor` says that it is open.
+    """Close a folder, with all in it, whose mode is mkdir's default and so no choice."""
+    # Another user's folder stays open; `freshkb doctor` reports it.
     with suppress(FileNotFoundError, PermissionError):
         if stat.S_IMODE(folder.stat().st_mode) in _UNTHOUGHT:
             folder.chmod(0o700)

@@ -1,8 +1,8 @@
-"""A private folder for the bytes of documents while they are parsed, which no kill leaves behind for long.
+"""A private folder for the bytes of documents while they are parsed; the next run removes dead ones.
 
-It lies in the state folder, where the next run looks for those whose process died. A folder is in use as long
-as somebody has it locked; the kernel gives the lock back however its holder ends. A reader that may not write
-to the state folder has its own outside of it.
+It lies in the state folder, where the next run looks for those whose process died. A folder is in use while
+it is locked; the kernel releases the lock however its holder ends. A reader that may not write to the state
+folder has its own outside of it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from index.disk.flock import Lock, take
 from index.disk.private import private_folder
 from index.errors import ScratchError, scratch_errors
 
-#: Where folders outside of the state folder are made, the first choice first; the last one is in memory.
+#: Places for folders outside of the state folder, best first; the last is in memory.
 PLACES = ("/tmp", "/var/tmp", "/dev/shm")
-#: What their names begin with, and no others: those that nobody has locked are removed.
+#: Prefix of their names, and of no others: unlocked ones are removed.
 PREFIX = ".freshkb-copy-"
 
 
@@ -31,7 +31,7 @@ class Scratch:
             lock: Lock | None = None
             while lock is None:
                 self.folder = Path(tempfile.mkdtemp(dir=home, prefix=prefix))
-                # In between, somebody who clears up may have taken it for a dead one's.
+                # In between, `clear` of another process may have removed it.
                 lock = _lock(self.folder)
             self._lock = lock
 
@@ -42,8 +42,8 @@ class Scratch:
 
 
 def outside(room_bytes: int) -> Scratch:
-    """A folder for copies of what may only be read: in TMPDIR, or the first of `PLACES` that has this much
-    room. Raises ScratchError when none has."""
+    """A folder for copies of files that may only be read: in TMPDIR, or the first of `PLACES` that has this
+    much room. Raises ScratchError when none has."""
     places = [Path(place) for place in (os.environ.get("TMPDIR"), *PLACES) if place]
     for place in places:
         try:
@@ -60,23 +60,23 @@ def outside(room_bytes: int) -> Scratch:
 
 
 def room(folder: Path) -> int:
-    """Bytes that are free on the disk of this folder."""
+    """Free bytes on the disk of this folder."""
     disk = os.statvfs(folder)
     return disk.f_bavail * disk.f_frsize
 
 
 def clear(home: Path, prefix: str = "") -> None:
-    """Remove the folders of processes that are dead."""
+    """Remove the folders of dead processes."""
     for folder in home.glob(f"{prefix}*"):
         lock = _lock(folder)
         if lock is not None:
-            # Outside of the state folder a name says nothing of whose it is; `rmtree` follows no link.
+            # Outside of the state folder any user may have made the name; `rmtree` follows no link.
             shutil.rmtree(folder, ignore_errors=True)
             lock.release()
 
 
 def _lock(folder: Path) -> Lock | None:
-    """None when another holds it, when it is gone, or when it is another user's."""
+    """The folder's lock; None when another process holds it, when the folder is gone, or another user's."""
     try:
         lock = take(folder, os.O_RDONLY)
     except (FileNotFoundError, PermissionError):

@@ -1,7 +1,7 @@
 """Texts to dense vectors: which model, how it counts tokens, how it computes.
 
-`identity` tells a model by its files, without loading it; `tokenizer` counts; `embedder` computes, and alone
-imports a model library.
+`identity` identifies a model by its files, without loading it; `tokenizer` counts; `embedder` computes, and
+alone imports a model library.
 
 May import: `disk`, `model`, `errors`.
 """

@@ -49,18 +49,18 @@ _PROBES = (
 )
 
 
-#: In which a model may compute.
+#: Precisions that a model may compute in.
 PRECISIONS = ("float32", "bfloat16")
 
 
 def fingerprint(identity: ModelIdentity, dtype: str) -> str:
-    """Embedding fingerprint: vectors of two of them are never compared."""
+    """Embedding fingerprint: vectors of different fingerprints are never compared."""
     return digest([identity.model, identity.revision, dtype, PREFIX_VERSION, "normalised"])
 
 
 def resolve_dtype(setting: str, identity: ModelIdentity) -> str:
     """The precision of a new collection: float32, or with "auto" bfloat16 where the processor computes in it
-    and the model keeps its meaning. Loads the model only where there is something to decide."""
+    and the model keeps its meaning. Loads the model only where the choice is open."""
     if setting != "auto":
         return setting
     _prepare_environment()
@@ -74,7 +74,7 @@ def resolve_dtype(setting: str, identity: ModelIdentity) -> str:
 
 
 def _has_bfloat16() -> bool:
-    """Whether bfloat16 is a native format here, and not one that is computed in another."""
+    """Whether the processor computes in bfloat16 itself."""
     import torch
 
     if torch.cuda.is_available():
@@ -84,7 +84,7 @@ def _has_bfloat16() -> bool:
 
 
 class Embedder:
-    """One model at one precision. Threads may share it; they wait for each other."""
+    """A model at one precision. Threads may share it; they wait for each other."""
 
     def __init__(self, identity: ModelIdentity, dtype: str) -> None:
         self.identity = identity
@@ -136,13 +136,13 @@ class Embedder:
         self, texts: Sequence[str], on_progress: Callable[[int], None] | None = None
     ) -> np.ndarray:
         """Normalised float32 vectors, (len(texts), dimension), in the order of the texts. `on_progress` is
-        told how many more are done after each batch. Raises EmbedderError when the model fails."""
+        called after each batch with its number of texts. Raises EmbedderError when the model fails."""
         import numpy as np
 
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         if not texts:
             return vectors
-        # The blank line that ends an empty prefix, and the one that ends the text, are none of its meaning.
+        # The blank lines that end an empty prefix and the text have no meaning.
         texts = [well_formed(text.strip()) for text in texts]
         lengths = [min(n + self.tokenizer.special, self.max_tokens) for n in self.tokenizer.count(texts)]
         for batch in _batches(lengths, self._batch_tokens):
@@ -174,7 +174,7 @@ class Embedder:
             # length would be rounded too.
             vectors: np.ndarray = normalize_embeddings(found.float()).cpu().numpy()
         except Exception as error:
-            # Out of memory, a device that was lost, a kernel that cannot be compiled: torch has no one class.
+            # Out of memory, a lost device, a kernel that cannot be compiled: torch has no common class.
             told = " ".join(str(error).split())[:500]
             raise EmbedderError(
                 f"The model {self.identity.model!r} failed ({type(error).__name__}: {told}). What was done "
@@ -184,8 +184,8 @@ class Embedder:
 
 
 def _batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Indices in batches of at most so many tokens, padding included, or of one text; longest first, so that
-    what is too large for the memory fails at once."""
+    """Indices in batches of at most `budget` tokens, padding included, or of one text; longest first, so that
+    a batch too large for the memory fails at once."""
     batch: list[int] = []
     for index in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
         if batch and lengths[batch[0]] * (len(batch) + 1) > budget:
@@ -197,8 +197,8 @@ def _batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
 
 
 def _prepare_environment() -> None:
-    """Before the libraries are imported: no bars, no advice on stderr, no word to anyone. The hub is not
-    asked in any case, because models are loaded from folders only."""
+    """Before the libraries are imported: no progress bars, no advice on stderr, no telemetry. The hub is
+    never asked, because models are loaded from folders only."""
     for name, value in (
         ("HF_HUB_DISABLE_TELEMETRY", "1"),
         ("TRANSFORMERS_VERBOSITY", "error"),
@@ -208,5 +208,5 @@ def _prepare_environment() -> None:
     if "HF_HUB_DISABLE_PROGRESS_BARS" not in os.environ:
         from huggingface_hub.utils.tqdm import disable_progress_bars
 
-        # Not by the environment: that was read already where the model was looked for in the hub's cache.
+        # Not by the environment, which the library has read already when it searched the hub's cache.
         disable_progress_bars()

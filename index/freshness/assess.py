@@ -1,12 +1,12 @@
 """The freshness verdict: a pure function of a policy, a document's dates and the present instant.
 
-A verdict uses one date: the newer of the last attested review and the first *existing* field of the
-policy's ordered list. A field exists when the document names it, also with nothing after it; the list is not
-searched further because a value cannot be read, for a broken ``last_reviewed`` must not make a file's
-modification time look like a review. A date that is unreadable or lies in the future is never used: the
-verdict is then ``unknown`` with that reason, unless the other of the two dates is good. (The true date could
-only be newer than the one used, so such a verdict is never too fresh, and an attested review is how an owner
-settles an unknown one.) A review that lies in the future was made while a clock was ahead, and is not used.
+A verdict uses one date: the newer of the last attested review and the first *existing* field of the policy's
+ordered list. A field exists when the document names it, also with nothing after it; the list is not searched
+further because a value cannot be read, for a broken ``last_reviewed`` must not make a file's modification
+time look like a review. A date that is unreadable or lies in the future is never used: the verdict is then
+``unknown`` with that reason, unless the other of the two dates is good. (The true date could only be newer
+than the one used, so such a verdict is never too fresh, and an owner settles an unknown one by an attested
+review.) A review that lies in the future was made while a clock was ahead, and is not used.
 
 A date without time is today until it is over everywhere. It *begins* where it begins first on earth, at
 UTC+14: from then on it is not in the future. Its age *counts* from where it begins last, at UTC-12: it is
@@ -33,7 +33,7 @@ from index.model import rfc3339
 #: without a date have none.
 NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
-#: Dates may say anything up to the year 9999; nothing that turns may reach NEVER.
+#: Dates go up to the year 9999; no computed instant may reach NEVER.
 _LAST = NEVER - timedelta(seconds=1)
 
 #: Field name that stands for the source's own modification time.
@@ -42,7 +42,7 @@ MODIFIED_AT: Final = "modified_at"
 #: `Assessment.date_field` when the date is that of an attested review.
 REVIEWED_AT: Final = "reviewed_at"
 
-#: Where a date begins first on earth, and where last.
+#: Zones where a date begins first on earth, and last.
 _FIRST_ZONE: Final = timezone(timedelta(hours=14))
 _LAST_ZONE: Final = timezone(timedelta(hours=-12))
 
@@ -57,7 +57,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FreshnessPolicy:
-    """When a document should be looked at again (`warn_after`) and when it is not to be trusted any more."""
+    """Ages at which a document's review is due (`warn_after`) and it is no longer to be trusted."""
 
     warn_after: timedelta = timedelta(days=90)
     stale_after: timedelta = timedelta(days=180)
@@ -74,16 +74,17 @@ class Assessment:
     reason: str
     """A sentence for the owner."""
     date_used: datetime | None = None
-    """Where the date begins, UTC. Also set when it lies in the future and the verdict is unknown for that."""
+    """The instant at which the date begins, UTC. Also set when it lies in the future, so that the verdict is
+    unknown."""
     dated: date | None = None
     """The date as it was given: a date, or a datetime in UTC."""
     date_field: str = ""
-    """Where `date_used` comes from: ``reviewed_at`` or a field of the policy; of an unknown verdict, the
-    field that could not be used."""
+    """The field of `date_used`: ``reviewed_at`` or a field of the policy; of an unknown verdict, the field
+    that could not be used."""
     warn_at: datetime | None = None
     stale_at: datetime | None = None
     age: timedelta | None = None
-    """None when there is no date, or none that has come yet."""
+    """None without a date, or with one in the future."""
     unreadable: str = ""
     """A sentence on a date of the document that cannot be read, whether or not a review stands in for it."""
 

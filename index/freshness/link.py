@@ -10,8 +10,8 @@ from urllib.parse import quote, urlsplit
 
 from index.freshness.properties import canonical
 
-#: Properties that name a document's own address, in the order in which they are asked; their names are
-#: compared without case, and ``-`` and ``_`` alike.
+#: Properties that name a document's own address, first choice first; their names are compared without case,
+#: and ``-`` and ``_`` alike.
 NAMES = ("canonical", "canonical_url", "canonicalurl", "og:url", "url")
 
 #: Longest link that is taken from a document.
@@ -61,7 +61,7 @@ def fill(template: str, uri: str) -> str:
 
 
 def _quoted(uri: str) -> str:
-    """Percent-encoded; what stands escaped in a uri already are a name's bytes outside of UTF-8."""
+    """Percent-encoded; escapes that a uri has already are a name's bytes outside of UTF-8."""
     parts = _ESCAPED.split(uri)
     return "".join(part if number % 2 else quote(part, errors="replace") for number, part in enumerate(parts))
 
@@ -76,7 +76,7 @@ def _is_web(text: str) -> bool:
         return False
     try:
         parts = urlsplit(text)
-        _ = parts.port  # Looked at only when it is asked for.
+        _ = parts.port  # Parsed only at access.
         return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
     except ValueError:
         return False

@@ -1,4 +1,4 @@
-"""Names of owners: compared without case, whatever spaces are in them."""
+"""Names of owners, compared without case and white space."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LISTED_MAX = 8
 
 
 def fold(owner: str) -> str:
-    """What two spellings of one owner have in common.
+    """The form that all spellings of an owner share.
 
     >>> fold("User:Anna ") == fold("user:anna")
     True

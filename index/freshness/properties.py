@@ -1,23 +1,23 @@
-"""What documents say of themselves, by name.
+"""Properties: the metadata of documents, by name.
 
 Names are compared without case, and ``-`` and ``_`` alike: ``Last-Reviewed`` is ``last_reviewed``. A value is
-a scalar, a list of scalars, None where a name has nothing after it or something that cannot be read, or an
-empty mapping for a mapping, whose keys follow under dotted names.
+a scalar, a list of scalars, None where a name has no value or an unreadable one, or an empty mapping for a
+mapping, whose keys follow under dotted names.
 
-Three speak of a document, and the first of them that has a name is believed:
+Properties have three sources, and the first that has a name counts:
 
-1. the author, who declares things in it: front matter, meta elements
+1. the author, by declarations in it: front matter, meta elements
 2. the source that it lies in (`connectors.base.Entry.properties`)
-3. the program that wrote the file: metadata of Word, PDF or mail, which nobody reads before saving
+3. the program that wrote the file: metadata of Word, PDF or mail, rarely checked before saving
 
-The author comes first because what stands in a document was meant, and moves with it; the source before the
+The author comes first because declarations are deliberate, and move with the document; the source before the
 program because it knows of reviews and owners, and the program only of clocks and accounts. There are two
 exceptions. A rule of the configuration beats the source's owner (`index.config.rules`). The title is a part
-of the text: any that the document has beats the source's.
+of the text: any title of the document beats the source's.
 
-A row of the ledger keeps them apart in one mapping, so that what the source says can be replaced: the
-author's properties by name, the others as mappings under `SOURCE` and `PROGRAM`, which no canonical name is.
-Rows made before there were these two keys have everything as the author's.
+A row of the ledger keeps them apart in one mapping, so that the source's part can be replaced: the author's
+properties by name, the others as mappings under `SOURCE` and `PROGRAM`, which no canonical name is. Rows made
+before there were these two keys have everything as the author's.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _TITLE_MAX = 500
 
 
 def by_name(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The properties by canonical name; of two with the same name the first, and the one to be believed."""
+    """The properties by canonical name; of two with the same name the first, by the order above."""
     found = declared(properties)
     for layer in (properties.get(SOURCE), properties.get(PROGRAM)):
         if isinstance(layer, Mapping):
@@ -60,7 +60,7 @@ def declared(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def said(properties: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The source's properties in a row of the ledger; None where it said nothing."""
+    """The source's properties in a row of the ledger; None where it gave none."""
     found = properties.get(SOURCE)
     return found if isinstance(found, Mapping) else None
 
@@ -78,7 +78,7 @@ def title(said: Mapping[str, Any] | None) -> str:
 
 
 def described(value: Any) -> str:
-    """What a value is, in words that follow "is": for a value of the wrong type."""
+    """The type of a value, in words that follow "is": for a value of the wrong type."""
     match value:
         case None:
             return "empty or cannot be read"

@@ -1,4 +1,5 @@
-"""How a knowledge base is: its status, the check for probes, the services that run, and the doctor.
+"""The state of a knowledge base: `status`; `check` for probes; `services`, the watcher and runner that should
+live; `run_summary`, a run as it is printed; `doctor`, faults with their remedies.
 
-May import: every other room.
+May import: the rooms up to `audit`. May be imported by `search`.
 """

@@ -1,4 +1,4 @@
-"""Whether a knowledge base does what it is there for: what `freshkb status --check` asks."""
+"""The check for probes, `freshkb status --check`: whether a knowledge base does its work."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from index.records import RunRecord
 from index.run import alive, last_sign
 from index.workspace import Workspace
 
-#: Outcomes of a run that did what it was for.
+#: Outcomes of a successful run.
 SUCCESSFUL = ("done", "partial")
 
-#: Kinds of runs that show, while they go on, that the work of a schedule is being done: a watcher that brings
-#: in ten thousand documents keeps the sync from its turn, and there is nothing wrong.
+#: Kinds of runs that do the work of a schedule while they go on: a watcher that adds ten thousand documents
+#: delays the sync, and that is no fault.
 AT_WORK = {"sync": ("sync", "watch"), "audit": ("audit",), "verify": ("verify",)}
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that fails."""
+    """A part that fails, with the reason."""
 
     part: Literal["ledger", "store", "service", "schedule", "prefect"]
     reason: str
@@ -40,14 +40,14 @@ class Problem:
 
 
 def problems(workspace: Workspace) -> list[Problem]:
-    """What fails; none when ledger and store answer, the services that should live do, and of every schedule
-    the last successful run is younger than two of its periods."""
+    """The failing parts; none when ledger and store answer, the services that should live do, and of every
+    schedule the last successful run is younger than two of its periods."""
     found: list[Problem] = []
     try:
         for look in (_services, _store, _schedules):
             found += look(workspace)
     except (FreshkbError, OSError) as error:
-        # Nothing more can be asked.
+        # Without the ledger nothing else can be checked.
         found.append(Problem("ledger", str(error)))
     return found
 
@@ -82,8 +82,8 @@ def _schedules(workspace: Workspace) -> Iterator[Problem]:
 
 
 def _begun(workspace: Workspace) -> datetime | None:
-    """Since when a schedule that never succeeded has been kept: not before the first run of all, nor before
-    the service started."""
+    """The instant from which a schedule that never succeeded counts: not before the first run of all, nor
+    before the service started."""
     first = workspace.ledger.runs.first()
     times = [service.holder.since for service in services(workspace.config.state_dir)]
     return max([*times, *([first.started_at] if first else [])], default=None)

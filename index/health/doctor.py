@@ -1,4 +1,4 @@
-"""What is wrong here, and how to mend it."""
+"""The doctor: faults of an installation, each with its remedy."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _damage(ledger: Ledger) -> Iterator[Check]:
 
 
 def _state_folder(workspace: Workspace) -> Iterator[Check]:
-    """Whether this user may write what a command of another one made, and whether there is room to."""
+    """Whether this user may write files that another user's command made, and whether there is room."""
     from index.store.edge.shards import ROOM_BYTES
 
     folder = workspace.config.state_dir
@@ -140,7 +140,7 @@ def _store(workspace: Workspace) -> Iterator[Check]:
         )
         return
     workspace.check_instance(collection)
-    # All of it is read, by a process of its own: a damaged file may end the one that reads it.
+    # All of it is read, in a child: a damaged file may end the process that reads it.
     if faults := workspace.store.faults(collection.name):
         detail = f"Collection {collection.name} is damaged: {'; '.join(faults)}."
         yield Check("store", False, f"{detail} Build it anew with: freshkb verify --repair")
@@ -168,7 +168,7 @@ def _services(workspace: Workspace) -> Iterator[Check]:
 
 def _model(workspace: Workspace) -> Iterator[Check]:
     identity = workspace.identity
-    with suppress(StoreMismatch):  # That is for the store to say.
+    with suppress(StoreMismatch):  # `_store` reports that.
         workspace.collection()
     yield Check("model", True, f"{identity.model}, revision {identity.revision[:12]}")
 

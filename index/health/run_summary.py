@@ -14,7 +14,7 @@ from index.run import alive
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """A run on record, and how it stands."""
+    """A run on record, with its present state."""
 
     record: RunRecord
     outcome: str
@@ -26,7 +26,7 @@ class RunSummary:
 
     @property
     def progress(self) -> Mapping[str, Any]:
-        """How far it is: source, done, of, at; empty before it began a source."""
+        """Progress: source, done, of, at; empty before it began a source."""
         told = self.record.progress
         return {name: told[name] for name in ("source", "done", "of", "at") if name in told}
 

@@ -1,8 +1,8 @@
-"""The watcher and the runner of a knowledge base: whether they live that should.
+"""The services of a knowledge base, watcher and runner: which run, and which died.
 
-Each holds a lock in the state folder as long as it runs, with a note beside it of whose it is. The lock of a
-process that died is free, and its note stays: so is known that it should live, and does not. One that is
-stopped takes its note along.
+Each holds a lock in the state folder as long as it runs, with a note of its holder beside it. A process that
+died leaves its lock free and its note behind: the stale note shows that it should live. A service that is
+stopped removes its note.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from index.errors import LedgerError, Locked
 from index.ledger.locks import FileLocks, Writer
 from index.model import rfc3339
 
-#: Follows the sources; runs the flows on their schedules.
+#: The watcher follows the sources; the runner runs the flows on their schedules.
 Service = Literal["watcher", "runner"]
 
-#: The command that keeps both, in one process.
+#: The command that runs both, in one process.
 SERVE = "freshkb serve"
 
 
@@ -50,8 +50,8 @@ def _locks(state_dir: Path) -> FileLocks:
 
 @contextmanager
 def living(state_dir: Path, service: Service, command: str) -> Iterator[None]:
-    """Be this service while the block lasts. Raises Locked when another process is, LedgerError when the
-    state folder cannot be written."""
+    """Hold this service's lock while the block lasts. Raises Locked when another process holds it,
+    LedgerError when the state folder cannot be written."""
     locks = _locks(state_dir)
     with ExitStack() as stack:
         try:
@@ -77,9 +77,9 @@ def told(service: Writer) -> str:
 
 
 def dead(state_dir: Path) -> list[str]:
-    """Why services that should live do not; empty when all do."""
+    """Sentences on services that died; empty when all live."""
     left = _locks(state_dir).left()
-    # Asked last: one that was just started has taken over what another left.
+    # Read last: a service that was just started has replaced the stale note.
     alive = {service.name: service.holder for service in services(state_dir)}
     found = [
         f"The {gone.source} died, and was not stopped: {told(gone)}. Start it again: {gone.command}"

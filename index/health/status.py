@@ -1,4 +1,4 @@
-"""How a knowledge base is: what it holds, what goes on, and whether its store answers."""
+"""The status of a knowledge base: documents, runs, services, and whether its store answers."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ STATES = ("indexed", "pending", "quarantined", "skipped", "held")
 class SourceStatus:
     source: str
     documents: Mapping[str, int]
-    """By state, zeros included."""
+    """Documents by state, zeros included."""
     synced_at: datetime | None
-    """When a run last brought the index up to a complete listing."""
+    """The last run that brought the index up to a complete listing."""
     lag_seconds: float | None
-    """Since then."""
+    """Time since then."""
     configured: bool
 
     def json(self) -> dict[str, Any]:
@@ -39,10 +39,11 @@ class SourceStatus:
 
 @dataclass(frozen=True, slots=True)
 class IndexStatus:
-    """What the index is made of. Before the first sync it has no collection, fingerprint and dtype."""
+    """The index: collection, model, points. Before the first sync it has no collection, fingerprint and
+    dtype."""
 
     points: int | None
-    """Counted in the store; None when the store does not answer."""
+    """Points counted in the store; None when the store does not answer."""
     embedding_fingerprint: str | None
     store: str
     collection: str | None
@@ -65,17 +66,17 @@ class Status:
     sources: tuple[SourceStatus, ...]
     index: IndexStatus
     store_error: str | None
-    """Why the store does not answer, or that it holds too little."""
+    """The store's error, or a sentence that it holds too few points."""
     running: tuple[RunSummary, ...]
     killed: tuple[RunSummary, ...]
-    """Runs that ended without a word since `last_run`."""
+    """Runs that were killed since `last_run`."""
     last_run: RunSummary | None
-    """The newest that was finished."""
+    """The newest finished run."""
     services: tuple[LivingService, ...]
 
     @property
     def documents(self) -> dict[str, int]:
-        """Of all sources, by state."""
+        """Documents of all sources, by state."""
         return {name: sum(source.documents[name] for source in self.sources) for name in STATES}
 
     def json(self) -> dict[str, Any]:
@@ -92,8 +93,7 @@ class Status:
 
 
 def status(workspace: Workspace) -> Status:
-    """How the knowledge base is now. A store that does not answer is part of the answer. Raises
-    LedgerError."""
+    """The status now. A store that does not answer is part of it. Raises LedgerError."""
     ledger, now = workspace.ledger, workspace.now()
     counts, collection = ledger.documents.counts(), ledger.collections.current()
     points, trouble = ask_store(workspace)
@@ -132,7 +132,7 @@ def _sources(workspace: Workspace, counts: Mapping[str, Mapping[str, int]]) -> I
 
 
 def ask_store(workspace: Workspace) -> tuple[int | None, str | None]:
-    """How many points the store holds, or why that cannot be told; both when they are too few."""
+    """(points in the store, error): one of them None, or both set when the points are too few."""
     before = workspace.ledger.collections.current()
     try:
         return _count(workspace)
@@ -140,7 +140,7 @@ def ask_store(workspace: Workspace) -> tuple[int | None, str | None]:
         if workspace.ledger.collections.current() == before:
             return None, str(error)
     try:
-        # A reindex has switched meanwhile, and the collection that was asked is gone.
+        # A reindex has switched meanwhile, and the former collection is gone.
         return _count(workspace)
     except FreshkbError as error:
         return None, str(error)
@@ -154,7 +154,7 @@ def _count(workspace: Workspace) -> tuple[int, str | None]:
     known = workspace.ledger.chunks.count(current.name)
     with workspace.store.session(current.name) as session:
         points = session.count()
-    # Others may write meanwhile: what is committed is in the store before and until after.
+    # Others may write meanwhile: a point is in the store for as long as its row exists.
     if points >= min(known, workspace.ledger.chunks.count(current.name)):
         return points, None
     lack = f"The store holds {points:,} points, and the ledger knows {known:,}."

@@ -1,34 +1,38 @@
-"""The ledger: the SQL database that records what freshkb knows, and what it is about to do.
+"""The ledger: the SQL database of documents, chunks and runs, and of changes about to be made.
 
 Vocabulary. A *document* row is one item of a source, a *chunk* row one committed point of a collection. An
 *intent* is a document's next committed state, written before the store is touched; a *removal* is a point id
 that no committed version references any more: *present* while the store may still hold the point, *absent*
-once the store has proved that it does not, and gone from the ledger when its bytes are purged. A *run* has
-a *plan*, its *batches* of items and, where a guard asked for it, its *approval*. *Reviews*, *holds* and
-*tombstones* are what people decided, and the *log* is what happened. No text of a document is stored here.
+once the store has proved that it does not, and gone from the ledger when its bytes are purged. A *run* has a
+*plan*, its *batches* of items and, where a guard asked for it, its *approval*. *Reviews*, *holds* and
+*tombstones* are decisions of people, and the *log* is the record of changes. No text of a document is stored
+here.
 
 `Ledger` is composed of parts over one `Database`, each the methods of some tables: `sources`, `documents`,
 `chunks`, `collections`, `runs`, `reviews`, `holds`, `erasures`, `log`. Two parts span tables: `points` reads
-what the store may hold, in every role, and `writes` has the transactions that change several tables at once.
+which points the store may hold, in every role, and `writes` has the transactions that change several tables
+at once. `database`, `sqlite` and `file` hold the engine and its file, `schema`, `types` and `migrations` the
+tables, `locks` the writer locks, `damage` the reading of damaged files.
 
-The log. An entry has a number, time, actor, run, action, source, subject and facts: ids, codes and counts,
+An entry of the log has a number, time, actor, run, action, source, subject and facts: ids, codes and counts,
 never a path, a title, a reason or a text, because no erasure reaches the log. Every method that writes takes
-the entries of what it changes and appends them in the same transaction. What is no news takes none: a record
-of a source's listing, an intent, a run's own row and plan, a mark to look at a document again. An entry whose
+the entries of what it changes and appends them in the same transaction. Bookkeeping takes none: a record of a
+source's listing, an intent, a run's own row and plan, a mark to look at a document again. An entry whose
 change the store has to follow is *pending*, without a number, from `commit` to `settle`. Numbers have no gaps
-and ascend in the order of publication, whoever writes.
+and ascend in the order of publication.
 
 Invariants that live here. I1: every point id in the store is a chunk, belongs to an open intent, or is a
 present removal; `intend` is durable when it returns, `commit` refuses points that were never intended, and
-whatever an intent named and its commit does not becomes a removal. I2: rows flip to a new version in one
-transaction, which puts the pending entry on record as well. I3: every step may be repeated after a crash.
-I4: nothing here removes a live document on its own; point ids are handed out, and `settle` marks them absent
-only when the caller has proved them gone. Holds are looked at in the transaction that announces a removal:
-`intend` does not announce one that a hold forbids. I5: `settle` publishes the entry of a commit in the
-transaction that proves the last of its removals: once, whichever run it is.
+points that an intent named and its commit does not become removals. I2: rows flip to a new version in one
+transaction, which puts the pending entry on record as well. I3: every step may be repeated after a crash. I4:
+nothing here removes a live document on its own; point ids are handed out, and `settle` marks them absent only
+when the caller has proved them gone. Holds are read in the transaction that announces a removal: `intend`
+does not announce one that a hold forbids. I5: `settle` publishes the entry of a commit in the transaction
+that proves the last of its removals: once, by whichever run.
 
-One writer per source holds `Ledger.writer`; readers never wait. Anything in `index` and `flows` may import
-`Ledger` and the values exported here; SQLAlchemy, Alembic and the modules of this package stay inside it.
+One writer per source holds `Ledger.writer`; readers never wait. The rooms from `workspace` up may import
+`Ledger` and the values exported here; SQLAlchemy, Alembic and the modules of this package stay inside it. May
+import: `actor`, `disk`, `model`, `records`, `errors`, `redact`.
 """
 
 from index.ledger.database import damaged

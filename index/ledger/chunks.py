@@ -65,8 +65,8 @@ class Chunks(Tables):
     def searchable(
         self, collection: str, point_ids: Collection[str], *, held: bool = False
     ) -> dict[str, Document]:
-        """Those of the points that may be shown, each with its document: committed, and the document indexed
-        or quarantined (then its last good version), or held when `held` asks for them."""
+        """The points among these that may be shown, each with its document: committed, and the document
+        indexed or quarantined (then its last good version), or held when `held` asks for them."""
         shown = [State.INDEXED, State.QUARANTINED, *([State.HELD] if held else [])]
         query = (
             sa.select(chunks.c.point_id, *schema.columns(documents, Document))
@@ -78,7 +78,7 @@ class Chunks(Tables):
             return {row[0]: Document(*row[1:]) for row in connection.execute(query)}
 
     def miscounted(self, collection: str) -> list[str]:
-        """Live documents that have not as many committed chunks as their row says."""
+        """Live documents whose number of committed chunks is not the one in their row."""
         counted = (
             sa.select(chunks.c.document_id, sa.func.count().label("number"))
             .where(chunks.c.collection == collection)
@@ -95,14 +95,14 @@ class Chunks(Tables):
             return list(connection.execute(query).scalars())
 
     def delete_rows(self, collection: str, point_ids: Collection[str], entries: Sequence[LogEntry]) -> None:
-        """Delete rows of chunks that no commit wrote. The store is not asked about their points."""
+        """Delete rows of chunks that no commit wrote. Their points in the store are left alone."""
         wrong = sa.and_(chunks.c.collection == collection, self._database.among(chunks.c.point_id, point_ids))
         with self._database.writing() as connection:
             connection.execute(sa.delete(chunks).where(wrong))
             append(connection, entries)
 
     def count(self, collection: str) -> int:
-        """How many chunks are committed."""
+        """Number of committed chunks."""
         query = sa.select(sa.func.count()).select_from(chunks).where(chunks.c.collection == collection)
         with self._database.reading() as connection:
             return int(connection.execute(query).scalar_one())

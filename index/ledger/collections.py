@@ -18,20 +18,20 @@ _COLLECTION = schema.columns(collections, Collection)
 
 class Collections(Tables):
     def current(self) -> Collection | None:
-        """The current one."""
+        """The current collection; None when there is none."""
         query = sa.select(*_COLLECTION).where(collections.c.state == "current")
         with self._database.reading() as connection:
             row = connection.execute(query).first()
         return None if row is None else Collection(*row)
 
     def all(self) -> list[Collection]:
-        """In order of their names."""
+        """All collections, in order of their names."""
         with self._database.reading() as connection:
             found = connection.execute(sa.select(*_COLLECTION).order_by(collections.c.name)).all()
         return [Collection(*row) for row in found]
 
     def put(self, collection: Collection, entries: Sequence[LogEntry]) -> None:
-        """LedgerError when it is current and another one is too."""
+        """Write a collection's row. Raises LedgerError when it is current and another is too."""
         with self._database.writing() as connection:
             connection.execute(sa.delete(collections).where(collections.c.name == collection.name))
             connection.execute(sa.insert(collections), schema.values(collection))

@@ -1,7 +1,7 @@
-"""What is wrong with the file of a ledger, and what can still be read of one that is damaged.
+"""Faults of a ledger's file, and the rows that can still be read of a damaged one.
 
-SQLite checks how its pages hang together; the values in them have no checksum, so each is held against what
-its column can hold. A damaged table is read row by row as far as its pages lead, and on after every hole.
+SQLite checks the structure of its pages; the values in them have no checksum, so each is checked against the
+type of its column. A damaged table is read row by row as far as its pages lead, and on after every hole.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from index.ledger.intents import unpacked
 from index.ledger.schema import metadata
 from index.ledger.types import Code, Json, Moment
 
-#: Problems of a file that are told; one damaged page can cause thousands.
+#: Problems of a file that a message lists; one damaged page can cause thousands.
 TOLD = 3
-#: Rows that are asked for one by one in and behind a hole.
+#: Rows that are read one by one in and behind a hole.
 PROBED = 10_000
 
 _DIALECT = sqlite_dialect()
@@ -32,7 +32,7 @@ _Row = tuple[Any, ...]
 
 
 def faults(connection: sa.Connection) -> list[str]:
-    """What is wrong with this ledger's file, in words; [] of a sound one. Reads all of it."""
+    """Faults of this ledger's file, in words; [] of a sound one. Reads all of it."""
     told = connection.exec_driver_sql(f"PRAGMA integrity_check({TOLD})").scalars()
     found = [" ".join(line.split()) for line in told if line != "ok"]
     driver: Any = connection.connection.dbapi_connection
@@ -48,7 +48,7 @@ def faults(connection: sa.Connection) -> list[str]:
 
 @contextmanager
 def _any_text(driver: sqlite3.Connection) -> Iterator[None]:
-    """Texts that are not UTF-8 come as what cannot be encoded, where they would be an error."""
+    """Texts that are not UTF-8 come with lone surrogates, instead of raising."""
     before = driver.text_factory
     driver.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
     try:
@@ -71,7 +71,7 @@ def _check(column: sa.Column[Any]) -> Callable[[Any], bool]:
     kind, nullable = column.type, bool(column.nullable)
     number = isinstance(kind, sa.Integer | Moment)
     process = kind.process_result_value if isinstance(kind, Moment | Json | Code) else None
-    packed = column.name == "payload"  # Of an intent.
+    packed = column.name == "payload"  # An intent's column.
 
     def check(value: Any) -> bool:
         if value is None:
@@ -97,21 +97,21 @@ def _check(column: sa.Column[Any]) -> Callable[[Any], bool]:
 
 @dataclass(slots=True)
 class Rescued:
-    """What was taken over from a damaged ledger."""
+    """Rows copied from a damaged ledger."""
 
     rows: dict[str, int] = field(default_factory=dict)
-    """By table."""
+    """Number of rows by table."""
     torn: list[str] = field(default_factory=list)
     """Tables that could not be read as a whole."""
 
 
 def rescue(file: Path, into: Path) -> Rescued:
-    """Copy the rows that can be read out of the damaged `file`, which is changed by it, into the file of a
-    new, empty ledger that is closed."""
+    """Copy the readable rows of the damaged `file`, which this changes, into the file of a new, empty ledger
+    that is closed."""
     taken = Rescued()
     _restore_header(file)
     with closing(sqlite3.connect(file)) as old, closing(sqlite3.connect(into)) as new, _any_text(old):
-        # So a file that is shorter than it says can be read, and so can a schema that is damaged in part.
+        # Lets a truncated file and a partly damaged schema be read.
         old.execute("PRAGMA writable_schema=ON")
         new.execute("BEGIN")
         new.execute("DELETE FROM meta")
@@ -123,7 +123,7 @@ def rescue(file: Path, into: Path) -> Rescued:
     return taken
 
 
-#: What the header of every ledger says, by offset: a database of pages of 4 KB, with a log, in UTF-8.
+#: Header bytes of every ledger, by offset: a database of pages of 4 KB, with a write-ahead log, in UTF-8.
 _HEADER = {0: b"SQLite format 3\0", 16: b"\x10\0\2\2\0\x40\x20\x20", 44: b"\0\0\0\4", 56: b"\0\0\0\1"}
 
 
@@ -189,7 +189,7 @@ def _by_number(old: sqlite3.Connection, select: str) -> Iterator[_Row | None]:
         except sqlite3.Error:
             yield None
         behind = _behind(old, select, last)
-        # What lies next to the hole was passed over in a leap.
+        # Rows next to the hole, which the leap passed over.
         for number in range(last + 1, last + 1 + PROBED if behind is None else min(behind, last + PROBED)):
             try:
                 yield from (row[1:] for row in old.execute(f"{select} WHERE rowid = ?", (number,)))
@@ -201,7 +201,7 @@ def _by_number(old: sqlite3.Connection, select: str) -> Iterator[_Row | None]:
 
 
 def _behind(old: sqlite3.Connection, select: str, last: int) -> int | None:
-    """The number of a row behind the hole that begins after this one; None when nothing is."""
+    """The number of a row behind the hole that begins after this one; None when there is none."""
     for exponent in range(40):
         try:
             row = old.execute(

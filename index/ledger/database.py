@@ -21,9 +21,9 @@ from index.redact import remember
 #: Rows that a stream holds in memory at a time.
 STREAM_ROWS = 1000
 
-#: What SQLite says of the file itself: SQLITE_CORRUPT, SQLITE_NOTADB, and a read that met its end too early.
+#: SQLite's codes for a damaged file: SQLITE_CORRUPT, SQLITE_NOTADB, and a read that met its end too early.
 _DAMAGE_CODES, _SHORT_READ = (11, 26), 522
-#: The same in words, of what has no code of its own: tables that are not what their version says, and texts.
+#: The same in words, for errors without a code: tables that contradict their version, and texts.
 _DAMAGE_WORDS = (
     "no such table",
     "no such column",
@@ -38,7 +38,7 @@ def _parse(url: str, state_dir: Path) -> sa.URL:
         try:
             private_folder(state_dir)
             with suppress(FileExistsError):
-                # SQLite would go by the umask. What it makes beside its file has the mode of the file.
+                # SQLite would go by the umask. Files that it makes beside the database take its mode.
                 os.close(private_file(str(state_dir / "ledger.db"), os.O_RDWR | os.O_CREAT | os.O_EXCL))
         except OSError as error:
             raise LedgerError(f"The ledger's folder {state_dir} cannot be made: {error.strerror}.") from error
@@ -54,7 +54,7 @@ def _parse(url: str, state_dir: Path) -> sa.URL:
 
 
 class Database:
-    """One engine, and transactions whose errors are LedgerErrors."""
+    """An engine, and transactions whose errors are LedgerErrors."""
 
     def __init__(self, url: str, state_dir: Path) -> None:
         parsed = _parse(url, state_dir)
@@ -72,7 +72,7 @@ class Database:
 
     @contextmanager
     def mapped(self) -> Iterator[None]:
-        """Turn what the database raises into LedgerError, without a password in the text or in its cause."""
+        """Turn errors of the database into LedgerError, without a password in the text or in its cause."""
         try:
             yield
         except (SQLAlchemyError, self.engine.dialect.loaded_dbapi.Error) as error:
@@ -98,20 +98,20 @@ class Database:
     def writing(self) -> Iterator[sa.Connection]:
         """One transaction: durable when the block ends, undone when it raises."""
         if self._file is not None and self._file.unwritable:
-            # What stood in the way may be gone.
+            # The obstacle may be gone: try to open for writing again.
             self._anew(self._file)
         with self.mapped(), self._writing_engine.begin() as connection:
             yield connection
 
     def _anew(self, file: SqliteFile) -> None:
-        """From now on connections are new ones. Those in use are closed when they are given back."""
+        """Replace the pool: connections in use are closed when they are given back."""
         self.engine.dispose()
         file.close()
 
     def stream(self, query: sa.Select[Any]) -> Iterator[Sequence[Any]]:
         """A query's rows, few of them in memory at a time."""
         streaming = {"yield_per": STREAM_ROWS}
-        # Closed here, because a cursor of the server's outlives an iteration that was given up.
+        # Closed here, because a server's cursor outlives an abandoned iteration.
         with self.reading() as connection, connection.execute(query, execution_options=streaming) as result:
             yield from result
 
@@ -149,7 +149,7 @@ class Tables:
 
 
 def damaged(place: str, said: str) -> LedgerDamaged:
-    """The error that names the way out."""
+    """LedgerDamaged with the command that mends it."""
     return LedgerDamaged(
         f"The ledger {place} is damaged: {said}. Restore it from a backup if there is one. Then, or without "
         "one, take over what it still tells, and the rest from store and sources, with: freshkb verify "
@@ -158,7 +158,7 @@ def damaged(place: str, said: str) -> LedgerDamaged:
 
 
 def _tells_damage(error: Exception) -> bool:
-    """Whether it is the file that is wrong, and not the moment: locked, full, forbidden."""
+    """Whether the file is damaged, rather than locked, full or forbidden."""
     cause = getattr(error, "orig", None) or error
     code = getattr(cause, "sqlite_errorcode", None) or 0
     known = code & 0xFF in _DAMAGE_CODES or code == _SHORT_READ
@@ -170,8 +170,8 @@ def _sqlite_engine(url: sa.URL, file: SqliteFile) -> sa.Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
-        # A writer takes the lock at once: one that first reads could find, when it comes to write, that
-        # another one was faster, and SQLite would refuse it without waiting.
+        # A writer takes the lock at once: after reading first, it could find at its first write that another
+        # was faster, and SQLite would refuse it without waiting.
         writes = connection.get_execution_options().get("freshkb_writes", False)
         if writes:
             file.require_write()

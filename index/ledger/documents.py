@@ -1,4 +1,4 @@
-"""Documents: what exists, in which state, and what a plan compares a listing with."""
+"""Documents: their rows and states, and the stream that a plan compares a listing with."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def replace(database: Database, connection: sa.Connection, records: Sequence[Doc
 class Documents(Tables):
     def rows(self, source: str, folders: Collection[str] | None = None) -> Iterator[PlanRow]:
         """Live documents in ascending order of uri, by code point; or only those that lie directly in these
-        folders. A stream: a snapshot of the moment it began, whatever is written meanwhile."""
+        folders. A stream: a snapshot of the moment it began, unchanged by later writes."""
         query = sa.select(*(documents.c[name] for name in schema.PLAN_COLUMNS), _held).where(
             documents.c.source == source, schema.live
         )
@@ -59,7 +59,7 @@ class Documents(Tables):
             with connection.execute(query, execution_options=options) as result:
                 batches: Iterable[Sequence[Any]] = result.partitions()
                 if self._database.on_sqlite:
-                    # The driver streams by itself; SQLAlchemy's rows would cost half as much again.
+                    # The driver's own cursor streams; SQLAlchemy's rows would cost half as much again.
                     cursor: Any = result.cursor
                     batches = iter(lambda: cursor.fetchmany(STREAM_ROWS), [])
                 for batch in batches:
@@ -81,7 +81,7 @@ class Documents(Tables):
         document_ids: Collection[str] | None = None,
     ) -> Iterator[Document]:
         """A stream of those that meet all conditions, in order of source and uri; live ones only, unless
-        `states` says which."""
+        `states` is given."""
         query = sa.select(*_DOCUMENT).order_by(documents.c.source, documents.c.uri, documents.c.document_id)
         if source is not None:
             query = query.where(documents.c.source == source)
@@ -113,8 +113,8 @@ class Documents(Tables):
             append(connection, entries)
 
     def refresh(self, records: Sequence[Document]) -> None:
-        """Write rows in which nothing changed but how freshkb sees changes: tokens that are trusted again,
-        marks to look again. That is no news of a document."""
+        """Write rows in which only the detection of changes differs: tokens that are trusted again, marks to
+        look again. The log takes no entry of that."""
         with self._database.writing() as connection:
             replace(self._database, connection, records)
 

@@ -15,7 +15,7 @@ _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,79}")
 
 
 class LogAction(StrEnum):
-    """What was done; the subject is a document, unless it says otherwise."""
+    """The change on record; its subject is a document, unless a comment names another."""
 
     ADDED = "added"
     UPDATED = "updated"
@@ -33,7 +33,7 @@ class LogAction(StrEnum):
     SKIPPED = "skipped"
     HELD = "held"
 
-    #: Of a repair: its row was mended; rows of its chunks were deleted.
+    #: By a repair: its row was mended; rows of its chunks were deleted.
     RESTORED = "restored"
     ROWS_DELETED = "rows-deleted"
 
@@ -53,13 +53,13 @@ class LogAction(StrEnum):
     COLLECTION_DROPPED = "collection-dropped"
     PURGED = "purged"
 
-    #: A new ledger took over what a damaged one still told. The subject is the instance id.
+    #: A new ledger took over the readable rows of a damaged one. The subject is the instance id.
     LEDGER_RESTORED = "ledger-restored"
 
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """What happened to one subject.
+    """A change of one subject.
 
     Nothing in it is a path, a title, a name of an owner, a reason or a text: an erasure does not reach the
     log. Reasons stay in the document's row. Raises ValueError for facts that are no codes and counts.
@@ -68,7 +68,7 @@ class LogEntry:
     at: datetime
     action: LogAction
     source: str = ""
-    """The source's id; "" of what belongs to no source."""
+    """The source's id; "" for subjects that belong to none."""
     subject: str = ""
     """A document id, or another id: see the action."""
     run_id: str | None = None
@@ -78,7 +78,7 @@ class LogEntry:
     """user@host. The ledger puts in the actor of the run, or of this process where there is no run."""
     sequence: int | None = None
     """From 1 and without gaps, in the order of publication; given by the ledger. None while the entry is
-    pending: its change is committed, and the store may still hold what the change made obsolete."""
+    pending: its change is committed, and the store may still hold obsolete points."""
 
     def __post_init__(self) -> None:
         for name, value in self.facts.items():
@@ -94,5 +94,5 @@ class LogEntry:
         run_id: str | None = None,
         **facts: int | str,
     ) -> LogEntry:
-        """What happened to this document."""
+        """The entry of a change of this document."""
         return cls(at, action, document.source, document.document_id, run_id, facts)

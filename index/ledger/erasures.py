@@ -1,4 +1,4 @@
-"""Erasures: tombstones of what was erased, by which it stays erased."""
+"""Erasures: tombstones, which keep erased documents erased."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Erasures(Tables):
     def put(
         self, keys: Collection[str], source: str, reason: str, at: datetime, entries: Sequence[LogEntry]
     ) -> None:
-        """Remember hashes of what must not come back. The first tombstone of a key stands."""
+        """Record keyed hashes of documents that must not come back. The first tombstone of a key stands."""
         rows = [
             {"key_hash": key, "source": source, "reason": reason, "at": at} for key in dict.fromkeys(keys)
         ]
@@ -27,7 +27,7 @@ class Erasures(Tables):
             append(connection, entries)
 
     def tombstoned(self, keys: Collection[str]) -> set[str]:
-        """Those of the key hashes that have a tombstone."""
+        """The key hashes among these that have a tombstone."""
         query = sa.select(tombstones.c.key_hash).where(self._database.among(tombstones.c.key_hash, keys))
         with self._database.reading() as connection:
             return set(connection.execute(query).scalars())

@@ -1,7 +1,7 @@
-"""The file of a ledger: who has it open, and how another content takes its place.
+"""The file of a ledger: whether it is open elsewhere, and how its content is replaced.
 
-Another content is written into the same file, while no other process has it open: SQLite knows the files
-beside it by their names, and whoever had a replaced file open would take those of the new one for its own.
+New content is written into the same file, while no other process has it open: SQLite knows the files beside
+it by their names, and a process with the replaced file open would take those of the new one for its own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from index.errors import Locked
 
 NAME = "ledger.db"
 
-#: The bytes that SQLite locks for as long as it has a database with a log open.
+#: The bytes that SQLite locks while it has a database with a write-ahead log open.
 _SHARED_FIRST, _SHARED_SIZE = 0x40000002, 510
 _PORTION = 1 << 20
 
@@ -30,8 +30,7 @@ def beside(path: Path, suffix: str) -> Path:
 def alone(path: Path) -> Iterator[int]:
     """The open file, which no other process can have open meanwhile; made when it is missing.
 
-    Raises Locked when one has. Do not open it by its name in the block: to close it again would give up the
-    lock.
+    Raises Locked when one has. Do not open it by its name in the block: closing it would release the lock.
     """
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -65,8 +64,8 @@ def _pour(source: int, target: int) -> None:
 
 
 def replace(file: int, path: Path, content: Path) -> None:
-    """Give the ledger, which is held `alone`, this content, whose file goes. Cut short, it is done when the
-    ledger is opened the next time."""
+    """Replace the ledger, which is held `alone`, by the file `content`, which is removed. If cut short, the
+    next opening of the ledger finishes it."""
     made = os.open(content, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(made)
@@ -78,7 +77,7 @@ def replace(file: int, path: Path, content: Path) -> None:
 
 
 def finish(path: Path) -> None:
-    """Do what a `replace` began that was cut short. Raises Locked while another process does."""
+    """Finish a `replace` that was cut short. Raises Locked while another process does."""
     if beside(path, ".mended").exists():
         with alone(path) as file:
             _finish(file, path)
@@ -91,7 +90,7 @@ def _finish(file: int, path: Path) -> None:
     except FileNotFoundError:
         return
     try:
-        # Its log first: it is no log of what comes now.
+        # The write-ahead log first: it does not belong to the new content.
         for suffix in ("-wal", "-shm"):
             beside(path, suffix).unlink(missing_ok=True)
         sync_folder(path.parent)

@@ -1,4 +1,4 @@
-"""Legal holds: documents that no one may remove."""
+"""Legal holds: documents that must not be removed."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ class Hold:
 
 
 def lock(database: Database, connection: sa.Connection, document_ids: Collection[str]) -> None:
-    """From here on nobody else places a hold on these documents, nor announces their removal, before this
-    transaction ends."""
+    """Until this transaction ends, no other places a hold on these documents or announces their removal."""
     if not document_ids:
         return
     rows = sa.select(documents.c.document_id).where(database.among(documents.c.document_id, document_ids))
@@ -36,7 +35,7 @@ def lock(database: Database, connection: sa.Connection, document_ids: Collection
 
 
 def held(database: Database, connection: sa.Connection, document_ids: Collection[str]) -> set[str]:
-    """Those of the documents that a hold stands on."""
+    """The documents among these that are under a hold."""
     standing = sa.and_(holds.c.released_at.is_(None), database.among(holds.c.document_id, document_ids))
     return set(connection.execute(sa.select(holds.c.document_id).where(standing)).scalars())
 
@@ -75,7 +74,8 @@ class Holds(Tables):
             append(connection, entries)
 
     def release(self, hold_id: str, at: datetime, entries: Sequence[LogEntry]) -> int:
-        """How many documents it stood on; 0, and nothing is put on record, of one that does not stand."""
+        """Release a hold. Returns the number of its documents; 0, with nothing on record, for an unknown
+        hold."""
         standing = sa.and_(holds.c.hold_id == hold_id, holds.c.released_at.is_(None))
         with self._database.writing() as connection:
             released = connection.execute(sa.update(holds).where(standing).values(released_at=at)).rowcount
@@ -83,14 +83,14 @@ class Holds(Tables):
         return released
 
     def standing(self) -> list[Hold]:
-        """Those that stand, in order of hold and document."""
+        """Holds in force, in order of hold and document."""
         query = sa.select(*_HOLD).where(holds.c.released_at.is_(None))
         with self._database.reading() as connection:
             found = connection.execute(query.order_by(holds.c.hold_id, holds.c.document_id)).all()
         return [Hold(*row) for row in found]
 
     def once_held(self, document_ids: Collection[str]) -> set[str]:
-        """Those of the documents that a hold stands or stood on."""
+        """The documents among these that are or were under a hold."""
         query = sa.select(holds.c.document_id).where(self._database.among(holds.c.document_id, document_ids))
         with self._database.reading() as connection:
             return set(connection.execute(query).scalars())

@@ -29,7 +29,7 @@ from index.ledger.schema import VERSION, meta
 from index.ledger.sources import Sources
 from index.ledger.writes import Writes
 
-#: Of PostgreSQL's advisory lock that lets one process create or migrate the schema.
+#: Key of PostgreSQL's advisory lock that lets one process create or migrate the schema.
 _MIGRATION_KEY = 0x667265736B62
 
 #: The schema of the first version that makes its files for their owner alone.
@@ -63,8 +63,8 @@ class Ledger:
     @classmethod
     def open(cls, url: str, state_dir: Path, *, create: bool = True) -> Self:
         """`sqlite` (a file in `state_dir`) or ``postgresql+psycopg://…``. Created on first use, unless
-        `create` says that there must be one, and brought up to this program's schema; one of a newer program
-        is refused with LedgerError. Raises LedgerDamaged when its file is damaged, or missing."""
+        `create` is False, and brought up to this program's schema; one of a newer program is refused with
+        LedgerError. Raises LedgerDamaged when its file is damaged, or missing."""
         if url == "sqlite":
             file.finish(state_dir / file.NAME)
             if not create:
@@ -85,17 +85,17 @@ class Ledger:
     _locks: FileLocks | AdvisoryLocks
 
     def writer(self, source: str, command: str) -> AbstractContextManager[None]:
-        """Be the one writer of this source. Raises Locked at once, naming the holder, when another process
-        or another part of this one is. A holder that died holds nothing."""
+        """Hold the writer lock of this source. Raises Locked at once, naming the holder, when another process
+        or another part of this one holds it. The lock of a dead holder is free."""
         return self._locks.hold(source, command)
 
     def writers(self) -> list[Writer]:
-        """Who holds which source now, in order of source."""
+        """Holders of writer locks now, in order of source."""
         return self._locks.holders()
 
     def faults(self) -> list[str]:
-        """What is wrong with the ledger's file, in words; [] when it is sound. All of it is read. A server
-        looks after its own files."""
+        """Faults of the ledger's file, in words; [] when it is sound. All of it is read. A server checks its
+        own files."""
         if not self.database.on_sqlite:
             return []
         from index.ledger.damage import faults
@@ -144,7 +144,7 @@ class Ledger:
             self.instance_id = self._instance(connection)
 
     def _version(self, connection: sa.Connection) -> str | None:
-        """The recorded schema; None of a ledger that is not there yet."""
+        """The recorded schema; None when there is no ledger yet."""
         if not connection.dialect.has_table(connection, "alembic_version"):
             return None
         recorded = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()

@@ -1,7 +1,7 @@
 """Writer locks: at most one process writes a source's documents at a time.
 
-The lock itself belongs to the operating system or to the database server, which let go of it when its holder
-dies. Who holds it is written beside it, for people to read; that note alone never blocks anyone.
+The lock belongs to the operating system or to the database server, which release it when its holder dies. A
+note beside it names the holder, for people; a stale note never blocks a writer.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _mapped(source: str) -> Iterator[None]:
 
 @contextmanager
 def _unless_forked(stack: contextlib.ExitStack) -> Iterator[None]:
-    """Leaving the block, a child that was forked in it has nothing to undo."""
+    """A child that was forked in the block undoes nothing when it leaves."""
     pid = os.getpid()
     try:
         yield
@@ -80,7 +80,7 @@ def _unless_forked(stack: contextlib.ExitStack) -> Iterator[None]:
 
 class FileLocks:
     """Locks of one host: a locked file per source, and beside it a note, which its author keeps locked, too.
-    So a note is known to be true without a touch of the lock itself, which could refuse it to somebody."""
+    So a note is checked without touching the lock itself, which could refuse a writer."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -104,18 +104,18 @@ class FileLocks:
     def _sign(self, source: str, command: str, stack: contextlib.ExitStack) -> None:
         here, note = _here(source, command), self._path(source).with_suffix(".json")
         for left in leftovers(note):
-            # By a killed process: only the holder of the lock comes here.
+            # A stale note: only the holder of the lock comes here.
             left.unlink(missing_ok=True)
         with replacing(note) as file:
             signed = lock(file.fileno())
-            assert signed is not None  # Nobody else has this file open.
+            assert signed is not None  # No other process has this file open.
             stack.callback(signed.release)
             json.dump({**schema.values(here), "since": here.since.isoformat()}, file)
         stack.callback(note.unlink, missing_ok=True)
 
     def _holder(self, source: str) -> Writer | None:
-        """None when nobody holds the source, in the moment between a lock and its note, and when the note
-        cannot be understood, or be read by this user."""
+        """None when the source is free, between a lock and its note, and when the note cannot be parsed, or
+        not be read by this user."""
         unclear = (FileNotFoundError, PermissionError, ValueError, TypeError, KeyError)
         path = self._path(source).with_suffix(".json")
         with contextlib.suppress(*unclear), path.open("rb") as note:
@@ -134,7 +134,7 @@ class FileLocks:
         return sorted(held, key=lambda writer: writer.source)
 
     def left(self) -> list[Writer]:
-        """Holders that died: their notes are there, and nobody's."""
+        """Dead holders, by their stale notes."""
         found = []
         for path in sorted(self._folder.glob("*.json")):
             with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
@@ -177,13 +177,13 @@ class AdvisoryLocks:
                 yield
 
     def _release(self, connection: sa.Connection, key: int, backend: int) -> None:
-        """Fails when the session, and with it the lock, was lost: then others may have written too."""
+        """Raises LedgerError when the session, and with it the lock, was lost: others may have written."""
         with self._database.mapped():
             connection.execute(sa.delete(writers).where(writers.c.backend_pid == backend))
             connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
 
     def _connection(self, stack: contextlib.ExitStack) -> sa.Connection:
-        """A session outside the pool: whatever happens, closing it ends its locks."""
+        """A session outside the pool: closing it always ends its locks."""
         connection = stack.enter_context(self._database.engine.connect())
         connection = connection.execution_options(isolation_level="AUTOCOMMIT")
         connection.detach()

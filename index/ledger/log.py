@@ -1,11 +1,11 @@
-"""The log: what happened, in order. Only ever appended; an entry never changes once it has its number.
+"""The log of changes, in order. Only ever appended; an entry never changes once it has its number.
 
 A change that the store has to follow is committed first and settled later. Its entry is *pending* in between:
-it is on record in the transaction of the commit, without a number, and waits for the collection. Whoever
-settles the change publishes it.
+it is on record in the transaction of the commit, without a number, and waits for the collection. The settling
+transaction publishes it.
 
 Numbers come from one writer at a time: a transaction that gives some holds `_next_number`'s lock until it
-ends. It takes the lock last, after all that it has to wait for otherwise, so that no two wait for each other.
+ends. It takes this lock last, so that no two transactions wait for each other.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def append(connection: sa.Connection, entries: Sequence[LogEntry]) -> None:
 
 
 def defer(connection: sa.Connection, collection: str, entries: Sequence[LogEntry]) -> None:
-    """Put entries on record that `publish` gives their numbers."""
+    """Put pending entries on record; `publish` gives them their numbers."""
     if entries:
         rows = [{**row, "sequence": None} for row in _rows(connection, entries, collection)]
         connection.execute(sa.insert(log), rows)
@@ -41,7 +41,7 @@ def defer(connection: sa.Connection, collection: str, entries: Sequence[LogEntry
 
 def publish(connection: sa.Connection, which: sa.ColumnElement[bool]) -> None:
     """Give these of the pending entries their numbers, in the order of their recording."""
-    # The lock comes first: of two that settle one document at once, the second sees what the first has done.
+    # The lock comes first: of two that settle one document at once, the second sees the first's work.
     first = _next_number(connection)
     query = sa.select(log.c.id).where(log.c.sequence.is_(None), which).order_by(log.c.id)
     numbered = [
@@ -54,7 +54,7 @@ def publish(connection: sa.Connection, which: sa.ColumnElement[bool]) -> None:
 
 
 def _next_number(connection: sa.Connection) -> int:
-    """The next entry's number. Nobody else gets one before this transaction ends."""
+    """The next entry's number. No other transaction gets one before this one ends."""
     # Any row that every ledger has would do. On SQLite the transaction is the only one that writes.
     connection.execute(sa.select(meta.c.value).where(meta.c.name == "instance").with_for_update())
     newest = sa.select(sa.func.coalesce(sa.func.max(log.c.sequence), 0))
@@ -74,24 +74,24 @@ def _rows(
 
 class Log(Tables):
     def append(self, entries: Sequence[LogEntry]) -> None:
-        """Put on record what changed nothing in the ledger's own tables."""
+        """Put entries on record whose changes are outside of the ledger's own tables."""
         with self._database.writing() as connection:
             append(connection, entries)
 
     def newest(self, limit: int = 100) -> list[LogEntry]:
-        """The newest, newest first; pending ones are left out."""
+        """The last `limit` entries, newest first; pending ones are left out."""
         query = sa.select(*_ENTRY).where(log.c.sequence.is_not(None)).order_by(log.c.sequence.desc())
         with self._database.reading() as connection:
             return [LogEntry(*row) for row in connection.execute(query.limit(limit))]
 
     def pending(self, collection: str) -> list[LogEntry]:
-        """Entries of what was committed to this collection and is not settled yet, in order."""
+        """Entries of changes committed to this collection and not settled yet, in order."""
         query = sa.select(*_ENTRY).where(log.c.sequence.is_(None), log.c.collection == collection)
         with self._database.reading() as connection:
             return [LogEntry(*row) for row in connection.execute(query.order_by(log.c.id))]
 
     def actions_of(self, run_id: str, document_ids: Collection[str]) -> dict[str, LogAction]:
-        """What this run did to those of the documents to which it has done something."""
+        """{document id: this run's action}, for the documents among these that it changed."""
         query = (
             sa.select(log.c.subject, log.c.action)
             .where(log.c.sequence.is_not(None), log.c.run_id == run_id)

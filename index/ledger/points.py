@@ -27,14 +27,14 @@ class Points(Tables):
         return [(run_id, place, unpacked(stored)) for run_id, place, stored in found]
 
     def removals(self, collection: str) -> list[str]:
-        """Point ids that nothing references and that the store may still hold, in order."""
+        """Point ids of present removals, which the store may still hold, in order."""
         query = sa.select(removals.c.point_id).where(removals.c.collection == collection, PRESENT)
         with self._database.reading() as connection:
             return list(connection.execute(query.order_by(removals.c.point_id)).scalars())
 
     def absent(self, collection: str) -> list[PointRemoval]:
-        """Points that the store has proved gone and whose bytes nobody has purged yet, in order of id. One
-        that is in the store all the same does not belong there."""
+        """Absent removals, whose bytes are not purged yet, in order of id. If the store holds such a point
+        all the same, it is an orphan."""
         query = sa.select(removals.c.point_id, removals.c.document_id, removals.c.absent_at).where(
             removals.c.collection == collection, removals.c.state == RemovalState.ABSENT
         )
@@ -42,8 +42,8 @@ class Points(Tables):
             return [PointRemoval(*row) for row in connection.execute(query.order_by(removals.c.point_id))]
 
     def known(self, collection: str, ids: Collection[str]) -> set[str]:
-        """Those of the ids whose points the store may hold: committed, intended or to be removed. What is
-        absent must not be there."""
+        """The ids among these whose points the store may hold: committed, intended or to be removed. Absent
+        ones must not be there."""
         with self._database.reading() as connection:
             known = {
                 point

@@ -1,4 +1,4 @@
-"""Reviews: what people attested of documents."""
+"""Reviews: attestations of documents by people."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Reviews(Tables):
             append(connection, entries)
 
     def of(self, document_ids: Collection[str] | None = None) -> dict[str, list[Review]]:
-        """The reviews of each document that has some (None: of all), in the order of their recording.
-        The last one counts, whatever its clock said."""
+        """The reviews of each document that has some (None: of all), in the order of their recording. The
+        last one counts, even when its clock was behind."""
         query = sa.select(*_REVIEW).order_by(reviews.c.id)
         if document_ids is not None:
             query = query.where(self._database.among(reviews.c.document_id, document_ids))
@@ -36,7 +36,7 @@ class Reviews(Tables):
         return found
 
     def pending(self, source: str) -> list[str]:
-        """Live documents of a source whose last review is not in their row, nor then in their payloads."""
+        """Live documents of a source whose last review is pending: not yet in their row and payloads."""
         last = sa.select(sa.func.max(reviews.c.id)).group_by(reviews.c.document_id)
         query = (
             sa.select(documents.c.document_id)

@@ -37,7 +37,7 @@ class Runs(Tables):
         actor: str = "",
         progress: Mapping[str, Any] = MappingProxyType({}),
     ) -> RunRecord:
-        """A run of this process."""
+        """Record the start of a run of this process."""
         run = RunRecord(
             run_id or uuid.uuid4().hex,
             kind,
@@ -52,7 +52,7 @@ class Runs(Tables):
         return run
 
     def note_progress(self, run_id: str, progress: Mapping[str, Any]) -> None:
-        """How far an unfinished run is."""
+        """Record the progress of an unfinished run."""
         unfinished = sa.and_(runs.c.run_id == run_id, runs.c.finished_at.is_(None))
         with self._database.writing() as connection:
             connection.execute(sa.update(runs).where(unfinished).values(progress=progress))
@@ -60,7 +60,7 @@ class Runs(Tables):
     def finish(
         self, run_id: str, at: datetime, outcome: str, counts: Mapping[str, Any], error: str = ""
     ) -> None:
-        """The plans' items are dropped: they say what was left to do, and nothing is."""
+        """Record the end of a run. The items of its plans are dropped."""
         ended = {"finished_at": at, "outcome": outcome, "counts": counts, "error": redact(error)}
         with self._database.writing() as connection:
             if not connection.execute(sa.update(runs).where(runs.c.run_id == run_id).values(ended)).rowcount:
@@ -68,24 +68,24 @@ class Runs(Tables):
             connection.execute(sa.delete(items).where(items.c.run_id == run_id))
 
     def newest(self, limit: int = 20) -> list[RunRecord]:
-        """The newest, newest first. One without `finished_at` is running, or was killed."""
+        """The last `limit` runs, newest first. A run without `finished_at` is running, or was killed."""
         query = sa.select(*_RUN).order_by(runs.c.started_at.desc(), runs.c.run_id).limit(limit)
         with self._database.reading() as connection:
             return [_record(row) for row in connection.execute(query)]
 
     def unfinished(self) -> list[RunRecord]:
-        """Running ones and killed ones, newest first."""
+        """Running and killed runs, newest first."""
         query = sa.select(*_RUN).where(runs.c.finished_at.is_(None)).order_by(runs.c.started_at.desc())
         with self._database.reading() as connection:
             return [_record(row) for row in connection.execute(query)]
 
     def first(self) -> RunRecord | None:
-        """The oldest on record."""
+        """The oldest run on record."""
         return self._run(sa.select(*_RUN).order_by(runs.c.started_at))
 
     def last(self, kind: str | None = None, outcomes: Collection[str] | None = None) -> RunRecord | None:
         """The newest finished run, of this kind and with one of these outcomes. A refused run that did
-        nothing (no counts) is none, unless it is asked for by its outcome."""
+        nothing (no counts) does not count, unless `outcomes` names its outcome."""
         begun = sa.or_(runs.c.outcome != "refused", runs.c.counts != {})
         wanted: list[sa.ColumnElement[bool]] = [runs.c.finished_at.is_not(None)]
         wanted.append(begun if outcomes is None else runs.c.outcome.in_(outcomes))
@@ -167,6 +167,6 @@ class Runs(Tables):
 
 
 def _record(row: Sequence[Any]) -> RunRecord:
-    """Errors of a former version's runs may hold secrets that those of today do not."""
+    """Redacted again: runs of a former version may hold secrets in their errors."""
     run = RunRecord(*row)
     return replace(run, error=redact(run.error))

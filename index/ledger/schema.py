@@ -1,6 +1,6 @@
 """The tables.
 
-Columns are named like the fields of the records in `index.model` that they hold, in any order; `columns`
+Columns are named like the fields of the records in `index.records` that they hold, in any order; `columns`
 lists a table's columns in the order of a record's fields, so that a row becomes a record positionally.
 
 Indices and options of the databases are in the migrations alone: no query mentions them, and to name one of
@@ -87,7 +87,7 @@ documents = sa.Table(
     _column("deleted_at", Moment, null=True),
     _column("findings", Json, default="[]"),
 )
-#: What `Ledger.rows` reads of a document, in the order of `index.model.Row`; `held` comes from the holds.
+#: Columns that `Documents.rows` reads, in the order of `index.records.PlanRow`; `held` comes from the holds.
 PLAN_COLUMNS = ("document_id", "uri", "token", "native_id", "size", "seen_hash", "seen_extraction", "state")
 
 chunks = sa.Table(
@@ -201,7 +201,7 @@ log = sa.Table(
     _column("source", Key),
     _column("subject", Key),
     _column("facts", Json),
-    #: What a pending entry waits for.
+    #: The collection that a pending entry waits for.
     _column("collection", Key, null=True),
 )
 
@@ -235,7 +235,7 @@ tombstones = sa.Table(
     _column("at", Moment),
 )
 
-#: Who holds which source; only PostgreSQL's locks use it, SQLite's leave a file beside the lock.
+#: Holders of sources; only PostgreSQL's locks use it, SQLite's leave a file beside the lock.
 writers = sa.Table(
     "writers",
     metadata,

@@ -1,4 +1,4 @@
-"""What is remembered of each source between runs."""
+"""The record of each source between runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Sources(Tables):
         return None if row is None else SourceRecord(*row)
 
     def all(self) -> list[SourceRecord]:
-        """In order of their ids."""
+        """All records, in order of their ids."""
         with self._database.reading() as connection:
             found = connection.execute(sa.select(*_SOURCE).order_by(sources.c.source)).all()
         return [SourceRecord(*row) for row in found]

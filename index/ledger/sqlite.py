@@ -1,14 +1,14 @@
-"""One SQLite file, opened to be written, or, where that cannot be, to be read.
+"""A SQLite file, opened to be written, or, where that cannot be, to be read.
 
 A database in WAL mode is more than one file: beside it lie ``-wal`` and ``-shm`` while a process has it open,
-and whoever opens it first makes them. A reader that cannot make them, because it may not write or because the
-disk is full, finds one of two states:
+made by the first one. A reader that cannot make them, because it may not write or because the disk is full,
+finds one of two states:
 
 - They are there, made by a writer that lives or was killed. SQLite serves readers without the permission to
   write, with its own locks.
 - They are not. Then no writer has the database open, and the file is whole. It is copied into a private
   folder, and the copy opened. A copy is taken only when every byte, read once more after all were copied, is
-  what it was: then they are what the files held in the moment between, however a writer came and went. It is
+  unchanged: then it is what the files held between the two passes, even if a writer came and went. It is
   taken anew as soon as the file has changed.
 """
 
@@ -29,26 +29,26 @@ from index.errors import LedgerError, LedgerReadOnly
 #: How long SQLite waits for another process's write transaction. A plan of a million items takes seconds.
 BUSY_SECONDS = 60
 
-#: What a disk that is full, and a place that may not be written to, make SQLite say when it opens a file.
+#: SQLite's errors at the opening of a file on a full disk, or in a place that may not be written to.
 _IN_VAIN = frozenset(
     {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
 )
 #: SQLITE_IOERR_SHORT_READ: the file was cut off, which is no matter of permissions or room.
 _TOO_SHORT = 522
-#: What SQLite's own files beside a database take at first.
+#: Initial size of SQLite's own files beside a database.
 _SPARE_BYTES = 1 << 20
 _PORTION = 1 << 20
 
 
 class _Stamp(NamedTuple):
-    """Of the files as they are; None: there is none."""
+    """State of the files; None for a file that is not there."""
 
     database: tuple[int, int, int] | None
     wal: tuple[int, int, int] | None
 
 
 class SqliteFile:
-    """Makes the connections of one ledger."""
+    """The maker of a ledger's connections."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -87,18 +87,18 @@ class SqliteFile:
             )
 
     def outdated(self) -> bool:
-        """Whether what connections read is a copy, and the file has changed since."""
+        """Whether connections read a copy, and the file has changed since."""
         return self._copied is not None and self._copied != self._stamp()
 
     def close(self) -> None:
-        """Remove the copy. What is still open stays readable."""
+        """Remove the copy. Open connections can still read it."""
         with self._turn:
             if self._copy is not None:
                 self._copy.close()
             self._copy = self._copied = None
 
     def _forbidden(self) -> str:
-        """Why this user may not write here; "" when permissions do not stand in the way."""
+        """Why this user may not write here; "" when permissions allow it."""
         folder = self.path.parent
         for path in (folder, self.path, self._beside("-wal"), self._beside("-shm")):
             if not os.access(path, os.W_OK, effective_ids=True) and path.exists():
@@ -143,7 +143,7 @@ class SqliteFile:
         connection = self._open(uri)
         try:
             connection.execute("PRAGMA query_only=ON").close()
-            # The file is opened by the first thing that is read from it.
+            # SQLite opens the file at its first read.
             connection.execute("SELECT count(*) FROM sqlite_master").close()
         except BaseException:
             connection.close()
@@ -163,7 +163,7 @@ class SqliteFile:
     # ── The copy ──────────────────────────────────────────────────────────────────────────────────────
 
     def _take_copy(self) -> bool:
-        """Whether there is a copy of the files as they were at one moment. Raises OSError."""
+        """Copy the files; whether the copy is that of a single moment. Raises OSError."""
         stamp = self._stamp()
         if self._copied is not None and self._copied == stamp:
             return True
@@ -176,7 +176,7 @@ class SqliteFile:
                 _copy(file, target)
             whole = all(map(_equal, files, targets)) and self._stamp() == stamp
         except FileNotFoundError:
-            # A writer that came has gone, and has taken its files with it.
+            # A writer came and went meanwhile, and its files with it.
             whole = False
         except BaseException:
             copy.close()
@@ -195,7 +195,7 @@ class SqliteFile:
 
 
 def _uri(path: Path) -> str:
-    """Of a relative path, too: whoever stands in a folder need not be let into those above."""
+    """Relative paths stay relative: the folders above may be forbidden to this user."""
     return f"file:{quote(os.fsencode(path))}"
 
 

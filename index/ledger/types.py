@@ -64,8 +64,8 @@ class Json(TypeDecorator[Any]):
 
 
 class Prose(TypeDecorator[str]):
-    """Words for people. What a database cannot hold in a text (NUL, lone surrogates) is replaced: a strange
-    title must not stop the documents beside it."""
+    """Words for people. Characters that a database cannot hold in a text (NUL, lone surrogates) are replaced:
+    a strange title must not stop the documents beside it."""
 
     impl = sa.Text
     cache_ok = True

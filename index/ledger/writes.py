@@ -2,11 +2,11 @@
 
 Between `intend` and `commit` the store may hold any, all or none of an intent's points; between `commit` and
 `settle` it may still hold the removals. Both are on record here before the store is touched, so that the next
-run can find out what an interrupted one left. So are the entries of what was committed: they are pending, and
-whoever settles it publishes them.
+run can find and settle the work of an interrupted one. So are the entries of commits: they stay pending until
+`settle` publishes them.
 
-A removal survives: *present* until `settle`, *absent* until its bytes are purged. One whose id is intended
-again is none any more.
+A removal is *present* until `settle`, and *absent* until its bytes are purged. It ends early when its id is
+intended again.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from index.records import Intent
 
 class Writes(Tables):
     def intend(self, run_id: str, collection: str, wanted: Sequence[Intent]) -> set[str]:
-        """Put on record what the store is about to be given. Durable when it returns.
+        """Put on record the points that are about to be written. Durable when it returns.
 
         A document has one open intent at most. Repeating an intent replaces it; replacing one whose points
-        the new one does not all name is refused with LedgerError, because nothing would remember what the
-        store may hold of them: recovery has to look first.
+        the new one does not all name is refused with LedgerError, because the record of points that the store
+        may hold would be lost: recovery has to run first.
 
-        The removal of a document that a hold stands on is not announced, whenever the hold came. Returns the
-        ids of these documents, which stay as they are.
+        The removal of a document under a hold is not announced, even when the hold came after the plan.
+        Returns the ids of these documents, which stay as they are.
         """
         deleted = [i.document.document_id for i in wanted if i.action is Action.DELETE]
         with self._database.writing() as connection:
@@ -169,8 +169,8 @@ class Writes(Tables):
         point_ids: Collection[str] = (),
         until: datetime | None = None,
     ) -> int:
-        """Forget absent removals whose bytes were purged: these, and those that were absent at `until`, when
-        the store began to purge. Returns their number.
+        """Delete the rows of absent removals whose bytes were purged: these, and those that were absent at
+        `until`, when the store began to purge. Returns their number.
 
         To be called after each `VectorStore.purge`, so that the list of absent removals stays short: of the
         embedded store at the end of every run that deleted points, where it takes less than a second; of a
@@ -195,7 +195,7 @@ class Writes(Tables):
         )
 
     def drop_intents(self, document_ids: Collection[str]) -> None:
-        """Give up these changes, after their points were removed from the store or rewritten."""
+        """Delete these intents, after their points were removed from the store or rewritten."""
         with self._database.writing() as connection:
             connection.execute(
                 sa.delete(intents).where(self._database.among(intents.c.document_id, document_ids))
@@ -223,7 +223,8 @@ class Writes(Tables):
 
     def replace_collection(self, former: str, name: str, entries: Sequence[LogEntry]) -> None:
         """Make the collection that was building the current one, with all that is recorded of the former one,
-        which becomes `dropping`: its points were copied. What is absent was not: it goes with the former."""
+        which becomes `dropping`: its points were copied. Absent removals were not: they go with the
+        former."""
         with self._database.writing() as connection:
             self._clear(connection, name)
             for table, which in ((chunks, sa.true()), (intents, sa.true()), (removals, PRESENT)):
@@ -236,7 +237,7 @@ class Writes(Tables):
 
     def drop_collection(self, name: str, entries: Sequence[LogEntry]) -> None:
         """Forget a collection after the store dropped it, with its removals, whose bytes went with it, and
-        publish what was committed to it. Of an unknown one, nothing else is put on record."""
+        publish its pending entries. For an unknown collection, only these are put on record."""
         with self._database.writing() as connection:
             self._clear(connection, name)
             known = connection.execute(sa.delete(collections).where(collections.c.name == name)).rowcount

@@ -1,18 +1,17 @@
-"""Files become elements here, in child processes that can be killed.
+"""Files to elements, in child processes that can be killed.
 
 A document is foreign input, and the libraries that read it are large: one may hang, eat memory, crash, or
 be fooled. So nothing is parsed in the process that holds the ledger and the store.
 
 ==============  ==========================================================================================
 `formats`       which suffix is which format, and the extraction fingerprint of each; imports nothing heavy
-`parser`        the parent's side: feeds the child, judges what it says, and replaces it
+`parser`        the parent's side: feeds the child, checks its answers, and replaces it
 `child`         a child as the parent has it: process, pipes, folder
-`sandbox`       the child's processes: limits, environment, and how everything in them dies
-`walls`         what the child takes from itself, with `namespaces`, `privileges`, `landlock`, `kernel`, and
-                `installation`, which says what it may read
+`sandbox`       the child's processes: limits, environment, and how they are killed
+`walls/`        rights that the child gives up before it reads anything
 `worker`        the child's side: a loop over requests
 `outline`       elements and their headings, as every reader builds them
-readers         `markdown`, `html`, `text`, `pdf`, `ocr`, `office`, `opendocument`, `tables`, `mail`,
+`readers/`      `markdown`, `html`, `text`, `pdf`, `ocr`, `office`, `opendocument`, `tables`, `mail`,
                 `pandoc`, `data`: one function ``parse(path, format) -> Parsed`` each; they raise
                 `outline.Unreadable` with the reason
 `frontmatter`   the properties that a Markdown file begins with, also where its block is broken
@@ -22,7 +21,7 @@ readers         `markdown`, `html`, `text`, `pdf`, `ocr`, `office`, `opendocumen
 `nlp`           the English pipeline of unstructured's classifier, without its download
 ==============  ==========================================================================================
 
-What holds for every format:
+Invariants of every format
 
 - Every visible word of the document is in the elements as often as in the document, in reading order.
   Generated numbers and bullets of lists, targets of links, comments and hidden parts are not. Parts that a
@@ -36,12 +35,14 @@ What holds for every format:
 - A document without text is a `Parsed` without elements. One that cannot be read, or only by a program that
   is not installed, is a `Failure` with a reason for people. A broken installation is a `ParserError`.
 - The child has no secrets in its environment, and no file of its own that outlives the document, nor more of
-  them than the disk can bear. Nothing that a document names is fetched, walls or not. What the child can
-  reach, `walls` says; they are the kernel's, and not a virtual machine's.
+  them than the disk can bear. Nothing that a document names is fetched, walls or not. `walls` says which
+  resources the child can reach; they are the kernel's, and not a virtual machine's.
 
 Markup is walked by us (`html` says why), spreadsheets are read by openpyxl and xlrd (`tables`), PDF by
 pdfium, which is many times as fast as pdfminer; Word and PowerPoint by unstructured, whose classifier also
 has a say in PDF headings.
+
+May import: `connectors.base`, `freshness`, `model`, `errors`.
 """
 
 from index.parse.formats import Format, fingerprint, fingerprints, format_of, missing_programs, suffix_of

@@ -1,4 +1,4 @@
-"""What has to hold before a file is opened whose text lies in a container: not a bomb, not locked."""
+"""Checks before a container is opened: it is no bomb, and not locked."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from pathlib import Path
 from index.parse.outline import Unreadable
 
 ENTRIES_MAX = 20_000
-#: Bytes inflated: any archive may hold this much, a larger one only when it is no more than RATIO_MAX times
-#: as large as the file.
+#: Inflated bytes that any archive may hold; more are allowed up to RATIO_MAX times the size of the file.
 INFLATED_FREE = 128 * 1024 * 1024
 RATIO_MAX = 60
 

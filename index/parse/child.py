@@ -1,4 +1,4 @@
-"""One parsing child as the parent has it: its process, its two pipes, and its folder."""
+"""A parsing child, seen from the parent: its process, its two pipes, and its folder."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from index.parse.walls.walls import Wall
 
 #: Seconds to start a child and import a format's reader, on a machine that is busy with other things.
 START_SECONDS_MAX = 180.0
-#: Seconds to import another format's reader, before a child that has parsed documents is given up.
+#: Seconds to import another format's reader, before a child that has parsed documents is replaced.
 AGAIN_SECONDS_MAX = 30.0
-#: Bytes that a document may fill of the disk, and seconds between two looks at how many it has filled.
+#: Bytes that a document may fill of the disk, and seconds between two checks of them.
 FOLDER_BYTES_MAX = 2 << 30
 LOOK_SECONDS = 0.5
 #: Seconds that a child has to end after it closed its pipe.
@@ -49,12 +49,12 @@ class TooFull(Exception):
 
 
 class Child:
-    """One child process, its two pipes, its private folder and what it wrote to standard error."""
+    """A child process, its two pipes, its private folder and its standard error."""
 
     def __init__(self, command: Sequence[str], settings: dict[str, Any]) -> None:
         with scratch_errors(tempfile.gettempdir()):
             self.folder = Path(tempfile.mkdtemp(prefix="freshkb-parse-"))
-        # Beside them lies what was written to standard error.
+        # The file of standard error lies beside them.
         private = self.folder / walls.PRIVATE
         self.documents = 0
         self.resident_bytes = 0
@@ -88,8 +88,8 @@ class Child:
         return any(wall.built for wall in self.walls if wall.name == "namespaces")
 
     def take(self, document: BinaryIO, format: str) -> str:
-        """Copy the document to where the child may read it and nothing else writes. Its path; the helper
-        programs of some formats go by its end."""
+        """Copy the document to the folder that the child may read and no other process writes. Returns its
+        path; some helper programs go by its suffix."""
         path = self.folder / walls.DOCUMENTS / f"document.{format}"
         document.seek(0)
         with scratch_errors(path.parent), path.open("xb") as copy:
@@ -105,7 +105,7 @@ class Child:
 
     def send(self, request: dict[str, Any]) -> None:
         data = json.dumps(request).encode()
-        # When the child is gone, waiting for its answer will tell.
+        # A dead child is found when its answer is awaited.
         with contextlib.suppress(BrokenPipeError):
             self._requests.write(len(data).to_bytes(4, "big") + data)
 
@@ -113,11 +113,12 @@ class Child:
         self.walls = [Wall(**wall) for wall in self._expect("ready")["walls"]]
 
     def expect_loaded(self) -> int:
-        """How many of the modules that it imported are not compiled."""
+        """Wait for ``loaded``. Returns the number of imported modules that are not compiled."""
         return int(self._expect("loaded").get("uncompiled", 0))
 
     def receive(self, seconds: float, size_max: int) -> dict[str, Any]:
-        """The next answer. Raises TimeoutError, Gone, TooLong, TooFull, or ValueError when it is none."""
+        """The next answer. Raises TimeoutError, Gone, TooLong, TooFull, or ValueError when it is no
+        answer."""
         deadline = time.monotonic() + seconds
         size = int.from_bytes(self._read(4, deadline), "big")
         if size > size_max:
@@ -132,12 +133,13 @@ class Child:
         return answer
 
     def await_end(self) -> None:
-        """Wait a moment for a child that is about to end by itself, so that it can be told how it did."""
+        """Wait a moment for a child that is about to end by itself, so that `stop` reports its own exit
+        status."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(END_SECONDS_MAX)
 
     def stop(self) -> str:
-        """Close the pipe, at which the guard kills everything; in words, how the child ended."""
+        """Close the pipe, at which the guard kills everything. Returns how the child ended, in words."""
         status = self.process.poll()
         self._requests.close()
         try:
@@ -195,7 +197,7 @@ class Child:
 
 
 def _disk_bytes(folder: Path) -> int:
-    """What lies in the folder, as far as it can be seen."""
+    """Bytes in the folder, as far as they can be seen."""
     found, folders = 0, [str(folder)]
     while folders:
         with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
@@ -208,14 +210,14 @@ def _disk_bytes(folder: Path) -> int:
 
 
 def command(function: str) -> Sequence[str]:
-    """Runs a function of the worker's module in a process of its own."""
+    """The command line that runs a function of the worker's module."""
     return (sys.executable, "-P", "-s", "-c", _BOOT, json.dumps(_import_path()), function)
 
 
 def compile_all() -> None:
-    """Have Python compile what the children import, and keep it, where some installers do not.
+    """Compile and keep the modules that children import, where the installer did not.
 
-    A child may not write there. This one has no walls, and reads no document.
+    A child may not write there. The process of this function has no walls, and reads no document.
     """
     if not os.access(Path(__file__).parent, os.W_OK):
         return
@@ -232,5 +234,5 @@ def compile_all() -> None:
 
 
 def _import_path() -> list[str]:
-    """Where the child finds what this process imports; its own folder is empty and private."""
+    """The import path of this process, for the child, whose own folder is empty and private."""
     return [str(Path(entry).absolute()) for entry in sys.path]

@@ -1,4 +1,4 @@
-"""Which documents can be read, what reads them, and the fingerprint of how they are read.
+"""Formats: which documents can be read, by which reader, and the fingerprint of the extraction.
 
 A format goes by a suffix: `of` is the one rule that finds a document's.
 
@@ -29,7 +29,7 @@ COMMON_REVISION = 2
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A kind of file, and what its text depends on."""
+    """A kind of file, and the packages and programs that its text depends on."""
 
     name: str
     content_type: str
@@ -44,7 +44,7 @@ class Format:
     needed: bool = True
     """Whether some or all of these files cannot be read without the programs."""
     classifies: bool = False
-    """Whether the spaCy model, or our stand-in for it, has a say in the kind of a block."""
+    """Whether the spaCy model, or our stand-in for it, takes part in classifying blocks."""
 
     @property
     def authored(self) -> bool:
@@ -52,7 +52,7 @@ class Format:
         return self.module in ("markdown", "html", "pandoc")
 
     def fingerprint(self, *, chunking: str) -> str:
-        """Hash of everything that decides which chunks come out of a given file of this format."""
+        """Hash of everything that decides which chunks a given file of this format has."""
         return digest(
             [
                 self.name,
@@ -162,7 +162,7 @@ _BY_CONTENT_TYPE = {
     **{format.content_type: f".{suffixes.split()[0]}" for format, suffixes in _FORMATS.items()},
     **_ALIASES,
 }
-#: Content types of bytes that nobody has said anything of.
+#: Content types that stand for unknown.
 _UNTOLD = frozenset({"application/octet-stream", "binary/octet-stream", "application/x-unknown"})
 
 #: Characters of a content type that a message repeats.
@@ -179,8 +179,8 @@ def suffix_of(uri: str) -> str:
 
 
 def of(entry: Entry) -> str:
-    """The suffix that stands for the document's format: by what its source says of it, else the one of its
-    uri. A content type that no format has stands for itself; "" when nothing tells."""
+    """The suffix that stands for the document's format: by the content type that its source gives, else the
+    one of its uri. A content type that no format has stands for itself; "" when neither is known."""
     if entry.format is None:
         return suffix_of(entry.uri)
     told = entry.format.partition(";")[0].strip().lower()
@@ -188,12 +188,12 @@ def of(entry: Entry) -> str:
 
 
 def format_of(uri: str) -> Format | None:
-    """The format of a document of which there is only its uri; None: this type is not supported."""
+    """The format of a document by its uri alone; None when its type is not supported."""
     return BY_SUFFIX.get(suffix_of(uri))
 
 
 def why_unsupported(told: str) -> str:
-    """A sentence about a document for which `of` gives what no format has."""
+    """A sentence about a document for which `of` gives no supported format."""
     if not told.strip("."):
         return "It has no type."
     shown = "".join(char if char.isprintable() else " " for char in told[:_SHOWN_MAX])

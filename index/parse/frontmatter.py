@@ -34,7 +34,7 @@ _COMMENT = re.compile(r"[ \t]*(?:#|$)")
 _ITEM = re.compile(r"[ \t]*-(?:[ \t]+(?P<value>.*)|$)")
 _TABLE = re.compile(r"[ \t]*\[+(?P<name>[\w .\"'-]+)\]+[ \t]*(?:#.*)?")
 _WORD = re.compile(r"[ \t]*[\"']?(?P<name>\w[\w.-]{0,99})")
-#: What a value begins with of which the rest is on other lines: text, a list, a mapping, something quoted.
+#: Beginnings of values that go on in other lines: text, lists, mappings, quotes.
 _UNCLOSED = ("[", "{", '"', "'")
 _FOLDED = re.compile(r"[|>][+-]?\d?[+-]?[ \t]*(?:#.*)?")
 
@@ -69,7 +69,7 @@ _ERRORS = (yaml.YAMLError, tomllib.TOMLDecodeError, ValueError, RecursionError)
 
 
 def front_matter(text: str) -> FrontMatter:
-    """What a document begins with, and the rest. Two rules with text between them are no front matter."""
+    """The front matter of a document, and the rest. Two rules with text between them are none."""
     text = text.lstrip("\ufeff")
     match = _BLOCK.match(text)
     if match is None:
@@ -124,7 +124,7 @@ def _line_by_line(fence: str, block: str) -> dict[str, Any]:
             table = f"{squeeze(header['name'])}."
         elif pair := _PAIR[fence].fullmatch(line):
             name, value = table + pair["name"], pair["value"] or ""
-            # What is indented belongs to a name with nothing after it; below another it is a stray tab.
+            # An indented line belongs to a name without a value; below any other it is a stray tab.
             below = bool(pair["indent"] and parent)
             if not below:
                 parent = "" if _value(fence, value) is not None and not _FOLDED.fullmatch(value) else name
@@ -138,7 +138,7 @@ def _line_by_line(fence: str, block: str) -> dict[str, Any]:
 
 
 def _value(fence: str, text: str) -> Any:
-    """The value of a line; None when there is none, or when it cannot be read."""
+    """The value of a line; None when it is missing or cannot be read."""
     try:
         if fence == "+++":
             return tomllib.loads(f"value = {text}")["value"]
@@ -165,7 +165,7 @@ def _flat(front: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
             if name:
                 yield name, {}
         elif isinstance(value, list | tuple | set):
-            # What is no scalar in it is there, and cannot be read.
+            # Items that are no scalars stay, as unreadable.
             yield name, [_scalar(item) for item in list(value)[:_ITEMS_MAX]]
         else:
             yield name, _scalar(value)
@@ -178,7 +178,7 @@ def _scalar(value: Any) -> str | bool | int | float | None:
         finite = value not in (float("inf"), float("-inf")) and value == value
         return value if finite else str(value)
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        # Nobody's number, and too long to be written in decimal digits.
+        # A number too long to be written in decimal digits.
         return hex(value)[:HEADING_MAX]
     if isinstance(value, bool | int):
         return value

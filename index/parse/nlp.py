@@ -1,9 +1,9 @@
 """The English pipeline behind unstructured's text classifier, without its download.
 
-unstructured asks spaCy for the model ``en_core_web_sm`` and, where it is missing, fetches it from the
-network and installs it into the running environment. Neither may happen in the middle of a sync. So the
-model is used where it is installed, and elsewhere a stand-in gives the classifier what it asks for: words,
-sentences, and whether a text has a verb.
+unstructured asks spaCy for the model ``en_core_web_sm`` and, where it is missing, fetches it from the network
+and installs it into the running environment. Neither may happen in the middle of a sync. So the model is used
+where it is installed, and elsewhere a stand-in gives the classifier words, sentences, and whether a text has
+a verb.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MODEL = "en_core_web_sm"
 #: Raised when the stand-in's rules change.
 STAND_IN = "stand-in 1"
 
-#: Verbs without a telling ending that the prose of manuals and policies leans on.
+#: Common verbs of manuals and policies that no ending gives away.
 _VERB_LIST = """
     am are be been being can could did do does done get gets go goes got had has have is let may might must
     need needs shall should was were will would add allow apply ask become begin bring build buy call change

@@ -9,13 +9,13 @@ from typing import Any
 from index.model import Diagnostic, Element, Parsed
 from index.parse.language import language_of
 
-#: Control characters other than tab and newline, lone surrogates, soft hyphens and byte order marks: no
-#: store, ledger or tokenizer wants them, and no reader sees them.
+#: Control characters other than tab and newline, lone surrogates, soft hyphens and byte order marks:
+#: invisible to readers, and refused by stores, ledgers or tokenizers.
 _UNWANTED = re.compile("[\x00-\x08\x0b-\x1f\x7f\xad\ud800-\udfff\ufeff\ufffe\uffff]")
 _SPACES = re.compile(r"[ \t\r\n\f\v\u00a0]+")
 
 
-#: Characters of what is repeated in every chunk: a heading that is longer is none, other things are cut.
+#: Characters of text that every chunk repeats: a longer heading is none, other text is cut.
 HEADING_MAX = 2000
 
 
@@ -61,7 +61,7 @@ class Outline:
         self._append(text, "Title", page)
 
     def end_sections(self) -> None:
-        """What follows belongs to no heading so far: another slide, the notes at the end."""
+        """End all headings: another slide, the notes at the end."""
         self._path.clear()
 
     def add(self, text: str, kind: str, page: int | None = None) -> None:

@@ -19,7 +19,7 @@ from index.parse.walls.walls import Wall
 
 #: Documents that one child parses before another takes its place: libraries leak.
 DOCUMENTS_MAX = 1000
-#: Uncompiled modules, from which on it pays to compile all for the children to come.
+#: Number of uncompiled modules from which compiling all of them pays for later children.
 UNCOMPILED_MAX = 100
 #: Characters of a reason.
 REASON_MAX = 400
@@ -54,11 +54,11 @@ class Parser:
 
     @property
     def isolated(self) -> bool | None:
-        """Whether the child has no network and a process table of its own; None before there was one."""
+        """Whether the child has no network and a process table of its own; None before the first child."""
         return None if self._child is None else self._child.isolated
 
     def walls(self) -> list[Wall]:
-        """What became of each wall around a child. Raises ParserError when none can be started."""
+        """The state of each wall around a child. Raises ParserError when no child can be started."""
         with self._lock:
             return self._running().walls
 
@@ -125,7 +125,7 @@ class Parser:
         self.close()
 
     def _running(self) -> Child:
-        """The child, started where there is none or where it died in its sleep."""
+        """The child, started where there is none or where it died while idle."""
         if self._child is not None and self._child.dead:
             self._stop()
         if self._child is None:
@@ -140,14 +140,15 @@ class Parser:
         return self._child
 
     def _loaded(self, document: BinaryIO | None = None, format: Format | None = None) -> Child:
-        """The child, once it has the document and has imported what it needs; for none, everything."""
+        """The child, once it has the document and has imported its reader; without a document, all
+        readers."""
         child = self._running()
         try:
             return self._asked(child, document, format)
         except ParserError:
             if not child.documents:
                 raise
-        # A document may have taken it over, and this one shall not suffer from that.
+        # An earlier document may have corrupted the child: start a new one.
         return self._asked(self._running(), document, format)
 
     def _asked(self, child: Child, document: BinaryIO | None, format: Format | None) -> Child:
@@ -172,14 +173,14 @@ class Parser:
             raise
 
     def _stop(self) -> str:
-        """End the child; in words, how it ended."""
+        """End the child. Returns how it ended, in words."""
         child, self._child = self._child, None
         return "" if child is None else child.stop()
 
 
 def _result(answer: dict[str, Any]) -> Parsed | Failure:
-    """What the child says of the document. Raises ValueError, KeyError, TypeError or AttributeError when that
-    makes no sense: a document may have taken the child over."""
+    """The child's answer as a value. Raises ValueError, KeyError, TypeError or AttributeError when it is
+    malformed: a document may have corrupted the child."""
     if "failure" in answer:
         return Failure(_sentence(answer["failure"]), transient=bool(answer.get("transient")))
     parsed = answer["parsed"]
@@ -192,7 +193,7 @@ def _result(answer: dict[str, Any]) -> Parsed | Failure:
     for element in elements:
         texts += (element.text, element.kind, *element.heading_path)
     for text in texts:
-        # Raises UnicodeEncodeError, which is a ValueError, for half a character.
+        # Raises UnicodeEncodeError, a ValueError, for lone surrogates.
         str.encode(text)
     if not all(element.page is None or isinstance(element.page, int) for element in elements):
         raise ValueError("These are no pages.")
@@ -211,7 +212,7 @@ def _diagnostic(found: dict[str, Any]) -> Diagnostic:
 
 
 def _is_property(value: Any) -> bool:
-    """Whether it is what `index.freshness.properties` says."""
+    """Whether it is a property as defined in `index.freshness.properties`."""
     if isinstance(value, list):
         return not any(isinstance(item, dict | list) for item in value)
     return not value if isinstance(value, dict) else True

@@ -1,13 +1,13 @@
-"""The processes of a parsing child: how they come to stand behind the walls, and how everything in them dies.
+"""The processes of a parsing child: how they get behind the walls, and how they are killed.
 
 ::
 
     parent ─pipe─▶ guard ─fork─▶ init (pid 1 of its namespace) ─fork─▶ worker ─▶ soffice, pandoc …
 
-The guard does nothing but wait. When the pipe from the parent closes, because the parent has had enough or
-is dead, it kills `init`, and the kernel kills whatever else lives in that namespace, processes that made
-themselves daemons included. Where the kernel allows no namespaces (macOS, some containers) there is no
-`init`, and the guard kills the worker's process group and, on Linux, its session.
+The guard does nothing but wait. When the pipe from the parent closes, because the parent stops the child or
+is dead, it kills `init`, and the kernel kills all other processes of that namespace, daemons included. Where
+the kernel allows no namespaces (macOS, some containers) there is no `init`, and the guard kills the worker's
+process group and, on Linux, its session.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FILE_BYTES_MAX = 1 << 30
 FILES_MAX = 256
 PROCESSES_MAX = 256
 
-#: Handed on to the child where set; nothing else of the parent's environment is, for it may hold secrets.
+#: Handed on to the child where set; the rest of the parent's environment is not, for it may hold secrets.
 _INHERITED = (
     "PATH",
     "LD_LIBRARY_PATH",
@@ -50,7 +50,7 @@ def environment(private: str) -> dict[str, str]:
         **dict.fromkeys(("DO_NOT_TRACK", "SCARF_NO_ANALYTICS", "UNSTRUCTURED_DISABLE_NOTICE"), "1"),
         **dict.fromkeys(("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "PYTHONNOUSERSITE"), "1"),
         **dict.fromkeys(("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS"), "1"),
-        # Every arena of malloc reserves address space, which is what the memory limit counts.
+        # Every arena of malloc reserves address space, which the memory limit counts.
         "MALLOC_ARENA_MAX": "2",
         "PYTHONHASHSEED": "0",
         "LANG": "C.UTF-8",
@@ -63,14 +63,13 @@ _statm: int | None = None
 
 
 def enter(memory_bytes: int, folder: Path) -> list[Wall]:
-    """Fork into the worker, and return in it alone: what became of the walls.
+    """Fork into the worker, and return in it alone, with the state of the walls.
 
-    `folder` holds those that `walls` names. The process that called becomes the guard and ends with the
+    `folder` holds the folders that `walls` names. The process that called becomes the guard and ends with the
     worker's exit status, 128 + n after signal n. It empties the folder when the worker ends, and removes it
     when the parent hangs up.
     """
-    # The folders on the way to what a child may see are open to whatever user it becomes; its own folders
-    # lie in one that is not.
+    # Folders above a child's readable paths are open to any user; its own folders lie in a private one.
     os.umask(0o022)
     user, reason = walls.another_user(folder)
     proc = os.open("/proc", os.O_RDONLY) if sys.platform == "linux" else -1
@@ -91,14 +90,14 @@ def enter(memory_bytes: int, folder: Path) -> list[Wall]:
         _die_with_parent()
     os.setsid()
     _keep_statm(proc)
-    # Elsewhere all processes of the user count, and nothing counts for root.
+    # Otherwise the limit counts all processes of the user, and none of root.
     _limit(memory_bytes, processes=os.getuid() != 0 and (apart.built or user is not None))
     domain = walls.attempt("Landlock", lambda: walls.confine(folder))
     return [apart, view, own_user, domain]
 
 
 def kill_leftovers() -> None:
-    """Kill what a document left running. In the worker, between two documents."""
+    """Kill processes that a document left running. In the worker, between two documents."""
     # -1 means every process that this one can see, so it must be certain that those are the namespace's only:
     # the second process of a namespace is the worker, the second one of a machine is the kernel.
     if os.getpid() == 2 and os.getppid() == 1:
@@ -107,7 +106,7 @@ def kill_leftovers() -> None:
 
 
 def allow_cpu(seconds: float) -> None:
-    """Let the worker use this much processor time from now on; for when nobody is left to watch the clock."""
+    """Let the worker use this much processor time from now on; a limit for when the parent is dead."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     limit = int(usage.ru_utime + usage.ru_stime + seconds) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
@@ -123,7 +122,7 @@ def discard(folder: Path) -> None:
 
 
 def resident_bytes() -> int:
-    """Memory that this process holds; its peak where the system does not tell the present."""
+    """Bytes of memory of this process; its peak where the system does not give the present value."""
     if _statm is None:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(os.pread(_statm, 200, 0).split()[1]) * resource.getpagesize()
@@ -135,7 +134,7 @@ def _die_with_parent() -> None:
 
 
 def _be_killed_first() -> None:
-    """Should the machine run out of memory, a parser goes before anything of the user's."""
+    """When the machine runs out of memory, a parser is killed before any process of the user."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text("1000")
@@ -176,7 +175,7 @@ def _stand_guard(worker: int, isolated: bool, folder: Path) -> NoReturn:
     os.close(1)
     poll = select.poll()
     poll.register(waker, select.POLLIN)
-    # No events asked for: only the hang-up of the last writer is told, and the requests are the worker's.
+    # No events registered: poll reports the hang-up of the last writer only, and requests are the worker's.
     poll.register(0, 0)
     while True:
         pid, status = os.waitpid(worker, os.WNOHANG)
@@ -185,7 +184,7 @@ def _stand_guard(worker: int, isolated: bool, folder: Path) -> NoReturn:
         if any(descriptor == 0 for descriptor, _ in poll.poll()):
             _kill(worker, isolated)
             os.waitpid(worker, 0)
-            # A parent that was killed cannot clear up after itself.
+            # A killed parent cannot clear up.
             _end_with_discard(folder)
     if not isolated:
         _kill(worker, isolated)
@@ -200,13 +199,13 @@ def _end_with_discard(folder: Path) -> NoReturn:
     with contextlib.suppress(OSError, RecursionError):
         shutil.rmtree(folder)
     if folder.exists():
-        # Deeper than Python has stack or descriptors. Whose namespace has died can start no other process.
+        # Deeper than Python has stack or descriptors. In a dead namespace no process can fork: exec.
         os.execvp("rm", ["rm", "-rf", "--", str(folder)])
     os._exit(0)
 
 
 def _kill(worker: int, isolated: bool) -> None:
-    """Kill the worker and what it started. Where there are namespaces, the kernel does the second part."""
+    """Kill the worker and its descendants. Where there are namespaces, the kernel does the second part."""
     members = [] if isolated else _session(worker)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.kill(worker, signal.SIGKILL)
@@ -223,7 +222,7 @@ def _session(leader: int) -> list[int]:
     members = []
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError, ValueError, IndexError):
-            # The name of the program, in brackets, may hold anything.
+            # The program's name, in brackets, may hold any character.
             fields = (entry / "stat").read_text().rpartition(")")[2].split()
             if int(fields[3]) == leader:
                 members.append(int(entry.name))
@@ -231,7 +230,7 @@ def _session(leader: int) -> list[int]:
 
 
 def _wait_as_init(worker: int, proc: int) -> NoReturn:
-    """Reap what the namespace's dead leave behind, and end, and everything with it, when the worker does."""
+    """Reap dead processes of the namespace; end with the worker, which ends all others."""
     # Held here, the pipe of answers would not close when the worker dies.
     for descriptor in (0, 1, proc):
         os.close(descriptor)

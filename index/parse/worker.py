@@ -2,8 +2,7 @@
 
 A message is four bytes of length, big-endian, and that much JSON. To a request come two answers: ``loaded``
 when the reader of the format is imported, from where on the document's time counts, and then ``parsed`` or
-``failure``; or
-``broken`` when this installation cannot read the format at all.
+``failure``; or ``broken`` when this installation cannot read the format at all.
 """
 
 from __future__ import annotations
@@ -27,16 +26,16 @@ from index.parse.outline import Unreadable, squeeze
 
 Answer = dict[str, Any]
 
-#: What is wrong with the machine of the moment, and not with the document. That a file grew too large is not
-#: among them: the limit that stopped it will be the same next time.
+#: Errors of the machine's present state, and not of the document. A file that grew too large is not among
+#: them: the same limit will stop it next time.
 NOT_ITS_FAULT = frozenset({
     errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENFILE,
 })  # fmt: skip
 
-#: Paragraphs, headings and tables of a document. Each may become a chunk, which costs much more than it.
+#: Paragraphs, headings and tables of a document. Each may become a chunk, which costs much more.
 ELEMENTS_MAX = 100_000
 
-#: What libxml2 and expat say of entities that multiply, and libxml2 of depth.
+#: Messages of libxml2 and expat on multiplying entities, and of libxml2 on depth.
 _ENTITIES = re.compile(r"amplification factor|entity (?:reference )?loop")
 _DEPTH = re.compile(r"Excessive depth")
 
@@ -44,7 +43,7 @@ _DEPTH = re.compile(r"Excessive depth")
 def main() -> None:
     settings = json.loads(sys.argv[-1])
     walls = sandbox.enter(settings["memory_bytes"], Path(settings["folder"]))
-    # Libraries ask for the types of files: what this machine's tables say of them lies outside of the walls.
+    # Libraries ask for the types of files: this machine's tables of them lie outside of the walls.
     mimetypes.knownfiles.clear()
     requests, answers = _take_pipes()
     worker = _Worker(settings)
@@ -91,7 +90,7 @@ class _Worker:
             }
         except Exception as error:
             answer = {
-                # Where a document lies while it is parsed means nothing to anybody.
+                # The path of the copy means nothing to a reader.
                 "failure": _reason(error).replace(path, "the document"),
                 "transient": isinstance(error, OSError) and error.errno in NOT_ITS_FAULT,
             }
@@ -107,7 +106,7 @@ class _Worker:
         return {"parsed": {**asdict(parsed), "content_type": format.content_type}}
 
     def _empty_private(self) -> None:
-        # What libraries complained of would add up.
+        # Warnings of libraries would add up.
         os.ftruncate(2, 0)
         os.chdir(self.private)
         for entry in self.private.iterdir():
@@ -122,7 +121,7 @@ def _reason(error: Exception) -> str:
     chain: list[BaseException] = [error]
     while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None:
         chain.append(cause)
-    # Readers of containers bury what the XML parser said, and it speaks to programmers.
+    # Readers of containers bury the XML parser's message, which is for programmers.
     told = " ".join(map(str, chain))
     if _ENTITIES.search(told):
         return "The document defines entities that would make it enormous."

@@ -1,7 +1,9 @@
 """Answer a query from a collection, with what is needed to cite the answer and to judge its age.
 
-`query` is the search in one given collection; `knowledge_base` the facade that applications open, which asks
-again when a reindex has switched meanwhile; `hits` what it answers with.
+`query` searches one given collection, reading through `reader`; `hits` are its answers; `knowledge_base` is
+the facade that applications open, which asks again when a reindex has switched meanwhile; `describe` lists
+and shows documents.
 
-May import: the rooms above it, `sync` for the sources that there are.
+A hit is a point that the ledger calls current. Nothing here writes to the ledger or the store. May import:
+the rooms up to `health`.
 """

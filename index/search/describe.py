@@ -21,7 +21,7 @@ class DocumentSummary:
 
     document: Document
     assessment: Assessment | None
-    """None: no version of it was ever indexed."""
+    """None when no version of it was ever indexed."""
 
     def json(self) -> dict[str, Any]:
         document = self.document
@@ -46,7 +46,7 @@ class ChunkDetail:
 
     record: ChunkRecord
     passage: payload.Passage | None
-    """None: the store has lost its point, or the point's text."""
+    """None when the store has lost its point, or the point's text."""
 
     def json(self) -> dict[str, Any]:
         passage = self.passage
@@ -62,14 +62,14 @@ class ChunkDetail:
 
 @dataclass(frozen=True, slots=True)
 class DocumentDetail:
-    """All that is known of one document."""
+    """A document with its row, findings and chunks."""
 
     document: Document
     assessment: Assessment
     review: Review | None
-    """The last one."""
+    """The document's last review."""
     findings: tuple[Finding, ...]
-    """What an audit would find."""
+    """Findings of the audit."""
     chunks: tuple[ChunkDetail, ...]
     """In order; empty when none of its versions is in the index."""
 

@@ -1,4 +1,4 @@
-"""What a search answers with: chunks to cite and to judge by their age."""
+"""Hits of a search: chunks to cite and to judge by their age."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from index.store.base import Hit
 
 
 class Place(NamedTuple):
-    """Where a text stands."""
+    """The place of a text."""
 
     source: str
     uri: str
@@ -25,10 +25,10 @@ class Place(NamedTuple):
 class SearchHit:
     """A chunk that answers a query. Dates are RFC 3339 in UTC.
 
-    `score` is what this search ranked by, and means nothing beside another search's. `relevance` is
-    comparable, from 0 to 1: how near in meaning the text is to the query (the cosine of their vectors); in
-    the mode "sparse", which asks no model, the share of the query's words that stand in the text. A hybrid
-    search ranks by words as well, so that its relevance need not fall from hit to hit.
+    `score` is this search's ranking, and not comparable between searches. `relevance` is comparable, from 0
+    to 1: how near in meaning the text is to the query (the cosine of their vectors); in the mode "sparse",
+    which needs no model, the share of the query's words that stand in the text. A hybrid search ranks by
+    words as well, so that its relevance need not fall from hit to hit.
     """
 
     score: float
@@ -38,7 +38,7 @@ class SearchHit:
     page: int | None
     uri: str
     url: str
-    """What a person opens."""
+    """The link that a person opens."""
     document_id: str
     source: str
     owner: str
@@ -48,16 +48,16 @@ class SearchHit:
     verdict: str
     relevance: float
     chunk_index: int
-    """From 0; -1 when it is not known."""
+    """Number in its document, from 0; -1 when it is not known."""
     chunk_count: int
-    """Of its document."""
+    """Owners of its document."""
     point_id: str
     content_type: str
     language: str | None
     date_used: str | None
-    """Of the verdict."""
+    """Reason of the verdict."""
     duplicates: tuple[Place, ...] = ()
-    """Where the same text was found, too."""
+    """Other places of the same text."""
 
     def json(self) -> dict[str, Any]:
         places = [place._asdict() for place in self.duplicates]
@@ -92,7 +92,8 @@ def search_hit(hit: Hit, passage: Passage, document: Document, verdict: Assessme
 
 
 def folded(hits: Iterable[SearchHit]) -> list[SearchHit]:
-    """Hits of one text, white space apart, as one: the best of them, which names the places of the others."""
+    """Hits of one text, white space apart, merged into the best of them, which names the places of the
+    others."""
     by_text: dict[str, list[SearchHit]] = {}
     for hit in hits:
         by_text.setdefault(" ".join(hit.text.split()), []).append(hit)

@@ -37,14 +37,14 @@ class KnowledgeBase:
     def open(
         cls, config: str | Path | Config | None = None, *, now: Callable[[], datetime] = utc_now
     ) -> KnowledgeBase:
-        """Open by the path of a configuration (None: the one that the working directory is in).
+        """Open by the path of a configuration (None: found from the working directory).
 
         Raises ConfigError when it cannot be used, LedgerError when its ledger cannot.
         """
         if not isinstance(config, Config):
             config = load(Path(config) if config is not None else None, os.environ, Path.cwd())
         workspace = Workspace(config, now=now)
-        # Opened here, because threads that came first together would open them twice.
+        # Opened here, because two threads at once would open them twice.
         _ = workspace.ledger, workspace.store
         return cls(workspace)
 
@@ -70,17 +70,17 @@ class KnowledgeBase:
         held: bool = False,
     ) -> list[SearchHit]:
         """The `k` best chunks, best first; none for a blank query. A text that stands in several places is
-        one of them, with the others as its `duplicates`. See `SearchHit` for what its numbers mean.
+        one hit, with the other places as its `duplicates`. See `SearchHit` for its numbers.
 
         `fresh_only` keeps fresh and exempt documents; `owner` those of which this is one of the owners,
         compared without case; `held` lets documents in that are gone at their source and stay because of a
-        hold. Raises ConfigError for another mode, a query that is not Unicode, and a source or owner that
-        there is not; StoreError when there is no index, ModelChanged when it was built with another model.
+        hold. Raises ConfigError for another mode, a query that is not Unicode, and an unknown source or
+        owner; StoreError when there is no index, ModelChanged when it was built with another model.
         """
         return self._answered(Query(query, k, mode, fresh_only, source, owner, held))
 
     def _answered(self, query: Query) -> list[SearchHit]:
-        """Asked again when a reindex has switched meanwhile: the collection that was asked may be gone."""
+        """Search again when a reindex has switched meanwhile: the former collection may be gone."""
         check(self.reader, query)
         ledger = self.workspace.ledger
         while True:
@@ -98,16 +98,15 @@ class KnowledgeBase:
         """One document with its state, dates, owner and chunks, as `freshkb show --json` prints it; None when
         there is none at this uri.
 
-        Raises ConfigError when several sources have one and none is named, and for a source that there is
-        not.
+        Raises ConfigError when several sources have one and `source` is None, and for an unknown source.
         """
         self._require(source)
         found = unambiguous(list(self.workspace.ledger.documents.find(source=source, uris=[uri])))
         return describe(self.reader, found[0]).json() if found else None
 
     def list(self, *, source: str | None = None, state: State | None = None) -> list[dict[str, Any]]:
-        """Documents as `freshkb ls --json` prints them; deleted ones only when their state is asked for.
-        Raises ConfigError for a source that there is not."""
+        """Documents as `freshkb ls --json` prints them; deleted ones only when `state` names them. Raises
+        ConfigError for an unknown source."""
         self._require(source)
         return [summary.json() for summary in summaries(self.reader, source=source, state=state)]
 

@@ -1,7 +1,8 @@
-"""Search in one collection: rank in the store, keep what the ledger calls current, judge, fold copies.
+"""Search in one collection: rank in the store, keep the points that the ledger calls current, judge, fold
+copies.
 
-The function asks one collection and no other: whoever must notice that a reindex has switched meanwhile, as
-`index.search.knowledge_base.KnowledgeBase` does, asks again.
+The function reads one collection and no other. A caller that must notice a reindex that has switched
+meanwhile, as `index.search.knowledge_base.KnowledgeBase` does, searches again.
 """
 
 from __future__ import annotations
@@ -32,17 +33,17 @@ FRESH = frozenset({Verdict.FRESH, Verdict.EXEMPT})
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question. Raises ConfigError for a mode that there is not, and for a text that is not Unicode."""
+    """A question. Raises ConfigError for an unknown mode, and for a text that is not Unicode."""
 
     text: str
     k: int = 10
-    """How many hits."""
+    """Most hits."""
     mode: Mode = "hybrid"
     fresh_only: bool = False
     """Only documents that are fresh or exempt."""
     source: str | None = None
     owner: str | None = None
-    """Only documents with this one among their owners, compared without case."""
+    """Only documents with this owner among theirs, compared without case."""
     held: bool = False
     """Also documents that are gone at their source, and stay because of a hold."""
 
@@ -54,12 +55,12 @@ class Query:
 
     @property
     def blank(self) -> bool:
-        """Whether it asks for nothing."""
+        """Whether its text is blank or `k` is below 1."""
         return self.k < 1 or not self.text.strip()
 
 
 def check(reader: Reader, query: Query) -> None:
-    """Raises ConfigError for a source or an owner that there is not."""
+    """Raises ConfigError for an unknown source or owner."""
     if query.source is not None:
         chosen_sources(reader.workspace, [query.source])
     if query.owner is not None and not query.blank:
@@ -67,8 +68,8 @@ def check(reader: Reader, query: Query) -> None:
 
 
 def search(reader: Reader, collection: Collection, query: Query) -> list[SearchHit]:
-    """The `k` best chunks of a collection, best first; none for a blank query. See `SearchHit` for what its
-    numbers mean.
+    """The `k` best chunks of a collection, best first; none for a blank query. See `SearchHit` for its
+    numbers.
 
     `query` has passed `check`. Raises StoreError when the store fails or the collection is gone, ModelChanged
     when a vector of the query cannot be made as the collection's were, EmbedderError.
@@ -87,10 +88,10 @@ def search(reader: Reader, collection: Collection, query: Query) -> list[SearchH
     while True:
         with reader.store.session(collection.name) as session:
             found = session.search(mode=query.mode, dense=dense, sparse=words, limit=limit, where=where)
-            # Asked before the session ends: an embedded store has no writer as long as it lasts, so that
-            # what was found is not obsolete before what took its place could be found.
+            # Before the session ends: an embedded store has no writer as long as it lasts, so that no hit
+            # becomes obsolete before its replacement can be found.
             hits = _shown(reader, collection, found, query, now)
-        # One more than is asked for: the copies of the last one are among those before it.
+        # One hit more than `k`: the copies of the k-th are then among those found.
         if len(hits) > query.k or len(found) < limit:
             took = time.perf_counter() - begun
             counts = (len(hits[: query.k]), len(found), rounds)
@@ -101,13 +102,13 @@ def search(reader: Reader, collection: Collection, query: Query) -> list[SearchH
 
 
 def _conditions(reader: Reader, query: Query, now: datetime) -> Filter:
-    """What the store can tell by itself: so that few points are read in vain, however many are not shown."""
+    """The conditions that the store itself can apply, so that few points are read that are not shown."""
     sources: tuple[str, ...] | None = None if query.source is None else (query.source,)
     if not query.fresh_only:
         return Filter(sources=sources, owner=query.owner)
     records, configured = reader.ledger.sources.all(), reader.verdicts.sources
     if any(record.source not in configured for record in records):
-        # What is not in the configuration any more is of unknown age.
+        # Documents of a source that is no longer configured are of unknown age.
         sources = tuple(source for source in configured if query.source in (None, source))
     return Filter(sources=sources, owner=query.owner, fresh_at=now, doubted=reader.doubted(records))
 

@@ -1,4 +1,4 @@
-"""What reading an index takes: ledger, store, verdicts, and the model's vector of a query."""
+"""The parts that reading an index takes: ledger, store, verdicts, and the model's vector of a query."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Reader:
         return self.workspace.now()
 
     def doubted(self, records: Iterable[SourceRecord]) -> tuple[str, ...]:
-        """Configured sources of which some payload may be behind the rules in force, so that its dates say
-        nothing. `records` are the ledger's of all sources."""
+        """Configured sources of which some payload may be behind the rules in force, so that its dates do not
+        count. `records` are the ledger's of all sources."""
         written = {record.source: record.rules_fingerprint for record in records}
         return tuple(s for s in self.verdicts.sources if written.get(s) != self._rules_in_force(s))
 

@@ -1,38 +1,31 @@
 """The vector store: where the points are, and how they are searched.
 
-::
-
-    base             the seam: VectorStore, Session, Filter, Hit, Purge
-    edge             Qdrant's engine inside this process, one folder a collection, for one host
-    edge_session     what is asked of one of its collections
-    edge_purge       the bytes of its deleted points, taken off the disk
-    shards           its open files, and the rule they live by
-    lock             who holds an embedded store, and who is next
-    qdrant           a Qdrant server, for many processes and machines
-    qdrant_session   what is asked of one of its collections
-    examine          whether a collection is sound in itself
-    apart            the same of an embedded one, in a process that a damaged file may end
-    fusion           how two rankings become one
-    points           what both stores check and convert
-    bm25             sparse vectors from text
+    base       the seam: VectorStore, Session, Filter, Hit, Purge
+    edge/      Qdrant's engine inside this process, one folder a collection, for one host
+    qdrant/    a Qdrant server, for many processes and machines
+    fusion     several rankings become one
+    convert    checks and conversions that both stores share
+    bm25       sparse vectors from text
 
 A collection holds points of one embedding: an unnamed dense vector under cosine distance, which the engine
 normalises, a sparse vector ``bm25`` whose inverse document frequencies the engine keeps, and a payload that
 other readers of a Qdrant collection understand. It carries the instance id of the ledger it belongs to, put
 there last, so that a collection whose creation was cut short has none and is made anew.
 
-What holds for every store:
+Invariants of every store
 
 - A write is durable, and confirmed by the store, when the call returns; otherwise it raises StoreError and
-  nothing is known about it. Writing the same points again is always right.
+  its outcome is unknown. Writing the same points again is always right.
 - Points are deleted by explicit ids, never by a filter.
 - Hybrid search is reciprocal rank fusion of the best candidates of both vectors. It is computed here and
   not by the engine, which breaks ties differently in every call.
-- Whatever goes wrong in the engine or on the way to it is a StoreError.
+- Every failure in the engine or on the way to it is a StoreError.
 
 An embedded store belongs to one process at a time. A session holds the whole folder, and when it ends the
 store stays open for a moment, so that the next session of the same process need not load it again, unless
 another process waits. Hold sessions for as long as a batch takes, and for nothing else.
+
+May import: `batched`, `disk`, `freshness`, `model`, `errors`, `redact`.
 """
 
 from __future__ import annotations

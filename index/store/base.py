@@ -36,9 +36,9 @@ class Filter:
     """Conditions on `metadata`; None means any. All that are given must hold."""
 
     sources: tuple[str, ...] | None = None
-    """Any of these."""
+    """Any of these sources."""
     owner: str | None = None
-    """Of `owners`, compared without case; or of `owner`, as it is written there."""
+    """One of `owners`, compared without case; or `owner`, as it is written there."""
     document_ids: tuple[str, ...] | None = None
     fresh_at: datetime | None = None
     """Keeps points with a `warn_at` after this instant: fresh ones, and exempt ones, whose `warn_at` is
@@ -50,32 +50,32 @@ class Filter:
 @dataclass(frozen=True, slots=True)
 class Hit:
     point: Point
-    """Without vectors."""
+    """The point, without vectors."""
     score: float
-    """What the ranking is by, comparable within one search only: reciprocal ranks, cosine or BM25."""
+    """The ranking, comparable within one search only: reciprocal ranks, cosine or BM25."""
     relevance: float
     """0 to 1, comparable between searches: the cosine of the question's vector and the text's, where there is
     one (below 0 is 0), else the share of the question's words that stand in the text."""
 
 
-#: ``purged``: no file of the collection holds what was deleted. ``unretrievable``: nothing finds it any more,
-#: and its bytes may still be on a disk.
+#: ``purged``: no file of the collection holds deleted points. ``unretrievable``: no search finds them, and
+#: their bytes may still be on a disk.
 Claim = Literal["purged", "unretrievable"]
 
 
 @dataclass(frozen=True, slots=True)
 class Purge:
-    """What a purge of a collection achieved."""
+    """The result of a purge of a collection."""
 
     claim: Claim
     evidence: str
-    """What was done, what was seen afterwards, and what is not covered."""
+    """Sentences on the action, its evidence, and its limits."""
     points: int
-    """That the collection holds."""
+    """Points that the collection holds."""
     files: int = 0
-    """That hold them, where they can be seen."""
+    """Files that hold them, where they can be seen."""
     bytes: int = 0
-    """Of the disk, that those files take; about, as a file system allots blocks late."""
+    """Bytes of the disk that those files take; about, as a file system allots blocks late."""
 
     def json(self) -> dict[str, Any]:
         return {
@@ -104,7 +104,7 @@ class Session(Protocol):
         """Remove these ids; unknown ones are no error. Durable when it returns."""
 
     def retrieve(self, ids: Sequence[str], *, vectors: bool) -> dict[str, Point]:
-        """Those of the ids that exist, whole; vectors exactly as the store holds them."""
+        """{id: point} for the ids that exist, whole; vectors exactly as the store holds them."""
 
     def scroll(
         self, *, vectors: bool, page: int = 1000, first: str | None = None, end: str | None = None
@@ -112,10 +112,10 @@ class Session(Protocol):
         """Every point with an id in [first, end), once, in order of id."""
 
     def count(self, where: Filter = EVERYTHING) -> int:
-        """The points that meet the conditions, as the store's own indexes find them."""
+        """Number of points that meet the conditions, as the store's own indexes find them."""
 
     def reached(self, words: Sparse) -> int:
-        """The points that a search by these words finds, without a limit."""
+        """Number of points that a search by these words finds, without a limit."""
 
     def search(
         self, *, mode: Mode, dense: Sequence[float] | None, sparse: Sparse | None, limit: int, where: Filter
@@ -145,30 +145,30 @@ class VectorStore(Protocol):
         Cheap: it does not load the collection."""
 
     def create(self, collection: str, *, dimension: int, instance: str) -> None:
-        """An empty collection. An error when it exists."""
+        """Create an empty collection. Raises StoreError when it exists."""
 
     def collections(self) -> list[str]: ...
 
     def drop(self, collection: str) -> None:
-        """The collection and everything in it. Unknown ones are no error."""
+        """Drop the collection and everything in it. Unknown ones are no error."""
 
     def publish(self, name: str, collection: str) -> None:
-        """Let other readers find the collection under this name from now on, all at once.
-        Nothing to do where there are no other readers."""
+        """Let other readers find the collection under this name from now on, all at once. Without effect
+        where there are no other readers."""
 
     def session(self, collection: str) -> AbstractContextManager[Session]:
         """Hold the collection. Raises StoreError when there is none."""
 
     def faults(self, collection: str, stop: threading.Event | None = None) -> list[str]:
-        """What is wrong with the collection in itself, in words; [] when all of it can be read and searches
-        find by its indexes what its points say. Given up, with [], once `stop` is set.
+        """Faults of the collection in itself, in words; [] when all of it can be read and its indexes agree
+        with its points. Given up, with [], once `stop` is set.
 
         Raises StoreDamaged when it cannot be read. Not to be called in a session.
         """
 
     def purge(self, collection: str) -> Purge:
-        """Take the bytes of what was deleted or replaced off the disk now, as far as this store can, and see
-        whether they are gone. Repeated, it claims the same.
+        """Remove the bytes of deleted and replaced points from the disk now, as far as this store can, and
+        check that they are gone. Repeated, it claims the same.
 
         Not to be called in a session. Raises StoreError when there is no such collection, or when it may not
         be written.

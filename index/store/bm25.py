@@ -4,7 +4,7 @@ Words are split at everything that is neither letter nor digit, lowercased, free
 the English stemmer after its stop words are gone. Text in another language loses little by that: its words
 are compared as they are written. Text without spaces between words (Chinese, Japanese, Thai) becomes one
 token a phrase, and is found through its dense vector. The engine's tokenizer for those drops every number,
-and with them error codes, versions and dates, which is what people search by exact words.
+and with them error codes, versions and dates, which people search for by exact words.
 
 A document's weights are term frequencies; the engine multiplies a query by the inverse document frequencies
 of the collection, so that a vector never depends on other documents.
@@ -34,7 +34,7 @@ _PARAMETERS: dict[str, Any] = {
 }
 
 #: Words of every kind that an encoder may treat its own way: stems, stop words, compounds, possessives, case,
-#: accents, ligatures, numbers, versions, codes, identifiers, other scripts, and one that is said three times.
+#: accents, ligatures, numbers, versions, codes, identifiers, other scripts, and one that is repeated.
 _PROBE = (
     "The quick-brown foxes' API_KEY v2.3 answered HTTP 404; Größe, café, 日本語 and straße. ﬁles don't: "
     "re-read policies, policy, running, generously 2026-01-31 1,000.50 мир العربية e-mail user@example.org "
@@ -67,17 +67,17 @@ def _model(*, question: bool = False) -> Bm25:
 
 @cache
 def fingerprint() -> str:
-    """Of the encoder of documents, by its parameters and by what it makes of a probe; recorded with each
-    collection. Another release of the engine that encodes alike keeps it. Words of questions are no part of
-    it: they are in no stored vector."""
+    """Fingerprint of the encoder of documents, by its parameters and its vectors of a probe; recorded with
+    each collection. Another release of the engine that encodes alike keeps it. Words of questions are no part
+    of it: they are in no stored vector."""
     (vector,) = document([_PROBE])
     weights = sorted(zip(vector.indices, (round(value, 3) for value in vector.values), strict=True))
     return f"bm25:{digest([_PARAMETERS, weights])}"
 
 
 def require(recorded: str) -> None:
-    """Raises ModelChanged unless sparse vectors recorded with this fingerprint and those made now compare.
-    "" is of a collection from before fingerprints were recorded, all of one encoder."""
+    """Raises ModelChanged unless sparse vectors recorded with this fingerprint and those made now compare. ""
+    stands for a collection from before fingerprints were recorded, all of one encoder."""
     if recorded not in ("", fingerprint()):
         raise ModelChanged(
             "The sparse vectors of the index were made by another encoder of words "

@@ -30,7 +30,7 @@ def search(
     sparse: Sparse | None,
     limit: int,
 ) -> list[Hit]:
-    """What `Session.search` returns, from a store's own ranking by one vector. `fetch` gives whole points."""
+    """The hits of `Session.search`, from a store's own ranking by one vector. `fetch` gives whole points."""
     if (mode != "sparse" and dense is None) or (mode != "dense" and sparse is None):
         raise ConfigError(f"A search in mode {mode!r} was given without the vector that it needs.")
     queries: list[Query] = []
@@ -57,7 +57,7 @@ def search(
 
 
 def relevance(question: Query, point: Point) -> float:
-    """See `Hit.relevance`; 0 for a point without the vector."""
+    """`Hit.relevance`; 0 for a point without the vector."""
     if isinstance(question, Sparse):
         words = set(point.sparse.indices) if point.sparse is not None else set()
         return sum(word in words for word in question.indices) / len(question.indices)

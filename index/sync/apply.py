@@ -7,11 +7,11 @@
     embed what is missing
     store: upsert, read back       ids, payloads, both vectors
     ledger: commit                 the versions flip (I2), and their log entries are on record, pending
-    store: delete, read back       what the old versions had and the new ones have not
+    store: delete, read back       the points of old versions only
     ledger: settle                 the removals are absent, and the entries are published, once, by this
                                    run or by the recovery of the next
 
-A crash between any two steps leaves what `index.sync.recover` mends at the start of the next run.
+A crash between any two steps leaves a state that `index.sync.recover` mends at the start of the next run.
 """
 
 from __future__ import annotations

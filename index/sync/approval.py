@@ -1,4 +1,4 @@
-"""Whether the removals that a person approved are still those that would be carried out."""
+"""Approvals: whether the approved removals are still those of the plan."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from index.workspace import Workspace
 
 
 def check_approval(workspace: Workspace, sources: Sequence[str], approve: str) -> None:
-    """Raises PlanChanged when no source has a plan of this hash now; SourceUnavailable when that cannot be
-    known, as one of them cannot be listed."""
+    """Raises PlanChanged when no source has a plan of this hash now; SourceUnavailable when a source cannot
+    be listed, so that this is not known."""
     now: list[str] = []
     unlisted = ""
     for source in sources:

@@ -1,7 +1,6 @@
 """Batches of a plan carried out: prepared by one thread, written by another.
 
-All that asks a source is done by the thread that prepares, so that a connector is used by one thread at a
-time.
+Only the preparing thread reads from a source, so that a connector is used by one thread at a time.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ log = logging.getLogger("freshkb.batches")
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What the items of a batch come to, and what fetching and parsing took."""
+    """The work of a batch, and the seconds of fetching and parsing."""
 
     work: Sequence[Work]
     seconds: Seconds
@@ -57,7 +56,7 @@ class Batches:
 
     def carry_out(self, number: int, *, again: bool = False) -> Counts:
         """Prepare a batch, unless that was done ahead, and write it. `again`: an earlier attempt may have
-        done a part of it. Raises what `index.sync.apply.apply` raises, and SourceUnavailable."""
+        done a part of it. Raises SourceUnavailable, and the errors of `index.sync.apply.apply`."""
         run, ledger = self._run, self._run.workspace.ledger
         target = target_of(run)
         ahead = self._ahead.pop(number, None)
@@ -66,7 +65,7 @@ class Batches:
             items = ledger.runs.batch(run.run_id, number)[1]
             if again:
                 recover(target, self._source, run.run_id)
-                # What the attempt before had committed is done, and told by now.
+                # The earlier attempt's commits are done, and published by now.
                 done = ledger.log.actions_of(run.run_id, [item.document_id for item in items])
             ahead = self._submit([item for item in items if item.document_id not in done])
         prepared = ahead.result()
@@ -84,7 +83,7 @@ class Batches:
 
 
 def carry_out_items(run: Run, target: Target, source: str, items: Sequence[Item]) -> Counts:
-    """Prepare and write items that no plan has, in the thread of the caller."""
+    """Prepare and write items outside of any plan, in the thread of the caller."""
 
     def prepared(some: Sequence[Item]) -> Prepared:
         return prepare_items(run, source, some, known_documents(run.workspace, some))
@@ -106,7 +105,7 @@ def known_documents(workspace: Workspace, items: Sequence[Item]) -> dict[str, Do
 
 
 def prepare_items(run: Run, source: str, items: Sequence[Item], known: dict[str, Document]) -> Prepared:
-    """Fetch, parse and chunk. Once the run is to stop, the rest is left to the next one. Raises
+    """Fetch, parse and chunk. Once the run is to stop, the other items are left to the next run. Raises
     SourceUnavailable."""
     workspace = run.workspace
     if source not in {s.id for s in workspace.config.sources}:
@@ -122,5 +121,5 @@ def prepare_items(run: Run, source: str, items: Sequence[Item], known: dict[str,
 
 
 def _removal(known: Document, workspace: Workspace) -> Work:
-    """Of a document whose source is no longer configured: there is nothing to ask."""
+    """The removal of a document whose source is no longer configured, and has no connector."""
     return Removal(replace(known, state=State.DELETED, deleted_at=workspace.now(), chunk_count=0, reason=""))

@@ -1,7 +1,8 @@
 """The life of a collection: made, taken into use, retired.
 
-The ledger knows a collection before the store makes it, as *building*, so that one that nobody finishes is
-found and dropped. A reindex switches from one to the next, and the one before is *dropping* until it is gone.
+The ledger records a collection before the store makes it, as *building*, so that an unfinished collection is
+found and dropped. A reindex switches to the new collection, and the former one is *dropping* until it is
+gone.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from index.workspace import Workspace
 
 
 def ensure(workspace: Workspace, run_id: str | None = None) -> Collection:
-    """The collection in use, to be written; made when there is none. Raises what `Workspace.collection` does.
+    """The collection in use, to be written; made when there is none. Raises the errors of
+    `Workspace.collection`.
 
-    One from before fingerprints of the sparse encoder were recorded was made by the encoder of now, and gets
-    its fingerprint.
+    A collection from before fingerprints of the sparse encoder were recorded was made by the present encoder,
+    and gets its fingerprint.
     """
     from index.store import bm25
 
@@ -39,7 +41,7 @@ def create(
 ) -> Collection:
     """A new empty collection for the configured model, its precision resolved now and then kept.
 
-    Where another process makes the first one at the same time, it is that one.
+    When another process makes the first collection at the same time, that one is returned.
     """
     from index.embed.embedder import fingerprint, resolve_dtype
     from index.store import bm25
@@ -64,14 +66,14 @@ def create(
         store.create(made.name, dimension=made.dimension, instance=ledger.instance_id)
         if state == "building":
             return made
-        # No reindex can be under way while none is current: these were begun by first syncs that died, or
+        # No reindex can be under way while no collection is current: these are of first syncs that died, or
         # that come too late.
         others = [left for left in ledger.collections.all() if left.state == "building"]
         made = replace(made, state=state)
         ledger.collections.put(made, [entry(workspace, LogAction.COLLECTION_SWITCHED, made, run_id)])
     except (LedgerError, StoreError):
-        # Another process, syncing another source for the first time, was quicker; or it was recorded, and
-        # only the answer did not come.
+        # Another process, syncing another source for the first time, was quicker; or the row was written, and
+        # only the confirmation was lost.
         theirs = workspace.collection() if state == "current" else None
         if theirs is None or theirs.name != made.name:
             drop(workspace, made, run_id)
@@ -86,8 +88,8 @@ def create(
 
 
 def retire(workspace: Workspace, run_id: str | None = None) -> None:
-    """Finish what a switch or a first sync began: readers' name leads to the collection in use, and the one
-    that was in use before is dropped."""
+    """Finish a switch or a first sync: publish the readers' name for the collection in use, and drop the
+    former collection."""
     current = workspace.readable()
     if current is None:
         return
@@ -98,10 +100,10 @@ def retire(workspace: Workspace, run_id: str | None = None) -> None:
 
 
 def orphans(workspace: Workspace) -> list[str]:
-    """Collections in the store that are of this ledger, and that it does not know: of a ledger that was lost
-    or restored from a backup, or of a store that could not drop them."""
+    """Collections in the store with this ledger's instance id and without a row: the ledger was lost or
+    restored from a backup, or the store could not drop them."""
     store, ledger = workspace.store, workspace.ledger
-    # In this order: whoever makes one records it first, and whoever drops one forgets it last.
+    # In this order: a collection is recorded before it is made, and forgotten after it is dropped.
     names = store.collections()
     known = {collection.name for collection in ledger.collections.all()}
     return [name for name in names if name not in known and store.instance(name) == ledger.instance_id]
@@ -114,5 +116,5 @@ def drop(workspace: Workspace, collection: Collection, run_id: str | None = None
 
 
 def entry(workspace: Workspace, action: LogAction, collection: Collection, run_id: str | None) -> LogEntry:
-    """Of the log: what happened to this collection."""
+    """The log's entry of an action on this collection."""
     return LogEntry(workspace.now(), action, "", collection.name, run_id)

@@ -1,8 +1,8 @@
-"""A listing against the ledger: what is new, changed or missing, and which of it is the same document under
-another name. Pure; sorted streams in, differences out.
+"""The diff of a listing and the ledger: new, changed and missing documents, and moves among them. Pure;
+sorted streams in, a `Diff` out.
 
-The token on record is the source's own and, where the source says things of the document, a digest of these:
-what is said may change while the version stays.
+The token on record is the source's own and, where the source gives the document properties, a digest of
+these: they may change while the version stays.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from index.records import PlanRow
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """The extraction fingerprints in force, by lower-case suffix; a suffix without one is not supported."""
+    """The extraction fingerprints in force, by lower-case suffix; a suffix without a fingerprint is not
+    supported."""
 
     by_suffix: Mapping[str, str]
     limits: str = ""
@@ -31,7 +32,7 @@ class Extraction:
         return self.by_suffix.get(formats.of(entry), "")
 
     def seen(self, entry: Entry, *, failed: bool) -> str:
-        """What a row of this state records as `seen_extraction`."""
+        """The `seen_extraction` that a row records, by whether the document failed."""
         return f"{self.of(entry)}+{self.limits}" if failed else self.of(entry)
 
 
@@ -39,7 +40,7 @@ _SAID = re.compile(r" said:[0-9a-f]{16}\Z")
 
 
 def token_of(entry: Entry) -> str | None:
-    """The token that a row records of this version and what is said of it; None when the entry has none."""
+    """The token that a row records of this version and its properties; None when the entry has none."""
     token, properties = entry.token, entry.properties
     if token is None or properties is None:
         return token
@@ -47,13 +48,13 @@ def token_of(entry: Entry) -> str | None:
 
 
 def same_version(entry: Entry, recorded: str | None) -> bool:
-    """Whether a recorded token is that of this version, whatever was said of it. Never without a token."""
+    """Whether a recorded token is that of this version, properties apart. False without a token."""
     return None not in (entry.token, recorded) and entry.token == _SAID.sub("", recorded or "")
 
 
 @dataclass(slots=True)
 class Diff:
-    """A listing against the ledger. `known` counts the ledger's documents that are not skipped."""
+    """The diff of a listing and the ledger. `known` counts the ledger's documents that are not skipped."""
 
     new: list[Entry] = field(default_factory=list)
     changed: list[tuple[Entry, PlanRow]] = field(default_factory=list)
@@ -61,12 +62,12 @@ class Diff:
     outdated: list[tuple[Entry, PlanRow]] = field(default_factory=list)
     """The same version, to be looked at again: another extraction, a pending or a returned document."""
     described: list[tuple[Entry, PlanRow]] = field(default_factory=list)
-    """The same version, of which the source says other things."""
+    """The same version, with other properties of the source."""
     missing: list[PlanRow] = field(default_factory=list)
     unsupported: list[Entry] = field(default_factory=list)
     """New, and of a type that cannot be parsed: recorded as skipped, never fetched."""
     forgotten: list[PlanRow] = field(default_factory=list)
-    """Skipped ones that are gone: they have no points, so nothing is removed by forgetting them."""
+    """Skipped ones that are gone: they have no points, so their rows may go without a guard."""
     known: int = 0
     listed: int = 0
     unchanged: int = 0
@@ -91,7 +92,7 @@ def compare(
     for entry in entries:
         uri = entry[0]
         if listed and uri <= last:
-            # What is out of order would be missing where it is looked for, and new where it comes.
+            # An entry out of order would count as missing at its place, and as new at the other.
             raise SourceUnavailable(f"The listing is not in order: {uri!r} is listed after {last!r}.")
         last = uri
         listed += 1
@@ -110,7 +111,7 @@ def compare(
         known += 1
         token = entry[1] if entry[5] is None else token_of(entry)
         same = token == row[2]
-        # What was never hashed, because it is too large, has nothing but its token to tell.
+        # A document that was never hashed, because it is too large, has only its token.
         if token is None or not (same or same_version(entry, row[2])) or (distrust and row[5] is not None):
             found.changed.append((entry, row))
         elif state == quarantined:
@@ -147,7 +148,7 @@ def compare(
 
 
 def leave_below(found: Diff, folders: Iterable[str]) -> None:
-    """What is known below folders that are not listed is neither there nor gone: it stays as it is."""
+    """Take documents below unlisted folders out of the diff: they are neither there nor gone."""
     below = tuple(f"{folder}/" for folder in folders)
     missing = [row for row in found.missing if not row.uri.startswith(below)]
     found.unchanged += len(found.missing) - len(missing)
@@ -166,7 +167,7 @@ def candidates(found: Diff) -> list[Entry]:
 def pair_moves(
     found: Diff, hashes: Mapping[str, str], likeness: Callable[[Entry, PlanRow], float]
 ) -> list[tuple[Entry, PlanRow]]:
-    """Vanished documents with the new uris that they now have; each of either at most once.
+    """(new entry, vanished document) of each move; each of either at most once.
 
     Equal content first, ties by inode, then by likeness of uri. An equal inode alone counts only when at
     least half of the chunks agree, because a freed inode is given out again at once.

@@ -1,4 +1,4 @@
-"""Points before they are written: made of new texts, or of what the store holds under new metadata."""
+"""Drafts, points before they are written: of new texts, or of stored points with new metadata."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Draft:
     vectors: Vectors | None = None
 
 
-#: Prepares these items as a whole, because the store does not hold the text that was to stay.
+#: A function that prepares these items as a whole, because the store lost the text that was to stay.
 Reread = Callable[[Sequence[Item]], Sequence[Work]]
 
 
@@ -46,7 +46,7 @@ def drafted(
         with target.store.session(name) as session:
             for identifiers in batched(wanted, target.sizes.read_points):
                 for identifier, point in session.retrieve(identifiers, vectors=True).items():
-                    # A vector that is not the one that was committed is not copied.
+                    # Copy no vector that differs from the committed one.
                     if payload.vector_digest(point) == wanted[identifier].vector_digest:
                         held[identifier] = point
 

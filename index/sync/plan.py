@@ -1,11 +1,11 @@
-"""What a sync should do, decided without doing it.
+"""The plan of a sync: decided without doing it.
 
 `index.sync.diff` merges a listing with the ledger's rows, `decide` turns the differences into a `Plan`. Both
-are pure: they take values and return values. What lies between them (hashing the few documents whose token
-cannot tell) is `index.sync.survey`.
+are pure: they take values and return values. The step between them (hashing the few documents whose token
+does not decide) is in `index.sync.survey`.
 
-Nothing is removed here unless the listing was complete, the source is the one it was, its filters are the
-ones they were, and the guard lets it pass or an approval names exactly these removals.
+Nothing is removed here unless the listing was complete, source and filters are unchanged, and the guard lets
+it pass or an approval names exactly these removals.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ from index.sync.diff import Diff
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """What is known of a source besides its listing. `errors` are why the listing is incomplete."""
+    """The state of a source besides its listing. `errors` are the reasons why the listing is incomplete."""
 
     source: str
     errors: Sequence[str] = ()
     complete: bool = True
     partial: bool = False
-    """Only some folders were listed: nothing may be concluded from absence."""
+    """Whether only some folders were listed, so that absence means nothing."""
     rerooted: str = ""
-    """A sentence: the source is another one than it was."""
+    """A sentence when another source is behind the same id; "" otherwise."""
     refiltered: bool = False
     removed: bool = False
-    """The source is no longer in the configuration."""
+    """Whether the source is no longer in the configuration."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will be done, and what is refused. Printable, and never changed after it was made."""
+    """The items to carry out, and the refused removals. Printable, and never changed after it was made."""
 
     source: str
     complete: bool
     items: tuple[Item, ...] = ()
     unchanged: int = 0
     plan_hash: str | None = None
-    """Names the removals of this plan; None when there are none."""
+    """Hash that names the removals of this plan; None when there are none."""
     error: str | None = None
     missing: int = 0
     """Documents that a partial listing did not show: the whole source has to be listed."""
@@ -113,7 +113,7 @@ def decide(
 ) -> Plan:
     """The plan for one source.
 
-    `hashes` holds the content hash of documents whose token could not tell; `touched` the ids of documents
+    `hashes` holds the content hash of documents whose token did not decide; `touched` the ids of documents
     whose owner or dates follow from changed rules; `approved` the name of removals that a person allowed.
     """
     hashes = hashes or {}

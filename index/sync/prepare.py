@@ -1,6 +1,6 @@
-"""From a plan's item to what the ledger and the store should hold: fetch, parse, chunk, govern.
+"""From a plan's item to its work: fetch, parse, chunk, govern.
 
-Nothing is written here. Everything a document can do wrong comes back as a value.
+Nothing is written here. Every failure of a document is returned as a value.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from index.sync.diff import same_version, token_of
 from index.sync.source import Source
 from index.sync.work import NewMetadata, NewVersion, Removal, RowOnly, Skip, Work
 
-#: Their items are parsed again although nothing seems to have changed.
+#: Causes whose items are parsed again although nothing seems to have changed.
 FORCED = frozenset({Cause.RETRY, Cause.REPAIR})
 
 
 def prepare(item: Item, known: Document | None, source: Source) -> Work:
-    """What this item comes to. `known` is the ledger's row; None for a new document."""
+    """The work of this item. `known` is the ledger's row; None for a new document."""
     now = source.now()
     if item.action is Action.DELETE:
         assert known is not None
         try:
             if source.connector.stat(item.uri) is not None:
-                # Programs that save a file by deleting it first leave a moment without it.
+                # Programs that save a file by deleting it first leave a moment without a file.
                 return _left(item, known, source)
         except DocumentError as error:
             return _kept(item, known, source, State.PENDING, redact(str(error)))
@@ -62,7 +62,7 @@ def prepare(item: Item, known: Document | None, source: Source) -> Work:
 
 
 def _described(item: Item, known: Document, source: Source) -> Work:
-    """The source says other things of the same version, which is not read again for that."""
+    """The source gives the same version other properties; the text is not read again for that."""
     try:
         entry = source.connector.stat(item.uri)
     except DocumentError as error:
@@ -80,7 +80,7 @@ def _described(item: Item, known: Document, source: Source) -> Work:
 
 
 def _told(item: Item, known: Document, source: Source, entry: Entry) -> Document:
-    """The document under its name of now, with what the source says of it now."""
+    """The document under its present uri, with the source's present properties."""
     return replace(known, uri=item.uri, properties=source.rules.resaid(known.properties, entry.properties))
 
 
@@ -90,8 +90,8 @@ def _seen(document: Document, entry: Entry) -> Document:
 
 
 def _reread(known: Document, entry: Entry) -> bool:
-    """Whether only the text can tell what the source's properties change: its title may stand in every chunk,
-    and a row of before has the source's properties among the document's own."""
+    """Whether changed properties of the source need the text: a title may stand in every chunk, and an old
+    row has the source's properties among the document's own."""
     if entry.properties and said(known.properties) is None:
         return True
     before, now = title(said(known.properties)), title(entry.properties)
@@ -99,7 +99,7 @@ def _reread(known: Document, entry: Entry) -> bool:
 
 
 def _look(item: Item, known: Document, source: Source) -> Work:
-    """Read the document and see what it is now."""
+    """Fetch the document and compare its hash; parse it when it changed."""
     uri = item.uri
     target = source.scratch() / item.document_id
     target.unlink(missing_ok=True)
@@ -128,7 +128,7 @@ def _understand(item: Item, known: Document, source: Source, fetched: Fetched, c
     entry = fetched.entry
     expected = source.extraction.of(entry)
     if not (known.version or expected):
-        # It failed when it was taken for something that has a format.
+        # It failed while its type was supported.
         return _skipped(item, known, entry)
     forced = item.cause in FORCED
     told = _told(item, known, source, entry)
@@ -184,7 +184,7 @@ def _skipped(item: Item, known: Document, entry: Entry) -> Work:
 def _failed(
     item: Item, known: Document, source: Source, entry: Entry, content_hash: str | None, failure: Failure
 ) -> Work:
-    """Quarantined; the text of an older version stays, under the name and rules of now."""
+    """Quarantined; the text of an older version stays, under the present uri and rules."""
     told = _told(item, known, source, entry)
     ruled = _ruled(linked(told, source.rules, source.connector), source)
     document = replace(
@@ -198,14 +198,14 @@ def _failed(
 
 
 def _left(item: Item, known: Document, source: Source) -> Work:
-    """Not what it was when the source was listed: the next listing tells what became of it. Until then it is
-    as it was, under the rules of now."""
+    """It changed or vanished since the source was listed: the next listing decides. Until then it stays,
+    under the present rules."""
     return _without_text(replace(item, action=Action.TOUCH), known, _ruled(known, source), None)
 
 
 def _kept(item: Item, known: Document, source: Source, state: State, reason: str) -> Work:
-    """Looked at in vain: the next sync looks again, because no token is remembered. Text that is in the index
-    stays in search. No extraction is remembered either: it would excuse from looking why it failed before."""
+    """It could not be read: the next sync tries again, because no token is recorded. Text that is in the
+    index stays in search. No extraction is recorded either, or the next sync would skip the failure."""
     kept = State.INDEXED if known.version and state is State.PENDING else state
     ruled = _ruled(known, source)
     document = replace(ruled, state=kept, reason=reason, token=None, seen_extraction="")
@@ -217,12 +217,13 @@ def _ruled(document: Document, source: Source) -> Document:
 
 
 def _said(document: Document, source: Source) -> Document:
-    """The document with its link, owner and instants under the rules of now."""
+    """The document with its link, owner and instants under the present rules."""
     return governed(linked(document, source.rules, source.connector), source.rules, source.now())
 
 
 def _without_text(item: Item, known: Document, ruled: Document, document: Document | None) -> Work:
-    """What is said of an older text reaches its points, too. None: nothing else is to be noted."""
+    """Work without a new text: metadata of an older text reaches its points, too. `document` None: the row
+    needs no other change."""
     noted = Skip(item.uri) if document is None else RowOnly(document)
     if known.version and ruled != known:
         return NewMetadata(item.action, document or ruled, noted)

@@ -1,9 +1,8 @@
-"""What an interrupted run left behind, put right before the next one does anything.
+"""Recovery: the state that an interrupted run left is mended before the next run does anything.
 
-An intent that was not committed may have reached the store wholly, partly or not at all. Its points that no
-committed version has are deleted, those that it shares with the committed version are written as that
-version has them, and the document is planned again. Points that a commit made obsolete are deleted, and the
-entry of what it did is published.
+Points of an uncommitted intent may be in the store wholly, partly or not at all. Those that no committed
+version has are deleted, those shared with the committed version are restored, and the document is planned
+again. Points that a commit made obsolete are deleted, and its pending entry is published.
 """
 
 from __future__ import annotations
@@ -21,10 +20,12 @@ from index.sync.target import Target
 
 
 def recover(target: Target, source: str, run_id: str | None = None) -> int:
-    """Mend what earlier runs of this source left; the number of documents that are planned again."""
+    """Mend the state that earlier runs of this source left. Returns the number of documents to be planned
+    again."""
     ledger, name = target.ledger, target.collection.name
     left = [(place, i) for _, place, i in ledger.points.intents() if i.document.source == source]
-    # A reindex holds the writer of every source. This one is ours, so what is half built was abandoned.
+    # A reindex holds the writer lock of every source. This process holds one, so a half-built collection was
+    # abandoned.
     half_built = {
         collection.name for collection in ledger.collections.all() if collection.state == "building"
     }
@@ -52,7 +53,7 @@ def recover(target: Target, source: str, run_id: str | None = None) -> int:
                 )
             if document is not None:
                 distrusted.append(distrust(document, sound=sound))
-        # Some are another source's, whose run may want a point back until the store is ours.
+        # Read in the session: before it, a run of another source may intend a point again.
         obsolete = ledger.points.removals(name)
         remove(session, obsolete)
     ledger.documents.refresh(distrusted)
@@ -90,7 +91,7 @@ def as_committed(
     document: Document, records: Sequence[ChunkRecord], found: Mapping[str, Point]
 ) -> list[Point] | None:
     """The points of these records as they were committed, made of the points that the store has under their
-    ids; None when one of those is of neither version, or has lost its vectors."""
+    ids; None when a stored point is of neither version, or has lost its vectors."""
     points = []
     for record in records:
         point = found.get(record.point_id)
@@ -108,7 +109,7 @@ def as_committed(
 
 
 def distrust(document: Document, *, sound: bool) -> Document:
-    """Looked at again by the next plan; read and written anew as a whole when its points are not sound.
-    The hash stays: by it the document is known when it has another name by then."""
+    """The document, to be looked at again by the next plan; read and written anew as a whole when its points
+    are not sound. The hash stays, so that a move is recognised."""
     doubted = replace(document, seen_extraction="")
     return doubted if sound else replace(doubted, extraction_fingerprint="")

@@ -1,4 +1,4 @@
-"""What a person asks for by naming documents: try them again, attest that they were reviewed."""
+"""Requests of a person on named documents: retry, review."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ def review(
     source: str | None = None,
     owner: str | None = None,
 ) -> RunReport:
-    """Attest that these documents were reviewed now, and tell every reader of the index: those of the names
-    and patterns (`index.lookup`), or of one owner, or both.
+    """Attest that these documents were reviewed now, in rows and payloads: those of the names and patterns
+    (`index.lookup`), or of one owner, or both.
 
     Raises ConfigError, and attests nothing, for a name or pattern that leads to no document in the index, or
-    to documents of several sources when none is named, and for an owner of nothing.
+    to documents of several sources without a `source`, and for an owner of nothing.
     """
     now, ledger = run.workspace.now(), run.workspace.ledger
 
@@ -95,8 +95,8 @@ def _carry_out(
     cause: Cause,
     first: Callable[[Sequence[Document]], None] = lambda documents: None,
 ) -> None:
-    """One action on known documents, without surveying their sources; `first` is done as soon as nobody else
-    writes."""
+    """One action on known documents, without surveying their sources; `first` is called once the writer locks
+    are held."""
     for source in sorted({document.source for document in documents}):
         own = [document for document in documents if document.source == source]
         items = [Item(action, document.uri, document.document_id, cause=cause) for document in own]

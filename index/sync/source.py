@@ -1,4 +1,4 @@
-"""A configured source, with what its documents need; and which sources there are."""
+"""A configured source with the parts that its documents need; and the list of sources."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from index.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source of the configuration, and all that its documents go through."""
+    """A configured source: connector, parser, chunker, rules."""
 
     settings: SourceConfig
     connector: Connector
@@ -29,20 +29,20 @@ class Source:
     rules: Rules
     extraction: Extraction
     parser: Callable[[Path, str], Parsed | Failure]
-    """Of the file that holds a document's bytes, and its format as `index.parse.formats.of` gives it."""
+    """(file with a document's bytes, format as from `index.parse.formats.of`) to its elements."""
     chunker: Callable[[Parsed], list[Chunk]]
     scratch: Callable[[], Path]
     """A private folder for the bytes that a parser reads."""
     now: Callable[[], datetime]
     seconds: Seconds = field(default_factory=Seconds)
-    """What the steps took."""
+    """Seconds of the steps."""
 
     @property
     def id(self) -> str:
         return self.settings.id
 
     def fetch(self, uri: str, into: Path) -> Fetched:
-        """One whole version of a document, its bytes in the file `into`."""
+        """Fetch a whole version of a document, its bytes into the file `into`."""
         with scratch_errors(into.parent), self.seconds.of("fetch"):
             return self.connector.fetch(uri, into)
 
@@ -90,18 +90,17 @@ def source_of(workspace: Workspace, name: str) -> Source:
 
 
 def known_sources(workspace: Workspace) -> list[str]:
-    """The configured sources, and those that were taken out and still have documents."""
+    """Ids of the configured sources, and of those that were taken out and still have documents."""
     configured = [source.id for source in workspace.config.sources]
     counts = workspace.ledger.documents.counts()
     return configured + sorted(source for source in counts if source not in configured and counts[source])
 
 
 def chosen_sources(workspace: Workspace, names: Sequence[str] | None) -> list[str]:
-    """The sources that are meant: these, or all that `known_sources` gives.
+    """The sources of these names, or all that `known_sources` gives.
 
     A source that was taken out of the configuration is known as long as the ledger remembers it. Raises
-    ConfigError for any other, with the sources that there are. Every name of a source that somebody gives
-    comes through here.
+    ConfigError, listing the sources, for any other name. All names of sources from users are checked here.
     """
     if names is None:
         return known_sources(workspace)

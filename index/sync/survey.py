@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from connectors.base import Connector, DocumentError, Entry, Fetched, Listing, SourceUnavailable, Unlisted
+from index.config import DeletionGuard
 from index.config import rules as ruling
 from index.freshness.properties import said
 from index.ledger import LogAction, LogEntry
@@ -25,15 +26,15 @@ from index.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """A plan, and what the ledger learns beside it."""
+    """A plan, and the rows of the ledger that change beside it."""
 
     plan: Plan
     record: SourceRecord | None = None
-    """The source as it is remembered once the plan was carried out; None when nothing was learnt."""
+    """The source's record once the plan was carried out; None when it stays."""
     settled: Sequence[Document] = ()
     """Unchanged documents whose token can be trusted from now on."""
     relinked: Sequence[Document] = ()
-    """Documents without any text that have another link now."""
+    """Documents without any text whose link has changed."""
     unsupported: Sequence[Entry] = ()
     forgotten: Sequence[PlanRow] = ()
     unlisted: Sequence[Unlisted] = ()
@@ -48,8 +49,8 @@ def survey(
     approved: str | None = None,
     stop: threading.Event | None = None,
 ) -> Survey:
-    """What a sync of this source would do now. Nothing is written. Once `stop` is set no more documents are
-    read, and the survey is of no use."""
+    """The plan of a sync of this source now. Nothing is written. Once `stop` is set no more documents are
+    read, and the survey is incomplete."""
     try:
         return _survey(workspace, source, folders, checksum, approved, stop)
     except SourceUnavailable as error:
@@ -74,7 +75,7 @@ def _survey(
         identity = redact(connector.probe())
         rerooted = _rerooted(source, remembered.identity, identity)
         if rerooted:
-            # Hints may come from what has taken the source's place: only the whole of it can be judged.
+            # Hints may come from another source in its place: only a whole listing can be judged.
             folders = None
         listing = connector.list(folders)
         rows = ledger.documents.rows(source, folders)
@@ -104,7 +105,7 @@ def _survey(
     if not partial and remembered.rules_fingerprint != governing:
         touched, relinked = _ruled(workspace, here)
     if not partial:
-        # Attested by a command that was killed before it had told the index.
+        # Pending reviews: attested by a command that was killed before it wrote rows and payloads.
         touched = [*touched, *(d for d in ledger.reviews.pending(source) if d not in set(touched))]
     guard = here.settings.delete
     plan = planning.decide(
@@ -126,7 +127,8 @@ def _survey(
         remembered,
         type=here.settings.type,
         identity=identity,
-        # Filters that would remove something stay unaccepted until that was approved, or they are as before.
+        # Filters that would remove documents are not recorded until the removal was approved, or they are as
+        # before.
         filter_fingerprint=remembered.filter_fingerprint
         if refused and state.refiltered
         else here.settings.filter_fingerprint,
@@ -170,8 +172,8 @@ def _read(
 
 
 def _hashes(connector: Connector, found: Diff, stop: threading.Event | None) -> dict[str, Fetched]:
-    """Of changed documents whose token cannot tell: one is missing, it is the same and distrusted, or
-    it is made of times, which hide many an unchanged text."""
+    """Hashes of changed documents whose token does not decide: it is missing, the same and distrusted, or
+    made of times, which often change while the text does not."""
     times = connector.capabilities.token == "mtime"
     doubtful = [
         entry.uri
@@ -183,7 +185,7 @@ def _hashes(connector: Connector, found: Diff, stop: threading.Event | None) -> 
 
 
 def _settle(workspace: Workspace, found: Diff, fetched: dict[str, Fetched], here: Source) -> list[Document]:
-    """Take out of `changed` what was only distrusted, and turns out to be exactly as it was."""
+    """Take documents out of `changed` that were only distrusted, and have not changed."""
     doubtful = [(e, r) for e, r in found.changed if _same(e, r, fetched, here.extraction)]
     if not doubtful:
         return []
@@ -212,7 +214,7 @@ def _settle(workspace: Workspace, found: Diff, fetched: dict[str, Fetched], here
 
 
 def _same(entry: Entry, row: PlanRow, fetched: dict[str, Fetched], extraction: Extraction) -> bool:
-    """Whether it was looked at in this version before, with what would look at it now."""
+    """Whether this version was looked at before, with the present extraction."""
     read = fetched.get(entry.uri)
     if read is None or read.content_hash != row.seen_hash:
         return False
@@ -235,8 +237,8 @@ def _likeness(workspace: Workspace, source: str, entry: Entry, row: PlanRow) -> 
 
 
 def forget_rules(workspace: Workspace, source: str) -> None:
-    """To be called before documents are written under the rules of now: until a whole run has brought these
-    to all of them, the rules of the last one may be put in force again, and not every document has them."""
+    """Forget the recorded rules before documents are written under new ones: if the former rules are put in
+    force again before a whole run is done, some documents have the new ones."""
     remembered = workspace.ledger.sources.get(source)
     if remembered is None or source not in {s.id for s in workspace.config.sources}:
         return
@@ -246,13 +248,13 @@ def forget_rules(workspace: Workspace, source: str) -> None:
 
 
 def rules_fingerprint(source: Source) -> str:
-    """See `index.config.rules.rules_fingerprint`."""
+    """`index.config.rules.rules_fingerprint` of a source."""
     return ruling.rules_fingerprint(source.settings, source.connector.home())
 
 
 def _ruled(workspace: Workspace, source: Source) -> tuple[list[str], list[Document]]:
-    """Documents whose owner, dates or link are others under the rules in force now; and, as they are now,
-    those without any text whose link is another."""
+    """Ids of documents whose owner, dates or link change under the rules in force; and the new rows of those
+    without any text whose link changes."""
     now = workspace.now()
     changed: list[str] = []
     relinked: list[Document] = []
@@ -270,8 +272,8 @@ def noted(
     workspace: Workspace, source: str, seen: Survey, run_id: str
 ) -> tuple[list[Document], list[LogEntry]]:
     """Rows that change without any point: trusted tokens, other links, and types that cannot be parsed. Of
-    the latter only that they are there, as nobody looks whether they change. With them, the entries of what
-    is news: a token that is trusted again is none."""
+    the latter only their existence is recorded, as their changes are not followed. Returned with their log
+    entries; a token that is trusted again has none."""
     now = workspace.now()
     rows = {document.document_id: document for document in seen.settled}
     news: dict[str, LogAction] = {}

@@ -34,13 +34,13 @@ log = logging.getLogger("freshkb.sync")
 
 
 class BatchRunner(Protocol):
-    """Where the sources of a run, and the batches of each, are carried out."""
+    """Carries out the sources of a run, and the batches of each."""
 
     def source(self, name: str, turn: Callable[[], SourceReport]) -> SourceReport:
         """Take the turn of a source, which calls `batches` once it has a plan."""
 
     def batches(self, source: str, numbers: Sequence[int]) -> Iterator[Counts]:
-        """Carry out these batches in order, and say of each what it did."""
+        """Carry out these batches in order; the counts of each."""
 
 
 class InProcess:
@@ -60,7 +60,7 @@ class InProcess:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How sources are looked at. `folders` are those of one source that hints named; None is all of it."""
+    """Options of a survey. `folders` are those of one source that hints named; None is all of it."""
 
     approve: str | None = None
     checksum: bool = False
@@ -78,9 +78,9 @@ def sync(
 ) -> RunReport:
     """Sync these sources (None: all that are or were configured), as this run or as a part of it.
 
-    A source that another process writes is left out, and the report says so. Raises ConfigError for a
-    source that there is not; Locked when no source is left; PlanChanged, before anything is done, when
-    `approve` names no plan of now; StoreError and LedgerError when these fail.
+    A source that another process writes is left out, and the report says so. Raises ConfigError for an
+    unknown source; Locked when no source is left; PlanChanged, before anything is done, when `approve` names
+    no present plan; StoreError and LedgerError when these fail.
     """
     workspace, report, runner = run.workspace, RunReport(run.run_id), batches or InProcess(run)
     look = Look(approve, checksum, folders)
@@ -101,8 +101,8 @@ def sync(
 
 
 def plan_of(workspace: Workspace, source: str, *, checksum: bool = False) -> Plan:
-    """What a sync would do now; nothing is written, and no lock is taken. Raises ConfigError for a source
-    that there is not."""
+    """The plan of a sync now; nothing is written, and no lock is taken. Raises ConfigError for an unknown
+    source."""
     (chosen,) = chosen_sources(workspace, [source])
     return survey(workspace, chosen, checksum=checksum).plan
 
@@ -122,7 +122,7 @@ def _sync_as_writer(run: Run, source: str, look: Look, runner: BatchRunner) -> S
 def _sync_source(run: Run, source: str, look: Look, runner: BatchRunner) -> SourceReport:
     planned = _plan(run, source, look)
     if planned.report.missing:
-        # Something is not where a hint made us look: only the whole source shows what became of it.
+        # A document is missing in a hinted folder: only a listing of the whole source decides.
         planned = _plan(run, source, Look())
     report = planned.report
     run.begins(source, sum(planned.sizes))
@@ -133,7 +133,7 @@ def _sync_source(run: Run, source: str, look: Look, runner: BatchRunner) -> Sour
             if run.stop.is_set():
                 return with_states(run.workspace, report)
     except SourceUnavailable as error:
-        # It went away under our hands, which is no reason not to sync the others.
+        # The source became unavailable meanwhile: sync the others.
         report.complete = False
         report.error = f"{redact(str(error))} What was done before is whole."
     else:
@@ -152,7 +152,7 @@ class _Planned:
 
 
 def _plan(run: Run, source: str, look: Look) -> _Planned:
-    """Mend what an earlier run left, survey the source, and record the plan. The writer lock is held."""
+    """Recover from earlier runs, survey the source, and record the plan. The writer lock is held."""
     workspace, ledger = run.workspace, run.workspace.ledger
     if ledger.collections.current() is not None:
         recover(target_of(run), source, run.run_id)
@@ -189,8 +189,8 @@ def _plan(run: Run, source: str, look: Look) -> _Planned:
 
 
 def _remember(workspace: Workspace, planned: _Planned) -> None:
-    """Put the source on record as it was seen, once everything planned was done; unless it is another one by
-    now: in that, documents that were to be read are merely not there."""
+    """Record the source as it was surveyed, once everything planned was done; unless another source has taken
+    its place meanwhile, in which the planned documents are merely missing."""
     report, record, now = planned.report, planned.record, workspace.now()
     if record is None:
         return
@@ -218,7 +218,7 @@ def with_states(workspace: Workspace, report: SourceReport) -> SourceReport:
 
 @contextmanager
 def recorded(run: Run, report: RunReport) -> Iterator[None]:
-    """The run is on record from here on, and ends as the report says."""
+    """Enter the run, and end it with the outcome of the report."""
     with run:
         yield
         _sum_up(run.workspace, report)
@@ -228,11 +228,12 @@ def recorded(run: Run, report: RunReport) -> Iterator[None]:
 
 
 def _sum_up(workspace: Workspace, report: RunReport) -> None:
-    """What the index holds by now, as the ledger has it. A run that wrote counts in the store, too."""
+    """Total the index's documents and chunks by the ledger. A run that wrote also counts the store's
+    points."""
     ledger = workspace.ledger
     counts = ledger.documents.counts().values()
     report.documents = sum(by_state.get(State.INDEXED, 0) for by_state in counts)
-    # What failed in its newest version is still found by an older one.
+    # Quarantined documents with an older version are still found by it.
     report.documents += sum(1 for d in ledger.documents.find(states=[State.QUARANTINED]) if d.version)
     current = ledger.collections.current()
     if current is None:
@@ -241,7 +242,7 @@ def _sum_up(workspace: Workspace, report: RunReport) -> None:
     if any(source.tally.chunks.total() for source in report.sources):
         with workspace.store.session(current.name) as session:
             stored = session.count()
-        # Others may have written meanwhile: what is committed is in the store before and until after.
+        # Others may write meanwhile: a point is in the store for as long as its row exists.
         if stored < min(known, ledger.chunks.count(current.name)):
             report.error = (
                 f"The store holds {stored:,} points, and the ledger knows {known:,}: "

@@ -1,4 +1,4 @@
-"""Where batches are written, and how their chunks get vectors."""
+"""The target of batches: ledger, store, collection, and the embedding of chunks."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from index.sync.collection import ensure
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a batch is written, and how its chunks get their vectors."""
+    """The target of a batch, and the embedding of its chunks."""
 
     ledger: Ledger
     store: VectorStore
     collection: Collection
     embed: Callable[[Sequence[str]], Sequence[Vectors]]
-    """Embedded texts to their dense and sparse vectors; not called when nothing is missing."""
+    """Embedded texts to their dense and sparse vectors; not called when no vector is missing."""
     now: Callable[[], datetime]
     sizes: Sizes
 
 
 def target_of(run: Run, collection: Collection | None = None) -> Target:
-    """Where a run writes: this collection, or the one in use, made when there is none."""
+    """The target of a run: this collection, or the one in use, made when there is none."""
     workspace = run.workspace
     into = collection or ensure(workspace, run.run_id)
 

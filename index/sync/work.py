@@ -1,4 +1,4 @@
-"""What a plan's item comes to: values that say what the ledger and the store should hold."""
+"""The work of an item: values that state what ledger and store are to hold."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class NewMetadata:
-    """The text stays, what is said of it changes: payloads are written, nothing is embedded."""
+    """The text stays, its metadata changes: payloads are written, nothing is embedded."""
 
     action: Action
     document: Document
     otherwise: Item | RowOnly | Skip
-    """When the store does not hold the text as the ledger says: the item is prepared, which writes the whole
-    text; where there is none to be had, only what is known of the document changes."""
+    """The item to prepare as a whole when the store does not hold the text as the ledger says; where the
+    source cannot give it, only the row changes."""
 
 
 Work = NewVersion | NewMetadata | Removal | RowOnly | Skip

@@ -1,4 +1,4 @@
-"""The checks of verify: what is wrong with a point, a row or the ledger, as far as the rest of it tells.
+"""The checks of verify: defects of a point, a row or the ledger, found from their other parts.
 
 Pure: values in, defects out. `index.verify.compare` asks ledger, store and sources for the values.
 """
@@ -19,7 +19,7 @@ Kind = Literal["missing", "extra", "altered", "outdated"]
 class Defect(NamedTuple):
     kind: Kind
     what: str
-    """In words."""
+    """The defect in words."""
 
 
 # ── A point ───────────────────────────────────────────────────────────────────────────────────────────
@@ -58,21 +58,21 @@ def judge_point(
 
 
 class Ids:
-    """The ids that the points of one document may have. Each is made once: of a document that says the same a
-    hundred thousand times, every point is another occurrence of one text."""
+    """The ids that the points of one document may have. Each is computed once: a text may occur a hundred
+    thousand times in a document, with an id for each occurrence."""
 
     def __init__(self, document_id: str, fingerprint: str, most: int) -> None:
         self._document_id = document_id
         self._fingerprint = fingerprint
         self._most = max(most, 1)
-        """No text occurs more often."""
+        """Most occurrences of a text."""
         self._made: dict[str, set[str]] = {}
-        """By the hash of a text: the ids of its first occurrences."""
+        """{hash of a text: ids of its first occurrences}."""
 
     def genuine(self, record: ChunkRecord) -> bool:
         """Whether the id follows from document, text and model."""
         text = record.embedded_hash
-        # Most texts occur once, and need not be remembered.
+        # Most texts occur once, and are not kept.
         if self._id(text, 0) == record.point_id:
             return True
         made = self._made.setdefault(text, set())
@@ -101,7 +101,7 @@ def judge_row(
     folder is that of its uri.
     """
     committed = document.version > 0
-    # One that was looked at in vain keeps its text, has a reason, and is looked at again.
+    # A document that could not be read keeps its text, has a reason, and is looked at again.
     indexed, settled = document.state is State.INDEXED, not document.reason
     if document.state is State.HELD and not once_held:
         return Defect("altered", "the ledger has lost the hold that keeps it")
@@ -134,8 +134,8 @@ def review_lost(document: Document, reviews: Sequence[Review]) -> bool:
 
 
 def judge_rules(document: Document, ruled: Document | None) -> Defect | None:
-    """None when the row says what the rules in force make of it. `ruled` is the row under these rules; None
-    when they can make nothing of it."""
+    """None when the row agrees with the rules in force. `ruled` is the row under these rules; None when it
+    cannot be computed."""
     if ruled != document:
         return Defect("altered", "its link, owner or dates do not follow from its rules")
     return None
@@ -146,7 +146,7 @@ def judge_rules(document: Document, ruled: Document | None) -> Defect | None:
 
 def judge_collection(row: Collection, configured: Iterable[Collection]) -> Defect | None:
     """None when the row of a collection does not contradict itself. `configured` are the rows that the
-    configured model would make, in each precision: one that is another model's throughout is no defect."""
+    configured model would make, in each precision: a row that is another model's throughout is no defect."""
 
     def made(c: Collection) -> tuple[str, str, str]:
         return c.model, c.revision, c.dtype
@@ -164,12 +164,12 @@ def judge_collection(row: Collection, configured: Iterable[Collection]) -> Defec
 
 
 class Announced(NamedTuple):
-    """What the ledger announces and has not ended, at one moment."""
+    """Changes that the ledger announced and has not ended, at one moment."""
 
     intents: Mapping[tuple[str, str], Document]
-    """By run and document id: the document as it is to be."""
+    """{(run id, document id): the document's next state}."""
     entries: Sequence[LogEntry]
-    """Of the log, without a number."""
+    """Pending entries of the log."""
     removals: Set[str]
     """Point ids."""
 
@@ -182,8 +182,8 @@ class Unfinished(NamedTuple):
 
 
 def judge_pending(before: Announced, now: Announced, writing: Set[str]) -> Iterator[Unfinished]:
-    """Changes that were announced and not ended, by nobody who is still at it: of those that stand before and
-    after it was asked who writes (`writing`: sources), a living writer would have been there."""
+    """Abandoned changes: announced before and still after the writers were listed (`writing`: their sources),
+    and of none of these."""
     for key, document in now.intents.items():
         if key in before.intents and document.source not in writing:
             left = Defect("outdated", "a change of it was left unfinished")

@@ -2,16 +2,16 @@
 
 First the ledger's file and the store's collection are examined in themselves: one that is damaged has to be
 mended as a whole. Then three comparisons, whose checks are the pure functions of `index.verify.checks`.
-Ledger and store are merged point by point in order of id; a payload is not only held against the digest that
-the ledger keeps, it is also built again from the document's row, so that an altered row shows as well. Each
-document's row is held against itself, its chunks, its reviews and holds, and the rules that govern it. The
+Ledger and store are merged point by point in order of id; a payload is compared with the digest that the
+ledger keeps, and also built again from the document's row, so that an altered row shows as well. Each
+document's row is checked against itself, its chunks, its reviews and holds, and the rules that govern it. The
 source is compared by planning for it. A sample covers a part of the points, and all of the rows and sources,
 which cost little beside them.
 
-What nothing repeats cannot be held against anything: the count of a document's versions, when it was first
-seen, the words of a reason, what its parser found, the number of a chunk's tokens, and the title of a
+Values without a second copy cannot be checked: the count of a document's versions, the time it was first
+seen, the words of a reason, its parser's findings, the number of a chunk's tokens, and the title of a
 document that has no text. Without `deep`, neither can the values of vectors, the size and inode that only a
-rename asks for, the hash of a document in quarantine, nor a file that was changed and given its former size,
+rename uses, the hash of a document in quarantine, nor a file that was changed and given its former size,
 times and inode.
 """
 
@@ -50,7 +50,7 @@ def verify(
 
     `deep` compares the values of vectors too, and hashes every document at its source. When a reindex has
     switched meanwhile, all is compared again: the collection that was compared may be gone. Once `stop` is
-    set, what was found so far is returned as interrupted. Raises LedgerDamaged for a ledger that has to be
+    set, the differences so far are returned as interrupted. Raises LedgerDamaged for a ledger that has to be
     mended first (`index.verify.mend`).
     """
     ledger, stop = workspace.ledger, stop or threading.Event()
@@ -122,11 +122,11 @@ def _compare_all(
 def _examine(
     workspace: Workspace, collection: Collection, found: Verification, stop: threading.Event
 ) -> bool:
-    """Look at the collection in itself; whether its points can be compared."""
+    """Examine the collection in itself; whether its points can be compared."""
     store, name = workspace.store, collection.name
     if not is_there(store, name):
         return True
-    with suppress(StoreDamaged):  # Of its mark; `faults` says so.
+    with suppress(StoreDamaged):  # A damaged mark; `faults` reports it.
         workspace.check_instance(collection)
     writing = workspace.ledger.writers()
     try:
@@ -148,7 +148,7 @@ def _examine(
 
 
 def configured(workspace: Workspace) -> list[Collection]:
-    """The rows that the configured model would make of a collection, in one precision or another."""
+    """The rows that the configured model would give a collection, one for each precision."""
     from index.embed.embedder import PRECISIONS, fingerprint
 
     model = workspace.identity
@@ -177,7 +177,7 @@ def _pending(workspace: Workspace, collection: Collection) -> Announced:
 def _compare_rows(
     workspace: Workspace, collection: Collection | None, found: Verification, stop: threading.Event
 ) -> None:
-    """Each live document's row, against itself and what else the ledger says of the document."""
+    """Check each live document's row against itself and the ledger's other rows of the document."""
     ledger = workspace.ledger
     origins = {source.id: _settled_origin(workspace, source.id) for source in workspace.config.sources}
     miscounted = set(ledger.chunks.miscounted(collection.name if collection else ""))
@@ -198,7 +198,7 @@ def _compare_rows(
             ) or judge_rules(document, _ruled(workspace, document, origins.get(document.source)))
             if defect is not None:
                 suspects.append((defect, document))
-    # Who writes now may do so by rules that have just changed.
+    # A present writer may follow rules that have just changed.
     writing = {writer.source for writer in ledger.writers()} if suspects else set()
     for defect, document in suspects:
         if document.source not in writing:
@@ -206,7 +206,8 @@ def _compare_rows(
 
 
 def _settled_origin(workspace: Workspace, source: str) -> Source | None:
-    """None while the rules in force are not those of the last sync: the plan says what that changes."""
+    """The source; None while the rules in force are not those of the last sync: then the plan has the
+    changes."""
     here, record = source_of(workspace, source), workspace.ledger.sources.get(source)
     current = rules_fingerprint(here)
     return here if record is not None and record.rules_fingerprint == current else None
@@ -220,7 +221,7 @@ def _ruled(workspace: Workspace, document: Document, here: Source | None) -> Doc
         now = linked(document, here.rules, workspace.connector(document.source))
     except ValueError:
         return None
-    # A date that lay in the future may have come since: at the time that the row tells of, it is as it was.
+    # A date that lay in the future may have come since: compute the row at its own time.
     return governed(now, here.rules, document.date_used or workspace.now())
 
 
@@ -249,7 +250,7 @@ def _compare_source(workspace: Workspace, source: str, found: Verification, stop
     unseen = [Difference(SAYS[Action.ADD], None, None, source, entry.uri) for entry in seen.unsupported]
     gone = [Difference(SAYS[Action.DELETE], None, row.document_id, source, row.uri) for row in seen.forgotten]
     found.outdated += unseen + gone
-    # One without a token was not to be trusted when it was written; that it may be now is no news.
+    # A file without a token was too recent to be trusted when it was read; a token now is no difference.
     for document in workspace.ledger.documents.find(
         document_ids=[document.document_id for document in seen.settled]
     ):

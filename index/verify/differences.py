@@ -1,4 +1,4 @@
-"""What a comparison of source, ledger and store found."""
+"""The result of a comparison of source, ledger and store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from index.verify.checks import Kind
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One difference. `what` says it in words."""
+    """A difference. `what` describes it in words."""
 
     what: str
     point_id: str | None = None
@@ -18,11 +18,11 @@ class Difference:
     source: str | None = None
     uri: str | None = None
     collection: str | None = None
-    """Of a collection as a whole."""
+    """Set when the difference is of a collection as a whole."""
 
     @property
     def subject(self) -> tuple[str | None, ...]:
-        """What it is about, whatever is wrong with it."""
+        """The subject, whatever its defect."""
         return self.point_id, self.document_id, self.source, self.uri, self.collection
 
     def json(self) -> dict[str, Any]:
@@ -42,7 +42,7 @@ KINDS: tuple[Kind, ...] = ("missing", "extra", "altered", "outdated")
 
 @dataclass(slots=True)
 class Verification:
-    """What was compared and what was found."""
+    """The scope of a comparison, and its differences."""
 
     sample: tuple[int, int] = (1, 1)
     deep: bool = False
@@ -56,11 +56,11 @@ class Verification:
     """Sources that could not be listed completely, and texts that a repair found to be lost."""
     repaired: int = 0
     rebuild: bool = False
-    """The collection is damaged as a whole: only another one can take its place."""
+    """Whether the collection is damaged as a whole, so that a new one has to replace it."""
     deadly: bool = False
-    """To read the damaged collection may end the process."""
+    """Whether reading the damaged collection may end the process."""
     interrupted: bool = False
-    """It was stopped before all was compared, or mended."""
+    """Whether it was stopped before all was compared, or mended."""
 
     def of(self, kind: Kind) -> list[Difference]:
         found: list[Difference] = getattr(self, kind)
@@ -80,12 +80,12 @@ class Verification:
 
     @property
     def mended(self) -> bool:
-        """Whether a repair has left nothing of it."""
+        """Whether a repair has mended all differences."""
         return self.repaired == self.findings and not self.errors
 
     @property
     def outcome(self) -> str:
-        """Of the run that compared, and maybe repaired."""
+        """The outcome of the run that compared, and maybe repaired."""
         if self.interrupted:
             return "interrupted"
         return "done" if self.ok or self.mended else "failed"

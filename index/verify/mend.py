@@ -1,8 +1,8 @@
-"""A ledger that is damaged or lost gives way to a new one, which holds what can still be read of it.
+"""Mend a ledger: a new one, with all rows that can still be read, replaces a damaged or lost one.
 
-What is lost of documents and chunks comes again from the sources, by a repair. What people decided does not:
-a ledger whose reviews, holds, tombstones or approvals cannot be read as a whole is left alone, until a person
-restores it or moves it aside.
+Lost documents and chunks come again from the sources, by a repair. Decisions of people do not: a ledger whose
+reviews, holds, tombstones or approvals cannot be read as a whole is left alone, until a person restores it or
+moves it aside.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from index.ledger import file as ledger_file
 from index.ledger.damage import Rescued, rescue
 from index.workspace import Workspace
 
-#: Tables of what no source and no store has.
+#: Tables of rows that no source and no store has.
 DECISIONS = ("reviews", "holds", "tombstones", "approvals")
-#: What a ledger that holds documents always has.
+#: Tables that a ledger with documents always has.
 _TOLD = ("documents", "chunks", *DECISIONS)
 
 
 def mend_ledger(workspace: Workspace) -> list[str]:
-    """Take over what a damaged or lost ledger still tells into a new one; what was done, in sentences, and []
-    when it is sound.
+    """Replace a damaged or lost ledger by a new one with its readable rows. Returns sentences on the actions;
+    [] when the ledger is sound.
 
-    Raises Refused when decisions would be lost that nobody gave up, Locked when another process has the
-    ledger open. Cut short, it leaves the old ledger or the new one.
+    Raises Refused when decisions of people would be lost, Locked when another process has the ledger open. If
+    cut short, either ledger is in place, whole.
     """
     try:
         faults = workspace.ledger.faults()
@@ -110,7 +110,7 @@ def _exchange(
 
 @contextmanager
 def _scratch(folder: Path) -> Iterator[Path]:
-    # One that a kill left behind has names of documents in it.
+    # A folder that a kill left behind has names of documents in it.
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
     try:
@@ -120,7 +120,7 @@ def _scratch(folder: Path) -> Iterator[Path]:
 
 
 def _settle_instance(workspace: Workspace, new: Path) -> None:
-    """The new ledger is the store's: by the instance id of the old one, or else by that of the store."""
+    """Give the new ledger the instance id of the old one, or else that of the store."""
     with closing(sqlite3.connect(new)) as database, database:
         recorded = database.execute("SELECT value FROM meta WHERE name = 'instance'").fetchone()
         if recorded is not None and _is_uuid(recorded[0]):

@@ -45,11 +45,11 @@ class Mending:
         wrong = (difference.document_id for difference in (*found.missing, *found.altered))
         self._damaged = {name for name in wrong if name} | set(again)
         self._answers: dict[str, bool] = {}
-        """By source, whether it can be asked now: else the points of its documents stay as they are."""
+        """{source: whether it can be reached now}; the points of an unreachable one stay as they are."""
         self._deferred: list[str] = []
         """Documents that lost text, and that the sync is about to remove."""
         self.lost: dict[str, str] = {}
-        """By document, what it lost."""
+        """{document id: sentence on its lost text}."""
 
     def documents(self) -> None:
         """Write every damaged document anew, from its source or from what its payloads prove."""
@@ -60,13 +60,13 @@ class Mending:
             self._mend(ids)
 
     def admit(self) -> None:
-        """What lost text and was not removed after all is written as it is now."""
+        """Write documents that lost text and were not removed after all as they are now."""
         deferred, self._deferred = self._deferred, []
         for ids in batched(deferred, self._workspace.sizes.batch_documents):
             self._mend(ids, last=True)
 
     def _disown(self) -> None:
-        """Drop rows of chunks that neither id nor payload call their document's: the ids may be those of
+        """Drop rows of chunks that neither id nor payload ties to their document: the ids may be those of
         another document, which could not be written beside them."""
         for ids in batched(sorted(self._damaged), self._workspace.sizes.batch_documents):
             for document_id, records in self._workspace.ledger.chunks.of(self._name, ids).items():
@@ -76,7 +76,7 @@ class Mending:
                 self._forget([r for r in wrong if not whole(r, points.get(r.point_id))], points)
 
     def _forget(self, records: Sequence[ChunkRecord], points: Mapping[str, Point]) -> None:
-        """Drop these rows; their points are no document's from now on."""
+        """Drop these rows; their points become strangers."""
         ids = [record.point_id for record in records]
         entries = [
             self._entry_of(
@@ -115,7 +115,7 @@ class Mending:
         for source, damaged in by_source.items():
             if self._heard(source):
                 work = list(self._work(source, damaged, last=last))
-                # The texts are whole, so there is nothing to be read again.
+                # The texts are whole: nothing has to be read again.
                 apply(self._target, self._run.run_id, work, lambda _: [])
 
     def _survivors(self, ids: Sequence[str]) -> Iterator[Survivors]:
@@ -126,7 +126,7 @@ class Mending:
             yield Survivors(document_id, self._fingerprint, documents.get(document_id), records, points)
 
     def _row(self, survivors: Survivors) -> Document | None:
-        """The document's row, mended and recorded; None when there is nothing to be written of it."""
+        """The document's row, mended and recorded; None when no row is to be written."""
         ledger, known, row = self._workspace.ledger, survivors.document, survivors.row()
         if known is not None and known.state not in LIVE and known.document_id in self._held:
             self.lost[known.document_id] = (
@@ -135,7 +135,7 @@ class Mending:
             )
             return None
         if row is not None and not self._free(row):
-            # Lost, found at its source, and recorded under another id since.
+            # The lost document was found at its source, and recorded under another id since.
             row = None
         if row is None:
             self._forget(survivors.records, survivors.points)
@@ -158,13 +158,14 @@ class Mending:
         return row.source in self._sources and all(other.document_id == row.document_id for other in here)
 
     def _blank(self, row: Document) -> Document:
-        """Of a document that never was in the index: the sync looks at it as if for the first time."""
+        """The row as of a document that never was in the index, so that the sync reads it anew."""
         if row.source in self._configured and format_of(row.uri) is None:
             return replace(row, state=State.DELETED, deleted_at=self._workspace.now())
         return Document(row.document_id, row.source, row.uri, State.PENDING, first_seen_at=row.first_seen_at)
 
     def _heard(self, source: str | None) -> bool:
-        """Whether a document's absence there means anything: not when a sync would call it an error."""
+        """Whether a document's absence there counts: the source has a plan without error, or is not
+        configured."""
         if source is None or source not in self._configured:
             return True
         if source not in self._answers:
@@ -214,7 +215,7 @@ class Mending:
             self.lost[row.document_id] = (
                 f"{row.source}:{row.uri}: {what} The store has not kept them, nor can the source give them."
             )
-            # Read as a whole as soon as the source can.
+            # Without the fingerprint the next sync reads it as a whole.
             now = replace(now, reason=f"{now.reason} {what}".lstrip(), extraction_fingerprint="")
             if now.state is State.INDEXED:
                 now = replace(now, token=None, seen_extraction="")

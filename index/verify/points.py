@@ -1,6 +1,6 @@
 """Compare ledger and store, point by point in order of id.
 
-A payload is held against the digest that the ledger keeps, and built again from the document's row. A sample
+A payload is compared with the digest that the ledger keeps, and built again from the document's row. A sample
 takes a part of the points.
 """
 
@@ -26,7 +26,7 @@ DOCUMENTS = 20_000
 
 
 class Stopped(Exception):
-    """Nothing is to be compared any more."""
+    """Raised to end the comparison, once `stop` is set."""
 
 
 def go_on(stop: threading.Event) -> None:
@@ -67,8 +67,8 @@ def _uuid(value: int) -> str:
 def compare_points(
     workspace: Workspace, collection: Collection, found: Verification, stop: threading.Event
 ) -> None:
-    """First a pass over everything, page by page, so that others get at the store in between; then what
-    looked wrong is looked at again while nobody can write, because a batch may have been half done."""
+    """A pass over everything, page by page, so that others can use the store in between; then suspects are
+    compared again in one session, because a batch may have been half done."""
     ledger, (first, end) = workspace.ledger, part(found.sample)
     records = ledger.chunks.stream(collection.name, first=first, end=end)
     if not is_there(workspace.store, collection.name):
@@ -101,7 +101,7 @@ def compare_points(
 
 
 class _Known:
-    """What the ledger says of documents, and the part of a payload that follows from it."""
+    """Documents of the ledger, and the parts of payloads that follow from them."""
 
     def __init__(self, workspace: Workspace, collection: Collection) -> None:
         self._ledger = workspace.ledger
@@ -147,11 +147,12 @@ def _scroll(
 def _look_again(
     workspace: Workspace, collection: Collection, session: Session, found: Verification, suspects: set[str]
 ) -> None:
-    """A version is committed while its writer holds the store: as long as we do, the ledger stands still."""
+    """A version is committed while its writer holds the store: in this session, the ledger's points do not
+    change."""
     first, end = part(found.sample)
     known = _Known(workspace, collection)
     known.learn(suspects)
-    # On a server others write meanwhile: what a living writer has announced is his to finish.
+    # On a server others write meanwhile: leave changes that a living writer has announced.
     writing = {writer.source for writer in workspace.ledger.writers()}
     intents = workspace.ledger.points.intents(collection.name)
     busy = {i.document.document_id for _, _, i in intents if i.document.source in writing}
@@ -187,7 +188,7 @@ def _merge(
 
 
 class Spoken(NamedTuple):
-    """The document that a payload speaks of, as far as it does."""
+    """The document that a payload names; None for missing parts."""
 
     document_id: str | None
     source: str | None
@@ -195,14 +196,14 @@ class Spoken(NamedTuple):
 
 
 def spoken_of(said: Mapping[str, Any]) -> Spoken:
-    """What a payload that anybody may have made says of its document."""
+    """The document that a payload of any origin names."""
     about = payload.metadata(said)
     names = (about.get("document_id"), about.get("source"), about.get("uri"))
     return Spoken(*(name if isinstance(name, str) else None for name in names))
 
 
 def _foreign(workspace: Workspace, point: Point) -> Difference:
-    """A point that the ledger does not know, named by the document that its payload speaks of."""
+    """The difference of a point that the ledger does not know, with the document that its payload names."""
     claimed, source, uri = spoken_of(point.payload)
     document = workspace.ledger.documents.get(claimed) if claimed is not None else None
     if document is not None:

@@ -1,7 +1,7 @@
-"""A damaged collection gives way to a new one, with all points of it that can still be read.
+"""Rebuild: a new collection, with all points that can still be read, replaces a damaged one.
 
-Points are copied as they are, wrong ones included: the repair that follows compares them, and writes what is
-wrong or missing anew. The damaged collection is dropped, with every text in it, once the copies are proven.
+Points are copied as they are, wrong ones included: the repair that follows compares them, and writes wrong
+and missing ones anew. The damaged collection is dropped, with every text in it, once the copies are proven.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from index.workspace import Workspace
 
 
 def rebuild(workspace: Workspace, run_id: str | None = None, *, read: bool = True) -> None:
-    """Build, switch, drop. Cut short, it leaves the old collection in use or the new one. Nothing is `read`
-    of a collection that ends the process of its reader. The caller is the writer of every source."""
+    """Build, switch, drop. If cut short, the old collection is in use, or the new one. `read` False copies
+    nothing: for a collection that ends the process of its reader. The caller is the writer of every
+    source."""
     ledger, store = workspace.ledger, workspace.store
     old = ledger.collections.current()
     if old is None:
@@ -48,7 +49,7 @@ def rebuild(workspace: Workspace, run_id: str | None = None, *, read: bool = Tru
 
 
 def _all(workspace: Workspace, old: Collection) -> Iterator[Point]:
-    """In order of their ids, as far as they can be read, holding the store for a page at a time."""
+    """Readable points in order of their ids, holding the store for a page at a time."""
     first: str | None = None
     while True:
         with workspace.store.session(old.name) as session:
@@ -78,7 +79,7 @@ def _read(session: Session, ids: list[str]) -> dict[str, Point] | None:
 
 
 def _copy(workspace: Workspace, new: Collection, points: Iterable[Point]) -> set[str]:
-    """Write points, and see that they are there; their ids."""
+    """Write points, and check that they are there. Returns their ids."""
     copied: set[str] = set()
     stream = (point for point in points if _can_be_written(point, new.dimension))
     for page in batched(stream, workspace.sizes.read_points):

@@ -1,9 +1,9 @@
-"""A collection whose row in the ledger is lost or wrong, or that the store has lost, gives way to a new one.
+"""Renew: a new collection replaces one whose row is lost or wrong, or that the store has lost.
 
 A row is trusted when it is the current one, does not contradict the configured model, and names a collection
-that the store has. Else nothing says which model made the vectors: a new collection is made, and the texts
-come from payloads whose digests the ledger keeps, then from the sources. The former collection stays in the
-store, where the ledger does not know it any more, until the repair has come to its end.
+that the store has. Otherwise it is unknown which model made the vectors: a new collection is made, and the
+texts come from payloads whose digests the ledger keeps, then from the sources. The former collection stays in
+the store, as an orphan, until the end of the repair.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from index.workspace import Workspace
 
 
 def renew(workspace: Workspace, run: Run) -> list[str] | None:
-    """Make a new collection where the ledger's row cannot be trusted: the ids of the documents that are to be
-    read again from their sources. None when the collection stays: it is trusted, or the run was stopped.
+    """Make a new collection where the ledger's row cannot be trusted. Returns the ids of the documents to be
+    read again from their sources; None when the collection stays: it is trusted, or the run was stopped.
 
-    Cut short, it leaves everything as it was. The caller is the writer of every source.
+    If cut short, nothing has changed. The caller is the writer of every source.
     """
     ledger, store = workspace.ledger, workspace.store
     row = ledger.collections.current()
@@ -51,8 +51,7 @@ def renew(workspace: Workspace, run: Run) -> list[str] | None:
 
 
 def _give_up(workspace: Workspace) -> None:
-    """Drop unfinished changes: what the store has of them goes with its collection. Their documents are
-    looked at again."""
+    """Drop open intents: their points go with the former collection. Their documents are looked at again."""
     ledger = workspace.ledger
     ids = [intent.document.document_id for _, _, intent in ledger.points.intents()]
     ledger.documents.refresh(

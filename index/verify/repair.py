@@ -1,13 +1,13 @@
-"""Mend what a verification found. Every damaged document has one of three answers, and there is no fourth:
+"""Repair: mend the differences of a verification. A damaged document has one of exactly three answers:
 
 1.  It is written again from its source.
 2.  Where its source cannot give it (a document that is held after it vanished, or whose new version does not
     parse), it is written from payloads that have the digest that the ledger keeps (`index.verify.survivors`).
-3.  What neither gives is lost, and said to be: ledger and store are made to agree on what is left, the
-    document's reason tells what is missing, and the repair is no success.
+3.  Otherwise it is lost, and reported: ledger and store are made to agree on the survivors, the document's
+    reason names the missing text, and the repair is no success.
 
-What the ledger does not know is no answer: it is removed, and the document that it spoke of is named as lost
-when its source does not have it. What the ledger calls deleted or erased does not come back.
+Points that the ledger does not know are no answer: they are removed, and the document that they name is lost
+when its source does not have it. A deleted or erased document does not come back.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from index.workspace import Workspace
 
 def repair(workspace: Workspace, found: Verification, run: Run) -> None:
     """Mend the findings, then sync. Sets `found.repaired` to the number of findings that are gone afterwards,
-    and adds to `found` what is wrong now and was not before, and to its errors the texts that are lost.
+    and adds new differences to `found`, and the lost texts to its errors.
 
-    Stopped, it finishes the batch in hand, and `found.interrupted` says so: the next repair does the rest.
+    Once stopped, it finishes the batch in hand and sets `found.interrupted`: the next repair does the rest.
     """
     with run:
         try:
@@ -41,7 +41,7 @@ def repair(workspace: Workspace, found: Verification, run: Run) -> None:
         except StoreDamaged:
             if found.rebuild:
                 raise
-            # What can be read and not be written shows only now.
+            # Damage that only writing meets shows here.
             found.rebuild = True
             lost = _mend(workspace, found, run)
         if run.stop.is_set():
@@ -51,14 +51,14 @@ def repair(workspace: Workspace, found: Verification, run: Run) -> None:
 
 
 def _mend(workspace: Workspace, found: Verification, run: Run) -> dict[str, str]:
-    """By document, what is lost."""
+    """{document id: sentence on its lost text}."""
     with _as_writer(workspace):
         if found.rebuild:
             rebuild(workspace, run.run_id, read=not found.deadly)
         again = renew(workspace, run)
     wrong = found
     if found.rebuild or again is not None:
-        # The points of the new collection are what is to be mended.
+        # Mend the points of the new collection.
         wrong = verify(workspace, sample=found.sample, deep=found.deep, stop=run.stop)
     if run.stop.is_set():
         return {}
@@ -80,7 +80,7 @@ def _mend(workspace: Workspace, found: Verification, run: Run) -> dict[str, str]
 
 @contextmanager
 def _as_writer(workspace: Workspace) -> Iterator[None]:
-    """The one writer of all sources."""
+    """Hold the writer locks of all sources."""
     with ExitStack() as locks:
         for source in known_sources(workspace):
             locks.enter_context(workspace.ledger.writer(source, "freshkb verify --repair"))

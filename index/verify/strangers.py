@@ -1,6 +1,7 @@
-"""What the store has and the ledger does not know: removed, and documents that nothing else had are named.
+"""Strangers, points and collections that the ledger does not know: removed, with a report of documents that
+only they had.
 
-It proves nothing, so nothing of it is used. While a source cannot be asked that may have the same, it stays.
+They prove nothing, so their texts are not used. They stay while the source that they name cannot be reached.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from index.workspace import Workspace
 
 
 class Strangers:
-    """Points of the current collection, and whole collections. `heard`: whether a source can be asked."""
+    """Points of the current collection, and whole collections. `heard`: whether absence at a source
+    counts."""
 
     def __init__(
         self, workspace: Workspace, target: Target, found: Verification, heard: Callable[[str | None], bool]
@@ -34,16 +36,16 @@ class Strangers:
             for extra in found.extra
             if extra.point_id is not None
         }
-        """By id, the document that the point speaks of."""
+        """{point id: document that the point names}."""
         self._documents: set[Spoken] = set()
-        """Those that no row knows, and of which something was removed."""
+        """Documents without a row of which points were removed."""
 
     def add(self, points: Iterable[Point]) -> None:
         """Points whose rows were dropped."""
         self._points |= {point.id: spoken_of(point.payload) for point in points}
 
     def remove(self) -> None:
-        """Remove the points that still no row knows. The caller is the writer of every source."""
+        """Remove the points that still have no row. The caller is the writer of every source."""
         name = self._target.collection.name
         known = self._workspace.ledger.points.known(name, self._points)
         gone = {
@@ -56,8 +58,8 @@ class Strangers:
         self._documents |= self._unrecorded(gone.values())
 
     def drop(self) -> dict[str, str]:
-        """Drop the collections, after the sources were synced. By document: a sentence of each that is lost,
-        because only points or collections that were removed had it."""
+        """Drop the collections, after the sources were synced. Returns {document: sentence} for each that is
+        lost, because only removed points or collections had it."""
         lost = {}
         for name in orphans(self._workspace):
             if not readable(self._workspace, name):
@@ -80,7 +82,7 @@ class Strangers:
         return lost
 
     def _unrecorded(self, spoken: Iterable[Spoken]) -> set[Spoken]:
-        """Those of the documents that the ledger has no row of, not even as deleted or erased."""
+        """The documents among these without a row, even a deleted or erased one."""
         by_id = defaultdict[str, set[Spoken]](set)
         for each in spoken:
             by_id[each.document_id or ""].add(each)
@@ -92,14 +94,14 @@ class Strangers:
         return found
 
     def _indexed(self, source: str, uri: str) -> bool:
-        """Whether a version of a live document of that address is in the index."""
+        """Whether a version of a live document of this uri is in the index."""
         return any(
             found.version for found in self._workspace.ledger.documents.find(source=source, uris=[uri])
         )
 
 
 def _documents(workspace: Workspace, collection: str) -> Iterator[Spoken]:
-    """The documents that the payloads of a collection speak of, holding the store for a page at a time."""
+    """The documents that the payloads of a collection name, holding the store for a page at a time."""
     first: str | None = None
     while True:
         with workspace.store.session(collection) as session:

@@ -1,7 +1,8 @@
-"""What of a damaged document its payloads prove: for when its source cannot give it any more.
+"""Survivors of a damaged document: the parts that its payloads prove, for when its source cannot give it.
 
-A payload that has the digest that the ledger keeps proves its text, and what it says of its document. Nothing
-else proves anything: what the ledger does not know, or knows to be gone, never comes back from the store.
+A payload with the digest that the ledger keeps proves its text, and its document's metadata. There is no
+other proof: a point or document that the ledger does not know, or has as gone, never comes back from the
+store.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from index.proof import proven, whole
 from index.records import ChunkRecord, Document
 from index.verify.checks import Ids
 
-#: What a payload says of its document under the name that the row has for it, and which of it are instants.
+#: Metadata of a payload that the row has under the same name, and the instants among it.
 _TOLD = (
     "source", "uri", "url", "title", "chunk_count", "language", "content_type", "owner", "content_hash",
     "extraction_fingerprint",
@@ -40,15 +41,15 @@ class Kept(Chunk):
 
 @dataclass(frozen=True, slots=True)
 class Survivors:
-    """One document in ledger and store."""
+    """A document's row and chunks in the ledger, and its points in the store."""
 
     document_id: str
     fingerprint: str
-    """Of the embedding."""
+    """The embedding fingerprint."""
     document: Document | None
     records: Sequence[ChunkRecord]
     points: Mapping[str, Point]
-    """By id; with their vectors."""
+    """Points by id, with their vectors."""
 
     def row(self) -> Document | None:
         """The document's row as its payloads prove it; None of a document that is gone, or that nothing
@@ -67,7 +68,7 @@ class Survivors:
         return replace(told or known, deleted_at=None)
 
     def chunks(self, row: Document) -> tuple[Kept, ...]:
-        """Those whose text is proven, in order. `row` is the document's as it was."""
+        """Chunks whose text is proven, in order. `row` is the document's former row."""
         ids = Ids(self.document_id, self.fingerprint, max(len(self.records), row.chunk_count))
         found: dict[int, Kept] = {}
         for record in self.records:
@@ -91,7 +92,7 @@ def _agrees(document: Document, witness: Mapping[str, Any]) -> bool:
 
 
 def _told(witness: Mapping[str, Any], row: Document) -> Document | None:
-    """The row with what the payload says; None when it does not say all of it."""
+    """The row with the payload's metadata; None when some of it is missing."""
     said = payload.metadata(witness)
     try:
         told: dict[str, Any] = {name: said[name] for name in _TOLD}
@@ -101,6 +102,6 @@ def _told(witness: Mapping[str, Any], row: Document) -> Document | None:
     except (KeyError, TypeError, ValueError):
         return None
     if folded(row.owners) != owners:
-        # The first is there as it was written, the others are as filters compare them.
+        # The first owner is kept as it was written, the others as filters compare them.
         told["owners"] = [told["owner"], *owners[1:]] if owners else []
     return replace(row, **told)

@@ -15,19 +15,19 @@ from index.printable import printable_json
 
 __all__ = ["FILES", "counts_markdown", "foreign", "write"]
 
-#: The files, and what each of them has near its beginning: so a file of somebody else is told from ours.
+#: The files, each with a sign near its beginning that tells ours from foreign ones.
 FILES = {
     "report.html": '<meta name="generator" content="freshkb">',
     "report.md": "<!-- freshkb -->",
     "report.csv": '"document_id","uri","source","owner"',
     "freshness.json": '"trust_score":',
 }
-#: How far a sign is from the beginning of its file, at most.
+#: Bytes from the beginning of a file in which its sign lies.
 _HEAD_BYTES = 4096
 
 
 def foreign(out: Path) -> list[Path]:
-    """What `write` would replace in this folder, although freshkb did not write it."""
+    """Files in this folder that `write` would replace, although freshkb did not write them."""
     return [path for name, sign in FILES.items() if not _ours(path := out / name, sign)]
 
 

@@ -1,7 +1,7 @@
 """The report that owners read, as HTML: ``report.html.jinja`` filled in.
 
-Whatever stands in a document stays text, of which everything can be seen: each value that the template prints
-is made printable, then escaped. No place in the template needs to think of it.
+Each value that the template prints is made printable, then escaped, so that the text of a document stays
+visible text. The template itself escapes nothing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _SYMBOLS = {
 
 def html_page(audit: Audit) -> Iterator[str]:
     """The page in parts."""
-    # 45 ms, which only an audit has to wait for.
+    # The import takes 45 ms: only an audit waits for it.
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -74,7 +74,7 @@ def html_page(audit: Audit) -> Iterator[str]:
 
 
 def _visible(value: Any) -> Any:
-    """Text in which everything can be seen; what the template made itself, and numbers, as they are."""
+    """Text made printable; markup of the template and numbers as they are."""
     return value if hasattr(value, "__html__") or not isinstance(value, str) else printable_line(value)
 
 
@@ -90,7 +90,7 @@ def _summary(audit: Audit) -> str:
 
 
 def safe_url(url: str) -> bool:
-    """Whether a report may link it: web addresses and files of this machine, and nothing that runs."""
+    """Whether a report may link this url: web addresses and files of this machine, never code."""
     if not url or not url.isprintable() or " " in url or "\\" in url:
         return False
     try:

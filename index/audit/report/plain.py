@@ -87,7 +87,7 @@ def _more(total: int, where: str = "report.csv") -> str:
 def _cell(text: str) -> str:
     """Text that stays text: nothing in it formats, links or ends the cell."""
     text = re.sub(r"([\\`*_\[\]<>|#~!$])", r"\\\1", printable(" ".join(text.split())).replace("&", "&amp;"))
-    # Viewers link bare addresses and notify whoever is mentioned, whatever the words were meant for.
+    # Viewers link bare addresses and notify people that are mentioned.
     return re.sub(r"(?i)://|www\.|@", lambda match: "".join(f"&#{ord(letter)};" for letter in match[0]), text)
 
 
@@ -127,13 +127,13 @@ _CONTRACT = (
 )
 
 
-#: What makes a spreadsheet take a cell for a formula, where a cell may begin. Which separator it looks for is
-#: up to its language, and behind another one than ours quotes protect nothing: a cell may begin after any
-#: that languages have. The wide signs are formulas in East Asian versions, the small ones are their kin.
+#: Signs that make a spreadsheet take a cell for a formula, where a cell may begin. Its language decides on
+#: the separator, and behind another one than ours quotes protect nothing: a cell may begin after any
+#: separator. The wide signs are formulas in East Asian versions, the small ones are their kin.
 _FORMULA = re.compile(r"(^|[;|،؛；])([\s\"'“”]*)(?=[=+\-@＝＋－＠﹦﹢﹣﹫])")
 
 
 def _inert(value: object) -> object:
-    """A cell that no spreadsheet takes for a formula, nor any part of it that it takes for a cell: what would
-    begin one has an apostrophe before it. It is one line, of which everything can be seen."""
+    """A cell of one printable line that no spreadsheet takes for a formula, in whole or in part: an
+    apostrophe stands before each sign that would begin one."""
     return _FORMULA.sub(r"\1\2'", printable_line(value)) if isinstance(value, str) else value

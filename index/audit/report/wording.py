@@ -1,4 +1,4 @@
-"""What a report says of a document, in words that need no explanation."""
+"""The sentences of a report on a document."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def finding_name(finding: Finding) -> str:
 
 
 def reviewed(result: Result) -> str:
-    """Who attested what and when; "" when nobody did."""
+    """The last review in words; "" when there is none."""
     review = result.review
     if review is None:
         return ""
@@ -73,7 +73,7 @@ def reviewed(result: Result) -> str:
 
 
 def due(result: Result) -> tuple[str, str]:
-    """What its owner has to do, and by when or why."""
+    """The action that its owner has to take, and the date or reason."""
     assessment = result.assessment
     if result.verdict == Verdict.FRESH:
         return f"Review by {day(assessment.warn_at)}", ""
@@ -92,7 +92,7 @@ def due(result: Result) -> tuple[str, str]:
 
 
 def dated_by(result: Result) -> str:
-    """Where the date comes from."""
+    """The origin of the date, in words."""
     field = result.assessment.date_field
     named = {REVIEWED_AT: "Attested review", MODIFIED_AT: "Last changed"}
     return named.get(field, f"“{field}”") if field else ""

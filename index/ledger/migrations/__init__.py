@@ -1,4 +1,4 @@
-"""Schema migrations: `versions/mNNN_name.py`, append-only, one transaction for all that are missing."""
+"""Schema migrations: `versions/mNNN_name.py`, append-only, one transaction for all missing ones."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _INVISIBLE_TAGS = "audio canvas datalist head iframe noscript object script styl
 _INVISIBLE = frozenset(_INVISIBLE_TAGS.split())
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
-#: What inside a table says that it arranges a page rather than data.
+#: Elements inside a table that show it as page layout rather than data.
 _LAYOUT = ".//table | .//pre | .//h1 | .//h2 | .//h3 | .//h4 | .//h5 | .//h6"
 _SPACES = re.compile(r"[ \t\r\n\f\u00a0]+")
 _SPACE_RUNS = re.compile(r"  +")
@@ -55,7 +55,7 @@ def tree(text: str) -> Any | None:
     if not text.strip():
         return None
     root = etree.fromstring(text.encode("utf-8", "replace"), parser)
-    # libxml2 leaves out what lies deeper, and says so in its log alone.
+    # libxml2 leaves out deeper elements, and reports it in its log alone.
     if any("depth" in entry.message for entry in parser.error_log.filter_from_errors()):
         raise Unreadable("The document nests its parts too deeply.")
     return root
@@ -178,7 +178,7 @@ def _cells(row: Any) -> Iterator[Any]:
 
 
 def _holds_data(table: Any) -> bool:
-    """Whether a table is one, and not a frame that arranges the page, as mails are full of."""
+    """Whether a table holds data, and is not page layout, as in many mails."""
     if table.get("role") == "presentation" or table.xpath(f"boolean({_LAYOUT})"):
         return False
     return any(len(list(_cells(row))) > 1 for row in table.iter("tr"))

@@ -1,4 +1,4 @@
-"""Mail: the bodies that a reader sees, with subject and addresses as properties.
+"""Mail: the visible bodies, with subject and addresses as properties.
 
 Attachments are named and not read: they are documents only where a source lists them as such.
 """

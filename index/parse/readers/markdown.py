@@ -1,8 +1,7 @@
 """Markdown: front matter, then CommonMark with tables, by way of HTML.
 
 unstructured's reader takes front matter for a heading, needs four spaces below a list item where CommonMark
-needs two, and takes the fences out of code inside lists; markdown-it-py does what authors see on their
-forge.
+needs two, and takes the fences out of code inside lists; markdown-it-py renders as the authors' forges do.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ def _reference(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     return reference(state, start, end, silent)
 
 
-#: Blocks in blocks, of which a list takes two. What lies deeper the library would leave out in silence.
+#: Levels of blocks, of which a list takes two. The library silently leaves out deeper ones.
 _DEPTH_MAX = 100
 _MARKDOWN = MarkdownIt("commonmark", {"maxNesting": _DEPTH_MAX}).enable(["table", "strikethrough"])
 _MARKDOWN.block.ruler.at("reference", _reference)

@@ -1,4 +1,4 @@
-"""OpenDocument text, walked by us: pandoc, which unstructured asks, passes over some tables and boxes."""
+"""OpenDocument text, walked by us: pandoc, which unstructured uses, passes over some tables and boxes."""
 
 from __future__ import annotations
 

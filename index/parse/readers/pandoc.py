@@ -20,7 +20,7 @@ from index.parse.readers.text import decode
 
 #: In these the title that pandoc prints stands in the text; in the others it repeats a property.
 _TITLE_IS_TEXT = frozenset({"rst", "org"})
-#: pandoc passes over it. Only plain ones: what is escaped is left out.
+#: The title of RTF, which pandoc passes over. Only plain ones: escapes are left out.
 _RTF_TITLE = re.compile(rb"\{\\title ([^{}\\]{1,500})\}")
 _LOCKS = "META-INF/encryption.xml"
 #: Fonts may be obfuscated in a book that anyone may read.

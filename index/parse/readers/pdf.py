@@ -29,7 +29,7 @@ from index.parse.readers import ocr
 
 nlp.install()
 
-#: Of the body's height; less is a matter of emphasis.
+#: Ratio to the body's height; less is a matter of emphasis.
 LARGER = 1.15
 HEADING_WORDS_MAX = 14
 BOOKMARKS_MAX = 5000
@@ -68,7 +68,7 @@ def parse(path: Path, format: Format) -> Parsed:
             raise Unreadable("The document is encrypted in a way that cannot be read.") from None
         raise Unreadable("The document is damaged: it is no readable PDF file.") from None
     try:
-        # Before any page is asked for, and without effect where there is no form.
+        # Before any page is loaded; without effect where there is no form.
         document.init_forms()
         bookmarks = _bookmarks(document)
         blocks = list(_blocks(document, bookmarks))
@@ -104,7 +104,7 @@ def _blocks(document: Any, bookmarks: dict[tuple[int, str], int]) -> Iterator[_B
     for number in range(1, len(document) + 1):
         page = document[number - 1]
         if forms:
-            # What was typed into a form is drawn above the page; this makes it part of the page.
+            # Text typed into a form is drawn above the page; this makes it part of the page.
             page.flatten()
             page.close()
             page = document[number - 1]
@@ -141,7 +141,7 @@ def _lines(page: Any) -> list[tuple[str, float, float]]:
     """(text, bottom, height) of each line that has text, in points; 0 where pdfium cannot say."""
     textpage = page.get_textpage()
     text = textpage.get_text_range()
-    # Places are asked for by character; they are those of the text only where each has one code unit.
+    # Places go by character; they match the text only where each has one code unit.
     placed = len(text) == textpage.count_chars()
     found = []
     start = 0

@@ -77,7 +77,7 @@ def _xls(path: Path) -> Parsed:
     import xlrd
 
     try:
-        # xlrd writes its complaints to standard output unless told otherwise.
+        # xlrd writes its warnings to standard output by default.
         book = xlrd.open_workbook(str(path), logfile=io.StringIO())
     except xlrd.XLRDError as error:
         raise Unreadable(f"The document is damaged: it is no XLS file ({error}).") from None

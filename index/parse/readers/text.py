@@ -21,7 +21,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""")
-#: What office machines of the last thirty years wrote, where it is not UTF-8.
+#: Encodings of the last thirty years' office machines, where it is not UTF-8.
 _CODE_PAGES = [
     *(f"cp{page}" for page in (1252, 1250, 1251, 1253, 1254, 1255, 1256, 1257, 1258, 874, 932, 949)),
     *("gb18030", "big5", "euc_jp", "koi8_r", "mac_roman"),
@@ -77,7 +77,7 @@ def decode(data: bytes, *, markup: bool = False) -> str:
     Raises Unreadable when it is no text.
     """
     text = _decoded(data, markup)
-    # A few control characters are dirt in a text; many are a binary file that happened to decode.
+    # A few control characters are noise in a text; many show a binary file that happened to decode.
     controls = sum(text.count(character) for character in _CONTROLS)
     if controls > 8 and controls * 200 > len(text):
         raise Unreadable(_NO_ENCODING)

@@ -1,5 +1,5 @@
-"""What stands between a parser's child and everything else.
+"""The walls between a parser's child and the rest of the machine.
 
-`walls` builds them in order and says which stand; `namespaces`, `landlock` and `privileges` are the walls,
+`walls` builds them in order and reports which stand; `namespaces`, `landlock` and `privileges` are the walls,
 `kernel` the system calls that Python lacks, `installation` the files that a child may read.
 """

@@ -1,5 +1,5 @@
-"""What of this machine a parsing child has to read: Python, its packages, the helper programs, and their
-libraries, fonts and data. Documents, configurations and homes are not among it.
+"""Paths of this machine that a parsing child has to read: Python, its packages, the helper programs, and
+their libraries, fonts and data. Documents, configurations and homes are not among them.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from pathlib import Path
 
 import index
 
-#: Where systems keep programs and what belongs to them; of /etc what fonts, loader and LibreOffice read.
+#: System folders of programs and their data; of /etc the files that fonts, loader and LibreOffice read.
 _SYSTEM = (
     *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store", "/gnu/store"),
     *("/etc/alternatives", "/etc/fonts", "/etc/ld.so.cache", "/etc/libreoffice", "/etc/localtime"),
     *("/etc/ssl/openssl.cnf", "/var/cache/fontconfig"),
 )
-#: Of a folder into which programs were installed: the folder itself may be somebody's home.
+#: Parts of a folder into which programs were installed: the folder itself may be a home.
 _PARTS = ("bin", "lib", "lib64", "libexec", "share", "etc/fonts")
 _PROGRAMS = ("soffice", "tesseract", "pandoc")
 _PARTS_OF_LIBREOFFICE = ("program", "presets", "share", "ure")
@@ -51,8 +51,8 @@ def _python() -> Iterator[Path]:
 
 
 def _packages() -> list[Path]:
-    """Folders that packages were installed into. What else Python imports from is a project, with everything
-    that lies there."""
+    """Folders that packages were installed into. Other folders of the import path are projects, with foreign
+    files in them."""
     return [Path(entry) for entry in sys.path if entry and any(Path(entry).glob("*.dist-info"))]
 
 
@@ -70,7 +70,7 @@ def _helpers() -> Iterator[Path]:
 
 
 def _environment() -> Iterator[Path]:
-    """What variables name, as far as it is what they are for."""
+    """Paths that variables name, as far as they are of the expected kind."""
     if program := os.environ.get("PYPANDOC_PANDOC"):
         yield Path(program)
     if data := os.environ.get("TESSDATA_PREFIX"):

@@ -15,7 +15,7 @@ class NotBuilt(Exception):
 
 
 def call(function: str, *arguments: Any) -> int:
-    """What the C library's function returned. Numbers are passed as C's `long`.
+    """Call a function of the C library; its result. Numbers are passed as C's `long`.
 
     Raises OSError when it failed, with the function's name in place of a file's.
     """

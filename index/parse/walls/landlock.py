@@ -1,9 +1,9 @@
 """Landlock: a process gives up what it may do with files, TCP, signals and sockets, for good.
 
-A process in a Landlock domain, and whatever it starts, opens, lists, runs, makes, changes and removes files
-only below the paths that its rules name. Nor does it trace a process outside of its domain, which includes
-reading that one's memory and environment. No rule governs a file's metadata: what the process may see, it may
-`stat`, and what it owns, it may `chmod`.
+A process in a Landlock domain, and every process it starts, opens, lists, runs, makes, changes and removes
+files only below the paths that its rules name. Nor does it trace a process outside of its domain, which
+includes reading that one's memory and environment. No rule governs a file's metadata: visible files it may
+`stat`, and its own files it may `chmod`.
 
 The interface is described in Documentation/userspace-api/landlock.rst of the kernel's source. It takes three
 system calls, so that a binding, of which PyPI has a pre-release only, would not be shorter.
@@ -24,7 +24,7 @@ _VERSION, _PATH_BENEATH = 1, 1
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = (1 << bit for bit in range(4))
 _REFER, _TRUNCATE, _IOCTL_DEV, _RESOLVE_UNIX = 1 << 13, 1 << 14, 1 << 15, 1 << 16
-#: To make and to remove files of every kind.
+#: Rights to make and to remove files of every kind.
 _MAKE_AND_REMOVE = (1 << 13) - (1 << 4)
 #: Rights that a rule for something else than a folder may name.
 _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE
@@ -35,9 +35,9 @@ WRITE = _READ_FILE | _READ_DIR | _WRITE_FILE | _TRUNCATE | _REFER | _MAKE_AND_RE
 
 #: Rights over files that each version of the interface brought.
 _FILES = {1: (1 << 13) - 1, 2: _REFER, 3: _TRUNCATE, 5: _IOCTL_DEV, 9: _RESOLVE_UNIX}
-#: To bind and to connect by TCP, since version 4.
+#: Rights to bind and to connect by TCP, since version 4.
 _TCP = 0b11
-#: To connect to abstract sockets and to send signals, both out of the domain, since version 6.
+#: Rights to connect to abstract sockets and to send signals out of the domain, since version 6.
 _SCOPES = 0b11
 
 
@@ -51,7 +51,7 @@ class _PathBeneath(ctypes.Structure):
 
 
 def version() -> int:
-    """Of the interface. Raises OSError where the kernel lacks it, or has it switched off."""
+    """Version of the interface. Raises OSError where the kernel lacks it, or has it switched off."""
     return kernel.call("syscall", _CREATE_RULESET, None, 0, _VERSION)
 
 

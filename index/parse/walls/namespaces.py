@@ -28,15 +28,15 @@ class _Attributes(ctypes.Structure):
 
 
 def unshare(proc: int, *, users: bool) -> None:
-    """Leave the network and the shared memory of others, and let children have a process table of their own;
-    with `users` by way of a user namespace, for which no privilege is needed.
+    """Leave the host's network and shared memory, and give children a process table of their own; with
+    `users` by way of a user namespace, for which no privilege is needed.
 
-    Raises OSError when the kernel says no; then nothing has changed.
+    Raises OSError when the kernel refuses; then nothing has changed.
     """
     if not users:
         kernel.call("unshare", _ALL)
         return
-    # Some systems allow the first half only, and from there is no way back: another process goes ahead.
+    # Some systems allow the first half only, and it cannot be undone: a scout process tries first.
     scout = os.fork()
     if scout == 0:
         _exit_with(lambda: _unshare_users(proc))
@@ -47,13 +47,13 @@ def unshare(proc: int, *, users: bool) -> None:
 
 
 def forbid_users(proc: int) -> None:
-    """Have no user namespace any more, for they are a way to much of the kernel that no parser needs: the
-    process enters one in which there can be no other. `proc` is an open /proc.
+    """Forbid further user namespaces, which open much of the kernel that no parser needs: the process enters
+    a last one, in which there can be no other. `proc` is an open /proc.
 
-    Raises OSError where there are none to be had.
+    Raises OSError where there are no user namespaces.
     """
     with suppress(OSError):
-        # After a change of user, root alone may write what is about the process.
+        # After a change of user, only root may write to the process's files in /proc.
         kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
     _unshare_users(proc, 0)
 
@@ -87,10 +87,10 @@ def _exit_with(attempt: Callable[[], None]) -> NoReturn:
 
 
 def show_only(readable: Iterable[Path], documents: Path, private: Path, at: Path) -> None:
-    """Leave of the file system, under the names that they have, what may be read, and the private folder, the
-    only one that may be written. `at` is an empty folder to build in.
+    """Reduce the file system to the readable paths, under their names, and the private folder, the only
+    writable one. `at` is an empty folder to build in.
 
-    Raises OSError when the kernel says no; then the file system is what it was.
+    Raises OSError when the kernel refuses; then the file system is unchanged.
     """
     kernel.call("unshare", _NEWNS)
     _mount(None, Path("/"), None, _MS_REC | _MS_PRIVATE)
@@ -105,7 +105,7 @@ def show_only(readable: Iterable[Path], documents: Path, private: Path, at: Path
     _restrict(_below(at, documents), _RDONLY | _NOSUID | _NODEV | _NOEXEC)
     _restrict(_below(at, private), _NOSUID | _NODEV | _NOEXEC)
     os.chdir(at)
-    # The old root comes to lie upon the new one, from where it is taken away.
+    # The old root is mounted over the new one, and then unmounted.
     kernel.call("pivot_root", b".", b".")
     kernel.call("umount2", b".", _MNT_DETACH)
     os.chdir(private)

@@ -1,4 +1,4 @@
-"""A parsing child's user, groups and capabilities: what it gives up of them, and how."""
+"""A parsing child's user, groups and capabilities, and how it gives them up."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from index.parse.walls import kernel
 #: Groups, UIDs and GIDs"). With a process's id added, the user of that process and of nothing else.
 FIRST_USER = 1879048192
 
-#: To become another user, to hand that one its folder, and to kill its processes afterwards.
+#: Capabilities to become another user, to give that user its folder, and to kill its processes.
 _NEEDED = {"CAP_CHOWN": 0, "CAP_KILL": 5, "CAP_SETGID": 6, "CAP_SETUID": 7}
 #: Version 3 of the calls, in linux/capability.h.
 _VERSION = 0x20080522
@@ -35,7 +35,7 @@ def another_user() -> int | None:
 
 
 def check(user: int, needed: Iterable[Path]) -> None:
-    """Raises NotBuilt when there can be no such user, or when it could not read what it needs. Leaves root's
+    """Raises NotBuilt when there can be no such user, or when it could not read a needed path. Leaves root's
     groups."""
     try:
         os.setgroups([])
@@ -52,7 +52,7 @@ def check(user: int, needed: Iterable[Path]) -> None:
 
 
 def become(user: int) -> None:
-    """Cease to be root, for good."""
+    """Give up root for good."""
     os.setresgid(user, user, user)
     os.setresuid(user, user, user)
 
@@ -60,7 +60,7 @@ def become(user: int) -> None:
 def give_up_capabilities() -> None:
     """All of them, and every way to gain one."""
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-    with suppress(OSError):  # Past the last of them; or it may not, which leaves what was said above.
+    with suppress(OSError):  # Past the last of them, or not permitted.
         for number in count():
             kernel.prctl(kernel.PR_CAPBSET_DROP, number)
     kernel.call("capset", _header(), (ctypes.c_uint32 * 6)())

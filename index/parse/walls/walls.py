@@ -1,14 +1,14 @@
-"""What a parsing child takes from itself before it reads anything foreign.
+"""The walls around a parsing child, built by itself before it reads anything foreign.
 
-Four walls stand around what a document could take over. Each is built as far as the machine allows, whether
-or not the others are, and `Wall` says what became of it.
+Each of the four is built as far as the machine allows, independently of the others, and `Wall` reports the
+result.
 
 =============  ===========================================================================================
 namespaces     No network, no process but the child's own, no shared memory: nothing to connect to, to
                signal or to trace. Others than root need a user namespace for that.
 file system    A view in which nothing is but programs, libraries and fonts (`installation`), read-only, the
-               document, and the private folder. What is elsewhere cannot be named: neither read, nor
-               changed in its permissions, nor, if it is a socket, connected to. Needs the namespaces.
+               document, and the private folder. Other paths cannot be named: neither read, nor changed in
+               their permissions, nor, if sockets, connected to. Needs the namespaces.
 Landlock       The same limits once more, by a mechanism that needs no privilege and works in containers
                that forbid namespaces; TCP, abstract sockets, and signals and tracing out of it, too.
 user           Root becomes a user that no other process has, without groups and capabilities; the guard
@@ -17,10 +17,10 @@ user           Root becomes a user that no other process has, without groups and
 =============  ===========================================================================================
 
 Python may be installed where only root gets to, such as below ``/root``. The view of the file system has its
-own folders above an installation, so that the other user gets there all the same. Without that view the
-child stays root where the other user could not read what it needs, with no capability, and says so: it needs
-what root owns, and Landlock keeps it from the rest. A capability to read everything would have been the
-alternative; it is worth more to whoever takes the child over.
+own folders above an installation, so that the other user gets there all the same. Without that view the child
+stays root where the other user could not read what it needs, with no capability, and says so: it needs what
+root owns, and Landlock keeps it from the rest. The alternative, a capability to read everything, is worth
+more to a document that takes the child over.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Wall:
     name: str
     built: bool
     detail: str
-    """How it is built, or why it could not be."""
+    """How the wall is built, or why it could not be."""
 
 
 def attempt(name: str, build: Callable[[], str]) -> Wall:
@@ -58,13 +58,13 @@ def attempt(name: str, build: Callable[[], str]) -> Wall:
 
 
 def another_user(folder: Path) -> tuple[int | None, str]:
-    """The user that root is to become, and that its folder is open to; or None, and why root stays root."""
+    """(user that root is to become, and that may open its folder; None when root stays root, reason)."""
     try:
         user = privileges.another_user()
     except kernel.NotBuilt as error:
         return None, str(error)
     if user is not None:
-        # What the parent puts into it will be for the group, which is that user's as well.
+        # Files that the parent puts into it get the group, which is that user's as well.
         for path, mode in ((folder, 0o710), (folder / DOCUMENTS, 0o2750)):
             os.chown(path, -1, user)
             path.chmod(mode)
@@ -75,7 +75,7 @@ def unshare(user: int | None, proc: int) -> str:
     try:
         namespaces.unshare(proc, users=False)
     except PermissionError:
-        # In a user namespace of its own, root could become nobody else.
+        # In a user namespace of its own, root could become no other user.
         if user is not None:
             raise
         namespaces.unshare(proc, users=True)
@@ -101,7 +101,7 @@ def give_up(user: int | None, reason: str, folder: Path, proc: int) -> str:
         elif reason:
             raise kernel.NotBuilt(reason)
     finally:
-        # Where none are to be had, the child will have none either.
+        # Where the system has no user namespaces, the child gets none either.
         with suppress(OSError):
             namespaces.forbid_users(proc)
         privileges.give_up_capabilities()

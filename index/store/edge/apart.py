@@ -18,19 +18,19 @@ from pathlib import Path
 
 from index.errors import StoreDamaged, StoreError
 
-#: How long one step may take: to load a collection, to read a page of it, to wait for the lock.
+#: Seconds that one step may take: to load a collection, to read a page of it, to wait for the lock.
 STEP_SECONDS = 120
 #: Memory beside the files: thirty times what 100,000 points take, and never more than most of the machine.
 MEMORY_BYTES = 8 << 30
-#: How often a parent that may be stopped looks.
+#: Seconds between two checks whether the parent is to stop.
 LOOK_SECONDS = 0.05
 
 
 def examine(path: Path, collection: str, stop: threading.Event | None) -> list[str]:
-    """What is wrong with the collection in this store, as `VectorStore.faults` says it. The store's lock must
-    be free for the child to take.
+    """Faults of the collection in this store, as from `VectorStore.faults`. The store's lock must be free for
+    the child to take.
 
-    Raises StoreDamaged when it cannot be read, StoreError when it cannot be found out.
+    Raises StoreDamaged when the collection cannot be read, StoreError when the check itself fails.
     """
     boot = f"import sys; sys.path[:0] = {[entry for entry in sys.path if entry]!r}"
     code = f"{boot}; from index.store.edge.apart import main; main()"
@@ -84,7 +84,7 @@ def main() -> None:
     from index.store.edge.examine import faults
     from index.store.edge.store import EdgeStore
 
-    # What a panic prints is in its exception, too.
+    # The message of a panic is in its exception, too.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     answer: dict[str, object]
     try:
@@ -110,12 +110,12 @@ def _limit(path: Path) -> None:
     pages, page = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
     limit = max(1 << 30, min(MEMORY_BYTES + 2 * _size(path), pages * page * 3 // 4))
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    # Files that are mapped and shorter than they say end it with a signal: nobody needs its memory.
+    # Truncated mapped files end it with a signal: no core dump, which would hold texts.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _size(path: Path) -> int:
-    """Bytes on disk. Other collections may go while it is found out: the lock is not held yet."""
+    """Bytes on disk. Other collections may be dropped meanwhile: the lock is not held yet."""
     size = 0
     for folder, _, names in os.walk(path):
         for name in names:

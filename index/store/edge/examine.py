@@ -1,8 +1,8 @@
-"""Whether a collection is sound in itself: it can be read, and what is searched by finds what points say.
+"""Whether a collection is sound in itself: it can be read, and its indexes agree with its points.
 
-A search does not look at payloads: it asks the engine's indexes, which lie in files of their own. So for each
-value of each field that filters use, the points that a filter finds are counted, and held against the points
-whose payload says so.
+A search does not read payloads: it uses the engine's indexes, which lie in files of their own. So for each
+value of each field that filters use, the points that a filter finds are counted, and compared with the points
+whose payload has that value.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from index.store.base import Filter, Session, VectorStore
 
 #: Points that are read while the store is held once.
 PAGE = 2000
-#: Documents of one question.
+#: Documents of one query.
 DOCUMENTS = 500
-#: Instants that are asked for, spread over all that there are.
+#: Instants that are checked, spread over all.
 INSTANTS = 64
-#: Points of a collection of which one search lists all; larger ones are not asked that.
+#: Points of the largest collection that one search is made to list whole.
 REACHED = 200_000
 
 
 @dataclass(slots=True)
 class Told:
-    """What the payloads of points say, counted by what filters look at."""
+    """Counts of points by the fields of their payloads that filters use."""
 
     points: int = 0
     sources: Counter[str] = field(default_factory=Counter)
@@ -40,10 +40,10 @@ class Told:
     documents: Counter[str] = field(default_factory=Counter)
     instants: Counter[datetime] = field(default_factory=Counter)
     worded: int = 0
-    """Points that have words."""
+    """Number of points that have words."""
     words: set[int] = field(default_factory=set)
     vector: Sequence[float] | None = None
-    """Of one of them."""
+    """Dense vector of one of them."""
 
     def add(self, points: Iterable[Point]) -> None:
         for point in points:
@@ -85,11 +85,11 @@ class Told:
 
 
 def faults(store: VectorStore, collection: str, step: Callable[[], bool] = lambda: False) -> list[str]:
-    """What searches and filters get wrong, in words; [] when nothing. `step` is asked before each call of the
-    store whether to give up, which finds nothing.
+    """Faults of searches and filters, in words; [] when there are none. `step` is called before each call of
+    the store: True gives up, with [].
 
-    Others get at the store in between, and may write: what looks wrong is looked at again in one session.
-    Raises StoreDamaged when the collection cannot be read.
+    Others may write in between: a suspected fault is checked again in one session. Raises StoreDamaged when
+    the collection cannot be read.
     """
     told = Told()
     first: str | None = None

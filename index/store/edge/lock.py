@@ -1,12 +1,12 @@
-"""The lock of an embedded store's folder: one holder at a time, and nobody waits in vain.
+"""The lock of an embedded store's folder: one holder at a time, and no waiter starves.
 
-Two files. ``.lock`` is the lock. ``.turn`` is the turnstile in front of it: who wants the lock takes the
-turn first, then waits for the lock, then gives the turn back. So at most one is next, the holder sees within
-microseconds whether somebody is (`wanted`), and one who lets go and comes back at once is served after those
-who waited.
+Two files. ``.lock`` is the lock. ``.turn`` is the turnstile in front of it: a waiter takes the turn first,
+then waits for the lock, then gives the turn back. So at most one waiter is next, the holder sees within
+microseconds whether there is one (`wanted`), and a holder that releases the lock and comes back at once is
+served after the waiters.
 
-Both are locks of `index.disk.flock`: the kernel frees them when their holder dies, however it dies, and a
-forked child has neither.
+Both are locks of `index.disk.flock`: the kernel releases them when their holder dies in any way, and a forked
+child has neither.
 
 A process that may read the two files and not write to them shares the lock with others of its kind: together
 they keep every writer out.
@@ -28,15 +28,15 @@ from index.disk.private import private_folder
 from index.errors import StoreError
 from index.model import rfc3339
 
-#: How often a waiter tries: flock can wait by itself, but not for a limited time.
+#: Seconds between two tries of a waiter: flock can wait by itself, but not for a limited time.
 POLL_SECONDS = 0.005
 
-#: What a file that may not be written to is refused with.
+#: Errors at the opening of a file that may not be written to.
 FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 class FolderLock:
-    """Serves one thread at a time; its owner sees to that."""
+    """For one thread at a time; its owner ensures that."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -48,11 +48,11 @@ class FolderLock:
 
     @property
     def shared(self) -> bool:
-        """Whether the lock is held, and is one of readers that may not write."""
+        """Whether the lock is held and shared, by readers that may not write."""
         return self.held and self._locks[".lock"].shared
 
     def acquire(self, timeout_seconds: float) -> None:
-        """Wait for our turn, then for the lock. Raises StoreError, naming the holder, after that."""
+        """Wait for the turn, then for the lock. Raises StoreError, naming the holder, after the timeout."""
         deadline = time.monotonic() + timeout_seconds
         try:
             private_folder(self._folder, inside=self._folder.parent)
@@ -62,7 +62,7 @@ class FolderLock:
             finally:
                 self._free(".turn")
             if not self.shared:
-                # A lock that cannot be signed, as on a full disk, is a lock all the same.
+                # A lock that cannot be signed, as on a full disk, is still held.
                 with suppress(OSError):
                     self._sign()
         except OSError as error:
@@ -76,7 +76,7 @@ class FolderLock:
         self._free(".lock")
 
     def wanted(self) -> bool:
-        """Whether somebody waits for the lock that we hold."""
+        """Whether a process waits for the lock that this one holds. Raises OSError."""
         free = self._try(".turn")
         self._free(".turn")
         return not free
@@ -108,7 +108,7 @@ class FolderLock:
             lock.release()
 
     def _sign(self) -> None:
-        """Write into the lock who holds it, for the message of the one who waits too long."""
+        """Write the holder into the lock, for the message of a waiter that gives up."""
         holder = {
             "pid": os.getpid(),
             "host": os.uname().nodename,
@@ -128,7 +128,7 @@ class FolderLock:
 
 
 def _command() -> str:
-    """The program, and which command of ours it is; never its arguments, which may be a query."""
+    """The program and its subcommand; never its arguments, which may be a query."""
     program = Path(sys.argv[0])
     name = program.parent.name if program.name == "__main__.py" else program.name
     command = sys.argv[1] if name == "freshkb" and len(sys.argv) > 1 else ""

@@ -1,12 +1,12 @@
-"""The bytes of deleted points, taken off the disk of an embedded collection.
+"""Purge: the bytes of deleted points are removed from the disk of an embedded collection.
 
 A point that was deleted or replaced stays in the files of its segment until the segment is written anew. The
-engine writes a segment anew when it holds a deleted point, and an unsealed one is made to hold one here: a
-replaced point leaves its old bytes there without counting as deleted.
+engine writes a segment anew when it holds a deleted point, so a point is written and deleted here in an
+unsealed one: a replaced point leaves its old bytes there without counting as deleted.
 
-The proof looks at files, and trusts no count of the engine: a segment that was there before must be sealed
-and have no point marked as deleted; every other one was written from points that are there. The layout is
-the engine's own and may change with it: a segment without the files that are looked for proves nothing.
+The proof reads files, and trusts no count of the engine: a segment that was there before must be sealed and
+have no point marked as deleted; every other one was written from live points. The layout is the engine's own
+and may change with it: a segment without the expected files proves nothing.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from qdrant_edge import EdgeShard, Point, UpdateOperation
 from index.store.base import Purge
 from index.store.edge.shards import UNUSED_ID
 
-#: Which points of a sealed segment are deleted: a bit each.
+#: File of a sealed segment with a bit for each deleted point.
 _DELETED = "id_tracker.deleted"
-#: The points of an unsealed segment; missing or empty while it has none.
+#: File of an unsealed segment's points; missing or empty while it has none.
 _UNSEALED = "mutable_id_tracker.mappings"
 
 
 def purge(shard: EdgeShard, folder: Path) -> frozenset[str]:
-    """Write every segment anew that holds what was deleted; the names of those that there were before. The
-    shard is the one in this folder; the caller closes it before it looks with `proof`."""
+    """Rewrite every segment that holds deleted points. Returns the names of the former segments. The shard is
+    the one in this folder; the caller closes it before `proof`."""
     before = frozenset(segment.name for segment in _segments(folder))
     # A kill in between leaves a point that is deleted when the shard is loaded again.
     for operation in (
@@ -42,7 +42,7 @@ def purge(shard: EdgeShard, folder: Path) -> frozenset[str]:
 
 
 def proof(home: Path, folder: Path, before: frozenset[str], points: int) -> Purge:
-    """What the files of a closed shard say. `home` holds all files of the collection."""
+    """The evidence of a closed shard's files. `home` holds all files of the collection."""
     files = [path for path in home.rglob("*") if path.is_file()]
     size = sum(path.stat().st_blocks * 512 for path in files)
     left = [segment.name for segment in _segments(folder) if not _clean(segment, before)]
@@ -63,7 +63,7 @@ def _segments(folder: Path) -> Iterator[Path]:
 
 
 def _clean(segment: Path, before: frozenset[str]) -> bool:
-    """Whether the segment holds nothing that was deleted."""
+    """Whether the segment holds no deleted point."""
     deleted, unsealed = segment / _DELETED, segment / _UNSEALED
     if deleted.exists():
         return not any(deleted.read_bytes())

@@ -1,4 +1,4 @@
-"""What is asked of one embedded collection, in the words of the engine."""
+"""A session of an embedded collection: calls and conversions to the engine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from index.store.edge.shards import Shards, engine_errors, require_room
 
 #: Unsealed points load at 9 µs each, and sealing takes 60 µs a point.
 SEAL_POINTS = 20_000
-#: A segment's points and their texts, with some to spare.
+#: Disk space for a segment's points and their texts, with a margin.
 SEAL_ROOM_BYTES = 512 << 20
 #: Points of one call to the engine.
 SLICE_POINTS = 1_000
@@ -32,7 +32,7 @@ class EdgeSession:
     """See `index.store.base.Session`. Belongs to the thread that opened it."""
 
     def __init__(self, shards: Shards, home: Path, did: Counter[str]) -> None:
-        """`did`: where it counts points written, deleted, read and ranked."""
+        """`did` receives the counts of points written, deleted, read and ranked."""
         self._shards = shards
         self._home = home
         self._unsealed = home / "unsealed"
@@ -66,15 +66,15 @@ class EdgeSession:
         self._did["written"] += len(points)
 
     def _seal(self, written: int) -> None:
-        """Count what is unsealed, which the engine does not tell, and seal it when it has become much."""
+        """Count unsealed points, which the engine does not report, and seal them when they are many."""
         try:
             unsealed = int(self._unsealed.read_text()) + written
         except FileNotFoundError:
             unsealed = written
         except ValueError:
-            # A kill while the number was written.
+            # A kill cut the number short.
             unsealed = SEAL_POINTS
-        # Sealing writes the points once more, and can wait for a disk that has the room.
+        # Sealing writes the points again: wait until the disk has room.
         if unsealed >= SEAL_POINTS and room(self._home) >= SEAL_ROOM_BYTES:
             self._shard.optimize()
             self._shard.flush()
@@ -89,7 +89,7 @@ class EdgeSession:
         self._did["deleted"] += len(ids)
 
     def _update(self, operation: engine.UpdateOperation) -> None:
-        """Durable when it returns. Each is flushed before the next: see `index.store.edge.shards.LEAD`."""
+        """Durable when it returns. Each update is flushed before the next: see `shards.SEQUENCE_LEAD`."""
         self._shard.update(operation)
         self._shard.flush()
 
@@ -145,7 +145,7 @@ class EdgeSession:
 
 
 def missing_indexes(shard: engine.EdgeShard) -> list[engine.UpdateOperation]:
-    """What makes the payload indexes that are not there, as in a collection of an older freshkb."""
+    """The operations that make missing payload indexes, as in a collection of an older freshkb."""
     there = shard.info().payload_schema
     kinds = dict.fromkeys(KEYWORD_FIELDS, engine.PayloadSchemaType.Keyword)
     kinds |= dict.fromkeys(INSTANT_FIELDS, engine.PayloadSchemaType.Datetime)

@@ -1,9 +1,9 @@
 """The shards that this process has open, and the rule they live by: none without the folder's lock.
 
-A session ends and the store stays open, locked, for `IDLE_SECONDS`, because loading 100,000 points takes
-0.3 s and a search 8 ms. But as soon as somebody waits for the lock, the shards are closed and it is given up.
+A session ends and the store stays open, locked, for `IDLE_SECONDS`, because loading 100,000 points takes 0.3
+s and a search 8 ms. But as soon as a process waits for the lock, the shards are closed and it is released.
 
-The engine writes to the files of a shard when it loads it. Where that must not be, because this process may
+The engine writes to the files of a shard when it loads it. Where that is impossible, because this process may
 only read them or their disk is full, a private copy is read instead: see `index.store.edge.view`.
 """
 
@@ -26,32 +26,33 @@ from index.disk.scratch import room
 from index.errors import ConfigError, ScratchError, StoreDamaged, StoreError
 from index.store.edge.lock import FolderLock
 
-#: How long an idle store stays open for the next session of this process.
+#: Seconds that an idle store stays open for the next session of this process.
 IDLE_SECONDS = 0.2
-#: How often an idle store looks whether another process waits.
+#: Seconds between an idle store's checks whether another process waits.
 LOOK_SECONDS = 0.01
-#: How long a session waits for its turn.
+#: Seconds that a session waits for its turn.
 TIMEOUT_SECONDS = 60.0
-#: What a disk must have free before points are written: the engine maps its files into memory, and a mapped
-#: file that its disk has no room for ends the process with SIGBUS, without a word. A collection takes 60 MB
-#: with its first points, then some KB a point.
+#: Free bytes that a disk must have before points are written: the engine maps its files into memory, and a
+#: mapped file without room on its disk ends the process with SIGBUS, silently. A collection takes 60 MB with
+#: its first points, then some KB a point.
 ROOM_BYTES = 128 << 20
-#: The engine numbers updates, and passes over points that have a higher number. Without a log it starts
-#: again from the number that it flushed last. After a kill points may be ahead of it by the one update that
-#: was under way, seldom by two, as each is flushed before the next. So a loaded shard lets some pass.
+#: The engine numbers updates, and passes over points that have a higher number. Without a log it starts again
+#: from the number that it flushed last. After a kill points may be ahead of it by the one update that was
+#: under way, seldom by two, as each is flushed before the next. So a loaded shard skips some numbers.
 SEQUENCE_LEAD = 8
 #: No point has this id.
 UNUSED_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 
 class Shards:
-    """Apart from the store, so that the idling thread does not keep a store alive that nobody uses."""
+    """The open shards. Apart from the store, so that the idling thread does not keep an unused store
+    alive."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._open: dict[str, EdgeShard] = {}
         self._views: set[str] = set()
-        """Those of them that are private copies."""
+        """Names of those that are private copies."""
         self._until = 0.0
         self._reset()
         forget_in_children(self)
@@ -79,7 +80,7 @@ class Shards:
                 yield
                 sound = True
             finally:
-                # A child that was forked inside a session holds nothing.
+                # A child that was forked inside a session holds no lock.
                 if os.getpid() == pid:
                     self._depth -= 1
                     if self._depth == 0:
@@ -89,14 +90,14 @@ class Shards:
             mutex.release()
 
     def open(self, collection: str, *, to_write: bool = False) -> EdgeShard:
-        """The shard, loaded. Raises StoreError when it is to be written and may only be read, or when its
-        disk is full."""
+        """The loaded shard. Raises StoreError when it is to be written and may only be read, or when its disk
+        is full."""
         if to_write:
             self.require_write(collection)
             if collection in self._views:
                 self.shut(collection)
             if collection not in self._open:
-                # To load it is to write to it.
+                # Loading writes to the files.
                 require_room(self._folder / collection)
         if collection not in self._open:
             path = self._folder / collection / "shard"
@@ -144,8 +145,7 @@ class Shards:
             self._lock.release()
 
     def _rest(self, sound: bool) -> None:
-        """Stay open for a moment, unless somebody waits, or something went wrong and the files say more than
-        the memory does."""
+        """Stay open for a moment, unless a process waits, or a failure left the memory behind the files."""
         if not sound or self._lock.wanted():
             self._let_go()
             return
@@ -158,8 +158,8 @@ class Shards:
         while True:
             time.sleep(LOOK_SECONDS)
             with self._mutex:
-                # All that was written is flushed, so what fails here loses nothing, and there is nobody to
-                # tell. Who cannot find out whether somebody waits lets go.
+                # All writes are flushed, so a failure here loses nothing. If the check fails, release the
+                # lock.
                 with suppress(OSError):
                     if self._lock.held and time.monotonic() < self._until and not self._lock.wanted():
                         continue
@@ -172,8 +172,8 @@ class Shards:
     def forget(self) -> None:
         """In a forked child: the shards and the lock are its parent's.
 
-        A shard that is collected writes to its files. These must live as long as the child, so each gets a
-        reference that is never given back.
+        A garbage-collected shard writes to its files. So each gets a reference that lasts as long as the
+        child.
         """
         for shard in self._open.values():
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(shard))
@@ -200,7 +200,7 @@ def require_room(folder: Path) -> None:
         )
 
 
-#: What is not the files' fault: permissions, room, open files, memory, a disk that answers with an error.
+#: Errors that are no damage: permissions, room, open files, memory, a failing disk.
 _UNAVAILABLE = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE,
     errno.ENOMEM, errno.EIO, errno.EINTR, errno.EAGAIN, errno.ESTALE,
@@ -209,8 +209,8 @@ _UNAVAILABLE = {
 
 @contextmanager
 def engine_errors(what: str, reads: Path | None = None) -> Iterator[None]:
-    """Whatever the engine raises is a StoreError: it raises bare Exception, and a panic as BaseException.
-    Where it only `reads` files of a folder, it is StoreDamaged, unless the system kept it from them."""
+    """Every error of the engine is a StoreError: it raises bare Exception, and a panic as BaseException.
+    Where it only `reads` files of a folder, it is StoreDamaged, unless the system denied access."""
     try:
         yield
     except (StoreError, ConfigError, ScratchError):

@@ -9,17 +9,16 @@
 A collection is made under a hidden name and renamed when it is whole, and dropped the other way round, so
 that its folder is there whole or not at all.
 
-The engine runs without its write-ahead log: what `flush` has returned for is durable, and deleted text does
-not live on in a log. Without the log it takes no lock of its own, and a shard that is only read from writes
-to its files too: the folder's lock is held from before until after (`index.store.edge.shards`),
-and whoever may not write to them reads a private copy.
+The engine runs without its write-ahead log: updates are durable once `flush` returns, and deleted text does
+not live on in a log. Without the log it takes no lock of its own, and even a reader's shard writes to its
+files: the folder's lock is held from load to close (`index.store.edge.shards`), and a process that may not
+write to them reads a private copy.
 
 Search is exact: a pass over all vectors, 7 ms at 100,000 points of 384 dimensions, without a graph index,
-whose building would hold the store for minutes. Whenever `edge_session.SEAL_POINTS` new points have come
-together, they are sealed into a segment of their own: sealed ones load four times as fast and are searched
-in parallel.
+whose building would hold the store for minutes. Every `session.SEAL_POINTS` new points are sealed into a
+segment of their own: sealed ones load four times as fast and are searched in parallel.
 
-A float in a payload keeps 15 significant digits. The engine reads JSON that way.
+A float in a payload keeps 15 significant digits: the engine reads JSON that way.
 """
 
 from __future__ import annotations
@@ -72,7 +71,7 @@ class EdgeStore:
         except OSError as error:
             raise StoreError(f"The vector store in {self._path} cannot be read: {error}.") from error
         instance, _, check = recorded.partition(" ")
-        # Without a check it was written before there was one.
+        # A record without a check is of an older freshkb.
         if check != _check(instance) and not _UUID.fullmatch(recorded):
             raise StoreDamaged(
                 f"{path} is damaged: it does not say any more which ledger the collection belongs to. Write "
@@ -113,17 +112,17 @@ class EdgeStore:
             self._sweep()
 
     def _sweep(self) -> None:
-        """Clear away what was being made or dropped when a process was killed."""
+        """Remove half-made and half-dropped collections of killed processes."""
         for left in (*self._path.glob(".new-*"), *self._path.glob(".old-*")):
             shutil.rmtree(left)
 
     def publish(self, name: str, collection: str) -> None:
-        """Nobody else reads these files."""
+        """Without effect: these files have no other readers."""
 
     @contextmanager
     def session(self, collection: str) -> Iterator[EdgeSession]:
         check_name(collection)
-        # Its turn and the loading of the shard are part of what it takes.
+        # The measurement includes the wait for the turn and the loading of the shard.
         with measured(collection) as did, self._shards.held():
             self._require(collection)
             with engine_errors(f"open collection {collection!r}", self._path / collection):
@@ -174,12 +173,12 @@ class EdgeStore:
             raise StoreError(f"The vector store in {self._path} has no collection {collection!r}.")
 
     def close(self) -> None:
-        """Let go of the store now. A later session opens it again."""
+        """Release the store now. A later session opens it again."""
         self._shards.close()
 
 
 def _check(instance: str) -> str:
-    """Tells an instance id that was damaged from that of another ledger."""
+    """A checksum, which tells a damaged instance id from that of another ledger."""
     return sha256(instance.encode()).hexdigest()[:8]
 
 

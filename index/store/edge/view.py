@@ -1,8 +1,8 @@
 """A private copy of a shard, for a process that must not write to its files.
 
-The engine opens every file of a shard to write, and replays its journals when it loads it. So links would not
-do: a hard link shares the bytes, and needs a permission that a mere reader has not got. A copy takes what the
-shard takes on its disk, its holes left out: 60 MB for 30,000 points of 384 dimensions.
+The engine opens every file of a shard to write, and replays its journals when it loads it. Links would not
+help: a hard link shares the bytes, and needs a permission that a reader lacks. A copy takes the disk space of
+the shard, without its holes: 60 MB for 30,000 points of 384 dimensions.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def copied(shard: Path) -> Iterator[Path]:
     with ExitStack() as stack:
         try:
             tree = [(Path(folder), files) for folder, _, files in os.walk(shard, onerror=_fail)]
-            # In memory a hole takes its room, too, as soon as it is looked into.
+            # In memory a hole takes room, too, as soon as it is read.
             size = sum((folder / name).stat().st_size for folder, files in tree for name in files)
             home = stack.enter_context(closing(outside(size))).folder / "shard"
             for folder, files in tree:
@@ -48,12 +48,12 @@ def copied(shard: Path) -> Iterator[Path]:
 
 
 def _fail(error: OSError) -> None:
-    """What cannot be listed must not look empty."""
+    """An unreadable folder must not look empty."""
     raise error
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Without the holes, which are most of a young shard."""
+    """Copy a file without its holes, which are most of a young shard."""
     reading = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
     try:
         with target.open("xb", buffering=0) as writing:

@@ -1,4 +1,4 @@
-"""What is asked of one collection of a Qdrant server, in the words of its client."""
+"""A session of a collection on a Qdrant server: calls and conversions to its client."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SLICE_IDS = 5_000
 
 
 class QdrantSession:
-    """See `index.store.base.Session`. A server needs no holding; the session only ends."""
+    """See `index.store.base.Session`. A server needs no lock; the session only ends."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class QdrantSession:
         index: Callable[[str], None],
         did: Counter[str],
     ) -> None:
-        """`index` makes the collection's payload indexes, where some are missing; in `did` it counts points
+        """`index` makes the collection's missing payload indexes; `did` receives the counts of points
         written, deleted, read and ranked."""
         self._connected: QdrantClient | None = client
         self._name = collection
@@ -140,8 +140,8 @@ class QdrantSession:
 
 @contextmanager
 def asking(url: str, what: str) -> Iterator[None]:
-    """Whatever goes wrong between us and the server is a StoreError: the client raises its own errors, those
-    of its transport, and those of its models."""
+    """Every failure on the way to the server is a StoreError: the client raises its own errors, those of its
+    transport, and those of its models."""
     try:
         yield
     except (StoreError, ConfigError):

@@ -28,7 +28,7 @@ from index.store.qdrant.session import QdrantSession, asking, completed
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient
 
-#: The oldest server whose answers about writes are relied on.
+#: The oldest server whose answers to writes are relied on.
 OLDEST_VERSION = (1, 19)
 TIMEOUT_SECONDS = 60
 
@@ -39,7 +39,7 @@ WHOLE_KEY = "freshkb_whole"
 class QdrantStore:
     """Collections of the server at `url`. See `index.store.base.VectorStore`.
 
-    `client` is one that is connected already; it is closed with the store.
+    `client`, when given, is connected already; it is closed with the store.
     """
 
     kind: Literal["edge", "qdrant"] = "qdrant"
@@ -51,7 +51,7 @@ class QdrantStore:
         self._given = client
         self._connected: QdrantClient | None = None
         self._connecting = threading.Lock()
-        #: Collections that were there and whole; whether one still is, each request finds out.
+        #: Collections that were whole when last checked; each request finds out whether they still exist.
         self._known: set[str] = set()
         #: Collections that have all the indexes that filters use.
         self._indexed: set[str] = set()
@@ -129,7 +129,7 @@ class QdrantStore:
     def collections(self) -> list[str]:
         with asking(self._url, "list its collections"):
             names = [found.name for found in self._client.get_collections().collections]
-        # A server may hold collections of others, under names that are none of our concern.
+        # A server may hold foreign collections.
         return sorted(name for name in names if self._ours(name))
 
     def _ours(self, name: str) -> bool:
@@ -190,8 +190,8 @@ class QdrantStore:
         return faults(self, collection, stop.is_set if stop is not None else lambda: False)
 
     def purge(self, collection: str) -> Purge:
-        """See `VectorStore.purge`. Nothing is rewritten: a server vacuums segments when it sees fit, keeps
-        what it was sent in its log, and snapshots keep everything. One request."""
+        """See `VectorStore.purge`. Nothing is rewritten: a server vacuums segments at times of its own, keeps
+        upserts in its log, and snapshots keep everything. One request."""
         with self.session(collection) as session:
             points = session.count()
         evidence = (

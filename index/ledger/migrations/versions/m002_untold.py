@@ -1,4 +1,4 @@
-"""Events of committed versions are on record before they are told."""
+"""Pending events of committed versions are on record before they are published."""
 
 from __future__ import annotations
 

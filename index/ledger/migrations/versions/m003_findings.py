@@ -1,4 +1,4 @@
-"""Findings and owners of documents, findings of sources, who runs and how far, the text that was reviewed."""
+"""Findings and owners of documents, findings of sources, actor and progress of runs, reviewed hashes."""
 
 from __future__ import annotations
 

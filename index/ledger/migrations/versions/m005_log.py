@@ -1,6 +1,6 @@
 """Events become the log, pending ones too, and removals have a state.
 
-Texts of events are left behind: they held reasons, which may be words of a document.
+Texts of events are dropped: they held reasons, which may be words of a document.
 """
 
 from __future__ import annotations
