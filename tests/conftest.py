@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from index.parse import Parser
-from index.store.edge.examine import faults
 from index.store.edge.store import EdgeStore
+from index.store.examine import faults
 from tests.knowledge import Knowledge
 
 #: Where files are in memory, and how much room the tests want there.

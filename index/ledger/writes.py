@@ -172,9 +172,7 @@ class Writes(Tables):
         """Delete the rows of absent removals whose bytes were purged: these, and those that were absent at
         `until`, when the store began to purge. Returns their number.
 
-        To be called after each `VectorStore.purge`, so that the list of absent removals stays short: of the
-        embedded store at the end of every run that deleted points, where it takes less than a second; of a
-        server on order, because there a purge copies the collection.
+        To be called with what `VectorStore.purge` has proved.
         """
         chosen = self._database.among(removals.c.point_id, point_ids)
         if until is not None:

@@ -4,6 +4,7 @@
     edge/      Qdrant's engine inside this process, one folder a collection, for one host
     qdrant/    a Qdrant server, for many processes and machines
     fusion     several rankings become one
+    examine    what is wrong with a collection in itself
     convert    checks and conversions that both stores share
     bm25       sparse vectors from text
 

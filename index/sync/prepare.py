@@ -42,54 +42,54 @@ def prepare(item: Item, known: Document | None, source: Source) -> Work:
         try:
             if source.connector.stat(item.uri) is not None:
                 # Programs that save a file by deleting it first leave a moment without a file.
-                return _left(item, known, source)
+                return _unlisted_work(item, known, source)
         except DocumentError as error:
-            return _kept(item, known, source, State.PENDING, redact(str(error)))
+            return _unread_work(item, known, source, State.PENDING, redact(str(error)))
         return Removal(replace(known, state=State.DELETED, deleted_at=now, chunk_count=0, reason=""))
     if item.action is Action.HOLD:
         assert known is not None
-        ruled = _ruled(known, source)
+        ruled = _governed_text(known, source)
         held = replace(ruled, state=State.HELD, reason=item.reason)
-        return _without_text(replace(item, action=Action.TOUCH), known, ruled, held)
+        return _metadata_work(replace(item, action=Action.TOUCH), known, ruled, held)
     if known is None:
         known = Document(item.document_id, source.id, item.uri, State.PENDING, first_seen_at=now)
     if item.cause is Cause.RULES:
         again = replace(item, action=Action.UPDATE, uri=known.uri, cause=Cause.REPAIR)
-        return NewMetadata(Action.TOUCH, _said(known, source), again)
+        return NewMetadata(Action.TOUCH, _governed_now(known, source), again)
     if item.cause is Cause.PROPERTIES:
-        return _described(item, known, source)
-    return _look(item, known, source)
+        return _properties_work(item, known, source)
+    return _work_of_document(item, known, source)
 
 
-def _described(item: Item, known: Document, source: Source) -> Work:
+def _properties_work(item: Item, known: Document, source: Source) -> Work:
     """The source gives the same version other properties; the text is not read again for that."""
     try:
         entry = source.connector.stat(item.uri)
     except DocumentError as error:
-        return _kept(item, known, source, State.PENDING, redact(str(error)))
+        return _unread_work(item, known, source, State.PENDING, redact(str(error)))
     if entry is None:
-        return _left(item, known, source)
-    if not same_version(entry, known.token) or _reread(known, entry):
-        return _look(replace(item, action=Action.UPDATE), known, source)
-    told = replace(_told(item, known, source, entry), modified_at=moment(entry.modified_at))
-    ruled = _ruled(told, source)
+        return _unlisted_work(item, known, source)
+    if not same_version(entry, known.token) or _needs_text(known, entry):
+        return _work_of_document(replace(item, action=Action.UPDATE), known, source)
+    told = replace(_with_properties(item, known, source, entry), modified_at=moment(entry.modified_at))
+    ruled = _governed_text(told, source)
     if known.state is not State.INDEXED or ruled == known:
-        return _without_text(item, known, ruled, _seen(ruled, entry))
+        return _metadata_work(item, known, ruled, _with_version(ruled, entry))
     again = replace(item, action=Action.UPDATE, cause=Cause.REPAIR)
-    return NewMetadata(item.action, _seen(ruled, entry), again)
+    return NewMetadata(item.action, _with_version(ruled, entry), again)
 
 
-def _told(item: Item, known: Document, source: Source, entry: Entry) -> Document:
+def _with_properties(item: Item, known: Document, source: Source, entry: Entry) -> Document:
     """The document under its present uri, with the source's present properties."""
     return replace(known, uri=item.uri, properties=source.rules.resaid(known.properties, entry.properties))
 
 
-def _seen(document: Document, entry: Entry) -> Document:
+def _with_version(document: Document, entry: Entry) -> Document:
     """The document, with the version of this entry as the one last looked at."""
     return replace(document, token=token_of(entry), native_id=entry.native_id, size=entry.size)
 
 
-def _reread(known: Document, entry: Entry) -> bool:
+def _needs_text(known: Document, entry: Entry) -> bool:
     """Whether changed properties of the source need the text: a title may stand in every chunk, and an old
     row has the source's properties among the document's own."""
     if entry.properties and said(known.properties) is None:
@@ -98,7 +98,7 @@ def _reread(known: Document, entry: Entry) -> bool:
     return before != now and known.title in ("", before)
 
 
-def _look(item: Item, known: Document, source: Source) -> Work:
+def _work_of_document(item: Item, known: Document, source: Source) -> Work:
     """Fetch the document and compare its hash; parse it when it changed."""
     uri = item.uri
     target = source.scratch() / item.document_id
@@ -109,32 +109,32 @@ def _look(item: Item, known: Document, source: Source) -> Work:
         except DocumentTooLarge as error:
             entry = source.connector.stat(uri)
             if entry is None:
-                return _left(item, known, source)
+                return _unlisted_work(item, known, source)
             if not (known.version or source.extraction.of(entry)):
-                return _skipped(item, known, entry)
-            return _failed(item, known, source, entry, None, Failure(redact(str(error))))
-        return _understand(item, known, source, fetched, target)
+                return _skipped_work(item, known, entry)
+            return _quarantined_work(item, known, source, entry, None, Failure(redact(str(error))))
+        return _work_of_version(item, known, source, fetched, target)
     except DocumentVanished:
-        return _left(item, known, source)
+        return _unlisted_work(item, known, source)
     except DocumentChanging as error:
-        return _kept(item, known, source, State.PENDING, redact(str(error)))
+        return _unread_work(item, known, source, State.PENDING, redact(str(error)))
     except DocumentError as error:
-        return _kept(item, known, source, State.QUARANTINED, redact(str(error)))
+        return _unread_work(item, known, source, State.QUARANTINED, redact(str(error)))
     finally:
         target.unlink(missing_ok=True)
 
 
-def _understand(item: Item, known: Document, source: Source, fetched: Fetched, content: Path) -> Work:
+def _work_of_version(item: Item, known: Document, source: Source, fetched: Fetched, content: Path) -> Work:
     entry = fetched.entry
     expected = source.extraction.of(entry)
     if not (known.version or expected):
         # It failed while its type was supported.
-        return _skipped(item, known, entry)
+        return _skipped_work(item, known, entry)
     forced = item.cause in FORCED
-    told = _told(item, known, source, entry)
-    seen = replace(_seen(told, entry), seen_hash=fetched.content_hash)
+    told = _with_properties(item, known, source, entry)
+    seen = replace(_with_version(told, entry), seen_hash=fetched.content_hash)
     same_text = fetched.content_hash == known.content_hash and expected == known.extraction_fingerprint
-    if known.version and same_text and not forced and not _reread(known, entry):
+    if known.version and same_text and not forced and not _needs_text(known, entry):
         current = replace(
             seen,
             state=State.INDEXED,
@@ -142,17 +142,17 @@ def _understand(item: Item, known: Document, source: Source, fetched: Fetched, c
             seen_extraction=expected,
             modified_at=moment(entry.modified_at),
         )
-        return NewMetadata(item.action, _said(current, source), replace(item, cause=Cause.REPAIR))
+        return NewMetadata(item.action, _governed_now(current, source), replace(item, cause=Cause.REPAIR))
     failed_before = (known.seen_hash, known.seen_extraction) == (
         fetched.content_hash,
         source.extraction.seen(entry, failed=True),
     )
     if known.state is State.QUARANTINED and failed_before and known.uri == item.uri and not forced:
-        return _without_text(item, known, _ruled(told, source), _ruled(seen, source))
+        return _metadata_work(item, known, _governed_text(told, source), _governed_text(seen, source))
     format = formats.of(entry)
     parsed = source.parse(content, format)
     if isinstance(parsed, Failure):
-        return _failed(item, known, source, entry, fetched.content_hash, parsed)
+        return _quarantined_work(item, known, source, entry, fetched.content_hash, parsed)
     parsed = replace(parsed, title=parsed.title or title(entry.properties))
     chunks = tuple(source.chunk(parsed))
     authored = formats.BY_SUFFIX[format].authored
@@ -173,55 +173,55 @@ def _understand(item: Item, known: Document, source: Source, fetched: Fetched, c
         indexed_at=source.now(),
         findings=list(parsed.findings),
     )
-    return NewVersion(item.action, _said(document, source), chunks)
+    return NewVersion(item.action, _governed_now(document, source), chunks)
 
 
-def _skipped(item: Item, known: Document, entry: Entry) -> Work:
+def _skipped_work(item: Item, known: Document, entry: Entry) -> Work:
     why = formats.why_unsupported(formats.of(entry))
     return RowOnly(replace(known, uri=item.uri, state=State.SKIPPED, reason=why, seen_extraction=""))
 
 
-def _failed(
+def _quarantined_work(
     item: Item, known: Document, source: Source, entry: Entry, content_hash: str | None, failure: Failure
 ) -> Work:
     """Quarantined; the text of an older version stays, under the present uri and rules."""
-    told = _told(item, known, source, entry)
-    ruled = _ruled(linked(told, source.rules, source.connector), source)
+    told = _with_properties(item, known, source, entry)
+    ruled = _governed_text(linked(told, source.rules, source.connector), source)
     document = replace(
-        _seen(ruled, entry),
+        _with_version(ruled, entry),
         state=State.QUARANTINED,
         reason=failure.reason,
         seen_hash=content_hash,
         seen_extraction="" if failure.transient else source.extraction.seen(entry, failed=True),
     )
-    return _without_text(item, known, ruled, document)
+    return _metadata_work(item, known, ruled, document)
 
 
-def _left(item: Item, known: Document, source: Source) -> Work:
+def _unlisted_work(item: Item, known: Document, source: Source) -> Work:
     """It changed or vanished since the source was listed: the next listing decides. Until then it stays,
     under the present rules."""
-    return _without_text(replace(item, action=Action.TOUCH), known, _ruled(known, source), None)
+    return _metadata_work(replace(item, action=Action.TOUCH), known, _governed_text(known, source), None)
 
 
-def _kept(item: Item, known: Document, source: Source, state: State, reason: str) -> Work:
+def _unread_work(item: Item, known: Document, source: Source, state: State, reason: str) -> Work:
     """It could not be read: the next sync tries again, because no token is recorded. Text that is in the
     index stays in search. No extraction is recorded either, or the next sync would skip the failure."""
     kept = State.INDEXED if known.version and state is State.PENDING else state
-    ruled = _ruled(known, source)
+    ruled = _governed_text(known, source)
     document = replace(ruled, state=kept, reason=reason, token=None, seen_extraction="")
-    return _without_text(item, known, ruled, document)
+    return _metadata_work(item, known, ruled, document)
 
 
-def _ruled(document: Document, source: Source) -> Document:
-    return _said(document, source) if document.version else document
+def _governed_text(document: Document, source: Source) -> Document:
+    return _governed_now(document, source) if document.version else document
 
 
-def _said(document: Document, source: Source) -> Document:
+def _governed_now(document: Document, source: Source) -> Document:
     """The document with its link, owner and instants under the present rules."""
     return governed(linked(document, source.rules, source.connector), source.rules, source.now())
 
 
-def _without_text(item: Item, known: Document, ruled: Document, document: Document | None) -> Work:
+def _metadata_work(item: Item, known: Document, ruled: Document, document: Document | None) -> Work:
     """Work without a new text: metadata of an older text reaches its points, too. `document` None: the row
     needs no other change."""
     noted = Skip(item.uri) if document is None else RowOnly(document)

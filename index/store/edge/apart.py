@@ -81,8 +81,8 @@ def main() -> None:
     """The child: store and collection as arguments, one line of JSON as the answer."""
     path, collection = Path(sys.argv[1]), sys.argv[2]
     _limit(path)
-    from index.store.edge.examine import faults
     from index.store.edge.store import EdgeStore
+    from index.store.examine import faults
 
     # The message of a panic is in its exception, too.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

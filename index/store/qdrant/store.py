@@ -185,7 +185,7 @@ class QdrantStore:
                 session.end()
 
     def faults(self, collection: str, stop: threading.Event | None = None) -> list[str]:
-        from index.store.edge.examine import faults
+        from index.store.examine import faults
 
         return faults(self, collection, stop.is_set if stop is not None else lambda: False)
 
