@@ -120,7 +120,7 @@ class Demo:
         documents = sum(path.is_file() for path in self.handbook.rglob("*"))
         formats = sorted({path.suffix[1:] for path in self.handbook.rglob("*.*")})
         say(
-            "1. Workspace a folder",
+            "1. Mirror a folder",
             f"{self.handbook} holds {documents} documents in {len(formats)} formats: {', '.join(formats)}. "
             "freshkb reads them, cuts them into chunks, embeds each chunk with a model that runs on this "
             "machine, and keeps the vectors in an index on this disk. Loading the model takes some seconds. "
@@ -228,7 +228,7 @@ What next
   Change something yourself:    edit a file in {demo.handbook}
   and bring the index up:       cd {folder} && {demo.freshkb} sync
   Or let it follow changes:     cd {folder} && {demo.freshkb} watch
-  Workspace your own documents:    {demo.freshkb} init ~/kb
+  Mirror your own documents:    {demo.freshkb} init ~/kb
                                 then set `root:` in ~/kb/freshkb.yaml to your folder, and
                                 cd ~/kb && {demo.freshkb} sync
   Everything else:              {demo.freshkb} --help"""
