@@ -10,10 +10,10 @@ class Sizes:
     """How much is done at once. Tests hand in smaller ones."""
 
     batch_documents: int = 32
-    """Enough to fill the model's batches, few enough to finish soon after Ctrl-C."""
+    """Documents of one batch: enough to fill the model's batches, few enough to finish soon after Ctrl-C."""
     batch_points: int = 2000
-    """Of one transaction, a single large document apart: bounds the memory of a run."""
+    """Points of one transaction, a single large document apart: they bound the memory of a run."""
     read_points: int = 500
-    """Read from the store, or written to it, in one call."""
+    """Points that are read from the store, or copied to it, in one call."""
     page_points: int = 2000
-    """Read while a verification holds the store once; the rows that it reads at once."""
+    """Points that a verification reads while it holds the store once, and rows that it reads at once."""

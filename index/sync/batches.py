@@ -72,24 +72,27 @@ class Batches:
         following = self._following.get(number)
         if following is not None and following not in self._ahead:
             self._ahead[following] = self._submit(ledger.runs.batch(run.run_id, following)[1])
-        tally = apply(target, run.run_id, prepared.work, lambda items: self._submit(items).result().work)
+        tally = apply(
+            target, run.run_id, prepared.work, lambda items: self._submit(items, finish=True).result().work
+        )
         tally.seconds.add(prepared.seconds)
         tally.documents.update(done.values())
         return tally
 
-    def _submit(self, items: Sequence[Item]) -> Future[Prepared]:
+    def _submit(self, items: Sequence[Item], *, finish: bool = False) -> Future[Prepared]:
         known = known_documents(self._run.workspace, items)
-        return self._thread.submit(prepare_items, self._run, self._source, items, known)
+        return self._thread.submit(prepare_items, self._run, self._source, items, known, finish=finish)
 
 
 def carry_out_items(run: Run, target: Target, source: str, items: Sequence[Item]) -> Counts:
     """Prepare and write items outside of any plan, in the thread of the caller."""
 
-    def prepared(some: Sequence[Item]) -> Prepared:
-        return prepare_items(run, source, some, known_documents(run.workspace, some))
+    def prepared(some: Sequence[Item], *, finish: bool) -> Prepared:
+        known = known_documents(run.workspace, some)
+        return prepare_items(run, source, some, known, finish=finish)
 
-    first = prepared(items)
-    tally = apply(target, run.run_id, first.work, lambda some: prepared(some).work)
+    first = prepared(items, finish=False)
+    tally = apply(target, run.run_id, first.work, lambda some: prepared(some, finish=True).work)
     tally.seconds.add(first.seconds)
     return tally
 
@@ -104,16 +107,18 @@ def known_documents(workspace: Workspace, items: Sequence[Item]) -> dict[str, Do
     }
 
 
-def prepare_items(run: Run, source: str, items: Sequence[Item], known: dict[str, Document]) -> Prepared:
-    """Fetch, parse and chunk. Once the run is to stop, the other items are left to the next run. Raises
-    SourceUnavailable."""
+def prepare_items(
+    run: Run, source: str, items: Sequence[Item], known: dict[str, Document], *, finish: bool = False
+) -> Prepared:
+    """Fetch, parse and chunk. Once the run is to stop, the other items are left to the next run, unless they
+    `finish` a batch that is being written. Raises SourceUnavailable."""
     workspace = run.workspace
     if source not in {s.id for s in workspace.config.sources}:
         return Prepared([_removal(known[item.document_id], workspace) for item in items], Seconds())
     parts = source_of(workspace, source)
     work: list[Work] = []
     for item in items:
-        if not run.stop.is_set():
+        if finish or not run.stop.is_set():
             work.append(prepare(item, known.get(item.document_id), parts))
             made = type(work[-1]).__name__.lower()
             log.debug("%s: document %s: %s, %s.", source, item.document_id, item.action, made)

@@ -492,6 +492,30 @@ def test_a_stop_finishes_the_batch_in_hand_and_the_next_sync_the_rest(kb: Knowle
     equal(kb)
 
 
+def test_a_stop_does_not_leave_out_a_lost_text_of_the_batch_that_is_being_written(
+    kb: Knowledge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved, stop = page(kb, "a.md", "Moved"), threading.Event()
+    kb.sync()
+    moved.rename(kb.docs / "b.md")
+    with kb.workspace() as workspace:
+        with workspace.store.session(require_collection(workspace).name) as session:
+            points = list(session.scroll(vectors=True))
+            session.upsert([replace(p, payload={**p.payload, "page_content": "Damaged."}) for p in points])
+        chunks, known_vectors = workspace.ledger.chunks, workspace.ledger.chunks.known_vectors
+
+        def stopped(*asked: Any) -> Any:
+            stop.set()
+            return known_vectors(*asked)
+
+        monkeypatch.setattr(chunks, "known_vectors", stopped)
+        report = sync(Run(workspace, "sync", stop=stop))
+    assert report.outcome == "interrupted"
+    assert counts(report)["moved"] == 1
+    assert set(kb.texts()) == {"b.md"}
+    equal(kb)
+
+
 def test_a_run_is_recorded_however_it_ends(kb: Knowledge) -> None:
     page(kb, "a.md")
     kb.sync()
