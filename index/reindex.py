@@ -70,7 +70,7 @@ def reindex(workspace: Workspace, run: Run) -> RunReport:
         if fill(run, target_of(run, new), old.name, read) is None:
             report.interrupted = True
             return report
-        switched = entry(workspace, LogAction.COLLECTION_SWITCHED, new, run.run_id)
+        switched = entry(workspace, LogAction.COLLECTION_SWITCHED, new.name, run.run_id)
         ledger.writes.switch_collection(new.name, [switched])
         retire(workspace, run.run_id)
     return report

@@ -31,7 +31,7 @@ def ensure(workspace: Workspace, run_id: str | None = None) -> Collection:
         return create(workspace, "current", run_id)
     if not current.sparse_fingerprint:
         current = replace(current, sparse_fingerprint=bm25.fingerprint())
-        known = entry(workspace, LogAction.COLLECTION_RESTORED, current, run_id)
+        known = entry(workspace, LogAction.COLLECTION_RESTORED, current.name, run_id)
         workspace.ledger.collections.put(current, [known])
     return current
 
@@ -61,7 +61,7 @@ def create(
         created_at=workspace.now(),
         sparse_fingerprint=bm25.fingerprint(),
     )
-    ledger.collections.put(made, [entry(workspace, LogAction.COLLECTION_MADE, made, run_id)])
+    ledger.collections.put(made, [entry(workspace, LogAction.COLLECTION_MADE, made.name, run_id)])
     try:
         store.create(made.name, dimension=made.dimension, instance=ledger.instance_id)
         if state == "building":
@@ -70,7 +70,7 @@ def create(
         # that come too late.
         others = [left for left in ledger.collections.all() if left.state == "building"]
         made = replace(made, state=state)
-        ledger.collections.put(made, [entry(workspace, LogAction.COLLECTION_SWITCHED, made, run_id)])
+        ledger.collections.put(made, [entry(workspace, LogAction.COLLECTION_SWITCHED, made.name, run_id)])
     except (LedgerError, StoreError):
         # Another process, syncing another source for the first time, was quicker; or the row was written, and
         # only the confirmation was lost.
@@ -111,10 +111,10 @@ def orphans(workspace: Workspace) -> list[str]:
 
 def drop(workspace: Workspace, collection: Collection, run_id: str | None = None) -> None:
     workspace.store.drop(collection.name)
-    dropped = entry(workspace, LogAction.COLLECTION_DROPPED, collection, run_id)
+    dropped = entry(workspace, LogAction.COLLECTION_DROPPED, collection.name, run_id)
     workspace.ledger.writes.drop_collection(collection.name, [dropped])
 
 
-def entry(workspace: Workspace, action: LogAction, collection: Collection, run_id: str | None) -> LogEntry:
-    """The log's entry of an action on this collection."""
-    return LogEntry(workspace.now(), action, "", collection.name, run_id)
+def entry(workspace: Workspace, action: LogAction, collection: str, run_id: str | None) -> LogEntry:
+    """The log's entry of an action on the collection of this name."""
+    return LogEntry(workspace.now(), action, "", collection, run_id)

@@ -33,7 +33,7 @@ def rebuild(workspace: Workspace, run_id: str | None = None, *, read: bool = Tru
         return
     prefix = f"{workspace.config.index.collection}-{old.embedding_fingerprint[:8]}"
     new = replace(old, name=f"{prefix}-{uuid.uuid4().hex[:8]}", state="building", created_at=workspace.now())
-    ledger.collections.put(new, [entry(workspace, LogAction.COLLECTION_MADE, new, run_id)])
+    ledger.collections.put(new, [entry(workspace, LogAction.COLLECTION_MADE, new.name, run_id)])
     store.create(new.name, dimension=new.dimension, instance=ledger.instance_id)
     if read:
         copied: set[str] = set()
@@ -42,7 +42,7 @@ def rebuild(workspace: Workspace, run_id: str | None = None, *, read: bool = Tru
         rest = (record.point_id for record in ledger.chunks.stream(old.name) if record.point_id not in copied)
         with suppress(StoreDamaged):
             _copy(workspace, new, _some(workspace, old, rest))
-    switched = entry(workspace, LogAction.COLLECTION_SWITCHED, new, run_id)
+    switched = entry(workspace, LogAction.COLLECTION_SWITCHED, new.name, run_id)
     ledger.writes.replace_collection(old.name, new.name, [switched])
     store.publish(workspace.config.index.collection, new.name)
     drop(workspace, old, run_id)

@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from index.errors import StoreDamaged
-from index.ledger import LogAction, LogEntry
+from index.ledger import LogAction
 from index.reindex import fill, reader
 from index.run import Run
-from index.sync.collection import create
+from index.sync.collection import create, entry
 from index.sync.target import target_of
 from index.verify.checks import judge_collection
 from index.verify.compare import configured
@@ -41,10 +41,10 @@ def renew(workspace: Workspace, run: Run) -> list[str] | None:
     inexact = fill(run, target_of(run, new), former, read)
     if inexact is None:
         return None
-    switched = LogEntry(workspace.now(), LogAction.COLLECTION_SWITCHED, "", new.name, run.run_id)
+    switched = entry(workspace, LogAction.COLLECTION_SWITCHED, new.name, run.run_id)
     ledger.writes.switch_collection(new.name, [switched])
     for name in {former, *(known.name for known in ledger.collections.all())} - {new.name}:
-        dropped = LogEntry(workspace.now(), LogAction.COLLECTION_DROPPED, "", name, run.run_id)
+        dropped = entry(workspace, LogAction.COLLECTION_DROPPED, name, run.run_id)
         ledger.writes.drop_collection(name, [dropped])
     store.publish(workspace.config.index.collection, new.name)
     return inexact
