@@ -183,11 +183,13 @@ class Child:
         data = bytearray()
         while len(data) < size:
             left = deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            if not poll.poll(min(left, LOOK_SECONDS) * 1000):
+            ready = left > 0 and poll.poll(min(left, LOOK_SECONDS) * 1000)
+            if not ready:
+                # First: a document that fills the disk is late as well, and this says why.
                 if _disk_bytes(self.folder) > FOLDER_BYTES_MAX:
                     raise TooFull
+                if left <= 0:
+                    raise TimeoutError
                 continue
             block = os.read(descriptor, min(size - len(data), 1 << 20))
             if not block:

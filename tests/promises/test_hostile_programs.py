@@ -99,7 +99,7 @@ _PARTS = [("namespaces", list(PROGRAMS)[part::3]) for part in range(3)]
 def test_a_document_that_is_a_program_harms_nobody(
     mode: str, sources: list[str], staged: Callable[[Parser], Stage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(children, "FOLDER_BYTES_MAX", 200 << 20)
+    monkeypatch.setattr(children, "FOLDER_BYTES_MAX", 40 << 20)
     monkeypatch.setattr(children, "AGAIN_SECONDS_MAX", 3.0)
     with program_parser(mode, memory_bytes=512 << 20) as parser:
         stage = staged(parser)
