@@ -81,19 +81,19 @@ def watching(
     ended = threading.Event()
 
     def supervise() -> None:
-        told = False
+        reported = False
         while not ended.wait(CHECK_SECONDS):
             if watch.alive:
                 continue
-            if not told:
+            if not reported:
                 on_hint(None)
-                told = True
+                reported = True
             try:
                 watch.begin()
             except SourceUnavailable:
                 continue
             on_hint(None)
-            told = False
+            reported = False
 
     supervisor = threading.Thread(target=supervise, name=f"supervise the watch of {root}", daemon=True)
     supervisor.start()

@@ -140,7 +140,7 @@ class Served(threading.Thread):
 
     async def _look_after(self) -> None:
         """Tell when the server does not keep the schedules, once, and when it does again."""
-        told = ""
+        reported = ""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             try:
@@ -149,8 +149,8 @@ class Served(threading.Thread):
                 # The runner asks the same server, more often, and says itself that it gets no answer.
                 continue
             wrong = orchestration.complaint(found)
-            if wrong != told:
+            if wrong != reported:
                 event = "unscheduled" if wrong else "scheduled"
                 message = wrong or "Prefect's server keeps the schedules again."
                 self._tell({"event": event, "source": "prefect", "message": message})
-                told = wrong
+                reported = wrong

@@ -138,7 +138,7 @@ def apply_batch(run_id: str, number: int) -> State[dict[str, dict[str, int]]]:
     """Carry out one batch that the ledger has on record, and return its counts. It may be repeated."""
     batches = _batches_of(run_id)
     try:
-        tally = batches.carry_out(number, again=task_run.run_count > 1)
+        done = batches.carry_out(number, again=task_run.run_count > 1)
     except ENDINGS:
         raise
     except BaseException as error:
@@ -148,11 +148,11 @@ def apply_batch(run_id: str, number: int) -> State[dict[str, dict[str, int]]]:
         return failed(error, run_id, name="Unavailable" if passing and not lasting else "Failed")
     batches.raised = None
     counts = {
-        "documents": dict(tally.documents),
-        "chunks": dict(tally.chunks),
-        "seconds": dict(tally.seconds),
+        "documents": dict(done.documents),
+        "chunks": dict(done.chunks),
+        "seconds": dict(done.seconds),
     }
-    return Completed(message=tally.words, data=counts)
+    return Completed(message=done.words, data=counts)
 
 
 @flow(name="freshkb-sync-source", flow_run_name="{source}", persist_result=False, log_prints=False)
@@ -207,7 +207,7 @@ def _state(report: RunReport) -> State[Any]:
     """A report without what it says of documents: reasons and errors stay in the ledger."""
     total = Counts()
     for source in report.sources:
-        total.add(source.tally)
+        total.add(source.counts)
     total.documents["quarantined"] = sum(s.by_state.get("quarantined", 0) for s in report.sources)
     total.documents["refused"] = sum(s.refused for s in report.sources)
     counts = report.json()

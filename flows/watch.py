@@ -51,8 +51,8 @@ class Pending:
     sweep_at: float = 0.0
     not_before: float = 0.0
     failures: int = 0
-    told: set[str] = field(default_factory=set)
-    """Why it could not be followed, as told since it last could."""
+    reported: set[str] = field(default_factory=set)
+    """Why it could not be followed, as reported since it last could."""
 
     def hint(self, folder: str | None, at: float) -> None:
         if folder is None:
@@ -202,7 +202,7 @@ class Watcher:
             event = "waiting" if isinstance(error, Locked) else "error"
             self._trouble(source, event, redact(str(error)))
             return
-        dirt.told.clear()
+        dirt.reported.clear()
         if report.outcome == "failed":
             dirt.sweep_sooner(self._clock())
         elif folders is None:
@@ -212,9 +212,9 @@ class Watcher:
 
     def _trouble(self, source: str, event: str, message: str) -> None:
         """Told once, however often it is met in a row."""
-        told = self._dirt[source].told
-        if message not in told:
-            told.add(message)
+        reported = self._dirt[source].reported
+        if message not in reported:
+            reported.add(message)
             self._tell({"event": event, "source": source, "message": message})
 
 
@@ -226,7 +226,7 @@ def _synced(source: str, report: RunReport, since_hint: float | None) -> dict[st
         "source": source,
         "outcome": report.outcome,
         "since_hint": None if since_hint is None else round(since_hint, 3),
-        "failed": sum(s.tally.documents["quarantined"] for s in report.sources),
+        "failed": sum(s.counts.documents["quarantined"] for s in report.sources),
         "reasons": [reason for s in report.sources for reason in s.reasons],
         **report.json(),
     }

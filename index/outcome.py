@@ -77,7 +77,7 @@ class SourceReport:
 
     source: str
     complete: bool = True
-    tally: Counts = field(default_factory=Counts)
+    counts: Counts = field(default_factory=Counts)
     unchanged: int = 0
     refused: int = 0
     plan_hash: str | None = None
@@ -92,7 +92,7 @@ class SourceReport:
     """Sentences about folders that are left out for good."""
 
     def json(self) -> dict[str, Any]:
-        done = self.tally.documents
+        done = self.counts.documents
         return {
             "source": self.source,
             "complete": self.complete,
@@ -132,7 +132,7 @@ class RunReport:
         return {"interrupted": 130, "failed": 1, "refused": 4, "partial": 3, "done": 0}[self.outcome]
 
     def json(self) -> dict[str, Any]:
-        chunks = sum((s.tally.chunks for s in self.sources), Counts().chunks)
+        chunks = sum((s.counts.chunks for s in self.sources), Counts().chunks)
         return {
             "run_id": self.run_id,
             "seconds": round(self.seconds, 3),

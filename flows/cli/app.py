@@ -55,19 +55,19 @@ class Commands(TyperGroup):
         return super().main(args, *others, **named)
 
     def make_context(self, *arguments: Any, **named: Any) -> Any:
-        with self._told():
+        with self._errors_shown():
             return super().make_context(*arguments, **named)
 
     def invoke(self, ctx: Any) -> Any:
         begun = time.perf_counter()
-        with self._told():
+        with self._errors_shown():
             try:
                 return super().invoke(ctx)
             finally:
                 log.debug("Ended after %.2f s.", time.perf_counter() - begun)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _errors_shown(self) -> Iterator[None]:
         from connectors.base import ConnectorError, UnknownConnector
         from index.errors import FreshkbError, code_of
 

@@ -36,5 +36,5 @@ def review(
         from index.sync.requests import review as attest
 
         report = attest(Run(workspace, "review"), uris or [], by, note, source=source, owner=owner)
-    reviewed = plural(sum(s.tally.documents.total() for s in report.sources), "document")
+    reviewed = plural(sum(s.counts.documents.total() for s in report.sources), "document")
     console.say(f"{reviewed} reviewed by {printable_line(by)}.")

@@ -51,7 +51,7 @@ class Finding:
         return self.source if self.uri is None else f"{self.source} / {self.uri}"
 
     @property
-    def told(self) -> str:
+    def sentence(self) -> str:
         """The evidence, with the line."""
         return self.evidence if self.line is None else f"Line {self.line}: {self.evidence}"
 
@@ -109,9 +109,7 @@ def of_document(
     if assessment.unreadable and assessment.verdict is not Verdict.EXEMPT:
         yield finding("date-invalid", assessment.unreadable)
     if not governance.owners:
-        yield finding(
-            "unowned", "Nobody answers for it: name an owner in the document, a rule or the defaults."
-        )
+        yield finding("unowned", "It has no owner: name one in the document, a rule or the defaults.")
     if review is None:
         return
     if review.at > now:

@@ -175,9 +175,9 @@ class Embedder:
             vectors: np.ndarray = normalize_embeddings(found.float()).cpu().numpy()
         except Exception as error:
             # Out of memory, a lost device, a kernel that cannot be compiled: torch has no common class.
-            told = " ".join(str(error).split())[:500]
+            why = " ".join(str(error).split())[:500]
             raise EmbedderError(
-                f"The model {self.identity.model!r} failed ({type(error).__name__}: {told}). What was done "
+                f"The model {self.identity.model!r} failed ({type(error).__name__}: {why}). What was done "
                 "before is whole. Free memory, or choose a smaller model, and run the command again."
             ) from error
         return vectors

@@ -15,7 +15,7 @@ from connectors.base import ConnectorError
 from index.audit.checkout import checkout
 from index.disk.scratch import room
 from index.errors import FreshkbError, StoreMismatch
-from index.health.services import dead, services, told
+from index.health.services import dead, described, services
 from index.ledger import Ledger
 from index.redact import redact
 from index.run import alive
@@ -161,7 +161,7 @@ def _store(workspace: Workspace) -> Iterator[Check]:
 
 def _services(workspace: Workspace) -> Iterator[Check]:
     for service in services(workspace.config.state_dir):
-        yield Check(service.name, True, told(service.holder))
+        yield Check(service.name, True, described(service.holder))
     for why in dead(workspace.config.state_dir):
         yield Check("services", False, why)
 

@@ -27,8 +27,8 @@ class RunSummary:
     @property
     def progress(self) -> Mapping[str, Any]:
         """Progress: source, done, of, at; empty before it began a source."""
-        told = self.record.progress
-        return {name: told[name] for name in ("source", "done", "of", "at") if name in told}
+        progress = self.record.progress
+        return {name: progress[name] for name in ("source", "done", "of", "at") if name in progress}
 
     def json(self) -> dict[str, Any]:
         record = self.record

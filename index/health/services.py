@@ -57,7 +57,9 @@ def living(state_dir: Path, service: Service, command: str) -> Iterator[None]:
         try:
             stack.enter_context(locks.hold(service, command))
         except Locked as error:
-            holder = next((told(one) for one in locks.holders() if one.source == service), "another process")
+            holder = next(
+                (described(one) for one in locks.holders() if one.source == service), "another process"
+            )
             raise Locked(f"This knowledge base has a {service} already: {holder}. Stop it first.") from error
         except LedgerError as error:
             why = f"The {service} cannot leave its mark in {state_dir}: {error.__cause__}."
@@ -70,7 +72,7 @@ def services(state_dir: Path) -> list[LivingService]:
     return [LivingService(holder) for holder in _locks(state_dir).holders()]
 
 
-def told(service: Writer) -> str:
+def described(service: Writer) -> str:
     """A service in words: command, host, process, since when."""
     since = f"{service.since:%Y-%m-%d %H:%M} UTC"
     return f"`{service.command}` on {service.host} (pid {service.pid}, since {since})"
@@ -82,12 +84,12 @@ def dead(state_dir: Path) -> list[str]:
     # Read last: a service that was just started has replaced the stale note.
     alive = {service.name: service.holder for service in services(state_dir)}
     found = [
-        f"The {gone.source} died, and was not stopped: {told(gone)}. Start it again: {gone.command}"
+        f"The {gone.source} died, and was not stopped: {described(gone)}. Start it again: {gone.command}"
         for gone in left
         if gone.source not in alive
     ]
     for name, other in (("watcher", "runner"), ("runner", "watcher")):
         one, same = alive.get(other), alive.get(name)
         if one is not None and one.command == SERVE and (same is None or same.pid != one.pid):
-            found.append(f"The {name} of {told(one)} does not run. Stop that, and start it again.")
+            found.append(f"The {name} of {described(one)} does not run. Stop that, and start it again.")
     return found

@@ -23,7 +23,7 @@ from index.ledger.schema import metadata
 from index.ledger.types import Code, Json, Moment
 
 #: Problems of a file that a message lists; one damaged page can cause thousands.
-TOLD = 3
+FAULTS_MAX = 3
 #: Rows that are read one by one in and behind a hole.
 PROBED = 10_000
 
@@ -33,8 +33,8 @@ _Row = tuple[Any, ...]
 
 def faults(connection: sa.Connection) -> list[str]:
     """Faults of this ledger's file, in words; [] of a sound one. Reads all of it."""
-    told = connection.exec_driver_sql(f"PRAGMA integrity_check({TOLD})").scalars()
-    found = [" ".join(line.split()) for line in told if line != "ok"]
+    lines = connection.exec_driver_sql(f"PRAGMA integrity_check({FAULTS_MAX})").scalars()
+    found = [" ".join(line.split()) for line in lines if line != "ok"]
     driver: Any = connection.connection.dbapi_connection
     with _any_text(driver):
         for table in metadata.sorted_tables:

@@ -152,7 +152,7 @@ def damaged(place: str, said: str) -> LedgerDamaged:
     """LedgerDamaged with the command that mends it."""
     return LedgerDamaged(
         f"The ledger {place} is damaged: {said}. Restore it from a backup if there is one. Then, or without "
-        "one, take over what it still tells, and the rest from store and sources, with: freshkb verify "
+        "one, take over its readable rows, and the rest from store and sources, with: freshkb verify "
         "--repair"
     )
 

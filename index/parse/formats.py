@@ -163,7 +163,7 @@ _BY_CONTENT_TYPE = {
     **_ALIASES,
 }
 #: Content types that stand for unknown.
-_UNTOLD = frozenset({"application/octet-stream", "binary/octet-stream", "application/x-unknown"})
+_UNSPECIFIC = frozenset({"application/octet-stream", "binary/octet-stream", "application/x-unknown"})
 
 #: Characters of a content type that a message repeats.
 _SHOWN_MAX = 100
@@ -183,8 +183,8 @@ def of(entry: Entry) -> str:
     one of its uri. A content type that no format has stands for itself; "" when neither is known."""
     if entry.format is None:
         return suffix_of(entry.uri)
-    told = entry.format.partition(";")[0].strip().lower()
-    return suffix_of(entry.uri) if told in _UNTOLD else _BY_CONTENT_TYPE.get(told, told)
+    stated = entry.format.partition(";")[0].strip().lower()
+    return suffix_of(entry.uri) if stated in _UNSPECIFIC else _BY_CONTENT_TYPE.get(stated, stated)
 
 
 def format_of(uri: str) -> Format | None:
@@ -192,12 +192,12 @@ def format_of(uri: str) -> Format | None:
     return BY_SUFFIX.get(suffix_of(uri))
 
 
-def why_unsupported(told: str) -> str:
+def why_unsupported(stated: str) -> str:
     """A sentence about a document for which `of` gives no supported format."""
-    if not told.strip("."):
+    if not stated.strip("."):
         return "It has no type."
-    shown = "".join(char if char.isprintable() else " " for char in told[:_SHOWN_MAX])
-    return f"{'Files' if told.startswith('.') else 'Documents'} of type {shown} cannot be parsed."
+    shown = "".join(char if char.isprintable() else " " for char in stated[:_SHOWN_MAX])
+    return f"{'Files' if stated.startswith('.') else 'Documents'} of type {shown} cannot be parsed."
 
 
 def fingerprint(format: Format, *, chunking: str) -> str:

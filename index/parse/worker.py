@@ -122,10 +122,10 @@ def _reason(error: Exception) -> str:
     while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None:
         chain.append(cause)
     # Readers of containers bury the XML parser's message, which is for programmers.
-    told = " ".join(map(str, chain))
-    if _ENTITIES.search(told):
+    message = " ".join(map(str, chain))
+    if _ENTITIES.search(message):
         return "The document defines entities that would make it enormous."
-    if isinstance(error, RecursionError) or _DEPTH.search(told):
+    if isinstance(error, RecursionError) or _DEPTH.search(message):
         return "The document nests its parts too deeply."
     if isinstance(error, Unreadable):
         return str(error)

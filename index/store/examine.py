@@ -31,7 +31,7 @@ REACHED = 200_000
 
 
 @dataclass(slots=True)
-class Told:
+class Payloads:
     """Counts of points by the fields of their payloads that filters use."""
 
     points: int = 0
@@ -52,17 +52,17 @@ class Told:
             if point.sparse is not None and point.sparse.indices:
                 self.worded += 1
                 self.words.update(point.sparse.indices)
-            said: Any = point.payload.get("metadata")
-            said = said if isinstance(said, dict) else {}
+            metadata: Any = point.payload.get("metadata")
+            metadata = metadata if isinstance(metadata, dict) else {}
             for name, counter in (("source", self.sources), ("document_id", self.documents)):
-                value = said.get(name)
+                value = metadata.get(name)
                 if isinstance(value, str):
                     counter[value] += 1
             # A filter takes an owner as it is compared, or as a point without `owners` has it written.
-            owners = said.get("owners")
-            names = [said.get("owner"), *(owners if isinstance(owners, list) else ())]
+            owners = metadata.get("owners")
+            names = [metadata.get("owner"), *(owners if isinstance(owners, list) else ())]
             self.owners.update({o for o in names if isinstance(o, str) and o == fold(o)})
-            warn_at = said.get("warn_at")
+            warn_at = metadata.get("warn_at")
             if isinstance(warn_at, str) and warn_at.endswith("Z"):
                 with suppress(ValueError):
                     self.instants[datetime.fromisoformat(warn_at)] += 1
@@ -91,27 +91,27 @@ def faults(store: VectorStore, collection: str, step: Callable[[], bool] = lambd
     Others may write in between: a suspected fault is checked again in one session. Raises StoreDamaged when
     the collection cannot be read.
     """
-    told = Told()
+    payloads = Payloads()
     first: str | None = None
     while not step():
         with store.session(collection) as session:
             page = list(islice(session.scroll(vectors=True, page=PAGE + 1, first=first), PAGE + 1))
-        told.add(page[:PAGE])
+        payloads.add(page[:PAGE])
         if len(page) <= PAGE:
             break
         first = page[PAGE].id
     with store.session(collection) as session:
-        if not _wrong(session, told, step):
+        if not _wrong(session, payloads, step):
             return []
-        told, rest = Told(), session.scroll(vectors=True)
+        payloads, rest = Payloads(), session.scroll(vectors=True)
         while not step() and (page := list(islice(rest, PAGE))):
-            told.add(page)
-        return _wrong(session, told, step)
+            payloads.add(page)
+        return _wrong(session, payloads, step)
 
 
-def _wrong(session: Session, told: Told, step: Callable[[], bool]) -> list[str]:
+def _wrong(session: Session, payloads: Payloads, step: Callable[[], bool]) -> list[str]:
     found: dict[str, str] = {}
-    for what, where, expected in told.expected():
+    for what, where, expected in payloads.expected():
         if step():
             return []
         counted = session.count(where)
@@ -119,11 +119,16 @@ def _wrong(session: Session, told: Told, step: Callable[[], bool]) -> list[str]:
             found.setdefault(
                 what, f"a filter by {what} finds {counted:,} points where {expected:,} payloads say so"
             )
-    if told.vector is not None and told.points <= REACHED and not step():
-        words = sorted(told.words)
+    if payloads.vector is not None and payloads.points <= REACHED and not step():
+        words = sorted(payloads.words)
         reached = session.reached(Sparse(words, [1.0] * len(words))) if words else 0
-        if reached != told.worded:
-            found["words"] = f"a search by words reaches {reached:,} of {told.worded:,} points that have any"
-        if len(session.search(mode="dense", dense=told.vector, sparse=None, limit=1, where=Filter())) != 1:
+        if reached != payloads.worded:
+            found["words"] = (
+                f"a search by words reaches {reached:,} of {payloads.worded:,} points that have any"
+            )
+        if (
+            len(session.search(mode="dense", dense=payloads.vector, sparse=None, limit=1, where=Filter()))
+            != 1
+        ):
             found["vector"] = "a search by a vector finds nothing"
     return list(found.values())

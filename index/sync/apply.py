@@ -47,10 +47,10 @@ def apply(target: Target, run_id: str, batch: Iterable[Work], reread: Reread) ->
     `reread` is called before anything of a batch is written. Raises StoreError when the store did not do what
     it was told, LedgerError when the ledger cannot be written; either leaves an intent for recovery to find.
     """
-    tally = Counts()
+    counts = Counts()
     for work in _portions(batch, target.sizes.batch_points):
-        tally.add(_apply(target, run_id, work, reread, tally.seconds))
-    return tally
+        counts.add(_apply(target, run_id, work, reread, counts.seconds))
+    return counts
 
 
 def _portions(batch: Iterable[Work], most: int) -> Iterator[list[Work]]:
@@ -159,11 +159,11 @@ def _count(
     embedded_hashes: int,
     removed: int,
 ) -> Counts:
-    tally = Counts()
+    counts = Counts()
     for intent in intents:
-        tally.documents[PAST[intent.action]] += 1
+        counts.documents[PAST[intent.action]] += 1
     for document in noted:
         if document.state is not State.INDEXED:
-            tally.documents[document.state.value] += 1
-    tally.chunks.update(embedded=embedded_hashes, reused=len(drafts) - embedded_hashes, deleted=removed)
-    return tally
+            counts.documents[document.state.value] += 1
+    counts.chunks.update(embedded=embedded_hashes, reused=len(drafts) - embedded_hashes, deleted=removed)
+    return counts

@@ -72,12 +72,12 @@ class Batches:
         following = self._following.get(number)
         if following is not None and following not in self._ahead:
             self._ahead[following] = self._submit(ledger.runs.batch(run.run_id, following)[1])
-        tally = apply(
+        counts = apply(
             target, run.run_id, prepared.work, lambda items: self._submit(items, finish=True).result().work
         )
-        tally.seconds.add(prepared.seconds)
-        tally.documents.update(done.values())
-        return tally
+        counts.seconds.add(prepared.seconds)
+        counts.documents.update(done.values())
+        return counts
 
     def _submit(self, items: Sequence[Item], *, finish: bool = False) -> Future[Prepared]:
         known = known_documents(self._run.workspace, items)
@@ -92,9 +92,9 @@ def carry_out_items(run: Run, target: Target, source: str, items: Sequence[Item]
         return prepare_items(run, source, some, known, finish=finish)
 
     first = prepared(items, finish=False)
-    tally = apply(target, run.run_id, first.work, lambda some: prepared(some, finish=True).work)
-    tally.seconds.add(first.seconds)
-    return tally
+    counts = apply(target, run.run_id, first.work, lambda some: prepared(some, finish=True).work)
+    counts.seconds.add(first.seconds)
+    return counts
 
 
 def known_documents(workspace: Workspace, items: Sequence[Item]) -> dict[str, Document]:

@@ -71,8 +71,8 @@ def _properties_work(item: Item, known: Document, source: Source) -> Work:
         return _unlisted_work(item, known, source)
     if not same_version(entry, known.token) or _needs_text(known, entry):
         return _work_of_document(replace(item, action=Action.UPDATE), known, source)
-    told = replace(_with_properties(item, known, source, entry), modified_at=moment(entry.modified_at))
-    ruled = _governed_text(told, source)
+    described = replace(_with_properties(item, known, source, entry), modified_at=moment(entry.modified_at))
+    ruled = _governed_text(described, source)
     if known.state is not State.INDEXED or ruled == known:
         return _metadata_work(item, known, ruled, _with_version(ruled, entry))
     again = replace(item, action=Action.UPDATE, cause=Cause.REPAIR)
@@ -131,8 +131,8 @@ def _work_of_version(item: Item, known: Document, source: Source, fetched: Fetch
         # It failed while its type was supported.
         return _skipped_work(item, known, entry)
     forced = item.cause in FORCED
-    told = _with_properties(item, known, source, entry)
-    seen = replace(_with_version(told, entry), seen_hash=fetched.content_hash)
+    described = _with_properties(item, known, source, entry)
+    seen = replace(_with_version(described, entry), seen_hash=fetched.content_hash)
     same_text = fetched.content_hash == known.content_hash and expected == known.extraction_fingerprint
     if known.version and same_text and not forced and not _needs_text(known, entry):
         current = replace(
@@ -148,7 +148,7 @@ def _work_of_version(item: Item, known: Document, source: Source, fetched: Fetch
         source.extraction.seen(entry, failed=True),
     )
     if known.state is State.QUARANTINED and failed_before and known.uri == item.uri and not forced:
-        return _metadata_work(item, known, _governed_text(told, source), _governed_text(seen, source))
+        return _metadata_work(item, known, _governed_text(described, source), _governed_text(seen, source))
     format = formats.of(entry)
     parsed = source.parse(content, format)
     if isinstance(parsed, Failure):
@@ -185,8 +185,8 @@ def _quarantined_work(
     item: Item, known: Document, source: Source, entry: Entry, content_hash: str | None, failure: Failure
 ) -> Work:
     """Quarantined; the text of an older version stays, under the present uri and rules."""
-    told = _with_properties(item, known, source, entry)
-    ruled = _governed_text(linked(told, source.rules, source.connector), source)
+    described = _with_properties(item, known, source, entry)
+    ruled = _governed_text(linked(described, source.rules, source.connector), source)
     document = replace(
         _with_version(ruled, entry),
         state=State.QUARANTINED,

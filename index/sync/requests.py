@@ -108,9 +108,9 @@ def _carry_out(
             first(own)
             run.begins(source, len(items))
             for batch in batched(items, run.workspace.sizes.batch_documents):
-                tally = carry_out_items(run, target, source, batch)
-                done.tally.add(tally)
-                run.advances(len(batch), tally)
+                counts = carry_out_items(run, target, source, batch)
+                done.counts.add(counts)
+                run.advances(len(batch), counts)
                 if run.stop.is_set():
                     break
             report.sources.append(with_states(run.workspace, done))

@@ -127,9 +127,9 @@ def _sync_source(run: Run, source: str, look: Look, runner: BatchRunner) -> Sour
     report = planned.report
     run.begins(source, sum(planned.sizes))
     try:
-        for size, tally in zip(planned.sizes, runner.batches(source, planned.numbers), strict=True):
-            report.tally.add(tally)
-            run.advances(size, tally)
+        for size, counts in zip(planned.sizes, runner.batches(source, planned.numbers), strict=True):
+            report.counts.add(counts)
+            run.advances(size, counts)
             if run.stop.is_set():
                 return with_states(run.workspace, report)
     except SourceUnavailable as error:
@@ -239,7 +239,7 @@ def _sum_up(workspace: Workspace, report: RunReport) -> None:
     if current is None:
         return
     known = report.chunks_total = ledger.chunks.count(current.name)
-    if any(source.tally.chunks.total() for source in report.sources):
+    if any(source.counts.chunks.total() for source in report.sources):
         with workspace.store.session(current.name) as session:
             stored = session.count()
         # Others may write meanwhile: a point is in the store for as long as its row exists.

@@ -37,15 +37,15 @@ def judge_point(
     """None when the point is as the ledger knows it. `shared` is `payload.shared` of the document, `ids` are
     those that its points may have."""
     if point is None:
-        return Defect("missing", "the store has no such point")
+        return Defect("missing", "the store has lost the point")
     if point.dense is None or point.sparse is None:
         return Defect("missing", "the point has lost a vector")
     if document is None:
-        return Defect("altered", "the ledger has the chunk and not its document")
+        return Defect("altered", "the ledger has the chunk but not its document")
     if document.state not in LIVE:
         return Defect("altered", "the ledger has a chunk of a document that is gone")
     if digest(point.payload) != record.payload_digest:
-        return Defect("altered", "the payload is not what was written")
+        return Defect("altered", "the payload has changed since it was written")
     found = payload.passage(point.payload)
     passage = payload.Passage(found.text, found.heading_path, record.page, record.chunk_index)
     if payload.complete(shared, passage) != point.payload:
@@ -53,7 +53,7 @@ def judge_point(
     if not ids.genuine(record):
         return Defect("altered", "the point's id does not follow from its text and model")
     if deep and payload.vector_digest(point) != record.vector_digest:
-        return Defect("altered", "a vector is not what was written")
+        return Defect("altered", "a vector has changed since it was written")
     return None
 
 
@@ -106,7 +106,7 @@ def judge_row(
     if document.state is State.HELD and not once_held:
         return Defect("altered", "the ledger has lost the hold that keeps it")
     if review_lost(document, reviews):
-        return Defect("altered", "the ledger has lost the review that it tells of")
+        return Defect("altered", "the ledger has lost its review")
     contradictions = (
         document.state not in LIVE,
         document.deleted_at is not None,
@@ -122,7 +122,7 @@ def judge_row(
     if any(contradictions):
         return Defect("altered", "the ledger's row contradicts itself")
     if not counted:
-        return Defect("missing", "the ledger has not as many chunks of it as it says")
+        return Defect("missing", "its number of chunks is not that of its row")
     if not filed:
         return Defect("altered", "the ledger's row names another folder")
     return None
@@ -190,7 +190,7 @@ def judge_pending(before: Announced, now: Announced, writing: Set[str]) -> Itera
             yield Unfinished(left, None, document.document_id, document)
     for entry in now.entries:
         if entry in before.entries and entry.source not in writing:
-            pending = Defect("outdated", "no entry of the log says yet what was done to it")
+            pending = Defect("outdated", "its log entry is still pending")
             yield Unfinished(pending, None, entry.subject)
     if not writing:
         for point in sorted(before.removals & now.removals):

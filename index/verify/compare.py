@@ -179,7 +179,7 @@ def _compare_rows(
 ) -> None:
     """Check each live document's row against itself and the ledger's other rows of the document."""
     ledger = workspace.ledger
-    origins = {source.id: _settled_origin(workspace, source.id) for source in workspace.config.sources}
+    settled = {source.id: _settled_source(workspace, source.id) for source in workspace.config.sources}
     miscounted = set(ledger.chunks.miscounted(collection.name if collection else ""))
     misfiled = set(ledger.documents.misfiled())
     suspects: list[tuple[Defect, Document]] = []
@@ -195,7 +195,7 @@ def _compare_rows(
                 once_held=name in held,
                 counted=name not in miscounted,
                 filed=name not in misfiled,
-            ) or judge_rules(document, _ruled(workspace, document, origins.get(document.source)))
+            ) or judge_rules(document, _under_rules(workspace, document, settled.get(document.source)))
             if defect is not None:
                 suspects.append((defect, document))
     # A present writer may follow rules that have just changed.
@@ -205,7 +205,7 @@ def _compare_rows(
             named(found, defect, None, document.document_id, document)
 
 
-def _settled_origin(workspace: Workspace, source: str) -> Source | None:
+def _settled_source(workspace: Workspace, source: str) -> Source | None:
     """The source; None while the rules in force are not those of the last sync: then the plan has the
     changes."""
     here, record = source_of(workspace, source), workspace.ledger.sources.get(source)
@@ -213,7 +213,7 @@ def _settled_origin(workspace: Workspace, source: str) -> Source | None:
     return here if record is not None and record.rules_fingerprint == current else None
 
 
-def _ruled(workspace: Workspace, document: Document, here: Source | None) -> Document | None:
+def _under_rules(workspace: Workspace, document: Document, here: Source | None) -> Document | None:
     """The row under the rules in force; None when its uri is none that the source can have."""
     if here is None or not document.version:
         return document
@@ -228,13 +228,13 @@ def _ruled(workspace: Workspace, document: Document, here: Source | None) -> Doc
 # ── Source and ledger ─────────────────────────────────────────────────────────────────────────────────
 
 SAYS = {
-    Action.ADD: "the source has it, the index has not",
-    Action.UPDATE: "the content at the source is another",
-    Action.MOVE: "it has another name at the source",
+    Action.ADD: "the source has it, the index does not",
+    Action.UPDATE: "its content at the source has changed",
+    Action.MOVE: "it was renamed or moved at the source",
     Action.DELETE: "the source no longer has it",
     Action.REFUSE: "the source no longer has it, and its removal is refused",
     Action.HOLD: "the source no longer has it, and a hold keeps it",
-    Action.TOUCH: "what is said of it has changed",
+    Action.TOUCH: "its metadata has changed",
 }
 
 
@@ -245,7 +245,11 @@ def _compare_source(workspace: Workspace, source: str, found: Verification, stop
         found.errors.append(seen.plan.error)
     for item in seen.plan.items:
         if item.action in SAYS:
-            what = "it is to be looked at again" if item.cause is Cause.EXTRACTION else SAYS[item.action]
+            what = (
+                "the way it is parsed or chunked has changed"
+                if item.cause is Cause.EXTRACTION
+                else SAYS[item.action]
+            )
             found.outdated.append(Difference(what, None, item.document_id, source, item.uri or None))
     unseen = [Difference(SAYS[Action.ADD], None, None, source, entry.uri) for entry in seen.unsupported]
     gone = [Difference(SAYS[Action.DELETE], None, row.document_id, source, row.uri) for row in seen.forgotten]
@@ -255,4 +259,10 @@ def _compare_source(workspace: Workspace, source: str, found: Verification, stop
         document_ids=[document.document_id for document in seen.settled]
     ):
         if document.token is not None:
-            named(found, Defect("outdated", "it is another file"), None, document.document_id, document)
+            named(
+                found,
+                Defect("outdated", "its change token differs, with the same content"),
+                None,
+                document.document_id,
+                document,
+            )

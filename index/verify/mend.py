@@ -23,7 +23,7 @@ from index.workspace import Workspace
 #: Tables of rows that no source and no store has.
 DECISIONS = ("reviews", "holds", "tombstones", "approvals")
 #: Tables that a ledger with documents always has.
-_TOLD = ("documents", "chunks", *DECISIONS)
+_COUNTED = ("documents", "chunks", *DECISIONS)
 
 
 def mend_ledger(workspace: Workspace) -> list[str]:
@@ -56,7 +56,7 @@ def mend_ledger(workspace: Workspace) -> list[str]:
     subject = workspace.ledger.instance_id
     entry = LogEntry(workspace.now(), LogAction.LEDGER_RESTORED, "", subject, facts=facts)
     workspace.ledger.log.append([entry])
-    counts = ", ".join(f"{number:,} {name}" for name in _TOLD if (number := taken.rows.get(name)))
+    counts = ", ".join(f"{number:,} {name}" for name in _COUNTED if (number := taken.rows.get(name)))
     said = [f"The ledger was damaged: {'; '.join(faults)}. Taken over: {counts or 'nothing'}."]
     if taken.torn:
         said.append(f"Not all could be read of: {', '.join(taken.torn)}.")

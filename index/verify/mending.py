@@ -41,7 +41,7 @@ class Mending:
         self._sources = set(known_sources(workspace))
         self._configured = {source.id for source in workspace.config.sources}
         self._held = {hold.document_id for hold in workspace.ledger.holds.standing()}
-        self.strangers = Strangers(workspace, target, found, self._heard)
+        self.strangers = Strangers(workspace, target, found, self._absence_counts)
         wrong = (difference.document_id for difference in (*found.missing, *found.altered))
         self._damaged = {name for name in wrong if name} | set(again)
         self._answers: dict[str, bool] = {}
@@ -113,7 +113,7 @@ class Mending:
             if row is not None:
                 by_source[row.source].append((survivors, row))
         for source, damaged in by_source.items():
-            if self._heard(source):
+            if self._absence_counts(source):
                 work = list(self._work(source, damaged, last=last))
                 # The texts are whole: nothing has to be read again.
                 apply(self._target, self._run.run_id, work, lambda _: [])
@@ -163,7 +163,7 @@ class Mending:
             return replace(row, state=State.DELETED, deleted_at=self._workspace.now())
         return Document(row.document_id, row.source, row.uri, State.PENDING, first_seen_at=row.first_seen_at)
 
-    def _heard(self, source: str | None) -> bool:
+    def _absence_counts(self, source: str | None) -> bool:
         """Whether a document's absence there counts: the source has a plan without error, or is not
         configured."""
         if source is None or source not in self._configured:

@@ -187,7 +187,7 @@ def _merge(
             record, point = next(left, None), next(right, None)
 
 
-class Spoken(NamedTuple):
+class Claim(NamedTuple):
     """The document that a payload names; None for missing parts."""
 
     document_id: str | None
@@ -195,16 +195,16 @@ class Spoken(NamedTuple):
     uri: str | None
 
 
-def spoken_of(said: Mapping[str, Any]) -> Spoken:
+def claim_of(said: Mapping[str, Any]) -> Claim:
     """The document that a payload of any origin names."""
     about = payload.metadata(said)
     names = (about.get("document_id"), about.get("source"), about.get("uri"))
-    return Spoken(*(name if isinstance(name, str) else None for name in names))
+    return Claim(*(name if isinstance(name, str) else None for name in names))
 
 
 def _foreign(workspace: Workspace, point: Point) -> Difference:
     """The difference of a point that the ledger does not know, with the document that its payload names."""
-    claimed, source, uri = spoken_of(point.payload)
+    claimed, source, uri = claim_of(point.payload)
     document = workspace.ledger.documents.get(claimed) if claimed is not None else None
     if document is not None:
         source, uri = document.source, document.uri

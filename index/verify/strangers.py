@@ -16,42 +16,46 @@ from index.sync.apply import remove
 from index.sync.collection import orphans
 from index.sync.target import Target
 from index.verify.differences import Verification
-from index.verify.points import Spoken, spoken_of
+from index.verify.points import Claim, claim_of
 from index.verify.renew import readable
 from index.workspace import Workspace
 
 
 class Strangers:
-    """Points of the current collection, and whole collections. `heard`: whether absence at a source
+    """Points of the current collection, and whole collections. `absence_counts`: whether absence at a source
     counts."""
 
     def __init__(
-        self, workspace: Workspace, target: Target, found: Verification, heard: Callable[[str | None], bool]
+        self,
+        workspace: Workspace,
+        target: Target,
+        found: Verification,
+        absence_counts: Callable[[str | None], bool],
     ) -> None:
         self._workspace = workspace
         self._target = target
-        self._heard = heard
+        self._absence_counts = absence_counts
         self._points = {
-            extra.point_id: Spoken(extra.document_id, extra.source, extra.uri)
+            extra.point_id: Claim(extra.document_id, extra.source, extra.uri)
             for extra in found.extra
             if extra.point_id is not None
         }
         """{point id: document that the point names}."""
-        self._documents: set[Spoken] = set()
+        self._documents: set[Claim] = set()
         """Documents without a row of which points were removed."""
 
     def add(self, points: Iterable[Point]) -> None:
         """Points whose rows were dropped."""
-        self._points |= {point.id: spoken_of(point.payload) for point in points}
+        self._points |= {point.id: claim_of(point.payload) for point in points}
 
     def remove(self) -> None:
         """Remove the points that still have no row. The caller is the writer of every source."""
         name = self._target.collection.name
         known = self._workspace.ledger.points.known(name, self._points)
         gone = {
-            point: spoken
-            for point, spoken in self._points.items()
-            if point not in known and self._heard(spoken.source)
+            point: claim
+            for point, claim in self._points.items()
+            if point not in known and self._absence_counts(claim.source)
         }
         with self._target.store.session(name) as session:
             remove(session, list(gone))
@@ -69,7 +73,7 @@ class Strangers:
                 )
             else:
                 only = self._unrecorded(_documents(self._workspace, name))
-                if not all(self._heard(spoken.source) for spoken in only):
+                if not all(self._absence_counts(claim.source) for claim in only):
                     continue
                 self._documents |= only
             self._workspace.store.drop(name)
@@ -81,12 +85,12 @@ class Strangers:
                 )
         return lost
 
-    def _unrecorded(self, spoken: Iterable[Spoken]) -> set[Spoken]:
+    def _unrecorded(self, claim: Iterable[Claim]) -> set[Claim]:
         """The documents among these without a row, even a deleted or erased one."""
-        by_id = defaultdict[str, set[Spoken]](set)
-        for each in spoken:
+        by_id = defaultdict[str, set[Claim]](set)
+        for each in claim:
             by_id[each.document_id or ""].add(each)
-        found: set[Spoken] = set()
+        found: set[Claim] = set()
         for ids in batched(by_id, self._workspace.sizes.read_points):
             known = self._workspace.ledger.documents.find(document_ids=ids, states=list(State))
             for name in set(ids) - {document.document_id for document in known}:
@@ -100,14 +104,14 @@ class Strangers:
         )
 
 
-def _documents(workspace: Workspace, collection: str) -> Iterator[Spoken]:
+def _documents(workspace: Workspace, collection: str) -> Iterator[Claim]:
     """The documents that the payloads of a collection name, holding the store for a page at a time."""
     first: str | None = None
     while True:
         with workspace.store.session(collection) as session:
             stream = session.scroll(vectors=False, page=workspace.sizes.read_points, first=first)
             points = list(islice(stream, workspace.sizes.read_points))
-        yield from dict.fromkeys(spoken_of(point.payload) for point in points)
+        yield from dict.fromkeys(claim_of(point.payload) for point in points)
         if len(points) < workspace.sizes.read_points:
             return
         first = points[-1].id

@@ -21,7 +21,7 @@ from index.records import ChunkRecord, Document
 from index.verify.checks import Ids
 
 #: Metadata of a payload that the row has under the same name, and the instants among it.
-_TOLD = (
+_METADATA = (
     "source", "uri", "url", "title", "chunk_count", "language", "content_type", "owner", "content_hash",
     "extraction_fingerprint",
 )  # fmt: skip
@@ -61,11 +61,11 @@ class Survivors:
         witnesses = [point.payload for record, point in pairs if point is not None and whole(record, point)]
         if known is None:
             lost = Document(self.document_id, "", "", State.INDEXED, version=1)
-            told = next(filter(None, (_told(witness, lost) for witness in witnesses)), None)
-            return replace(told, seen_hash=told.content_hash) if told else None
+            witnessed = next(filter(None, (_with_metadata(witness, lost) for witness in witnesses)), None)
+            return replace(witnessed, seen_hash=witnessed.content_hash) if witnessed else None
         wrong = witnesses and not any(_agrees(known, witness) for witness in witnesses)
-        told = _told(witnesses[0], known) if wrong else None
-        return replace(told or known, deleted_at=None)
+        witnessed = _with_metadata(witnesses[0], known) if wrong else None
+        return replace(witnessed or known, deleted_at=None)
 
     def chunks(self, row: Document) -> tuple[Kept, ...]:
         """Chunks whose text is proven, in order. `row` is the document's former row."""
@@ -91,17 +91,17 @@ def _agrees(document: Document, witness: Mapping[str, Any]) -> bool:
     return passage is not None and payload.build(document, passage) == witness
 
 
-def _told(witness: Mapping[str, Any], row: Document) -> Document | None:
+def _with_metadata(witness: Mapping[str, Any], row: Document) -> Document | None:
     """The row with the payload's metadata; None when some of it is missing."""
     said = payload.metadata(witness)
     try:
-        told: dict[str, Any] = {name: said[name] for name in _TOLD}
+        witnessed: dict[str, Any] = {name: said[name] for name in _METADATA}
         for name in _INSTANTS:
-            told[name] = None if said[name] is None else datetime.fromisoformat(said[name])
+            witnessed[name] = None if said[name] is None else datetime.fromisoformat(said[name])
         owners = [str(owner) for owner in said.get("owners", [])]
     except (KeyError, TypeError, ValueError):
         return None
     if folded(row.owners) != owners:
         # The first owner is kept as it was written, the others as filters compare them.
-        told["owners"] = [told["owner"], *owners[1:]] if owners else []
-    return replace(row, **told)
+        witnessed["owners"] = [witnessed["owner"], *owners[1:]] if owners else []
+    return replace(row, **witnessed)

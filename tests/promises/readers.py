@@ -48,7 +48,7 @@ def text(page: int, version: int) -> str:
 
 
 @dataclass(slots=True)
-class Tally:
+class Seen:
     asked: int = 0
     faults: list[str] = field(default_factory=list)
 
@@ -58,7 +58,7 @@ class Reader:
         index.embed.embedder.Embedder = HashEmbedder  # type: ignore[assignment,misc]  # No model is loaded.
         self.config, self.pages, self.chance = config, pages, random.Random(seed)
         self.gone: int | None = None
-        self.tally = Tally()
+        self.seen = Seen()
         self._newest: dict[int, int] = defaultdict(int)
         self._roles: dict[str, Callable[[KnowledgeBase], None]] = {
             "search": self._search,
@@ -70,16 +70,16 @@ class Reader:
     def run(self) -> None:
         with KnowledgeBase.open(self.config) as kb:
             self._ask(kb)
-            self.tally = Tally()
+            self.seen = Seen()
             print("ready", flush=True)
-            while self._told():
+            while self._obey():
                 try:
                     self._ask(kb)
                 except Exception as error:
                     self._fault(f"{self._ask.__name__}: {type(error).__name__}: {error}")
-                self.tally.asked += 1
+                self.seen.asked += 1
 
-    def _told(self) -> bool:
+    def _obey(self) -> bool:
         """Obey what stands in the input. False at its end."""
         while select.select([sys.stdin], [], [], 0)[0]:
             line = sys.stdin.readline()
@@ -87,13 +87,13 @@ class Reader:
                 return False
             if line.startswith("gone"):
                 self.gone = int(line.split()[1])
-            print(json.dumps(asdict(self.tally)), flush=True)
-            self.tally = Tally()
+            print(json.dumps(asdict(self.seen)), flush=True)
+            self.seen = Seen()
         return True
 
     def _fault(self, what: str) -> None:
-        if len(self.tally.faults) < 10:
-            self.tally.faults.append(what)
+        if len(self.seen.faults) < 10:
+            self.seen.faults.append(what)
 
     # ── Roles ─────────────────────────────────────────────────────────────────────────────────────────
 

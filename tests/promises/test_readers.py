@@ -41,32 +41,32 @@ class Readers:
 
     def beside(self, work: Callable[[], Any]) -> Any:
         """The work's result; nothing was wrong with any answer that was given meanwhile."""
-        self.told("tally")
+        self.ask("counts")
         done = work()
-        for number, tally in enumerate(self.told("tally")):
-            self.asked[number] += tally["asked"]
+        for number, each in enumerate(self.ask("counts")):
+            self.asked[number] += each["asked"]
         return done
 
-    def told(self, line: str) -> list[dict[str, Any]]:
-        return _tallies(self._counted, line)
+    def ask(self, line: str) -> list[dict[str, Any]]:
+        return _counts(self._counted, line)
 
     def end(self) -> None:
         """Nothing was wrong with an answer of the others, and no reader was starved by another."""
-        assert all(tally["asked"] for tally in _tallies(self._others, "tally"))
+        assert all(each["asked"] for each in _counts(self._others, "counts"))
         searches = [asked for asked, role in zip(self.asked, COUNTED, strict=True) if role == "search"]
         assert min(searches) > max(searches) / 4, searches
 
 
-def _tallies(children: Sequence[subprocess.Popen[str]], line: str) -> list[dict[str, Any]]:
+def _counts(children: Sequence[subprocess.Popen[str]], line: str) -> list[dict[str, Any]]:
     """The counts of each child since the last time."""
     for child in children:
         assert child.stdin is not None
         child.stdin.write(f"{line}\n")
         child.stdin.flush()
-    tallies = [json.loads(child.stdout.readline()) for child in children if child.stdout]
-    faults = [fault for tally in tallies for fault in tally["faults"]]
+    counts = [json.loads(child.stdout.readline()) for child in children if child.stdout]
+    faults = [fault for each in counts for fault in each["faults"]]
     assert not faults, "\n".join(faults)
-    return tallies
+    return counts
 
 
 @contextmanager
@@ -112,7 +112,7 @@ def test_no_search_fails_and_no_point_is_harmed_beside_a_writer(kb: Knowledge, s
         for page in range(more // 2, more):
             (kb.docs / f"moved-{page}.md").unlink()
         assert counts(readers.beside(kb.sync))["deleted"] == more - more // 2
-        readers.told(f"gone {more // 2}")
+        readers.ask(f"gone {more // 2}")
 
         kb.settings["embedding"] = {"dtype": "bfloat16"}
         readers.beside(lambda: kb.ask(lambda workspace: reindex(workspace, Run(workspace, "reindex"))))

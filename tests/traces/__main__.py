@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             failures += 1
             if chosen.shrink:
                 trace, outcome = shrink(trace, outcome, again)
-            path = chosen.out / f"freshkb-model-{store}-{seed}.jsonl"
+            path = chosen.out / f"freshkb-trace-{store}-{seed}.jsonl"
             save(path, seed, store, trace, outcome)
             print(*(trace if chosen.shrink else ()), outcome.failure, sep="\n")
             print(f"Replay it with: python -m tests.traces --shrink --replay {path}", flush=True)

@@ -29,6 +29,6 @@ def test_the_index_equals_its_source_after_whatever_happens(
     trace = generate(seed, length)
     outcome = attempt(trace, reader, store)
     if outcome.failure:
-        path = Path(tempfile.gettempdir()) / f"freshkb-model-{store}-{seed}.jsonl"
+        path = Path(tempfile.gettempdir()) / f"freshkb-trace-{store}-{seed}.jsonl"
         save(path, seed, store, trace, outcome)
         pytest.fail(f"{outcome.failure}\nReplay it with: python -m tests.traces --shrink --replay {path}")

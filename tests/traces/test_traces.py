@@ -47,7 +47,7 @@ def _forgets(session: Session, ids: Sequence[str]) -> None:
 def test_a_trace_that_fails_is_kept_shrinks_and_can_be_replayed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reader: Reader, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = tmp_path / "freshkb-model-edge-4.jsonl"
+    path = tmp_path / "freshkb-trace-edge-4.jsonl"
     with monkeypatch.context() as fault:
         fault.setattr(index.sync.apply, "remove", _forgets)
         assert main(["--seed", "4", "--ops", "8", "--shrink", "--out", str(tmp_path)]) == 1

@@ -34,7 +34,7 @@ class Outcome:
 
 def attempt(trace: Sequence[Operation], reader: Reader, store: StoreKind = "edge") -> Outcome:
     # Beside what the reader keeps: the tests have that in memory.
-    with tempfile.TemporaryDirectory(prefix="freshkb-model-", dir=reader.scratch) as home:
+    with tempfile.TemporaryDirectory(prefix="freshkb-trace-", dir=reader.scratch) as home:
         trial = Trial(Path(home) / "kb", reader, store)
         failure = ""
         try:

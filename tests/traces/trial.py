@@ -103,7 +103,7 @@ class Trial:
         expected, asks = self.oracle.kept_ids(before), self.oracle.asks()
         report = sync(Run(self.workspace, "sync"))
         done = report.sources[0]
-        if asks and done.tally.documents["deleted"]:
+        if asks and done.counts.documents["deleted"]:
             raise Divergence(f"it removed what it should have asked for: {done.json()}")
         if self.oracle.blocked():
             after = self.oracle.check_incomplete(self.workspace, before, report)

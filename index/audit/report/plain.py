@@ -60,7 +60,7 @@ def markdown_page(audit: Audit) -> Iterator[str]:
         yield "\n## Also found\n\n| Finding | Document | Owner | Why |\n|---|---|---|---|\n"
         for found in audit.findings[:_ROWS_MAX]:
             place = found.source if found.uri is None else f"{found.source}/{found.uri}"
-            cells = (finding_name(found), place, found.owner or NOBODY, found.told)
+            cells = (finding_name(found), place, found.owner or NOBODY, found.sentence)
             yield f"| {' | '.join(map(_cell, cells))} |\n"
         yield _more(len(audit.findings), "freshness.json")
 

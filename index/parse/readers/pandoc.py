@@ -95,8 +95,8 @@ def _converted(path: Path, format: Format) -> str:
             extra_args=["--standalone", "--wrap=none", "--email-obfuscation=none"],
         )
     except RuntimeError as error:
-        told = squeeze(str(error))[-200:]
-        raise Unreadable(f"The document is damaged: pandoc could not read it ({told}).") from None
+        why = squeeze(str(error))[-200:]
+        raise Unreadable(f"The document is damaged: pandoc could not read it ({why}).") from None
     except OSError as error:
         raise Unreadable(
             f"The document needs pandoc, which is not installed ({error.strerror or 'not found'})."

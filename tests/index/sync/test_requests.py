@@ -37,7 +37,7 @@ def test_a_review_reaches_ledger_payload_and_search_and_embeds_nothing(kb: Knowl
     kb.write("a.md", OLD)
     kb.sync()
     report = attest(kb, "a.md", note="still right")
-    assert report.sources[0].tally.documents == {"touched": 1}
+    assert report.sources[0].counts.documents == {"touched": 1}
     assert report.json()["chunks"]["embedded"] == 0
     (point,) = kb.points().values()
     assert point.payload["metadata"]["reviewed_at"] == "2026-06-01T12:00:00Z"
@@ -135,7 +135,7 @@ def test_retry_takes_what_has_become_readable_and_leaves_what_vanished(kb: Knowl
     }
     assert kb.documents()["a.pdf"].document_id == before.document_id
     assert report.outcome == "partial"
-    assert kb.sync().sources[0].tally.documents["deleted"] == 1
+    assert kb.sync().sources[0].counts.documents["deleted"] == 1
 
 
 def test_a_stop_ends_it_after_the_batch_in_hand(kb: Knowledge) -> None:
@@ -153,7 +153,7 @@ def test_a_stop_ends_it_after_the_batch_in_hand(kb: Knowledge) -> None:
 
         run.progress = Stopping()
         report = review(run, [f"{number:02}.md" for number in range(70)], "anna")
-    assert (report.outcome, report.sources[0].tally.documents["touched"]) == ("interrupted", 32)
+    assert (report.outcome, report.sources[0].counts.documents["touched"]) == ("interrupted", 32)
 
 
 def test_a_retry_where_nothing_is_in_quarantine_says_so(kb: Knowledge) -> None:

@@ -465,7 +465,7 @@ def test_a_source_that_another_process_writes_does_not_keep_the_others_waiting(k
     busy, docs = report.sources
     assert report.exit_code == 4
     assert "freshkb watch" in (busy.error or "") and not busy.complete
-    assert docs.error is None and docs.tally.documents["added"] == 1
+    assert docs.error is None and docs.counts.documents["added"] == 1
     assert kb.ask(lambda m: m.ledger.runs.newest())[0].outcome == "refused"
     assert kb.sync().exit_code == 0
 

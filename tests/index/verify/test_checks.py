@@ -42,8 +42,8 @@ RECORD = ChunkRecord(
 )
 
 
-UNWRITTEN = "the payload is not what was written"
-REVIEW_LOST = Defect("altered", "the ledger has lost the review that it tells of")
+UNWRITTEN = "the payload has changed since it was written"
+REVIEW_LOST = Defect("altered", "the ledger has lost its review")
 
 
 # ── A point ───────────────────────────────────────────────────────────────────────────────────────────
@@ -72,7 +72,7 @@ def test_a_point_that_is_as_it_was_written_has_no_defect(deep: bool) -> None:
 @pytest.mark.parametrize(
     "point, kind, what",
     [
-        (None, "missing", "the store has no such point"),
+        (None, "missing", "the store has lost the point"),
         (replace(POINT, dense=None), "missing", "the point has lost a vector"),
         (replace(POINT, sparse=None), "missing", "the point has lost a vector"),
         (replace(POINT, dense=None, sparse=None), "missing", "the point has lost a vector"),
@@ -94,7 +94,7 @@ def test_an_altered_point(point: Point | None, kind: str, what: str) -> None:
 @pytest.mark.parametrize(
     "columns, what",
     [
-        ({"payload_digest": "0" * 64}, "the payload is not what was written"),
+        ({"payload_digest": "0" * 64}, "the payload has changed since it was written"),
         ({"chunk_index": 55}, "the ledger's row does not agree with the payload"),
         ({"page": 55}, "the ledger's row does not agree with the payload"),
         ({"page": None}, "the ledger's row does not agree with the payload"),
@@ -124,7 +124,7 @@ def test_a_row_of_a_document_that_its_payloads_contradict(columns: dict[str, Any
 @pytest.mark.parametrize(
     "document, what",
     [
-        (None, "the ledger has the chunk and not its document"),
+        (None, "the ledger has the chunk but not its document"),
         (replace(DOCUMENT, state=State.DELETED), "the ledger has a chunk of a document that is gone"),
         (replace(DOCUMENT, state=State.ERASED), "the ledger has a chunk of a document that is gone"),
     ],
@@ -145,7 +145,7 @@ def test_a_chunk_of_a_document_that_there_is_not(document: Document | None, what
 )
 def test_a_vector_that_was_altered_shows_when_vectors_are_compared(record: ChunkRecord, point: Point) -> None:
     assert point_defect(record, point) is None
-    assert point_defect(record, point, deep=True) == ("altered", "a vector is not what was written")
+    assert point_defect(record, point, deep=True) == ("altered", "a vector has changed since it was written")
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_a_row_that_contradicts_itself(document: Document, columns: dict[str, An
             replace(DOCUMENT, reviewed_at=WHEN), [Review("d", "anna", "", LATER)], {},
             REVIEW_LOST,
         ),
-        (DOCUMENT, [], {"counted": False}, ("missing", "the ledger has not as many chunks of it as it says")),
+        (DOCUMENT, [], {"counted": False}, ("missing", "its number of chunks is not that of its row")),
         (DOCUMENT, [], {"filed": False}, ("altered", "the ledger's row names another folder")),
     ],
 )  # fmt: skip
@@ -281,7 +281,7 @@ REMOVAL = Announced({}, [], {"p"})
         (INTENT, NOTHING, set(), []),
         (NOTHING, INTENT, set(), []),
         (INTENT, Announced({("another run", "d"): DOCUMENT}, [], set()), set(), []),
-        (EVENT, EVENT, set(), [("no entry of the log says yet what was done to it", None, "d")]),
+        (EVENT, EVENT, set(), [("its log entry is still pending", None, "d")]),
         (EVENT, EVENT, {"docs"}, []),
         (EVENT, NOTHING, set(), []),
         (NOTHING, EVENT, set(), []),
