@@ -20,11 +20,13 @@ help:
 demo: .venv/runtime
 	@$(BIN)/python examples/demo.py
 
-# A worker for each core, and one more: some tests wait for a minute to end or a process to start.
-WORKERS = $$($(BIN)/python -c 'import os; print(min(4, os.cpu_count() or 1) + 1)')
+# A worker for each core, and two more: many tests wait, for a process to start or a minute to end.
+WORKERS = $$($(BIN)/python -c 'import os; print(min(4, os.cpu_count() or 1) + 2)')
 PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
 
+# Compiled first: hundreds of processes would each compile what they import, where the shell forbids bytecode.
 test: .venv/test
+	$(BIN)/python -m compileall -q connectors index flows freshkb tests
 	$(PYTEST) -n $(WORKERS) $(PYTEST_ARGS)
 
 # 100,000 operations first: their trace is written out when one fails.

@@ -74,6 +74,7 @@ FORKING = """
 import json, os, signal, sys, tempfile
 import index.embed.embedder
 import index.parse
+from importlib import import_module
 from flows import cli
 from flows.cli import app
 from tests.embedders import HashEmbedder
@@ -81,6 +82,8 @@ index.embed.embedder.Embedder = HashEmbedder
 index.parse.Parser.warm = index.parse.Parser.walls
 sys.argv[0] = "freshkb"
 app.application()
+for name in sys.argv[1:]:
+    import_module(name)
 for arguments in json.load(sys.stdin):
     with tempfile.TemporaryFile() as output:
         pid = os.fork()
@@ -113,10 +116,20 @@ class Ended(NamedTuple):
     printed: str
 
 
-def forked(home: Path, commands: Sequence[Sequence[str]], environ: Mapping[str, str]) -> list[Ended]:
-    """Many commands as processes, for the price of one start. Their model is a stand-in."""
+#: What most commands import, of others: each fork would do it again.
+LIBRARIES = ("sqlalchemy", "alembic.runtime.migration", "pydantic", "tokenizers", "numpy", "rich.progress")
+
+
+def forked(
+    home: Path,
+    commands: Sequence[Sequence[str]],
+    environ: Mapping[str, str],
+    libraries: Sequence[str] = (),
+) -> list[Ended]:
+    """Many commands as processes, for the price of one start. Their model is a stand-in. `libraries` are
+    imported before the first, besides these."""
     done = subprocess.run(
-        [sys.executable, "-c", FORKING],
+        [sys.executable, "-c", FORKING, *LIBRARIES, *libraries],
         cwd=home,
         env={**environment(), **environ},
         input=json.dumps([list(command) for command in commands]),

@@ -115,9 +115,10 @@ class Server:
     home: Path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def harness() -> Iterator[Server]:
-    """Prefect's own test harness, all its files in one folder."""
+    """Prefect's own test harness, all its files in one folder. A server that nothing asks computes all the
+    same, so it ends with the tests of flows."""
     # Pytest's folders are gone when, at the exit, the harness removes its own.
     home = Path(tempfile.mkdtemp(prefix="freshkb-prefect-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT")))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
@@ -134,7 +135,7 @@ def harness() -> Iterator[Server]:
             yield Server(PREFECT_API_URL.value() or "", home)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(harness: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A `prefect server start` as a user would run it."""
     with served(harness, tmp_path_factory.mktemp("prefect-server")) as server:

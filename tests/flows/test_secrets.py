@@ -93,11 +93,12 @@ def with_json(commands: Sequence[Sequence[str]]) -> list[list[str]]:
 
 
 def run(
-    home: Path, commands: Sequence[Sequence[str]], environ: Mapping[str, str]
+    home: Path, commands: Sequence[Sequence[str]], environ: Mapping[str, str], *libraries: str
 ) -> tuple[str, dict[str, int]]:
-    """All that the commands print, and the code that each one ends with."""
+    """All that the commands print, and the code that each one ends with. `libraries` are those that most of
+    them import."""
     environ = {**environ, "PYTHONPATH": f"{environment()['PYTHONPATH']}:{home / 'plugins'}"}
-    ended = forked(home, commands, environ)
+    ended = forked(home, commands, environ, libraries)
     return "".join(e.printed for e in ended), {" ".join(e.command): e.code for e in ended}
 
 
@@ -144,7 +145,9 @@ def test_a_store_that_does_not_answer(tmp_path: Path) -> None:
     secrets = names("password", "query", "api key")
     url = f"http://user:{quoted(secrets['password'])}@127.0.0.1:9/?api-key={quoted(secrets['query'])}"
     write(tmp_path, index={"store": "qdrant", "url": url, "api_key": "${KEY}"})
-    printed, codes = run(tmp_path, with_json(EVERY), {"KEY": secrets["api key"], "PREFECT_API_URL": ""})
+    printed, codes = run(
+        tmp_path, with_json(EVERY), {"KEY": secrets["api key"], "PREFECT_API_URL": ""}, "qdrant_client"
+    )
     assert "The Qdrant server at http://user:***@127.0.0.1:9/?api-key=*** could not be reached" in printed
     assert codes["sync"] == codes["doctor"] == codes["watch"] == 1
     assert "Traceback" not in printed

@@ -118,9 +118,10 @@ def test_a_run_whose_nth_call_fails_harms_nothing_and_the_next_one_converges(
 
 
 def representatives(fault: Fault, calls: Calls, known: Calls) -> list[Pick]:
-    """The short form: each call by its name fails once in each way, and the ways take turns with the times
-    that it is made. Of what a sync calls, too, the other scenarios take those that write, each in one way.
-    From where on a part stays away matters less: a third of the calls."""
+    """The short form: each call by its name fails once in each way, and one that only reads ledger or store
+    in one way; the ways take turns with the times that it is made. Of what a sync calls, too, the other
+    scenarios take those that write, each in one way. From where on a part stays away matters less: a third of
+    the calls."""
     here: dict[int, dict[str, list[int]]] = {}
     for turn, made in calls.items():
         able = [call for call in made if fault.applies(call)]
@@ -128,9 +129,15 @@ def representatives(fault: Fault, calls: Calls, known: Calls) -> list[Pick]:
             here.setdefault(turn, {}).setdefault(str(call), []).append(number)
     ways = MODES[fault.part]
     way = ways.index(fault.mode)
-    writes = sorted({str(call) for made in calls.values() for call in made if call.writes})
-    elsewhere = {str(call) for made in known.values() for call in made} - set(writes[way :: len(ways)])
-    names = sorted({name for own in here.values() for name in own} - elsewhere)
+    writes = {str(call) for made in calls.values() for call in made if call.writes}
+    elsewhere = {str(call) for made in known.values() for call in made}
+    names = {name for own in here.values() for name in own}
+    new = sorted(names - elsewhere)
+    chosen = {
+        *sorted(writes & elsewhere)[way :: len(ways)],
+        *(new if fault.part not in ("ledger", "store") else writes.intersection(new)),
+        *[name for name in new if name not in writes][way :: len(ways)],
+    }
 
     def pick(name: str) -> Pick:
         def at(turn: int) -> int:
@@ -139,7 +146,7 @@ def representatives(fault: Fault, calls: Calls, known: Calls) -> list[Pick]:
 
         return at
 
-    return [pick(name) for name in names[:: 3 if fault.mode == "gone" else 1]]
+    return [pick(name) for name in sorted(chosen & names)[:: 3 if fault.mode == "gone" else 1]]
 
 
 def recorded(scenario: Scenario) -> Calls:

@@ -23,7 +23,7 @@ from tests.knowledge import Knowledge, counts
 from tests.programs import without_namespaces
 from tests.promises import bombs, disguises, lures, pictures
 from tests.promises.hostile import HOSTILE, SECRET, Hostile
-from tests.promises.stage import GRACE, Stage, processes, slowness, without_privileges
+from tests.promises.stage import Stage, in_time, processes, without_privileges
 
 #: Bytes that the process that syncs may grow by.
 GROWTH_MAX = 50 << 20
@@ -107,7 +107,7 @@ def _judge(
     ((uri, found),) = here.items()
     seconds = stage.timed.seconds.get(uri, 0.0)
     print(f"{hostile.name[-40:]!r}: {found.state}, {seconds:.2f} s. {found.reason}")
-    assert seconds <= hostile.seconds + GRACE * slowness(), (hostile.name, seconds)
+    assert in_time(seconds, hostile.seconds), (hostile.name, seconds)
     if hostile.optional and found.state is State.INDEXED:
         return
     assert found.state is hostile.state, (hostile.name, found.state, found.reason)

@@ -15,7 +15,7 @@ from index.model import State
 from index.parse import Parser
 from tests.programs import program_parser
 from tests.promises.hostile import CRASH, DEEP, MEMORY, SLOW, Hostile
-from tests.promises.stage import GRACE, Stage, processes, slowness, without_privileges
+from tests.promises.stage import Stage, in_time, processes, without_privileges
 
 NONSENSE = r"^The document made the parser answer nonsense\.$"
 FULL = r"^The document filled more than [\d,]+ MiB of temporary storage\.$"
@@ -123,7 +123,7 @@ def test_a_document_that_is_a_program_harms_nobody(
                 expected = Hostile("", print, None, tuple(filter(None, reasons)))
                 assert expected.understood(found.reason), (source, found.reason)
             assert found.reason.isprintable() and len(found.reason) <= 400
-            assert seconds <= 1 + GRACE * slowness(), (source, seconds)
+            assert in_time(seconds, 1), (source, seconds)
             assert texts[f"{number:02}/b.md"].strip() == f"Text after {number}."
         assert len(processes(stage.temporary)) <= (3 if parser.isolated else 2)
     assert processes(stage.temporary) == []
