@@ -11,6 +11,7 @@ from index.errors import FreshkbError
 from index.health.run_summary import RunSummary
 from index.health.services import LivingService, services
 from index.model import rfc3339
+from index.sync.collection import count_points
 from index.workspace import Workspace
 
 STATES = ("indexed", "pending", "quarantined", "skipped", "held")
@@ -151,11 +152,7 @@ def _count(workspace: Workspace) -> tuple[int, str | None]:
     if current is None:
         workspace.store.collections()
         return 0, None
-    known = workspace.ledger.chunks.count(current.name)
-    with workspace.store.session(current.name) as session:
-        points = session.count()
-    # Others may write meanwhile: a point is in the store for as long as its row exists.
-    if points >= min(known, workspace.ledger.chunks.count(current.name)):
-        return points, None
-    lack = f"The store holds {points:,} points, and the ledger knows {known:,}."
-    return points, f"{lack} See: freshkb verify"
+    stored, known = count_points(workspace, current.name)
+    if stored >= known:
+        return stored, None
+    return stored, f"The store holds {stored:,} points, and the ledger knows {known:,}. See: freshkb verify"

@@ -109,6 +109,15 @@ def orphans(workspace: Workspace) -> list[str]:
     return [name for name in names if name not in known and store.instance(name) == ledger.instance_id]
 
 
+def count_points(workspace: Workspace, collection: str) -> tuple[int, int]:
+    """(points in the store, fewest points that the ledger knew meanwhile): the store has lost points when it
+    holds fewer. Others may write meanwhile, and a point is in the store for as long as its row exists."""
+    known = workspace.ledger.chunks.count(collection)
+    with workspace.store.session(collection) as session:
+        stored = session.count()
+    return stored, min(known, workspace.ledger.chunks.count(collection))
+
+
 def drop(workspace: Workspace, collection: Collection, run_id: str | None = None) -> None:
     workspace.store.drop(collection.name)
     dropped = entry(workspace, LogAction.COLLECTION_DROPPED, collection.name, run_id)

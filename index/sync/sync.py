@@ -22,7 +22,7 @@ from index.redact import redact
 from index.run import Run
 from index.sync.approval import check_approval
 from index.sync.batches import Batches
-from index.sync.collection import retire
+from index.sync.collection import count_points, retire
 from index.sync.plan import Plan
 from index.sync.recover import recover
 from index.sync.source import chosen_sources
@@ -238,12 +238,10 @@ def _sum_up(workspace: Workspace, report: RunReport) -> None:
     current = ledger.collections.current()
     if current is None:
         return
-    known = report.chunks_total = ledger.chunks.count(current.name)
+    report.chunks_total = ledger.chunks.count(current.name)
     if any(source.counts.chunks.total() for source in report.sources):
-        with workspace.store.session(current.name) as session:
-            stored = session.count()
-        # Others may write meanwhile: a point is in the store for as long as its row exists.
-        if stored < min(known, ledger.chunks.count(current.name)):
+        stored, known = count_points(workspace, current.name)
+        if stored < known:
             report.error = (
                 f"The store holds {stored:,} points, and the ledger knows {known:,}: "
                 "is it an older copy? Mend it with: freshkb verify --repair"
