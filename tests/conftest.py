@@ -41,7 +41,7 @@ LONGEST = (
 
 
 #: Files that one worker takes, because a Prefect server takes longer to make than most of their tests.
-SERVED = ("test_schedules", "test_prefect_server", "test_secrets")
+SERVED = ("test_schedules", "test_prefect_server")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,4 +1,5 @@
-"""Where a word is found in all that a Prefect has on disk, however Prefect writes it down there."""
+"""Canaries, secrets that tests give away; and where a word is found in all of a Prefect's files, in any
+form in which Prefect writes it down there."""
 
 from __future__ import annotations
 
@@ -7,6 +8,23 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
+
+Canaries = dict[str, str]
+"""{place that takes a secret: the secret}."""
+
+
+def names(*names: str) -> Canaries:
+    return {name: f"K4narienv0gel{number:02}-x:y/z@w" for number, name in enumerate(names)}
+
+
+def quoted(canary: str) -> str:
+    return quote(canary, safe="")
+
+
+def core(canary: str) -> str:
+    """The part that every spelling of a canary has in it."""
+    return canary.split("-")[0]
 
 
 def forms(word: str) -> set[bytes]:

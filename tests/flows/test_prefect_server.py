@@ -15,7 +15,8 @@ import pytest
 
 from index.run import Run
 from index.sync.sync import sync
-from tests.flows.canaries import places
+from tests.commands import environment
+from tests.flows.canaries import core, names, places, quoted
 from tests.flows.conftest import Base, Server, ask, command_environ, program, started, until
 
 #: The first test waits for two servers to start.
@@ -149,3 +150,29 @@ def test_serve_without_a_server_says_what_it_needs(make_base: MakeBase, tmp_path
     ended = freshkb(make_base(), "serve", api_url="", home=tmp_path)
     assert ended.returncode == 2
     assert "prefect server start" in ended.stderr
+
+
+def test_prefect_keeps_no_secret_of_a_flow_run(make_base: MakeBase, server: Server, tmp_path: Path) -> None:
+    """Its client takes user and password in the address of the API, and logs that address to the server."""
+    secrets = names("url", "key")
+    base = make_base(documents=1)
+    (base.folder / "docs" / "page-000.md").unlink()
+    environ = {
+        "PREFECT_API_URL": server.api_url.replace("://", f"://admin:{quoted(secrets['url'])}@"),
+        "PREFECT_API_KEY": secrets["key"],
+        "PREFECT_HOME": str(tmp_path / "client"),
+        "PREFECT_LOGGING_LEVEL": "DEBUG",
+    }
+    done = subprocess.run(
+        [program("freshkb"), "sync", "-v"],
+        cwd=base.folder,
+        env={**environment(), **environ},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "for flow 'freshkb-sync'" in done.stderr
+    for canary in map(core, secrets.values()):
+        assert canary not in done.stdout + done.stderr
+        assert places(canary, server.home, tmp_path / "client", base.folder / ".freshkb") == set()

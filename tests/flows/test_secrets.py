@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,7 @@ import yaml
 
 from flows.cli.app import COMMANDS
 from tests.commands import environment, forked
-from tests.flows.canaries import places
-from tests.flows.conftest import Base, Server, program
+from tests.flows.canaries import Canaries, core, names, quoted
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -76,8 +75,6 @@ class WikiConnector(Connector):
         return self.settings.url
 """
 
-Canaries = dict[str, str]
-
 #: Every command with a configuration, as a person and as a script.
 EVERY = [
     ["config", "show"], ["config", "check"], ["plan"], ["sync"], ["status"], ["ls"], ["show", "a.md"],
@@ -114,27 +111,12 @@ def found_in(printed: str, home: Path, canaries: Canaries) -> set[tuple[str, str
     }
 
 
-def core(canary: str) -> str:
-    """The part that every spelling of a canary has in it."""
-    return canary.split("-")[0]
-
-
 def write(home: Path, **settings: Any) -> None:
     (home / "docs").mkdir(exist_ok=True)
     (home / "docs" / "a.md").write_text("# Page\n\nOf leave.\n")
     files = [{"id": "docs", "type": "files", "root": "docs"}]
     whole = {"version": 1, "embedding": {"dtype": "float32"}, "sources": files, **settings}
     (home / "freshkb.yaml").write_text(yaml.safe_dump(whole))
-
-
-def names(*names: str) -> Canaries:
-    return {name: f"K4narienv0gel{number:02}-x:y/z@w" for number, name in enumerate(names)}
-
-
-def quoted(canary: str) -> str:
-    from urllib.parse import quote
-
-    return quote(canary, safe="")
 
 
 def test_every_command_is_looked_at() -> None:
@@ -228,34 +210,6 @@ def test_a_prefect_api_that_does_not_answer(tmp_path: Path) -> None:
         assert codes["doctor"] == 1 and "does not answer" in more and "Traceback" not in more
         printed += more
     assert found_in(printed, tmp_path, secrets) == set()
-
-
-def test_prefect_keeps_no_secret_of_a_flow_run(
-    make_base: Callable[..., Base], server: Server, tmp_path: Path
-) -> None:
-    """Its client takes user and password in the address of the API, and logs that address to the server."""
-    secrets = names("url", "key")
-    base = make_base(documents=1)
-    (base.folder / "docs" / "page-000.md").unlink()
-    environ = {
-        "PREFECT_API_URL": server.api_url.replace("://", f"://admin:{quoted(secrets['url'])}@"),
-        "PREFECT_API_KEY": secrets["key"],
-        "PREFECT_HOME": str(tmp_path / "client"),
-        "PREFECT_LOGGING_LEVEL": "DEBUG",
-    }
-    done = subprocess.run(
-        [program("freshkb"), "sync", "-v"],
-        cwd=base.folder,
-        env={**environment(), **environ},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "for flow 'freshkb-sync'" in done.stderr
-    for canary in map(core, secrets.values()):
-        assert canary not in done.stdout + done.stderr
-        assert places(canary, server.home, tmp_path / "client", base.folder / ".freshkb") == set()
 
 
 def test_an_unforeseen_error_shows_none_either(tmp_path: Path) -> None:
