@@ -12,7 +12,6 @@ import importlib.metadata
 import json
 import logging
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -39,7 +38,7 @@ _VERSION = 1
 _LIBRARIES = ("openvino", "sentence-transformers", "transformers", "tokenizers", "torch")
 
 RECORD = "conversion.json"
-FILES = ("model.xml", "model.bin", "tokenizer.json")
+FILES = ("model.xml", "model.bin", "tokenizer.json", "f32.blob", "bf16.blob")
 
 #: The child's exit status when torch cannot load the model either.
 NOT_LOADED = 3
@@ -135,12 +134,12 @@ def _no_place(cache: Path, why: object) -> str:
 
 def _folder(identity: ModelIdentity) -> Path:
     try:
-        able = openvino_model.computes_bfloat16()
+        processor = openvino_model.processor()
     except Exception as error:
         # No wheel for this platform, a library that is missing: it is loaded by the system's linker.
         raise Unavailable(f"OpenVINO cannot be used here ({type(error).__name__}: {error})") from error
     versions = {name: importlib.metadata.version(name) for name in _LIBRARIES}
-    key = digest([_VERSION, identity.revision, identity.max_tokens, versions, platform.machine(), able])
+    key = digest([_VERSION, identity.revision, identity.max_tokens, versions, processor])
     name = re.sub(r"[^\w.-]+", "_", identity.model.rstrip("/").rpartition("/")[2]) or "model"
     return _cache() / f"{name[:60].lstrip('.')}-{key[:20]}"
 

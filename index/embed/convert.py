@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from index.embed.conversion import FILES, NOT_LOADED, Conversion, keep
 from index.embed.identity import DOCUMENT_PROMPTS, ModelIdentity
-from index.embed.openvino_model import OpenVinoModel, computes_bfloat16, library
+from index.embed.openvino_model import OpenVinoModel, computes_bfloat16, library, prepare
 from index.embed.probes import PASSAGES, QUESTIONS
 from index.embed.torch_model import TorchModel, best_precision, prompt, tensors, traced
 from index.errors import EmbedderError
@@ -115,6 +115,7 @@ def _compared(exact: TorchModel, folder: Path, record: dict[str, Any]) -> dict[s
     likeness: dict[str, list[float]] = {}
     for precision in ("f32", "bf16") if computes_bfloat16() else ("f32",):
         found = Conversion(folder, **{**record, "computes": {"float32": precision}})
+        prepare(folder, precision)
         converted = OpenVinoModel(found, "float32")
         if precision == "f32":
             _compare_tokens(exact, converted, record)

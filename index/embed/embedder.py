@@ -11,7 +11,6 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from index.embed.identity import ModelIdentity, identify
-from index.embed.probes import PASSAGES, QUESTIONS
 from index.embed.tokenizer import Tokenizer, well_formed
 from index.errors import EmbedderError
 from index.model import digest
@@ -58,9 +57,8 @@ class Embedder:
         self._loaded: Model | None = None
 
     def warm(self) -> None:
-        """Load the model and run it once, so that the first text does not wait."""
-        self.embed_documents(PASSAGES[1:2])
-        self.embed_query(QUESTIONS[0])
+        """Load the model, so that the first text does not wait."""
+        self._model()
 
     def embed_documents(
         self, texts: Sequence[str], on_progress: Callable[[int], None] | None = None
