@@ -224,15 +224,15 @@ def _run(command: list[str], folder: Path) -> None:
     if code == 0:
         return
     last = (said.strip().splitlines() or ["it said nothing"])[-1]
-    if code < 0:
+    if code < 0 and _read(folder) is None:
         for name in FILES:
             (folder / name).unlink(missing_ok=True)
         keep(
             folder,
             {"refused": f"the conversion was killed ({last[:300]})", "until": time.time() + _RETRY_SECONDS},
         )
-        return
-    raise Unavailable(last[:500])
+    elif code > 0:
+        raise Unavailable(last[:500])
 
 
 @contextmanager

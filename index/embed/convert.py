@@ -21,7 +21,15 @@ from index.embed.conversion import FILES, NOT_LOADED, Conversion, keep
 from index.embed.identity import DOCUMENT_PROMPTS, ModelIdentity
 from index.embed.openvino_model import OpenVinoModel, computes_bfloat16, library, prepare
 from index.embed.probes import PASSAGES, QUESTIONS
-from index.embed.torch_model import TorchModel, best_precision, prompt, tensors, traced
+from index.embed.torch_model import (
+    ATTENTIONS,
+    TorchModel,
+    best_precision,
+    prompt,
+    set_attention,
+    tensors,
+    traced,
+)
 from index.errors import EmbedderError
 
 if TYPE_CHECKING:
@@ -51,25 +59,24 @@ def main() -> None:
     try:
         exact = TorchModel(identity, "float32", "cpu")
         try:
-            record = convert(exact, identity, folder)
+            convert(exact, identity, folder)
         except OSError:
             raise
         except Exception as error:
             # Whatever a model's own code, the tracer or the compiler raises.
             why = str(error) if isinstance(error, Refused) else f"{type(error).__name__}: {error}"
-            record = {"refused": _brief(why), "precision": best_precision(identity, "cpu")}
             for name in FILES:
                 (folder / name).unlink(missing_ok=True)
-        keep(folder, record)
+            keep(folder, {"refused": _brief(why), "precision": best_precision(identity, "cpu")})
     except EmbedderError as error:
         sys.exit(_exit(error, NOT_LOADED))
     except OSError as error:
         sys.exit(_exit(error, 1))
 
 
-def convert(exact: TorchModel, identity: ModelIdentity, folder: Path) -> dict[str, Any]:
-    """The record of the conversion written to the folder. Raises Refused, OSError, and whatever the
-    libraries raise."""
+def convert(exact: TorchModel, identity: ModelIdentity, folder: Path) -> None:
+    """Write the conversion and its record to the folder. Raises Refused, OSError, and whatever the libraries
+    raise."""
     model = exact.model
     prompts = {"document_prompt": prompt(model, DOCUMENT_PROMPTS), "query_prompt": prompt(model, ("query",))}
     if any(prompts.values()) and any(getattr(module, "include_prompt", True) is False for module in model):
@@ -78,18 +85,40 @@ def convert(exact: TorchModel, identity: ModelIdentity, folder: Path) -> dict[st
     unknown = sorted(set(inputs) - {"input_ids", "attention_mask", "token_type_ids"})
     if unknown or "input_ids" not in inputs:
         raise Refused(f"it takes other inputs than tokens ({', '.join(unknown) or 'no token ids'})")
-    _save(exact, inputs, folder)
     backend = getattr(model.tokenizer, "backend_tokenizer", None)
     if backend is None:
         raise Refused("its tokenizer is not one of the library tokenizers")
     (folder / "tokenizer.json").write_text(backend.to_str(), encoding="utf-8")
-    record: dict[str, Any] = {
+    record = {
         "inputs": inputs,
         "dimension": identity.dimension,
         "max_tokens": model.max_seq_length,
         **prompts,
     }
-    return record | _compared(exact, folder, record)
+    expected = _vectors(exact)
+    for attention in ATTENTIONS:
+        set_attention(model, attention)
+        _save(exact, inputs, folder)
+        likeness = _likeness(exact, expected, folder, record, "f32")
+        if _faithful(likeness):
+            break
+    else:
+        mean, least = likeness
+        raise Refused(f"its vectors are not those of torch (cosine {mean:.4f}, at least {least:.4f})")
+    record |= {
+        "likeness": {"f32": likeness},
+        "computes": {"float32": "f32", "bfloat16": "f32"},
+        "precision": "float32",
+    }
+    # The record of float32 stands, should the compiler crash on bfloat16.
+    keep(folder, record)
+    if computes_bfloat16():
+        short = _likeness(exact, expected, folder, record, "bf16")
+        if _faithful(short):
+            record["likeness"] = {"f32": likeness, "bf16": short}
+            record["computes"] = {"float32": "f32", "bfloat16": "bf16"}
+            record["precision"] = "bfloat16"
+        keep(folder, record)
 
 
 def _save(exact: TorchModel, inputs: Sequence[str], folder: Path) -> None:
@@ -108,36 +137,24 @@ def _save(exact: TorchModel, inputs: Sequence[str], folder: Path) -> None:
     ov.save_model(converted, folder / "model.xml", compress_to_fp16=False)
 
 
-def _compared(exact: TorchModel, folder: Path, record: dict[str, Any]) -> dict[str, Any]:
-    """How the conversion computes: in float32, and in bfloat16 where the processor does. Raises Refused when
-    it is not faithful in float32."""
-    expected = _vectors(exact)
-    likeness: dict[str, list[float]] = {}
-    for precision in ("f32", "bf16") if computes_bfloat16() else ("f32",):
-        found = Conversion(folder, **{**record, "computes": {"float32": precision}})
-        prepare(folder, precision)
-        converted = OpenVinoModel(found, "float32")
-        if precision == "f32":
-            _compare_tokens(exact, converted, record)
-        cosines = _cosines(expected, _vectors(converted))
-        cosines += [
-            cosine
-            for group in _TOGETHER
-            for cosine in _cosines(
-                [expected[at] for at in group], list(converted.together([PASSAGES[at] for at in group]))
-            )
-        ]
-        likeness[precision] = [round(sum(cosines) / len(cosines), 6), round(min(cosines), 6)]
-    faithful = {name: mean >= FAITHFUL and least >= WORST for name, (mean, least) in likeness.items()}
-    if not faithful["f32"]:
-        mean, least = likeness["f32"]
-        raise Refused(f"its vectors are not those of torch (cosine {mean:.4f}, at least {least:.4f})")
-    short = faithful.get("bf16", False)
-    return {
-        "likeness": likeness,
-        "computes": {"float32": "f32", "bfloat16": "bf16" if short else "f32"},
-        "precision": "bfloat16" if short else "float32",
-    }
+def _likeness(
+    exact: TorchModel, expected: list[np.ndarray], folder: Path, record: dict[str, Any], precision: str
+) -> list[float]:
+    """Mean and least cosine of the converted model's vectors to the expected ones."""
+    prepare(folder, precision)
+    facts = {**record, "computes": {"float32": precision}}
+    converted = OpenVinoModel(Conversion(folder, **facts), "float32")
+    _compare_tokens(exact, converted, record)
+    cosines = _cosines(expected, _vectors(converted))
+    for group in _TOGETHER:
+        found = converted.together([PASSAGES[at] for at in group])
+        cosines += _cosines([expected[at] for at in group], list(found))
+    return [round(sum(cosines) / len(cosines), 6), round(min(cosines), 6)]
+
+
+def _faithful(likeness: Sequence[float]) -> bool:
+    mean, least = likeness
+    return mean >= FAITHFUL and least >= WORST
 
 
 def _vectors(model: TorchModel | OpenVinoModel) -> list[np.ndarray]:

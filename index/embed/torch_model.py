@@ -37,6 +37,10 @@ BATCH_TOKENS_GPU = 65536
 #: Mean cosine to float32 that bfloat16 has to reach to be chosen.
 FAITHFUL = 0.999
 
+#: Ways to compute attention, best first. The first masks with infinity, by which OpenVINO makes NaNs of rows
+#: that are masked as a whole; the second with large numbers.
+ATTENTIONS = ("sdpa", "eager")
+
 #: Files of which one is there when the kernel drives a GPU of NVIDIA (also below WSL) or AMD.
 _DEVICES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/kfd")
 
@@ -183,6 +187,14 @@ def tensors(model: SentenceTransformer) -> list[str]:
         for name, value in model.preprocess(list(PASSAGES[1:3])).items()
         if isinstance(value, torch.Tensor)
     ]
+
+
+def set_attention(model: SentenceTransformer, implementation: str) -> None:
+    """Let the model's attention be computed in this way, where it has a choice."""
+    for module in model.modules():
+        if hasattr(module, "set_attn_implementation"):
+            module.set_attn_implementation(implementation)
+            return
 
 
 def traced(model: SentenceTransformer, inputs: Sequence[str]) -> tuple[Any, tuple[Any, ...]]:
