@@ -139,7 +139,9 @@ def _folder(identity: ModelIdentity) -> Path:
         # No wheel for this platform, a library that is missing: it is loaded by the system's linker.
         raise Unavailable(f"OpenVINO cannot be used here ({type(error).__name__}: {error})") from error
     versions = {name: importlib.metadata.version(name) for name in _LIBRARIES}
-    key = digest([_VERSION, identity.revision, identity.max_tokens, versions, processor])
+    # What was compared is what is used: kernels differ by processor and by threads.
+    machine = [processor, openvino_model.cores()]
+    key = digest([_VERSION, identity.revision, identity.max_tokens, versions, machine])
     name = re.sub(r"[^\w.-]+", "_", identity.model.rstrip("/").rpartition("/")[2]) or "model"
     return _cache() / f"{name[:60].lstrip('.')}-{key[:20]}"
 

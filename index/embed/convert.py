@@ -145,6 +145,10 @@ def _likeness(
     facts = {**record, "computes": {"float32": precision}}
     converted = OpenVinoModel(Conversion(folder, **facts), "float32")
     _compare_tokens(exact, converted, record)
+    return _cosines_over(expected, converted)
+
+
+def _cosines_over(expected: list[np.ndarray], converted: OpenVinoModel) -> list[float]:
     cosines = _cosines(expected, _vectors(converted))
     for group in _TOGETHER:
         found = converted.together([PASSAGES[at] for at in group])
