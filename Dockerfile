@@ -30,6 +30,7 @@ ENV PATH=/opt/freshkb/bin:$PATH \
     DO_NOT_TRACK=1 \
     SCARF_NO_ANALYTICS=1 \
     UNSTRUCTURED_DISABLE_NOTICE=1 \
+    XDG_CACHE_HOME=/var/lib/freshkb/cache \
     PREFECT_HOME=/var/lib/freshkb/prefect \
     PREFECT_SERVER_ANALYTICS_ENABLED=false
 USER freshkb

@@ -21,18 +21,21 @@ class Machine:
     system: str
     python: str
     torch: str
+    openvino: str
 
     def __str__(self) -> str:
         native = "with bf16" if self.bf16 else "without bf16"
         hardware = f"{self.processor} ({native}), {self.cores} cores, {self.memory_gb:.0f} GB of memory"
-        return f"{hardware}, {self.system}, Python {self.python}, torch {self.torch}"
+        return (
+            f"{hardware}, {self.system}, Python {self.python}, OpenVINO {self.openvino}, torch {self.torch}"
+        )
 
     def json(self) -> dict[str, Any]:
         return asdict(self)
 
 
 def describe(cache: Path) -> Machine:
-    """This machine. `cache` is a folder for what the engine remembers of its model. Imports torch."""
+    """This machine. `cache` is a folder for what the engine remembers of its model."""
     from importlib.metadata import version
 
     from index.embed.embedder import resolve_dtype
@@ -48,6 +51,7 @@ def describe(cache: Path) -> Machine:
         system=f"{platform.system()} {platform.machine()}",
         python=platform.python_version(),
         torch=version("torch"),
+        openvino=version("openvino"),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -43,7 +44,19 @@ def pytest_configure() -> None:
     has not lost what it wrote, flushed or not."""
     if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM_BYTES:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+<<<<<<< HEAD
     Engine._compiled_cache = property(lambda _: _STATEMENTS, lambda *_: None)  # type: ignore[assignment]
+=======
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        # One conversion of the real model serves all tests, workers and processes that these start.
+        place = os.environ.get("PYTEST_DEBUG_TEMPROOT")
+        os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(dir=place, prefix="freshkb-test-cache-")
+
+
+def pytest_unconfigure() -> None:
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        shutil.rmtree(os.environ["XDG_CACHE_HOME"], ignore_errors=True)
+>>>>>>> vino
 
 
 #: Files that take longest, those first that mostly wait: so that with several workers none is left with one

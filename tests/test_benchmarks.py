@@ -45,7 +45,11 @@ ROWS = {
     "pdf": ["text of a PDF of 2 pages, against pdfminer.six"],
     "nothing": ["`freshkb sync` with nothing to do, 2 documents", "heavy packages that it imports"],
     "cold": ["cold sync of 2 documents, against encode at its defaults", "cold sync of 2 documents, against"],
-    "process": ["`freshkb sync` of 2 new documents, against imports, model load, encode"],
+    "process": [
+        "`freshkb sync` of 2 new documents, against imports, model load, encode",
+        "`freshkb search` in them",
+        "`freshkb sync` of one edited paragraph",
+    ],
 }
 
 

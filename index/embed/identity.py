@@ -43,7 +43,7 @@ _OTHER_BACKENDS = ("onnx", "openvino", "coreml")
 _ORGANISATION = "sentence-transformers"
 
 #: Prompts that sentence-transformers puts before documents, in its order.
-_DOCUMENT_PROMPTS = ("document", "passage", "corpus")
+DOCUMENT_PROMPTS = ("document", "passage", "corpus")
 
 #: Files that a tokenizer is made of.
 _TOKENIZER = re.compile(r"token|vocab|merges|sentencepiece|\.model$")
@@ -67,7 +67,16 @@ class ModelIdentity:
     document_prompt: str = ""
 
     def tokenizer(self) -> Tokenizer:
-        return Tokenizer(self.tokenizer_folder, self.document_prompt)
+        """The model's tokenizer. Raises EmbedderError when the folder gives none."""
+        folder = self.tokenizer_folder
+        if not (folder / "tokenizer.json").is_file():
+            # The conversion has it, and without one transformers has to be imported to make it.
+            from index.embed import conversion
+
+            with suppress(conversion.Unavailable):
+                converted = conversion.find(self)
+                folder = converted.folder if converted and not converted.refused else folder
+        return Tokenizer(folder, self.document_prompt)
 
 
 def identify(model: str, cache_dir: Path) -> ModelIdentity:
@@ -94,7 +103,7 @@ def identify(model: str, cache_dir: Path) -> ModelIdentity:
         raise ConfigError(f"{folder} holds no sentence-transformers model: it has no config.json.")
     own = _json(folder / "config_sentence_transformers.json")
     prompts = own.get("prompts") or {}
-    prompt = next((prompts[name] for name in _DOCUMENT_PROMPTS if prompts.get(name)), None)
+    prompt = next((prompts[name] for name in DOCUMENT_PROMPTS if prompts.get(name)), None)
     return ModelIdentity(
         model=DEFAULT if packaged else model,
         revision=digest(hashes),

@@ -1,4 +1,4 @@
-"""Counting in the model's own tokens, without loading the model."""
+"""Counting in the model's own tokens, and texts as the model takes them, without loading the model."""
 
 from __future__ import annotations
 
@@ -7,17 +7,22 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from index.errors import EmbedderError
 
 if TYPE_CHECKING:
+    import numpy as np
     import tokenizers
 
 #: Characters handed to the tokenizer in one call; an encoding takes some hundred bytes a token.
 _SLAB = 1 << 20
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+#: A batch is as wide as a multiple of this, so that few widths occur: each is compiled for the processor.
+_WIDTHS = 8
 
 
 class TokenCounter(Protocol):
@@ -60,6 +65,59 @@ class Tokenizer:
         return list(self._backend.encode(well_formed(text), add_special_tokens=False).offsets)
 
 
+class Tokens(NamedTuple):
+    """A text as a model takes it, special tokens included."""
+
+    ids: np.ndarray
+    types: np.ndarray
+
+
+class Encoder:
+    """The tokenizer that a model was converted with: truncates and pads as sentence-transformers does. Safe
+    to use from several threads."""
+
+    def __init__(self, path: Path, max_tokens: int) -> None:
+        """`path` is a tokenizer.json that names padding and the side to truncate."""
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+        self._max_tokens = max_tokens
+        self._backend = _backend(path)
+        padding, truncation = self._backend.padding or {}, self._backend.truncation or {}
+        self._pad = {"input_ids": padding["pad_id"], "token_type_ids": padding["pad_type_id"]}
+        self._left = padding["direction"] == "left"
+        self._backend.no_padding()
+        self._backend.enable_truncation(max_tokens, direction=truncation.get("direction", "right"))
+
+    def encode(self, texts: Sequence[str]) -> list[Tokens]:
+        import numpy as np
+
+        found: list[Tokens] = []
+        for slab in _slabs(texts):
+            for encoding in self._backend.encode_batch_fast(slab):
+                ids, types = (
+                    np.array(numbers, dtype=np.int32) for numbers in (encoding.ids, encoding.type_ids)
+                )
+                found.append(Tokens(ids, types))
+        return found
+
+    def padded(self, batch: Sequence[Tokens]) -> dict[str, np.ndarray]:
+        """The batch as (texts, tokens) arrays, by the name of a model's input."""
+        import numpy as np
+
+        longest = max(len(tokens.ids) for tokens in batch)
+        # Not beyond the limit, where a model has no positions.
+        width = max(longest, min(-(-longest // _WIDTHS) * _WIDTHS, self._max_tokens))
+        shape = (len(batch), width)
+        arrays = {name: np.full(shape, pad, dtype=np.int64) for name, pad in self._pad.items()}
+        arrays["attention_mask"] = np.zeros(shape, dtype=np.int64)
+        for row, tokens in enumerate(batch):
+            size = len(tokens.ids)
+            place = slice(width - size, width) if self._left else slice(size)
+            arrays["input_ids"][row, place] = tokens.ids
+            arrays["token_type_ids"][row, place] = tokens.types
+            arrays["attention_mask"][row, place] = 1
+        return arrays
+
+
 def well_formed(text: str) -> str:
     """The text with lone surrogates, which no tokenizer accepts, replaced one for one."""
     try:
@@ -82,13 +140,19 @@ def _slabs(texts: Sequence[str]) -> Iterator[list[str]]:
         yield slab
 
 
+def _backend(path: Path) -> tokenizers.Tokenizer:
+    from tokenizers import Tokenizer as Backend
+
+    return Backend.from_str(path.read_text(encoding="utf-8"))
+
+
 def _load(folder: Path) -> tokenizers.Tokenizer:
     from tokenizers import Tokenizer as Backend
 
     path = folder / "tokenizer.json"
     try:
         if path.is_file():
-            return Backend.from_str(path.read_text(encoding="utf-8"))
+            return _backend(path)
         # Older models ship a vocabulary only; transformers knows how to make a tokenizer of it.
         from transformers import AutoTokenizer
 

@@ -167,10 +167,17 @@ def _services(workspace: Workspace) -> Iterator[Check]:
 
 
 def _model(workspace: Workspace) -> Iterator[Check]:
-    identity = workspace.identity
+    from index.embed import way
+
+    identity, collection = workspace.identity, None
     with suppress(StoreMismatch):  # `_store` reports that.
-        workspace.collection()
-    yield Check("model", True, f"{identity.model}, revision {identity.revision[:12]}")
+        collection = workspace.collection()
+    dtype = collection.dtype if collection else workspace.config.embedding.dtype
+    yield Check(
+        "model",
+        True,
+        f"{identity.model}, revision {identity.revision[:12]}, computed {way.describe(identity, dtype)}",
+    )
 
 
 def _sources(workspace: Workspace) -> Iterator[Check]:

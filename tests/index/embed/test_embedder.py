@@ -6,16 +6,20 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Generator, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from index.embed.embedder import BATCH_TOKENS, Embedder, _batches, fingerprint, identify, resolve_dtype
+from index.embed import openvino_model, torch_model, way
+from index.embed.batching import batches
+from index.embed.embedder import Embedder, fingerprint, identify, resolve_dtype
 from index.embed.identity import DEFAULT, ModelIdentity
+from index.embed.openvino_model import BATCH_TOKENS
 from index.errors import EmbedderError
 from index.workspace import Embedding
+from tests.commands import environment
 from tests.embedders import HashEmbedder
 
 TEXTS = [
@@ -80,10 +84,18 @@ def test_progress_counts_every_text_once(embedder: Embedding) -> None:
 # ── The real one ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_vectors_are_those_of_sentence_transformers(real: Embedder) -> None:
-    texts = [text for text in TEXTS if "\ud83d" not in text]
-    expected = real._model.encode(texts, show_progress_bar=False)
-    assert real.embed_documents(texts) == pytest.approx(expected, abs=TOLERANCE)
+def test_the_processor_computes_by_openvino(identity: ModelIdentity, real: Embedder) -> None:
+    assert torch_model.gpu() is None, "there is a GPU"
+    assert isinstance(real._model(), openvino_model.OpenVinoModel)
+    assert way.describe(identity, "float32").startswith("by OpenVINO on the processor, in float32")
+
+
+def test_vectors_do_not_depend_on_the_batch(real: Embedder) -> None:
+    texts = [f"Passage {number}. " + "It says something. " * number for number in range(40)]
+    together = real.embed_documents(texts)
+    assert real.embed_documents(texts[::-1])[::-1] == pytest.approx(together, abs=TOLERANCE)
+    for number in (0, 20, 39):
+        assert real.embed_documents([texts[number]])[0] == pytest.approx(together[number], abs=TOLERANCE)
 
 
 def test_blanks_around_a_text_are_none_of_its_meaning(real: Embedder) -> None:
@@ -92,36 +104,69 @@ def test_blanks_around_a_text_are_none_of_its_meaning(real: Embedder) -> None:
 
 
 def test_an_interruption_between_batches_stops_the_rest(real: Embedder) -> None:
-    def stop(_: int) -> None:
+    texts = TEXTS[3:] * 12
+    calls: list[int] = []
+
+    def stop(number: int) -> None:
+        calls.append(number)
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        real.embed_documents(TEXTS, stop)
+    for _ in range(4):  # As often as there are streams, and more: each gets its requests back.
+        with pytest.raises(KeyboardInterrupt):
+            real.embed_documents(texts, stop)
+    assert len(calls) == 4 and calls[0] < len(texts)
     assert len(real.embed_query("The next one works.")) == 384
+    assert real.embed_documents(texts).shape == (len(texts), 384)
 
 
 def test_threads_share_one_model(identity: ModelIdentity, real: Embedder) -> None:
     shared = Embedder(identity, "float32")
     found: dict[int, np.ndarray] = {}
+    asked: list[list[float]] = []
 
     def embed(number: int) -> None:
-        found[number] = shared.embed_documents(TEXTS[number : number + 4])
+        found[number] = shared.embed_documents(TEXTS[number : number + 4] * 5)
 
-    threads = [threading.Thread(target=embed, args=(number,)) for number in range(6, 12, 2)]
+    threads = [threading.Thread(target=embed, args=(number,)) for number in range(0, 12, 2)]
+    threads += [
+        threading.Thread(target=lambda: asked.append(shared.embed_query("How much leave?"))) for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     expected = real.embed_documents(TEXTS)
     for number, vectors in found.items():
-        assert vectors == pytest.approx(expected[number : number + 4], abs=TOLERANCE)
-    assert len(found) == len(threads)
+        assert vectors[:4] == pytest.approx(expected[number : number + 4], abs=TOLERANCE)
+        assert vectors[-4:] == pytest.approx(expected[number : number + 4], abs=TOLERANCE)
+    assert len(found) == 6
+    for vector in asked:
+        assert vector == pytest.approx(real.embed_query("How much leave?"), abs=TOLERANCE)
+    assert len(asked) == 4
 
 
-def test_bfloat16_is_faithful(identity: ModelIdentity, real: Embedder) -> None:
-    short = Embedder(identity, "bfloat16").embed_documents(TEXTS[:6])
-    assert short.dtype == np.float32
-    assert float((short * real.embed_documents(TEXTS[:6])).sum(axis=1).mean()) > 0.999
+def test_a_question_waits_for_no_more_than_the_batches_under_way(real: Embedder) -> None:
+    """The batches that end between a question and its answer were under way when it was asked."""
+    texts = ["Passage of some length. " * 40 for _ in range(60)]
+    first, ended, done = threading.Event(), 0, threading.Event()
+
+    def count(_: int) -> None:
+        nonlocal ended
+        ended += 1
+        first.set()
+
+    def embed() -> None:
+        real.embed_documents(texts, count)
+        done.set()
+
+    thread = threading.Thread(target=embed)
+    thread.start()
+    assert first.wait(60)
+    before = ended
+    real.embed_query("How much leave?")
+    assert ended - before <= openvino_model.streams() + 1
+    assert not done.is_set(), "the batches had ended before"
+    thread.join()
 
 
 def test_a_fingerprint_names_model_and_precision(identity: ModelIdentity) -> None:
@@ -131,60 +176,105 @@ def test_a_fingerprint_names_model_and_precision(identity: ModelIdentity) -> Non
 
 def test_a_precision_is_taken_as_it_is_set_or_found_out(identity: ModelIdentity) -> None:
     assert resolve_dtype("bfloat16", identity) == "bfloat16"
-    assert resolve_dtype("auto", identity) in ("bfloat16", "float32")
-
-
-def test_a_model_that_cannot_be_loaded_is_named(identity: ModelIdentity, tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text('{"model_type": "bert"}', encoding="utf-8")
-    (tmp_path / "modules.json").write_text("[]", encoding="utf-8")
-    broken = ModelIdentity("broken", "r", tmp_path, 384, 256, "t", identity.tokenizer_folder)
-    with pytest.raises(EmbedderError, match=f"'broken' in {tmp_path} cannot be loaded"):
-        Embedder(broken, "float32").warm()
+    native = openvino_model.computes_bfloat16()
+    assert resolve_dtype("auto", identity) == ("bfloat16" if native else "float32")
 
 
 def test_batches_hold_every_text_once_within_the_budget() -> None:
     lengths = [number * 37 % 255 + 1 for number in range(500)] + [5000]
-    batches = list(_batches(lengths, BATCH_TOKENS))
-    assert sorted(index for batch in batches for index in batch) == list(range(501))
-    assert batches[0] == [500]
-    for batch in batches[1:]:
+    found = list(batches(lengths, BATCH_TOKENS))
+    assert sorted(index for batch in found for index in batch) == list(range(501))
+    assert found[0] == [500]
+    for batch in found[1:]:
         assert max(lengths[index] for index in batch) * len(batch) <= BATCH_TOKENS
 
 
 OFFLINE = """
-import pathlib, socket, sys
-def refuse(*args, **kwargs): raise AssertionError("network")
-socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
+import pathlib, sys
+def refuse(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto", "socket.gethostbyname"):
+        sys.stderr.write(f"{event} {arguments}\\n")
+        raise AssertionError("network")
+sys.addaudithook(refuse)
 from index.embed.embedder import Embedder, identify
 embedder = Embedder(identify(sys.argv[1], pathlib.Path(sys.argv[2])), "float32")
 embedder.warm()
 print(embedder.embed_documents(["A text."]).shape)
+heavy = {"torch", "transformers", "sentence_transformers", "huggingface_hub", "openvino_telemetry.main"}
+print(sorted(heavy & set(sys.modules)))
 """
 
 
-def test_the_default_model_needs_no_network_and_says_nothing(tmp_path: Path) -> None:
+def test_the_default_model_needs_no_network_no_torch_and_says_nothing(tmp_path: Path, real: Embedder) -> None:
+    real.warm()
     run = subprocess.run(
         [sys.executable, "-c", OFFLINE, DEFAULT, str(tmp_path)],
-        env={**os.environ, "HF_HOME": str(tmp_path / "home")},
+        env={**os.environ, "HF_HOME": str(tmp_path / "home"), "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=110,
         check=False,
     )
-    assert (run.stdout, run.stderr) == ("(1, 384)\n", "")
+    assert (run.stdout, run.stderr) == ("(1, 384)\n[]\n", "")
+    assert not (tmp_path / "intel").exists(), "OpenVINO's telemetry has been here"
+
+
+class Failing:
+    """A model that is lost."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def documents(self, texts: Sequence[str]) -> Generator[tuple[list[int], np.ndarray]]:
+        yield [0], np.ones((1, 384), dtype=np.float32)
+        raise self.error
+
+    def query(self, text: str) -> np.ndarray:
+        raise self.error
 
 
 @pytest.mark.parametrize(
     "error", [RuntimeError("CUDA out of memory"), MemoryError(), OSError(28, "No space left on device")]
 )
-def test_whatever_the_model_raises_is_an_embedder_error(identity: ModelIdentity, error: Exception) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise error
-
+def test_whatever_the_model_raises_is_an_embedder_error(
+    identity: ModelIdentity, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(way, "load", lambda *_: Failing(error))
     embedder = Embedder(identity, "float32")
-    cpu = SimpleNamespace(type="cpu")
-    embedder.__dict__["_model"] = SimpleNamespace(encode_document=fail, encode_query=fail, device=cpu)
     with pytest.raises(EmbedderError, match=type(error).__name__):
-        embedder.embed_documents(["x"])
+        embedder.embed_documents(["x", "y"])
     with pytest.raises(EmbedderError, match="run the command again"):
         embedder.embed_query("x")
+
+
+COMMAND = """
+import sys
+from flows.cli import main
+sys.argv[0] = "freshkb"
+try:
+    main()
+except SystemExit as ended:
+    assert not ended.code, ended.code
+print(sorted({"torch", "transformers", "sentence_transformers"} & set(sys.modules)), file=sys.stderr)
+"""
+
+
+def test_no_command_imports_torch_once_the_model_is_converted(tmp_path: Path, real: Embedder) -> None:
+    real.warm()
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "leave.md").write_text("# Leave\n\nEmployees accrue four hours.", encoding="utf-8")
+    (tmp_path / "freshkb.yaml").write_text(
+        "version: 1\nsources: [{id: docs, type: files, root: ./docs}]\n", encoding="utf-8"
+    )
+    for arguments, found in ((["sync"], '"embedded": 1'), (["search", "annual leave"], "accrue four hours")):
+        run = subprocess.run(
+            [sys.executable, "-c", COMMAND, *arguments, "--json"],
+            env=environment(),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=True,
+        )
+        assert run.stderr.splitlines()[-1] == "[]", run.stderr
+        assert found in run.stdout, run.stdout
