@@ -11,6 +11,7 @@ import time
 import uuid
 from array import array
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import UTC, datetime
 from functools import cached_property
@@ -55,7 +56,7 @@ class Parsing(Protocol):
     """The part of a parser that the workspace uses; `index.parse.Parser` ships."""
 
     def warm(self) -> None: ...
-    def parse(self, path: Path, format: str, timeout_seconds: float) -> Parsed | Failure: ...
+    def submit(self, path: Path, format: str, timeout_seconds: float) -> Future[Parsed | Failure]: ...
     def close(self) -> None: ...
 
 
@@ -146,11 +147,7 @@ class Workspace:
         if self._parser is None:
             from index.parse import Parser
 
-            parser = Parser()
-            with self.waiting("starting the parser"):
-                parser.warm()
-            self._parser = parser
-            log.debug("Parser and its child made ready.")
+            self._parser = Parser()
         return self._parser
 
     @property

@@ -19,7 +19,7 @@ from index.parse.walls import landlock
 from index.parse.walls import namespaces
 
 def run(path, format):
-    scope = {{}}
+    scope = {{"document": str(path)}}
     exec(path.read_text(), scope)
     return Parsed((Element(str(scope.get("text", "")), "NarrativeText"),))
 

@@ -81,8 +81,10 @@ class Child:
         self.resident_bytes = 0
         self.walls: list[Wall] = []
         try:
-            for name in (walls.PRIVATE, walls.DOCUMENTS, walls.VIEW):
+            for name in (walls.PRIVATE, walls.VIEW):
                 (self.folder / name).mkdir(0o755)
+            # Its files can be opened, and not listed.
+            (self.folder / walls.DOCUMENTS).mkdir(0o311)
             with (self.folder / "stderr").open("ab") as errors:
                 self.process = subprocess.Popen(
                     [*command, json.dumps({**asdict(limits), "folder": str(self.folder)})],
@@ -182,6 +184,7 @@ class Child:
             self.process.kill()
             ended = self.process.wait()
         self._answers.close()
+        sandbox.open_up(self.folder)
         sandbox.discard(self.folder)
         code = ended if status is None else status
         # Negative: the guard itself was killed.

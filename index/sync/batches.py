@@ -1,11 +1,13 @@
 """Batches of a plan carried out: prepared by one thread, written by another.
 
-Only the preparing thread reads from a source, so that a connector is used by one thread at a time.
+Only the preparing thread reads from a source, so that a connector is used by one thread at a time. While it
+fetches, the parser's children read what it has fetched before.
 """
 
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -16,7 +18,7 @@ from index.outcome import Counts, Seconds
 from index.records import Document
 from index.run import Run
 from index.sync.apply import apply
-from index.sync.prepare import prepare
+from index.sync.prepare import Reading, prepare
 from index.sync.recover import recover
 from index.sync.source import source_of
 from index.sync.target import Target, target_of
@@ -24,6 +26,9 @@ from index.sync.work import Removal, Work
 from index.workspace import Workspace
 
 log = logging.getLogger("freshkb.batches")
+
+#: Bytes of documents that are fetched and not yet parsed, from where on the first of them is waited for.
+FETCHED_BYTES_MAX = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +122,34 @@ def prepare_items(
         return Prepared([_removal(known[item.document_id], workspace) for item in items], Seconds())
     parts = source_of(workspace, source)
     work: list[Work] = []
-    for item in items:
-        if finish or not run.stop.is_set():
-            work.append(prepare(item, known.get(item.document_id), parts))
-            made = type(work[-1]).__name__.lower()
-            log.debug("%s: document %s: %s, %s.", source, item.document_id, item.action, made)
+    begun: deque[tuple[Item, Work | Reading]] = deque()
+
+    def stopped() -> bool:
+        return run.stop.is_set() and not finish
+
+    def end_first() -> None:
+        item, made = begun.popleft()
+        if isinstance(made, Reading):
+            if stopped() and made.give_up():
+                return
+            made = made.work()
+        work.append(made)
+        kind = type(made).__name__.lower()
+        log.debug("%s: document %s: %s, %s.", source, item.document_id, item.action, kind)
+
+    try:
+        for item in items:
+            if stopped():
+                break
+            begun.append((item, prepare(item, known.get(item.document_id), parts)))
+            while sum(made.size for _, made in begun if isinstance(made, Reading)) > FETCHED_BYTES_MAX:
+                end_first()
+        while begun:
+            end_first()
+    finally:
+        for _, made in begun:
+            if isinstance(made, Reading):
+                made.give_up()
     return Prepared(work, parts.seconds)
 
 
