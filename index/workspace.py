@@ -7,6 +7,7 @@ and does not open the store.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 import uuid
 from array import array
@@ -91,6 +92,7 @@ class Workspace:
         self._parser = parser
         self._make_embedder = embedder
         self._embedders: dict[str, Embedding] = {}
+        self._loading = threading.Lock()
         self._store = store
         self._ledger = ledger
         self._connectors: dict[str, Connector] = {}
@@ -183,6 +185,10 @@ class Workspace:
     def embedder(self, collection: Collection) -> Embedding:
         """The loaded model of this collection, also when the configuration names another by now. Raises
         ModelChanged when that model is not there any more, EmbedderError when it cannot be loaded."""
+        with self._loading:
+            return self._loaded(collection)
+
+    def _loaded(self, collection: Collection) -> Embedding:
         name = collection.embedding_fingerprint
         if name not in self._embedders:
             identity = self.identity

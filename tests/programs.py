@@ -35,9 +35,18 @@ worker.main()
 """
 
 
-def program_parser(*arguments: str, timeout_seconds: float = 30, memory_bytes: int = 2 << 30) -> Parser:
-    command = (sys.executable, "-P", "-s", "-c", PROGRAMS, *arguments)
-    return Parser(timeout_seconds=timeout_seconds, memory_bytes=memory_bytes, command=command)
+def program_parser(
+    *arguments: str,
+    timeout_seconds: float = 30,
+    memory_bytes: int = 2 << 30,
+    children_max: int | None = None,
+) -> Parser:
+    return Parser(
+        timeout_seconds=timeout_seconds,
+        memory_bytes=memory_bytes,
+        command=(sys.executable, "-P", "-s", "-c", PROGRAMS, *arguments),
+        children_max=children_max,
+    )
 
 
 def without_namespaces() -> Parser:

@@ -147,7 +147,7 @@ class Line:
             self.child = self._start()
         self._hand(self.child, job)
         for ahead in islice(self._jobs, 1, None):
-            if not ahead.result.cancelled():
+            if ahead.copy is None and not ahead.result.cancelled():
                 try:
                     self._hand(self.child, ahead)
                 except (OSError, ScratchError):

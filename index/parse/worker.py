@@ -2,8 +2,8 @@
 
 A message is four bytes of length, big-endian, and that much JSON. To a request come two answers: ``loaded``
 when the reader of the format is imported, from where on the document's time counts, and then ``parsed`` or
-``failure``; or ``broken`` when this installation cannot read the format at all. Requests may wait in the pipe:
-each is answered in its turn.
+``failure``; or ``broken`` when this installation cannot read the format at all. Requests may wait in the
+pipe: each is answered in its turn.
 """
 
 from __future__ import annotations

@@ -58,8 +58,9 @@ def version() -> int:
 
 
 def restrict(rules: Iterable[tuple[Path, int]]) -> int:
-    """Enter a domain in which paths may be used as far as the rules say (`READ`, `OPEN` alone, `USE` a device, `WRITE`),
-    and no others; no TCP, nor sockets and signals to processes outside. Version of the interface.
+    """Enter a domain in which paths may be used as far as the rules say (`READ`, `OPEN` alone, `USE` a
+    device, `WRITE`), and no others; no TCP, nor sockets and signals to processes outside. Version of the
+    interface.
 
     The calling thread must be its process's only one, and have no new privileges. Paths that do not exist are
     passed over. Raises OSError when there is no such domain.
