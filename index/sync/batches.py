@@ -153,7 +153,9 @@ def prepare_items(
     def end_first() -> None:
         item, made = begun.popleft()
         if isinstance(made, Reading):
-            if stopped() and made.give_up():
+            # A document that is being read will be there soon.
+            if stopped() and made.elements.cancel():
+                made.drop()
                 return
             made = made.work()
         work.append(made)
@@ -175,7 +177,7 @@ def prepare_items(
     finally:
         for _, made in begun:
             if isinstance(made, Reading):
-                made.give_up()
+                made.drop()
     return Prepared(work, parts.seconds)
 
 

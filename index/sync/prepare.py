@@ -39,7 +39,7 @@ FORCED = frozenset({Cause.RETRY, Cause.REPAIR})
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A document that a parser reads: `work` waits for it, `give_up` does not. One of them is called."""
+    """A document that a parser reads: `work` waits for it, `drop` does not. One of them is called."""
 
     content: Path
     """Its bytes, to be removed."""
@@ -54,12 +54,10 @@ class Reading:
         finally:
             self.content.unlink(missing_ok=True)
 
-    def give_up(self) -> bool:
-        """Have it not read. False when that has begun, and `work` will be there soon."""
-        if not self.elements.cancel():
-            return False
+    def drop(self) -> None:
+        """Have it not read, where that has not begun."""
+        self.elements.cancel()
         self.content.unlink(missing_ok=True)
-        return True
 
 
 def prepare(item: Item, known: Document | None, source: Source) -> Work | Reading:
