@@ -27,6 +27,8 @@ MEASURES: dict[str, Measure] = {
     "rename": editing.renamed,
     "search": searching.large,
     "pdf": parsing.pdf_text,
+    "children": parsing.two_children,
+    "small": parsing.small,
     "nothing": processes.nothing,
     "cold": embedding.cold,
     "process": processes.whole,

@@ -29,6 +29,9 @@ class Scale:
     chunks: int = 100_000
     searches: int = 60
     pages: int = 600
+    books: int = 12
+    """PDFs that have these pages together, where several children read them."""
+    small: int = 20_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,8 @@ def read_whole(open_again: Callable[[], int], uri: str, into: Path | None, max_s
     target = None if into is None else os.open(into, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         for pause in (0.0, *PAUSES):
-            time.sleep(pause)
+            if pause:
+                time.sleep(pause)
             version = _attempt(open_again, uri, target, max_size)
             if version is not None and not version.replaced:
                 return version

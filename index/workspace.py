@@ -7,10 +7,12 @@ and does not open the store.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 import uuid
 from array import array
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import UTC, datetime
 from functools import cached_property
@@ -55,7 +57,7 @@ class Parsing(Protocol):
     """The part of a parser that the workspace uses; `index.parse.Parser` ships."""
 
     def warm(self) -> None: ...
-    def parse(self, path: Path, format: str, timeout_seconds: float) -> Parsed | Failure: ...
+    def submit(self, path: Path, format: str, timeout_seconds: float) -> Future[Parsed | Failure]: ...
     def close(self) -> None: ...
 
 
@@ -90,6 +92,7 @@ class Workspace:
         self._parser = parser
         self._make_embedder = embedder
         self._embedders: dict[str, Embedding] = {}
+        self._loading = threading.Lock()
         self._store = store
         self._ledger = ledger
         self._connectors: dict[str, Connector] = {}
@@ -146,11 +149,7 @@ class Workspace:
         if self._parser is None:
             from index.parse import Parser
 
-            parser = Parser()
-            with self.waiting("starting the parser"):
-                parser.warm()
-            self._parser = parser
-            log.debug("Parser and its child made ready.")
+            self._parser = Parser()
         return self._parser
 
     @property
@@ -186,6 +185,10 @@ class Workspace:
     def embedder(self, collection: Collection) -> Embedding:
         """The loaded model of this collection, also when the configuration names another by now. Raises
         ModelChanged when that model is not there any more, EmbedderError when it cannot be loaded."""
+        with self._loading:
+            return self._loaded(collection)
+
+    def _loaded(self, collection: Collection) -> Embedding:
         name = collection.embedding_fingerprint
         if name not in self._embedders:
             identity = self.identity

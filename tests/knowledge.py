@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -38,6 +39,16 @@ class Clock:
         self.time += timedelta(**span)
 
 
+def done(work: Callable[[], Answer]) -> Future[Answer]:
+    """The future of work that is done at once."""
+    future: Future[Answer] = Future()
+    try:
+        future.set_result(work())
+    except Exception as error:
+        future.set_exception(error)
+    return future
+
+
 class Shared:
     """A parser that outlives the workspaces that use it, so that its child is started once."""
 
@@ -53,13 +64,16 @@ class Shared:
         self.parsed.append(format)
         return self._parser.parse(path, format, timeout_seconds)
 
+    def submit(self, path: Path, format: str, timeout_seconds: float | None = None) -> Future[Any]:
+        """One document after the other, so that calls have an order."""
+        return done(lambda: self.parse(path, format, timeout_seconds))
+
     def walls(self) -> list[Wall]:
         return self._parser.walls()
 
     def folders(self) -> list[Path]:
-        """Where the running child is given its documents."""
-        child = self._parser._child
-        return [] if child is None else [child.folder, child.folder / DOCUMENTS]
+        """Where the running children are given their documents."""
+        return [folder for child in self._parser._idle for folder in (child.folder, child.folder / DOCUMENTS)]
 
     def close(self) -> None: ...
 

@@ -19,7 +19,7 @@ from index.parse.walls import landlock
 from index.parse.walls import namespaces
 
 def run(path, format):
-    scope = {{}}
+    scope = {{"document": str(path)}}
     exec(path.read_text(), scope)
     return Parsed((Element(str(scope.get("text", "")), "NarrativeText"),))
 
@@ -35,9 +35,18 @@ worker.main()
 """
 
 
-def program_parser(*arguments: str, timeout_seconds: float = 30, memory_bytes: int = 2 << 30) -> Parser:
-    command = (sys.executable, "-P", "-s", "-c", PROGRAMS, *arguments)
-    return Parser(timeout_seconds=timeout_seconds, memory_bytes=memory_bytes, command=command)
+def program_parser(
+    *arguments: str,
+    timeout_seconds: float = 30,
+    memory_bytes: int = 2 << 30,
+    children_max: int | None = None,
+) -> Parser:
+    return Parser(
+        timeout_seconds=timeout_seconds,
+        memory_bytes=memory_bytes,
+        command=(sys.executable, "-P", "-s", "-c", PROGRAMS, *arguments),
+        children_max=children_max,
+    )
 
 
 def without_namespaces() -> Parser:

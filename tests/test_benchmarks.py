@@ -31,6 +31,8 @@ TINY = Scale(
     chunks=40,
     searches=1,
     pages=2,
+    books=2,
+    small=60,
 )
 BENCH = Bench(DOCUMENTS, TINY)
 
@@ -43,6 +45,8 @@ ROWS = {
     "rename": ["2 renamed files: chunks embedded"],
     "search": ["hybrid search in 40 chunks", "dense search", "sparse search", "verify of 40 chunks"],
     "pdf": ["text of a PDF of 2 pages, against pdfminer.six"],
+    "children": ["text of 2 pages in 2 PDFs, two children against one"],
+    "small": ["sync of 60 Markdown files of 1 KB with 50 known texts, documents per second"],
     "nothing": ["`freshkb sync` with nothing to do, 2 documents", "heavy packages that it imports"],
     "cold": ["cold sync of 2 documents, against encode at its defaults", "cold sync of 2 documents, against"],
     "process": [

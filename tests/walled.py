@@ -23,6 +23,7 @@ ATTEMPTS = {
     "read another document": "open(other).read()",
     "read scratch": "assert glob.glob(scratch + '/**', recursive=True)[1:]; os.listdir(scratch)",
     "read the accounts": "open('/etc/shadow').read()",
+    "list the documents": "os.listdir(os.path.dirname(document))",
     "list the source": "os.listdir(os.path.dirname(other))",
     "read the parent's environment": "open(f'/proc/{parent}/environ').read()",
     "read the guard's environment": "open(f'/proc/{os.getppid()}/environ').read()",
@@ -58,7 +59,6 @@ PROGRAM = """
 import ctypes, glob, json, os, socket, index
 locals().update(json.loads({known!r}))
 abstract = "\\0" + name
-document = glob.glob(os.path.dirname(os.environ["HOME"]) + "/documents/*")[0]
 libc = ctypes.CDLL(None, use_errno=True)
 
 def call(function, *arguments):

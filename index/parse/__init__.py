@@ -5,8 +5,10 @@ be fooled. So nothing is parsed in the process that holds the ledger and the sto
 
 ==============  ==========================================================================================
 `formats`       which suffix is which format, and the extraction fingerprint of each; imports nothing heavy
-`parser`        the parent's side: feeds the child, checks its answers, and replaces it
+`parser`        the parent's side: several children, and a queue of documents for them
+`line`          the documents of one child, handed to it ahead of their turn; replaces a child
 `child`         a child as the parent has it: process, pipes, folder
+`answers`       a child's answer as a value, checked
 `sandbox`       the child's processes: limits, environment, and how they are killed
 `walls/`        rights that the child gives up before it reads anything
 `worker`        the child's side: a loop over requests
@@ -34,6 +36,8 @@ Invariants of every format
 - The same file gives the same elements on every machine where the extraction fingerprint is the same.
 - A document without text is a `Parsed` without elements. One that cannot be read, or only by a program that
   is not installed, is a `Failure` with a reason for people. A broken installation is a `ParserError`.
+- A document that hangs, crashes or takes its child over costs the others time and nothing else: those that
+  the child was handed ahead of their turn go to another child.
 - The child has no secrets in its environment, and no file of its own that outlives the document, nor more of
   them than the disk can bear. Nothing that a document names is fetched, walls or not. `walls` says which
   resources the child can reach; they are the kernel's, and not a virtual machine's.
@@ -42,12 +46,18 @@ Markup is walked by us (`html` says why), spreadsheets are read by openpyxl and 
 pdfium, which is many times as fast as pdfminer; Word and PowerPoint by unstructured, whose classifier also
 has a say in PDF headings.
 
-May import: `connectors.base`, `freshness`, `model`, `errors`.
+May import: `connectors.base`, `disk`, `freshness`, `model`, `errors`.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from index.parse.formats import Format, fingerprint, fingerprints, format_of, missing_programs, suffix_of
 from index.parse.nlp import in_use as nlp_in_use
-from index.parse.parser import Parser
+
+if TYPE_CHECKING:
+    from index.parse.parser import Parser
 
 __all__ = [
     "Format",
@@ -59,3 +69,12 @@ __all__ = [
     "nlp_in_use",
     "suffix_of",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Most commands ask for fingerprints only.
+    if name == "Parser":
+        from index.parse.parser import Parser
+
+        return Parser
+    raise AttributeError(name)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import select
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -29,6 +32,11 @@ FOLDER_BYTES_MAX = 2 << 30
 LOOK_SECONDS = 0.5
 #: Seconds that a child has to end after it closed its pipe.
 END_SECONDS_MAX = 1.0
+#: Number of uncompiled modules from which compiling all of them pays for later children.
+UNCOMPILED_MAX = 100
+
+_compiling = threading.Lock()
+_compiled = False
 
 _BOOT = (
     "import json,sys; sys.path[:]=json.loads(sys.argv[1]); from index.parse import worker; "
@@ -48,10 +56,23 @@ class TooFull(Exception):
     """The child's folder holds more than the limit."""
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a child keeps to."""
+
+    timeout_seconds: float
+    """For one document, where none is given with it."""
+    memory_bytes: int
+    """Address space of each of its processes."""
+    output_bytes_max: int
+    """Of one answer."""
+
+
 class Child:
     """A child process, its two pipes, its private folder and its standard error."""
 
-    def __init__(self, command: Sequence[str], settings: dict[str, Any]) -> None:
+    def __init__(self, command: Sequence[str], limits: Limits) -> None:
+        self.limits = limits
         with scratch_errors(tempfile.gettempdir()):
             self.folder = Path(tempfile.mkdtemp(prefix="freshkb-parse-"))
         # The file of standard error lies beside them.
@@ -60,11 +81,13 @@ class Child:
         self.resident_bytes = 0
         self.walls: list[Wall] = []
         try:
-            for name in (walls.PRIVATE, walls.DOCUMENTS, walls.VIEW):
+            for name in (walls.PRIVATE, walls.VIEW):
                 (self.folder / name).mkdir(0o755)
+            # Its files can be opened, and not listed.
+            (self.folder / walls.DOCUMENTS).mkdir(0o311)
             with (self.folder / "stderr").open("ab") as errors:
                 self.process = subprocess.Popen(
-                    [*command, json.dumps({**settings, "folder": str(self.folder)})],
+                    [*command, json.dumps({**asdict(limits), "folder": str(self.folder)})],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=errors,
@@ -83,27 +106,38 @@ class Child:
     def dead(self) -> bool:
         return self.process.poll() is not None
 
-    @property
-    def isolated(self) -> bool:
-        return any(wall.built for wall in self.walls if wall.name == "namespaces")
+    def hand(self, document: BinaryIO, format: str) -> Path:
+        """Send a document, of a format by its name; to be answered after those that were sent before.
 
-    def take(self, document: BinaryIO, format: str) -> str:
-        """Copy the document to the folder that the child may read and no other process writes. Returns its
-        path; some helper programs go by its suffix."""
-        path = self.folder / walls.DOCUMENTS / f"document.{format}"
-        document.seek(0)
-        with scratch_errors(path.parent), path.open("xb") as copy:
-            # The child's user may be another one, and is then the only member of the folder's group.
-            os.fchmod(copy.fileno(), 0o640)
-            shutil.copyfileobj(document, copy, 1 << 20)
-        return str(path)
+        It is copied to the folder that the child may read and no other process writes. Returns the copy. Some
+        helper programs go by its suffix; the rest of its name no other document can guess.
+        """
+        path = self.folder / walls.DOCUMENTS / f"{secrets.token_hex(8)}.{format}"
+        with scratch_errors(path.parent):
+            try:
+                with path.open("xb") as copy:
+                    # The child's user may be another one, and is then the only member of the folder's group.
+                    os.fchmod(copy.fileno(), 0o640)
+                    shutil.copyfileobj(document, copy, 1 << 20)
+            except OSError:
+                path.unlink(missing_ok=True)
+                raise
+        self._send({"path": str(path), "format": format})
+        return path
+
+    def load_everything(self) -> None:
+        """Have all readers imported. Raises ParserError when one cannot be."""
+        self._send({})
+        self.expect_loaded()
 
     def forget(self) -> None:
-        """Remove the copy."""
-        for path in (self.folder / walls.DOCUMENTS).iterdir():
-            path.unlink()
+        """In a forked process: leave the child to its parent."""
+        for pipe in (self._requests, self._answers):
+            pipe.close()
+        # Nothing waits for a process that is none of its own.
+        self.process.returncode = 0
 
-    def send(self, request: dict[str, Any]) -> None:
+    def _send(self, request: dict[str, Any]) -> None:
         data = json.dumps(request).encode()
         # A dead child is found when its answer is awaited.
         with contextlib.suppress(BrokenPipeError):
@@ -112,9 +146,11 @@ class Child:
     def expect_ready(self) -> None:
         self.walls = [Wall(**wall) for wall in self._expect("ready")["walls"]]
 
-    def expect_loaded(self) -> int:
-        """Wait for ``loaded``. Returns the number of imported modules that are not compiled."""
-        return int(self._expect("loaded").get("uncompiled", 0))
+    def expect_loaded(self) -> None:
+        """Wait until what the next document needs is imported. Raises ParserError when it cannot be."""
+        uncompiled = int(self._expect("loaded").get("uncompiled", 0))
+        if uncompiled > UNCOMPILED_MAX and not self.documents:
+            _compile_once()
 
     def receive(self, seconds: float, size_max: int) -> dict[str, Any]:
         """The next answer. Raises TimeoutError, Gone, TooLong, TooFull, or ValueError when it is no
@@ -148,6 +184,7 @@ class Child:
             self.process.kill()
             ended = self.process.wait()
         self._answers.close()
+        sandbox.open_up(self.folder)
         sandbox.discard(self.folder)
         code = ended if status is None else status
         # Negative: the guard itself was killed.
@@ -214,6 +251,14 @@ def _disk_bytes(folder: Path) -> int:
 def command(function: str) -> Sequence[str]:
     """The command line that runs a function of the worker's module."""
     return (sys.executable, "-P", "-s", "-c", _BOOT, json.dumps(_import_path()), function)
+
+
+def _compile_once() -> None:
+    global _compiled
+    with _compiling:
+        if not _compiled:
+            _compiled = True
+            compile_all()
 
 
 def compile_all() -> None:

@@ -1,37 +1,36 @@
-"""The parent's side of parsing: one child at a time, watched by the clock."""
+"""The parent's side of parsing: several children, each with a line of documents.
+
+A document is handed to a child while the child still reads the one before, as long as they are small: so no
+child waits for its parent. Another child is started once those that run have no room for a document.
+"""
 
 from __future__ import annotations
 
-import contextlib
+import os
 import threading
+from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
 
-from index.errors import ParserError
-from index.model import Diagnostic, Element, Failure, Parsed
+from index.disk.fork import forget_in_children
+from index.model import Failure, Parsed
 from index.parse import child as children
 from index.parse import formats
-from index.parse.child import Child, Gone, TooFull, TooLong
-from index.parse.formats import Format
+from index.parse.child import Child, Limits
+from index.parse.line import LINE_BYTES, Job, Line
 from index.parse.walls.walls import Wall
 
-#: Documents that one child parses before another takes its place: libraries leak.
-DOCUMENTS_MAX = 1000
-#: Number of uncompiled modules from which compiling all of them pays for later children.
-UNCOMPILED_MAX = 100
-#: Characters of a reason.
-REASON_MAX = 400
-#: Findings of one document.
-FINDINGS_MAX = 20
+#: Children at once, however many cores there are: one that has imported every reader holds 440 MB.
+CHILDREN_MAX = 4
 
 
 class Parser:
-    """Parses documents in a child process that can be killed.
+    """Parses documents in child processes that can be killed.
 
-    A child is started when a document needs it, kept for the next one, and replaced when it failed, was
-    killed or has grown. Threads may share a parser; they wait for each other.
+    A child is started when documents need it, kept for the next ones, and replaced when it failed, was
+    killed or has grown. Threads may share a parser.
     """
 
     def __init__(
@@ -41,80 +40,97 @@ class Parser:
         memory_bytes: int = 2 << 30,
         output_bytes_max: int = 32 << 20,
         command: Sequence[str] | None = None,
+        children_max: int | None = None,
     ) -> None:
         """`timeout_seconds` is for one document, imports apart; `memory_bytes` is the address space of each
-        process of the child; `command` starts another worker than ours, which speaks the same protocol."""
-        self.timeout_seconds = timeout_seconds
-        self.memory_bytes = memory_bytes
-        self.output_bytes_max = output_bytes_max
+        process of a child; `command` starts another worker than ours, which speaks the same protocol.
+        `children_max` None: as many as this process has cores, up to `CHILDREN_MAX`."""
+        self.limits = Limits(timeout_seconds, memory_bytes, output_bytes_max)
+        self.children_max = children_max or min(_cores(), CHILDREN_MAX)
         self._command = command or children.command("main")
-        self._compiled = False
-        self._child: Child | None = None
-        self._lock = threading.Lock()
+        self._walls: list[Wall] | None = None
+        self._begin()
+        forget_in_children(self)
+
+    def _begin(self) -> None:
+        self._changed = threading.Condition()
+        """Held to read or change the rest; notified when a line ends."""
+        self._queue: deque[Job] = deque()
+        self._unfinished_bytes = 0
+        """Of the documents in the queue and in the lines."""
+        self._idle: list[Child] = []
+        self._lines = 0
+        """Threads with a child each. There is none while there is nothing to do."""
+        self._closing = False
 
     @property
     def isolated(self) -> bool | None:
-        """Whether the child has no network and a process table of its own; None before the first child."""
-        return None if self._child is None else self._child.isolated
+        """Whether a child has no network and a process table of its own; None before the first child."""
+        if self._walls is None:
+            return None
+        return any(wall.built for wall in self._walls if wall.name == "namespaces")
 
     def walls(self) -> list[Wall]:
         """The state of each wall around a child. Raises ParserError when no child can be started."""
-        with self._lock:
-            return self._running().walls
+        child = self._taken() or self._started()
+        self._rest(child)
+        return child.walls
 
     def warm(self) -> None:
         """Start a child that has everything imported. Raises ParserError when something cannot be."""
-        with self._lock:
-            self._loaded()
+        child = self._taken() or self._started()
+        try:
+            child.load_everything()
+        except BaseException:
+            child.stop()
+            raise
+        self._rest(child)
 
-    def parse(self, path: Path, format: str, timeout_seconds: float | None = None) -> Parsed | Failure:
-        """The elements of the file at `path`, of a format as `formats.of` gives it: a suffix such as ``.md``.
-        A timeout given here is for this document.
+    def submit(
+        self, path: Path, format: str, timeout_seconds: float | None = None
+    ) -> Future[Parsed | Failure]:
+        """The elements of the file at `path`, once they are there; the file stays until then. `format` is as
+        `formats.of` gives it: a suffix such as ``.md``. A timeout given here is for this document.
 
-        Raises ParserError when the installation is at fault and not the document.
+        The future raises ParserError when the installation is at fault and not the document.
         """
+        result: Future[Parsed | Failure] = Future()
         known = formats.BY_SUFFIX.get(format)
         if known is None:
-            return Failure(formats.why_unsupported(format))
-        limit = self.timeout_seconds if timeout_seconds is None else timeout_seconds
-        with self._lock, contextlib.ExitStack() as stack:
-            try:
-                document = stack.enter_context(path.open("rb"))
-            except OSError as error:
-                return Failure(f"The document could not be read: {error.strerror}.", transient=True)
-            child = self._loaded(document, known)
-            with self._losing(child):
-                try:
-                    answer = child.receive(limit, self.output_bytes_max)
-                    result = _result(answer)
-                    child.resident_bytes = int(answer.get("resident_bytes", 0))
-                except TimeoutError:
-                    self._stop()
-                    return Failure(f"Parsing took longer than the limit of {limit:g} s.")
-                except TooLong:
-                    self._stop()
-                    return Failure("The document holds more text than the limit allows.")
-                except TooFull:
-                    self._stop()
-                    size = f"{children.FOLDER_BYTES_MAX >> 20:,} MiB"
-                    return Failure(f"The document filled more than {size} of temporary storage.")
-                except Gone:
-                    child.await_end()
-                    return Failure(f"The document made the parser crash ({self._stop()}).")
-                except (ValueError, KeyError, TypeError, AttributeError):
-                    self._stop()
-                    return Failure("The document made the parser answer nonsense.")
-            child.forget()
-            child.documents += 1
-            grown = child.resident_bytes > self.memory_bytes // 2
-            if answer.get("worn") or grown or child.documents >= DOCUMENTS_MAX:
-                self._stop()
+            result.set_result(Failure(formats.why_unsupported(format)))
+            return result
+        limit = self.limits.timeout_seconds if timeout_seconds is None else timeout_seconds
+        job = Job(path, known, limit, result)
+        with self._changed:
+            self._queue.append(job)
+            self._unfinished_bytes += job.bytes
+            full = self._unfinished_bytes > self._lines * LINE_BYTES
+            if full and self._lines < self.children_max:
+                self._lines += 1
+                # A daemon: an interpreter that ends does not wait for a document.
+                threading.Thread(target=self._serve, name="parse", daemon=True).start()
         return result
 
+    def parse(self, path: Path, format: str, timeout_seconds: float | None = None) -> Parsed | Failure:
+        """The result of `submit`, waited for."""
+        return self.submit(path, format, timeout_seconds).result()
+
     def close(self) -> None:
-        """Kill the child and everything it started. May be called twice; the parser can be used again."""
-        with self._lock:
-            self._stop()
+        """Kill the children and everything they started, once each is through with the document that it
+        reads. May be called twice; the parser can be used again."""
+        with self._changed:
+            self._closing = True
+            self._changed.wait_for(lambda: not self._lines)
+            self._closing = False
+            idle, self._idle = self._idle, []
+        for child in idle:
+            child.stop()
+
+    def forget(self) -> None:
+        """In a forked process: the children, and the threads that serve them, are its parent's."""
+        for child in self._idle:
+            child.forget()
+        self._begin()
 
     def __enter__(self) -> Parser:
         return self
@@ -124,95 +140,62 @@ class Parser:
     ) -> None:
         self.close()
 
-    def _running(self) -> Child:
-        """The child, started where there is none or where it died while idle."""
-        if self._child is not None and self._child.dead:
-            self._stop()
-        if self._child is None:
-            limits = {
-                "timeout_seconds": self.timeout_seconds,
-                "memory_bytes": self.memory_bytes,
-                "output_bytes_max": self.output_bytes_max,
-            }
-            self._child = Child(self._command, limits)
-            with self._losing(self._child):
-                self._child.expect_ready()
-        return self._child
+    # ── Children and their lines ──────────────────────────────────────────────────────────────────────
 
-    def _loaded(self, document: BinaryIO | None = None, format: Format | None = None) -> Child:
-        """The child, once it has the document and has imported its reader; without a document, all
-        readers."""
-        child = self._running()
+    def _serve(self) -> None:
+        """Keep one child busy until there is nothing to do."""
+        line = Line(self._started, self._taken())
+        while self._fill(line):
+            done = line.advance()
+            with self._changed:
+                self._unfinished_bytes -= done.bytes
+
+    def _fill(self, line: Line) -> bool:
+        """Move documents from the queue to a line that has room for them. False, and the line is over, when
+        there are none."""
+        with self._changed:
+            if self._closing:
+                given_up = [*line.give_up(), *self._queue]
+                self._queue.clear()
+                for job in given_up:
+                    job.result.cancel()
+                    self._unfinished_bytes -= job.bytes
+            while self._queue and line.has_room(self._queue[0]):
+                line.append(self._queue.popleft())
+            if line:
+                return True
+            if line.child is not None:
+                self._idle.append(line.child)
+            self._lines -= 1
+            self._changed.notify_all()
+            return False
+
+    def _taken(self) -> Child | None:
+        """An idle child that is alive, taken from the idle ones."""
+        while True:
+            with self._changed:
+                child = self._idle.pop() if self._idle else None
+            if child is None or not child.dead:
+                return child
+            child.stop()
+
+    def _rest(self, child: Child) -> None:
+        with self._changed:
+            self._idle.append(child)
+
+    def _started(self) -> Child:
+        child = Child(self._command, self.limits)
         try:
-            return self._asked(child, document, format)
-        except ParserError:
-            if not child.documents:
-                raise
-        # An earlier document may have corrupted the child: start a new one.
-        return self._asked(self._running(), document, format)
-
-    def _asked(self, child: Child, document: BinaryIO | None, format: Format | None) -> Child:
-        request: dict[str, Any] = {}
-        with self._losing(child):
-            if document is not None and format is not None:
-                request = {"path": child.take(document, format.name), "format": format.name}
-            child.send(request)
-            uncompiled = child.expect_loaded()
-        if uncompiled > UNCOMPILED_MAX and not child.documents and not self._compiled:
-            self._compiled = True
-            children.compile_all()
+            child.expect_ready()
+        except BaseException:
+            child.stop()
+            raise
+        self._walls = child.walls
         return child
 
-    @contextlib.contextmanager
-    def _losing(self, child: Child) -> Any:
-        """After any exception the conversation with the child is out of step, and its state unknown."""
-        try:
-            yield
-        except BaseException:
-            self._stop()
-            raise
 
-    def _stop(self) -> str:
-        """End the child. Returns how it ended, in words."""
-        child, self._child = self._child, None
-        return "" if child is None else child.stop()
-
-
-def _result(answer: dict[str, Any]) -> Parsed | Failure:
-    """The child's answer as a value. Raises ValueError, KeyError, TypeError or AttributeError when it is
-    malformed: a document may have corrupted the child."""
-    if "failure" in answer:
-        return Failure(_sentence(answer["failure"]), transient=bool(answer.get("transient")))
-    parsed = answer["parsed"]
-    elements = tuple(
-        Element(e["text"], e["kind"], tuple(e["heading_path"]), e["page"]) for e in parsed.pop("elements")
-    )
-    findings = [_diagnostic(f) for f in parsed.pop("findings", [])[:FINDINGS_MAX]]
-    found = Parsed(elements=elements, findings=findings, **parsed)
-    texts = [found.title, found.content_type, found.language or ""]
-    for element in elements:
-        texts += (element.text, element.kind, *element.heading_path)
-    for text in texts:
-        # Raises UnicodeEncodeError, a ValueError, for lone surrogates.
-        str.encode(text)
-    if not all(element.page is None or isinstance(element.page, int) for element in elements):
-        raise ValueError("These are no pages.")
-    if not all(_is_property(value) for value in {**found.properties}.values()):
-        raise ValueError("These are no properties.")
-    return found
-
-
-def _sentence(said: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in said[:REASON_MAX])
-
-
-def _diagnostic(found: dict[str, Any]) -> Diagnostic:
-    line = None if found["line"] is None else int(found["line"])
-    return {"code": _sentence(found["code"]), "line": line, "reason": _sentence(found["reason"])}
-
-
-def _is_property(value: Any) -> bool:
-    """Whether it is a property as defined in `index.freshness.properties`."""
-    if isinstance(value, list):
-        return not any(isinstance(item, dict | list) for item in value)
-    return not value if isinstance(value, dict) else True
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -121,6 +121,12 @@ def discard(folder: Path) -> None:
         subprocess.run(["rm", "-rf", "--", str(folder)], check=False, capture_output=True)
 
 
+def open_up(folder: Path) -> None:
+    """Have its owner list the folder of documents, so that it can be removed."""
+    with contextlib.suppress(OSError):
+        (folder / DOCUMENTS).chmod(0o700)
+
+
 def resident_bytes() -> int:
     """Bytes of memory of this process; its peak where the system does not give the present value."""
     if _statm is None:
@@ -189,6 +195,7 @@ def _stand_guard(worker: int, isolated: bool, folder: Path) -> NoReturn:
     if not isolated:
         _kill(worker, isolated)
     # The parent may lack the permission to look into another user's folders.
+    open_up(folder)
     for name in (PRIVATE, DOCUMENTS):
         with contextlib.suppress(OSError, RecursionError):
             shutil.rmtree(folder / name)
@@ -196,6 +203,7 @@ def _stand_guard(worker: int, isolated: bool, folder: Path) -> NoReturn:
 
 
 def _end_with_discard(folder: Path) -> NoReturn:
+    open_up(folder)
     with contextlib.suppress(OSError, RecursionError):
         shutil.rmtree(folder)
     if folder.exists():

@@ -2,7 +2,8 @@
 
 A message is four bytes of length, big-endian, and that much JSON. To a request come two answers: ``loaded``
 when the reader of the format is imported, from where on the document's time counts, and then ``parsed`` or
-``failure``; or ``broken`` when this installation cannot read the format at all.
+``failure``; or ``broken`` when this installation cannot read the format at all. Requests may wait in the
+pipe: each is answered in its turn.
 """
 
 from __future__ import annotations
@@ -63,6 +64,8 @@ class _Worker:
         self.private = Path(os.environ["TMPDIR"])
         self.timeout_seconds: float = settings["timeout_seconds"]
         self.memory_bytes: int = settings["memory_bytes"]
+        self._modules = 0
+        """Modules when they were last looked at."""
 
     def load(self, request: Answer) -> Answer:
         """Import what the request needs; everything, when it names no document."""
@@ -74,7 +77,12 @@ class _Worker:
         except Exception as error:
             traceback.print_exc()
             return {"broken": f"{type(error).__name__}: {error}"}
-        return {"loaded": True, "uncompiled": _uncompiled()}
+        answer: Answer = {"loaded": True}
+        if len(sys.modules) != self._modules:
+            self._modules = len(sys.modules)
+            # Not for every document: it takes several milliseconds.
+            answer["uncompiled"] = _uncompiled()
+        return answer
 
     def parse(self, request: Answer) -> Answer | None:
         if "format" not in request:
@@ -107,7 +115,8 @@ class _Worker:
 
     def _empty_private(self) -> None:
         # Warnings of libraries would add up.
-        os.ftruncate(2, 0)
+        if os.fstat(2).st_size:
+            os.ftruncate(2, 0)
         os.chdir(self.private)
         for entry in self.private.iterdir():
             if entry.is_dir() and not entry.is_symlink():

@@ -1,12 +1,14 @@
 """Batches of a plan carried out: prepared by one thread, written by another.
 
-Only the preparing thread reads from a source, so that a connector is used by one thread at a time.
+Only the preparing thread reads from a source, so that a connector is used by one thread at a time. While it
+fetches, the parser's children read what it has fetched before.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -16,7 +18,7 @@ from index.outcome import Counts, Seconds
 from index.records import Document
 from index.run import Run
 from index.sync.apply import apply
-from index.sync.prepare import prepare
+from index.sync.prepare import Reading, prepare
 from index.sync.recover import recover
 from index.sync.source import source_of
 from index.sync.target import Target, target_of
@@ -24,6 +26,9 @@ from index.sync.work import Removal, Work
 from index.workspace import Workspace
 
 log = logging.getLogger("freshkb.batches")
+
+#: Bytes of documents that are fetched and not yet parsed, from where on the first of them is waited for.
+FETCHED_BYTES_MAX = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,7 @@ class Batches:
     """The batches of one source that a run has on record. Use it in a `with`.
 
     While a batch is embedded and written, the one that follows it in `numbers` is fetched, parsed and
-    chunked.
+    chunked. The model is loaded beside the first document that is parsed, whose text is likely to be new.
     """
 
     def __init__(self, run: Run, source: str, numbers: Sequence[int] = ()) -> None:
@@ -47,12 +52,15 @@ class Batches:
         self._following = dict(pairwise(numbers))
         self._ahead: dict[int, Future[Prepared]] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="prepare")
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
+        self._loading: Future[object] | None = None
 
     def __enter__(self) -> Batches:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._thread.shutdown()
+        self._loader.shutdown()
 
     def carry_out(self, number: int, *, again: bool = False) -> Counts:
         """Prepare a batch, unless that was done ahead, and write it. `again`: an earlier attempt may have
@@ -67,21 +75,34 @@ class Batches:
                 recover(target, self._source, run.run_id)
                 # The earlier attempt's commits are done, and published by now.
                 done = ledger.log.actions_of(run.run_id, [item.document_id for item in items])
-            ahead = self._submit([item for item in items if item.document_id not in done])
+            ahead = self._submit(target, [item for item in items if item.document_id not in done])
         prepared = ahead.result()
         following = self._following.get(number)
         if following is not None and following not in self._ahead:
-            self._ahead[following] = self._submit(ledger.runs.batch(run.run_id, following)[1])
-        counts = apply(
-            target, run.run_id, prepared.work, lambda items: self._submit(items, finish=True).result().work
-        )
+            self._ahead[following] = self._submit(target, ledger.runs.batch(run.run_id, following)[1])
+
+        def reread(items: Sequence[Item]) -> Sequence[Work]:
+            return self._submit(target, items, finish=True).result().work
+
+        counts = apply(target, run.run_id, prepared.work, reread)
         counts.seconds.add(prepared.seconds)
         counts.documents.update(done.values())
         return counts
 
-    def _submit(self, items: Sequence[Item], *, finish: bool = False) -> Future[Prepared]:
+    def _submit(self, target: Target, items: Sequence[Item], *, finish: bool = False) -> Future[Prepared]:
         known = known_documents(self._run.workspace, items)
-        return self._thread.submit(prepare_items, self._run, self._source, items, known, finish=finish)
+
+        def load() -> None:
+            """While a parser's child starts: load the tokenizer here, and the model beside it."""
+            if self._loading is None:
+                workspace = self._run.workspace
+                # Its failure is that of the first text that has to be embedded.
+                self._loading = self._loader.submit(workspace.embedder, target.collection)
+                _ = workspace.tokenizer
+
+        return self._thread.submit(
+            prepare_items, self._run, self._source, items, known, finish=finish, on_parse=load
+        )
 
 
 def carry_out_items(run: Run, target: Target, source: str, items: Sequence[Item]) -> Counts:
@@ -108,20 +129,55 @@ def known_documents(workspace: Workspace, items: Sequence[Item]) -> dict[str, Do
 
 
 def prepare_items(
-    run: Run, source: str, items: Sequence[Item], known: dict[str, Document], *, finish: bool = False
+    run: Run,
+    source: str,
+    items: Sequence[Item],
+    known: dict[str, Document],
+    *,
+    finish: bool = False,
+    on_parse: Callable[[], None] = lambda: None,
 ) -> Prepared:
-    """Fetch, parse and chunk. Once the run is to stop, the other items are left to the next run, unless they
-    `finish` a batch that is being written. Raises SourceUnavailable."""
+    """Fetch, parse and chunk; `on_parse` is called once a parser has a document. When the run is to stop, the
+    other items are left to the next run, unless they `finish` a batch that is being written. Raises
+    SourceUnavailable."""
     workspace = run.workspace
     if source not in {s.id for s in workspace.config.sources}:
         return Prepared([_removal(known[item.document_id], workspace) for item in items], Seconds())
     parts = source_of(workspace, source)
     work: list[Work] = []
-    for item in items:
-        if finish or not run.stop.is_set():
-            work.append(prepare(item, known.get(item.document_id), parts))
-            made = type(work[-1]).__name__.lower()
-            log.debug("%s: document %s: %s, %s.", source, item.document_id, item.action, made)
+    begun: deque[tuple[Item, Work | Reading]] = deque()
+
+    def stopped() -> bool:
+        return run.stop.is_set() and not finish
+
+    def end_first() -> None:
+        item, made = begun.popleft()
+        if isinstance(made, Reading):
+            # A document that is being read will be there soon.
+            if stopped() and made.elements.cancel():
+                made.drop()
+                return
+            made = made.work()
+        work.append(made)
+        kind = type(made).__name__.lower()
+        log.debug("%s: document %s: %s, %s.", source, item.document_id, item.action, kind)
+
+    try:
+        for item in items:
+            if stopped():
+                break
+            made = prepare(item, known.get(item.document_id), parts)
+            begun.append((item, made))
+            if isinstance(made, Reading):
+                on_parse()
+            while sum(made.size for _, made in begun if isinstance(made, Reading)) > FETCHED_BYTES_MAX:
+                end_first()
+        while begun:
+            end_first()
+    finally:
+        for _, made in begun:
+            if isinstance(made, Reading):
+                made.drop()
     return Prepared(work, parts.seconds)
 
 

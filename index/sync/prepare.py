@@ -1,12 +1,15 @@
 """From a plan's item to its work: fetch, parse, chunk, govern.
 
-Nothing is written here. Every failure of a document is returned as a value.
+Nothing is written here. Every failure of a document is returned as a value. A document that has to be parsed
+is a `Reading` until a parser is done with it, so that others are fetched meanwhile.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,7 +25,7 @@ from connectors.base import (
 from index.config.rules import Rules
 from index.freshness.assess import assess
 from index.freshness.properties import said, title
-from index.model import Action, Cause, Chunk, Failure, Item, State
+from index.model import Action, Cause, Chunk, Failure, Item, Parsed, State
 from index.parse import formats
 from index.records import Document
 from index.redact import redact
@@ -34,7 +37,30 @@ from index.sync.work import NewMetadata, NewVersion, Removal, RowOnly, Skip, Wor
 FORCED = frozenset({Cause.RETRY, Cause.REPAIR})
 
 
-def prepare(item: Item, known: Document | None, source: Source) -> Work:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A document that a parser reads: `work` waits for it, `drop` does not. One of them is called."""
+
+    content: Path
+    """Its bytes, to be removed."""
+    size: int
+    elements: Future[Parsed | Failure]
+    finish: Callable[[Parsed | Failure], Work]
+    source: Source
+
+    def work(self) -> Work:
+        try:
+            return self.finish(self.source.parsed(self.elements))
+        finally:
+            self.content.unlink(missing_ok=True)
+
+    def drop(self) -> None:
+        """Have it not read, where that has not begun."""
+        self.elements.cancel()
+        self.content.unlink(missing_ok=True)
+
+
+def prepare(item: Item, known: Document | None, source: Source) -> Work | Reading:
     """The work of this item. `known` is the ledger's row; None for a new document."""
     now = source.now()
     if item.action is Action.DELETE:
@@ -61,7 +87,7 @@ def prepare(item: Item, known: Document | None, source: Source) -> Work:
     return _work_of_document(item, known, source)
 
 
-def _properties_work(item: Item, known: Document, source: Source) -> Work:
+def _properties_work(item: Item, known: Document, source: Source) -> Work | Reading:
     """The source gives the same version other properties; the text is not read again for that."""
     try:
         entry = source.connector.stat(item.uri)
@@ -98,11 +124,12 @@ def _needs_text(known: Document, entry: Entry) -> bool:
     return before != now and known.title in ("", before)
 
 
-def _work_of_document(item: Item, known: Document, source: Source) -> Work:
+def _work_of_document(item: Item, known: Document, source: Source) -> Work | Reading:
     """Fetch the document and compare its hash; parse it when it changed."""
     uri = item.uri
     target = source.scratch() / item.document_id
     target.unlink(missing_ok=True)
+    found: Work | Reading | None = None
     try:
         try:
             fetched = source.fetch(uri, target)
@@ -113,7 +140,8 @@ def _work_of_document(item: Item, known: Document, source: Source) -> Work:
             if not (known.version or source.extraction.of(entry)):
                 return _skipped_work(item, known, entry)
             return _quarantined_work(item, known, source, entry, None, Failure(redact(str(error))))
-        return _work_of_version(item, known, source, fetched, target)
+        found = _work_of_version(item, known, source, fetched, target)
+        return found
     except DocumentVanished:
         return _unlisted_work(item, known, source)
     except DocumentChanging as error:
@@ -121,10 +149,13 @@ def _work_of_document(item: Item, known: Document, source: Source) -> Work:
     except DocumentError as error:
         return _unread_work(item, known, source, State.QUARANTINED, redact(str(error)))
     finally:
-        target.unlink(missing_ok=True)
+        if not isinstance(found, Reading):
+            target.unlink(missing_ok=True)
 
 
-def _work_of_version(item: Item, known: Document, source: Source, fetched: Fetched, content: Path) -> Work:
+def _work_of_version(
+    item: Item, known: Document, source: Source, fetched: Fetched, content: Path
+) -> Work | Reading:
     entry = fetched.entry
     expected = source.extraction.of(entry)
     if not (known.version or expected):
@@ -150,30 +181,33 @@ def _work_of_version(item: Item, known: Document, source: Source, fetched: Fetch
     if known.state is State.QUARANTINED and failed_before and known.uri == item.uri and not forced:
         return _metadata_work(item, known, _governed_text(described, source), _governed_text(seen, source))
     format = formats.of(entry)
-    parsed = source.parse(content, format)
-    if isinstance(parsed, Failure):
-        return _quarantined_work(item, known, source, entry, fetched.content_hash, parsed)
-    parsed = replace(parsed, title=parsed.title or title(entry.properties))
-    chunks = tuple(source.chunk(parsed))
-    authored = formats.BY_SUFFIX[format].authored
-    document = replace(
-        seen,
-        state=State.INDEXED,
-        reason="",
-        seen_extraction=expected,
-        version=known.version + 1,
-        content_hash=fetched.content_hash,
-        extraction_fingerprint=expected,
-        modified_at=moment(entry.modified_at),
-        title=parsed.title,
-        content_type=parsed.content_type,
-        language=parsed.language,
-        properties=source.rules.recorded(parsed.properties, entry.properties, authored=authored),
-        chunk_count=len(chunks),
-        indexed_at=source.now(),
-        findings=list(parsed.findings),
-    )
-    return NewVersion(item.action, _governed_now(document, source), chunks)
+
+    def finish(parsed: Parsed | Failure) -> Work:
+        if isinstance(parsed, Failure):
+            return _quarantined_work(item, known, source, entry, fetched.content_hash, parsed)
+        parsed = replace(parsed, title=parsed.title or title(entry.properties))
+        chunks = tuple(source.chunk(parsed))
+        authored = formats.BY_SUFFIX[format].authored
+        document = replace(
+            seen,
+            state=State.INDEXED,
+            reason="",
+            seen_extraction=expected,
+            version=known.version + 1,
+            content_hash=fetched.content_hash,
+            extraction_fingerprint=expected,
+            modified_at=moment(entry.modified_at),
+            title=parsed.title,
+            content_type=parsed.content_type,
+            language=parsed.language,
+            properties=source.rules.recorded(parsed.properties, entry.properties, authored=authored),
+            chunk_count=len(chunks),
+            indexed_at=source.now(),
+            findings=list(parsed.findings),
+        )
+        return NewVersion(item.action, _governed_now(document, source), chunks)
+
+    return Reading(content, entry.size or 0, source.parser(content, format), finish, source)
 
 
 def _skipped_work(item: Item, known: Document, entry: Entry) -> Work:

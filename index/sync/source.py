@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
@@ -28,8 +29,9 @@ class Source:
     """To be used by one thread at a time."""
     rules: Rules
     extraction: Extraction
-    parser: Callable[[Path, str], Parsed | Failure]
-    """(file with a document's bytes, format as from `index.parse.formats.of`) to its elements."""
+    parser: Callable[[Path, str], Future[Parsed | Failure]]
+    """(file with a document's bytes, format as from `index.parse.formats.of`) to its elements, once they are
+    there."""
     chunker: Callable[[Parsed], list[Chunk]]
     scratch: Callable[[], Path]
     """A private folder for the bytes that a parser reads."""
@@ -46,9 +48,10 @@ class Source:
         with scratch_errors(into.parent), self.seconds.of("fetch"):
             return self.connector.fetch(uri, into)
 
-    def parse(self, content: Path, format: str) -> Parsed | Failure:
+    def parsed(self, elements: Future[Parsed | Failure]) -> Parsed | Failure:
+        """What the parser found, waited for."""
         with self.seconds.of("parse"):
-            return self.parser(content, format)
+            return elements.result()
 
     def chunk(self, parsed: Parsed) -> list[Chunk]:
         with self.seconds.of("parse"):
@@ -59,7 +62,7 @@ class Source:
         target = self.scratch() / "likeness"
         try:
             fetched = self.fetch(uri, target)
-            parsed = self.parse(target, formats.of(fetched.entry))
+            parsed = self.parsed(self.parser(target, formats.of(fetched.entry)))
         except DocumentError:
             return []
         finally:
@@ -82,7 +85,7 @@ def source_of(workspace: Workspace, name: str) -> Source:
         connector=workspace.connector(name),
         rules=Rules(settings),
         extraction=Extraction(workspace.extraction, digest([settings.limits.max_size, timeout])[:8]),
-        parser=lambda content, format: workspace.parser.parse(content, format, timeout_seconds=timeout),
+        parser=lambda content, format: workspace.parser.submit(content, format, timeout_seconds=timeout),
         chunker=chunker,
         scratch=lambda: workspace.scratch,
         now=workspace.now,

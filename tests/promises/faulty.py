@@ -58,7 +58,7 @@ _OF_ONE_DOCUMENT = {
 _CONTEXTS = frozenset({"store.session", "ledger.writer"})
 
 #: Calls beside those that write which leave something behind: a file, a parsed document, vectors.
-_EFFECTS = frozenset({"connector.fetch", "parser.parse", "embedder.embed_documents"})
+_EFFECTS = frozenset({"connector.fetch", "parser.submit", "embedder.embed_documents"})
 
 
 def _nothing() -> None: ...

@@ -25,6 +25,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -55,6 +56,7 @@ from index.verify.repair import repair
 from index.workspace import Parsing, Workspace
 from tests.commands import environment
 from tests.embedders import HashEmbedder
+from tests.knowledge import done
 from tests.promises.parts import Call, Part, interpose
 
 #: Commands to a child, by name; the rest are their arguments.
@@ -138,10 +140,14 @@ class Remembered:
         if not note.exists():
             assert self._parser is not None, f"A document of type {format} was not parsed before the kill"
             written = note.with_suffix(f".{os.getpid()}")
-            written.write_bytes(pickle.dumps(self._parser.parse(path, format, timeout_seconds)))
+            parsed = self._parser.submit(path, format, timeout_seconds).result()
+            written.write_bytes(pickle.dumps(parsed))
             written.rename(note)
         found: Parsed | Failure = pickle.loads(note.read_bytes())
         return found
+
+    def submit(self, path: Path, format: str, timeout_seconds: float) -> Future[Parsed | Failure]:
+        return done(lambda: self.parse(path, format, timeout_seconds))
 
     def close(self) -> None: ...
 

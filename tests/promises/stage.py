@@ -5,16 +5,19 @@ from __future__ import annotations
 import ctypes
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from index.model import Failure, Parsed
 from index.parse import Parser
 from index.parse.child import Child
+from index.parse.line import Job, Line
 from tests.knowledge import Knowledge, Shared
 from tests.promises.hostile import SECRET, Scene
 
@@ -33,21 +36,30 @@ class Timed(Shared):
         self.seconds: dict[str, float] = {}
         """By document id."""
 
-    def parse(self, path: Path, format: str, timeout_seconds: float | None = None) -> Parsed | Failure:
-        loaded = time.monotonic()
-        expect_loaded = Child.expect_loaded
+    def submit(self, path: Path, format: str, timeout_seconds: float | None = None) -> Future[Any]:
+        """As the parser does it: several children, each with several documents."""
+        self.parsed.append(format)
+        return self._parser.submit(path, format, timeout_seconds)
 
-        def noting(child: Child) -> int:
-            nonlocal loaded
-            uncompiled = expect_loaded(child)
-            loaded = time.monotonic()
-            return uncompiled
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        expect_loaded, advance = Child.expect_loaded, Line.advance
+        loaded = threading.local()
+
+        def noted(child: Child) -> None:
+            expect_loaded(child)
+            loaded.at = time.monotonic()
+
+        def timed(line: Line) -> Job:
+            loaded.at = time.monotonic()
+            job = advance(line)
+            self.seconds[job.path.name] = time.monotonic() - loaded.at
+            return job
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Child, "expect_loaded", noting)
-            result: Parsed | Failure = super().parse(path, format, timeout_seconds)
-        self.seconds[path.name] = time.monotonic() - loaded
-        return result
+            patch.setattr(Child, "expect_loaded", noted)
+            patch.setattr(Line, "advance", timed)
+            yield
 
 
 class Sinks:
@@ -115,7 +127,8 @@ class Stage:
         """The memory of this process during a sync, at most."""
         # 5 resets the peak.
         Path("/proc/self/clear_refs").write_text("5")
-        self.kb.sync()
+        with self.timed.noting():
+            self.kb.sync()
         status = Path("/proc/self/status").read_text()
         return int(status.split("VmHWM:")[1].split()[0]) << 10
 

@@ -57,7 +57,7 @@ def test_a_hostile_document_ends_as_it_must_and_harms_nobody(
     stage = staged(walled)
     grown = _synced(batch, stage)
     assert grown < GROWTH_MAX, f"grew by {grown >> 20} MiB"
-    assert len(processes(stage.temporary)) <= 3
+    assert len(processes(stage.temporary)) <= 3 * walled.children_max
 
 
 def test_where_there_are_no_namespaces_documents_still_reach_no_other_machine(

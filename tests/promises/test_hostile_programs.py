@@ -125,5 +125,5 @@ def test_a_document_that_is_a_program_harms_nobody(
             assert found.reason.isprintable() and len(found.reason) <= 400
             assert in_time(seconds, 1), (source, seconds)
             assert texts[f"{number:02}/b.md"].strip() == f"Text after {number}."
-        assert len(processes(stage.temporary)) <= (3 if parser.isolated else 2)
+        assert len(processes(stage.temporary)) <= (3 if parser.isolated else 2) * parser.children_max
     assert processes(stage.temporary) == []

@@ -100,5 +100,5 @@ def test_every_call_of_every_part_is_crossed(kb: Knowledge) -> None:
         "store.session",
     } <= set(calls)
     assert {"session.upsert", "session.delete", "session.retrieve"} <= set(calls)
-    assert {"connector.list", "connector.fetch", "parser.parse", "embedder.embed_documents"} <= set(calls)
+    assert {"connector.list", "connector.fetch", "parser.submit", "embedder.embed_documents"} <= set(calls)
     assert set(halves) == {"session.upsert", "session.delete"}

@@ -30,6 +30,8 @@ _MAKE_AND_REMOVE = (1 << 13) - (1 << 4)
 _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE
 
 READ = _EXECUTE | _READ_FILE | _READ_DIR
+#: Of files whose names are known.
+OPEN = _READ_FILE
 USE = _READ_FILE | _WRITE_FILE
 WRITE = _READ_FILE | _READ_DIR | _WRITE_FILE | _TRUNCATE | _REFER | _MAKE_AND_REMOVE
 
@@ -56,8 +58,9 @@ def version() -> int:
 
 
 def restrict(rules: Iterable[tuple[Path, int]]) -> int:
-    """Enter a domain in which paths may be used as far as the rules say (`READ`, `USE` a device, `WRITE`),
-    and no others; no TCP, nor sockets and signals to processes outside. Version of the interface.
+    """Enter a domain in which paths may be used as far as the rules say (`READ`, `OPEN` alone, `USE` a
+    device, `WRITE`), and no others; no TCP, nor sockets and signals to processes outside. Version of the
+    interface.
 
     The calling thread must be its process's only one, and have no new privileges. Paths that do not exist are
     passed over. Raises OSError when there is no such domain.

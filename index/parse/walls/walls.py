@@ -16,6 +16,10 @@ user           Root becomes a user that no other process has, without groups and
                program that is started can gain any, nor by way of a further user namespace.
 =============  ===========================================================================================
 
+Several documents may be handed to a child ahead of their turn. The one that is read cannot list them, and
+their names cannot be guessed: a file that names others as its parts gets none of them. Only a document that
+has taken the child over learns of them, as it would of any that the child is handed later.
+
 Python may be installed where only root gets to, such as below ``/root``. The view of the file system has its
 own folders above an installation, so that the other user gets there all the same. Without that view the child
 stays root where the other user could not read what it needs, with no capability, and says so: it needs what
@@ -65,7 +69,7 @@ def another_user(folder: Path) -> tuple[int | None, str]:
         return None, str(error)
     if user is not None:
         # Files that the parent puts into it get the group, which is that user's as well.
-        for path, mode in ((folder, 0o710), (folder / DOCUMENTS, 0o2750)):
+        for path, mode in ((folder, 0o710), (folder / DOCUMENTS, 0o2710)):
             os.chown(path, -1, user)
             path.chmod(mode)
     return user, ""
@@ -109,9 +113,9 @@ def give_up(user: int | None, reason: str, folder: Path, proc: int) -> str:
 
 
 def confine(folder: Path) -> str:
-    readable = [*installation.paths(), folder / DOCUMENTS]
     version = landlock.restrict([
-        *((path, landlock.READ) for path in readable),
+        *((path, landlock.READ) for path in installation.paths()),
+        (folder / DOCUMENTS, landlock.OPEN),
         *((path, landlock.USE) for path in namespaces.DEVICES),
         (folder / PRIVATE, landlock.WRITE),
     ])  # fmt: skip

@@ -80,8 +80,8 @@ def lifeline() -> Iterator[Lifeline]:
 def home_of(parser: Parser) -> Path:
     """The private folder of its child."""
     parser.walls()
-    assert parser._child is not None
-    return parser._child.folder / walls.PRIVATE
+    (child,) = parser._idle
+    return child.folder / walls.PRIVATE
 
 
 def daemon(*, new_session: bool = True) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -16,9 +17,10 @@ from index.config.rules import Rules
 from index.model import Action, Cause, Chunk, Failure, Item, Parsed, State
 from index.records import Document
 from index.sync.diff import Extraction
-from index.sync.prepare import prepare
+from index.sync.prepare import Reading, prepare
 from index.sync.source import Source
 from index.sync.work import NewMetadata, NewVersion, Removal, RowOnly, Skip, Work
+from tests.knowledge import done
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 EXTRACTION = Extraction({".md": "x1"}, limits="l1")
@@ -80,12 +82,13 @@ class Desk:
             now=lambda: NOW,
         )
 
-    def _parse(self, content: Path, name: str) -> Parsed | Failure:
+    def _parse(self, content: Path, name: str) -> Future[Parsed | Failure]:
         self.parsed += 1
-        return self.outcome(content.read_text())
+        return done(lambda: self.outcome(content.read_text()))
 
     def prepare(self, action: Action, known: Document | None, cause: Cause = Cause.LISTING) -> Work:
-        return prepare(Item(action, "a.md", "d1", cause=cause), known, self.source)
+        made = prepare(Item(action, "a.md", "d1", cause=cause), known, self.source)
+        return made.work() if isinstance(made, Reading) else made
 
 
 @pytest.fixture

@@ -1,0 +1,52 @@
+"""A child's answer as a value, checked: a document may have corrupted the child."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from index.model import Diagnostic, Element, Failure, Parsed
+
+#: Characters of a reason.
+REASON_MAX = 400
+#: Findings of one document.
+FINDINGS_MAX = 20
+
+
+def result_of(answer: dict[str, Any]) -> Parsed | Failure:
+    """The elements or the failure that a child answers with. Raises ValueError, KeyError, TypeError or
+    AttributeError when the answer is malformed."""
+    if "failure" in answer:
+        return Failure(_sentence(answer["failure"]), transient=bool(answer.get("transient")))
+    parsed = answer["parsed"]
+    elements = tuple(
+        Element(e["text"], e["kind"], tuple(e["heading_path"]), e["page"]) for e in parsed.pop("elements")
+    )
+    findings = [_diagnostic(f) for f in parsed.pop("findings", [])[:FINDINGS_MAX]]
+    found = Parsed(elements=elements, findings=findings, **parsed)
+    texts = [found.title, found.content_type, found.language or ""]
+    for element in elements:
+        texts += (element.text, element.kind, *element.heading_path)
+    for text in texts:
+        # Raises UnicodeEncodeError, a ValueError, for lone surrogates.
+        str.encode(text)
+    if not all(element.page is None or isinstance(element.page, int) for element in elements):
+        raise ValueError("These are no pages.")
+    if not all(_is_property(value) for value in {**found.properties}.values()):
+        raise ValueError("These are no properties.")
+    return found
+
+
+def _sentence(said: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in said[:REASON_MAX])
+
+
+def _diagnostic(found: dict[str, Any]) -> Diagnostic:
+    line = None if found["line"] is None else int(found["line"])
+    return {"code": _sentence(found["code"]), "line": line, "reason": _sentence(found["reason"])}
+
+
+def _is_property(value: Any) -> bool:
+    """Whether it is a property as defined in `index.freshness.properties`."""
+    if isinstance(value, list):
+        return not any(isinstance(item, dict | list) for item in value)
+    return not value if isinstance(value, dict) else True
