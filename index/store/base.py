@@ -117,6 +117,10 @@ class Session(Protocol):
     def reached(self, words: Sparse) -> int:
         """Number of points that a search by these words finds, without a limit."""
 
+    def misplaced(self, vector: Sequence[float]) -> int:
+        """Number of points that a search by this dense vector ranks by something else than their own vectors;
+        0 where the store keeps nothing else to rank by."""
+
     def search(
         self, *, mode: Mode, dense: Sequence[float] | None, sparse: Sparse | None, limit: int, where: Filter
     ) -> list[Hit]:

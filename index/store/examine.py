@@ -131,4 +131,6 @@ def _wrong(session: Session, payloads: Payloads, step: Callable[[], bool]) -> li
             != 1
         ):
             found["vector"] = "a search by a vector finds nothing"
+        elif misplaced := session.misplaced(payloads.vector):
+            found["vector"] = f"a search by a vector does not rank {misplaced:,} points by their own vectors"
     return list(found.values())

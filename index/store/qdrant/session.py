@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from index.batched import batched
 from index.errors import ConfigError, StoreError, telling_no_secret
@@ -107,6 +107,10 @@ class QdrantSession:
             )
             return len(found.points)
 
+    def misplaced(self, vector: Sequence[float]) -> int:
+        # A server makes its own indexes, and a graph does not find all.
+        return 0
+
     def search(
         self, *, mode: Mode, dense: Sequence[float] | None, sparse: Sparse | None, limit: int, where: Filter
     ) -> list[Hit]:
@@ -131,8 +135,8 @@ class QdrantSession:
                 for response in self._client.query_batch_points(self._name, requests)
             ]
 
-        def fetch(ids: Sequence[str]) -> dict[str, Point]:
-            return self.retrieve(ids, vectors=True)
+        def fetch(ids: Sequence[str], needed: Literal["dense", "sparse"] | None) -> dict[str, Point]:
+            return self.retrieve(ids, vectors=needed is not None)
 
         with asking(self._url, "be searched"):
             return fusion.search(rank, fetch, mode=mode, dense=dense, sparse=sparse, limit=limit)

@@ -299,7 +299,7 @@ def test_sessions_in_a_row_share_one_loaded_shard(
 
     class Untouched:
         @staticmethod
-        def load(path: str) -> None:
+        def load(path: str, config: object) -> None:
             raise AssertionError(f"{path} was loaded again")
 
     monkeypatch.setattr(shards, "EdgeShard", Untouched)
