@@ -127,11 +127,21 @@ class Database:
 
     def among(self, column: sa.Column[Any], wanted: Collection[str]) -> sa.ColumnElement[bool]:
         """`column IN wanted`, as one parameter however many there are: databases limit their number."""
+        return self._among(column, None, value=self.listed(wanted))
+
+    def among_named(self, column: sa.Column[Any], name: str) -> sa.ColumnElement[bool]:
+        """The same for a parameter that is given by its name, as `listed`, when the query is executed."""
+        return self._among(column, name)
+
+    def listed(self, wanted: Collection[str]) -> str | list[str]:
+        return json.dumps(list(wanted)) if self.on_sqlite else list(wanted)
+
+    def _among(self, column: sa.Column[Any], name: str | None, **value: Any) -> sa.ColumnElement[bool]:
         if self.on_sqlite:
-            each = sa.func.json_each(json.dumps(list(wanted))).table_valued("value")
+            each = sa.func.json_each(sa.bindparam(name, **value, type_=sa.Text())).table_valued("value")
             return column.in_(sa.select(each.c.value))
         texts: sa.types.ARRAY[str] = sa.ARRAY(sa.Text)
-        return column == sa.any_(sa.bindparam(None, list(wanted), type_=texts))
+        return column == sa.any_(sa.bindparam(name, **value, type_=texts))
 
     def close(self) -> None:
         """Give all connections back. May be called twice."""
