@@ -46,7 +46,7 @@ class Chunks(Tables):
             query = query.where(chunks.c.point_id >= first)
         if end is not None:
             query = query.where(chunks.c.point_id < end)
-        for row in self._database.stream(query):
+        for row in self._database.stream_plain(query):
             yield ChunkRecord(*row)
 
     def known_vectors(self, collection: str, embedded_hashes: Collection[str]) -> dict[str, ChunkRecord]:

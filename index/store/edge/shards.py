@@ -29,7 +29,7 @@ from index.store.base import SPARSE_NAME
 from index.store.edge.lock import FolderLock
 
 #: Seconds that an idle store stays open for the next session of this process.
-IDLE_SECONDS = 0.2
+IDLE_SECONDS = 1.0
 #: Seconds between an idle store's checks whether another process waits.
 LOOK_SECONDS = 0.01
 #: Seconds that a session waits for its turn.
