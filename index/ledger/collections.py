@@ -15,13 +15,15 @@ from index.records import Collection
 
 _COLLECTION = schema.columns(collections, Collection)
 
+#: Built once, as each search asks it: SQLAlchemy takes longer to build it than SQLite to answer.
+_CURRENT = sa.select(*_COLLECTION).where(collections.c.state == "current")
+
 
 class Collections(Tables):
     def current(self) -> Collection | None:
         """The current collection; None when there is none."""
-        query = sa.select(*_COLLECTION).where(collections.c.state == "current")
         with self._database.reading() as connection:
-            row = connection.execute(query).first()
+            row = connection.execute(_CURRENT).first()
         return None if row is None else Collection(*row)
 
     def all(self) -> list[Collection]:

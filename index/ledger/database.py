@@ -115,6 +115,17 @@ class Database:
         with self.reading() as connection, connection.execute(query, execution_options=streaming) as result:
             yield from result
 
+    def stream_plain(self, query: sa.Select[Any]) -> Iterator[Sequence[Any]]:
+        """The same for columns that need no conversion: SQLite's rows as its driver gives them, as those of
+        SQLAlchemy cost as much again."""
+        if not self.on_sqlite:
+            yield from self.stream(query)
+            return
+        with self.reading() as connection, connection.execute(query) as result:
+            cursor: Any = result.cursor
+            while rows := cursor.fetchmany(STREAM_ROWS):
+                yield from rows
+
     def insert_new(self, table: sa.Table) -> sa.Insert:
         """An insert that passes over rows whose key is there already."""
         if self.on_sqlite:
@@ -127,11 +138,21 @@ class Database:
 
     def among(self, column: sa.Column[Any], wanted: Collection[str]) -> sa.ColumnElement[bool]:
         """`column IN wanted`, as one parameter however many there are: databases limit their number."""
+        return self._among(column, None, value=self.listed(wanted))
+
+    def among_named(self, column: sa.Column[Any], name: str) -> sa.ColumnElement[bool]:
+        """The same for a parameter that is given by its name, as `listed`, when the query is executed."""
+        return self._among(column, name)
+
+    def listed(self, wanted: Collection[str]) -> str | list[str]:
+        return json.dumps(list(wanted)) if self.on_sqlite else list(wanted)
+
+    def _among(self, column: sa.Column[Any], name: str | None, **value: Any) -> sa.ColumnElement[bool]:
         if self.on_sqlite:
-            each = sa.func.json_each(json.dumps(list(wanted))).table_valued("value")
+            each = sa.func.json_each(sa.bindparam(name, **value, type_=sa.Text())).table_valued("value")
             return column.in_(sa.select(each.c.value))
         texts: sa.types.ARRAY[str] = sa.ARRAY(sa.Text)
-        return column == sa.any_(sa.bindparam(None, list(wanted), type_=texts))
+        return column == sa.any_(sa.bindparam(name, **value, type_=texts))
 
     def close(self) -> None:
         """Give all connections back. May be called twice."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 from index.audit.fields import whole_days
@@ -12,6 +12,18 @@ from index.model import rfc3339
 from index.payload import Passage
 from index.records import Document
 from index.store.base import Hit
+
+
+class Candidate(NamedTuple):
+    """A point that may be shown, with the ledger's row of its document."""
+
+    hit: Hit
+    passage: Passage
+    document: Document
+
+    @property
+    def place(self) -> Place:
+        return Place(self.document.source, self.document.uri)
 
 
 class Place(NamedTuple):
@@ -64,7 +76,10 @@ class SearchHit:
         return asdict(self) | {"heading_path": list(self.heading_path), "duplicates": places}
 
 
-def search_hit(hit: Hit, passage: Passage, document: Document, verdict: Assessment) -> SearchHit:
+def search_hit(best: Candidate, copies: Iterable[Candidate], verdict: Assessment) -> SearchHit:
+    """The hit of a text that stands in several places, `best` the first of them."""
+    hit, passage, document = best
+    places = dict.fromkeys(copy.place for copy in copies)
     return SearchHit(
         score=hit.score,
         text=passage.text,
@@ -88,19 +103,13 @@ def search_hit(hit: Hit, passage: Passage, document: Document, verdict: Assessme
         content_type=document.content_type,
         language=document.language,
         date_used=verdict.date_text,
+        duplicates=tuple(place for place in places if place != best.place),
     )
 
 
-def folded(hits: Iterable[SearchHit]) -> list[SearchHit]:
-    """Hits of one text, white space apart, merged into the best of them, which names the places of the
-    others."""
-    by_text: dict[str, list[SearchHit]] = {}
-    for hit in hits:
-        by_text.setdefault(" ".join(hit.text.split()), []).append(hit)
-    return [replace(best, duplicates=_elsewhere(best, others)) for best, *others in by_text.values()]
-
-
-def _elsewhere(best: SearchHit, others: Iterable[SearchHit]) -> tuple[Place, ...]:
-    own = Place(best.source, best.uri)
-    places = dict.fromkeys(Place(other.source, other.uri) for other in others)
-    return tuple(place for place in places if place != own)
+def folded(candidates: Iterable[Candidate]) -> list[list[Candidate]]:
+    """Candidates of one text, white space apart, together, in their order."""
+    by_text: dict[str, list[Candidate]] = {}
+    for candidate in candidates:
+        by_text.setdefault(" ".join(candidate.passage.text.split()), []).append(candidate)
+    return list(by_text.values())

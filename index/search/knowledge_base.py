@@ -13,6 +13,7 @@ from index.config import Config, load
 from index.errors import StoreError
 from index.lookup import unambiguous
 from index.model import State
+from index.records import Collection
 from index.search.describe import describe, summaries
 from index.search.hits import SearchHit
 from index.search.query import Query, check, search
@@ -86,13 +87,20 @@ class KnowledgeBase:
         while True:
             before = ledger.collections.current()
             try:
-                hits = search(self.reader, require_collection(self.workspace), query)
+                hits = search(self.reader, self._usable(before), query)
             except StoreError:
                 if ledger.collections.current() == before:
                     raise
             else:
                 if ledger.collections.current() == before:
                     return hits
+
+    def _usable(self, current: Collection | None) -> Collection:
+        """Raises StoreError when there is none, or the store's belongs to another ledger."""
+        if current is None:
+            return require_collection(self.workspace)
+        self.workspace.check_instance(current)
+        return current
 
     def document(self, uri: str, source: str | None = None) -> dict[str, Any] | None:
         """One document with its state, dates, owner and chunks, as `freshkb show --json` prints it; None when

@@ -20,7 +20,7 @@ from index.freshness.assess import Verdict
 from index.freshness.owners import require
 from index.printable import is_unicode
 from index.records import Collection
-from index.search.hits import SearchHit, folded, search_hit
+from index.search.hits import Candidate, SearchHit, folded, search_hit
 from index.search.reader import Reader
 from index.store.base import Filter, Hit, Mode
 from index.sync.source import chosen_sources
@@ -90,13 +90,17 @@ def search(reader: Reader, collection: Collection, query: Query) -> list[SearchH
             found = session.search(mode=query.mode, dense=dense, sparse=words, limit=limit, where=where)
             # Before the session ends: an embedded store has no writer as long as it lasts, so that no hit
             # becomes obsolete before its replacement can be found.
-            hits = _shown(reader, collection, found, query, now)
-        # One hit more than `k`: the copies of the k-th are then among those found.
-        if len(hits) > query.k or len(found) < limit:
+            shown = _shown(reader, collection, found, query, now)
+        # One text more than `k`: the copies of the k-th are then among those found.
+        if len(shown) > query.k or len(found) < limit:
+            hits = [
+                search_hit(best, copies, reader.verdicts.of(best.document, now))
+                for best, *copies in shown[: query.k]
+            ]
             took = time.perf_counter() - begun
-            counts = (len(hits[: query.k]), len(found), rounds)
+            counts = (len(hits), len(found), rounds)
             log.debug("%s: %d hits of %d candidates in %d rounds, %.3f s.", query.mode, *counts, took)
-            return hits[: query.k]
+            return hits
         # Some of the best may not be shown, or be copies: look further down.
         limit, rounds = limit * 2, rounds + 1
 
@@ -115,17 +119,17 @@ def _conditions(reader: Reader, query: Query, now: datetime) -> Filter:
 
 def _shown(
     reader: Reader, collection: Collection, found: Sequence[Hit], query: Query, now: datetime
-) -> list[SearchHit]:
-    """A point is only an answer while the ledger calls it current: a batch may be half written."""
+) -> list[list[Candidate]]:
+    """Candidates by text, best first. A point is only an answer while the ledger calls it current: a batch
+    may be half written."""
     ids = [hit.point.id for hit in found]
     current = reader.ledger.chunks.searchable(collection.name, ids, held=query.held)
-    hits = []
+    shown = []
     for hit in found:
         document = current.get(hit.point.id)
         passage = payload.passage_in(hit.point.payload)
         if document is None or passage is None:
             continue
-        assessment = reader.verdicts.of(document, now)
-        if not query.fresh_only or assessment.verdict in FRESH:
-            hits.append(search_hit(hit, passage, document, assessment))
-    return folded(hits)
+        if not query.fresh_only or reader.verdicts.of(document, now).verdict in FRESH:
+            shown.append(Candidate(hit, passage, document))
+    return folded(shown)

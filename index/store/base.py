@@ -111,11 +111,21 @@ class Session(Protocol):
     ) -> Iterator[Point]:
         """Every point with an id in [first, end), once, in order of id."""
 
+    def indexed(self, *, page: int = 1000, first: str | None = None) -> Iterator[Point]:
+        """The same from `first` on, without dense vectors, and of the payloads only what filters use."""
+
+    def lacking(self) -> set[str]:
+        """Ids of points that lack one of their two vectors."""
+
     def count(self, where: Filter = EVERYTHING) -> int:
         """Number of points that meet the conditions, as the store's own indexes find them."""
 
     def reached(self, words: Sparse) -> int:
         """Number of points that a search by these words finds, without a limit."""
+
+    def misplaced(self, vector: Sequence[float], limit: int) -> int:
+        """Number of points, of so many that are nearest to this dense vector, that a search by it ranks by
+        something else than their own vectors; 0 where the store keeps nothing else to rank by."""
 
     def search(
         self, *, mode: Mode, dense: Sequence[float] | None, sparse: Sparse | None, limit: int, where: Filter

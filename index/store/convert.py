@@ -13,6 +13,7 @@ from index.model import Point, Sparse
 #: Fields that `Filter` uses: filtering 100,000 points takes 300 ms without these indexes, and 2 ms with them.
 KEYWORD_FIELDS = ("metadata.source", "metadata.owner", "metadata.owners", "metadata.document_id")
 INSTANT_FIELDS = ("metadata.warn_at",)
+FIELDS = (*KEYWORD_FIELDS, *INSTANT_FIELDS)
 
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")

@@ -8,7 +8,7 @@ whose payload has that value.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -42,13 +42,10 @@ class Payloads:
     worded: int = 0
     """Number of points that have words."""
     words: set[int] = field(default_factory=set)
-    vector: Sequence[float] | None = None
-    """Dense vector of one of them."""
 
     def add(self, points: Iterable[Point]) -> None:
         for point in points:
             self.points += 1
-            self.vector = self.vector or point.dense
             if point.sparse is not None and point.sparse.indices:
                 self.worded += 1
                 self.words.update(point.sparse.indices)
@@ -95,7 +92,7 @@ def faults(store: VectorStore, collection: str, step: Callable[[], bool] = lambd
     first: str | None = None
     while not step():
         with store.session(collection) as session:
-            page = list(islice(session.scroll(vectors=True, page=PAGE + 1, first=first), PAGE + 1))
+            page = list(islice(session.indexed(page=PAGE + 1, first=first), PAGE + 1))
         payloads.add(page[:PAGE])
         if len(page) <= PAGE:
             break
@@ -103,7 +100,7 @@ def faults(store: VectorStore, collection: str, step: Callable[[], bool] = lambd
     with store.session(collection) as session:
         if not _wrong(session, payloads, step):
             return []
-        payloads, rest = Payloads(), session.scroll(vectors=True)
+        payloads, rest = Payloads(), session.indexed()
         while not step() and (page := list(islice(rest, PAGE))):
             payloads.add(page)
         return _wrong(session, payloads, step)
@@ -119,16 +116,17 @@ def _wrong(session: Session, payloads: Payloads, step: Callable[[], bool]) -> li
             found.setdefault(
                 what, f"a filter by {what} finds {counted:,} points where {expected:,} payloads say so"
             )
-    if payloads.vector is not None and payloads.points <= REACHED and not step():
+    if payloads.points <= REACHED and not step():
         words = sorted(payloads.words)
         reached = session.reached(Sparse(words, [1.0] * len(words))) if words else 0
         if reached != payloads.worded:
             found["words"] = (
                 f"a search by words reaches {reached:,} of {payloads.worded:,} points that have any"
             )
-        if (
-            len(session.search(mode="dense", dense=payloads.vector, sparse=None, limit=1, where=Filter()))
-            != 1
-        ):
+    vector = next((p.dense for p in islice(session.scroll(vectors=True, page=10), PAGE) if p.dense), None)
+    if vector is not None and not step():
+        if not session.search(mode="dense", dense=vector, sparse=None, limit=1, where=Filter()):
             found["vector"] = "a search by a vector finds nothing"
+        elif misplaced := session.misplaced(vector, REACHED):
+            found["vector"] = f"a search by a vector does not rank {misplaced:,} points by their own vectors"
     return list(found.values())

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from math import sqrt
 from operator import mul
+from typing import Literal
 
 from index.errors import ConfigError
 from index.model import Point, Sparse
@@ -20,17 +20,20 @@ Ranking = Sequence[tuple[str, float]]
 #: (queries, limit) to the best points of each query.
 Rank = Callable[[Sequence[Query], int], Sequence[Ranking]]
 
+#: (ids, vector that is needed of each) to the points that exist; they may have the other vector, too.
+Fetch = Callable[[Sequence[str], Literal["dense", "sparse"] | None], dict[str, Point]]
+
 
 def search(
     rank: Rank,
-    fetch: Callable[[Sequence[str]], dict[str, Point]],
+    fetch: Fetch,
     *,
     mode: Mode,
     dense: Sequence[float] | None,
     sparse: Sparse | None,
     limit: int,
 ) -> list[Hit]:
-    """The hits of `Session.search`, from a store's own ranking by one vector. `fetch` gives whole points."""
+    """The hits of `Session.search`, from a store's own ranking by one vector."""
     if (mode != "sparse" and dense is None) or (mode != "dense" and sparse is None):
         raise ConfigError(f"A search in mode {mode!r} was given without the vector that it needs.")
     queries: list[Query] = []
@@ -43,12 +46,19 @@ def search(
     fused = mode == "hybrid"
     rankings = [ordered(ranking) for ranking in rank(queries, max(limit, CANDIDATES) if fused else limit)]
     best = fuse([[name for name, _ in ranking] for ranking in rankings])[:limit] if fused else rankings[0]
-    points = fetch([identifier for identifier, _ in best])
+    # The score of a ranking by the dense vector is the cosine already.
+    cosines = dict(rankings[0]) if mode != "sparse" else {}
+    ids = [identifier for identifier, _ in best]
+    needed: Literal["dense", "sparse"] | None = None
+    if mode == "sparse" or not cosines.keys() >= set(ids):
+        needed = "sparse" if mode == "sparse" else "dense"
+    points = fetch(ids, needed)
+    relevance = _relevance(queries[0])
     return [
         Hit(
-            replace(points[identifier], dense=None, sparse=None),
+            Point(identifier, points[identifier].payload),
             score,
-            relevance(queries[0], points[identifier]),
+            _share(cosines[identifier]) if identifier in cosines else relevance(points[identifier]),
         )
         for identifier, score in best
         # On a server, a point may have gone since it was ranked.
@@ -56,15 +66,28 @@ def search(
     ]
 
 
-def relevance(question: Query, point: Point) -> float:
-    """`Hit.relevance`; 0 for a point without the vector."""
+def _relevance(question: Query) -> Callable[[Point], float]:
+    """`Hit.relevance` of points; 0 for one without the vector."""
     if isinstance(question, Sparse):
-        words = set(point.sparse.indices) if point.sparse is not None else set()
-        return sum(word in words for word in question.indices) / len(question.indices)
-    if point.dense is None:
-        return 0.0
-    lengths = sqrt(sum(map(mul, question, question)) * sum(map(mul, point.dense, point.dense)))
-    return min(1.0, max(0.0, sum(map(mul, question, point.dense)) / lengths)) if lengths else 0.0
+        asked = set(question.indices)
+
+        def words(point: Point) -> float:
+            return len(asked.intersection(point.sparse.indices)) / len(asked) if point.sparse else 0.0
+
+        return words
+    length = sum(map(mul, question, question))
+
+    def cosine(point: Point) -> float:
+        if point.dense is None:
+            return 0.0
+        lengths = sqrt(length * sum(map(mul, point.dense, point.dense)))
+        return _share(sum(map(mul, question, point.dense)) / lengths) if lengths else 0.0
+
+    return cosine
+
+
+def _share(cosine: float) -> float:
+    return min(1.0, max(0.0, cosine))
 
 
 def ordered(ranking: Ranking) -> list[tuple[str, float]]:

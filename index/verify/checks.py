@@ -32,13 +32,14 @@ def judge_point(
     shared: Mapping[str, Any],
     ids: Ids,
     *,
+    vectors: bool = True,
     deep: bool = False,
 ) -> Defect | None:
     """None when the point is as the ledger knows it. `shared` is `payload.shared` of the document, `ids` are
-    those that its points may have."""
+    those that its points may have. `vectors`: it was read with its vectors."""
     if point is None:
         return Defect("missing", "the store has lost the point")
-    if point.dense is None or point.sparse is None:
+    if vectors and (point.dense is None or point.sparse is None):
         return Defect("missing", "the point has lost a vector")
     if document is None:
         return Defect("altered", "the ledger has the chunk but not its document")

@@ -81,9 +81,10 @@ def compare_points(
     suspects: set[str] = set()
     foreign: list[str] = []
     known = _Known(workspace, collection)
-    for pairs in batched(
-        _merge(records, _scroll(workspace, collection, first, end)), workspace.sizes.page_points
-    ):
+    with workspace.store.session(collection.name) as session:
+        lacking = session.lacking()
+    points = _scroll(workspace, collection, first, end, vectors=found.deep)
+    for pairs in batched(_merge(records, points), workspace.sizes.page_points):
         go_on(stop)
         found.points += sum(1 for _, point in pairs if point is not None)
         known.learn({record.document_id for record, _ in pairs if record is not None})
@@ -91,7 +92,9 @@ def compare_points(
             if record is None:
                 assert point is not None
                 foreign.append(point.id)
-            elif known.judge(record, point, deep=found.deep):
+            elif record.point_id in lacking or known.judge(
+                record, point, vectors=found.deep, deep=found.deep
+            ):
                 suspects.add(record.document_id)
     with workspace.store.session(collection.name) as session:
         _look_again(workspace, collection, session, found, suspects)
@@ -122,22 +125,22 @@ class _Known:
             self.documents[document.document_id] = document
             self._shared[document.document_id] = payload.shared(document)
 
-    def judge(self, record: ChunkRecord, point: Point | None, *, deep: bool) -> Defect | None:
+    def judge(self, record: ChunkRecord, point: Point | None, *, vectors: bool, deep: bool) -> Defect | None:
         name = record.document_id
         document, shared = self.documents[name], self._shared.get(name, {})
         if name not in self._ids:
             self._ids[name] = Ids(name, self._fingerprint, document.chunk_count if document else 0)
-        return judge_point(record, point, document, shared, self._ids[name], deep=deep)
+        return judge_point(record, point, document, shared, self._ids[name], vectors=vectors, deep=deep)
 
 
 def _scroll(
-    workspace: Workspace, collection: Collection, first: str | None, end: str | None
+    workspace: Workspace, collection: Collection, first: str | None, end: str | None, *, vectors: bool
 ) -> Iterator[Point]:
     """All points of a range of ids in order, holding the store for a page at a time."""
     size = workspace.sizes.page_points
     while True:
         with workspace.store.session(collection.name) as session:
-            page = list(islice(session.scroll(vectors=True, page=size, first=first, end=end), size))
+            page = list(islice(session.scroll(vectors=vectors, page=size, first=first, end=end), size))
         yield from page
         if len(page) < size:
             return
@@ -164,7 +167,7 @@ def _look_again(
             ):
                 continue
             point = points.get(record.point_id)
-            defect = known.judge(record, point, deep=found.deep)
+            defect = known.judge(record, point, vectors=True, deep=found.deep)
             if defect is not None:
                 named(found, defect, record.point_id, document_id, known.documents.get(document_id))
 

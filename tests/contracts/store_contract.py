@@ -11,6 +11,7 @@ import random
 import threading
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -429,6 +430,40 @@ class StoreContract:
             session.upsert([point(n, "leave" if n % 2 else "policy") for n in range(300)])
             assert session.reached(bm25.query("leave")) == 150
             assert session.reached(bm25.query("leave policy")) == 300
+
+    def test_points_without_one_of_their_vectors_are_listed(self, store: VectorStore) -> None:
+        with store.session(NAME) as session:
+            session.upsert([point(n) for n in range(30)])
+            assert session.lacking() == set()
+            session.upsert([replace(point(3), dense=None), replace(point(4), sparse=None)])
+            session.upsert([replace(point(5), sparse=Sparse([], []))])
+            assert session.lacking() == {uid(3), uid(4)}
+
+    def test_what_indexes_are_made_of_is_read_without_the_rest(self, store: VectorStore) -> None:
+        metadata = {"source": "hr", "owner": "Anna", "owners": ["anna"], "warn_at": "2026-06-15T12:00:00Z"}
+        with store.session(NAME) as session:
+            session.upsert([point(n, **metadata, title="Leave") for n in range(5)])
+            read = list(session.indexed(page=2, first=uid(1)))
+        assert [p.id for p in read] == [uid(n) for n in range(1, 5)]
+        assert read[0].payload == {"metadata": {"document_id": "d1", **metadata}}
+        assert read[0].dense is None
+        words = point(1).sparse
+        assert words is not None and read[0].sparse is not None
+        assert set(read[0].sparse.indices) == set(words.indices)
+
+    def test_the_relevance_of_a_hybrid_hit_is_its_cosine_however_it_was_found(
+        self, store: VectorStore
+    ) -> None:
+        with store.session(NAME) as session:
+            session.upsert([point(n, "leave" if n % 9 == 0 else "policy") for n in range(250)])
+            question = bm25.query("leave")
+            hits = session.search(mode="hybrid", dense=dense(7), sparse=question, limit=250, where=ANY)
+            near = session.search(mode="dense", dense=dense(7), sparse=None, limit=100, where=ANY)
+        by_words = set(found(hits)) - set(found(near))
+        assert by_words
+        for hit in hits:
+            expected = max(0.0, cosine(dense(7), dense(uuid.UUID(hit.point.id).int)))
+            assert hit.relevance == pytest.approx(expected, abs=1e-6), hit.point.id in by_words
 
     def test_a_sound_collection_has_no_faults(self, store: VectorStore) -> None:
         assert store.faults(NAME) == []

@@ -27,6 +27,7 @@ SOME = (
     "index/kb/shard/segment/payload_storage/page_0.dat",
     "index/kb/shard/segment/payload_index/field-map/deleted.bin",
     "index/kb/shard/segment/vector_storage/matrix.dat",
+    "index/kb/shard/segment/vector_storage/quantized.data",
     "index/kb/shard/segment/vector_index-bm25/inverted_index.dat",
 )
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import qdrant_edge as engine
 
@@ -17,7 +18,7 @@ from index.freshness.owners import fold
 from index.model import Point, Sparse, rfc3339
 from index.store import fusion
 from index.store.base import EVERYTHING, SPARSE_NAME, Filter, Hit, Mode
-from index.store.convert import INSTANT_FIELDS, KEYWORD_FIELDS, check_vectors, sparse
+from index.store.convert import FIELDS, INSTANT_FIELDS, KEYWORD_FIELDS, check_vectors, sparse
 from index.store.edge.shards import Shards, engine_errors, require_room
 
 #: Unsealed points load at 9 µs each, and sealing takes 60 µs a point.
@@ -26,6 +27,22 @@ SEAL_POINTS = 20_000
 SEAL_ROOM_BYTES = 512 << 20
 #: Points of one call to the engine.
 SLICE_POINTS = 1_000
+
+#: A search ranks so many times the points that are asked for by their vectors: the best by the copies.
+OVERSAMPLING = 3.0
+#: Cosines by copies are that near to those by vectors; those of hundreds of numbers ten times nearer.
+COPY_ERROR = 0.05
+
+
+def _ranking(**params: Any) -> engine.SearchParams:
+    return engine.SearchParams(quantization=engine.QuantizationSearchParams(**params))
+
+
+_RESCORED = _ranking(rescore=True, oversampling=OVERSAMPLING)
+_BY_COPY, _BY_VECTOR = _ranking(rescore=False), _ranking(ignore=True)
+
+#: The engine's names of the vectors.
+_NAMES = {"dense": "", "sparse": SPARSE_NAME}
 
 
 class EdgeSession:
@@ -94,25 +111,43 @@ class EdgeSession:
         self._shard.flush()
 
     def retrieve(self, ids: Sequence[str], *, vectors: bool) -> dict[str, Point]:
+        return self._retrieve(ids, vectors)
+
+    def _retrieve(self, ids: Sequence[str], vectors: bool | list[str]) -> dict[str, Point]:
         with engine_errors(f"read {len(ids)} points", self._home):
             rows = self._shard.retrieve(list(ids), with_payload=True, with_vector=vectors)
             self._did["read"] += len(rows)
-            return {str(row.id): _point(row) for row in rows}
+            return {point.id: point for point in map(_point, rows)}
 
     def scroll(
         self, *, vectors: bool, page: int = 1000, first: str | None = None, end: str | None = None
     ) -> Iterator[Point]:
+        for row in self._rows(page, first, with_payload=True, with_vector=vectors):
+            point = _point(row)
+            if end is not None and point.id >= end:
+                return
+            self._did["read"] += 1
+            yield point
+
+    def indexed(self, *, page: int = 1000, first: str | None = None) -> Iterator[Point]:
+        for row in self._rows(page, first, with_payload=list(FIELDS), with_vector=[SPARSE_NAME]):
+            self._did["read"] += 1
+            words = row.vector.get(SPARSE_NAME) if isinstance(row.vector, dict) else None
+            # The numbers as the engine gives them are not written back, so none has to be exact.
+            yield Point(str(row.id), row.payload or {}, None, words and Sparse(words.indices, words.values))
+
+    def lacking(self) -> set[str]:
+        have = [engine.HasVectorCondition(name) for name in _NAMES.values()]
+        lacks = engine.Filter(must_not=[engine.Filter(must=have)])
+        return {str(row.id) for row in self._rows(SLICE_POINTS, None, filter=lacks, with_payload=False)}
+
+    def _rows(self, page: int, first: str | None, **asked: Any) -> Iterator[engine.Record]:
+        """Records in order of id, so many in one call."""
         offset: Any = first
         while True:
             with engine_errors("list its points", self._home):
-                rows, offset = self._shard.scroll(
-                    engine.ScrollRequest(offset=offset, limit=page, with_payload=True, with_vector=vectors)
-                )
-            for row in rows:
-                if end is not None and str(row.id) >= end:
-                    return
-                self._did["read"] += 1
-                yield _point(row)
+                rows, offset = self._shard.scroll(engine.ScrollRequest(offset=offset, limit=page, **asked))
+            yield from rows
             if offset is None:
                 return
 
@@ -124,6 +159,24 @@ class EdgeSession:
         with engine_errors("be searched", self._home):
             return len(self._shard.query(engine.QueryRequest(limit=self.count(), query=_nearest(words))))
 
+    def misplaced(self, vector: Sequence[float], limit: int) -> int:
+        with engine_errors("be searched", self._home):
+            by_vector, by_copy = (
+                {row.id: row.score for row in self._shard.query(request)}
+                for request in (
+                    engine.QueryRequest(limit=limit, query=_nearest(vector), params=params)
+                    for params in (_BY_VECTOR, _BY_COPY)
+                )
+            )
+        # Points that are as near as the last may be left out of either.
+        last = min(by_copy.values(), default=-inf) + COPY_ERROR if len(by_copy) == limit else -inf
+        return sum(
+            # Also where a damaged copy is no number.
+            not abs(by_copy.get(point, inf) - score) < COPY_ERROR
+            for point, score in by_vector.items()
+            if score > last
+        )
+
     def search(
         self, *, mode: Mode, dense: Sequence[float] | None, sparse: Sparse | None, limit: int, where: Filter
     ) -> list[Hit]:
@@ -131,14 +184,15 @@ class EdgeSession:
 
         def rank(queries: Sequence[fusion.Query], limit: int) -> list[fusion.Ranking]:
             asked = [
-                engine.QueryRequest(limit=limit, query=_nearest(query), filter=conditions)
+                engine.QueryRequest(limit=limit, query=_nearest(query), filter=conditions, params=_RESCORED)
                 for query in queries
             ]
             self._did["ranked"] += limit * len(asked)
-            return [[(str(row.id), row.score) for row in self._shard.query(request)] for request in asked]
+            ranked = self._shard.query_batch(engine.QueryBatchRequest(asked))
+            return [[(str(row.id), row.score) for row in rows] for rows in ranked]
 
-        def fetch(ids: Sequence[str]) -> dict[str, Point]:
-            return self.retrieve(ids, vectors=True)
+        def fetch(ids: Sequence[str], needed: Literal["dense", "sparse"] | None) -> dict[str, Point]:
+            return self._retrieve(ids, [_NAMES[needed]] if needed else False)
 
         with engine_errors("be searched", self._home):
             return fusion.search(rank, fetch, mode=mode, dense=dense, sparse=sparse, limit=limit)
@@ -166,6 +220,8 @@ def _row(point: Point) -> engine.Point:
 
 
 def _point(row: engine.Record) -> Point:
+    if row.vector is None:
+        return Point(str(row.id), row.payload or {})
     vectors: dict[str, Any] = row.vector if isinstance(row.vector, dict) else {"": row.vector}
     words = vectors.get(SPARSE_NAME)
     return Point(

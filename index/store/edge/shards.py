@@ -19,15 +19,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import qdrant_edge as engine
 from qdrant_edge import EdgeShard, UpdateOperation
 
 from index.disk.fork import forget_in_children
 from index.disk.scratch import room
 from index.errors import ConfigError, ScratchError, StoreDamaged, StoreError
+from index.store.base import SPARSE_NAME
 from index.store.edge.lock import FolderLock
 
 #: Seconds that an idle store stays open for the next session of this process.
-IDLE_SECONDS = 0.2
+IDLE_SECONDS = 1.0
 #: Seconds between an idle store's checks whether another process waits.
 LOOK_SECONDS = 0.01
 #: Seconds that a session waits for its turn.
@@ -40,6 +42,11 @@ ROOM_BYTES = 128 << 20
 #: from the number that it flushed last. After a kill points may be ahead of it by the one update that was
 #: under way, seldom by two, as each is flushed before the next. So a loaded shard skips some numbers.
 SEQUENCE_LEAD = 8
+#: Sealed points have a copy of their dense vector with a byte for each number, beside the vector. A search
+#: ranks by the copies, a quarter of the bytes, and then the best of them by their vectors. The engine reads
+#: all copies when it loads a shard.
+COPIES = engine.ScalarQuantizationConfig(engine.ScalarType.Int8, memory=engine.Memory.Pinned)
+WORDS = {SPARSE_NAME: engine.EdgeSparseVectorParams(modifier=engine.Modifier.Idf)}
 #: No point has this id.
 UNUSED_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
@@ -183,8 +190,9 @@ class Shards:
 
 
 def load(path: Path) -> EdgeShard:
-    """The shard, with the lead that its next update may need."""
-    shard = EdgeShard.load(str(path))
+    """The shard, with the lead that its next update may need. In one of an older freshkb, the next sealing
+    makes the copies of vectors."""
+    shard = EdgeShard.load(str(path), engine.EdgeConfig(sparse_vectors=WORDS, quantization_config=COPIES))
     for _ in range(SEQUENCE_LEAD):
         shard.update(UpdateOperation.delete_points([UNUSED_ID]))
     return shard

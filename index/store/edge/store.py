@@ -14,9 +14,13 @@ not live on in a log. Without the log it takes no lock of its own, and even a re
 files: the folder's lock is held from load to close (`index.store.edge.shards`), and a process that may not
 write to them reads a private copy.
 
-Search is exact: a pass over all vectors, 7 ms at 100,000 points of 384 dimensions, without a graph index,
-whose building would hold the store for minutes. Every `session.SEAL_POINTS` new points are sealed into a
-segment of their own: sealed ones load four times as fast and are searched in parallel.
+A search passes over all points, without a graph index, whose building would hold the store for minutes.
+Every `session.SEAL_POINTS` new points are sealed into a segment of their own: sealed ones load four times as
+fast, are searched in parallel, and have copies of their vectors with a byte for each number
+(`shards.COPIES`). By these a search chooses three times the points that are asked for, and ranks those by
+their vectors: at 100,000 points of 384 dimensions 2 ms, where a pass over the vectors takes 8 ms. A copy lies
+in its segment's folder, and goes with it. The first sealing of a collection without copies makes those of all
+segments, 8 s for 100,000 points.
 
 A float in a payload keeps 15 significant digits: the engine reads JSON that way.
 """
@@ -39,11 +43,11 @@ import qdrant_edge as engine
 from index.disk.atomic import sync_folder
 from index.disk.scratch import room
 from index.errors import StoreDamaged, StoreError
-from index.store.base import SPARSE_NAME, Purge, measured
+from index.store.base import Purge, measured
 from index.store.convert import check_name
 from index.store.edge.purge import proof, purge
 from index.store.edge.session import SEAL_ROOM_BYTES, EdgeSession, missing_indexes
-from index.store.edge.shards import Shards, engine_errors, require_room
+from index.store.edge.shards import COPIES, WORDS, Shards, engine_errors, require_room
 
 #: Several segments keep every core busy with a search, and sealing never merges those that are full.
 SEGMENT_POINTS = 25_000
@@ -186,7 +190,8 @@ def _build(shard: Path, dimension: int) -> None:
     segment_kilobytes = SEGMENT_POINTS * dimension * 4 // 1024
     config = engine.EdgeConfig(
         vectors=engine.EdgeVectorParams(size=dimension, distance=engine.Distance.Cosine),
-        sparse_vectors={SPARSE_NAME: engine.EdgeSparseVectorParams(modifier=engine.Modifier.Idf)},
+        sparse_vectors=WORDS,
+        quantization_config=COPIES,
         # Without edges there is no graph to build.
         hnsw_config=engine.HnswIndexConfig(m=0, ef_construct=100, full_scan_threshold=segment_kilobytes),
         # `optimize` seals what is unsealed, and rewrites every segment that holds a deleted point.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from index.batched import batched
 from index.errors import ConfigError, StoreError, telling_no_secret
@@ -13,7 +13,7 @@ from index.freshness.owners import fold
 from index.model import Point, Sparse
 from index.store import fusion
 from index.store.base import EVERYTHING, SPARSE_NAME, Filter, Hit, Mode
-from index.store.convert import check_vectors, float32, sparse
+from index.store.convert import FIELDS, check_vectors, float32, sparse
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient, models
@@ -82,17 +82,33 @@ class QdrantSession:
     def scroll(
         self, *, vectors: bool, page: int = 1000, first: str | None = None, end: str | None = None
     ) -> Iterator[Point]:
+        for row in self._rows(page, first, with_payload=True, with_vectors=vectors):
+            point = _point(row)
+            if end is not None and point.id >= end:
+                return
+            self._did["read"] += 1
+            yield point
+
+    def indexed(self, *, page: int = 1000, first: str | None = None) -> Iterator[Point]:
+        for row in self._rows(page, first, with_payload=list(FIELDS), with_vectors=[SPARSE_NAME]):
+            self._did["read"] += 1
+            yield _point(row)
+
+    def lacking(self) -> set[str]:
+        from qdrant_client import models
+
+        have = [models.HasVectorCondition(has_vector=name) for name in ("", SPARSE_NAME)]
+        lacks = models.Filter(must_not=[models.Filter(must=[*have])])
+        rows = self._rows(SLICE_IDS, None, scroll_filter=lacks, with_payload=False, with_vectors=False)
+        return {str(row.id) for row in rows}
+
+    def _rows(self, page: int, first: str | None, **asked: Any) -> Iterator[models.Record]:
+        """Records in order of id, so many in one request."""
         offset: Any = first
         while True:
             with asking(self._url, "list its points"):
-                rows, offset = self._client.scroll(
-                    self._name, offset=offset, limit=page, with_payload=True, with_vectors=vectors
-                )
-            for row in rows:
-                if end is not None and str(row.id) >= end:
-                    return
-                self._did["read"] += 1
-                yield _point(row)
+                rows, offset = self._client.scroll(self._name, offset=offset, limit=page, **asked)
+            yield from rows
             if offset is None:
                 return
 
@@ -106,6 +122,10 @@ class QdrantSession:
                 self._name, query=_nearest(words), using=SPARSE_NAME, limit=self.count(), with_payload=False
             )
             return len(found.points)
+
+    def misplaced(self, vector: Sequence[float], limit: int) -> int:
+        # A server makes its own indexes, and a graph does not find all.
+        return 0
 
     def search(
         self, *, mode: Mode, dense: Sequence[float] | None, sparse: Sparse | None, limit: int, where: Filter
@@ -131,8 +151,8 @@ class QdrantSession:
                 for response in self._client.query_batch_points(self._name, requests)
             ]
 
-        def fetch(ids: Sequence[str]) -> dict[str, Point]:
-            return self.retrieve(ids, vectors=True)
+        def fetch(ids: Sequence[str], needed: Literal["dense", "sparse"] | None) -> dict[str, Point]:
+            return self.retrieve(ids, vectors=needed is not None)
 
         with asking(self._url, "be searched"):
             return fusion.search(rank, fetch, mode=mode, dense=dense, sparse=sparse, limit=limit)

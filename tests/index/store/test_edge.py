@@ -11,20 +11,31 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from index.batched import batched
 from index.errors import ConfigError, StoreError
 from index.model import Point
 from index.store import open_store
-from index.store.base import Filter, VectorStore
+from index.store.base import EVERYTHING, Filter, VectorStore
 from index.store.edge import shards
 from index.store.edge.lock import FolderLock
 from index.store.edge.store import EdgeStore
-from tests.contracts.store_contract import DIMENSION, NAME, Opened, StoreContract, dense, found, point, uid
+from tests.contracts.store_contract import (
+    DIMENSION,
+    NAME,
+    Opened,
+    StoreContract,
+    cosine,
+    dense,
+    found,
+    point,
+    uid,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -299,7 +310,7 @@ def test_sessions_in_a_row_share_one_loaded_shard(
 
     class Untouched:
         @staticmethod
-        def load(path: str) -> None:
+        def load(path: str, config: object) -> None:
             raise AssertionError(f"{path} was loaded again")
 
     monkeypatch.setattr(shards, "EdgeShard", Untouched)
@@ -433,6 +444,85 @@ def test_sealing_keeps_every_point_and_lets_all_be_changed(
     assert texts == {uid(n): "changed" if n % 3 == 1 else "some words" for n in range(300) if n % 3}
     assert set(found(hits)) == set(texts)
     assert found(hits)[0] == uid(4)
+
+
+# ── Copies of vectors ─────────────────────────────────────────────────────────────────────────────────────
+
+#: Large enough that several segments are sealed, and a search leaves most points out.
+MANY = 900
+
+
+@pytest.fixture
+def sealing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("index.store.edge.session.SEAL_POINTS", 300)
+
+
+def write(store: VectorStore, numbers: Iterable[int]) -> None:
+    for some in batched(numbers, 150):
+        with store.session(NAME) as session:
+            session.upsert([point(n, f"word{n % 7}") for n in some])
+
+
+def copies(folder: Path) -> list[Path]:
+    return list((folder / NAME / "shard" / "segments").glob("*/vector_storage/quantized.data"))
+
+
+def nearest(store: VectorStore, seed: int, where: Filter = EVERYTHING) -> list[str]:
+    with store.session(NAME) as session:
+        return found(session.search(mode="dense", dense=dense(seed), sparse=None, limit=10, where=where))
+
+
+def by_cosine(seed: int, numbers: Iterable[int]) -> list[str]:
+    return [uid(n) for n in sorted(numbers, key=lambda n: -cosine(dense(seed), dense(n)))[:10]]
+
+
+@pytest.mark.usefixtures("sealing")
+def test_a_search_by_copies_finds_what_a_search_by_the_vectors_finds(
+    store: VectorStore, folder: Path
+) -> None:
+    write(store, range(MANY))
+    assert len(copies(folder)) >= 2
+    some = range(0, MANY, 40)
+    where = Filter(document_ids=tuple(f"d{n}" for n in some))
+    for seed in range(5_000, 5_020):
+        assert nearest(store, seed) == by_cosine(seed, range(MANY))
+        assert nearest(store, seed, where) == by_cosine(seed, some)
+
+
+@pytest.mark.usefixtures("sealing")
+def test_a_collection_without_copies_is_searched_as_it_is_and_gets_them_when_it_is_sealed(
+    opened: Opened, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        for module in ("shards", "store"):
+            patch.setattr(f"index.store.edge.{module}.COPIES", None)
+        older = opened()
+        older.create(NAME, dimension=DIMENSION, instance="ledger-1")
+        write(older, range(600))
+        older.close()
+    assert copies(folder) == []
+    store = opened()
+    before = [nearest(store, seed) for seed in range(5_000, 5_010)]
+    assert before == [by_cosine(seed, range(600)) for seed in range(5_000, 5_010)]
+    assert copies(folder) == [] == store.faults(NAME)
+    write(store, range(600, MANY))
+    assert len(copies(folder)) >= 3
+    assert [nearest(store, seed) for seed in range(5_000, 5_010)] == [
+        by_cosine(seed, range(MANY)) for seed in range(5_000, 5_010)
+    ]
+    assert store.faults(NAME) == []
+
+
+@pytest.mark.usefixtures("sealing")
+def test_copies_that_are_not_of_their_vectors_are_a_fault(store: VectorStore, folder: Path) -> None:
+    write(store, range(MANY))
+    assert store.faults(NAME) == []
+    store.close()
+    (copy, *_) = copies(folder)
+    content = copy.read_bytes()
+    copy.write_bytes(bytes(1000) + content[1000:])
+    (fault,) = store.faults(NAME)
+    assert re.fullmatch(r"a search by a vector does not rank \d+ points by their own vectors", fault)
 
 
 def every_byte(folder: Path) -> bytes:
