@@ -44,9 +44,7 @@ def pytest_configure() -> None:
     has not lost what it wrote, flushed or not."""
     if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM_BYTES:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
-<<<<<<< HEAD
     Engine._compiled_cache = property(lambda _: _STATEMENTS, lambda *_: None)  # type: ignore[assignment]
-=======
     if "PYTEST_XDIST_WORKER" not in os.environ:
         # One conversion of the real model serves all tests, workers and processes that these start.
         place = os.environ.get("PYTEST_DEBUG_TEMPROOT")
@@ -56,7 +54,6 @@ def pytest_configure() -> None:
 def pytest_unconfigure() -> None:
     if "PYTEST_XDIST_WORKER" not in os.environ:
         shutil.rmtree(os.environ["XDG_CACHE_HOME"], ignore_errors=True)
->>>>>>> vino
 
 
 #: Files that take longest, those first that mostly wait: so that with several workers none is left with one
