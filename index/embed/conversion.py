@@ -135,10 +135,10 @@ def _no_place(cache: Path, why: object) -> str:
 def _folder(identity: ModelIdentity) -> Path:
     try:
         processor = openvino_model.processor()
+        versions = {name: importlib.metadata.version(name) for name in _LIBRARIES}
     except Exception as error:
         # No wheel for this platform, a library that is missing: it is loaded by the system's linker.
         raise Unavailable(f"OpenVINO cannot be used here ({type(error).__name__}: {error})") from error
-    versions = {name: importlib.metadata.version(name) for name in _LIBRARIES}
     # What was compared is what is used: kernels differ by processor and by threads.
     machine = [processor, openvino_model.cores()]
     key = digest([_VERSION, identity.revision, identity.max_tokens, versions, machine])

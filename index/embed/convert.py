@@ -89,7 +89,7 @@ def convert(exact: TorchModel, identity: ModelIdentity, folder: Path) -> None:
     if backend is None:
         raise Refused("its tokenizer is not one of the library tokenizers")
     (folder / "tokenizer.json").write_text(backend.to_str(), encoding="utf-8")
-    record = {
+    record: dict[str, Any] = {
         "inputs": inputs,
         "dimension": identity.dimension,
         "max_tokens": model.max_seq_length,

@@ -192,8 +192,9 @@ def tensors(model: SentenceTransformer) -> list[str]:
 def set_attention(model: SentenceTransformer, implementation: str) -> None:
     """Let the model's attention be computed in this way, where it has a choice."""
     for module in model.modules():
-        if hasattr(module, "set_attn_implementation"):
-            module.set_attn_implementation(implementation)
+        choose = getattr(module, "set_attn_implementation", None)
+        if callable(choose):
+            choose(implementation)
             return
 
 

@@ -112,7 +112,7 @@ def test_its_name_holds_model_libraries_and_machine(
     second = conversion._folder(identity)
     monkeypatch.setattr(openvino_model, "processor", lambda: ("Another", ["FP32"]))
     third = conversion._folder(identity)
-    monkeypatch.setattr(conversion.importlib.metadata, "version", lambda name: "99")
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "99")
     assert len({first, second, third, conversion._folder(identity)}) == 4
 
 
@@ -318,8 +318,8 @@ def test_a_gpu_is_looked_for_without_torch(
     version: str, device: bool, visible: str | None, may: bool, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(torch_model.sys, "platform", "linux")
-    monkeypatch.setattr(torch_model.importlib.metadata, "version", lambda name: version)
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr("importlib.metadata.version", lambda name: version)
     monkeypatch.setattr(torch_model, "_DEVICES", (str(tmp_path if device else tmp_path / "none"),))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible is not None:

@@ -117,12 +117,12 @@ def make_model(
     import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Dense, Normalize, Pooling, Transformer
-    from transformers import BertConfig, BertModel, BertTokenizerFast
+    from transformers import BertConfig, BertModel, BertTokenizer
 
     torch.manual_seed(7)
     parts = folder.with_name(f"{folder.name}-parts")
     (transformer or BertModel(BertConfig(**SIZES))).save_pretrained(parts)
-    BertTokenizerFast(tokenizer_file=str(tokenizer), model_max_length=64).save_pretrained(parts)
+    BertTokenizer(tokenizer_file=str(tokenizer), model_max_length=64).save_pretrained(parts)
     pooling = Pooling(32, "mean", include_prompt=include_prompt)
     modules = [Transformer(str(parts)), pooling, Dense(32, 24), Normalize()]
     prompts = {"query": "Question: ", "document": "Passage: "}
