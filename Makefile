@@ -66,6 +66,8 @@ bench-peers: .venv/test .venv-peers/installed
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	# As pip does for packages: else each process compiles what it imports, where Python may not write.
+	$(BIN)/python -m compileall -q connectors flows freshkb index
 	@touch $@
 
 # Resolved with the oldest Python, whose versions run on the newer ones too; what only they or the build of

@@ -81,18 +81,16 @@ class Line:
         """Settle the first document of the line, and take it out. Those after it are handed to the child
         before it is waited for."""
         job = self._jobs[0]
-        try:
-            # A document that nobody waits for any more is read if the child has it already.
-            wanted = job.result.set_running_or_notify_cancel()
-            found = self._settled(job) if wanted or job.copy else None
-        except BaseException as error:
-            # The conversation with the child is out of step, and its state unknown.
-            self._stop()
-            if wanted:
+        if job.result.set_running_or_notify_cancel():
+            try:
+                job.result.set_result(self._settled(job))
+            except BaseException as error:
+                # The conversation with the child is out of step, and its state unknown.
+                self._stop()
                 job.result.set_exception(error)
-        else:
-            if wanted and found is not None:
-                job.result.set_result(found)
+        elif job.copy is not None:
+            # The child has begun to read what nobody waits for.
+            self._stop()
         self._jobs.popleft()
         return job
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -144,41 +144,68 @@ def prepare_items(
     if source not in {s.id for s in workspace.config.sources}:
         return Prepared([_removal(known[item.document_id], workspace) for item in items], Seconds())
     parts = source_of(workspace, source)
-    work: list[Work] = []
-    begun: deque[tuple[Item, Work | Reading]] = deque()
-
-    def stopped() -> bool:
-        return run.stop.is_set() and not finish
-
-    def end_first() -> None:
-        item, made = begun.popleft()
-        if isinstance(made, Reading):
-            # A document that is being read will be there soon.
-            if stopped() and made.elements.cancel():
-                made.drop()
-                return
-            made = made.work()
-        work.append(made)
-        kind = type(made).__name__.lower()
-        log.debug("%s: document %s: %s, %s.", source, item.document_id, item.action, kind)
-
+    under_way = _UnderWay(source, lambda: run.stop.is_set() and not finish)
     try:
         for item in items:
-            if stopped():
+            if under_way.stopped():
                 break
             made = prepare(item, known.get(item.document_id), parts)
-            begun.append((item, made))
+            under_way.append(item, made)
             if isinstance(made, Reading):
                 on_parse()
-            while sum(made.size for _, made in begun if isinstance(made, Reading)) > FETCHED_BYTES_MAX:
-                end_first()
-        while begun:
-            end_first()
+            while under_way.bytes > FETCHED_BYTES_MAX:
+                under_way.end_first()
+        while under_way:
+            under_way.end_first()
     finally:
-        for _, made in begun:
-            if isinstance(made, Reading):
+        under_way.drop()
+    return Prepared(under_way.work, parts.seconds)
+
+
+class _UnderWay:
+    """Items whose documents may be read by parsers, and the work that the first of them came to, in order."""
+
+    def __init__(self, source: str, stopped: Callable[[], bool]) -> None:
+        self.stopped = stopped
+        self.work: list[Work] = []
+        self._source = source
+        self._made: deque[tuple[Item, Work | Reading]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+    @property
+    def bytes(self) -> int:
+        """Of the documents."""
+        return sum(reading.size for reading in self._readings())
+
+    def append(self, item: Item, made: Work | Reading) -> None:
+        self._made.append((item, made))
+
+    def end_first(self) -> None:
+        """Wait for the work of the first item; after a stop, only where its document is read already."""
+        item, made = self._made[0]
+        if isinstance(made, Reading):
+            if self.stopped():
+                # All of them at once, or another would be begun while one is waited for.
+                for reading in self._readings():
+                    reading.elements.cancel()
+            if made.elements.cancelled():
                 made.drop()
-    return Prepared(work, parts.seconds)
+                self._made.popleft()
+                return
+            made = made.work()
+        self._made.popleft()
+        self.work.append(made)
+        kind = type(made).__name__.lower()
+        log.debug("%s: document %s: %s, %s.", self._source, item.document_id, item.action, kind)
+
+    def drop(self) -> None:
+        for reading in self._readings():
+            reading.drop()
+
+    def _readings(self) -> Iterator[Reading]:
+        return (made for _, made in self._made if isinstance(made, Reading))
 
 
 def _removal(known: Document, workspace: Workspace) -> Work:

@@ -129,7 +129,7 @@ def test_a_document_that_ends_its_child_costs_those_behind_it_nothing(hall: Hall
 def test_a_document_that_nobody_waits_for_puts_nothing_out_of_step(hall: Hall) -> None:
     with program_parser(children_max=1) as parser:
         results = hall.line(parser, "text = 'b'", "text = 'c'")
-        # The child has the second already; the fourth, it is not handed.
+        # The child has the second already; the fourth it is never handed.
         results.append(hall.submit(parser, "text = 'd'"))
         assert results[1].cancel() and results[3].cancel() and not results[0].cancel()
         hall.let_go()
