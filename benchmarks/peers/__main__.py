@@ -68,7 +68,8 @@ def beside_the_recipe(bench: Bench) -> Row:
             home.mkdir()
             return home
 
-        ours(), theirs()
+        ours()
+        theirs()
         mine, other = best(bench.scale.long_rounds, ours, theirs)
     chunks = json.loads(said["ours"])["chunks"]["embedded"], json.loads(said["theirs"])["chunks"]
     return Row(

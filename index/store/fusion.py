@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import sqrt
 from operator import mul
-from typing import Literal
+from typing import Any, Literal
 
 from index.errors import ConfigError
 from index.model import Point, Sparse
@@ -14,8 +14,9 @@ from index.store.base import CANDIDATES, RRF_K, Hit, Mode
 #: A dense vector, or a sparse one.
 Query = Sequence[float] | Sparse
 
-#: The ids of points with their scores.
-Ranking = Sequence[tuple[str, float]]
+#: The ids of points with their scores. Ids are as the store's engine gives them, UUIDs or texts: they order
+#: alike, and only those of hits are made texts.
+Ranking = Sequence[tuple[Any, float]]
 
 #: (queries, limit) to the best points of each query.
 Rank = Callable[[Sequence[Query], int], Sequence[Ranking]]
@@ -48,22 +49,20 @@ def search(
     best = fuse([[name for name, _ in ranking] for ranking in rankings])[:limit] if fused else rankings[0]
     # The score of a ranking by the dense vector is the cosine already.
     cosines = dict(rankings[0]) if mode != "sparse" else {}
-    ids = [identifier for identifier, _ in best]
-    needed: Literal["dense", "sparse"] | None = None
-    if mode == "sparse" or not cosines.keys() >= set(ids):
-        needed = "sparse" if mode == "sparse" else "dense"
-    points = fetch(ids, needed)
+    needed: Literal["dense", "sparse"] | None = "sparse"
+    if mode != "sparse":
+        needed = None if all(identifier in cosines for identifier, _ in best) else "dense"
+    points = fetch([str(identifier) for identifier, _ in best], needed)
     relevance = _relevance(queries[0])
-    return [
-        Hit(
-            Point(identifier, points[identifier].payload),
-            score,
-            _share(cosines[identifier]) if identifier in cosines else relevance(points[identifier]),
-        )
-        for identifier, score in best
+    hits = []
+    for identifier, score in best:
+        point = points.get(str(identifier))
         # On a server, a point may have gone since it was ranked.
-        if identifier in points
-    ]
+        if point is not None:
+            known = cosines.get(identifier)
+            relevant = relevance(point) if known is None else _share(known)
+            hits.append(Hit(Point(point.id, point.payload), score, relevant))
+    return hits
 
 
 def _relevance(question: Query) -> Callable[[Point], float]:
@@ -75,13 +74,11 @@ def _relevance(question: Query) -> Callable[[Point], float]:
             return len(asked.intersection(point.sparse.indices)) / len(asked) if point.sparse else 0.0
 
         return words
-    length = sum(map(mul, question, question))
+    length = sqrt(sum(map(mul, question, question)))
 
     def cosine(point: Point) -> float:
-        if point.dense is None:
-            return 0.0
-        lengths = sqrt(length * sum(map(mul, point.dense, point.dense)))
-        return _share(sum(map(mul, question, point.dense)) / lengths) if lengths else 0.0
+        # Vectors in a store are of length 1.
+        return _share(sum(map(mul, question, point.dense)) / length) if point.dense and length else 0.0
 
     return cosine
 
@@ -90,18 +87,18 @@ def _share(cosine: float) -> float:
     return min(1.0, max(0.0, cosine))
 
 
-def ordered(ranking: Ranking) -> list[tuple[str, float]]:
+def ordered(ranking: Ranking) -> list[tuple[Any, float]]:
     """By score, and by id where scores are equal: the engine returns equals in any order."""
     return sorted(ranking, key=lambda ranked: (-ranked[1], ranked[0]))
 
 
-def fuse(rankings: Sequence[Sequence[str]], k: int = RRF_K) -> list[tuple[str, float]]:
+def fuse(rankings: Sequence[Sequence[Any]], k: int = RRF_K) -> list[tuple[Any, float]]:
     """Reciprocal rank fusion: ids with their scores, best first, equals in the order of the rankings given.
 
     >>> fuse([["a", "b"], ["b", "c"]], k=10)[0][0]
     'b'
     """
-    scores: dict[str, float] = {}
+    scores: dict[Any, float] = {}
     for ranking in rankings:
         for place, identifier in enumerate(ranking):
             scores[identifier] = scores.get(identifier, 0.0) + 1 / (k + place)

@@ -440,7 +440,12 @@ class StoreContract:
             assert session.lacking() == {uid(3), uid(4)}
 
     def test_what_indexes_are_made_of_is_read_without_the_rest(self, store: VectorStore) -> None:
-        metadata = {"source": "hr", "owner": "Anna", "owners": ["anna"], "warn_at": "2026-06-15T12:00:00Z"}
+        metadata: dict[str, Any] = {
+            "source": "hr",
+            "owner": "Anna",
+            "owners": ["anna"],
+            "warn_at": "2026-06-15T12:00:00Z",
+        }
         with store.session(NAME) as session:
             session.upsert([point(n, **metadata, title="Leave") for n in range(5)])
             read = list(session.indexed(page=2, first=uid(1)))

@@ -29,7 +29,7 @@ SEAL_ROOM_BYTES = 512 << 20
 SLICE_POINTS = 1_000
 
 #: A search ranks so many times the points that are asked for by their vectors: the best by the copies.
-OVERSAMPLING = 3.0
+OVERSAMPLING = 2.0
 #: Cosines by copies are that near to those by vectors; those of hundreds of numbers ten times nearer.
 COPY_ERROR = 0.05
 
@@ -132,12 +132,13 @@ class EdgeSession:
     def indexed(self, *, page: int = 1000, first: str | None = None) -> Iterator[Point]:
         for row in self._rows(page, first, with_payload=list(FIELDS), with_vector=[SPARSE_NAME]):
             self._did["read"] += 1
-            words = row.vector.get(SPARSE_NAME) if isinstance(row.vector, dict) else None
-            # The numbers as the engine gives them are not written back, so none has to be exact.
-            yield Point(str(row.id), row.payload or {}, None, words and Sparse(words.indices, words.values))
+            vectors: dict[str, Any] = row.vector if isinstance(row.vector, dict) else {}
+            words = vectors.get(SPARSE_NAME)
+            found = None if words is None else Sparse(words.indices, words.values)
+            yield Point(str(row.id), row.payload or {}, None, found)
 
     def lacking(self) -> set[str]:
-        have = [engine.HasVectorCondition(name) for name in _NAMES.values()]
+        have: list[Any] = [engine.HasVectorCondition(name) for name in _NAMES.values()]
         lacks = engine.Filter(must_not=[engine.Filter(must=have)])
         return {str(row.id) for row in self._rows(SLICE_POINTS, None, filter=lacks, with_payload=False)}
 
@@ -189,7 +190,7 @@ class EdgeSession:
             ]
             self._did["ranked"] += limit * len(asked)
             ranked = self._shard.query_batch(engine.QueryBatchRequest(asked))
-            return [[(str(row.id), row.score) for row in rows] for rows in ranked]
+            return [[(row.id, row.score) for row in rows] for rows in ranked]
 
         def fetch(ids: Sequence[str], needed: Literal["dense", "sparse"] | None) -> dict[str, Point]:
             return self._retrieve(ids, [_NAMES[needed]] if needed else False)

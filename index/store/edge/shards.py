@@ -1,7 +1,7 @@
 """The shards that this process has open, and the rule they live by: none without the folder's lock.
 
 A session ends and the store stays open, locked, for `IDLE_SECONDS`, because loading 100,000 points takes 0.3
-s and a search 8 ms. But as soon as a process waits for the lock, the shards are closed and it is released.
+s and a search 2 ms. But as soon as a process waits for the lock, the shards are closed and it is released.
 
 The engine writes to the files of a shard when it loads it. Where that is impossible, because this process may
 only read them or their disk is full, a private copy is read instead: see `index.store.edge.view`.
@@ -28,7 +28,8 @@ from index.errors import ConfigError, ScratchError, StoreDamaged, StoreError
 from index.store.base import SPARSE_NAME
 from index.store.edge.lock import FolderLock
 
-#: Seconds that an idle store stays open for the next session of this process.
+#: Seconds that an idle store stays open for the next session of this process: longer than a verify takes to
+#: judge a page.
 IDLE_SECONDS = 1.0
 #: Seconds between an idle store's checks whether another process waits.
 LOOK_SECONDS = 0.01

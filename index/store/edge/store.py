@@ -17,7 +17,7 @@ write to them reads a private copy.
 A search passes over all points, without a graph index, whose building would hold the store for minutes.
 Every `session.SEAL_POINTS` new points are sealed into a segment of their own: sealed ones load four times as
 fast, are searched in parallel, and have copies of their vectors with a byte for each number
-(`shards.COPIES`). By these a search chooses three times the points that are asked for, and ranks those by
+(`shards.COPIES`). By these a search chooses twice the points that are asked for, and ranks those by
 their vectors: at 100,000 points of 384 dimensions 2 ms, where a pass over the vectors takes 8 ms. A copy lies
 in its segment's folder, and goes with it. The first sealing of a collection without copies makes those of all
 segments, 8 s for 100,000 points.
