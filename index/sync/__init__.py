@@ -8,7 +8,7 @@ Vocabulary
 
 Modules, in the order in which a document passes through them
     `source` (the parts that its documents need) · `survey`, `diff`, `plan` (look, decide) · `batches`,
-    `prepare` → `work` (one thread that asks the source) · `apply`, `draft`, `target` (the write order) ·
+    `prepare` → `reading` → `work` (one thread that asks the source; parsers read meanwhile) · `apply`, `draft`, `target` (the write order) ·
     `recover` (mend after a crash) · `collection` (made, in use, retired) · `sync` (the algorithm) ·
     `approval`, `requests` (made by a person: removals, retries, reviews).
 
