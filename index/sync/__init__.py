@@ -8,9 +8,9 @@ Vocabulary
 
 Modules, in the order in which a document passes through them
     `source` (the parts that its documents need) · `survey`, `diff`, `plan` (look, decide) · `batches`,
-    `prepare` → `work` (one thread that asks the source) · `apply`, `draft`, `target` (the write order) ·
-    `recover` (mend after a crash) · `collection` (made, in use, retired) · `sync` (the algorithm) ·
-    `approval`, `requests` (made by a person: removals, retries, reviews).
+    `prepare` → `reading` → `work` (one thread that asks the source, while parsers read) · `apply`, `draft`,
+    `target` (the write order) · `recover` (mend after a crash) · `collection` (made, in use, retired) ·
+    `sync` (the algorithm) · `approval`, `requests` (made by a person: removals, retries, reviews).
 
 Invariants
     `diff`, `plan` and the decisions of `recover` take values and return values. A connector is used by one

@@ -18,7 +18,8 @@ from index.outcome import Counts, Seconds
 from index.records import Document
 from index.run import Run
 from index.sync.apply import apply
-from index.sync.prepare import Reading, prepare
+from index.sync.prepare import prepare
+from index.sync.reading import Reading
 from index.sync.recover import recover
 from index.sync.source import source_of
 from index.sync.target import Target, target_of

@@ -7,9 +7,7 @@ is a `Reading` until a parser is done with it, so that others are fetched meanwh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,34 +28,12 @@ from index.parse import formats
 from index.records import Document
 from index.redact import redact
 from index.sync.diff import same_version, token_of
+from index.sync.reading import Reading
 from index.sync.source import Source
 from index.sync.work import NewMetadata, NewVersion, Removal, RowOnly, Skip, Work
 
 #: Causes whose items are parsed again although nothing seems to have changed.
 FORCED = frozenset({Cause.RETRY, Cause.REPAIR})
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A document that a parser reads: `work` waits for it, `drop` does not. One of them is called."""
-
-    content: Path
-    """Its bytes, to be removed."""
-    size: int
-    elements: Future[Parsed | Failure]
-    finish: Callable[[Parsed | Failure], Work]
-    source: Source
-
-    def work(self) -> Work:
-        try:
-            return self.finish(self.source.parsed(self.elements))
-        finally:
-            self.content.unlink(missing_ok=True)
-
-    def drop(self) -> None:
-        """Have it not read, where that has not begun."""
-        self.elements.cancel()
-        self.content.unlink(missing_ok=True)
 
 
 def prepare(item: Item, known: Document | None, source: Source) -> Work | Reading:
@@ -207,7 +183,7 @@ def _work_of_version(
         )
         return NewVersion(item.action, _governed_now(document, source), chunks)
 
-    return Reading(content, entry.size or 0, source.parser(content, format), finish, source)
+    return Reading(content, content.stat().st_size, source.parser(content, format), finish, source)
 
 
 def _skipped_work(item: Item, known: Document, entry: Entry) -> Work:

@@ -17,7 +17,8 @@ from index.config.rules import Rules
 from index.model import Action, Cause, Chunk, Failure, Item, Parsed, State
 from index.records import Document
 from index.sync.diff import Extraction
-from index.sync.prepare import Reading, prepare
+from index.sync.prepare import prepare
+from index.sync.reading import Reading
 from index.sync.source import Source
 from index.sync.work import NewMetadata, NewVersion, Removal, RowOnly, Skip, Work
 from tests.knowledge import done
