@@ -108,7 +108,7 @@ def nothing(bench: Bench) -> Iterator[Row]:
         (took,) = best(2 * bench.scale.rounds, lambda: run([freshkb(), *arguments, "--quiet"]))
         told = run([sys.executable, "-c", _IMPORTS, *arguments, "--quiet"]).stderr.split()
     subject = f"`freshkb sync` with nothing to do, {len(bench.corpus.documents)} documents"
-    yield Row(subject, took, " s", 0.6, "≤", "the best of several, the whole process")
+    yield Row(subject, took, " s", 0.4, "≤", "the best of several, the whole process")
     yield Row(
         "heavy packages that it imports",
         len(told),

@@ -109,16 +109,16 @@ def test_a_child_is_handed_small_documents_ahead_and_answers_in_their_order(hall
 
 
 ENDS = {
-    "import os; os._exit(3)": "made the parser crash (exit status 3)",
-    "import os, signal; os.kill(os.getpid(), signal.SIGKILL)": "made the parser crash (signal 9)",
-    "import time; time.sleep(60)": "took longer than the limit of 3 s",
+    "import os; os._exit(3)": "made the parser crash",
+    "import os, signal; os.kill(os.getpid(), signal.SIGKILL)": "made the parser crash",
+    "import time; time.sleep(60)": "took longer than the limit of 6 s",
     "import os\nfor n in range(3, 30):\n    try: os.write(n, b'nonsense')\n    except OSError: pass": "",
 }
 
 
 @pytest.mark.parametrize("end", ENDS)
 def test_a_document_that_ends_its_child_costs_those_behind_it_nothing(hall: Hall, end: str) -> None:
-    with program_parser(timeout_seconds=3, children_max=1) as parser:
+    with program_parser(timeout_seconds=6, children_max=1) as parser:
         results = hall.line(parser, "text = 'b'", end, "text = 'd'", "text = 'e'")
         hall.let_go()
         found = [text(result) for result in results]
