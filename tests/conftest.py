@@ -19,9 +19,7 @@ from index.parse import Parser
 from index.store.edge.store import EdgeStore
 from index.store.examine import faults
 from tests.knowledge import Knowledge
-
-#: Where files are in memory, and how much room the tests want there.
-MEMORY, ROOM_BYTES = Path("/dev/shm"), 6 << 30
+from tests.memory import roomy_memory
 
 
 class Statements(dict[Any, Any]):
@@ -39,11 +37,8 @@ _STATEMENTS = Statements()
 
 
 def pytest_configure() -> None:
-    """Temporary folders lie in memory, where there is room: the tests would otherwise mostly wait for a disk
-    that flushes, hundreds of times in each of them. Power cuts are not tested here: a process that is killed
-    has not lost what it wrote, flushed or not."""
-    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM_BYTES:
-        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+    if (memory := roomy_memory()) is not None:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", memory)
     Engine._compiled_cache = property(lambda _: _STATEMENTS, lambda *_: None)  # type: ignore[assignment]
     if "PYTEST_XDIST_WORKER" not in os.environ:
         # One conversion of the real model serves all tests, workers and processes that these start.

@@ -9,14 +9,11 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 
-from index.parse import Parser
-from tests.traces.operations import Operation, generate
-from tests.traces.oracle import Reader
-from tests.traces.traces import attempt, load, save, shrink
-from tests.traces.trial import StoreKind
+from tests.traces.jobs import Trace, outcomes
+from tests.traces.operations import generate
+from tests.traces.traces import load, save
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,6 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--ops", type=int, default=200, help="operations of a trace")
     options.add_argument("--seeds", type=int, default=1, help="so many seeds from the first one on")
+    options.add_argument("--jobs", type=int, default=1, help="seeds that are tried side by side")
     options.add_argument("--store", choices=("edge", "qdrant"), default="edge")
     options.add_argument("--shrink", action="store_true", help="look for a shorter trace that fails")
     options.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()), help="for traces that fail")
@@ -32,11 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     warnings.filterwarnings("ignore", "Payload indexes have no effect in the local Qdrant", UserWarning)
     failures, traces, crashes = 0, 0, 0
     done, started = Counter[str](), time.monotonic()
-    with tempfile.TemporaryDirectory() as scratch, Parser(timeout_seconds=60) as parser:
-        reader = Reader(parser, Path(scratch))
-        for seed, store, trace in _traces(chosen):
-            again = partial(attempt, reader=reader, store=store)
-            outcome = again(trace)
+    with outcomes(_traces(chosen), jobs=chosen.jobs, shorter=chosen.shrink) as found:
+        for (seed, store, trace), outcome in found:
             traces += 1
             done.update(outcome.done)
             crashes += outcome.crashes
@@ -47,8 +42,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if not outcome.failure:
                 continue
             failures += 1
-            if chosen.shrink:
-                trace, outcome = shrink(trace, outcome, again)
             path = chosen.out / f"freshkb-trace-{store}-{seed}.jsonl"
             save(path, seed, store, trace, outcome)
             print(*(trace if chosen.shrink else ()), outcome.failure, sep="\n")
@@ -58,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if failures else 0
 
 
-def _traces(chosen: argparse.Namespace) -> Iterator[tuple[int, StoreKind, list[Operation]]]:
+def _traces(chosen: argparse.Namespace) -> Iterator[Trace]:
     if chosen.replay is not None:
         yield load(chosen.replay)
         return
