@@ -26,6 +26,7 @@ from index.model import Failure
 from index.store.edge import shards
 from index.store.edge.lock import FolderLock
 from index.workspace import Workspace
+from tests.knowledge import done
 from tests.promises.parts import Call, interpose
 
 #: Ways to fail.
@@ -146,7 +147,7 @@ class Fault:
                 return call.name.endswith("1.next") or call.half is not None or halves or call.name == "fetch"
             case "late":
                 if self.part == "parser":
-                    return call.name == "parse"
+                    return call.name == "submit"
                 waits = call.name in ("session", "create", "drop") and call.part == "store"
                 return waits or (call.part == "ledger" and call.writes)
             case "full":
@@ -211,7 +212,7 @@ class Fault:
         """Another process holds what the call needs for longer than it waits."""
         if self.part == "parser":
             self.fired = str(call)
-            return Failure("Parsing took longer than the limit of 60 s.")
+            return done(lambda: Failure("Parsing took longer than the limit of 60 s."))
         if str(call) in _CONTEXTS:
             return self._entered(call, self._taken)
         with self._taken():

@@ -74,7 +74,7 @@ def _faulty(monkeypatch: pytest.MonkeyPatch, part: str, mode: str, at: int) -> F
         ("store", "full", 4, r"The vector store could not write 1 points: .*large.* run the command again"),
         ("connector", "full", 1, r"Temporary files cannot be written in .*: File too large. Make room there"),
         ("parser", "before", 1, "The parser could not be started"),
-        ("embedder", "before", 1, "The model could not embed"),
+        ("embedder", "gone", 1, "The model could not embed"),
     ],
 )
 def test_a_part_that_fails_ends_the_command_with_a_message(
