@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,16 @@ def soak(pytestconfig: pytest.Config) -> bool:
 def parser() -> Iterator[Parser]:
     with Parser(timeout_seconds=60) as shared:
         yield shared
+
+
+@pytest.fixture(scope="session")
+def converted(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The real model is converted: the first process that needs it would take a minute longer than others."""
+    from index.embed import conversion
+    from index.embed.identity import DEFAULT, identify
+
+    with suppress(conversion.Unavailable):
+        conversion.ensure(identify(DEFAULT, tmp_path_factory.mktemp("hashes")))
 
 
 def _examined(store: EdgeStore, collection: str, stop: threading.Event | None = None) -> list[str]:

@@ -20,7 +20,7 @@ from tests.flows.canaries import core, names, places, quoted
 from tests.flows.conftest import Base, Server, ask, command_environ, program, started, until
 
 #: The first test waits for two servers to start.
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.timeout(400), pytest.mark.usefixtures("converted")]
 
 MakeBase = Callable[..., Base]
 

@@ -24,7 +24,7 @@ from tests.commands import process as without_model
 from tests.flows.conftest import Base, Server, ask, free_port, program, served, started, until
 
 #: Schedules fire on the minute, and servers take their time to start.
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.usefixtures("converted")]
 
 MakeBase = Callable[..., Base]
 

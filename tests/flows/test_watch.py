@@ -519,6 +519,7 @@ def test_a_service_says_more_when_asked_and_still_no_names(kb: Knowledge) -> Non
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.usefixtures("converted")
 def test_with_the_real_model_a_dropped_document_is_found_and_a_removed_one_gone(kb: Knowledge) -> None:
     kb.settings["embedding"] = {"dtype": "float32"}
     kb.write("first.md", "# First\n\nIt was there before.\n")
