@@ -110,7 +110,8 @@ class Child:
         """Send a document, of a format by its name; to be answered after those that were sent before.
 
         It is copied to the folder that the child may read and no other process writes. Returns the copy. Some
-        helper programs go by its suffix; the rest of its name no other document can guess.
+        helper programs go by its suffix; the rest of its name no other document can guess. Raises ParserError
+        when the child has ended.
         """
         path = self.folder / walls.DOCUMENTS / f"{secrets.token_hex(8)}.{format}"
         with scratch_errors(path.parent):
@@ -119,6 +120,9 @@ class Child:
                     # The child's user may be another one, and is then the only member of the folder's group.
                     os.fchmod(copy.fileno(), 0o640)
                     shutil.copyfileobj(document, copy, 1 << 20)
+            except FileNotFoundError as error:
+                # Its guard has emptied the folder, and is about to end.
+                raise ParserError("The parser ended before it was handed a document.") from error
             except OSError:
                 path.unlink(missing_ok=True)
                 raise

@@ -124,7 +124,8 @@ class Line:
         if answer.get("worn") or grown or child.documents >= DOCUMENTS_MAX:
             self._stop()
         elif job.copy is not None:
-            job.copy.unlink()
+            # The document after it may have ended the child already, whose guard then has emptied the folder.
+            job.copy.unlink(missing_ok=True)
         return result
 
     def _loaded(self, job: Job) -> Child:
@@ -148,7 +149,7 @@ class Line:
             if ahead.copy is None and not ahead.result.cancelled():
                 try:
                     self._hand(self.child, ahead)
-                except (OSError, ScratchError):
+                except (OSError, ParserError, ScratchError):
                     # Tried again, and reported, when it is the first. Those behind it keep their places.
                     break
         self.child.expect_loaded()

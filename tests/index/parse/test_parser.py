@@ -10,18 +10,22 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from index.model import Failure, Parsed
 from index.parse import Parser
+from index.parse.child import Child
 from index.parse.line import LINE_BYTES
+from index.parse.walls.walls import DOCUMENTS
 from tests.programs import PROGRAMS, program_parser
 
 ROOT = Path(__file__).parents[3]
 
 #: Says that it is being read, and goes on when it is let.
 WAITS = "import os, time\nopen('here', 'w').close()\nwhile not os.path.exists('go'): time.sleep(0.01)\n"
+SLEEPS = "import time; time.sleep(60)"
 
 
 class Hall:
@@ -39,7 +43,9 @@ class Hall:
         return path
 
     def submit(self, parser: Parser, source: str, *, long: bool = False) -> Future[Parsed | Failure]:
-        return parser.submit(self.write(source, long=long), ".md")
+        # A short limit for this document alone: on a busy machine the others wait longer than they need.
+        limit = 3 if source == SLEEPS else None
+        return parser.submit(self.write(source, long=long), ".md", limit)
 
     def line(self, parser: Parser, *sources: str) -> list[Future[Parsed | Failure]]:
         """Small documents that one child has all been handed; the first of them waits."""
@@ -111,19 +117,49 @@ def test_a_child_is_handed_small_documents_ahead_and_answers_in_their_order(hall
 ENDS = {
     "import os; os._exit(3)": "made the parser crash",
     "import os, signal; os.kill(os.getpid(), signal.SIGKILL)": "made the parser crash",
-    "import time; time.sleep(60)": "took longer than the limit of 6 s",
+    SLEEPS: "took longer than the limit of 3 s",
     "import os\nfor n in range(3, 30):\n    try: os.write(n, b'nonsense')\n    except OSError: pass": "",
 }
 
 
 @pytest.mark.parametrize("end", ENDS)
 def test_a_document_that_ends_its_child_costs_those_behind_it_nothing(hall: Hall, end: str) -> None:
-    with program_parser(timeout_seconds=6, children_max=1) as parser:
+    with program_parser(timeout_seconds=60, children_max=1) as parser:
         results = hall.line(parser, "text = 'b'", end, "text = 'd'", "text = 'e'")
         hall.let_go()
         found = [text(result) for result in results]
         assert ENDS[end] in found.pop(2)
         assert found == ["first", "b", "d", "e"]
+
+
+def test_a_document_that_ends_its_child_at_once_costs_the_one_before_it_nothing(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guard of a child that ended empties its folder, before the parent has removed the copy of a
+    document whose answer it has."""
+    receive = Child.receive
+
+    def late(child: Child, seconds: float, size_max: int) -> dict[str, Any]:
+        answer = receive(child, seconds, size_max)
+        if "b" in str(answer.get("parsed")):
+            _until(lambda: not (child.folder / DOCUMENTS).exists())
+        return answer
+
+    monkeypatch.setattr(Child, "receive", late)
+    with program_parser(children_max=1) as parser:
+        results = hall.line(parser, "text = 'b'", "import os; os._exit(3)", "text = 'd'")
+        hall.let_go()
+        first, before, end, behind = map(text, results)
+        assert (first, before, behind) == ("first", "b", "d") and "crash" in end
+
+
+def test_a_child_that_ended_between_two_documents_is_replaced(hall: Hall) -> None:
+    with program_parser(children_max=1) as parser:
+        assert text(hall.submit(parser, "text = 'a'")) == "a"
+        (documents,) = (hall.folder / "temporary").glob("*/documents")
+        # As its guard does before it ends.
+        documents.rmdir()
+        assert text(hall.submit(parser, "text = 'b'")) == "b"
 
 
 def test_a_document_that_nobody_waits_for_puts_nothing_out_of_step(hall: Hall) -> None:
