@@ -25,9 +25,11 @@ demo: .venv/runtime
 WORKERS = $$($(BIN)/python -c 'import os; print(min(4, os.cpu_count() or 1) + 2)')
 PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
 
-# Compiled first: hundreds of processes would each compile what they import, where the shell forbids bytecode.
+# As pip does for packages: else each process compiles what it imports, where Python may not write.
+COMPILE := $(BIN)/python -m compileall -q connectors index flows freshkb
+
 test: .venv/test
-	$(BIN)/python -m compileall -q connectors index flows freshkb tests
+	$(COMPILE) tests
 	$(PYTEST) -n $(WORKERS) $(PYTEST_ARGS)
 
 # 100,000 operations first: their trace is written out when one fails.
@@ -66,8 +68,7 @@ bench-peers: .venv/test .venv-peers/installed
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-	# As pip does for packages: else each process compiles what it imports, where Python may not write.
-	$(BIN)/python -m compileall -q connectors flows freshkb index
+	$(COMPILE)
 	@touch $@
 
 # Resolved with the oldest Python, whose versions run on the newer ones too; what only they or the build of

@@ -20,7 +20,7 @@ Invariants
 
 Rooms, from the bottom up; each may import those above it in this list, and none below
     Values: `model` and `records` (of the ledger), `errors`, `redact` (secrets), `printable` (foreign text),
-    `batched`, `outcome` (counts and reports of runs), `actor`.
+    `batched`, `outcome` (counts and reports of runs), `actor`, `cores` (that may be used).
     `disk` (locks, private files, scratch) · `freshness` (verdicts, owners, dates, links) · `payload` and
     `proof` (what a point carries, and what its digest proves) · `embed` · `parse` · `config` · `chunk` ·
     `ledger` · `store` · `sizes` · `workspace` (the parts of one knowledge base) · `run` (a verb on record) ·

@@ -1,12 +1,17 @@
-"""Private API of others that we use: each name has a line here, which fails when it has moved."""
+"""Private API of others that we and our tests use: each name has a line here, which fails when it moves."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+import sqlalchemy as sa
+
+from tests.conftest import _STATEMENTS
 from tests.test_layers import ROOT, sources
 
 #: (our module, name) → why there is no public way.
@@ -99,3 +104,12 @@ def test_unstructured_asks_one_function_for_its_pipeline() -> None:
     assert users, "nobody asks it any more"
     others = {name for name, text in found.items() if "spacy.load" in text} - {"_get_nlp"}
     assert all(name in found["_get_nlp"] for name in others), f"{others} load a pipeline, too"
+
+
+def test_the_tests_find_what_they_use_of_others() -> None:
+    scheduling: Any = import_module("xdist.scheduler").LoadFileScheduling
+    assert callable(scheduling._split_scope)
+    known = len(_STATEMENTS)
+    with sa.create_engine("sqlite://").connect() as connection:
+        connection.execute(sa.select(sa.literal(1).label("compiled_by_this_test")))
+    assert len(_STATEMENTS) == known + 1

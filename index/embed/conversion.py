@@ -24,6 +24,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from index.cores import cores
 from index.disk.atomic import replacing
 from index.disk.flock import take
 from index.disk.private import private_folder
@@ -140,7 +141,7 @@ def _folder(identity: ModelIdentity) -> Path:
         # No wheel for this platform, a library that is missing: it is loaded by the system's linker.
         raise Unavailable(f"OpenVINO cannot be used here ({type(error).__name__}: {error})") from error
     # What was compared is what is used: kernels differ by processor and by threads.
-    machine = [processor, openvino_model.cores()]
+    machine = [processor, cores()]
     key = digest([_VERSION, identity.revision, identity.max_tokens, versions, machine])
     name = re.sub(r"[^\w.-]+", "_", identity.model.rstrip("/").rpartition("/")[2]) or "model"
     return _cache() / f"{name[:60].lstrip('.')}-{key[:20]}"

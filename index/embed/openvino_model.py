@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import sys
 import threading
 from collections import deque
@@ -18,6 +17,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
+from index.cores import cores
 from index.embed.batching import batches
 from index.embed.tokenizer import Encoder, Tokens
 
@@ -55,11 +55,6 @@ def processor() -> tuple[str, list[str]]:
 def computes_bfloat16() -> bool:
     """Whether the processor computes in bfloat16 itself."""
     return "BF16" in processor()[1]
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def streams() -> int:

@@ -16,7 +16,7 @@ QUESTIONS = (
 _SENTENCES = (
     "Employees accrue four hours of annual leave in each pay period.",
     "Invoice 2024-117: three boxes of printer paper, payable within 30 days.",
-    "def sync(source): return plan(source).apply()  # noqa: E501",
+    "def sync(source): return plan(source).apply()",
     "Die Rückgabe ist innerhalb von vierzehn Tagen kostenlos; danach fällt eine Gebühr von 4,90 € an.",
     "The pump must be switched off before the filter is changed, and vented afterwards.",
     "Les congés payés se prennent entre le 1er mai et le 31 octobre.",

@@ -35,7 +35,7 @@ BATCH_TOKENS = 6144
 BATCH_TOKENS_GPU = 65536
 
 #: Mean cosine to float32 that bfloat16 has to reach to be chosen.
-FAITHFUL = 0.999
+FAITHFUL_SHORT = 0.999
 
 #: Ways to compute attention, best first. The first masks with infinity, by which OpenVINO makes NaNs of rows
 #: that are masked as a whole; the second with large numbers.
@@ -74,7 +74,7 @@ def best_precision(identity: ModelIdentity, device: str | None = None) -> str:
 
     probes = PASSAGES[1:9]
     exact, short = (TorchModel(identity, dtype, device).together(probes) for dtype in ("float32", "bfloat16"))
-    return "bfloat16" if float(pairwise_cos_sim(exact, short).mean()) >= FAITHFUL else "float32"
+    return "bfloat16" if float(pairwise_cos_sim(exact, short).mean()) >= FAITHFUL_SHORT else "float32"
 
 
 def _has_bfloat16(device: str | None) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from index.cores import cores
 from index.embed import conversion, openvino_model, torch_model
 from index.embed.conversion import Conversion, Unavailable
 from index.embed.identity import ModelIdentity
@@ -66,10 +67,10 @@ class Way:
         computed = self.conversion.computes[dtype]
         mean, least = self.conversion.likeness[computed]
         why = _WHY[dtype, computed]
-        streams, cores = openvino_model.streams(), openvino_model.cores()
+        streams, usable = openvino_model.streams(), cores()
         return (
             f"by OpenVINO on the processor, {why}, "
-            f"{_counted(streams, 'stream')} on {_counted(cores, 'core')}; "
+            f"{_counted(streams, 'stream')} on {_counted(usable, 'core')}; "
             f"cosine to torch {mean:.5f}, at least {least:.5f}"
         )
 

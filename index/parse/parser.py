@@ -6,7 +6,6 @@ child waits for its parent. Another child is started once those that run have no
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
 
+from index.cores import cores
 from index.disk.fork import forget_in_children
 from index.model import Failure, Parsed
 from index.parse import child as children
@@ -46,7 +46,7 @@ class Parser:
         process of a child; `command` starts another worker than ours, which speaks the same protocol.
         `children_max` None: as many as this process has cores, up to `CHILDREN_MAX`."""
         self.limits = Limits(timeout_seconds, memory_bytes, output_bytes_max)
-        self.children_max = children_max or min(_cores(), CHILDREN_MAX)
+        self.children_max = children_max or min(cores(), CHILDREN_MAX)
         self._command = command or children.command("main")
         self._walls: list[Wall] | None = None
         self._begin()
@@ -192,10 +192,3 @@ class Parser:
             raise
         self._walls = child.walls
         return child
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

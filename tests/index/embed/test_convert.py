@@ -18,7 +18,7 @@ from index.embed import conversion, convert, way
 from index.embed.conversion import Conversion
 from index.embed.convert import Refused
 from index.embed.embedder import Embedder, fingerprint
-from index.embed.identity import DEFAULT, ModelIdentity, identify
+from index.embed.identity import ModelIdentity, identify
 from index.embed.openvino_model import OpenVinoModel
 from index.embed.probes import PASSAGES
 from index.embed.torch_model import TorchModel
@@ -36,16 +36,6 @@ pytestmark = pytest.mark.filterwarnings(
 
 #: Cosine to torch in float32.
 LIKE = 0.9999
-
-
-@pytest.fixture(scope="module")
-def identity(tmp_path_factory: pytest.TempPathFactory) -> ModelIdentity:
-    return identify(DEFAULT, tmp_path_factory.mktemp("cache"))
-
-
-@pytest.fixture(scope="module")
-def real(identity: ModelIdentity) -> Embedder:
-    return Embedder(identity, "float32")
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pytest
 
 from index.embed import openvino_model, torch_model, way
 from index.embed.batching import batches
-from index.embed.embedder import Embedder, fingerprint, identify, resolve_dtype
+from index.embed.embedder import Embedder, fingerprint, resolve_dtype
 from index.embed.identity import DEFAULT, ModelIdentity
 from index.embed.openvino_model import BATCH_TOKENS
 from index.errors import EmbedderError
@@ -34,16 +34,6 @@ TEXTS = [
 
 #: The same text in another batch differs in its last bits.
 TOLERANCE = 1e-5
-
-
-@pytest.fixture(scope="module")
-def identity(tmp_path_factory: pytest.TempPathFactory) -> ModelIdentity:
-    return identify(DEFAULT, tmp_path_factory.mktemp("cache"))
-
-
-@pytest.fixture(scope="module")
-def real(identity: ModelIdentity) -> Embedder:
-    return Embedder(identity, "float32")
 
 
 @pytest.fixture(params=["real", "stand-in"])
