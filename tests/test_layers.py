@@ -27,6 +27,7 @@ ROOMS = [
     "cores",
     "redact",
     "printable",
+    "phrase",
     "batched",
     "model",
     "errors",

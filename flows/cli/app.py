@@ -34,6 +34,7 @@ COMMANDS = (
     "ls",
     "show",
     "search",
+    "find",
     "verify",
     "audit",
     "review",

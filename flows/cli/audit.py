@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from flows.cli.console import Console, warn
 from flows.cli.options import command
 from flows.cli.text import audit_lines
-from flows.cli.workspace import opened
-
-if TYPE_CHECKING:
-    from index.workspace import Workspace
+from flows.cli.workspace import opened, outside_sources
 
 
 class FailOn(StrEnum):
@@ -45,7 +42,7 @@ def audit(
         from index.errors import ConfigError, StoreError
         from index.run import Run
 
-        folder = workspace.config.reports if out is None else _outside(workspace, out)
+        folder = workspace.config.reports if out is None else outside_sources(workspace, out, "--out")
         if out is not None and (others := foreign(folder)):
             raise ConfigError(
                 f"{others[0]} was not written by freshkb and is not replaced; nothing was written. Name "
@@ -72,24 +69,3 @@ def audit(
     for path in written:
         console.say(f"Wrote {path}")
     raise typer.Exit(1 if found.fails(fail_on.value) else 0)
-
-
-def _outside(workspace: Workspace, out: Path) -> Path:
-    """The same folder. Raises ConfigError when it lies in a source: nothing is ever written into one, and a
-    report there would become a document."""
-    from index.errors import ConfigError
-
-    folder = out.resolve()
-    for source in workspace.config.sources:
-        root = source.connector.folder(workspace.config.base)
-        private = workspace.config.context(source).private
-        if (
-            root is not None
-            and folder.is_relative_to(root.resolve())
-            and not any(folder.is_relative_to(own) for own in private)
-        ):
-            raise ConfigError(
-                f"{out} lies in source {source.id!r} ({root}), and nothing is ever written into a source. "
-                "Name another folder with --out."
-            )
-    return out

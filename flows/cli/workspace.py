@@ -49,3 +49,24 @@ def knowledge_base(config: Path | None, source: str | None = None) -> Iterator[K
         from index.search.knowledge_base import KnowledgeBase
 
         yield KnowledgeBase(workspace)
+
+
+def outside_sources(workspace: Workspace, out: Path, option: str) -> Path:
+    """The same folder. Raises ConfigError when it lies in a source: nothing is ever written into one, and a
+    file there would become a document. `option` named the folder."""
+    from index.errors import ConfigError
+
+    folder = out.resolve()
+    for source in workspace.config.sources:
+        root = source.connector.folder(workspace.config.base)
+        private = workspace.config.context(source).private
+        if (
+            root is not None
+            and folder.is_relative_to(root.resolve())
+            and not any(folder.is_relative_to(own) for own in private)
+        ):
+            raise ConfigError(
+                f"{out} lies in source {source.id!r} ({root}), and nothing is ever written into a source. "
+                f"Name another folder with {option}."
+            )
+    return out

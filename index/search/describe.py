@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from index.audit.fields import review_fields
 from index.audit.findings import Finding, of_document
 from index.freshness.assess import Assessment
 from index.model import LIVE, Point, State, rfc3339
-from index.records import ChunkRecord, Document, Review
+from index.records import ChunkRecord, Collection, Document, Review
 from index.search.reader import Reader
 
 
@@ -118,18 +118,29 @@ def describe(reader: Reader, document: Document) -> DocumentDetail:
     findings: Iterator[Finding] = iter(())
     if governance is not None and document.state in LIVE - {State.SKIPPED}:
         findings = of_document(document, governance, assessment, review, now)
-    return DocumentDetail(document, assessment, review, tuple(findings), tuple(_chunks(reader, document)))
+    return DocumentDetail(document, assessment, review, tuple(findings), _chunks(reader, document))
 
 
-def _chunks(reader: Reader, document: Document) -> Iterator[ChunkDetail]:
+def _chunks(reader: Reader, document: Document) -> tuple[ChunkDetail, ...]:
     collection = reader.ledger.collections.current()
     if collection is None:
-        return
-    own = reader.ledger.chunks.of(collection.name, [document.document_id])[document.document_id]
+        return ()
+    return details(reader, collection, [document.document_id])[document.document_id]
+
+
+def details(
+    reader: Reader, collection: Collection, document_ids: Sequence[str]
+) -> dict[str, tuple[ChunkDetail, ...]]:
+    """Each document's chunks in this collection, in order."""
+    records = reader.ledger.chunks.of(collection.name, document_ids)
+    ids = [record.point_id for own in records.values() for record in own]
     points: dict[str, Point] = {}
-    if own:
+    if ids:
         with reader.store.session(collection.name) as session:
-            points = session.retrieve([record.point_id for record in own], vectors=False)
-    for record in own:
+            points = session.retrieve(ids, vectors=False)
+
+    def detail(record: ChunkRecord) -> ChunkDetail:
         point = points.get(record.point_id)
-        yield ChunkDetail(record, payload.passage_in(point.payload) if point is not None else None)
+        return ChunkDetail(record, payload.passage_in(point.payload) if point is not None else None)
+
+    return {name: tuple(detail(record) for record in own) for name, own in records.items()}

@@ -1,0 +1,84 @@
+"""Phrases: words in a row, found in a text however they are written there.
+
+Case, accents, spacing, line breaks, punctuation and invisible characters do not count: *Zoë O’Neil* is found
+in ``ZOE O'NEIL`` and in ``zoe\\no-neil``. Words are compared whole: *Ann* is not found in ``Annual``. Scripts
+that put no spaces between words are compared character by character. A word that a hyphen breaks at the end
+of a line is compared both as one word and as two.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+
+#: Letters of scripts without spaces between words: Thai to Burmese, Khmer, kana, Han.
+_ALONE = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff"
+)
+_WORD = re.compile(rf"[{_ALONE}]|[^\W_{_ALONE}]+")
+#: Accents once they stand apart, and characters that are not seen: soft hyphens, joiners, marks of direction.
+_DROPPED = ("Mn", "Me", "Cf")
+_BROKEN = re.compile(r"(?<=[^\W\d_])[-\u2010\u00ad][ \t]*\r?\n\s*(?=[^\W\d_])")
+
+
+def folded(text: str) -> str:
+    """The words of a text in the form that all their spellings share, each between two spaces; "" for a text
+    without any.
+
+    >>> folded("Zoë\\nO’Neil!")
+    ' zoe o neil '
+    """
+    if not text.isascii():
+        apart = unicodedata.normalize("NFKD", text)
+        text = "".join(c for c in apart if c.isascii() or unicodedata.category(c) not in _DROPPED)
+    words = _WORD.findall(text.casefold())
+    return f" {' '.join(words)} " if words else ""
+
+
+class Phrases:
+    """Phrases that texts are searched for. Raises ValueError for one that has no word."""
+
+    def __init__(self, phrases: Iterable[str]) -> None:
+        self._folded = tuple(dict.fromkeys(folded(phrase) for phrase in phrases))
+        if "" in self._folded:
+            raise ValueError("A phrase needs at least one letter or digit.")
+
+    def found(self, text: str) -> bool:
+        """Whether the text contains one of them."""
+        return any(phrase in reading for reading in _readings(text) for phrase in self._folded)
+
+    def parts(self, texts: Iterable[str]) -> set[int]:
+        """The indices of those consecutive parts of one text in which one of them stands; both, of two parts
+        in which it begins and ends."""
+        readings = [tuple(_readings(text)) for text in texts]
+        found = self._across([reading[0] for reading in readings])
+        if any(len(reading) > 1 for reading in readings):
+            found |= self._across([reading[-1] for reading in readings])
+        return found
+
+    def _across(self, parts: Sequence[str]) -> set[int]:
+        """The same for folded parts."""
+        whole, ends = " ", []
+        for part in parts:
+            whole += part[1:]
+            ends.append(len(whole))
+        found = set[int]()
+        for phrase in self._folded:
+            at = whole.find(phrase)
+            while at >= 0:
+                # The spaces around a phrase are no part of it.
+                first, last = bisect_right(ends, at + 1), bisect_right(ends, at + len(phrase) - 2)
+                found.update(index for index in range(first, last + 1) if parts[index])
+                at = whole.find(phrase, at + 1)
+        return found
+
+
+def _readings(text: str) -> Iterator[str]:
+    """The folded text; and with the words joined that were broken at the end of a line."""
+    yield folded(text)
+    joined = _BROKEN.sub("", text)
+    if joined != text:
+        yield folded(joined)
