@@ -10,6 +10,7 @@ PostgreSQL's here would import its dialect into every command.
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -255,4 +256,9 @@ def columns(table: sa.Table, record: type[Any]) -> list[sa.Column[Any]]:
 
 def values(record: Any) -> dict[str, Any]:
     """A record's fields by name, as an insert takes them."""
-    return {field.name: getattr(record, field.name) for field in fields(record)}
+    return {name: getattr(record, name) for name in _names(type(record))}
+
+
+@cache
+def _names(record: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(record))

@@ -479,11 +479,11 @@ def logged(kb: Knowledge, *options: str) -> list[str]:
             lines.append(line.rstrip("\n"))
             if "Ready" in line:
                 # All at once, however slow the machine is.
-                for number in range(40):
+                for number in range(70):
                     kb.write(f"../new/secret-{number:02}.md", f"# Secret {number}\n\nText {number}.\n")
                 kb.write("../new/secret.docx", "This is no Word document.")
                 (kb.home / "new").rename(kb.docs / "new")
-            if " freshkb.watch: docs: 40 added" in line:
+            if " freshkb.watch: docs: 70 added" in line:
                 watcher.process.send_signal(signal.SIGTERM)
         assert watcher.process.wait(timeout=PATIENCE_SECONDS) == 0
         assert watcher.process.stdout is not None
@@ -497,15 +497,15 @@ def test_a_service_logs_a_line_a_batch_with_time_level_counts_and_seconds(kb: Kn
     lines = logged(kb)
     batches = [line.partition(" freshkb.sync: ")[2] for line in lines if " freshkb.sync: " in line]
     assert [batch.partition(";")[0] for batch in batches] == [
-        "docs: 32 of 41 documents: 32 added",
-        "docs: 41 of 41 documents: 8 added, 1 quarantined",
+        "docs: 64 of 71 documents: 64 added",
+        "docs: 71 of 71 documents: 6 added, 1 quarantined",
     ]
     seconds = r"fetch \d+\.\d\d s, parse \d+\.\d\d s, embed \d+\.\d\d s, write \d+\.\d\d s"
-    assert re.fullmatch(rf".*; chunks: 32 embedded; {seconds}", batches[0])
+    assert re.fullmatch(rf".*; chunks: 64 embedded; {seconds}", batches[0])
     spent = {step: float(took) for step, took in re.findall(r"(\w+) (\d+\.\d\d) s", batches[0])}
     assert spent["parse"] > 0 and spent["write"] > 0
     assert any(" INFO freshkb.watch: Ready: watching docs." in line for line in lines)
-    assert any(" WARNING freshkb.watch: docs: 40 added" in line for line in lines)
+    assert any(" WARNING freshkb.watch: docs: 70 added" in line for line in lines)
     assert " INFO freshkb.cli: Stopping after the batch in hand" in "\n".join(lines)
     assert not any("DEBUG" in line for line in lines)
     assert not any("ecret" in line for line in lines)
