@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -256,9 +257,11 @@ def columns(table: sa.Table, record: type[Any]) -> list[sa.Column[Any]]:
 
 def values(record: Any) -> dict[str, Any]:
     """A record's fields by name, as an insert takes them."""
-    return {name: getattr(record, name) for name in _names(type(record))}
+    names, of = _fields(type(record))
+    return dict(zip(names, of(record), strict=True))
 
 
 @cache
-def _names(record: type[Any]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(record))
+def _fields(record: type[Any]) -> tuple[tuple[str, ...], attrgetter[tuple[Any, ...]]]:
+    names = tuple(field.name for field in fields(record))
+    return names, attrgetter(*names)

@@ -1,8 +1,8 @@
 """The language of a document that does not name it, guessed from its first prose.
 
-The guess is langdetect's: draws of n-grams from the text until a language is certain, seven times. The same
-draws are computed here from its profiles and in its order, to the last bit, in a third of its time: characters
-and words are looked up once, and five draws are multiplied in one pass over the languages.
+The guess is langdetect's: n-grams are drawn from the text until a language is certain, seven times. The same
+draws are computed here from its profiles and in its order, to the last bit, in little more than half of its
+time: characters and words are looked up once, and five draws are multiplied in one pass over the languages.
 """
 
 from __future__ import annotations

@@ -98,7 +98,8 @@ class Batches:
             if self._loading is None:
                 workspace = self._run.workspace
                 # Its failure is that of the first text that has to be embedded.
-                self._loading = self._loader.submit(workspace.embedder, target.collection)
+                # One that was let go is loaded again.
+                self._loading = self._loader.submit(lambda: workspace.embedder(target.collection).warm())
                 _ = workspace.tokenizer
 
         return self._thread.submit(

@@ -277,17 +277,17 @@ def test_a_source_that_goes_away_while_it_is_read_keeps_what_was_done(
         fetch = watcher.docs.fetch
 
         def fetch_until(uri: str, into: Path | None) -> Any:
-            if uri == "050.md":
+            if uri == "080.md":
                 raise SourceUnavailable("The disk has just gone.")
             return fetch(uri, into)
 
         monkeypatch.setattr(watcher.docs, "fetch", fetch_until)
         watcher.docs.hint("")
         event = watcher.after(DEBOUNCE)
-        assert (event["outcome"], did(event)) == ("failed", {"added": 32})
+        assert (event["outcome"], did(event)) == ("failed", {"added": 64})
         assert event["sources"][0]["error"] == "The disk has just gone. What was done before is whole."
         monkeypatch.setattr(watcher.docs, "fetch", fetch)
-        assert did(watcher.after(RETRY_SECONDS)) == {"added": 68, "unchanged": 32}
+        assert did(watcher.after(RETRY_SECONDS)) == {"added": 36, "unchanged": 64}
 
 
 def test_a_source_that_could_not_be_watched_is_watched_once_it_can_be(
@@ -387,7 +387,7 @@ def test_a_stop_finishes_the_batch_in_hand(kb: Knowledge, monkeypatch: pytest.Mo
         monkeypatch.setattr(HashEmbedder, "embed_documents", embed_and_stop)
         watcher.docs.hint("")
         event = watcher.after(DEBOUNCE)
-        assert (event["outcome"], did(event)) == ("interrupted", {"added": 32})
+        assert (event["outcome"], did(event)) == ("interrupted", {"added": 64})
         watcher.thread.join(PATIENCE_SECONDS)
         assert not watcher.thread.is_alive()
 

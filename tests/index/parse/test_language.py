@@ -13,10 +13,9 @@ from index.parse.language import language_of, probabilities
 TEXTS = {
     "german": "Die Prüfung der Änderungen erfolgt über das Büro. Größe und Maße gelten. " * 3,
     "french": "Le chat s'est assis sur le tapis ; où êtes-vous allés, l'été dernier, à Noël ? " * 4,
-    "romanian": "Limba rom\u00e2n\u0103 este o limb\u0103 indo-european\u0103, \u0219i \u021bara noastr\u0103 "
-    * 4,
-    "vietnamese": "Ti\u1ebfng Vi\u1ec7t la\u0300 ng\u00f4n ng\u01b0\u0303 cu\u0309a ng\u01b0\u01a1\u0300i Vi\u1ec7t "
-    * 4,
+    "romanian": "Limba rom\u00e2n\u0103 este o limb\u0103 roman\u0103, \u0219i \u021bara noastr\u0103 " * 4,
+    "vietnamese": "Ti\u1ebfng Vi\u1ec7t la\u0300 ng\u00f4n ng\u01b0\u0303 cu\u0309a ng\u01b0\u01a1\u0300i "
+    * 5,
     "japanese": "日本語は、日本国内や、日本人同士の間で使われている言語である。カタカナ English words. " * 6,
     "chinese": "汉语是世界上使用人数最多的语言。繁體中文也是漢語。" * 10,
     "korean": "한국어는 대한민국과 조선민주주의인민공화국의 공용어이다. " * 8,
