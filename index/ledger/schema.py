@@ -262,6 +262,6 @@ def values(record: Any) -> dict[str, Any]:
 
 
 @cache
-def _fields(record: type[Any]) -> tuple[tuple[str, ...], attrgetter[tuple[Any, ...]]]:
+def _fields(record: Any) -> tuple[tuple[str, ...], attrgetter[tuple[Any, ...]]]:
     names = tuple(field.name for field in fields(record))
     return names, attrgetter(*names)
