@@ -257,7 +257,8 @@ def columns(table: sa.Table, record: type[Any]) -> list[sa.Column[Any]]:
 
 def values(record: Any) -> dict[str, Any]:
     """A record's fields by name, as an insert takes them."""
-    names, of = _fields(type(record))
+    kind: Any = type(record)
+    names, of = _fields(kind)
     return dict(zip(names, of(record), strict=True))
 
 
