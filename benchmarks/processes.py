@@ -129,8 +129,11 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command that must succeed (quarantined documents are a success), untouched by the environment's
     own settings. Raises RuntimeError with what it said."""
+    # As installers do, the first command keeps compiled modules, also where the environment says not to.
     environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("FRESHKB_", "PREFECT_"))
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("FRESHKB_", "PREFECT_")) and name != "PYTHONDONTWRITEBYTECODE"
     }
     if state_dir is not None:
         environment["FRESHKB_STATE_DIR"] = str(state_dir)

@@ -76,6 +76,8 @@ class FilesConnector(Connector):
         self._hidden = settings.hidden
         self._include = Patterns(settings.include)
         self._exclude = Patterns(settings.exclude)
+        self._filtered: tuple[str, PathFilter] | None = None
+        """The filter made last, and the place it was made for."""
 
     def probe(self) -> str:
         """The root's real path, file system and inode. A mount that is missing shows the empty folder below
@@ -167,7 +169,13 @@ class FilesConnector(Connector):
         return watching(self.root, self._filter(), on_hint, polling=polling)
 
     def _filter(self) -> PathFilter:
-        root = Path(os.path.realpath(self.root))
+        """The filter of the place where the root is now."""
+        place = os.path.realpath(self.root)
+        if self._filtered is None or self._filtered[0] != place:
+            self._filtered = place, self._filter_of(Path(place))
+        return self._filtered[1]
+
+    def _filter_of(self, root: Path) -> PathFilter:
         for path in self.context.private:
             if root.is_relative_to(path):
                 raise SourceUnavailable(

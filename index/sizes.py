@@ -9,8 +9,9 @@ from dataclasses import dataclass
 class Sizes:
     """How much is done at once. Tests hand in smaller ones."""
 
-    batch_documents: int = 32
-    """Documents of one batch: enough to fill the model's batches, few enough to finish soon after Ctrl-C."""
+    batch_documents: int = 64
+    """Documents of one batch: enough to fill the model's batches and to share the cost of its commits, few
+    enough to finish soon after Ctrl-C."""
     batch_points: int = 2000
     """Points of one transaction, a single large document apart: they bound the memory of a run."""
     read_points: int = 500

@@ -149,7 +149,7 @@ class Workspace:
         if self._parser is None:
             from index.parse import Parser
 
-            self._parser = Parser()
+            self._parser = Parser(release_after=self._release_after)
         return self._parser
 
     @property
@@ -204,11 +204,17 @@ class Workspace:
             else:
                 from index.embed.embedder import Embedder
 
-                made = Embedder(identity, collection.dtype)
+                made = Embedder(identity, collection.dtype, self._release_after)
             with self.waiting(f"loading the model {identity.model}"):
                 made.warm()
             self._embedders[name] = made
         return self._embedders[name]
+
+    @property
+    def _release_after(self) -> float | None:
+        """Seconds."""
+        after = self.config.embedding.release_after
+        return None if after is None else after.total_seconds()
 
     def embed(
         self, collection: Collection, texts: Sequence[str], on_progress: Callable[[int], None] | None = None

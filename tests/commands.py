@@ -43,7 +43,7 @@ class CommandLine:
         kb.config()
         monkeypatch.chdir(kb.home)
         monkeypatch.setattr("index.embed.embedder.Embedder", HashEmbedder)
-        monkeypatch.setattr("index.parse.Parser", lambda: kb.parser)
+        monkeypatch.setattr("index.parse.Parser", lambda **_: kb.parser)
         monkeypatch.delenv("PREFECT_API_URL", raising=False)
 
     def __call__(self, *arguments: str, code: int | None = 0) -> Result:

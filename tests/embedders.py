@@ -14,7 +14,7 @@ from index.embed.embedder import ModelIdentity, fingerprint
 class HashEmbedder:
     """Adds up a random direction for each word. The same text always gives the same bits."""
 
-    def __init__(self, identity: ModelIdentity, dtype: str) -> None:
+    def __init__(self, identity: ModelIdentity, dtype: str, release_after: float | None = None) -> None:
         self.fingerprint = fingerprint(identity, dtype)
         self.dimension = identity.dimension
         self.embedded: list[str] = []

@@ -73,7 +73,9 @@ class Shared:
 
     def folders(self) -> list[Path]:
         """Where the running children are given their documents."""
-        return [folder for child in self._parser._idle for folder in (child.folder, child.folder / DOCUMENTS)]
+        return [
+            folder for child in self._parser._resting for folder in (child.folder, child.folder / DOCUMENTS)
+        ]
 
     def close(self) -> None: ...
 

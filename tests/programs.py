@@ -40,12 +40,14 @@ def program_parser(
     timeout_seconds: float = 30,
     memory_bytes: int = 2 << 30,
     children_max: int | None = None,
+    release_after: float | None = None,
 ) -> Parser:
     return Parser(
         timeout_seconds=timeout_seconds,
         memory_bytes=memory_bytes,
         command=(sys.executable, "-P", "-s", "-c", PROGRAMS, *arguments),
         children_max=children_max,
+        release_after=release_after,
     )
 
 

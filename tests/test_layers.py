@@ -25,6 +25,7 @@ MORE = {"freshkb/__main__.py": ("flows.cli",)}
 #: The rooms of `index`, from the bottom up: a room imports only those before it.
 ROOMS = [
     "cores",
+    "idle",
     "redact",
     "printable",
     "phrase",

@@ -130,6 +130,9 @@ class Embedding(Block):
     """A sentence-transformers model: its id, or a folder that begins with ./, ../, ~ or /."""
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     """In which the model computes. auto: bfloat16 where the processor has it and the meaning stays."""
+    release_after: Duration | None = None
+    """Time without use, such as 10m, after which a process that runs on lets the model and the children of
+    the parser go, until they are needed again; left out: never."""
 
 
 class Freshness(Block):

@@ -28,6 +28,8 @@ index:
 embedding:
   model: sentence-transformers/all-MiniLM-L6-v2
   dtype: auto
+  # When a process that runs on gives the model's memory back, if it is not used; left out: never.
+  # release_after: 10m
 
 # What holds for every source that does not say otherwise.
 defaults:

@@ -11,5 +11,5 @@
 After a conversion no command imports torch on a processor: `torch_model` and `openvino_model` import their
 libraries when they load a model, and the parent never imports `convert`.
 
-May import: `disk`, `model`, `errors`, `cores`.
+May import: `disk`, `model`, `errors`, `cores`, `idle`.
 """

@@ -5,6 +5,7 @@ The model is loaded at the first text.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from index.embed.identity import ModelIdentity, identify
 from index.embed.tokenizer import Tokenizer, well_formed
 from index.errors import EmbedderError
+from index.idle import Idle
 from index.model import digest
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from index.embed.way import Model
 
 __all__ = ["Embedder", "ModelIdentity", "Tokenizer", "fingerprint", "identify", "resolve_dtype"]
+
+log = logging.getLogger("freshkb.embed")
 
 #: Counts the changes in how a prefix is put before a chunk's text.
 PREFIX_VERSION = 1
@@ -47,18 +51,35 @@ def resolve_dtype(setting: str, identity: ModelIdentity) -> str:
 class Embedder:
     """A model at one precision. Threads may share it: a question waits for one small batch at most."""
 
-    def __init__(self, identity: ModelIdentity, dtype: str) -> None:
+    def __init__(self, identity: ModelIdentity, dtype: str, release_after: float | None = None) -> None:
+        """The model is let go once it was unused for `release_after` seconds, and loaded again for the next
+        text; None: never."""
         self.identity = identity
         self.dtype = dtype
         self.fingerprint = fingerprint(identity, dtype)
         self.dimension = identity.dimension
         self.max_tokens = identity.max_tokens
         self._loading = threading.Lock()
+        """Held to read or change the rest."""
         self._loaded: Model | None = None
+        self._users = 0
+        self._idle = Idle(release_after, self.release)
 
     def warm(self) -> None:
         """Load the model, so that the first text does not wait."""
-        self._model()
+        with self._in_use():
+            pass
+
+    def release(self) -> None:
+        """Let the model go, unless it computes; the next text loads it again."""
+        with self._loading:
+            if self._users or self._loaded is None:
+                return
+            self._loaded = None
+        from index.embed import way
+
+        way.give_back()
+        log.debug("Model released: %s.", self.identity.model)
 
     def embed_documents(
         self, texts: Sequence[str], on_progress: Callable[[int], None] | None = None
@@ -70,9 +91,9 @@ class Embedder:
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         if not texts:
             return vectors
-        model = self._model()
         # The blank lines that end an empty prefix and the text have no meaning.
-        with closing(model.documents([well_formed(text.strip()) for text in texts])) as batches:
+        asked = [well_formed(text.strip()) for text in texts]
+        with self._in_use() as model, closing(model.documents(asked)) as batches:
             while True:
                 with self._failures():
                     done = next(batches, None)
@@ -85,11 +106,21 @@ class Embedder:
 
     def embed_query(self, text: str) -> list[float]:
         """The normalised vector of a question, with the model's query prompt where it has one."""
-        model = self._model()
-        with self._failures():
+        with self._in_use() as model, self._failures():
             found = model.query(well_formed(text.strip()))
         vector: list[float] = _normalised(found[None])[0].tolist()
         return vector
+
+    @contextmanager
+    def _in_use(self) -> Iterator[Model]:
+        with self._loading:
+            self._users += 1
+        try:
+            yield self._model()
+        finally:
+            with self._loading:
+                self._users -= 1
+            self._idle.touch()
 
     def _model(self) -> Model:
         with self._loading:

@@ -153,6 +153,15 @@ class TorchModel:
         return vectors
 
 
+def give_back() -> None:
+    """Give the GPU's memory that no model holds any more back."""
+    if "torch" in sys.modules:
+        import torch
+
+        if torch.accelerator.is_available():
+            torch.accelerator.empty_cache()
+
+
 def prepare_environment() -> None:
     """Before the libraries are imported: no progress bars, no advice on stderr, no telemetry. The hub is
     never asked, because models are loaded from folders only."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from index import idle
 from index.cores import cores
 from index.embed import conversion, openvino_model, torch_model
 from index.embed.conversion import Conversion, Unavailable
@@ -112,6 +113,12 @@ def load(identity: ModelIdentity, dtype: str) -> Model:
     if way.conversion is None and way.device is None:
         log.warning("The model %s is computed by torch: %s.", identity.model, way.reason)
     return torch_model.TorchModel(identity, dtype)
+
+
+def give_back() -> None:
+    """Give the memory of models that nothing holds any more back to the machine, and the GPU's to others."""
+    idle.give_back()
+    torch_model.give_back()
 
 
 def _way(identity: ModelIdentity, conversion_of: Callable[[ModelIdentity], Conversion | None]) -> Way:

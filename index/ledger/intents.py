@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +22,7 @@ def packed(intent: Intent) -> dict[str, Any]:
     return {
         "action": intent.action,
         "document": document,
-        "chunks": [astuple(chunk) for chunk in intent.chunks],
+        "chunks": [list(schema.values(chunk).values()) for chunk in intent.chunks],
     }
 
 
@@ -38,3 +37,8 @@ def unpacked(stored: dict[str, Any]) -> Intent:
 
 def points_of(intent: Intent) -> set[str]:
     return {chunk.point_id for chunk in intent.chunks}
+
+
+def points_in(stored: dict[str, Any]) -> set[str]:
+    """`points_of(unpacked(stored))`, without making its records."""
+    return {point_id for point_id, *_ in stored["chunks"]}

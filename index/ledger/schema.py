@@ -10,6 +10,8 @@ PostgreSQL's here would import its dialect into every command.
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import cache
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -255,4 +257,12 @@ def columns(table: sa.Table, record: type[Any]) -> list[sa.Column[Any]]:
 
 def values(record: Any) -> dict[str, Any]:
     """A record's fields by name, as an insert takes them."""
-    return {field.name: getattr(record, field.name) for field in fields(record)}
+    kind: Any = type(record)
+    names, of = _fields(kind)
+    return dict(zip(names, of(record), strict=True))
+
+
+@cache
+def _fields(record: Any) -> tuple[tuple[str, ...], attrgetter[tuple[Any, ...]]]:
+    names = tuple(field.name for field in fields(record))
+    return names, attrgetter(*names)

@@ -22,7 +22,7 @@ from index.ledger.database import Tables
 from index.ledger.documents import replace
 from index.ledger.entry import LogEntry
 from index.ledger.holds import held, lock
-from index.ledger.intents import packed, points_of, unpacked
+from index.ledger.intents import packed, points_in, points_of, unpacked
 from index.ledger.log import append, defer, publish
 from index.ledger.points import PRESENT
 from index.ledger.removal import RemovalState
@@ -95,7 +95,7 @@ class Writes(Tables):
         ids = [intent.document.document_id for intent in done]
         with self._database.writing() as connection:
             intended = {
-                document_id: points_of(unpacked(stored))
+                document_id: points_in(stored)
                 for document_id, stored in connection.execute(
                     sa.select(intents.c.document_id, intents.c.payload).where(
                         intents.c.collection == collection, self._database.among(intents.c.document_id, ids)

@@ -46,7 +46,7 @@ Markup is walked by us (`html` says why), spreadsheets are read by openpyxl and 
 pdfium, which is many times as fast as pdfminer; Word and PowerPoint by unstructured, whose classifier also
 has a say in PDF headings.
 
-May import: `connectors.base`, `disk`, `freshness`, `model`, `errors`.
+May import: `connectors.base`, `disk`, `freshness`, `model`, `errors`, `cores`, `idle`.
 """
 
 from __future__ import annotations

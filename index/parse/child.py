@@ -32,6 +32,8 @@ FOLDER_BYTES_MAX = 2 << 30
 LOOK_SECONDS = 0.5
 #: Seconds that a child has to end after it closed its pipe.
 END_SECONDS_MAX = 1.0
+#: Bytes that a pipe usually holds.
+_PIPE_BYTES = 64 << 10
 #: Number of uncompiled modules from which compiling all of them pays for later children.
 UNCOMPILED_MAX = 100
 
@@ -101,6 +103,9 @@ class Child:
             raise ParserError(f"The parser could not be started: {error}.") from error
         assert self.process.stdin is not None and self.process.stdout is not None
         self._requests, self._answers = self.process.stdin, self.process.stdout
+        self._unread = bytearray()
+        self._poll = select.poll()
+        self._poll.register(self._answers.fileno(), select.POLLIN)
 
     @property
     def dead(self) -> bool:
@@ -218,13 +223,12 @@ class Child:
             return errors.read().decode("utf-8", "replace").strip()
 
     def _read(self, size: int, deadline: float) -> bytes:
-        descriptor = self._answers.fileno()
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        data = bytearray()
+        """The next bytes of the pipe. Those behind them that are there already are read along: of small
+        documents, the answers of several."""
+        data, descriptor = self._unread, self._answers.fileno()
         while len(data) < size:
             left = deadline - time.monotonic()
-            ready = left > 0 and poll.poll(min(left, LOOK_SECONDS) * 1000)
+            ready = left > 0 and self._poll.poll(min(left, LOOK_SECONDS) * 1000)
             if not ready:
                 # First: a document that fills the disk is late as well, and this says why.
                 if _disk_bytes(self.folder) > FOLDER_BYTES_MAX:
@@ -232,11 +236,13 @@ class Child:
                 if left <= 0:
                     raise TimeoutError
                 continue
-            block = os.read(descriptor, min(size - len(data), 1 << 20))
+            block = os.read(descriptor, min(max(size - len(data), _PIPE_BYTES), 1 << 20))
             if not block:
                 raise Gone
             data += block
-        return bytes(data)
+        taken = bytes(data[:size])
+        del data[:size]
+        return taken
 
 
 def _disk_bytes(folder: Path) -> int:

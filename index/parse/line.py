@@ -25,8 +25,9 @@ from index.parse.formats import Format
 #: are ahead, a long one has its child for itself.
 LINE_BYTES = 64 << 10
 _DOCUMENT_BYTES_MIN = LINE_BYTES // 16
-#: Documents that one child parses before another takes its place: libraries leak.
-DOCUMENTS_MAX = 1000
+#: Documents that one child parses before another takes its place: libraries leak. One that has grown is
+#: replaced before. To start one costs as much as some hundred small documents.
+DOCUMENTS_MAX = 4000
 
 
 @dataclass(slots=True, eq=False)

@@ -15,6 +15,7 @@ from types import TracebackType
 
 from index.cores import cores
 from index.disk.fork import forget_in_children
+from index.idle import Idle
 from index.model import Failure, Parsed
 from index.parse import child as children
 from index.parse import formats
@@ -41,14 +42,17 @@ class Parser:
         output_bytes_max: int = 32 << 20,
         command: Sequence[str] | None = None,
         children_max: int | None = None,
+        release_after: float | None = None,
     ) -> None:
         """`timeout_seconds` is for one document, imports apart; `memory_bytes` is the address space of each
         process of a child; `command` starts another worker than ours, which speaks the same protocol.
-        `children_max` None: as many as this process has cores, up to `CHILDREN_MAX`."""
+        `children_max` None: as many as this process has cores, up to `CHILDREN_MAX`. Children are let go once
+        none has come to rest for `release_after` seconds; None: they are kept until `close`."""
         self.limits = Limits(timeout_seconds, memory_bytes, output_bytes_max)
         self.children_max = children_max or min(cores(), CHILDREN_MAX)
         self._command = command or children.command("main")
         self._walls: list[Wall] | None = None
+        self._release_after = release_after
         self._begin()
         forget_in_children(self)
 
@@ -58,7 +62,8 @@ class Parser:
         self._queue: deque[Job] = deque()
         self._unfinished_bytes = 0
         """Of the documents in the queue and in the lines."""
-        self._idle: list[Child] = []
+        self._resting: list[Child] = []
+        self._idle = Idle(self._release_after, self.release)
         self._lines = 0
         """Threads with a child each. There is none while there is nothing to do."""
         self._closing = False
@@ -122,13 +127,18 @@ class Parser:
             self._closing = True
             self._changed.wait_for(lambda: not self._lines)
             self._closing = False
-            idle, self._idle = self._idle, []
-        for child in idle:
+        self.release()
+
+    def release(self) -> None:
+        """Kill the children that read nothing. The next document starts another."""
+        with self._changed:
+            resting, self._resting = self._resting, []
+        for child in resting:
             child.stop()
 
     def forget(self) -> None:
         """In a forked process: the children, and the threads that serve them, are its parent's."""
-        for child in self._idle:
+        for child in self._resting:
             child.forget()
         self._begin()
 
@@ -165,23 +175,24 @@ class Parser:
             if line:
                 return True
             if line.child is not None:
-                self._idle.append(line.child)
+                self._rest(line.child)
             self._lines -= 1
             self._changed.notify_all()
             return False
 
     def _taken(self) -> Child | None:
-        """An idle child that is alive, taken from the idle ones."""
+        """A child that is alive, taken from the resting ones."""
         while True:
             with self._changed:
-                child = self._idle.pop() if self._idle else None
+                child = self._resting.pop() if self._resting else None
             if child is None or not child.dead:
                 return child
             child.stop()
 
     def _rest(self, child: Child) -> None:
         with self._changed:
-            self._idle.append(child)
+            self._resting.append(child)
+        self._idle.touch()
 
     def _started(self) -> Child:
         child = Child(self._command, self.limits)

@@ -98,7 +98,8 @@ class Batches:
             if self._loading is None:
                 workspace = self._run.workspace
                 # Its failure is that of the first text that has to be embedded.
-                self._loading = self._loader.submit(workspace.embedder, target.collection)
+                # One that was let go is loaded again.
+                self._loading = self._loader.submit(lambda: workspace.embedder(target.collection).warm())
                 _ = workspace.tokenizer
 
         return self._thread.submit(
@@ -170,23 +171,22 @@ class _UnderWay:
         self.stopped = stopped
         self.work: list[Work] = []
         self._source = source
+        self.bytes = 0
+        """Of the documents."""
         self._made: deque[tuple[Item, Work | Reading]] = deque()
 
     def __len__(self) -> int:
         return len(self._made)
 
-    @property
-    def bytes(self) -> int:
-        """Of the documents."""
-        return sum(reading.size for reading in self._readings())
-
     def append(self, item: Item, made: Work | Reading) -> None:
         self._made.append((item, made))
+        self.bytes += made.size if isinstance(made, Reading) else 0
 
     def end_first(self) -> None:
         """Wait for the work of the first item; after a stop, only where its document is read already."""
         item, made = self._made[0]
         if isinstance(made, Reading):
+            self.bytes -= made.size
             if self.stopped():
                 # All of them at once, or another would be begun while one is waited for.
                 for reading in self._readings():

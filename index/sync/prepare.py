@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from connectors.base import (
     Connector,
@@ -88,7 +89,11 @@ def _with_properties(item: Item, known: Document, source: Source, entry: Entry) 
 
 def _with_version(document: Document, entry: Entry) -> Document:
     """The document, with the version of this entry as the one last looked at."""
-    return replace(document, token=token_of(entry), native_id=entry.native_id, size=entry.size)
+    return replace(document, **_version_of(entry))
+
+
+def _version_of(entry: Entry) -> dict[str, Any]:
+    return {"token": token_of(entry), "native_id": entry.native_id, "size": entry.size}
 
 
 def _needs_text(known: Document, entry: Entry) -> bool:
@@ -139,7 +144,7 @@ def _work_of_version(
         return _skipped_work(item, known, entry)
     forced = item.cause in FORCED
     described = _with_properties(item, known, source, entry)
-    seen = replace(_with_version(described, entry), seen_hash=fetched.content_hash)
+    seen = replace(described, **_version_of(entry), seen_hash=fetched.content_hash)
     same_text = fetched.content_hash == known.content_hash and expected == known.extraction_fingerprint
     if known.version and same_text and not forced and not _needs_text(known, entry):
         current = replace(
@@ -161,7 +166,8 @@ def _work_of_version(
     def finish(parsed: Parsed | Failure) -> Work:
         if isinstance(parsed, Failure):
             return _quarantined_work(item, known, source, entry, fetched.content_hash, parsed)
-        parsed = replace(parsed, title=parsed.title or title(entry.properties))
+        if not parsed.title and (named := title(entry.properties)):
+            parsed = replace(parsed, title=named)
         chunks = tuple(source.chunk(parsed))
         authored = formats.BY_SUFFIX[format].authored
         document = replace(

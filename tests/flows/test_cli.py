@@ -612,9 +612,9 @@ def test_a_sync_with_nothing_to_do_imports_nothing_heavy(freshkb: CommandLine, k
 def test_a_signal_finishes_the_batch_in_hand_and_the_next_sync_the_rest(
     freshkb: CommandLine, kb: Knowledge, name: str
 ) -> None:
-    for number in range(100):
+    for number in range(140):
         page(kb, f"{number:03}.md", f"Text {number}.")
-    # The signal comes while the second of four batches is embedded.
+    # The signal comes while the second of three batches is embedded.
     more = f"""
 import os, signal
 class Interrupted(HashEmbedder):
@@ -631,10 +631,10 @@ index.embed.embedder.Embedder = Interrupted
     )
     assert ran.returncode == 130, ran.stderr
     assert "Stopping after the batch in hand" in ran.stderr
-    assert json.loads(ran.stdout)["sources"][0]["added"] == 64
-    assert sum(d.state is State.INDEXED for d in kb.documents().values()) == 64
+    assert json.loads(ran.stdout)["sources"][0]["added"] == 128
+    assert sum(d.state is State.INDEXED for d in kb.documents().values()) == 128
     assert freshkb.json("runs")[0]["outcome"] == "interrupted"
-    assert freshkb.json("sync")["sources"][0]["added"] == 36
+    assert freshkb.json("sync")["sources"][0]["added"] == 12
     freshkb("verify", "--deep")
 
 

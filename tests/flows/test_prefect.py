@@ -348,7 +348,7 @@ def test_nothing_of_a_document_reaches_prefect(
 
     base = make_base(f"{CANARY}-folder", source="personnel")
     head = f"---\nowner: user:{CANARY}\ntitle: {CANARY}\nnote: {CANARY}\n---\n"
-    for number in range(40):
+    for number in range(70):
         base.put(f"{CANARY}/{CANARY}-{number:02}.md", f"{head}# {CANARY}\n\nOf {CANARY} alone.\n")
     base.put(f"{CANARY}.docx", CANARY)
     stop = threading.Event()

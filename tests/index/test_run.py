@@ -149,7 +149,7 @@ def test_progress_is_on_record_while_the_run_goes_on(kb: Knowledge) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(HashEmbedder, "embed_documents", embed_and_look)
             sync(Run(workspace, "sync"))
-    assert seen == [{"source": "docs", "done": done, "of": 70} for done in (0, 32, 64)]
+    assert seen == [{"source": "docs", "done": done, "of": 70} for done in (0, 64)]
     assert kb.ask(lambda other: other.ledger.runs.unfinished()) == []
     assert runs(kb)[0].pid == os.getpid()
 

@@ -314,7 +314,7 @@ def test_syncs_of_two_sources_go_on_side_by_side(kb: Knowledge, soak: bool) -> N
     (kb.home / "more").mkdir()
     kb.config()
     for turn in range(5 if soak else 2):
-        for number in range(40):
+        for number in range(70):
             kb.write(f"page-{number}.md", f"# Page {number}\n\nTurn {turn}.\n")
             kb.write(f"../more/page-{number}.md", f"# Page {number}\n\nTurn {turn}, elsewhere.\n")
         commands = [process("sync", "--source", source, more=STALLED) for source in ("docs", "more")]

@@ -170,6 +170,15 @@ def test_a_model_path_is_relative_to_the_file_and_a_model_name_is_not(tmp_path: 
     assert config_of(tmp_path, MINIMAL + "embedding: {model: org/small}\n").embedding.model == "org/small"
 
 
+def test_the_model_is_kept_unless_a_time_is_given(tmp_path: Path) -> None:
+    assert config_of(tmp_path, MINIMAL).embedding.release_after is None
+    config = config_of(tmp_path, MINIMAL + "embedding: {release_after: 10m}\n")
+    assert config.embedding.release_after == timedelta(minutes=10)
+    assert config.show()["embedding"]["release_after"] == "10m"
+    with pytest.raises(ConfigError, match=r"embedding\.release_after.*duration"):
+        config_of(tmp_path, MINIMAL + "embedding: {release_after: soon}\n")
+
+
 def test_the_connector_is_told_what_is_private(tmp_path: Path) -> None:
     config = config_of(tmp_path, MINIMAL)
     context = config.context(config.source("docs"))

@@ -163,11 +163,11 @@ def test_a_run_that_goes_on_is_shown_apart_and_one_that_was_killed_as_such(
 
         run = until(far, running)
         assert (run["kind"], run["outcome"], run["pid"]) == ("sync", "running", running.pid)
-        assert (run["progress"]["source"], run["progress"]["done"], run["progress"]["of"]) == ("docs", 32, 70)
+        assert (run["progress"]["source"], run["progress"]["done"], run["progress"]["of"]) == ("docs", 64, 70)
         assert run["actor"].endswith(f"@{os.uname().nodename}") and run["started_at"]
         shown = freshkb("status").stdout
         assert f"Running: sync by {run['actor']} (pid {running.pid}" in shown
-        assert "docs: 32 of 70 documents" in shown
+        assert "docs: 64 of 70 documents" in shown
         assert freshkb.json("status")["last_run"] == done
         # Nor is one that it kept from its turn.
         freshkb("sync", code=4)

@@ -241,3 +241,20 @@ def _until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_children_without_a_document_are_let_go_after_a_time(hall: Hall) -> None:
+    with program_parser(release_after=0.01) as parser:
+        for number in (1, 2):
+            assert text(hall.submit(parser, f"text = '{number}'")) == str(number)
+            _until(lambda: not parser._resting and not list((hall.folder / "temporary").iterdir()))
+
+
+def test_a_child_that_reads_is_not_let_go(hall: Hall) -> None:
+    with program_parser(children_max=2) as parser:
+        result = hall.submit(parser, WAITS + "text = 'read'", long=True)
+        hall.await_waiting(1)
+        parser.release()
+        hall.let_go()
+        assert text(result) == "read"
+        assert len(parser._resting) == 1

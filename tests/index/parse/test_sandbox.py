@@ -80,7 +80,7 @@ def lifeline() -> Iterator[Lifeline]:
 def home_of(parser: Parser) -> Path:
     """The private folder of its child."""
     parser.walls()
-    (child,) = parser._idle
+    (child,) = parser._resting
     return child.folder / walls.PRIVATE
 
 

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from index import KnowledgeBase
+from index.embed.identity import ModelIdentity
 from index.errors import ConfigError, StoreError
 from index.model import Action
+from index.parse import Parser
 from index.records import Document, Intent
 from index.run import Run
 from index.search.hits import SearchHit
@@ -304,6 +306,28 @@ def test_many_threads_search_one_base_and_load_one_model(
     with opened() as base, ThreadPoolExecutor(8) as threads:
         assert list(threads.map(ask, range(8))) == [[f"{number}.md"] * 6 for number in range(8)]
     assert len(loaded) == 1
+
+
+def test_it_lets_its_model_go_after_the_configured_time(
+    kb: Knowledge, opened: Callable[[], KnowledgeBase], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page(kb, "a.md", "Leave.")
+    kb.sync()
+    kb.settings["embedding"] = {"dtype": "float32", "release_after": "10m"}
+    kb.config()
+    asked: list[float | None] = []
+
+    class Noting(HashEmbedder):
+        def __init__(self, identity: ModelIdentity, dtype: str, release_after: float | None = None) -> None:
+            super().__init__(identity, dtype)
+            asked.append(release_after)
+
+    monkeypatch.setattr("index.embed.embedder.Embedder", Noting)
+    with opened() as base:
+        assert uris(base.search("leave")) == ["a.md"]
+        parser = base.workspace.parser
+        assert isinstance(parser, Parser) and parser._release_after == 600
+    assert asked == [600]
 
 
 def test_it_answers_while_another_process_syncs(kb: Knowledge, opened: Callable[[], KnowledgeBase]) -> None:

@@ -153,7 +153,7 @@ def test_a_stop_ends_it_after_the_batch_in_hand(kb: Knowledge) -> None:
 
         run.progress = Stopping()
         report = review(run, [f"{number:02}.md" for number in range(70)], "anna")
-    assert (report.outcome, report.sources[0].counts.documents["touched"]) == ("interrupted", 32)
+    assert (report.outcome, report.sources[0].counts.documents["touched"]) == ("interrupted", 64)
 
 
 def test_a_retry_where_nothing_is_in_quarantine_says_so(kb: Knowledge) -> None:

@@ -1,0 +1,63 @@
+"""Letting go what nothing has used for a while."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+
+class Idle:
+    """Calls `release`, in a thread of its own, once there was no `touch` for so many seconds; again after the
+    next touch. `seconds` None: never.
+
+    `release` decides what it can let go: something may be in use by then, whose end is another touch.
+    """
+
+    def __init__(
+        self,
+        seconds: float | None,
+        release: Callable[[], object],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._seconds = seconds
+        self._release = release
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._touched = 0.0
+        self._waiting = False
+        """Whether there is a thread. There is none after a release."""
+
+    def touch(self) -> None:
+        """Count the time without use from now on."""
+        if self._seconds is None:
+            return
+        with self._lock:
+            self._touched = self._clock()
+            begin, self._waiting = not self._waiting, True
+        if begin:
+            # A daemon: an interpreter that ends does not wait for it.
+            threading.Thread(target=self._wait, args=(self._seconds,), name="idle", daemon=True).start()
+
+    def _wait(self, seconds: float) -> None:
+        while True:
+            with self._lock:
+                left = self._touched + seconds - self._clock()
+                self._waiting = left > 0
+            if left <= 0:
+                break
+            self._sleep(left)
+        self._release()
+
+
+def give_back() -> None:
+    """Give memory that nothing holds any more back to the machine. The C library keeps it for later else."""
+    gc.collect()
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
+        trim(0)
