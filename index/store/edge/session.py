@@ -21,8 +21,9 @@ from index.store.base import EVERYTHING, SPARSE_NAME, Filter, Hit, Mode
 from index.store.convert import FIELDS, INSTANT_FIELDS, KEYWORD_FIELDS, check_vectors, sparse
 from index.store.edge.shards import Shards, engine_errors, require_room
 
-#: Unsealed points load at 9 µs each, and sealing takes 60 µs a point.
-SEAL_POINTS = 20_000
+#: Unsealed points load at 9 µs each. Sealing takes 60 µs a point, and twice that with the merges that follow;
+#: its memory, 4 KB a point, is what a long sync needs beside a short one.
+SEAL_POINTS = 5_000
 #: Disk space for a segment's points and their texts, with a margin.
 SEAL_ROOM_BYTES = 512 << 20
 #: Points of one call to the engine.
@@ -193,7 +194,7 @@ class EdgeSession:
             return [[(row.id, row.score) for row in rows] for rows in ranked]
 
         def fetch(ids: Sequence[str], needed: Literal["dense", "sparse"] | None) -> dict[str, Point]:
-            return self._retrieve(ids, [_NAMES[needed]] if needed else False)
+            return self._retrieve(ids, [_NAMES[needed]] if needed else False) if ids else {}
 
         with engine_errors("be searched", self._home):
             return fusion.search(rank, fetch, mode=mode, dense=dense, sparse=sparse, limit=limit)

@@ -189,7 +189,9 @@ def _check(instance: str) -> str:
 def _build(shard: Path, dimension: int) -> None:
     segment_kilobytes = SEGMENT_POINTS * dimension * 4 // 1024
     config = engine.EdgeConfig(
-        vectors=engine.EdgeVectorParams(size=dimension, distance=engine.Distance.Cosine),
+        vectors=engine.EdgeVectorParams(
+            size=dimension, distance=engine.Distance.Cosine, memory=engine.Memory.Cold
+        ),
         sparse_vectors=WORDS,
         quantization_config=COPIES,
         # Without edges there is no graph to build.

@@ -152,7 +152,7 @@ class QdrantSession:
             ]
 
         def fetch(ids: Sequence[str], needed: Literal["dense", "sparse"] | None) -> dict[str, Point]:
-            return self.retrieve(ids, vectors=needed is not None)
+            return self.retrieve(ids, vectors=needed is not None) if ids else {}
 
         with asking(self._url, "be searched"):
             return fusion.search(rank, fetch, mode=mode, dense=dense, sparse=sparse, limit=limit)
