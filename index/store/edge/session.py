@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from math import inf
 from pathlib import Path
 from typing import Any, Literal
@@ -123,19 +124,15 @@ class EdgeSession:
     def scroll(
         self, *, vectors: bool, page: int = 1000, first: str | None = None, end: str | None = None
     ) -> Iterator[Point]:
-        for row in self._rows(page, first, with_payload=True, with_vector=vectors):
-            point = _point(row)
-            if end is not None and point.id >= end:
-                return
-            self._did["read"] += 1
-            yield point
+        points = map(_point, self._rows(page, first, with_payload=True, with_vector=vectors))
+        return takewhile(lambda point: end is None or point.id < end, points)
 
-    def indexed(self, *, page: int = 1000, first: str | None = None) -> Iterator[Point]:
-        for row in self._rows(page, first, with_payload=list(FIELDS), with_vector=[SPARSE_NAME]):
-            self._did["read"] += 1
+    def indexed(self, *, page: int = 1000, first: str | None = None, whole: bool = False) -> Iterator[Point]:
+        payload = True if whole else list(FIELDS)
+        for row in self._rows(page, first, with_payload=payload, with_vector=[SPARSE_NAME]):
             vectors: dict[str, Any] = row.vector if isinstance(row.vector, dict) else {}
             words = vectors.get(SPARSE_NAME)
-            found = None if words is None else Sparse(words.indices, words.values)
+            found = None if words is None else Sparse(words.indices, ())
             yield Point(str(row.id), row.payload or {}, None, found)
 
     def lacking(self) -> set[str]:
@@ -149,6 +146,7 @@ class EdgeSession:
         while True:
             with engine_errors("list its points", self._home):
                 rows, offset = self._shard.scroll(engine.ScrollRequest(offset=offset, limit=page, **asked))
+            self._did["read"] += len(rows)
             yield from rows
             if offset is None:
                 return

@@ -48,9 +48,7 @@ SEQUENCE_LEAD = 8
 #: all copies when it loads a shard, and of the vectors only those that it needs.
 COPIES = engine.ScalarQuantizationConfig(engine.ScalarType.Int8, memory=engine.Memory.Pinned)
 #: A search reads the postings of its words only: they stay in their files.
-WORDS = {
-    SPARSE_NAME: engine.EdgeSparseVectorParams(modifier=engine.Modifier.Idf, memory=engine.Memory.Cold)
-}
+WORDS = {SPARSE_NAME: engine.EdgeSparseVectorParams(modifier=engine.Modifier.Idf, memory=engine.Memory.Cold)}
 #: No point has this id.
 UNUSED_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
