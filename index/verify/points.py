@@ -108,8 +108,8 @@ class Comparison:
         with workspace.store.session(collection.name) as session:
             # A payload that does not name its document is suspect by itself.
             lacking = session.retrieve(sorted(session.lacking()), vectors=False).values()
-            claimed = {claim_of(point.payload).document_id for point in lacking} - {None}
-            _look_again(workspace, collection, session, found, self._suspects.union(filter(None, claimed)))
+            claimed = filter(None, (claim_of(point.payload).document_id for point in lacking))
+            _look_again(workspace, collection, session, found, self._suspects.union(claimed))
             ours = workspace.ledger.points.known(collection.name, self._foreign)
             strange = [point for point in self._foreign if point not in ours]
             for point in session.retrieve(strange, vectors=False).values():

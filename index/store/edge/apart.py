@@ -116,7 +116,7 @@ def _understood(folder: Path, code: int, said: Mapping[str, Any], err: str) -> l
 def main() -> None:
     """The child: store, collection and whether points are asked for as arguments. Lines of JSON: some points
     each, and the answer."""
-    path, collection, points = Path(sys.argv[1]), *sys.argv[2:]
+    path, collection, points = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
     _limit(path)
     # Of objects without circles, looking for some takes a fifth of the time.
     gc.disable()
