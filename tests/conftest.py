@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy.engine.base import Engine
 
 from index.parse import Parser
+from index.store.base import Each
 from index.store.edge.store import EdgeStore
 from index.store.examine import faults
 from tests.knowledge import Knowledge
@@ -116,8 +117,10 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> None:
         conversion.ensure(identify(DEFAULT, tmp_path_factory.mktemp("hashes")))
 
 
-def _examined(store: EdgeStore, collection: str, stop: threading.Event | None = None) -> list[str]:
-    return faults(store, collection, lambda: stop is not None and stop.is_set())
+def _examined(
+    store: EdgeStore, collection: str, stop: threading.Event | None = None, each: Each | None = None
+) -> list[str]:
+    return faults(store, collection, lambda: stop is not None and stop.is_set(), each)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +17,33 @@ from index.model import State
 from index.records import ChunkRecord, Document
 
 _CHUNK = schema.columns(chunks, ChunkRecord)
+_DOCUMENT = schema.columns(documents, Document)
+
+
+class _Documents(Mapping[str, Document]):
+    """Documents by point, made from their rows when they are asked for: a search looks at more candidates
+    than it shows."""
+
+    def __init__(
+        self, rows: Mapping[str, Sequence[Any]], converter: Callable[[Sequence[Any]], list[Any]]
+    ) -> None:
+        self._rows = rows
+        self._converter = converter
+        self._made: dict[str, Document] = {}
+
+    def __getitem__(self, point_id: str) -> Document:
+        if point_id not in self._made:
+            self._made[point_id] = Document(*self._converter(self._rows[point_id]))
+        return self._made[point_id]
+
+    def __contains__(self, point_id: object) -> bool:
+        return point_id in self._rows
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
 
 class Chunks(Tables):
@@ -66,7 +93,7 @@ class Chunks(Tables):
 
     def searchable(
         self, collection: str, point_ids: Collection[str], *, held: bool = False
-    ) -> dict[str, Document]:
+    ) -> Mapping[str, Document]:
         """The points among these that may be shown, each with its document: committed, and the document
         indexed or quarantined (then its last good version), or held when `held` asks for them."""
         asked = {
@@ -74,14 +101,18 @@ class Chunks(Tables):
             "points": self._database.listed(point_ids),
             "shown": [State.INDEXED, State.QUARANTINED, *([State.HELD] if held else [])],
         }
-        with self._database.reading() as connection:
-            return {row[0]: Document(*row[1:]) for row in connection.execute(self._searchable, asked)}
+        rows = self._database.plain(self._searchable, asked)
+        return _Documents({row[0]: row[1:] for row in rows}, self._converter)
+
+    @cached_property
+    def _converter(self) -> Callable[[Sequence[Any]], list[Any]]:
+        return self._database.converter(_DOCUMENT)
 
     @cached_property
     def _searchable(self) -> sa.Select[Any]:
         """Built once, as each search asks it: to build it takes half as long as to answer it."""
         return (
-            sa.select(chunks.c.point_id, *schema.columns(documents, Document))
+            sa.select(chunks.c.point_id, *_DOCUMENT)
             .join_from(chunks, documents, chunks.c.document_id == documents.c.document_id)
             .where(
                 chunks.c.collection == sa.bindparam("collection"),

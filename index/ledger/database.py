@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -125,6 +125,27 @@ class Database:
             cursor: Any = result.cursor
             while rows := cursor.fetchmany(STREAM_ROWS):
                 yield from rows
+
+    def plain(self, query: sa.Select[Any], parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        """All rows of such a query; or of any, whose rows `converter` converts."""
+        with self.reading() as connection, connection.execute(query, parameters) as result:
+            cursor: Any = result.cursor
+            return cursor.fetchall() if self.on_sqlite else result.all()
+
+    def converter(self, columns: Sequence[sa.Column[Any]]) -> Callable[[Sequence[Any]], list[Any]]:
+        """The function that makes values of a row of these columns from what `plain` gave."""
+        if not self.on_sqlite:
+            return list
+        dialect = self.engine.dialect
+        processors = [c.type.dialect_impl(dialect).result_processor(dialect, None) for c in columns]
+
+        def converted(row: Sequence[Any]) -> list[Any]:
+            return [
+                value if process is None else process(value)
+                for process, value in zip(processors, row, strict=True)
+            ]
+
+        return converted
 
     def insert_new(self, table: sa.Table) -> sa.Insert:
         """An insert that passes over rows whose key is there already."""

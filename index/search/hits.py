@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -15,11 +15,16 @@ from index.store.base import Hit
 
 
 class Candidate(NamedTuple):
-    """A point that may be shown, with the ledger's row of its document."""
+    """A point that may be shown."""
 
     hit: Hit
     passage: Passage
-    document: Document
+    documents: Mapping[str, Document]
+    """The ledger's row of its document, among those of others, by point."""
+
+    @property
+    def document(self) -> Document:
+        return self.documents[self.hit.point.id]
 
     @property
     def place(self) -> Place:
@@ -78,7 +83,7 @@ class SearchHit:
 
 def search_hit(best: Candidate, copies: Iterable[Candidate], verdict: Assessment) -> SearchHit:
     """The hit of a text that stands in several places, `best` the first of them."""
-    hit, passage, document = best
+    hit, passage, document = best.hit, best.passage, best.document
     places = dict.fromkeys(copy.place for copy in copies)
     return SearchHit(
         score=hit.score,

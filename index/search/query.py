@@ -126,10 +126,10 @@ def _shown(
     current = reader.ledger.chunks.searchable(collection.name, ids, held=query.held)
     shown = []
     for hit in found:
-        document = current.get(hit.point.id)
         passage = payload.passage_in(hit.point.payload)
-        if document is None or passage is None:
+        if hit.point.id not in current or passage is None:
             continue
-        if not query.fresh_only or reader.verdicts.of(document, now).verdict in FRESH:
-            shown.append(Candidate(hit, passage, document))
+        candidate = Candidate(hit, passage, current)
+        if not query.fresh_only or reader.verdicts.of(candidate.document, now).verdict in FRESH:
+            shown.append(candidate)
     return folded(shown)

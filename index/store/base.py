@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -90,6 +90,9 @@ class Purge:
 #: No condition.
 EVERYTHING = Filter()
 
+#: Takes points on their way.
+Each = Callable[[Sequence[Point]], None]
+
 
 class Session(Protocol):
     """The store, held by this process until the session is closed."""
@@ -111,8 +114,9 @@ class Session(Protocol):
     ) -> Iterator[Point]:
         """Every point with an id in [first, end), once, in order of id."""
 
-    def indexed(self, *, page: int = 1000, first: str | None = None) -> Iterator[Point]:
-        """The same from `first` on, without dense vectors, and of the payloads only what filters use."""
+    def indexed(self, *, page: int = 1000, first: str | None = None, whole: bool = False) -> Iterator[Point]:
+        """The same from `first` on, without dense vectors, and of the payloads only what filters use, unless
+        they are asked for as a `whole`. Of sparse vectors the values may be missing."""
 
     def lacking(self) -> set[str]:
         """Ids of points that lack one of their two vectors."""
@@ -169,11 +173,15 @@ class VectorStore(Protocol):
     def session(self, collection: str) -> AbstractContextManager[Session]:
         """Hold the collection. Raises StoreError when there is none."""
 
-    def faults(self, collection: str, stop: threading.Event | None = None) -> list[str]:
+    def faults(
+        self, collection: str, stop: threading.Event | None = None, each: Each | None = None
+    ) -> list[str]:
         """Faults of the collection in itself, in words; [] when all of it can be read and its indexes agree
         with its points. Given up, with [], once `stop` is set.
 
-        Raises StoreDamaged when it cannot be read. Not to be called in a session.
+        All points are read for that; `each` is handed them on the way, some at a time, in order of id and
+        without vectors. Its exceptions are the caller's. Raises StoreDamaged when the collection cannot be
+        read, maybe after some were handed on. Not to be called in a session.
         """
 
     def purge(self, collection: str) -> Purge:

@@ -18,7 +18,7 @@ from typing import Any
 from index.batched import batched
 from index.freshness.owners import fold
 from index.model import Point, Sparse
-from index.store.base import Filter, Session, VectorStore
+from index.store.base import Each, Filter, Session, VectorStore
 
 #: Points that are read while the store is held once.
 PAGE = 2000
@@ -81,9 +81,14 @@ class Payloads:
                 yield "freshness", Filter(fresh_at=instant), later
 
 
-def faults(store: VectorStore, collection: str, step: Callable[[], bool] = lambda: False) -> list[str]:
+def faults(
+    store: VectorStore,
+    collection: str,
+    step: Callable[[], bool] = lambda: False,
+    each: Each | None = None,
+) -> list[str]:
     """Faults of searches and filters, in words; [] when there are none. `step` is called before each call of
-    the store: True gives up, with [].
+    the store: True gives up, with []. `each` is called between two sessions.
 
     Others may write in between: a suspected fault is checked again in one session. Raises StoreDamaged when
     the collection cannot be read.
@@ -92,8 +97,11 @@ def faults(store: VectorStore, collection: str, step: Callable[[], bool] = lambd
     first: str | None = None
     while not step():
         with store.session(collection) as session:
-            page = list(islice(session.indexed(page=PAGE + 1, first=first), PAGE + 1))
+            points = session.indexed(page=PAGE + 1, first=first, whole=each is not None)
+            page = list(islice(points, PAGE + 1))
         payloads.add(page[:PAGE])
+        if each is not None:
+            each([Point(point.id, point.payload) for point in page[:PAGE]])
         if len(page) <= PAGE:
             break
         first = page[PAGE].id

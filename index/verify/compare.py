@@ -2,11 +2,11 @@
 
 First the ledger's file and the store's collection are examined in themselves: one that is damaged has to be
 mended as a whole. Then three comparisons, whose checks are the pure functions of `index.verify.checks`.
-Ledger and store are merged point by point in order of id; a payload is compared with the digest that the
-ledger keeps, and also built again from the document's row, so that an altered row shows as well. Each
-document's row is checked against itself, its chunks, its reviews and holds, and the rules that govern it. The
-source is compared by planning for it. A sample covers a part of the points, and all of the rows and sources,
-which cost little beside them.
+Ledger and store are merged point by point in order of id, as the examination of the collection reads them; a
+payload is compared with the digest that the ledger keeps, and also built again from the document's row, so
+that an altered row shows as well. Each document's row is checked against itself, its chunks, its reviews and
+holds, and the rules that govern it. The source is compared by planning for it. A sample covers a part of the
+points, and all of the rows and sources, which cost little beside them.
 
 Values without a second copy cannot be checked: the count of a document's versions, the time it was first
 seen, the words of a reason, its parser's findings, the number of a chunk's tokens, and the title of a
@@ -26,13 +26,14 @@ from index.errors import StoreDamaged, StoreError
 from index.ledger import damaged, file
 from index.model import LIVE, Action, Cause, State
 from index.records import Collection, Document
+from index.store.base import Each
 from index.sync.collection import orphans
 from index.sync.prepare import governed, linked
 from index.sync.source import Source, known_sources, source_of
 from index.sync.survey import rules_fingerprint, survey
 from index.verify.checks import Announced, Defect, judge_collection, judge_pending, judge_row, judge_rules
 from index.verify.differences import Difference, Verification
-from index.verify.points import Stopped, compare_points, go_on, is_there, named
+from index.verify.points import Comparison, Stopped, go_on, is_there, lost, named, pages
 from index.workspace import Workspace, require_collection
 
 log = logging.getLogger("freshkb.verify")
@@ -101,8 +102,10 @@ def _compare_all(
         defect = judge_collection(collection, configured(workspace))
         if defect is not None:
             found.of(defect.kind).append(Difference(defect.what))
-        if _examine(workspace, collection, found, stop):
-            compare_points(workspace, collection, found, stop)
+        if is_there(workspace.store, collection.name):
+            _compare_points(workspace, collection, found, stop)
+        else:
+            lost(workspace, collection, found)
         _compare_pending(workspace, collection, found)
     for name in unknown:
         found.extra.append(Difference("the ledger does not know this collection", collection=name))
@@ -119,18 +122,36 @@ def _compare_all(
 # ── The store itself ──────────────────────────────────────────────────────────────────────────────────
 
 
-def _examine(
+def _compare_points(
     workspace: Workspace, collection: Collection, found: Verification, stop: threading.Event
+) -> None:
+    """Examine the collection in itself, and compare its points. All points are read once for both, unless a
+    part of them or their vectors are compared."""
+    comparison = Comparison(workspace, collection, found, stop)
+    at_once = found.sample == (1, 1) and not found.deep
+    if not _examine(workspace, collection, found, stop, comparison.take if at_once else None):
+        found.points = 0
+        return
+    if not at_once:
+        for page in pages(workspace, collection, found):
+            comparison.take(page)
+    comparison.finish()
+
+
+def _examine(
+    workspace: Workspace,
+    collection: Collection,
+    found: Verification,
+    stop: threading.Event,
+    each: Each | None,
 ) -> bool:
-    """Examine the collection in itself; whether its points can be compared."""
+    """Examine the collection in itself; whether it can be read."""
     store, name = workspace.store, collection.name
-    if not is_there(store, name):
-        return True
     with suppress(StoreDamaged):  # A damaged mark; `faults` reports it.
         workspace.check_instance(collection)
     writing = workspace.ledger.writers()
     try:
-        faults = store.faults(name, stop)
+        faults = store.faults(name, stop, each)
     except StoreDamaged as error:
         found.missing.append(Difference(str(error)))
         found.rebuild = True

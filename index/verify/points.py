@@ -7,7 +7,7 @@ takes a part of the points.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -64,43 +64,72 @@ def _uuid(value: int) -> str:
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
-def compare_points(
-    workspace: Workspace, collection: Collection, found: Verification, stop: threading.Event
-) -> None:
-    """A pass over everything, page by page, so that others can use the store in between; then suspects are
-    compared again in one session, because a batch may have been half done."""
+def lost(workspace: Workspace, collection: Collection, found: Verification) -> None:
+    """Name the points of a collection that the store does not have any more."""
     ledger, (first, end) = workspace.ledger, part(found.sample)
-    records = ledger.chunks.stream(collection.name, first=first, end=end)
-    if not is_there(workspace.store, collection.name):
-        gone = Defect("missing", "the store has lost its collection")
-        for lost in records:
-            named(found, gone, lost.point_id, lost.document_id, ledger.documents.get(lost.document_id))
-        if not found.missing:
-            found.missing.append(Difference(f"the store has lost collection {collection.name}"))
-        return
-    suspects: set[str] = set()
-    foreign: list[str] = []
-    known = _Known(workspace, collection)
-    with workspace.store.session(collection.name) as session:
-        lacking = session.lacking()
-    points = _scroll(workspace, collection, first, end, vectors=found.deep)
-    for pairs in batched(_merge(records, points), workspace.sizes.page_points):
-        go_on(stop)
-        found.points += sum(1 for _, point in pairs if point is not None)
-        known.learn({record.document_id for record, _ in pairs if record is not None})
+    gone = Defect("missing", "the store has lost its collection")
+    for record in ledger.chunks.stream(collection.name, first=first, end=end):
+        named(found, gone, record.point_id, record.document_id, ledger.documents.get(record.document_id))
+    if not found.missing:
+        found.missing.append(Difference(f"the store has lost collection {collection.name}"))
+
+
+class Comparison:
+    """One pass over everything, as points come, and others can use the store in between; then suspects are
+    compared again in one session, because a batch may have been half done."""
+
+    def __init__(
+        self, workspace: Workspace, collection: Collection, found: Verification, stop: threading.Event
+    ) -> None:
+        self._workspace = workspace
+        self._collection = collection
+        self._found = found
+        self._stop = stop
+        self._known = _Known(workspace, collection)
+        self._suspects: set[str] = set()
+        self._foreign: list[str] = []
+        first, end = part(found.sample)
+        self._records = workspace.ledger.chunks.stream(collection.name, first=first, end=end)
+        self._record = next(self._records, None)
+
+    def take(self, points: Sequence[Point]) -> None:
+        """Compare the next points of the part, in order of id."""
+        go_on(self._stop)
+        self._found.points += len(points)
+        if points:
+            self._judge(list(_merge(self._until(points[-1].id), points)))
+
+    def finish(self) -> None:
+        """Compare chunks without a point, and all suspects again."""
+        for pairs in batched(_merge(self._until(None), ()), self._workspace.sizes.page_points):
+            go_on(self._stop)
+            self._judge(pairs)
+        workspace, collection, found = self._workspace, self._collection, self._found
+        with workspace.store.session(collection.name) as session:
+            # A payload that does not name its document is suspect by itself.
+            lacking = session.retrieve(sorted(session.lacking()), vectors=False).values()
+            claimed = filter(None, (claim_of(point.payload).document_id for point in lacking))
+            _look_again(workspace, collection, session, found, self._suspects.union(claimed))
+            ours = workspace.ledger.points.known(collection.name, self._foreign)
+            strange = [point for point in self._foreign if point not in ours]
+            for point in session.retrieve(strange, vectors=False).values():
+                found.extra.append(_foreign(workspace, point))
+
+    def _until(self, last: str | None) -> Iterator[ChunkRecord]:
+        """The next records up to this id; None: all that are left."""
+        while self._record is not None and (last is None or self._record.point_id <= last):
+            yield self._record
+            self._record = next(self._records, None)
+
+    def _judge(self, pairs: Sequence[tuple[ChunkRecord | None, Point | None]]) -> None:
+        deep = self._found.deep
+        self._known.learn({record.document_id for record, _ in pairs if record is not None})
         for record, point in pairs:
             if record is None:
                 assert point is not None
-                foreign.append(point.id)
-            elif record.point_id in lacking or known.judge(
-                record, point, vectors=found.deep, deep=found.deep
-            ):
-                suspects.add(record.document_id)
-    with workspace.store.session(collection.name) as session:
-        _look_again(workspace, collection, session, found, suspects)
-        ours = ledger.points.known(collection.name, foreign)
-        for point in session.retrieve([i for i in foreign if i not in ours], vectors=False).values():
-            found.extra.append(_foreign(workspace, point))
+                self._foreign.append(point.id)
+            elif self._known.judge(record, point, vectors=deep, deep=deep):
+                self._suspects.add(record.document_id)
 
 
 class _Known:
@@ -133,15 +162,15 @@ class _Known:
         return judge_point(record, point, document, shared, self._ids[name], vectors=vectors, deep=deep)
 
 
-def _scroll(
-    workspace: Workspace, collection: Collection, first: str | None, end: str | None, *, vectors: bool
-) -> Iterator[Point]:
-    """All points of a range of ids in order, holding the store for a page at a time."""
-    size = workspace.sizes.page_points
+def pages(workspace: Workspace, collection: Collection, found: Verification) -> Iterator[list[Point]]:
+    """All points of the part in order of id, with their vectors where a comparison is deep, holding the store
+    for a page at a time."""
+    size, (first, end) = workspace.sizes.page_points, part(found.sample)
     while True:
         with workspace.store.session(collection.name) as session:
-            page = list(islice(session.scroll(vectors=vectors, page=size, first=first, end=end), size))
-        yield from page
+            points = session.scroll(vectors=found.deep, page=size, first=first, end=end)
+            page = list(islice(points, size))
+        yield page
         if len(page) < size:
             return
         first = _uuid(int(page[-1].id.replace("-", ""), 16) + 1)

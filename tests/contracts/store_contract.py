@@ -455,6 +455,10 @@ class StoreContract:
         words = point(1).sparse
         assert words is not None and read[0].sparse is not None
         assert set(read[0].sparse.indices) == set(words.indices)
+        with store.session(NAME) as session:
+            (whole, *_) = session.indexed(page=2, whole=True)
+        assert whole.payload == point(0, **metadata, title="Leave").payload
+        assert whole.dense is None and whole.sparse is not None
 
     def test_the_relevance_of_a_hybrid_hit_is_its_cosine_however_it_was_found(
         self, store: VectorStore
@@ -484,6 +488,32 @@ class StoreContract:
         stopped = threading.Event()
         stopped.set()
         assert store.faults(NAME, stopped) == []
+
+    def test_points_are_handed_on_while_they_are_examined(
+        self, store: VectorStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("index.store.examine.PAGE", 300)
+        written = [point(n, f"leave {n} \u2028 {'policy ' * 300}") for n in range(700)]
+        odd = Point(uid(800), ODD, dense(1), Sparse([], []))
+        with store.session(NAME) as session:
+            session.upsert([*written, odd])
+        pages: list[list[Point]] = []
+        assert store.faults(NAME, each=lambda points: pages.append(list(points))) == []
+        handed = [each for page in pages for each in page]
+        assert handed == [Point(each.id, each.payload) for each in (*written, odd)]
+        assert [digest(each.payload) for each in handed] == [digest(each.payload) for each in (*written, odd)]
+
+    def test_a_failure_of_the_taker_of_points_ends_the_examination(self, store: VectorStore) -> None:
+        with store.session(NAME) as session:
+            session.upsert([point(n) for n in range(20)])
+
+        def fail(points: Sequence[Point]) -> None:
+            raise LookupError(f"{len(points)} points")
+
+        with pytest.raises(LookupError, match=r"^20 points$"):
+            store.faults(NAME, each=fail)
+        with store.session(NAME) as session:
+            assert session.count() == 20
 
     def test_a_purge_keeps_what_is_left_and_claims_no_more_than_it_saw(
         self, opened: Opened, store: VectorStore

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from math import inf
 from pathlib import Path
 from typing import Any, Literal
@@ -21,8 +22,9 @@ from index.store.base import EVERYTHING, SPARSE_NAME, Filter, Hit, Mode
 from index.store.convert import FIELDS, INSTANT_FIELDS, KEYWORD_FIELDS, check_vectors, sparse
 from index.store.edge.shards import Shards, engine_errors, require_room
 
-#: Unsealed points load at 9 µs each, and sealing takes 60 µs a point.
-SEAL_POINTS = 20_000
+#: Unsealed points load at 9 µs each. Sealing takes 60 µs a point, and twice that with the merges that follow;
+#: its memory, 4 KB a point, is what a long sync needs beside a short one.
+SEAL_POINTS = 5_000
 #: Disk space for a segment's points and their texts, with a margin.
 SEAL_ROOM_BYTES = 512 << 20
 #: Points of one call to the engine.
@@ -122,19 +124,15 @@ class EdgeSession:
     def scroll(
         self, *, vectors: bool, page: int = 1000, first: str | None = None, end: str | None = None
     ) -> Iterator[Point]:
-        for row in self._rows(page, first, with_payload=True, with_vector=vectors):
-            point = _point(row)
-            if end is not None and point.id >= end:
-                return
-            self._did["read"] += 1
-            yield point
+        points = map(_point, self._rows(page, first, with_payload=True, with_vector=vectors))
+        return takewhile(lambda point: end is None or point.id < end, points)
 
-    def indexed(self, *, page: int = 1000, first: str | None = None) -> Iterator[Point]:
-        for row in self._rows(page, first, with_payload=list(FIELDS), with_vector=[SPARSE_NAME]):
-            self._did["read"] += 1
+    def indexed(self, *, page: int = 1000, first: str | None = None, whole: bool = False) -> Iterator[Point]:
+        payload = True if whole else list(FIELDS)
+        for row in self._rows(page, first, with_payload=payload, with_vector=[SPARSE_NAME]):
             vectors: dict[str, Any] = row.vector if isinstance(row.vector, dict) else {}
             words = vectors.get(SPARSE_NAME)
-            found = None if words is None else Sparse(words.indices, words.values)
+            found = None if words is None else Sparse(words.indices, ())
             yield Point(str(row.id), row.payload or {}, None, found)
 
     def lacking(self) -> set[str]:
@@ -148,6 +146,7 @@ class EdgeSession:
         while True:
             with engine_errors("list its points", self._home):
                 rows, offset = self._shard.scroll(engine.ScrollRequest(offset=offset, limit=page, **asked))
+            self._did["read"] += len(rows)
             yield from rows
             if offset is None:
                 return
@@ -193,7 +192,7 @@ class EdgeSession:
             return [[(row.id, row.score) for row in rows] for rows in ranked]
 
         def fetch(ids: Sequence[str], needed: Literal["dense", "sparse"] | None) -> dict[str, Point]:
-            return self._retrieve(ids, [_NAMES[needed]] if needed else False)
+            return self._retrieve(ids, [_NAMES[needed]] if needed else False) if ids else {}
 
         with engine_errors("be searched", self._home):
             return fusion.search(rank, fetch, mode=mode, dense=dense, sparse=sparse, limit=limit)

@@ -45,9 +45,10 @@ ROOM_BYTES = 128 << 20
 SEQUENCE_LEAD = 8
 #: Sealed points have a copy of their dense vector with a byte for each number, beside the vector. A search
 #: ranks by the copies, a quarter of the bytes, and then the best of them by their vectors. The engine reads
-#: all copies when it loads a shard.
+#: all copies when it loads a shard, and of the vectors only those that it needs.
 COPIES = engine.ScalarQuantizationConfig(engine.ScalarType.Int8, memory=engine.Memory.Pinned)
-WORDS = {SPARSE_NAME: engine.EdgeSparseVectorParams(modifier=engine.Modifier.Idf)}
+#: A search reads the postings of its words only: they stay in their files.
+WORDS = {SPARSE_NAME: engine.EdgeSparseVectorParams(modifier=engine.Modifier.Idf, memory=engine.Memory.Cold)}
 #: No point has this id.
 UNUSED_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
@@ -61,7 +62,7 @@ class Shards:
         self._open: dict[str, EdgeShard] = {}
         self._views: set[str] = set()
         """Names of those that are private copies."""
-        self._until = 0.0
+        self._rested = self._until = 0.0
         self._reset()
         forget_in_children(self)
 
@@ -157,7 +158,8 @@ class Shards:
         if not sound or self._lock.wanted():
             self._let_go()
             return
-        self._until = time.monotonic() + IDLE_SECONDS
+        self._rested = time.monotonic()
+        self._until = self._rested + IDLE_SECONDS
         if self._idler is None:
             self._idler = threading.Thread(target=self._idle, name="freshkb-store-idle", daemon=True)
             self._idler.start()
@@ -165,6 +167,9 @@ class Shards:
     def _idle(self) -> None:
         while True:
             time.sleep(LOOK_SECONDS)
+            if time.monotonic() < self._rested + LOOK_SECONDS:
+                # The end of a session has just looked: the next one shall not wait here for this thread.
+                continue
             with self._mutex:
                 # All writes are flushed, so a failure here loses nothing. If the check fails, release the
                 # lock.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Literal
 
 from index.batched import batched
@@ -82,17 +83,12 @@ class QdrantSession:
     def scroll(
         self, *, vectors: bool, page: int = 1000, first: str | None = None, end: str | None = None
     ) -> Iterator[Point]:
-        for row in self._rows(page, first, with_payload=True, with_vectors=vectors):
-            point = _point(row)
-            if end is not None and point.id >= end:
-                return
-            self._did["read"] += 1
-            yield point
+        points = map(_point, self._rows(page, first, with_payload=True, with_vectors=vectors))
+        return takewhile(lambda point: end is None or point.id < end, points)
 
-    def indexed(self, *, page: int = 1000, first: str | None = None) -> Iterator[Point]:
-        for row in self._rows(page, first, with_payload=list(FIELDS), with_vectors=[SPARSE_NAME]):
-            self._did["read"] += 1
-            yield _point(row)
+    def indexed(self, *, page: int = 1000, first: str | None = None, whole: bool = False) -> Iterator[Point]:
+        payload = True if whole else list(FIELDS)
+        return map(_point, self._rows(page, first, with_payload=payload, with_vectors=[SPARSE_NAME]))
 
     def lacking(self) -> set[str]:
         from qdrant_client import models
@@ -108,6 +104,7 @@ class QdrantSession:
         while True:
             with asking(self._url, "list its points"):
                 rows, offset = self._client.scroll(self._name, offset=offset, limit=page, **asked)
+            self._did["read"] += len(rows)
             yield from rows
             if offset is None:
                 return
@@ -152,7 +149,7 @@ class QdrantSession:
             ]
 
         def fetch(ids: Sequence[str], needed: Literal["dense", "sparse"] | None) -> dict[str, Point]:
-            return self.retrieve(ids, vectors=needed is not None)
+            return self.retrieve(ids, vectors=needed is not None) if ids else {}
 
         with asking(self._url, "be searched"):
             return fusion.search(rank, fetch, mode=mode, dense=dense, sparse=sparse, limit=limit)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from index.errors import StoreError
 from index.redact import remember
-from index.store.base import SPARSE_NAME, Purge, measured
+from index.store.base import SPARSE_NAME, Each, Purge, measured
 from index.store.convert import INSTANT_FIELDS, KEYWORD_FIELDS, check_name
 from index.store.qdrant.session import QdrantSession, asking, completed
 
@@ -184,10 +184,12 @@ class QdrantStore:
             finally:
                 session.end()
 
-    def faults(self, collection: str, stop: threading.Event | None = None) -> list[str]:
+    def faults(
+        self, collection: str, stop: threading.Event | None = None, each: Each | None = None
+    ) -> list[str]:
         from index.store.examine import faults
 
-        return faults(self, collection, stop.is_set if stop is not None else lambda: False)
+        return faults(self, collection, stop.is_set if stop is not None else lambda: False, each)
 
     def purge(self, collection: str) -> Purge:
         """See `VectorStore.purge`. Nothing is rewritten: a server vacuums segments at times of its own, keeps

@@ -24,7 +24,7 @@ from index.store import open_store
 from index.store.base import EVERYTHING, Filter, VectorStore
 from index.store.edge import shards
 from index.store.edge.lock import FolderLock
-from index.store.edge.store import EdgeStore
+from index.store.edge.store import SEGMENTS, EdgeStore
 from tests.contracts.store_contract import (
     DIMENSION,
     NAME,
@@ -444,6 +444,20 @@ def test_sealing_keeps_every_point_and_lets_all_be_changed(
     assert texts == {uid(n): "changed" if n % 3 == 1 else "some words" for n in range(300) if n % 3}
     assert set(found(hits)) == set(texts)
     assert found(hits)[0] == uid(4)
+
+
+def test_many_sealings_leave_few_segments(
+    store: VectorStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.store.edge.session.SEAL_POINTS", 30)
+    with store.session(NAME) as session:
+        for start in range(0, 600, 30):
+            session.upsert([point(n) for n in range(start, start + 30)])
+        assert session.count() == 600
+        hits = session.search(mode="dense", dense=dense(4), sparse=None, limit=600, where=Filter())
+    assert set(found(hits)) == {uid(n) for n in range(600)}
+    # One of them is empty, for the next points.
+    assert 2 < len(list((folder / NAME / "shard" / "segments").iterdir())) <= SEGMENTS + 1
 
 
 # ── Copies of vectors ─────────────────────────────────────────────────────────────────────────────────────

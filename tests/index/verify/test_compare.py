@@ -214,27 +214,29 @@ def test_verify_and_repair_of_equal_chunks_take_time_in_proportion(
 
 # ── Stopping ──────────────────────────────────────────────────────────────────────────────────────────
 
-#: A verify that compares a point at a time, slowly, and says when it has begun.
+#: A verify that compares each page slowly and says so. Where it reads them itself, each is one point.
 SLOW = """
 import time
+import index.sizes
 import index.verify.points
-batched = index.verify.points.batched
-def slowly(pairs, size):
-    for page in batched(pairs, 1):
-        print("compared", file=sys.stderr, flush=True)
-        time.sleep(0.5)
-        yield page
-index.verify.points.batched = slowly
+take = index.verify.points.Comparison.take
+def slowly(comparison, points):
+    take(comparison, points)
+    print("compared", file=sys.stderr, flush=True)
+    time.sleep(0.5)
+index.verify.points.Comparison.take = slowly
+index.sizes.Sizes.__init__.__defaults__ = (*index.sizes.Sizes.__init__.__defaults__[:-1], 1)
 """
 
 
+@pytest.mark.parametrize("deep", ["--deep", None])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_verify_that_is_asked_to_stop_ends_after_the_page_in_hand(
-    sealed: Knowledge, number: signal.Signals
+    sealed: Knowledge, number: signal.Signals, deep: str | None
 ) -> None:
     sealed.config()
     with subprocess.Popen(
-        process("verify", "--deep", "--json", more=SLOW),
+        process("verify", *([deep] if deep else []), "--json", more=SLOW),
         cwd=sealed.home,
         env=environment(),
         stdout=subprocess.PIPE,
