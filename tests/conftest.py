@@ -14,33 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy.engine.base import Engine
 
 from index.parse import Parser
 from index.store.edge.store import EdgeStore
 from index.store.examine import faults
 from tests.knowledge import Knowledge
 from tests.memory import roomy_memory
-
-
-class Statements(dict[Any, Any]):
-    """Compiled statements by dialect and statement. SQLAlchemy keeps them for each engine, and a test opens
-    dozens of ledgers: compiling anew is a fifth of what a small sync takes."""
-
-    def get(self, key: Any, default: Any = None) -> Any:
-        return super().get((key[0].name, *key[1:]), default)
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        super().__setitem__((key[0].name, *key[1:]), value)
-
-
-_STATEMENTS = Statements()
+from tests.ready import make_ready
 
 
 def pytest_configure() -> None:
     if (memory := roomy_memory()) is not None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", memory)
-    Engine._compiled_cache = property(lambda _: _STATEMENTS, lambda *_: None)  # type: ignore[assignment]
+    make_ready()
     if "PYTEST_XDIST_WORKER" not in os.environ:
         # One conversion of the real model serves all tests, workers and processes that these start.
         place = os.environ.get("PYTEST_DEBUG_TEMPROOT")
