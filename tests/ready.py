@@ -6,9 +6,7 @@ the engine make an empty shard took half of what a small sync takes.
 
 from __future__ import annotations
 
-import atexit
 import os
-import shutil
 import sqlite3
 import tempfile
 from pathlib import Path
@@ -58,25 +56,32 @@ class Schema:
 class Shards:
     """Makes empty shards by copying the first of their dimension."""
 
-    def __init__(self) -> None:
-        self._make = index.store.edge.store._build
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self._store: Any = index.store.edge.store
+        self._make = self._store._build
         self._first: dict[tuple[int, int], Path] = {}
 
     def build(self, shard: Path, dimension: int) -> None:
         # Tests change how the engine keeps points.
-        key = dimension, id(index.store.edge.store.COPIES)
+        key = dimension, id(self._store.COPIES)
         if key not in self._first:
-            place = os.environ.get("PYTEST_DEBUG_TEMPROOT")
-            folder = Path(tempfile.mkdtemp(dir=place, prefix="freshkb-test-shard-"))
-            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            folder = Path(tempfile.mkdtemp(dir=self._place, prefix="shard-"))
             self._make(folder, dimension)
             self._first[key] = folder
         copy(self._first[key], shard)
+        # As private as the files that the engine would make here.
+        mask = os.umask(0o077)
+        os.umask(mask)
+        for path in (shard, *shard.rglob("*")):
+            path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
 
 
-def make_ready() -> None:
-    """From now on, new ledgers and shards of this process are copies."""
+def make_ready(place: Path) -> None:
+    """From now on, new ledgers and shards of this process are copies, the first of which lie in `place`."""
     engine: Any = sa.Engine
     engine._compiled_cache = property(lambda _: STATEMENTS, lambda *_: None)
-    migrations.upgrade = Schema().upgrade
-    index.store.edge.store._build = Shards().build
+    migrating: Any = migrations
+    migrating.upgrade = Schema().upgrade
+    storing: Any = index.store.edge.store
+    storing._build = Shards(place).build
