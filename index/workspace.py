@@ -176,7 +176,7 @@ class Workspace:
     def identity(self) -> ModelIdentity:
         from index.embed.embedder import identify
 
-        return identify(self.config.embedding.model, self.config.state_dir)
+        return identify(self.config.embedding.model)
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -195,7 +195,7 @@ class Workspace:
             if (identity.model, identity.revision) != (collection.model, collection.revision):
                 from index.embed.embedder import identify
 
-                identity = identify(collection.model, self.config.state_dir)
+                identity = identify(collection.model)
                 if identity.revision != collection.revision:
                     raise self._changed(collection)
             made: Embedding

@@ -116,8 +116,13 @@ class Ended(NamedTuple):
     printed: str
 
 
-#: What most commands import, of others: each fork would do it again.
-LIBRARIES = ("sqlalchemy", "alembic.runtime.migration", "pydantic", "tokenizers", "numpy", "rich.progress")
+#: What most commands import: each fork would do it again.
+LIBRARIES = (
+    "alembic.command", "alembic.runtime.migration", "tokenizers", "rich.progress", "index.audit.report",
+    "index.health.doctor", "index.health.status", "index.ledger.migrations", "index.parse.parser",
+    "index.reindex", "index.search.knowledge_base", "index.store.edge.store", "index.sync.sync",
+    "index.verify.compare", "index.verify.repair", "flows.orchestration", "flows.watch",
+)  # fmt: skip
 
 
 def forked(

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy.engine.base import Engine
 
 from index.parse import Parser
 from index.store.base import Each
@@ -22,30 +21,17 @@ from index.store.edge.store import EdgeStore
 from index.store.examine import faults
 from tests.knowledge import Knowledge
 from tests.memory import roomy_memory
-
-
-class Statements(dict[Any, Any]):
-    """Compiled statements by dialect and statement. SQLAlchemy keeps them for each engine, and a test opens
-    dozens of ledgers: compiling anew is a fifth of what a small sync takes."""
-
-    def get(self, key: Any, default: Any = None) -> Any:
-        return super().get((key[0].name, *key[1:]), default)
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        super().__setitem__((key[0].name, *key[1:]), value)
-
-
-_STATEMENTS = Statements()
+from tests.ready import make_ready
 
 
 def pytest_configure() -> None:
     if (memory := roomy_memory()) is not None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", memory)
-    Engine._compiled_cache = property(lambda _: _STATEMENTS, lambda *_: None)  # type: ignore[assignment]
     if "PYTEST_XDIST_WORKER" not in os.environ:
         # One conversion of the real model serves all tests, workers and processes that these start.
         place = os.environ.get("PYTEST_DEBUG_TEMPROOT")
         os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(dir=place, prefix="freshkb-test-cache-")
+    make_ready(Path(os.environ["XDG_CACHE_HOME"]))
 
 
 def pytest_unconfigure() -> None:
@@ -56,15 +42,15 @@ def pytest_unconfigure() -> None:
 #: Files that take longest, those first that mostly wait: so that with several workers none is left with one
 #: of them when the others have come to their end.
 LONGEST = (
-    "test_schedules", "test_prefect_server", "test_secrets", "test_kill", "test_fault", "test_examples",
-    "test_prefect", "test_random", "test_verify", "test_outages", "test_hostile",
-    "test_traces", "test_benchmarks", "test_mend", "test_reading", "test_status", "test_watch",
-    "test_writers",
+    "test_schedules", "test_prefect_server", "test_prefect", "test_kill", "test_secrets", "test_convert",
+    "test_fault", "test_verify", "test_examples", "test_outages", "test_hostile", "test_watch",
+    "test_readers", "test_random", "test_traces", "test_benchmarks", "test_mend", "test_reading",
+    "test_status", "test_writers",
 )  # fmt: skip
 
 
 #: Files that one worker takes, because a Prefect server takes longer to make than most of their tests.
-SERVED = ("test_schedules", "test_prefect_server")
+SERVED = ("test_schedules", "test_prefect_server", "test_prefect")
 
 
 @pytest.hookimpl(optionalhook=True)

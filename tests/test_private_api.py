@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tests.conftest import _STATEMENTS
+from tests.ready import STATEMENTS
 from tests.test_layers import ROOT, sources
 
 #: (our module, name) → why there is no public way.
@@ -109,7 +109,7 @@ def test_unstructured_asks_one_function_for_its_pipeline() -> None:
 def test_the_tests_find_what_they_use_of_others() -> None:
     scheduling: Any = import_module("xdist.scheduler").LoadFileScheduling
     assert callable(scheduling._split_scope)
-    known = len(_STATEMENTS)
+    known = len(STATEMENTS)
     with sa.create_engine("sqlite://").connect() as connection:
         connection.execute(sa.select(sa.literal(1).label("compiled_by_this_test")))
-    assert len(_STATEMENTS) == known + 1
+    assert len(STATEMENTS) == known + 1

@@ -26,6 +26,7 @@ from typing import Any
 
 from index.cores import cores
 from index.disk.atomic import replacing
+from index.disk.cache import user_cache
 from index.disk.flock import take
 from index.disk.private import private_folder
 from index.embed import openvino_model
@@ -148,15 +149,11 @@ def _folder(identity: ModelIdentity) -> Path:
 
 
 def _cache() -> Path:
-    """Where the user's programs keep what they can make again."""
-    named = os.environ.get("XDG_CACHE_HOME")
-    if named and Path(named).is_absolute():
-        return Path(named) / "freshkb" / "models"
+    """Where the user's conversions are. Raises Unavailable."""
     try:
-        home = Path.home()
+        return user_cache() / "models"
     except RuntimeError as error:
         raise Unavailable(f"there is no folder to keep the converted model in ({error})") from error
-    return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "freshkb" / "models"
 
 
 def _read(folder: Path) -> Conversion | None:

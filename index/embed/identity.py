@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from index.disk.atomic import replacing
+from index.disk.cache import user_cache
 from index.disk.private import private_folder
 from index.embed.tokenizer import Tokenizer
 from index.errors import ConfigError, EmbedderError
@@ -86,8 +87,9 @@ def _tokenizer(folder: Path, prompt: str, fingerprint: str) -> Tokenizer:
     return Tokenizer(folder, prompt)
 
 
-def identify(model: str, cache_dir: Path) -> ModelIdentity:
-    """The model of this name or path. `cache_dir` keeps the hashes of large files between runs.
+def identify(model: str, cache_dir: Path | None = None) -> ModelIdentity:
+    """The model of this name or path. `cache_dir` keeps the hashes of its files between runs: the user's
+    cache, unless another is given.
 
     Raises ConfigError when it names no model, EmbedderError when the model cannot be downloaded, or differs
     from the published one.
@@ -96,7 +98,7 @@ def identify(model: str, cache_dir: Path) -> ModelIdentity:
     packaged = _packaged() if DEFAULT in names else None
     path = Path(model).expanduser()
     folder = packaged or (path if path.is_dir() else _from_hub(names))
-    hashes = _hashes(folder, cache_dir / "models.json")
+    hashes = _hashes(folder, cache_dir)
     if packaged and hashes.get("model.safetensors") != PACKAGED_WEIGHTS:
         raise EmbedderError(
             f"The weights of {model} in {folder} are damaged: they are not the published ones. "
@@ -174,9 +176,13 @@ def _files(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _hashes(folder: Path, cache: Path) -> dict[str, str]:
+def _hashes(folder: Path, cache_dir: Path | None) -> dict[str, str]:
     """{name: sha256} of the model's files. Files with the same size, inode and time are not read again."""
-    noted = _json(cache)
+    # A user without a home has no cache.
+    with suppress(RuntimeError):
+        cache_dir = cache_dir or user_cache() / "hashes"
+    cache = cache_dir and cache_dir / f"{digest(str(folder))[:16]}.json"
+    noted = _json(cache) if cache else {}
     known = noted.get("files")
     if not isinstance(known, dict) or noted.get("check") != digest(known):
         # The cache is damaged or missing.
@@ -192,7 +198,7 @@ def _hashes(folder: Path, cache: Path) -> dict[str, str]:
                 entry = [*stamp, hashlib.file_digest(file, "sha256").hexdigest()]
         fresh[str(path)] = entry
         found[path.relative_to(folder).as_posix()] = entry[3]
-    if fresh != known:
+    if cache and fresh != known:
         # Without a cache, as in a read-only folder, the files are read again next time.
         with suppress(OSError):
             private_folder(cache.parent)

@@ -7,6 +7,7 @@ tests must not touch the `~/.prefect` of the user that runs them.
 from __future__ import annotations
 
 import atexit
+import fcntl
 import json
 import os
 import shutil
@@ -116,40 +117,36 @@ class Server:
 
 
 @pytest.fixture(scope="package")
-def harness() -> Iterator[Server]:
-    """Prefect's own test harness, all its files in one folder. A server that nothing asks computes all the
-    same, so it ends with the tests of flows."""
-    # Pytest's folders are gone when, at the exit, the harness removes its own.
+def server() -> Iterator[Server]:
+    """A `prefect server start` as a user would run it. A server that nothing asks computes all the same: it
+    ends with the tests of flows."""
     home = Path(tempfile.mkdtemp(prefix="freshkb-prefect-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT")))
+    # Prefect's client, in this process, writes there until its end.
     atexit.register(shutil.rmtree, home, ignore_errors=True)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PREFECT_HOME", str(home))
-        # The harness makes its database where temporary files go.
-        patch.setattr("tempfile.tempdir", str(home))
-        import_module("flows.sync")
-        from prefect.settings import PREFECT_API_URL
-        from prefect.testing.utilities import prefect_test_harness
-
-        with prefect_test_harness(server_startup_timeout=int(START_SECONDS)):
-            patch.undo()
-            yield Server(PREFECT_API_URL.value() or "", home)
-
-
-@pytest.fixture(scope="package")
-def server(harness: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A `prefect server start` as a user would run it."""
-    with served(harness, tmp_path_factory.mktemp("prefect-server")) as server:
+    with served(home) as server:
         yield server
 
 
+@pytest.fixture(scope="package")
+def harness(server: Server) -> Iterator[Server]:
+    """The server, for flows in this process, whose own files lie beside its data."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_HOME", str(server.home))
+        patch.setenv("PREFECT_API_URL", server.api_url)
+        import_module("flows.sync")
+        from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+
+        patch.undo()
+        with temporary_settings({PREFECT_API_URL: server.api_url, PREFECT_HOME: server.home}):
+            yield server
+
+
 @contextmanager
-def served(harness: Server, home: Path, port: int | None = None, **settings: str) -> Iterator[Server]:
-    """A server whose data lies in `home`. Its database, unless there is one, is a copy of the harness's,
-    because making one takes longer than everything else here."""
+def served(home: Path, port: int | None = None, **settings: str) -> Iterator[Server]:
+    """A server whose data lies in `home`. Its database, unless there is one, is a copy, because making one
+    takes longer than everything else here."""
     if not (home / "prefect.db").exists():
-        (made,) = harness.home.rglob("prefect-test.db")
-        with closing(sqlite3.connect(made)) as source, closing(sqlite3.connect(home / "prefect.db")) as copy:
-            source.backup(copy)
+        shutil.copyfile(_database(), home / "prefect.db")
     port = port or free_port()
     url = f"http://127.0.0.1:{port}/api"
     environ = {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false", **settings}
@@ -157,6 +154,21 @@ def served(harness: Server, home: Path, port: int | None = None, **settings: str
     with started(command, home, environ) as process:
         until(lambda: answers(f"{url}/health"), process)
         yield Server(url, home)
+
+
+def _database() -> Path:
+    """A new server's database: made once for all workers."""
+    shared = Path(os.environ["XDG_CACHE_HOME"])
+    made, making = shared / "prefect.db", shared / "prefect"
+    with (shared / "prefect.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            environ = command_environ(PREFECT_HOME=str(making))
+            command = [program("prefect"), "server", "database", "upgrade", "--yes"]
+            subprocess.run(command, env=environ, check=True, capture_output=True, timeout=START_SECONDS)
+            with closing(sqlite3.connect(making / "prefect.db")) as source:
+                source.execute("VACUUM INTO ?", (str(made),))
+    return made
 
 
 def free_port() -> int:
@@ -219,14 +231,16 @@ def started(
             process.wait()
 
 
-def until(condition: Callable[[], Any], process: subprocess.Popen[bytes] | None = None) -> Any:
+def until(
+    condition: Callable[[], Any], process: subprocess.Popen[bytes] | None = None, every: float = 0.25
+) -> Any:
     """The condition's first true value. Other processes can only be asked, so this polls; not too often,
     because the process that is asked has to work for the answer."""
     deadline = time.monotonic() + START_SECONDS
     while not (found := condition()):
         assert process is None or process.poll() is None, "the process has ended"
         assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.25)
+        time.sleep(every)
     return found
 
 

@@ -24,6 +24,8 @@ from tests.knowledge import Knowledge
 #: Commands of the contract's table with a JSON column.
 WITH_JSON = set(COMMANDS) - {"init", "serve", "review"}
 
+pytestmark = pytest.mark.usefixtures("examined_here")
+
 TODAY = datetime.now(UTC).date()
 PAGE = """---
 title: {title}

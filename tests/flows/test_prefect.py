@@ -23,7 +23,7 @@ from tests.embedders import HashEmbedder
 from tests.flows.canaries import places
 from tests.flows.conftest import Base, Server, until
 
-#: The first test waits for the harness to make its database.
+#: The first test waits for a server to start.
 pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("harness")]
 
 MakeBase = Callable[..., Base]
@@ -403,7 +403,7 @@ def test_the_search_for_a_word_finds_what_prefect_was_told(harness: Server) -> N
     until(lambda: logged(state.state_details.flow_run_id))
     found = places(TATTLER, harness.home)
     assert found >= {"flow_run", "flow_run_state", "log", "artifact"}
-    assert any(name.startswith("prefect-test.db") for name in found)
+    assert any(name.startswith("prefect.db") for name in found)
     # The exception itself, pickled into the storage of results.
     assert any(re.fullmatch("[0-9a-f]{32}", name) for name in found)
 

@@ -19,7 +19,7 @@ from tests.commands import environment
 from tests.flows.canaries import core, names, places, quoted
 from tests.flows.conftest import Base, Server, ask, command_environ, program, started, until
 
-#: The first test waits for two servers to start.
+#: The first test waits for a server to start.
 pytestmark = [pytest.mark.timeout(400), pytest.mark.usefixtures("converted")]
 
 MakeBase = Callable[..., Base]

@@ -16,7 +16,9 @@ from typing import Any
 
 import pytest
 
+from flows import orchestration
 from index.audit.report import FILES
+from index.config import load
 from index.run import Run
 from index.sync.sync import sync
 from tests.commands import environment
@@ -46,11 +48,14 @@ def test_runs_that_come_from_the_schedule_do_their_work(
     with base.open() as workspace:
         sync(Run(workspace, "sync"))
         reports = workspace.config.reports
-    schedule(base, sync=EVERY_MINUTE, audit=EVERY_MINUTE, verify=EVERY_MINUTE)
+    # Audit and verify in the minute after the sync: runs that nobody looks at would take as long as these.
+    first = (datetime.now(UTC) + timedelta(seconds=80)).minute % 2
+    then = f"{1 - first}-59/2 * * * *"
+    schedule(base, sync=f"{first}-59/2 * * * *", audit=then, verify=then)
     environ = {
         "PREFECT_API_URL": server.api_url,
         "PREFECT_HOME": str(tmp_path / "client"),
-        "PREFECT_RUNNER_POLL_FREQUENCY": "1",
+        "PREFECT_RUNNER_POLL_FREQUENCY": "5",
     }
     began = datetime.now(UTC)
     with started([program("freshkb"), "serve"], base.folder, environ) as process:
@@ -74,10 +79,10 @@ def test_runs_that_come_from_the_schedule_do_their_work(
             return None
 
         try:
-            synced = until(lambda: ended("freshkb-sync", saying="1 added"), process)
+            synced = until(lambda: ended("freshkb-sync", saying="1 added"), process, every=2)
             since = datetime.fromisoformat(synced["end_time"])
-            audited = until(lambda: ended("freshkb-audit", after=since), process)
-            verified = until(lambda: ended("freshkb-verify", after=since), process)
+            audited = until(lambda: ended("freshkb-audit", after=since), process, every=2)
+            verified = until(lambda: ended("freshkb-verify", after=since), process, every=2)
         finally:
             for deployment in deployments.values():
                 ask(server, f"/deployments/{deployment}", method="DELETE")
@@ -92,9 +97,10 @@ def test_runs_that_come_from_the_schedule_do_their_work(
 
 
 def test_a_server_that_schedules_nothing_is_noticed(
-    make_base: MakeBase, harness: Server, tmp_path: Path
+    make_base: MakeBase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A real server without its scheduler; then one with it, on the same data and port."""
+    monkeypatch.setattr(orchestration, "GRACE", timedelta(0))
     base = make_base(documents=1)
     distant = f"{datetime.now(UTC) + timedelta(days=200):0 5 %-d %-m *}"
     schedule(base, sync=EVERY_MINUTE, audit=distant, verify=DAILY)
@@ -105,8 +111,9 @@ def test_a_server_that_schedules_nothing_is_noticed(
         "PREFECT_SERVER_SERVICES_FOREMAN_DEPLOYMENT_LAST_POLLED_TIMEOUT_SECONDS": "15",
     }
     silent = {"PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false", **foreman}
+    url = f"http://127.0.0.1:{(port := free_port())}/api"
     environ = environment() | {
-        "PREFECT_API_URL": f"http://127.0.0.1:{(port := free_port())}/api",
+        "PREFECT_API_URL": url,
         "PREFECT_HOME": str(tmp_path / "client"),
         # Patient enough to survive the server's restart.
         "PREFECT_RUNNER_POLL_FREQUENCY": "5",
@@ -114,29 +121,30 @@ def test_a_server_that_schedules_nothing_is_noticed(
     output = base.folder / "output.txt"
     wrong = "The schedule of sync and verify is active, and Prefect's server has scheduled no run of it"
     with ExitStack() as serving:
-        with served(harness, home, port, **silent):
+        with served(home, port, **silent):
             unregistered = "None is registered at the server: freshkb serve registers them."
-            assert kept(base, environ) == (True, unregistered)
+            assert kept(base, url) == (True, unregistered)
             serve = started(without_model("serve", more=IMPATIENT), base.folder, environ)
             process = serving.enter_context(serve)
             until(lambda: wrong in output.read_text(), process)
-            ok, detail = kept(base, environ)
+            ok, detail = told(base, environ)
             assert (ok, wrong in detail) == (False, True)
             assert "the server's log" in detail and "prefect server start" in detail
+            assert kept(base, url) == (ok, detail)
 
-        with served(harness, home, port, **foreman):
+        with served(home, port, **foreman):
             until(lambda: "Prefect's server keeps the schedules again." in output.read_text(), process)
             assert output.read_text().count(wrong) == 1
             all_kept = (True, "sync: scheduled, audit: scheduled, verify: scheduled")
-            until(lambda: kept(base, environ) == all_kept, process)
+            until(lambda: kept(base, url) == all_kept, process)
 
             schedule(base, sync="*/5 * * * *", verify=DAILY)
-            assert "The schedule of sync and audit is registered otherwise" in kept(base, environ)[1]
+            assert "The schedule of sync and audit is registered otherwise" in kept(base, url)[1]
             schedule(base, sync=EVERY_MINUTE, audit=distant, verify=DAILY)
 
             process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=120) == 0, output.read_text()
-            until(lambda: "that nothing asks for: freshkb serve" in kept(base, environ)[1])
+            until(lambda: "that nothing asks for: freshkb serve" in kept(base, url)[1], every=1)
 
 
 #: A serve that looks at once at what the server has scheduled, and does not wait for it.
@@ -150,8 +158,17 @@ if sys.argv[1:] == ["serve"]:
 """
 
 
-def kept(base: Base, environ: dict[str, str]) -> tuple[bool, str]:
-    """The doctor's check of the schedules."""
+def kept(base: Base, url: str) -> tuple[bool, str]:
+    """The check of the schedules."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_API_URL", url)
+        checks = orchestration.checks(load(base.config, {}, base.folder).schedules)
+    (check,) = [check for check in checks if check.name == "schedules"]
+    return check.ok, check.detail
+
+
+def told(base: Base, environ: dict[str, str]) -> tuple[bool, str]:
+    """The same check, as `freshkb doctor` prints it."""
     ended = subprocess.run(
         without_model("doctor", "--json", more=IMPATIENT),
         cwd=base.folder,

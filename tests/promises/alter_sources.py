@@ -9,8 +9,9 @@ from typing import Any
 
 from index.errors import StoreMismatch
 from index.records import Document
+from tests.copies import copy
 from tests.promises.alteration import Alteration, changed, each, kind, unknown_id
-from tests.promises.altered import THEN, Altered, copy
+from tests.promises.altered import THEN, Altered
 
 OTHER_COLLECTION: dict[str, Any] = {
     "embedding_fingerprint": "another", "model": "another/model", "revision": "another",

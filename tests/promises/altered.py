@@ -21,6 +21,7 @@ from index.parse import Parser
 from index.records import Collection, Document
 from index.run import Run
 from index.sync.requests import review
+from tests.copies import copy
 from tests.knowledge import Knowledge
 from tests.promises.image import Image, image
 from tests.traces.operations import BROKEN
@@ -205,21 +206,3 @@ class Altered:
 
 #: Their sources cannot give what the index has of them.
 UNREADABLE = ("held.md", "broken.json")
-
-
-def copy(folder: Path, target: Path) -> None:
-    """The engine makes its files at their full size, and fills them with zeros: those are left out."""
-    shutil.copytree(folder, target, copy_function=_copy)
-
-
-_ZEROS = bytes(1 << 18)
-
-
-def _copy(source: str, target: str) -> None:
-    with Path(source).open("rb") as file, Path(target).open("wb") as copied:
-        while block := file.read(len(_ZEROS)):
-            if block == _ZEROS:
-                copied.seek(len(block), os.SEEK_CUR)
-            else:
-                copied.write(block)
-        copied.truncate(os.fstat(file.fileno()).st_size)

@@ -55,6 +55,7 @@ from index.verify.compare import verify
 from index.verify.repair import repair
 from index.workspace import Parsing, Workspace
 from tests.commands import environment
+from tests.copies import copy
 from tests.embedders import HashEmbedder
 from tests.knowledge import done
 from tests.promises.parts import Call, Part, interpose
@@ -199,7 +200,7 @@ def copied(shard: Path) -> Callable[[Path, int], None]:
     """Makes shards by copying one that is new and empty: the engine takes ten times as long to make one."""
 
     def build(target: Path, dimension: int) -> None:
-        subprocess.run(["cp", "-R", "--sparse=always", f"{shard}/.", str(target)], check=True)
+        copy(shard, target)
 
     return build
 

@@ -20,7 +20,6 @@ SEEDS_SOAK = 30
 SOME = (
     "ledger.db",
     "ledger.db-wal",
-    "models.json",
     "index/kb/instance",
     "index/kb/shard/segment/segment.json",
     "index/kb/shard/segment/id_tracker.versions",

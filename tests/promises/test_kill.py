@@ -36,6 +36,7 @@ from index.search.knowledge_base import KnowledgeBase
 from index.verify.compare import verify
 from index.workspace import Workspace
 from tests.commands import environment, process
+from tests.copies import copy
 from tests.knowledge import Knowledge
 from tests.promises.image import (
     Image,
@@ -48,7 +49,7 @@ from tests.promises.image import (
     told,
     unfinished,
 )
-from tests.promises.killed import Order, Point, Server, act, copied, embedded, opened
+from tests.promises.killed import Order, Point, Server, act, embedded, opened
 from tests.traces.folder import Folder, text
 from tests.traces.operations import CHANGES, Operation
 
@@ -91,9 +92,7 @@ def bench(
     parser: Parser,
     seed: int,
     soak: bool,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> Bench:
-    monkeypatch.setattr(index.store.edge.store, "_build", copied(notes / "shard"))
     return Bench(tmp_path / "kb", server, notes, parser, seed, soak)
 
 
@@ -182,13 +181,13 @@ class Bench:
         place = self.kb.home / f"saved-{len(list(self.kb.home.glob('saved-*')))}"
         place.mkdir()
         if self._state.exists():
-            _copy(self._state, place)
+            copy(self._state, place / self._state.name)
         return place
 
     def restore(self, place: Path) -> None:
         shutil.rmtree(self._state, ignore_errors=True)
         if (place / self._state.name).exists():
-            _copy(place / self._state.name, self.kb.home)
+            copy(place / self._state.name, self._state)
 
     # ── Kills ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -306,10 +305,6 @@ class Usual:
 
 Versions = set[tuple[str, tuple[str, ...]]]
 """Documents with all texts of a version of theirs, sorted."""
-
-
-def _copy(folder: Path, into: Path) -> None:
-    subprocess.run(["cp", "-a", "--sparse=always", str(folder), str(into)], check=True)
 
 
 def _hash(text: str) -> str:
@@ -486,7 +481,11 @@ def test_a_kill_while_the_ledger_is_made_leaves_a_whole_one_or_none(bench: Bench
     points = bench.points(order)
     assert len(points) > 20
     oracle = _schema(bench)
-    for point, occurrence in bench.chosen(points):
+    chosen = bench.chosen(points)
+    if not bench.soak:
+        # One of each kind of statement.
+        chosen = list({" ".join(point[1].split()[:2]): (point, time) for point, time in chosen}.values())
+    for point, occurrence in chosen:
         shutil.rmtree(bench.kb.home / ".freshkb")
         bench.kill(order, point, occurrence)
         # The next process is killed as well.

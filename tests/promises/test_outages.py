@@ -18,6 +18,7 @@ from index.model import State
 from index.parse import Parser
 from index.run import Run
 from index.sync.sync import sync
+from tests.copies import copy
 from tests.knowledge import Knowledge, counts
 from tests.promises.image import Image, differences, rebuilt
 from tests.promises.outages import ELSEWHERE, GONE, NUMBER, OUTAGES, Outage, Place, away, listing_as, word_of
@@ -401,7 +402,7 @@ def test_a_root_that_is_replaced_while_documents_are_read_is_no_success(
 def changed_since(at: Place) -> None:
     """The work of a day, after a backup was taken: an edit, a rename, a new document."""
     at.settle()
-    shutil.copytree(at.state, at.aside)
+    copy(at.state, at.aside)
     edited, renamed, *_ = at.files()
     edited.write_text(edited.read_text().replace("also here", "here, too"))
     renamed.rename(renamed.with_name("renamed.md"))

@@ -149,7 +149,6 @@ def test_another_user_reads_what_its_owner_does_and_writes_nothing(
     freshkb: CommandLine, kb: Knowledge
 ) -> None:
     expected = told_by(freshkb)
-    (kb.home / ".freshkb" / "models.json").unlink()
     with shut(kb.home / ".freshkb"):
         before = files(kb.home)
         # Verify starts a process of its own, and Python may lie in the superuser's home.

@@ -40,6 +40,13 @@ from tests.traces.crashes import Crash, Fuse
 SEEDS_SOAK = 6
 
 
+@pytest.fixture(autouse=True)
+def examined(request: pytest.FixtureRequest, soak: bool) -> None:
+    """What is altered here are values, and hardly a file: the long form has each in a process of its own."""
+    if not soak:
+        request.getfixturevalue("examined_here")
+
+
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> Altered:
     return Altered(tmp_path_factory.mktemp("altered") / "kb", parser)

@@ -21,8 +21,9 @@ from index.verify.compare import verify
 from index.verify.differences import Verification
 from index.verify.mend import mend_ledger
 from index.verify.repair import repair
+from tests.copies import copy
 from tests.knowledge import Knowledge
-from tests.promises.altered import TEXTS, THEN, copy
+from tests.promises.altered import TEXTS, THEN
 from tests.promises.image import Image, image
 
 #: Documents with decisions of people, which no source has: a review, a hold.

@@ -78,7 +78,9 @@ def test_bfloat16_is_faithful(identity: ModelIdentity, exact: TorchModel) -> Non
     assert cosines(short, exact.together(TEXTS[:5])).mean() > 0.9995
 
 
-def test_a_model_that_cannot_be_loaded_is_named(identity: ModelIdentity, tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_loaded_is_named(
+    identity: ModelIdentity, tmp_path: Path, cache: Path, here: None
+) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "bert"}', encoding="utf-8")
     (tmp_path / "modules.json").write_text("[]", encoding="utf-8")
     broken = ModelIdentity("broken", "r", tmp_path, 384, 256, "t", identity.tokenizer_folder)
@@ -139,7 +141,10 @@ def here(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     def run(command: list[str], folder: Path) -> None:
         monkeypatch.setattr(sys, "argv", ["-c", *command[-3:]])
-        convert.main()
+        try:
+            convert.main()
+        except SystemExit as ended:
+            raise conversion.Unavailable(f"it ended with {ended.code}") from ended
 
     monkeypatch.setattr(conversion, "_run", run)
     before = os.umask(0o077)

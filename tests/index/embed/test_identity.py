@@ -92,7 +92,7 @@ def test_identification_imports_nothing_heavy(tmp_path: Path) -> None:
 
 def test_what_has_not_changed_is_not_read_again(tmp_path: Path) -> None:
     first = identify(DEFAULT, tmp_path / "state")
-    cache = tmp_path / "state" / "models.json"
+    (cache,) = (tmp_path / "state").iterdir()
     known = json.loads(cache.read_text(encoding="utf-8"))
     weights = next(path for path in known["files"] if path.endswith("model.safetensors"))
     known["files"][weights][-1] = "0" * 64
@@ -103,6 +103,26 @@ def test_what_has_not_changed_is_not_read_again(tmp_path: Path) -> None:
         identify(DEFAULT, tmp_path / "state")
     cache.write_text("no JSON", encoding="utf-8")
     assert identify(DEFAULT, tmp_path / "state") == first
+
+
+def test_the_hashes_are_kept_in_the_cache_of_the_user_that_has_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    first = identify(DEFAULT)
+    (kept,) = (tmp_path / "cache" / "freshkb" / "hashes").iterdir()
+    assert kept.stat().st_mode & 0o077 == 0
+    before = kept.stat()
+    assert identify(DEFAULT) == first
+    assert identify(str(write_model(tmp_path / "other"))).dimension == 5
+    assert kept.stat() == before, "each model has a note of its own"
+
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", homeless)
+    assert identify(DEFAULT) == first
 
 
 def test_damaged_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

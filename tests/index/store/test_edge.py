@@ -539,8 +539,18 @@ def test_copies_that_are_not_of_their_vectors_are_a_fault(store: VectorStore, fo
     assert re.fullmatch(r"a search by a vector does not rank \d+ points by their own vectors", fault)
 
 
+ZEROS = bytes(1 << 16)
+
+
 def every_byte(folder: Path) -> bytes:
-    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    """All that is in the files, without the room that they keep for more."""
+    found = []
+    for path in (path for path in folder.rglob("*") if path.is_file()):
+        with path.open("rb") as file:
+            while block := file.read(len(ZEROS)):
+                if block != ZEROS:
+                    found.append(block)
+    return b"".join(found)
 
 
 def lure(number: int) -> Point:

@@ -27,6 +27,8 @@ from index.verify.compare import verify
 from index.workspace import Workspace, require_collection
 from tests.knowledge import Knowledge, counts
 
+pytestmark = pytest.mark.usefixtures("examined_here")
+
 PAGE = """---
 title: {title}
 owner: user:anna
