@@ -48,6 +48,7 @@ ROOMS = [
     "run",
     "lookup",
     "sync",
+    "purge",
     "audit",
     "health",
     "search",

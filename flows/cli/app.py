@@ -35,6 +35,7 @@ COMMANDS = (
     "show",
     "search",
     "verify",
+    "purge",
     "audit",
     "review",
     "runs",
