@@ -46,7 +46,7 @@ def test_runs_that_come_from_the_schedule_do_their_work(
     with base.open() as workspace:
         sync(Run(workspace, "sync"))
         reports = workspace.config.reports
-    schedule(base, sync=EVERY_MINUTE, audit=EVERY_MINUTE, verify=EVERY_MINUTE)
+    schedule(base, sync=EVERY_MINUTE, audit=EVERY_MINUTE, verify=EVERY_MINUTE, purge=EVERY_MINUTE)
     environ = {
         "PREFECT_API_URL": server.api_url,
         "PREFECT_HOME": str(tmp_path / "client"),
@@ -78,12 +78,14 @@ def test_runs_that_come_from_the_schedule_do_their_work(
             since = datetime.fromisoformat(synced["end_time"])
             audited = until(lambda: ended("freshkb-audit", after=since), process)
             verified = until(lambda: ended("freshkb-verify", after=since), process)
+            purged = until(lambda: ended("freshkb-purge", after=since), process)
         finally:
             for deployment in deployments.values():
                 ask(server, f"/deployments/{deployment}", method="DELETE")
         assert synced["state_type"] == "COMPLETED", synced["state"]
         assert audited["state_type"] == "COMPLETED", audited["state"]
         assert verified["state_type"] == "COMPLETED", verified["state"]
+        assert purged["state_type"] == "COMPLETED", purged["state"]
     assert verified["state"]["message"].endswith(": 3 documents, 3 points")
     assert {path.name for path in reports.iterdir()} == set(FILES)
     judged = json.loads((reports / "freshness.json").read_text())["results"]
