@@ -164,7 +164,7 @@ def _store(workspace: Workspace) -> Iterator[Check]:
 def _purge(workspace: Workspace) -> Iterator[Check]:
     lag = lag_of(workspace)
     if lag.oldest is None:
-        yield Check("purge", True, "Nothing that was removed waits for its bytes to be purged.")
+        yield Check("purge", True, "Nothing whose removal was finished waits for its bytes to be purged.")
         return
     waits = (
         f"{lag.pending:,} removed points and the former payloads of {lag.replaced:,} documents wait for "

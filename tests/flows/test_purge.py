@@ -116,7 +116,7 @@ def test_status_and_doctor_tell_how_long_the_removed_waits(
     assert "freshkb purge" in checks["purge"]["detail"]
     freshkb("purge")
     check = {c["name"]: c for c in freshkb.json("doctor")["checks"]}["purge"]
-    assert check["ok"] and "Nothing that was removed waits" in check["detail"]
+    assert check["ok"] and "Nothing whose removal was finished waits" in check["detail"]
 
 
 def waited_for_days(state: Path) -> None:
