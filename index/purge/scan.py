@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 PIECE_BYTES = 16
 #: A shorter text is no trace: it stands everywhere.
 SHORTEST_BYTES = 4
-#: A piece of fewer different bytes, as a rule of dashes or a row of zeros, is no piece.
-_DIFFERENT_BYTES = 5
+#: A piece in which a word has fewer different bytes, as a rule of dashes or a row of zeros, tells nothing.
+_DIFFERENT_BYTES = 3
 #: Bytes that are searched at a time.
 WINDOW_BYTES = 8 << 20
-#: Slots of the table that words are looked up in first; a multiple of any number of pieces.
+#: Of the number of slots of the table in which words are looked up first.
 _TABLE_BITS = 22
 _MIX = 0x9E3779B97F4A7C15
 _WORD = 8
@@ -84,15 +84,22 @@ def identifier(name: str, value: str) -> Trace:
     id."""
     number = uuid.UUID(value)
     whole = {str(number).encode(), number.hex.encode(), str(number).upper().encode()}
-    return Trace(name, frozenset({*whole, number.bytes, number.bytes[::-1], number.bytes_le}))
+    orders = (number.bytes, number.bytes[::-1], number.bytes_le)
+    return Trace(name, frozenset({*whole, *filter(_telling, orders)}))
 
 
-def without(traces: Iterable[Trace], kept: Iterable[bytes]) -> list[Trace]:
+def without(traces: Collection[Trace], kept: Iterable[bytes]) -> list[Trace]:
     """The traces without the pieces that stand in these texts, which stay. A trace may be left with none."""
-    left = list(traces)
+    pieces = {piece for trace in traces for piece in trace.pieces}
+    by_length: dict[int, set[bytes]] = {}
+    for piece in pieces:
+        by_length.setdefault(len(piece), set()).add(piece)
+    common: set[bytes] = set()
     for content in kept:
-        left = [replace(t, pieces=frozenset(p for p in t.pieces if p not in content)) for t in left]
-    return left
+        for length, some in by_length.items():
+            windows = {content[start : start + length] for start in range(len(content) - length + 1)}
+            common |= windows & some
+    return [replace(trace, pieces=trace.pieces - common) for trace in traces]
 
 
 def _pieces(form: bytes, step: int) -> Iterator[bytes]:
@@ -100,8 +107,13 @@ def _pieces(form: bytes, step: int) -> Iterator[bytes]:
         yield form
     for start in range(0, len(form) - PIECE_BYTES + 1, step):
         piece = form[start : start + PIECE_BYTES]
-        if len(set(piece)) >= _DIFFERENT_BYTES:
+        if _telling(piece):
             yield piece
+
+
+def _telling(piece: bytes) -> bool:
+    words = (piece[start : start + _WORD] for start in range(len(piece) - _WORD + 1))
+    return all(len(set(word)) >= _DIFFERENT_BYTES for word in words)
 
 
 class Scan:

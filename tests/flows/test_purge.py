@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from flows.watch import Watcher
-from index.config import ConfigError
+from index.errors import ConfigError
 from index.ledger import vacuum
 from index.purge import apart
 from index.purge.scan import text
