@@ -29,6 +29,7 @@ def removed(freshkb: CommandLine, kb: Knowledge) -> Path:
     """The state folder of a base in which a document was deleted moments ago."""
     gone = kb.write("gone.md", "# Gone\n\nOf the kookaburra.\n")
     kb.write("stays.md", "# Stays\n\nAs it is.\n")
+    kb.write("other.md", "# Other\n\nAs it is, too.\n")
     # The second sync comes soon after the first: no purge is due.
     freshkb("sync")
     gone.unlink()

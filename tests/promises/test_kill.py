@@ -426,7 +426,8 @@ def test_a_kill_during_a_purge_forgets_nothing_that_is_still_on_the_disk(bench: 
     bench.run(SYNC)
     state, trace = bench.kb.home / ".freshkb" / "index", [traced("text", "The kookaburra.")]
     assert apart.found([state], trace)
-    place, order, expected = bench.save(), bench.order(["purge"]), bench.rebuilt()
+    place, expected = bench.save(), bench.rebuilt()
+    order = bench.order(["purge"])
     points = bench.points(order)
     for point, occurrence in bench.chosen(points):
         bench.restore(place)

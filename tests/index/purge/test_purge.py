@@ -455,9 +455,10 @@ def test_a_failure_at_any_step_leaves_one_whole_collection_and_the_next_run_clea
 @pytest.mark.parametrize("part", ["ledger", "store"])
 @pytest.mark.usefixtures("examined_here")
 def test_a_purge_whose_nth_call_fails_forgets_nothing_that_is_still_on_the_disk(
-    kb: Knowledge, part: str, mode: str
+    kb: Knowledge, part: str, mode: str, soak: bool
 ) -> None:
-    """Neither is a removal forgotten before its bytes are gone, nor is anything lost that stays."""
+    """Neither is a removal forgotten before its bytes are gone, nor is anything lost that stays. In the short
+    form every fifth call of the ledger."""
     kb.source["delete"] = {"max_fraction": 1.0}
     kb.write("stays.md", "# Stays\n\nA marimba.\n")
     fault, number = Fault(part, mode), 0
@@ -465,9 +466,9 @@ def test_a_purge_whose_nth_call_fails_forgets_nothing_that_is_still_on_the_disk(
     with kb.workspace() as workspace:
         fault.fit(workspace)
         while True:
-            number += 1
+            number += 1 if soak or part == "store" else 5
             word = f"kookaburra{number:03}"
-            path = kb.write("gone.md", f"# Gone\n\nOf the {word}.\n")
+            path = kb.write(f"gone{number}.md", f"# Gone\n\nOf the {word}.\n")
             sync(Run(workspace, "sync"))
             path.unlink()
             sync(Run(workspace, "sync"))
@@ -487,4 +488,6 @@ def test_a_purge_whose_nth_call_fails_forgets_nothing_that_is_still_on_the_disk(
             assert not found(kb, [word]), fault
             assert differences(image(workspace), expected) == [], fault
         assert verify(workspace).ok
-    assert fired >= ({"store.purge"} if part == "store" else {"ledger.writes.purged", "ledger.vacuum"})
+    assert len(fired) > 2
+    if soak or part == "store":
+        assert fired >= ({"store.purge"} if part == "store" else {"ledger.writes.purged", "ledger.vacuum"})
