@@ -488,6 +488,6 @@ def test_a_purge_whose_nth_call_fails_forgets_nothing_that_is_still_on_the_disk(
             assert not found(kb, [word]), fault
             assert differences(image(workspace), expected) == [], fault
         assert verify(workspace).ok
-    assert len(fired) > 2
+    assert fired
     if soak or part == "store":
         assert fired >= ({"store.purge"} if part == "store" else {"ledger.writes.purged", "ledger.vacuum"})
