@@ -181,6 +181,9 @@ def _recover(run: Run, current: Collection, locks: ExitStack) -> list[str]:
     are left to writers. A server's writers stay locked by `locks`; raises Locked when one of them is at
     work."""
     workspace, target = run.workspace, target_of(run, current)
+    if _in_place(workspace) and not _unfinished(workspace, current):
+        # No writer is locked out without need.
+        return []
     busy: list[str] = []
     for source in known_sources(workspace):
         try:
@@ -194,6 +197,13 @@ def _recover(run: Run, current: Collection, locks: ExitStack) -> list[str]:
                 raise
             busy.append(str(error))
     return busy if busy and workspace.ledger.points.removals(current.name) else []
+
+
+def _unfinished(workspace: Workspace, current: Collection) -> bool:
+    """Whether a run was interrupted, or is under way."""
+    points, pending = workspace.ledger.points, workspace.ledger.log.pending(current.name)
+    building = any(made.state == "building" for made in workspace.ledger.collections.all())
+    return bool(building or pending or points.intents() or points.removals(current.name))
 
 
 def _in_place(workspace: Workspace) -> bool:
