@@ -38,7 +38,7 @@ BATCH_DOCUMENTS = 100
 
 def large(bench: Bench) -> Iterator[Row]:
     """Median search without the query's embedding, its recall, and one verify of ledger, store and source."""
-    with _index(bench) as knowledge_base:
+    with large_index(bench) as knowledge_base:
         search = KnowledgeBase(knowledge_base)
         prose = bench.corpus.prose(seed=5)
         queries = [" ".join(prose.words(6)) for _ in range(bench.scale.searches)]
@@ -105,7 +105,7 @@ def _timed(search: KnowledgeBase, query: str, mode: Mode) -> float:
 
 
 @contextmanager
-def _index(bench: Bench) -> Iterator[Workspace]:
+def large_index(bench: Bench) -> Iterator[Workspace]:
     """An index of as many chunks, written as a sync writes it; only the reading of documents is left out."""
     count = bench.scale.chunks // CHUNKS_PER_DOCUMENT
     prose = bench.corpus.prose(seed=4)

@@ -1,4 +1,4 @@
-"""`freshkb serve`: the three flows as Prefect deployments on their schedules, beside the watcher.
+"""`freshkb serve`: the flows as Prefect deployments on their schedules, beside the watcher.
 
 The watcher runs in the main thread, where signals arrive, with its model and parser warm. Prefect's runner
 runs in another thread and starts every flow run in a process of its own, which finds the configuration by the
@@ -22,6 +22,7 @@ from prefect.types.entrypoint import EntrypointType
 
 from flows import orchestration
 from flows.audit import audit
+from flows.purge import purge
 from flows.sync import sync
 from flows.verify import verify
 from flows.watch import Watcher
@@ -115,7 +116,12 @@ class Served(threading.Thread):
         # Another folder can be set through private API only: tests/test_private_api.py.
         runner._tmp_dir = self._scratch
         schedules = self._schedules
-        for flow, cron in ((sync, schedules.sync), (audit, schedules.audit), (verify, schedules.verify)):
+        for flow, cron in (
+            (sync, schedules.sync),
+            (audit, schedules.audit),
+            (verify, schedules.verify),
+            (purge, schedules.purge),
+        ):
             await runner.aadd_flow(
                 flow,
                 name=flow.name,

@@ -24,6 +24,7 @@ from index.config import SourceConfig
 from index.errors import FreshkbError, Locked, ModelChanged
 from index.health.services import living
 from index.outcome import RunReport
+from index.purge.purge import keep_bound
 from index.redact import redact
 from index.run import Run
 from index.sync.collection import ensure
@@ -193,7 +194,9 @@ class Watcher:
             self._workspace.connector(source).probe()
             with self._workspace.ledger.writer(source, self._command):
                 pass
-            report = sync(Run(self._workspace, "watch", stop=self._stop), [source], folders=folders)
+            run = Run(self._workspace, "watch", stop=self._stop)
+            report = sync(run, [source], folders=folders)
+            keep_bound(run, report)
         except ModelChanged:
             # The configuration was read when this process started: only another one can go on.
             raise

@@ -152,7 +152,7 @@ class RunRecord:
 
     run_id: str
     kind: str
-    """sync, watch, verify, audit, review, reindex, retry."""
+    """sync, watch, verify, audit, review, reindex, retry, purge."""
     started_at: datetime
     finished_at: datetime | None = None
     outcome: str = ""

@@ -51,6 +51,7 @@ ROWS = {
         "of the ten nearest chunks",
         "verify of 40 chunks",
     ],
+    "purge": ["purge of 40 chunks, one in 100 removed", "search of all files of the store for 1 removed"],
     "pdf": ["text of a PDF of 2 pages, against pdfminer.six"],
     "children": ["text of 2 pages in 2 PDFs, two children against one"],
     "small": ["sync of 60 Markdown files of 1 KB with 50 known texts, documents per second"],

@@ -50,6 +50,7 @@ ROOMS = [
     "run",
     "lookup",
     "sync",
+    "purge",
     "audit",
     "health",
     "search",

@@ -36,6 +36,7 @@ COMMANDS = (
     "search",
     "find",
     "verify",
+    "purge",
     "audit",
     "review",
     "runs",

@@ -38,12 +38,14 @@ def sync(
     else:
         with stoppable() as stop, opened(config, source) as workspace:
             from flows.cli.progress import progress
+            from index.purge.purge import keep_bound
             from index.run import Run
             from index.sync.sync import sync as engine
 
             with progress(workspace, quiet=console.quiet or console.verbose) as shown:
                 run = Run(workspace, "sync", progress=shown, stop=stop)
                 report = engine(run, [source] if source else None, approve=approve, checksum=checksum)
+                keep_bound(run, report)
     console.data(report.json())
     print_report(console, report)
     raise typer.Exit(report.exit_code)

@@ -30,6 +30,10 @@ def status_lines(status: Status, prefect: str | None) -> Iterator[str]:
     index = status.index
     points = "unknown points" if index.points is None else plural(index.points, "point")
     yield f"Index: {points} in {index.store}, {index.model} ({index.dtype or 'not built yet'})"
+    if index.purge.oldest is not None:
+        hours = index.purge.oldest.total_seconds() / 3600
+        late = ", longer than delete.purge_within: freshkb purge" if index.purge.late else ""
+        yield f"Removed, and still to be purged: for {hours:,.1f} h{late}"
     if status.store_error:
         yield f"Store: {status.store_error}"
     if prefect:

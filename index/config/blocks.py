@@ -158,12 +158,16 @@ FreshnessOrExempt = Annotated[
 
 
 class Delete(Block):
-    """A sync that would remove more than both of a source's documents asks first."""
+    """A sync that would remove more than both of a source's documents asks first; and when the bytes of what
+    was removed are gone."""
 
     max_fraction: Fraction | None = None
     """Share of a source's documents, from 0 to 1; default: 0.2."""
     max_count: Annotated[int, Field(ge=0)] | None = None
     """Documents; default: 10."""
+    purge_within: Duration | None = None
+    """Time from a removal to the purge of its bytes, such as 24h; default: 24h. One index holds all sources:
+    the shortest holds for all."""
 
 
 class Limits(Block):
@@ -183,7 +187,7 @@ class Defaults(Block):
     freshness: FreshnessOrExempt = Freshness()
     """When documents warn and turn stale; or: exempt."""
     delete: Delete = Delete()
-    """How much a sync may remove without asking."""
+    """How much a sync may remove without asking, and when its bytes are gone."""
     limits: Limits = Limits()
     """What a single document may take."""
 
@@ -235,7 +239,7 @@ class Source(Block):
     freshness: FreshnessOrExempt = Freshness()
     """When documents warn and turn stale; or: exempt."""
     delete: Delete = Delete()
-    """How much a sync may remove without asking."""
+    """How much a sync may remove without asking, and when its bytes are gone."""
     limits: Limits = Limits()
     """What a single document may take."""
     watch: Watch = Watch()
@@ -256,6 +260,9 @@ class Schedules(Block):
     """Judge freshness and write reports, such as "0 7 * * 1"."""
     verify: Cron | None = None
     """Compare source, ledger and store, such as "0 3 * * 0"."""
+    purge: Cron | None = None
+    """Take the bytes of what was removed off the disk, such as "30 2 * * *". Syncs do so, too, when it is
+    due."""
 
 
 class Settings(Block):

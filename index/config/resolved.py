@@ -34,6 +34,8 @@ class DeletionGuard:
 
     max_fraction: float = 0.2
     max_count: int = 10
+    purge_within: timedelta = timedelta(hours=24)
+    """Time from a removal to the purge of its bytes."""
 
     def refuses(self, removals: int, known: int) -> bool:
         return removals > self.max_count and removals > self.max_fraction * known
@@ -160,6 +162,12 @@ class Config:
         chosen = self.index.collection
         default = Index.model_fields["collection"].default
         return chosen if chosen != default else self.base.name or chosen
+
+    @property
+    def purge_within(self) -> timedelta:
+        """Time from a removal to the purge of its bytes: the shortest of all sources, which share an
+        index."""
+        return min(source.delete.purge_within for source in self.sources)
 
     @property
     def reports(self) -> Path:

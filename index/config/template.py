@@ -45,6 +45,8 @@ defaults:
   delete:
     max_fraction: 0.2
     max_count: 10
+    # After a removal, its bytes are off the disk within this time. See also: freshkb purge
+    purge_within: 24h
   limits:
     max_size: 50mb
     parse_timeout: 60s
@@ -73,6 +75,7 @@ schedules:
   sync: "*/15 * * * *"
   audit: "0 7 * * 1"
   verify: "0 3 * * 0"
+  purge: "30 2 * * *"
 """
 
 

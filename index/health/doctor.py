@@ -13,10 +13,12 @@ from typing import Any
 
 from connectors.base import ConnectorError
 from index.audit.checkout import checkout
+from index.config.units import written
 from index.disk.scratch import room
 from index.errors import FreshkbError, StoreMismatch
 from index.health.services import dead, described, services
 from index.ledger import Ledger
+from index.purge.lag import lag_of
 from index.redact import redact
 from index.run import alive
 from index.sync.collection import orphans
@@ -42,7 +44,7 @@ def examine(workspace: Workspace) -> list[Check]:
     checks: list[Check] = []
     looks = (
         *(_privacy, _ledger, _state_folder, _locks, _services, _runs),
-        *(_store, _model, _sources, _parsers),
+        *(_store, _purge, _model, _sources, _parsers),
     )
     for look in looks:
         try:
@@ -157,6 +159,19 @@ def _store(workspace: Workspace) -> Iterator[Check]:
             f"Of this ledger, which does not know them: {left}. Remove them with: freshkb verify --repair"
         )
         yield Check("orphaned collections", False, detail)
+
+
+def _purge(workspace: Workspace) -> Iterator[Check]:
+    lag = lag_of(workspace)
+    if lag.oldest is None:
+        yield Check("purge", True, "Nothing whose removal was finished waits for its bytes to be purged.")
+        return
+    waits = (
+        f"{lag.pending:,} removed points and the former payloads of {lag.replaced:,} documents wait for "
+        f"their bytes to be purged, the oldest for {lag.oldest.total_seconds() / 3600:,.1f} h; "
+        f"delete.purge_within is {written(lag.within)}."
+    )
+    yield Check("purge", not lag.late, f"{waits} Purge them now with: freshkb purge" if lag.late else waits)
 
 
 def _services(workspace: Workspace) -> Iterator[Check]:

@@ -11,6 +11,7 @@ from index.errors import FreshkbError
 from index.health.run_summary import RunSummary
 from index.health.services import LivingService, services
 from index.model import rfc3339
+from index.purge.lag import Lag, lag_of
 from index.sync.collection import count_points
 from index.workspace import Workspace
 
@@ -50,6 +51,8 @@ class IndexStatus:
     collection: str | None
     model: str
     dtype: str | None
+    purge: Lag
+    """What waits to be purged."""
 
     def json(self) -> dict[str, Any]:
         return {
@@ -59,6 +62,7 @@ class IndexStatus:
             "collection": self.collection,
             "model": self.model,
             "dtype": self.dtype,
+            "purge": self.purge.json(),
         }
 
 
@@ -109,6 +113,7 @@ def status(workspace: Workspace) -> Status:
             collection=collection.name if collection else None,
             model=collection.model if collection else workspace.config.embedding.model,
             dtype=collection.dtype if collection else None,
+            purge=lag_of(workspace),
         ),
         store_error=trouble,
         running=tuple(run for run in unfinished if run.outcome == "running"),

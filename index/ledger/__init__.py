@@ -12,7 +12,8 @@ here.
 `chunks`, `collections`, `runs`, `reviews`, `holds`, `erasures`, `log`. Two parts span tables: `points` reads
 which points the store may hold, in every role, and `writes` has the transactions that change several tables
 at once. `database`, `sqlite` and `file` hold the engine and its file, `schema`, `types` and `migrations` the
-tables, `locks` the writer locks, `damage` the reading of damaged files.
+tables, `locks` the writer locks, `damage` the reading of damaged files, `vacuum` the removal of deleted
+bytes.
 
 An entry of the log has a number, time, actor, run, action, source, subject and facts: ids, codes and counts,
 never a path, a title, a reason or a text, because no erasure reaches the log. Every method that writes takes
@@ -41,5 +42,16 @@ from index.ledger.holds import Hold
 from index.ledger.ledger import Ledger
 from index.ledger.locks import Writer
 from index.ledger.removal import PointRemoval, RemovalState
+from index.ledger.vacuum import Vacuumed
 
-__all__ = ["Hold", "Ledger", "LogAction", "LogEntry", "PointRemoval", "RemovalState", "Writer", "damaged"]
+__all__ = [
+    "Hold",
+    "Ledger",
+    "LogAction",
+    "LogEntry",
+    "PointRemoval",
+    "RemovalState",
+    "Vacuumed",
+    "Writer",
+    "damaged",
+]

@@ -27,6 +27,7 @@ from index.ledger.reviews import Reviews
 from index.ledger.runs import Runs
 from index.ledger.schema import VERSION, meta
 from index.ledger.sources import Sources
+from index.ledger.vacuum import Vacuumed, vacuum
 from index.ledger.writes import Writes
 
 #: Key of PostgreSQL's advisory lock that lets one process create or migrate the schema.
@@ -102,6 +103,10 @@ class Ledger:
 
         with self.database.reading() as connection:
             return faults(connection)
+
+    def vacuum(self) -> Vacuumed:
+        """Remove the bytes of deleted rows from the ledger's files. Waits for writers and for readers."""
+        return vacuum(self.database)
 
     @property
     def writable(self) -> bool:

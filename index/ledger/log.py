@@ -11,6 +11,7 @@ ends. It takes this lock last, so that no two transactions wait for each other.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -89,6 +90,30 @@ class Log(Tables):
         query = sa.select(*_ENTRY).where(log.c.sequence.is_(None), log.c.collection == collection)
         with self._database.reading() as connection:
             return [LogEntry(*row) for row in connection.execute(query.order_by(log.c.id))]
+
+    def last_sequence(self) -> int:
+        """The number of the newest entry; 0 of an empty log."""
+        with self._database.reading() as connection:
+            return int(
+                connection.execute(sa.select(sa.func.coalesce(sa.func.max(log.c.sequence), 0))).scalar_one()
+            )
+
+    def last(self, actions: Collection[LogAction]) -> LogEntry | None:
+        """The newest entry of one of these actions."""
+        query = sa.select(*_ENTRY).where(log.c.sequence.is_not(None), log.c.action.in_(list(actions)))
+        with self._database.reading() as connection:
+            row = connection.execute(query.order_by(log.c.sequence.desc()).limit(1)).first()
+        return None if row is None else LogEntry(*row)
+
+    def since(self, sequence: int, actions: Collection[LogAction]) -> tuple[int, datetime | None]:
+        """(subjects, time of the oldest) of the entries of these actions with a higher number, pending ones
+        included."""
+        later = sa.or_(log.c.sequence > sequence, log.c.sequence.is_(None))
+        counted = sa.func.count(sa.distinct(log.c.subject))
+        query = sa.select(counted, sa.func.min(log.c.at)).where(later, log.c.action.in_(list(actions)))
+        with self._database.reading() as connection:
+            subjects, oldest = connection.execute(query).one()
+        return subjects, oldest
 
     def actions_of(self, run_id: str, document_ids: Collection[str]) -> dict[str, LogAction]:
         """{document id: this run's action}, for the documents among these that it changed."""

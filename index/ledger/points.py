@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from index.ledger.database import Tables
 from index.ledger.intents import points_of, unpacked
 from index.ledger.removal import PointRemoval, RemovalState
-from index.ledger.schema import chunks, intents, removals
+from index.ledger.schema import chunks, collections, intents, removals
+from index.ledger.types import Moment
 from index.records import Intent
 
 #: Removals whose points the store may still hold.
 PRESENT = removals.c.state == RemovalState.PRESENT
+
+
+_since = sa.func.coalesce(removals.c.absent_at, collections.c.created_at)
 
 
 class Points(Tables):
@@ -40,6 +45,21 @@ class Points(Tables):
         )
         with self._database.reading() as connection:
             return [PointRemoval(*row) for row in connection.execute(query.order_by(removals.c.point_id))]
+
+    def unpurged(self) -> tuple[int, datetime | None]:
+        """(removals, time since when the oldest absent one is), of all collections. Where the time of the
+        store's proof was not recorded, that of the collection's making stands for it."""
+        since = sa.func.min(
+            sa.case(
+                (removals.c.state == RemovalState.ABSENT, _since),
+                else_=sa.null(),
+            )
+        )
+        place = removals.outerjoin(collections, collections.c.name == removals.c.collection)
+        query = sa.select(sa.func.count(), sa.type_coerce(since, Moment)).select_from(place)
+        with self._database.reading() as connection:
+            number, oldest = connection.execute(query).one()
+        return number, oldest
 
     def known(self, collection: str, ids: Collection[str]) -> set[str]:
         """The ids among these whose points the store may hold: committed, intended or to be removed. Absent

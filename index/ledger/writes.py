@@ -11,7 +11,7 @@ intended again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -184,6 +184,23 @@ class Writes(Tables):
             number = connection.execute(gone).rowcount
             append(connection, entries)
         return number
+
+    def record_absent(self, collection: str, points: Mapping[str, str], at: datetime) -> None:
+        """Put absent removals on record, {point id: document id}: of points that were deleted although no
+        commit made them obsolete, as those of an interrupted run. Recorded ones stay as they are."""
+        rows = [
+            {
+                "collection": collection,
+                "point_id": point,
+                "document_id": document,
+                "state": RemovalState.ABSENT,
+                "absent_at": at,
+            }
+            for point, document in points.items()
+        ]
+        if rows:
+            with self._database.writing() as connection:
+                connection.execute(self._database.insert_new(removals), rows)
 
     def _forget(self, connection: sa.Connection, collection: str, point_ids: Collection[str]) -> None:
         connection.execute(

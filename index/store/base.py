@@ -164,7 +164,8 @@ class VectorStore(Protocol):
     def collections(self) -> list[str]: ...
 
     def drop(self, collection: str) -> None:
-        """Drop the collection and everything in it. Unknown ones are no error."""
+        """Drop the collection and everything in it, with the snapshots that a server made of it. Unknown ones
+        are no error."""
 
     def publish(self, name: str, collection: str) -> None:
         """Let other readers find the collection under this name from now on, all at once. Without effect

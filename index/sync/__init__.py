@@ -17,5 +17,6 @@ Invariants
     thread at a time. Nothing is removed unless the listing was complete and the guard let it pass, or an
     approval names exactly these removals.
 
-May import: the rooms up to `lookup`. May be imported by `audit`, `health`, `search`, `reindex` and `verify`.
+May import: the rooms up to `lookup`. May be imported by `purge`, `audit`, `health`, `search`, `reindex`
+and `verify`.
 """

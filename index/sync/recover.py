@@ -41,13 +41,16 @@ def recover(target: Target, source: str, run_id: str | None = None) -> int:
     committed = ledger.chunks.of(name, ids)
     documents = {d.document_id: d for d in ledger.documents.find(document_ids=ids)}
     distrusted: list[Document] = []
+    removed: dict[str, str] = {}
     with target.store.session(name) as session:
         for intent in intents:
             document = documents.get(intent.document.document_id)
             records = committed.get(intent.document.document_id, [])
             sound = True
             if intent.action is not Action.DELETE:
-                remove(session, uncommitted(intent, records))
+                left_over = uncommitted(intent, records)
+                remove(session, left_over)
+                removed |= dict.fromkeys(left_over, intent.document.document_id)
                 sound = document is None or _restore(
                     session, document, shared(intent, records), target.sizes.read_points
                 )
@@ -57,6 +60,8 @@ def recover(target: Target, source: str, run_id: str | None = None) -> int:
         obsolete = ledger.points.removals(name)
         remove(session, obsolete)
     ledger.documents.refresh(distrusted)
+    # Before the intents are dropped: their bytes are still to be purged.
+    ledger.writes.record_absent(name, removed, target.now())
     ledger.writes.drop_intents(ids)
     ledger.writes.settle(name, obsolete, target.now())
     return len(intents)

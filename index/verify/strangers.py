@@ -59,6 +59,8 @@ class Strangers:
         }
         with self._target.store.session(name) as session:
             remove(session, list(gone))
+        removed = {point: claim.document_id or "" for point, claim in gone.items()}
+        self._workspace.ledger.writes.record_absent(name, removed, self._workspace.now())
         self._documents |= self._unrecorded(gone.values())
 
     def drop(self) -> dict[str, str]:

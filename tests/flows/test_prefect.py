@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from index.errors import ConfigError, EmbedderError, Locked, StoreError
+from index.purge import apart
+from index.purge.scan import text
 from index.run import Run
 from index.store import open_store
 from index.store.base import Session
@@ -290,6 +292,28 @@ def test_the_verify_flow_fails_on_a_difference_and_publishes_counts(
     assert counts["repaired"] == 1
 
 
+def test_the_purge_flow_takes_the_bytes_off_the_disk_and_publishes_counts(
+    make_base: MakeBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.purge import purge
+
+    base = make_base(documents=2)
+    base.put("gone.md", "# Gone\n\nOf the kookaburra.\n")
+    with base.open() as workspace:
+        directly(workspace)
+        base.remove("gone.md")
+        directly(workspace)
+        state_dir = workspace.config.state_dir
+    trace = [text("t", "kookaburra")]
+    assert apart.found([state_dir], trace)
+    monkeypatch.setenv("FRESHKB_CONFIG", str(base.config))
+    counts: Any = purge()
+    assert counts == {"removals": 1, "purged": 1, "pending": 0}
+    assert apart.found([state_dir], trace) == {}
+    shown = artifact("freshkb-purge")
+    assert "| purged | 1 |" in shown and "| store | purged |" in shown
+
+
 def test_a_source_that_there_is_not_fails_the_flow(
     make_base: MakeBase, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -333,8 +357,9 @@ def test_a_flow_is_one_run_and_finished_once(make_base: MakeBase, monkeypatch: p
         with workspace.ledger.database.reading() as connection:
             finished = [row[0] for row in connection.exec_driver_sql("SELECT run_id FROM finishes")]
         runs = {run.run_id: run for run in workspace.ledger.runs.newest()}
-        assert [runs[run_id].kind for run_id in finished] == ["verify", "audit", "sync"]
-        assert len(runs) == 4 and all(run.actor for run in runs.values())
+        # The sync before lies months back, by the clock of the base: the removed point is purged at once.
+        assert [runs[run_id].kind for run_id in finished] == ["verify", "audit", "sync", "purge"]
+        assert len(runs) == 5 and all(run.actor for run in runs.values())
 
 
 def test_nothing_of_a_document_reaches_prefect(
@@ -343,6 +368,7 @@ def test_nothing_of_a_document_reaches_prefect(
     """Documents are full of one word: in folder, name, title, owner, front matter and text, in reasons and in
     the messages of exceptions. However a run ends, nothing that Prefect has on disk holds the word."""
     from flows.audit import audit
+    from flows.purge import purge
     from flows.sync import sync
     from flows.verify import verify
 
@@ -375,8 +401,9 @@ def test_nothing_of_a_document_reaches_prefect(
     monkeypatch.setenv("FRESHKB_CONFIG", str(base.config))
     assert audit(return_state=True).is_completed()
     assert verify(return_state=True).is_failed()
+    assert purge(return_state=True).is_completed()
     monkeypatch.setenv("FRESHKB_CONFIG", str(tmp_path / f"{CANARY}.yaml"))
-    for unconfigured in (sync, audit, verify):
+    for unconfigured in (sync, audit, verify, purge):
         assert unconfigured(return_state=True).is_failed()
     monkeypatch.setenv("FRESHKB_CONFIG", str(base.config))
     (base.folder / "docs").rename(base.folder / f"docs-{CANARY}")

@@ -48,10 +48,10 @@ def test_runs_that_come_from_the_schedule_do_their_work(
     with base.open() as workspace:
         sync(Run(workspace, "sync"))
         reports = workspace.config.reports
-    # Audit and verify in the minute after the sync: runs that nobody looks at would take as long as these.
+    # Audit, verify and purge in the minute after the sync: runs that nobody looks at would take as long as these.
     first = (datetime.now(UTC) + timedelta(seconds=80)).minute % 2
     then = f"{1 - first}-59/2 * * * *"
-    schedule(base, sync=f"{first}-59/2 * * * *", audit=then, verify=then)
+    schedule(base, sync=f"{first}-59/2 * * * *", audit=then, verify=then, purge=then)
     environ = {
         "PREFECT_API_URL": server.api_url,
         "PREFECT_HOME": str(tmp_path / "client"),
@@ -83,12 +83,14 @@ def test_runs_that_come_from_the_schedule_do_their_work(
             since = datetime.fromisoformat(synced["end_time"])
             audited = until(lambda: ended("freshkb-audit", after=since), process, every=2)
             verified = until(lambda: ended("freshkb-verify", after=since), process, every=2)
+            purged = until(lambda: ended("freshkb-purge", after=since), process, every=2)
         finally:
             for deployment in deployments.values():
                 ask(server, f"/deployments/{deployment}", method="DELETE")
         assert synced["state_type"] == "COMPLETED", synced["state"]
         assert audited["state_type"] == "COMPLETED", audited["state"]
         assert verified["state_type"] == "COMPLETED", verified["state"]
+        assert purged["state_type"] == "COMPLETED", purged["state"]
     assert verified["state"]["message"].endswith(": 3 documents, 3 points")
     assert {path.name for path in reports.iterdir()} == set(FILES)
     judged = json.loads((reports / "freshness.json").read_text())["results"]

@@ -48,6 +48,7 @@ from index.config import load
 from index.embed.identity import DEFAULT, ModelIdentity, identify
 from index.errors import ModelChanged
 from index.model import Failure, Parsed
+from index.purge.purge import purge
 from index.run import Run
 from index.sizes import Sizes
 from index.sync.sync import sync
@@ -66,6 +67,7 @@ ACTIONS: dict[str, Callable[..., object]] = {
     "sync": lambda workspace: sync(Run(workspace, "sync")),
     "approve": lambda workspace: approve(workspace),
     "repair": lambda workspace: repair(workspace, verify(workspace, deep=True), Run(workspace, "verify")),
+    "purge": lambda workspace: purge(Run(workspace, "purge")),
     "reindex": lambda workspace: index.reindex.reindex(workspace, Run(workspace, "reindex")),
     "reindex if needed": lambda workspace: reindexed(workspace),
     "review": lambda workspace, *uris: index.sync.requests.review(Run(workspace, "review"), uris, "anna"),

@@ -17,10 +17,11 @@ LEDGER_WRITES = frozenset({
     "documents.refresh",
     "writes.intend", "writes.commit", "writes.settle", "writes.drop_intents", "reviews.add", "holds.place",
     "holds.release", "collections.put", "writes.switch_collection", "writes.drop_collection",
+    "writes.record_absent", "writes.replace_collection", "writes.purged", "vacuum",
 })  # fmt: skip
 
 #: Calls of the store and its sessions that change something.
-STORE_WRITES = frozenset({"create", "drop", "publish", "upsert", "delete"})
+STORE_WRITES = frozenset({"create", "drop", "publish", "upsert", "delete", "purge"})
 
 
 @dataclass(frozen=True, slots=True)

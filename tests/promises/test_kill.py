@@ -32,6 +32,9 @@ import sqlalchemy as sa
 import index.store.edge.store
 from index.model import State
 from index.parse import Parser
+from index.purge import apart
+from index.purge.lag import lag_of
+from index.purge.scan import text as traced
 from index.search.knowledge_base import KnowledgeBase
 from index.verify.compare import verify
 from index.workspace import Workspace
@@ -409,6 +412,28 @@ def test_a_kill_during_a_reindex_leaves_the_old_index_or_the_new_one(bench: Benc
     bench.kb.settings["embedding"] = {"dtype": "bfloat16"}
     rebuilt = bench.rebuilt()
     bench.kill_everywhere(bench.order(["reindex"]), [["reindex if needed"], SYNC], rebuilt=rebuilt, anew=True)
+
+
+def test_a_kill_during_a_purge_forgets_nothing_that_is_still_on_the_disk(bench: Bench) -> None:
+    bench.folder.put("kookaburra.md", b"# Part of it\n\nThe kookaburra.\n")
+    _synced(bench)
+    (bench.kb.docs / "kookaburra.md").unlink()
+    bench.run(SYNC)
+    state, trace = bench.kb.home / ".freshkb" / "index", [traced("text", "The kookaburra.")]
+    assert apart.found([state], trace)
+    place, expected = bench.save(), bench.rebuilt()
+    order = bench.order(["purge"])
+    points = bench.points(order)
+    for point, occurrence in bench.chosen(points):
+        bench.restore(place)
+        bench.kill(order, point, occurrence)
+        with bench.workspace() as workspace:
+            assert lag_of(workspace).pending or not apart.found([state], trace), point
+            assert differences(image(workspace), expected) == [], point
+            act(workspace, [["purge"]])
+            assert lag_of(workspace).pending == 0 and not apart.found([state], trace), point
+            assert differences(image(workspace), expected) == [], point
+            _tidy(workspace)
 
 
 def test_a_kill_during_a_review_loses_nothing_that_was_attested(bench: Bench) -> None:

@@ -147,6 +147,9 @@ class QdrantStore:
                 f"Collection {collection!r} on {self._url} was not made by freshkb. It was not dropped."
             )
         with asking(self._url, f"drop collection {collection!r}"):
+            # They hold every point, and may outlive their collection.
+            for snapshot in self._client.list_snapshots(collection):
+                self._client.delete_snapshot(collection, snapshot.name, wait=True)
             self._client.delete_collection(collection)
 
     def publish(self, name: str, collection: str) -> None:
@@ -193,7 +196,8 @@ class QdrantStore:
 
     def purge(self, collection: str) -> Purge:
         """See `VectorStore.purge`. Nothing is rewritten: a server vacuums segments at times of its own, keeps
-        upserts in its log, and snapshots keep everything. One request."""
+        upserts in its log, and snapshots keep everything. To leave the bytes behind, the live points have to
+        be copied to a fresh collection (`index.purge`). One request."""
         with self.session(collection) as session:
             points = session.count()
         evidence = (

@@ -24,6 +24,8 @@ BOOKKEEPING = {
     # An announced change has not happened; a dropped intent never did.
     "Writes.intend",
     "Writes.drop_intents",
+    # Deleted points that never were of a version; their purge has an entry.
+    "Writes.record_absent",
     # Publishes the entries that the commit put on record.
     "Writes.settle",
 }

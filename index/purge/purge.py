@@ -1,0 +1,258 @@
+"""The verb: take the bytes of what was removed off the disk, and say what was observed."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import takewhile
+from typing import Any
+
+from index.errors import FreshkbError, Locked, StoreError
+from index.ledger import LogAction, LogEntry
+from index.outcome import RunReport
+from index.purge.copy import copied, every_point, fresh, switch
+from index.purge.lag import gap_before, is_due, lag_of, seconds
+from index.records import Collection
+from index.redact import redact
+from index.run import Run
+from index.store.base import Claim
+from index.sync.collection import drop, retire
+from index.sync.recover import recover
+from index.sync.source import known_sources
+from index.sync.target import target_of
+from index.workspace import Workspace
+
+COMMAND = "freshkb purge"
+
+#: What no purge reaches, whatever it claims.
+NOT_COVERED = (
+    "Blocks that a file system freed, of temporary files too: it overwrites them when it needs them.",
+    "Copies that others made: backups, snapshots of a disk or of a whole server, replicas.",
+    "The ledger's row of a deleted document: its path, title and owner stay until it is erased.",
+    "A damaged ledger that a repair kept aside (ledger.db.damaged…), until it is removed.",
+    "The sources themselves, and what readers of the index have copied.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A kind of file that may hold pieces of what was removed."""
+
+    place: str
+    claim: Claim
+    evidence: str
+    """Sentences on the action, its evidence, and its limits."""
+    left: bool = False
+    """Whether something could be removed here and was not: the next purge tries again."""
+
+    def json(self) -> dict[str, Any]:
+        return {"place": self.place, "claim": self.claim, "evidence": self.evidence}
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeReport:
+    removals: int
+    """Removed points that waited."""
+    purged: int
+    """Those whose bytes were taken off every place, as far as it claims."""
+    pending: int
+    """Those that wait now."""
+    oldest: timedelta | None
+    """The time that the oldest of these has waited."""
+    places: tuple[Place, ...] = ()
+    waiting: tuple[str, ...] = ()
+    """Why removals were left to other processes."""
+    interrupted: bool = False
+
+    @property
+    def outcome(self) -> str:
+        if self.interrupted:
+            return "interrupted"
+        if any(place.left for place in self.places):
+            return "failed"
+        return "refused" if self.waiting else "done"
+
+    @property
+    def exit_code(self) -> int:
+        return {"interrupted": 130, "failed": 1, "refused": 4, "done": 0}[self.outcome]
+
+    @property
+    def errors(self) -> list[str]:
+        """Sentences on what was left."""
+        return [place.evidence for place in self.places if place.left] + list(self.waiting)
+
+    def json(self) -> dict[str, Any]:
+        return {
+            "removals": self.removals,
+            "purged": self.purged,
+            "pending": self.pending,
+            "oldest_seconds": seconds(self.oldest),
+            "places": [place.json() for place in self.places],
+            "waiting": list(self.waiting),
+        }
+
+
+def preview(workspace: Workspace) -> PurgeReport:
+    """What a purge would begin with. Nothing is done."""
+    lag = lag_of(workspace)
+    said = "Nothing was done. {} is found by no search, and its bytes may be in {}."
+    places = (
+        Place("store", "unretrievable", said.format("What was removed or replaced", "the store's files")),
+        Place("ledger", "unretrievable", said.format("A deleted row", "the ledger's free space and log")),
+    )
+    return PurgeReport(lag.pending, 0, lag.pending, lag.oldest, places)
+
+
+def purge(run: Run) -> PurgeReport:
+    """Purge the store and the ledger, and forget the removals whose bytes are gone.
+
+    Beside syncs and searches: an embedded store is held while it rewrites segments; a server's copy locks the
+    writers of all sources and no search. Raises Locked when a server's source is being written, StoreError
+    and LedgerError when these fail; then nothing is forgotten.
+    """
+    with run:
+        report = _purge(run)
+        run.ends(report.outcome, report.json(), " ".join(report.errors))
+    return report
+
+
+def keep_bound(run: Run, report: RunReport) -> None:
+    """Purge when it is due, after a run that writes; a failure is an error of its report. Costs some queries
+    when it is not due. What another process holds is left to the next run."""
+    if run.stop.is_set() or report.interrupted:
+        return
+    workspace = run.workspace
+    try:
+        if not is_due(lag_of(workspace), gap_before(workspace)):
+            return
+        done = purge(Run(workspace, "purge", stop=run.stop))
+    except Locked:
+        return
+    except FreshkbError as error:
+        failure = redact(str(error))
+    else:
+        failure = " ".join(done.errors) if done.outcome == "failed" else ""
+    if failure:
+        said = f"What was removed could not be purged: {failure}"
+        report.error = f"{report.error} {said}" if report.error else said
+
+
+def _purge(run: Run) -> PurgeReport:
+    workspace, ledger = run.workspace, run.workspace.ledger
+    removals = lag_of(workspace).pending
+    current = workspace.readable()
+    places: list[Place] = []
+    purged = 0
+    waiting: list[str] = []
+    with ExitStack() as locks:
+        if current is not None:
+            waiting = _recover(run, current, locks)
+            retire(workspace, run.run_id)
+        # Whatever is absent now was so before any file is rewritten.
+        until, last = workspace.now(), ledger.log.last_sequence()
+        if current is not None and not run.stop.is_set():
+            absent = ledger.points.absent(current.name)
+            proved = sum(r.absent_at is None or r.absent_at <= until for r in absent)
+            current, store = _store(run, current)
+            places.append(store)
+        if not run.stop.is_set():
+            places.append(_ledger(workspace))
+        if current is not None and not run.stop.is_set() and not any(place.left for place in places):
+            claims = {place.place: place.claim for place in places}
+            facts = {"removals": proved, "until": last, **claims}
+            done = LogEntry(workspace.now(), LogAction.PURGED, "", current.name, run.run_id, facts)
+            ledger.writes.purged(current.name, [done], until=until)
+            purged = proved
+    lag = lag_of(workspace)
+    return PurgeReport(
+        max(removals, purged),
+        purged,
+        lag.pending,
+        lag.oldest,
+        tuple(places),
+        tuple(waiting),
+        interrupted=run.stop.is_set(),
+    )
+
+
+def _recover(run: Run, current: Collection, locks: ExitStack) -> list[str]:
+    """Mend what interrupted runs left, of each source that nobody writes. Returns sentences on removals that
+    are left to writers. A server's writers stay locked by `locks`; raises Locked when one of them is at
+    work."""
+    workspace, target = run.workspace, target_of(run, current)
+    if _in_place(workspace) and not _unfinished(workspace, current):
+        # No writer is locked out without need.
+        return []
+    busy: list[str] = []
+    for source in known_sources(workspace):
+        try:
+            with ExitStack() as lock:
+                lock.enter_context(workspace.ledger.writer(source, COMMAND))
+                recover(target, source, run.run_id)
+                if not _in_place(workspace):
+                    locks.enter_context(lock.pop_all())
+        except Locked as error:
+            if not _in_place(workspace):
+                raise
+            busy.append(str(error))
+    return busy if busy and workspace.ledger.points.removals(current.name) else []
+
+
+def _unfinished(workspace: Workspace, current: Collection) -> bool:
+    """Whether a run was interrupted, or is under way."""
+    points, pending = workspace.ledger.points, workspace.ledger.log.pending(current.name)
+    building = any(made.state == "building" for made in workspace.ledger.collections.all())
+    return bool(building or pending or points.intents() or points.removals(current.name))
+
+
+def _in_place(workspace: Workspace) -> bool:
+    """Whether the store rewrites its own files, which can be seen."""
+    return workspace.store.kind == "edge"
+
+
+def _store(run: Run, current: Collection) -> tuple[Collection, Place]:
+    """The collection in use after the purge of the store, and what can be said of its bytes."""
+    workspace = run.workspace
+    if not _in_place(workspace):
+        lag = lag_of(workspace)
+        if lag.pending or lag.replaced:
+            return _replaced(run, current)
+    found = workspace.store.purge(current.name)
+    left = _in_place(workspace) and found.claim != "purged"
+    return current, Place("store", found.claim, found.evidence, left)
+
+
+def _replaced(run: Run, former: Collection) -> tuple[Collection, Place]:
+    """Copy the live points to a fresh collection, which replaces the former one."""
+    workspace, count = run.workspace, 0
+    made = fresh(workspace, former, run.run_id)
+    points = takewhile(lambda _: not run.stop.is_set(), every_point(workspace, former))
+    for ids in copied(workspace, made, points, exact=True):
+        count += len(ids)
+    if run.stop.is_set():
+        drop(workspace, made, run.run_id)
+        return former, Place(
+            "store", "unretrievable", "Interrupted; the former collection stays in use.", True
+        )
+    for collection in (former, made):
+        with workspace.store.session(collection.name) as session:
+            if (held := session.count()) != count:
+                raise StoreError(
+                    f"{count:,} points were copied, and collection {collection.name} holds {held:,}: another "
+                    f"program writes to it. Nothing was switched. End it, and run: {COMMAND}"
+                )
+    switch(workspace, former, made, run.run_id)
+    evidence = (
+        f"{count:,} live points were copied to a fresh collection, each read back and compared; searches are "
+        "answered from it, and the former one was dropped with its snapshots. Its bytes lay on a disk that "
+        "cannot be seen from here: how long freed blocks, snapshots of the whole server and replicas keep "
+        "them is not known."
+    )
+    return made, Place("store", "unretrievable", evidence)
+
+
+def _ledger(workspace: Workspace) -> Place:
+    found = workspace.ledger.vacuum()
+    claim: Claim = "purged" if found.clean else "unretrievable"
+    return Place("ledger", claim, found.evidence, left=not (found.clean or found.final))

@@ -1,0 +1,234 @@
+"""The search for traces: which files hold any piece of a text, a vector or an id.
+
+A trace is searched for in every form in which store and ledger keep it, and in pieces: the store compresses
+payloads (LZ4), which breaks a text up at whatever stood shortly before in the same payload; SQLite cuts long
+values into pages. Sixteen bytes in a row that are kept as they are suffice. A piece that other documents
+have, too, is found for good: `without` takes those out.
+
+What the forms miss, in files of the embedded store: copies of vectors with a byte for each number; words of
+the text index, which are numbers; and a short value (a title, a path) of which every four bytes stand earlier
+in the same payload. The id of the document stands in each payload as it is, and the id of the point beside
+it: to prove that a payload is gone, search for these, too.
+
+SQLite's locks end when its process closes any descriptor of the file: a process that has a ledger open must
+not scan it. `index.purge.apart` scans in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import uuid
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+#: Bytes of a piece. Fifteen are the least that hold an aligned word of eight, wherever they lie.
+PIECE_BYTES = 16
+#: A shorter text is no trace: it stands everywhere.
+SHORTEST_BYTES = 4
+#: A piece in which a word has fewer different bytes, as a rule of dashes or a row of zeros, tells nothing.
+_DIFFERENT_BYTES = 3
+#: Bytes that are searched at a time.
+WINDOW_BYTES = 8 << 20
+#: Of the number of slots of the table in which words are looked up first.
+_TABLE_BITS = 22
+_MIX = 0x9E3779B97F4A7C15
+_WORD = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Something to be searched for, under a name of the caller's choice."""
+
+    name: str
+    pieces: frozenset[bytes]
+    """Any of these is found: so is the trace."""
+
+
+def text(name: str, value: str) -> Trace:
+    """The trace of a text, a title, a path or an owner: as UTF-8, in lower case, and as JSON escapes it.
+    Raises ValueError for a text of less than four bytes."""
+    forms = set[bytes]()
+    for spelled in (value, value.lower(), value.casefold()):
+        for written in (
+            spelled,
+            json.dumps(spelled)[1:-1],
+            json.dumps(spelled, ensure_ascii=False)[1:-1],
+        ):
+            forms.add(written.encode("utf-8", "surrogatepass"))
+    if min(map(len, forms)) < SHORTEST_BYTES:
+        raise ValueError(f"A text of less than {SHORTEST_BYTES} bytes cannot be told from others.")
+    return Trace(name, frozenset(piece for form in forms for piece in _pieces(form, 1)))
+
+
+def vector(name: str, values: Sequence[float]) -> Trace:
+    """The trace of a dense vector: four numbers in a row, as little-endian float32, as they are and
+    normalised to length 1."""
+    import numpy as np
+
+    given = np.asarray(values, "<f4")
+    length = math.sqrt(float(np.sum(given.astype(np.float64) ** 2)))
+    forms = {given.tobytes(), (given / np.float32(length or 1)).astype("<f4").tobytes()}
+    return Trace(name, frozenset(piece for form in forms for piece in _pieces(form, 4)))
+
+
+def identifier(name: str, value: str) -> Trace:
+    """The trace of a UUID, as text and as its sixteen bytes in both orders. Raises ValueError for another
+    id."""
+    number = uuid.UUID(value)
+    whole = {str(number).encode(), number.hex.encode(), str(number).upper().encode()}
+    orders = (number.bytes, number.bytes[::-1], number.bytes_le)
+    return Trace(name, frozenset({*whole, *filter(_telling, orders)}))
+
+
+def without(traces: Collection[Trace], kept: Iterable[bytes]) -> list[Trace]:
+    """The traces without the pieces that stand in these texts, which stay. A trace may be left with none."""
+    pieces = {piece for trace in traces for piece in trace.pieces}
+    by_length: dict[int, set[bytes]] = {}
+    for piece in pieces:
+        by_length.setdefault(len(piece), set()).add(piece)
+    common: set[bytes] = set()
+    for content in kept:
+        for length, some in by_length.items():
+            windows = {content[start : start + length] for start in range(len(content) - length + 1)}
+            common |= windows & some
+    return [replace(trace, pieces=trace.pieces - common) for trace in traces]
+
+
+def _pieces(form: bytes, step: int) -> Iterator[bytes]:
+    if len(form) < PIECE_BYTES:
+        yield form
+    for start in range(0, len(form) - PIECE_BYTES + 1, step):
+        piece = form[start : start + PIECE_BYTES]
+        if _telling(piece):
+            yield piece
+
+
+def _telling(piece: bytes) -> bool:
+    words = (piece[start : start + _WORD] for start in range(len(piece) - _WORD + 1))
+    return all(len(set(word)) >= _DIFFERENT_BYTES for word in words)
+
+
+class Scan:
+    """Traces, made ready to be searched for."""
+
+    def __init__(self, traces: Collection[Trace]) -> None:
+        self._short: list[tuple[bytes, str]] = []
+        self._at: dict[int, list[tuple[bytes, int, str]]] = {}
+        """By the word that an aligned place of a file has: pieces with the place of this word, and their
+        trace."""
+        self._overlap = 0
+        for trace in traces:
+            for piece in trace.pieces:
+                self._overlap = max(self._overlap, len(piece) - 1)
+                if len(piece) < 2 * _WORD - 1:
+                    self._short.append((piece, trace.name))
+                    continue
+                for offset in range(_WORD):
+                    word = int.from_bytes(piece[offset : offset + _WORD], "little")
+                    self._at.setdefault(word, []).append((piece, offset, trace.name))
+        self._all = frozenset(trace.name for trace in traces if trace.pieces)
+
+    @cached_property
+    def _words(self) -> np.ndarray:
+        import numpy as np
+
+        return np.sort(np.fromiter(self._at, np.uint64, len(self._at)))
+
+    @cached_property
+    def _table(self) -> np.ndarray:
+        import numpy as np
+
+        table = np.zeros(1 << _TABLE_BITS, np.bool_)
+        table[_slots(self._words)] = True
+        return table
+
+    def within(self, content: bytes) -> set[str]:
+        """Names of the traces of which a piece stands in these bytes."""
+        found = {name for piece, name in self._short if piece in content}
+        if not self._at or len(content) < _WORD:
+            return found
+        import numpy as np
+
+        words = np.frombuffer(content, "<u8", len(content) // _WORD)
+        places = np.flatnonzero(self._table[_slots(words)])
+        places = places[np.isin(words[places], self._words)]
+        for place in places.tolist():
+            for piece, offset, name in self._at[int(words[place])]:
+                start = place * _WORD - offset
+                if name not in found and start >= 0 and content.startswith(piece, start):
+                    found.add(name)
+        return found
+
+    def file(self, path: Path) -> set[str]:
+        """Names of the traces in the bytes of this file. Raises OSError when it cannot be read; a file that
+        is gone holds nothing."""
+        found = set[str]()
+        with suppress(FileNotFoundError), path.open("rb", buffering=0) as file:
+            for window in _windows(file.fileno(), self._overlap):
+                found |= self.within(window)
+                if found == self._all:
+                    break
+        return found
+
+    def folders(self, folders: Iterable[Path]) -> dict[Path, set[str]]:
+        """{file: names of the traces in it, or in its path from there} of the files below these folders that
+        hold any. Raises OSError when a folder or a file cannot be read."""
+        held: dict[Path, set[str]] = {}
+        for folder in folders:
+            for path in files(folder):
+                named = self.within(os.fsencode(path.relative_to(folder)))
+                if found := named | self.file(path):
+                    held[path] = found
+        return held
+
+
+def files(folder: Path) -> Iterator[Path]:
+    """All regular files below this folder. Links are not followed. Raises OSError when a folder cannot be
+    read."""
+    for top, _, names in os.walk(folder, onerror=_fail):
+        for name in sorted(names):
+            path = Path(top, name)
+            if path.is_file() and not path.is_symlink():
+                yield path
+
+
+def _fail(error: OSError) -> None:
+    """An unreadable folder must not look empty."""
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error
+
+
+def _slots(words: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    mixed: np.ndarray = (words * np.uint64(_MIX)) >> np.uint64(64 - _TABLE_BITS)
+    return mixed
+
+
+def _windows(file: int, overlap: int) -> Iterator[bytes]:
+    """The bytes of an open file without its holes; each window begins with the end of the one before."""
+    end = os.fstat(file).st_size
+    at = 0
+    while at < end:
+        try:
+            at = os.lseek(file, at, os.SEEK_DATA)
+        except OSError:
+            # The rest is a hole.
+            return
+        until = os.lseek(file, at, os.SEEK_HOLE)
+        # A piece may have zeros at its ends.
+        at, until = max(0, at - overlap), min(end, until + overlap)
+        while at < until:
+            window = os.pread(file, min(WINDOW_BYTES + overlap, until - at), at)
+            if not window:
+                return
+            yield window
+            at += max(1, len(window) - overlap) if at + len(window) < until else len(window)
