@@ -48,7 +48,7 @@ def test_runs_that_come_from_the_schedule_do_their_work(
     with base.open() as workspace:
         sync(Run(workspace, "sync"))
         reports = workspace.config.reports
-    # Audit, verify and purge in the minute after the sync: runs that nobody looks at would take as long as these.
+    # The others in the minute after the sync: runs that nobody looks at would take as long as these.
     first = (datetime.now(UTC) + timedelta(seconds=80)).minute % 2
     then = f"{1 - first}-59/2 * * * *"
     schedule(base, sync=f"{first}-59/2 * * * *", audit=then, verify=then, purge=then)
