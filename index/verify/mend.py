@@ -21,7 +21,7 @@ from index.ledger.damage import Rescued, rescue
 from index.workspace import Workspace
 
 #: Tables of rows that no source and no store has.
-DECISIONS = ("reviews", "holds", "tombstones", "approvals")
+DECISIONS = ("reviews", "holds", "held_documents", "tombstones", "approvals")
 #: Tables that a ledger with documents always has.
 _COUNTED = ("documents", "chunks", *DECISIONS)
 
