@@ -96,10 +96,12 @@ class Plan:
         }
 
 
-def removals_hash(source: str, removals: Iterable[PlanRow]) -> str:
-    """The name of a set of removals: it stays the same while anything else of the source changes. Removed
-    documents that come back have new ids, so that nothing is approved twice by one name."""
-    return digest([source, sorted((row.uri, row.document_id) for row in removals)])[:16]
+def removals_hash(source: str, removals: Iterable[PlanRow], held: Iterable[PlanRow] = ()) -> str:
+    """The name of a set of removals, and of held documents that leave search beside them: it stays the same
+    while anything else of the source changes. Removed documents that come back have new ids, so that nothing
+    is approved twice by one name."""
+    sets = [sorted((row.uri, row.document_id) for row in rows) for rows in (removals, held)]
+    return digest([source, *(sets if sets[1] else sets[:1])])[:16]
 
 
 def decide(
@@ -162,7 +164,7 @@ def decide(
     if not state.complete:
         error = _incomplete(state.errors)
     elif whole and (removals or held):
-        name = removals_hash(source, [*removals, *held])
+        name = removals_hash(source, removals, held)
         error, refused = _objection(found, state, guard, removals, held, name)
         if removals or error or refused:
             plan_hash = name

@@ -24,6 +24,9 @@ from tests.knowledge import Knowledge
 #: Commands of the contract's table with a JSON column.
 WITH_JSON = set(COMMANDS) - {"init", "serve", "review"}
 
+#: Commands that have others below them.
+GROUPS = {"hold": ["place", "list", "release"]}
+
 TODAY = datetime.now(UTC).date()
 PAGE = """---
 title: {title}
@@ -54,11 +57,12 @@ def page(
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_takes_the_shared_options(command: str, freshkb: CommandLine) -> None:
-    shown = freshkb(command, "--help").stdout
-    assert "-v, --verbose" in shown
-    assert "-q, --quiet" in shown
-    assert ("--config" in shown) == (command != "init")
-    assert ("--json" in shown) == (command in WITH_JSON)
+    for verb in GROUPS.get(command, [""]):
+        shown = freshkb(command, *filter(None, [verb]), "--help").stdout
+        assert "-v, --verbose" in shown
+        assert "-q, --quiet" in shown
+        assert ("--config" in shown) == (command != "init")
+        assert ("--json" in shown) == (command in WITH_JSON)
 
 
 def test_it_says_its_version(freshkb: CommandLine) -> None:

@@ -176,7 +176,7 @@ def review_put_earlier(index: Altered, random: Random) -> Alteration:
 @kind
 def hold_lost(index: Altered, random: Random) -> Alteration:
     document = index.by_uri["held.md"]
-    index.sql("DELETE FROM holds WHERE document_id = ?", document.document_id)
+    index.sql("DELETE FROM held_documents WHERE document_id = ?", document.document_id)
     return row_of(index, document)
 
 

@@ -56,6 +56,7 @@ from index.verify.repair import repair
 from index.workspace import Parsing, Workspace
 from tests.commands import environment
 from tests.embedders import HashEmbedder
+from tests.holds import order
 from tests.knowledge import done
 from tests.promises.parts import Call, Part, interpose
 
@@ -69,7 +70,9 @@ ACTIONS: dict[str, Callable[..., object]] = {
     "reindex if needed": lambda workspace: reindexed(workspace),
     "review": lambda workspace, *uris: index.sync.requests.review(Run(workspace, "review"), uris, "anna"),
     "hold": lambda workspace, *uris: hold(workspace, uris),
-    "release": lambda workspace: workspace.ledger.holds.release("LH", workspace.now(), []),
+    "release": lambda workspace: workspace.ledger.holds.release(
+        "LH", "anna", "Settled.", workspace.now(), []
+    ),
 }
 
 
@@ -90,7 +93,7 @@ def approve(workspace: Workspace) -> None:
 
 def hold(workspace: Workspace, uris: Sequence[str]) -> None:
     found = list(workspace.ledger.documents.find(uris=uris))
-    workspace.ledger.holds.place([d.document_id for d in found], "LH", "lawsuit", workspace.now(), [])
+    workspace.ledger.holds.place(order("LH", workspace.now()), [d.document_id for d in found], [])
 
 
 Point = tuple[str, str]

@@ -21,6 +21,7 @@ from index.verify.compare import verify
 from index.verify.differences import Verification
 from index.verify.mend import mend_ledger
 from index.verify.repair import repair
+from tests.holds import order
 from tests.knowledge import Knowledge
 from tests.promises.altered import TEXTS, THEN, copy
 from tests.promises.image import Image, image
@@ -71,7 +72,7 @@ class Wrecked:
             self.put("notes", f"{number}.md", f"# Note {number}\n\nOn {number}.\n\n## More\n\nOf {number}.\n")
         kb.sync()
         kept = [d.document_id for d in kb.documents().values() if d.uri == KEPT]
-        kb.ask(lambda workspace: workspace.ledger.holds.place(kept, "LH", "lawsuit", kb.clock(), []))
+        kb.ask(lambda workspace: workspace.ledger.holds.place(order("LH", kb.clock()), kept, []))
         with kb.workspace() as workspace:
             review(Run(workspace, "review"), [REVIEWED], "anna")
         # An open reader keeps SQLite from emptying its log.
