@@ -103,9 +103,14 @@ def release(
         )
 
 
+#: Of which people read no parts of a second.
+_INSTANTS = ("placed_at", "until", "released_at")
+
+
 def _line(summary: HoldSummary) -> str:
     """Id, documents, target, matter, person and dates, then the reason."""
-    hold, found = summary.hold, summary.json()
+    hold = summary.hold
+    found = {name: f"{at[:19]}Z" for name, at in summary.json().items() if name in _INSTANTS and at}
     matter = f", matter {hold.matter}" if hold.matter else ""
     end = f", until {found['until']}" if hold.until and summary.stands else ""
     if hold.released_at:
@@ -116,7 +121,7 @@ def _line(summary: HoldSummary) -> str:
         end = f", ended at {found['until']}"
     within = f" of {hold.source}" if hold.source and hold.kind.value != "source" else ""
     about = f"{hold.kind} {summary.target}{within}{matter}, by {hold.placed_by or 'unknown'}"
-    said = f"{about} at {found['placed_at']}{end}: {hold.reason}"
+    said = f"{about} at {found['placed_at']}{end}. {hold.reason}"
     return printable_line(f"{hold.hold_id:<10} {summary.documents:>7,}  {said}")
 
 

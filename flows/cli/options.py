@@ -22,7 +22,7 @@ QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print no human
 SourceOption = Annotated[str | None, typer.Option("--source", help="Only this source.", metavar="ID")]
 
 ByOption = Annotated[
-    str, typer.Option("--by", metavar="WHO", help="Who decides it; default: the login name.")
+    str, typer.Option("--by", metavar="WHO", help="Who decides or attests it; default: the login name.")
 ]
 
 

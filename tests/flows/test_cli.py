@@ -347,7 +347,7 @@ def test_ls_lists_live_documents_and_gone_ones_only_when_asked(freshkb: CommandL
     ]  # fmt: skip
     assert set(rows[0]) == {
         "document_id", "source", "uri", "title", "owner", "state", "reason", "chunks", "modified_at",
-        "indexed_at", "verdict",
+        "indexed_at", "verdict", "holds",
     }  # fmt: skip
     assert rows[1]["reason"]
     assert [row["uri"] for row in freshkb.json("ls", "--state", "quarantined")] == ["broken.pdf"]
@@ -416,7 +416,7 @@ def test_search_cites_filters_and_keeps_only_fresh_ones_when_asked(
     assert set(hits[0]) == {
         "score", "text", "title", "heading_path", "page", "uri", "url", "document_id", "source", "owner",
         "modified_at", "reviewed_at", "age_days", "verdict", "relevance", "chunk_index", "chunk_count",
-        "point_id", "content_type", "language", "date_used", "duplicates",
+        "point_id", "content_type", "language", "date_used", "duplicates", "held",
     }  # fmt: skip
     assert [hit["uri"] for hit in freshkb.json("search", "leave", "--fresh-only")] == ["new.md"]
     assert [hit["uri"] for hit in freshkb.json("search", "leave", "--owner", "group:hr")] == ["old.md"]
