@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,10 @@ import pytest
 
 from index.errors import PlanChanged
 from index.hold import Target, place, release
-from index.ledger import LogAction
+from index.ledger import LogAction, LogEntry
 from index.model import State
 from index.outcome import RunReport
-from index.records import Document
+from index.records import Document, Intent
 from index.reindex import reindex
 from index.run import Run
 from index.sync.requests import retry, review
@@ -220,7 +220,7 @@ def test_the_removal_that_a_crash_left_is_planned_again(two: Knowledge) -> None:
     two.ask(lambda m: release(m, hold.hold_id, "By mistake."))
     with two.workspace() as workspace:
 
-        def crash(*_: Any) -> Any:
+        def crash(collection: str, done: Sequence[Intent], entries: Sequence[LogEntry]) -> list[str]:
             raise Crash
 
         workspace.ledger.writes.commit = crash  # type: ignore[method-assign]
