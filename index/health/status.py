@@ -111,6 +111,7 @@ def status(workspace: Workspace) -> Status:
         return RunSummary.of(run, now, approvers.get(run.run_id, ""))
 
     begun = [summary(run) for run in unfinished]
+    holds, held = ledger.holds.tally()
     killed = [run for run in begun if run.outcome == "killed"]
     return Status(
         sources=tuple(_sources(workspace, counts)),
@@ -127,8 +128,8 @@ def status(workspace: Workspace) -> Status:
         killed=tuple(run for run in killed if last is None or run.record.started_at > last.started_at),
         last_run=summary(last) if last else None,
         services=tuple(services(workspace.config.state_dir)),
-        holds=len(ledger.holds.standing()),
-        held=len(ledger.holds.held()),
+        holds=holds,
+        held=held,
     )
 
 

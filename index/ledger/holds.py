@@ -176,6 +176,15 @@ class Holds(Tables):
         with self._database.reading() as connection:
             return set(connection.execute(query.where(standing(self._database))).scalars())
 
+    def tally(self) -> tuple[int, int]:
+        """(standing holds, documents under them)."""
+        under = sa.func.count(held_documents.c.document_id.distinct())
+        query = sa.select(sa.func.count(holds.c.hold_id.distinct()), under)
+        query = query.outerjoin_from(holds, held_documents, holds.c.hold_id == held_documents.c.hold_id)
+        with self._database.reading() as connection:
+            number, documents = connection.execute(query.where(standing(self._database))).one()
+        return int(number), int(documents)
+
     def members(self, hold_id: str, limit: int | None = None) -> list[str]:
         """The first documents under a hold, also under one that is released or over, in order of their
         ids."""

@@ -1088,7 +1088,7 @@ with ledger.database.writing() as connection:
         ledger.holds.place(order("h2", T0 + timedelta(days=1)), ["d1"], [])
         assert held() == [True, True] and ledger.holds.held() == {"d1", "d2"}
         assert ledger.holds.members("h1") == ["d1", "d2"] and ledger.holds.members("h1", 1) == ["d1"]
-        assert ledger.holds.counts() == {"h1": 2, "h2": 1}
+        assert ledger.holds.counts() == {"h1": 2, "h2": 1} and ledger.holds.tally() == (2, 2)
         of = ledger.holds.of(["d1", "d2", "d3"])
         assert {name: [hold.hold_id for hold in holds] for name, holds in of.items()} == {
             "d1": ["h1", "h2"],
@@ -1097,7 +1097,7 @@ with ledger.database.writing() as connection:
         assert ledger.holds.release("h1", "bo", "Settled.", T0, [])
         assert not ledger.holds.release("h1", "bo", "Settled.", T0, [])
         assert not ledger.holds.release("none", "bo", "Settled.", T0, [])
-        assert held() == [True, False]
+        assert held() == [True, False] and ledger.holds.tally() == (1, 1)
         assert [hold.hold_id for hold in ledger.holds.standing()] == ["h2"]
         assert [hold.hold_id for hold in ledger.holds.all()] == ["h1", "h2"]
         with pytest.raises(LedgerError):
