@@ -60,6 +60,8 @@ class FlowInput:
     stop: threading.Event = field(default_factory=threading.Event)
     awaited: bool = False
     """By a command, which says itself what went wrong."""
+    by: str = ""
+    """Name of the person who approves a plan; no parameter of the flow, because Prefect records these."""
     run_id: str = ""
     report: RunReport | None = None
     error: BaseException | None = None

@@ -190,6 +190,7 @@ def sync(source: str | None = None, approve: str | None = None, checksum: bool =
                 batches.run,
                 [source] if source else None,
                 approve=approve,
+                by=job.by,
                 checksum=checksum,
                 batches=batches,
             )
@@ -223,6 +224,7 @@ def run_as_flow(
     *,
     source: str | None = None,
     approve: str | None = None,
+    by: str = "",
     checksum: bool = False,
     stop: threading.Event | None = None,
 ) -> RunReport:
@@ -232,7 +234,7 @@ def run_as_flow(
     """
     if url := PREFECT_API_URL.value():
         orchestration.require(url)
-    job = FlowInput(workspace, stop or threading.Event(), awaited=True)
+    job = FlowInput(workspace, stop or threading.Event(), awaited=True, by=by)
     try:
         with called(job):
             state = sync(source, approve, checksum, return_state=True)

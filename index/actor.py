@@ -7,11 +7,15 @@ import os
 import socket
 
 
-def actor() -> str:
-    """user@host, from the environment and the system."""
+def login() -> str:
+    """The login name, from the environment and the system."""
     try:
-        user = getpass.getuser()
+        return getpass.getuser()
     except (OSError, KeyError, ImportError):
         # A container may run as a number that has no name.
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
+        return str(os.getuid())
+
+
+def actor() -> str:
+    """user@host, from the environment and the system."""
+    return f"{login()}@{socket.gethostname()}"

@@ -120,7 +120,9 @@ class Workspace:
             # A missing ledger is not made anew while an index that belongs to it exists.
             embedded = self.config.index.store == "edge"
             indexed = embedded and any(self.config.state_dir.glob("index/[!.]*/instance"))
-            self._ledger = Ledger.open(self.config.ledger, self.config.state_dir, create=not indexed)
+            self._ledger = Ledger.open(
+                self.config.ledger, self.config.state_dir, create=not indexed, now=self.now
+            )
             took = time.perf_counter() - begun
             log.debug("Ledger %s opened in %.2f s.", self._ledger.instance_id, took)
         return self._ledger

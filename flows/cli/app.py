@@ -16,13 +16,14 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from flows.cli.console import json_text, warn
+from flows.cli.options import Group
 from flows.log_records import covered_traceback
 from index.printable import is_unicode
 from index.redact import redact
 
 log = logging.getLogger("freshkb.cli")
 
-#: Every command, in the order of the help: a module each, and in it a function of that name.
+#: Every command, in the order of the help: a module each, and in it a function or a group of that name.
 COMMANDS = (
     "init",
     "config",
@@ -39,6 +40,7 @@ COMMANDS = (
     "purge",
     "audit",
     "review",
+    "hold",
     "runs",
     "retry",
     "reindex",
@@ -152,8 +154,14 @@ def application(*asked: str) -> typer.Typer:
     # A group of one command is a group only with a callback.
     app.callback()(_program)
     for name in [name for name in asked if name in COMMANDS] or COMMANDS:
-        module = importlib.import_module(f"flows.cli.{name}")
-        app.command(name, cls=Command)(getattr(module, name))
+        found = getattr(importlib.import_module(f"flows.cli.{name}"), name)
+        if isinstance(found, Group):
+            below = typer.Typer(help=found.help, no_args_is_help=True, rich_markup_mode=None)
+            for verb, function in found.commands.items():
+                below.command(verb, cls=Command)(function)
+            app.add_typer(below, name=name)
+        else:
+            app.command(name, cls=Command)(found)
     return app
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +20,18 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to stdout, 
 VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="Log what is done to stderr.")]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print no human text but errors.")]
 SourceOption = Annotated[str | None, typer.Option("--source", help="Only this source.", metavar="ID")]
+
+ByOption = Annotated[
+    str, typer.Option("--by", metavar="WHO", help="Who decides or attests it; default: the login name.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Commands below a command, by their names."""
+
+    help: str
+    commands: Mapping[str, Callable[..., None]]
 
 
 def command(

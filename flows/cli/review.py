@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from flows.cli.console import Console, plural
-from flows.cli.options import SourceOption, command
+from flows.cli.options import ByOption, SourceOption, command
 from flows.cli.workspace import opened
 from index.printable import printable_line
 
@@ -17,7 +17,6 @@ from index.printable import printable_line
 def review(
     console: Console,
     config: Path | None,
-    by: Annotated[str, typer.Option("--by", metavar="WHO", help="Who reviewed them.")],
     uris: Annotated[
         list[str] | None,
         typer.Argument(
@@ -29,12 +28,15 @@ def review(
         str | None, typer.Option("--owner", metavar="O", help="Only this owner's documents; all of them.")
     ] = None,
     source: SourceOption = None,
+    by: ByOption = "",
 ) -> None:
     """Attest that documents were reviewed now."""
     with opened(config, source) as workspace:
+        from index.actor import login
         from index.run import Run
         from index.sync.requests import review as attest
 
+        by = by or login()
         report = attest(Run(workspace, "review"), uris or [], by, note, source=source, owner=owner)
     reviewed = plural(sum(s.counts.documents.total() for s in report.sources), "document")
     console.say(f"{reviewed} reviewed by {printable_line(by)}.")

@@ -23,7 +23,10 @@ def runs(
     with opened(config) as workspace:
         from index.health.run_summary import RunSummary
 
-        found = [RunSummary.of(run, workspace.now()) for run in workspace.ledger.runs.newest(limit)]
+        runs, now = workspace.ledger.runs, workspace.now()
+        newest = runs.newest(limit)
+        approvers = runs.approvers([run.run_id for run in newest])
+        found = [RunSummary.of(run, now, approvers.get(run.run_id, "")) for run in newest]
     if console.as_json:
         return console.data([run.json() for run in found])
     for run in found:

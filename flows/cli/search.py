@@ -34,13 +34,18 @@ def search(
     owner: Annotated[
         str | None, typer.Option("--owner", metavar="O", help="Only this owner's documents.")
     ] = None,
+    held: Annotated[
+        bool, typer.Option("--held", help="Also documents that are gone at their source, and stay by a hold.")
+    ] = False,
 ) -> None:
     """Find the chunks that answer a query best, with citation and verdict."""
     with knowledge_base(config, source) as kb:
         from flows.cli.progress import waiting
 
         kb.workspace.waiting = waiting(quiet=console.quiet)
-        hits = kb.search(query, k=k, mode=mode.value, fresh_only=fresh_only, source=source, owner=owner)
+        hits = kb.search(
+            query, k=k, mode=mode.value, fresh_only=fresh_only, source=source, owner=owner, held=held
+        )
     if console.as_json:
         return console.data([hit.json() for hit in hits])
     for number, hit in enumerate(hits, 1):

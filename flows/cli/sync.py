@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from flows.cli.console import Console
-from flows.cli.options import SourceOption, command
+from flows.cli.options import ByOption, SourceOption, command
 from flows.cli.run_report import print_report
 from flows.cli.stop import stoppable
 from flows.cli.workspace import opened
@@ -24,17 +24,24 @@ def sync(
         str | None,
         typer.Option("--approve", metavar="HASH", help="Carry out exactly the removals of this plan."),
     ] = None,
+    by: ByOption = "",
     checksum: Annotated[
         bool, typer.Option("--checksum", help="Hash every document; trust no change token.")
     ] = False,
     flow: Annotated[bool, typer.Option("--flow", help="Run as a Prefect flow.")] = False,
 ) -> None:
     """Bring the index to what the sources hold now."""
+    if by and approve is None:
+        raise typer.BadParameter(
+            "it names who approves a plan: give --approve HASH, too.", param_hint="'--by'"
+        )
     if flow or os.environ.get("PREFECT_API_URL"):
         from flows.sync import run_as_flow
 
         with stoppable() as stop, opened(config, source) as workspace:
-            report = run_as_flow(workspace, source=source, approve=approve, checksum=checksum, stop=stop)
+            report = run_as_flow(
+                workspace, source=source, approve=approve, by=by, checksum=checksum, stop=stop
+            )
     else:
         with stoppable() as stop, opened(config, source) as workspace:
             from flows.cli.progress import progress
@@ -44,7 +51,8 @@ def sync(
 
             with progress(workspace, quiet=console.quiet or console.verbose) as shown:
                 run = Run(workspace, "sync", progress=shown, stop=stop)
-                report = engine(run, [source] if source else None, approve=approve, checksum=checksum)
+                chosen = [source] if source else None
+                report = engine(run, chosen, approve=approve, by=by, checksum=checksum)
                 keep_bound(run, report)
     console.data(report.json())
     print_report(console, report)

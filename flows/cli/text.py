@@ -34,6 +34,9 @@ def status_lines(status: Status, prefect: str | None) -> Iterator[str]:
         hours = index.purge.oldest.total_seconds() / 3600
         late = ", longer than delete.purge_within: freshkb purge" if index.purge.late else ""
         yield f"Removed, and still to be purged: for {hours:,.1f} h{late}"
+    if status.holds:
+        under = plural(status.held, "document")
+        yield f"Holds: {status.holds:,} standing, on {under}; see: freshkb hold list"
     if status.store_error:
         yield f"Store: {status.store_error}"
     if prefect:
@@ -68,25 +71,30 @@ def run_line(run: RunSummary) -> str:
     error = printable_line(f"  {found['error']}") if found["error"] else ""
     when = f"{found['started_at'][:19]}Z"
     said = f"{found['kind']:<8} {run.outcome:<11} {took:>8}  {found['run_id']}  {found['actor']}"
-    return f"{when}  {said}{error}"
+    approved = printable_line(f"  approved by {run.approved_by}") if run.approved_by else ""
+    return f"{when}  {said}{approved}{error}"
 
 
 def document_line(summary: DocumentSummary) -> str:
     row = summary.json()
     reason = f"  {row['reason']}" if row["reason"] else ""
-    about = printable_line(f"{row['source']}:{row['uri']}  {row['owner']}{reason}")
+    held = "".join(f"  {hold.hold_id}" for hold in summary.holds)
+    about = printable_line(f"{row['source']}:{row['uri']}  {row['owner']}{reason}{held}")
     return f"{row['state']:<11} {row['verdict'] or '-':<7} {row['chunks']:>5}  {about}"
 
 
 def document_lines(detail: DocumentDetail) -> Iterator[str]:
     """Every property that has a value, then findings, then chunks with their texts."""
     rest = detail.json()
-    del rest["chunks"], rest["findings"]
+    del rest["chunks"], rest["findings"], rest["holds"]
     width = max(map(len, rest))
     for name, value in rest.items():
         if value not in (None, "", []):
             said = ", ".join(value) if isinstance(value, list) else str(value)
             yield f"{name:<{width}}  {printable_line(said)}"
+    for hold in detail.holds:
+        matter = f", matter {hold.matter}" if hold.matter else ""
+        yield printable_line(f"{'hold':<{width}}  {hold.hold_id}{matter}: {hold.reason}")
     for finding in detail.findings:
         line = f"line {finding.line}: " if finding.line else ""
         yield printable_line(f"{finding.code:<{width}}  {line}{finding.evidence}")
@@ -113,7 +121,8 @@ def hit_text(number: int, hit: SearchHit) -> str:
     shown = text if len(text) <= _TEXT_LENGTH else text[:_TEXT_LENGTH].rsplit(" ", 1)[0] + " …"
     return (
         f"{number}. {heading}\n   {hit.source}:{printable_line(hit.uri)}{page}{owner} "
-        f"[{hit.verdict}{age}, relevance {hit.relevance:.2f}]\n{link}{copies}   {shown}\n"
+        f"[{'held, gone at its source, ' if hit.held else ''}{hit.verdict}{age}, "
+        f"relevance {hit.relevance:.2f}]\n{link}{copies}   {shown}\n"
     )
 
 

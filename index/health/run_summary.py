@@ -19,10 +19,13 @@ class RunSummary:
     record: RunRecord
     outcome: str
     """As recorded; of a run that is not finished ``running`` or ``killed``."""
+    approved_by: str = ""
+    """Name of the person who approved the removals of its plan; "" where nobody was asked."""
 
     @classmethod
-    def of(cls, record: RunRecord, now: datetime) -> RunSummary:
-        return cls(record, record.outcome or ("running" if alive(record, now) else "killed"))
+    def of(cls, record: RunRecord, now: datetime, approved_by: str = "") -> RunSummary:
+        outcome = record.outcome or ("running" if alive(record, now) else "killed")
+        return cls(record, outcome, approved_by)
 
     @property
     def progress(self) -> Mapping[str, Any]:
@@ -39,6 +42,7 @@ class RunSummary:
             "started_at": rfc3339(record.started_at),
             "finished_at": rfc3339(record.finished_at),
             "actor": record.actor,
+            "approved_by": self.approved_by or None,
             "host": record.host,
             "pid": record.pid,
             "progress": dict(self.progress),

@@ -12,6 +12,7 @@ from index.health.run_summary import RunSummary
 from index.health.services import LivingService, services
 from index.model import rfc3339
 from index.purge.lag import Lag, lag_of
+from index.records import RunRecord
 from index.sync.collection import count_points
 from index.workspace import Workspace
 
@@ -78,6 +79,10 @@ class Status:
     last_run: RunSummary | None
     """The newest finished run."""
     services: tuple[LivingService, ...]
+    holds: int
+    """Standing holds."""
+    held: int
+    """Documents under them."""
 
     @property
     def documents(self) -> dict[str, int]:
@@ -94,6 +99,7 @@ class Status:
             "killed": [run.json() for run in self.killed],
             "last_run": self.last_run.json() if self.last_run else None,
             "services": [service.json() for service in self.services],
+            "holds": {"standing": self.holds, "documents": self.held},
         }
 
 
@@ -102,8 +108,15 @@ def status(workspace: Workspace) -> Status:
     ledger, now = workspace.ledger, workspace.now()
     counts, collection = ledger.documents.counts(), ledger.collections.current()
     points, trouble = ask_store(workspace)
-    last, unfinished = ledger.runs.last(), [RunSummary.of(run, now) for run in ledger.runs.unfinished()]
-    killed = [run for run in unfinished if run.outcome == "killed"]
+    last, unfinished = ledger.runs.last(), ledger.runs.unfinished()
+    approvers = ledger.runs.approvers([run.run_id for run in (*unfinished, *([last] if last else ()))])
+
+    def summary(run: RunRecord) -> RunSummary:
+        return RunSummary.of(run, now, approvers.get(run.run_id, ""))
+
+    begun = [summary(run) for run in unfinished]
+    holds, held = ledger.holds.tally()
+    killed = [run for run in begun if run.outcome == "killed"]
     return Status(
         sources=tuple(_sources(workspace, counts)),
         index=IndexStatus(
@@ -116,10 +129,12 @@ def status(workspace: Workspace) -> Status:
             purge=lag_of(workspace),
         ),
         store_error=trouble,
-        running=tuple(run for run in unfinished if run.outcome == "running"),
+        running=tuple(run for run in begun if run.outcome == "running"),
         killed=tuple(run for run in killed if last is None or run.record.started_at > last.started_at),
-        last_run=RunSummary.of(last, now) if last else None,
+        last_run=summary(last) if last else None,
         services=tuple(services(workspace.config.state_dir)),
+        holds=holds,
+        held=held,
     )
 
 

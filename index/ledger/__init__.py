@@ -28,17 +28,20 @@ points that an intent named and its commit does not become removals. I2: rows fl
 transaction, which puts the pending entry on record as well. I3: every step may be repeated after a crash. I4:
 nothing here removes a live document on its own; point ids are handed out, and `settle` marks them absent only
 when the caller has proved them gone. Holds are read in the transaction that announces a removal: `intend`
-does not announce one that a hold forbids. I5: `settle` publishes the entry of a commit in the transaction
-that proves the last of its removals: once, by whichever run.
+does not announce one that a hold forbids, nor does `documents.put` write a row that calls a held document
+gone. Every transaction that writes documents' rows puts them under the holds that match them. I5: `settle`
+publishes the entry of a commit in the transaction that proves the last of its removals: once, by whichever
+run.
 
 One writer per source holds `Ledger.writer`; readers never wait. The rooms from `workspace` up may import
 `Ledger` and the values exported here; SQLAlchemy, Alembic and the modules of this package stay inside it. May
-import: `actor`, `disk`, `model`, `records`, `errors`, `redact`.
+import: `actor`, `disk`, `freshness`, `model`, `precedence`, `records`, `errors`, `redact`, and patterns of
+`connectors.base`.
 """
 
 from index.ledger.database import damaged
 from index.ledger.entry import LogAction, LogEntry
-from index.ledger.holds import Hold
+from index.ledger.hold import Hold, HoldKind, hold_id
 from index.ledger.ledger import Ledger
 from index.ledger.locks import Writer
 from index.ledger.removal import PointRemoval, RemovalState
@@ -46,6 +49,7 @@ from index.ledger.vacuum import Vacuumed
 
 __all__ = [
     "Hold",
+    "HoldKind",
     "Ledger",
     "LogAction",
     "LogEntry",
@@ -54,4 +58,5 @@ __all__ = [
     "Vacuumed",
     "Writer",
     "damaged",
+    "hold_id",
 ]

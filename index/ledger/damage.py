@@ -19,7 +19,7 @@ from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 
 from index.errors import LedgerDamaged
 from index.ledger.intents import unpacked
-from index.ledger.schema import metadata
+from index.ledger.schema import held_documents, metadata
 from index.ledger.types import Code, Json, Moment
 
 #: Problems of a file that a message lists; one damaged page can cause thousands.
@@ -136,12 +136,10 @@ def _restore_header(file: Path) -> None:
 
 
 def _take(table: sa.Table, old: sqlite3.Connection, new: sqlite3.Connection, taken: Rescued) -> None:
-    try:
-        there = {row[1] for row in old.execute(f"PRAGMA table_info({table.name})")}
-    except sqlite3.Error:
-        there = set()
+    there = _columns(old, table.name)
     names = [column.name for column in table.c if column.name in there]
-    whole = bool(names)
+    # In an earlier schema the documents stood in the rows of the holds, which are torn if there are any.
+    whole = bool(names) or (table is held_documents and "document_id" in _columns(old, "holds"))
     if names:
         sound = _reader(table, names)
         keys = [column.name for column in table.primary_key]
@@ -159,6 +157,13 @@ def _take(table: sa.Table, old: sqlite3.Connection, new: sqlite3.Connection, tak
         whole = whole and taken.rows[table.name] == rows
     if not whole:
         taken.torn.append(table.name)
+
+
+def _columns(old: sqlite3.Connection, table: str) -> set[str]:
+    try:
+        return {row[1] for row in old.execute(f"PRAGMA table_info({table})")}
+    except sqlite3.Error:
+        return set()
 
 
 def _walk(

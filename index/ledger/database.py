@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +54,15 @@ def _parse(url: str, state_dir: Path) -> sa.URL:
     return parsed
 
 
-class Database:
-    """An engine, and transactions whose errors are LedgerErrors."""
+def utc_now() -> datetime:
+    return datetime.now(UTC)
 
-    def __init__(self, url: str, state_dir: Path) -> None:
+
+class Database:
+    """An engine, and transactions whose errors are LedgerErrors. `now` is the clock that holds end by."""
+
+    def __init__(self, url: str, state_dir: Path, now: Callable[[], datetime] = utc_now) -> None:
+        self.now = now
         parsed = _parse(url, state_dir)
         remember({"ledger": url})
         self.on_sqlite = parsed.drivername == "sqlite"

@@ -10,14 +10,13 @@ import sqlalchemy as sa
 from index.ledger import schema
 from index.ledger.database import STREAM_ROWS, Database, Tables
 from index.ledger.entry import LogEntry
+from index.ledger.holds import extend, kept, matching, under_hold
 from index.ledger.log import append
-from index.ledger.schema import documents, holds
-from index.model import State
+from index.ledger.schema import documents
+from index.model import LIVE, State
 from index.records import Document, PlanRow
 
 _DOCUMENT = schema.columns(documents, Document)
-
-_held = sa.exists().where(holds.c.document_id == documents.c.document_id, holds.c.released_at.is_(None))
 
 
 def folder_of(uri: str) -> str:
@@ -27,22 +26,26 @@ def folder_of(uri: str) -> str:
 
 def replace(database: Database, connection: sa.Connection, records: Sequence[Document]) -> None:
     """Write whole rows. All old ones of the batch go before the new ones come, so that documents may swap
-    their uris although two live documents of a source never share one."""
+    their uris although two live documents of a source never share one. They come under the holds that match
+    them."""
     if not records:
         return
+    holds = matching(database, connection)
     ids = [record.document_id for record in records]
     connection.execute(sa.delete(documents).where(database.among(documents.c.document_id, ids)))
     connection.execute(
         sa.insert(documents),
         [{**schema.values(record), "folder": folder_of(record.uri)} for record in records],
     )
+    extend(database, connection, holds, records)
 
 
 class Documents(Tables):
     def rows(self, source: str, folders: Collection[str] | None = None) -> Iterator[PlanRow]:
         """Live documents in ascending order of uri, by code point; or only those that lie directly in these
         folders. A stream: a snapshot of the moment it began, unchanged by later writes."""
-        query = sa.select(*(documents.c[name] for name in schema.PLAN_COLUMNS), _held).where(
+        held = under_hold(self._database, documents.c.document_id)
+        query = sa.select(*(documents.c[name] for name in schema.PLAN_COLUMNS), held).where(
             documents.c.source == source, schema.live
         )
         if folders is None:
@@ -107,8 +110,15 @@ class Documents(Tables):
                 yield document_id
 
     def put(self, records: Sequence[Document], entries: Sequence[LogEntry]) -> None:
-        """Write whole rows, new or known. Chunks stay as they are."""
+        """Write whole rows, new or known. Chunks stay as they are. A document under a hold that would be gone
+        keeps its row, and its entries are left out."""
+        gone = [record.document_id for record in records if record.state not in LIVE]
         with self._database.writing() as connection:
+            if gone:
+                matching(self._database, connection)
+                stays = kept(self._database, connection, gone)
+                records = [record for record in records if record.document_id not in stays]
+                entries = [entry for entry in entries if entry.subject not in stays]
             replace(self._database, connection, records)
             append(connection, entries)
 

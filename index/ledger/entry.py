@@ -31,15 +31,18 @@ class LogAction(StrEnum):
     PENDING = "pending"
     QUARANTINED = "quarantined"
     SKIPPED = "skipped"
+    #: Its source has lost it, and a hold keeps it, which a fact names.
     HELD = "held"
+    #: A hold, which a fact names, came before its removal was announced.
+    REMOVAL_REFUSED = "removal-refused"
 
     #: By a repair: its row was mended; rows of its chunks were deleted.
     RESTORED = "restored"
     ROWS_DELETED = "rows-deleted"
 
     REVIEWED = "reviewed"
-    HOLD_PLACED = "hold-placed"
     #: The subject is the hold.
+    HOLD_PLACED = "hold-placed"
     HOLD_RELEASED = "hold-released"
     #: The subject is the hash of the plan.
     APPROVED = "approved"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,7 +18,7 @@ from index.errors import LedgerDamaged, LedgerError, LedgerReadOnly
 from index.ledger import file
 from index.ledger.chunks import Chunks
 from index.ledger.collections import Collections
-from index.ledger.database import Database, damaged
+from index.ledger.database import Database, damaged, utc_now
 from index.ledger.documents import Documents
 from index.ledger.erasures import Erasures
 from index.ledger.holds import Holds
@@ -62,15 +64,18 @@ class Ledger:
         self.writes = Writes(database)
 
     @classmethod
-    def open(cls, url: str, state_dir: Path, *, create: bool = True) -> Self:
+    def open(
+        cls, url: str, state_dir: Path, *, create: bool = True, now: Callable[[], datetime] = utc_now
+    ) -> Self:
         """`sqlite` (a file in `state_dir`) or ``postgresql+psycopg://…``. Created on first use, unless
         `create` is False, and brought up to this program's schema; one of a newer program is refused with
-        LedgerError. Raises LedgerDamaged when its file is damaged, or missing."""
+        LedgerError. Holds end by the clock `now`. Raises LedgerDamaged when its file is damaged, or
+        missing."""
         if url == "sqlite":
             file.finish(state_dir / file.NAME)
             if not create:
                 _require(state_dir / file.NAME)
-        ledger = cls(Database(url, state_dir))
+        ledger = cls(Database(url, state_dir, now))
         try:
             ledger._prepare(state_dir, create)
         except BaseException:

@@ -148,10 +148,16 @@ class Runs(Tables):
         return found[0][0], [Item(*row[1:]) for row in found]
 
     def approve(
-        self, plan_hash: str, source: str, run_id: str, at: datetime, entries: Sequence[LogEntry]
+        self,
+        plan_hash: str,
+        source: str,
+        run_id: str,
+        at: datetime,
+        entries: Sequence[LogEntry],
+        by: str = "",
     ) -> bool:
         """Use up the approval of this plan; False, and nothing is put on record, when it was used before."""
-        row = {"plan_hash": plan_hash, "source": source, "run_id": run_id, "at": at}
+        row = {"plan_hash": plan_hash, "source": source, "run_id": run_id, "at": at, "approved_by": by}
         with self._database.writing() as connection:
             used = self._database.insert_new(approvals).returning(approvals.c.plan_hash)
             if connection.execute(used, row).first() is None:
@@ -164,6 +170,13 @@ class Runs(Tables):
         query = sa.select(approvals.c.plan_hash).where(approvals.c.plan_hash == plan_hash)
         with self._database.reading() as connection:
             return connection.execute(query).first() is not None
+
+    def approvers(self, run_ids: Collection[str]) -> dict[str, str]:
+        """{run id: name of the person}, for the runs among these that a person approved a plan for."""
+        query = sa.select(approvals.c.run_id, approvals.c.approved_by).order_by(approvals.c.at)
+        query = query.where(self._database.among(approvals.c.run_id, run_ids))
+        with self._database.reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def _record(row: Sequence[Any]) -> RunRecord:

@@ -17,12 +17,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from index.ledger.entry import LogAction
+from index.ledger.hold import HoldKind
 from index.ledger.removal import RemovalState
 from index.ledger.types import Code, Json, Key, Moment, Prose
 from index.model import LIVE, Action, Cause, State
 
 #: The schema that this program reads and writes; the revision of the newest migration.
-VERSION = "m005"
+VERSION = "m007"
 
 
 def _column(
@@ -186,6 +187,7 @@ approvals = sa.Table(
     _column("source", Key),
     _column("run_id", Key),
     _column("at", Moment),
+    _column("approved_by", Prose, default=""),
 )
 
 _number = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # Only INTEGER counts up by itself on SQLite.
@@ -222,10 +224,25 @@ holds = sa.Table(
     "holds",
     metadata,
     _column("hold_id", Key, key=True),
-    _column("document_id", Key, key=True),
+    _column("kind", Code(HoldKind)),
+    _column("target", Key),
+    _column("source", Key),
     _column("reason", Prose),
+    _column("matter", Prose),
+    _column("placed_by", Prose),
     _column("placed_at", Moment),
+    _column("until", Moment, null=True),
     _column("released_at", Moment, null=True),
+    _column("released_by", Prose),
+    _column("release_reason", Prose),
+)
+
+held_documents = sa.Table(
+    "held_documents",
+    metadata,
+    _column("hold_id", Key, key=True),
+    _column("document_id", Key, key=True),
+    _column("since", Moment),
 )
 
 tombstones = sa.Table(

@@ -21,7 +21,7 @@ from index.ledger import schema
 from index.ledger.database import Tables
 from index.ledger.documents import replace
 from index.ledger.entry import LogEntry
-from index.ledger.holds import held, lock
+from index.ledger.holds import kept
 from index.ledger.intents import packed, points_in, points_of, unpacked
 from index.ledger.log import append, defer, publish
 from index.ledger.points import PRESENT
@@ -44,13 +44,12 @@ class Writes(Tables):
         """
         deleted = [i.document.document_id for i in wanted if i.action is Action.DELETE]
         with self._database.writing() as connection:
-            lock(self._database, connection, deleted)
-            kept = held(self._database, connection, deleted)
+            stays = kept(self._database, connection, deleted)
             allowed = [
-                i for i in wanted if i.action is not Action.DELETE or i.document.document_id not in kept
+                i for i in wanted if i.action is not Action.DELETE or i.document.document_id not in stays
             ]
             self._announce(connection, run_id, collection, allowed)
-        return kept
+        return stays
 
     def _announce(
         self, connection: sa.Connection, run_id: str, collection: str, wanted: Sequence[Intent]

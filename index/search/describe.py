@@ -9,7 +9,9 @@ from typing import Any
 from index import payload
 from index.audit.fields import review_fields
 from index.audit.findings import Finding, of_document
+from index.batched import batched
 from index.freshness.assess import Assessment
+from index.ledger import Hold
 from index.model import LIVE, Point, State, rfc3339
 from index.records import ChunkRecord, Collection, Document, Review
 from index.search.reader import Reader
@@ -22,6 +24,8 @@ class DocumentSummary:
     document: Document
     assessment: Assessment | None
     """None when no version of it was ever indexed."""
+    holds: Sequence[Hold] = ()
+    """Holds that stand on it."""
 
     def json(self) -> dict[str, Any]:
         document = self.document
@@ -37,6 +41,7 @@ class DocumentSummary:
             "modified_at": rfc3339(document.modified_at),
             "indexed_at": rfc3339(document.indexed_at),
             "verdict": str(self.assessment.verdict) if self.assessment else None,
+            "holds": [_hold_fields(hold) for hold in self.holds],
         }
 
 
@@ -72,10 +77,12 @@ class DocumentDetail:
     """Findings of the audit."""
     chunks: tuple[ChunkDetail, ...]
     """In order; empty when none of its versions is in the index."""
+    holds: Sequence[Hold] = ()
+    """Holds that stand on it."""
 
     def json(self) -> dict[str, Any]:
         document, assessment, review = self.document, self.assessment, self.review
-        return DocumentSummary(document, assessment).json() | {
+        return DocumentSummary(document, assessment, self.holds).json() | {
             "url": document.url,
             "version": document.version,
             "content_hash": document.content_hash,
@@ -104,8 +111,12 @@ def summaries(
 ) -> Iterator[DocumentSummary]:
     """Documents in order of source and uri; deleted ones only when their state is asked for."""
     now = reader.now()
-    for document in reader.ledger.documents.find(source=source, states=None if state is None else [state]):
-        yield DocumentSummary(document, reader.verdicts.of(document, now) if document.version else None)
+    found = reader.ledger.documents.find(source=source, states=None if state is None else [state])
+    for page in batched(found, reader.workspace.sizes.page_points):
+        holds = reader.ledger.holds.of([document.document_id for document in page])
+        for document in page:
+            verdict = reader.verdicts.of(document, now) if document.version else None
+            yield DocumentSummary(document, verdict, holds.get(document.document_id, ()))
 
 
 def describe(reader: Reader, document: Document) -> DocumentDetail:
@@ -118,7 +129,19 @@ def describe(reader: Reader, document: Document) -> DocumentDetail:
     findings: Iterator[Finding] = iter(())
     if governance is not None and document.state in LIVE - {State.SKIPPED}:
         findings = of_document(document, governance, assessment, review, now)
-    return DocumentDetail(document, assessment, review, tuple(findings), _chunks(reader, document))
+    holds = reader.ledger.holds.of([document.document_id]).get(document.document_id, ())
+    return DocumentDetail(document, assessment, review, tuple(findings), _chunks(reader, document), holds)
+
+
+def _hold_fields(hold: Hold) -> dict[str, Any]:
+    return {
+        "hold_id": hold.hold_id,
+        "reason": hold.reason,
+        "matter": hold.matter,
+        "by": hold.placed_by,
+        "placed_at": rfc3339(hold.placed_at),
+        "until": rfc3339(hold.until),
+    }
 
 
 def _chunks(reader: Reader, document: Document) -> tuple[ChunkDetail, ...]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from index.audit.fields import whole_days
 from index.freshness.assess import Assessment
-from index.model import rfc3339
+from index.model import State, rfc3339
 from index.payload import Passage
 from index.records import Document
 from index.store.base import Hit
@@ -75,6 +75,8 @@ class SearchHit:
     """Reason of the verdict."""
     duplicates: tuple[Place, ...] = ()
     """Other places of the same text."""
+    held: bool = False
+    """Whether its document is gone at its source, and stays because of a hold."""
 
     def json(self) -> dict[str, Any]:
         places = [place._asdict() for place in self.duplicates]
@@ -109,6 +111,7 @@ def search_hit(best: Candidate, copies: Iterable[Candidate], verdict: Assessment
         language=document.language,
         date_used=verdict.date_text,
         duplicates=tuple(place for place in places if place != best.place),
+        held=document.state is State.HELD,
     )
 
 

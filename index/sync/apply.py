@@ -22,7 +22,7 @@ from dataclasses import replace
 from index import payload
 from index.batched import batched
 from index.errors import StoreDamaged
-from index.ledger import LogAction, LogEntry
+from index.ledger import Hold, LogAction, LogEntry
 from index.model import Action, Point, State, digest
 from index.outcome import Counts, Seconds
 from index.records import Document, Intent
@@ -36,6 +36,7 @@ PAST = {
     Action.UPDATE: LogAction.UPDATED,
     Action.MOVE: LogAction.MOVED,
     Action.TOUCH: LogAction.TOUCHED,
+    Action.HOLD: LogAction.HELD,
     Action.DELETE: LogAction.DELETED,
     Action.REINDEX: LogAction.REINDEXED,
 }
@@ -80,8 +81,12 @@ def _apply(target: Target, run_id: str, work: Sequence[Work], reread: Reread, se
     missing = {d.record.embedded_hash: d.embedded_text for d in drafts if d.vectors is None}
     if intents:
         held = ledger.writes.intend(run_id, name, intents)
-        # A hold that came after the plan: the next one shows it.
-        intents = [i for i in intents if i.document.document_id not in held]
+        if held:
+            # A hold that came after the plan: the next one shows it.
+            refused = [i.document for i in intents if i.document.document_id in held]
+            entries = _entries(target, run_id, [(d, LogAction.REMOVAL_REFUSED) for d in refused])
+            ledger.log.append(entries)
+            intents = [i for i in intents if i.document.document_id not in held]
 
     if missing:
         texts = [text for text in missing.values() if text is not None]
@@ -98,14 +103,31 @@ def _apply(target: Target, run_id: str, work: Sequence[Work], reread: Reread, se
                 replace(i, chunks=tuple(replace(c, vector_digest=proven[c.point_id]) for c in i.chunks))
                 for i in intents
             ]
-            entries = [LogEntry.of(i.document, PAST[i.action], target.now(), run_id) for i in intents]
+            entries = _entries(target, run_id, [(i.document, PAST[i.action]) for i in intents])
             obsolete = ledger.writes.commit(name, intents, entries)
             remove(session, obsolete)
         ledger.writes.settle(name, obsolete, target.now())
     if noted:
-        now = target.now()
-        ledger.documents.put(noted, [LogEntry.of(d, LogAction(d.state), now, run_id) for d in noted])
+        ledger.documents.put(noted, _entries(target, run_id, [(d, LogAction(d.state)) for d in noted]))
     return _count(intents, noted, drafts, embedded_hashes=len(missing), removed=len(obsolete))
+
+
+def _entries(target: Target, run_id: str, done: Sequence[tuple[Document, LogAction]]) -> list[LogEntry]:
+    """The log's entries of these changes; of a document that a hold keeps, with the id of the first hold."""
+    keeping = (LogAction.HELD, LogAction.REMOVAL_REFUSED)
+    stayed = [document.document_id for document, action in done if action in keeping]
+    holds = target.ledger.holds.of(stayed) if stayed else {}
+    now = target.now()
+    return [
+        LogEntry.of(document, action, now, run_id, **_first(holds.get(document.document_id, ())))
+        if action in keeping
+        else LogEntry.of(document, action, now, run_id)
+        for document, action in done
+    ]
+
+
+def _first(holds: Sequence[Hold]) -> dict[str, str]:
+    return {"hold": holds[0].hold_id} if holds else {}
 
 
 def _write(session: Session, drafts: Sequence[Draft], size: int) -> dict[str, str]:

@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from index.model import Item, State
+from index.model import Action, Item, State
 from index.outcome import Counts, Seconds
 from index.records import Document
 from index.run import Run
@@ -23,7 +23,7 @@ from index.sync.reading import Reading
 from index.sync.recover import recover
 from index.sync.source import source_of
 from index.sync.target import Target, target_of
-from index.sync.work import Removal, Work
+from index.sync.work import Removal, RowOnly, Work
 from index.workspace import Workspace
 
 log = logging.getLogger("freshkb.batches")
@@ -144,7 +144,7 @@ def prepare_items(
     SourceUnavailable."""
     workspace = run.workspace
     if source not in {s.id for s in workspace.config.sources}:
-        return Prepared([_removal(known[item.document_id], workspace) for item in items], Seconds())
+        return Prepared([_unfetched(item, known[item.document_id], workspace) for item in items], Seconds())
     parts = source_of(workspace, source)
     under_way = _UnderWay(source, lambda: run.stop.is_set() and not finish)
     try:
@@ -209,6 +209,8 @@ class _UnderWay:
         return (made for _, made in self._made if isinstance(made, Reading))
 
 
-def _removal(known: Document, workspace: Workspace) -> Work:
-    """The removal of a document whose source is no longer configured, and has no connector."""
+def _unfetched(item: Item, known: Document, workspace: Workspace) -> Work:
+    """The work of a document whose source is no longer configured, and has no connector."""
+    if item.action is Action.HOLD:
+        return RowOnly(replace(known, state=State.HELD, reason=item.reason))
     return Removal(replace(known, state=State.DELETED, deleted_at=workspace.now(), chunk_count=0, reason=""))

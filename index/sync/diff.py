@@ -67,7 +67,8 @@ class Diff:
     unsupported: list[Entry] = field(default_factory=list)
     """New, and of a type that cannot be parsed: recorded as skipped, never fetched."""
     forgotten: list[PlanRow] = field(default_factory=list)
-    """Skipped ones that are gone: they have no points, so their rows may go without a guard."""
+    """Skipped ones that are gone and under no hold: they have no points, so their rows may go without a
+    guard."""
     known: int = 0
     listed: int = 0
     unchanged: int = 0
@@ -97,7 +98,7 @@ def compare(
         last = uri
         listed += 1
         while row is not None and row[1] < uri:
-            (found.forgotten if row[7] == skipped else found.missing).append(row)
+            (found.forgotten if row[7] == skipped and not row[8] else found.missing).append(row)
             row = next(stream, None)
         if row is None or row[1] != uri:
             (found.new if extraction.of(entry) else found.unsupported).append(entry)
@@ -140,7 +141,7 @@ def compare(
                 found.outdated.append((entry, row))
         row = next(stream, None)
     while row is not None:
-        (found.forgotten if row[7] == skipped else found.missing).append(row)
+        (found.forgotten if row[7] == skipped and not row[8] else found.missing).append(row)
         row = next(stream, None)
     found.unchanged, found.listed = unchanged, listed
     found.known = known + len(found.missing)
@@ -160,7 +161,7 @@ def candidates(found: Diff) -> list[Entry]:
     """The new entries that may be a vanished document under another name, and so are worth hashing."""
     if not found.missing:
         return []
-    sizes = {row.size for row in found.missing}
+    sizes = {row.size for row in found.missing if row.seen_hash}
     return [entry for entry in found.new if entry.size is None or None in sizes or entry.size in sizes]
 
 

@@ -5,7 +5,8 @@ are pure: they take values and return values. The step between them (hashing the
 does not decide) is in `index.sync.survey`.
 
 Nothing is removed here unless the listing was complete, source and filters are unchanged, and the guard lets
-it pass or an approval names exactly these removals.
+it pass or an approval names exactly these removals. Absence of a held document is concluded under the same
+conditions, once: it leaves search, and stays. When its hold ends it is removed without another question.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 from connectors.base import Entry
 from index.config import DeletionGuard
 from index.model import Action, Cause, Item, State, digest
+from index.precedence import Fate, fate
 from index.records import PlanRow
 from index.sync.diff import Diff
 
@@ -46,7 +48,7 @@ class Plan:
     items: tuple[Item, ...] = ()
     unchanged: int = 0
     plan_hash: str | None = None
-    """Hash that names the removals of this plan; None when there are none."""
+    """Hash that names the removals of this plan; None when there are none, and nothing to approve."""
     error: str | None = None
     missing: int = 0
     """Documents that a partial listing did not show: the whole source has to be listed."""
@@ -94,10 +96,12 @@ class Plan:
         }
 
 
-def removals_hash(source: str, removals: Iterable[PlanRow]) -> str:
-    """The name of a set of removals: it stays the same while anything else of the source changes. Removed
-    documents that come back have new ids, so that nothing is approved twice by one name."""
-    return digest([source, sorted((row.uri, row.document_id) for row in removals)])[:16]
+def removals_hash(source: str, removals: Iterable[PlanRow], held: Iterable[PlanRow] = ()) -> str:
+    """The name of a set of removals, and of held documents that leave search beside them: it stays the same
+    while anything else of the source changes. Removed documents that come back have new ids, so that nothing
+    is approved twice by one name."""
+    sets = [sorted((row.uri, row.document_id) for row in rows) for rows in (removals, held)]
+    return digest([source, *(sets if sets[1] else sets[:1])])[:16]
 
 
 def decide(
@@ -153,27 +157,30 @@ def decide(
             plan(Action.MOVE, entry.uri, row.document_id, row.uri)
 
     gone = [row for row in found.missing if row.document_id not in moved_from]
-    held = [row for row in gone if row.held]
-    removals = [row for row in gone if not row.held]
+    fates = [(row, fate(held=row.held, absent=True)) for row in gone]
+    held = [row for row, its in fates if its is Fate.HELD and row.state != State.HELD]
+    removals = [row for row, its in fates if its is Fate.DELETED]
     error, refused, plan_hash = None, "", None
     if not state.complete:
         error = _incomplete(state.errors)
-    elif whole and removals:
-        plan_hash = removals_hash(source, removals)
-        error, refused = _objection(found, state, guard, len(removals), plan_hash)
-        if approved == plan_hash:
+    elif whole and (removals or held):
+        name = removals_hash(source, removals, held)
+        error, refused = _objection(found, state, guard, removals, held, name)
+        if removals or error or refused:
+            plan_hash = name
+        if approved == name:
             error, refused = None, ""
     if error is not None and state.complete:
         # Another source behind the same id: what it holds is not added either.
         items, planned, touched = [], set(), ()
-    if whole and error is None:
+    if whole and refused:
+        for row in (*held, *removals):
+            plan(Action.REFUSE, row.uri, row.document_id, reason=refused)
+    elif whole and error is None:
         for row in held:
-            if row.state != State.HELD:
-                plan(Action.HOLD, row.uri, row.document_id, None, Cause.HOLD, "legal hold")
-    if whole and removals:
-        action = Action.REFUSE if refused else Action.DELETE
+            plan(Action.HOLD, row.uri, row.document_id, None, Cause.HOLD, "legal hold")
         for row in removals:
-            plan(action, row.uri, row.document_id, reason=refused)
+            plan(Action.DELETE, row.uri, row.document_id)
     ruled = [document_id for document_id in touched if document_id not in planned]
     items += [Item(Action.TOUCH, "", document_id, None, Cause.RULES, "rules") for document_id in ruled]
     absent = {row.document_id for row in found.missing}
@@ -195,28 +202,39 @@ def _incomplete(errors: Sequence[str]) -> str:
 
 
 def _objection(
-    found: Diff, state: SourceState, guard: DeletionGuard, removals: int, plan_hash: str
+    found: Diff,
+    state: SourceState,
+    guard: DeletionGuard,
+    removals: Sequence[PlanRow],
+    held: Sequence[PlanRow],
+    name: str,
 ) -> tuple[str | None, str]:
-    """(error, reason) why these removals are not made; two empty answers when they may be."""
+    """(error, reason) why these removals are not made, nor these held documents taken out of search; two
+    empty answers when they may be."""
     source, known = state.source, found.known
-    approve = f"approve with: freshkb sync --source {source} --approve {plan_hash}"
-    count = f"{removals} of {known} documents"
-    if state.removed:
-        why = f"Source {source!r} is no longer in the configuration; {count} would be removed."
-        return None, f"{why} To remove them, {approve}"
+    approve = f"approve with: freshkb sync --source {source} --approve {name}"
+    count = f"{len(removals) + len(held)} of {known} documents"
+    stay = f" {len(held)} of them would stay, held and out of search." if held else ""
+    # The others were absent before, and stayed for a hold that has ended.
+    vanished = len(held) + sum(row.state != State.HELD for row in removals)
     if state.rerooted:
-        why = f"{state.rerooted} {count} are not in it."
+        why = f"{state.rerooted} {count} are not in it.{stay}"
         return f"{why} Nothing was done. If it is right, {approve}", why
+    if not vanished:
+        return None, ""
+    if state.removed:
+        why = f"Source {source!r} is no longer in the configuration; {count} would be removed.{stay}"
+        return None, f"{why} To remove them, {approve}"
     if state.refiltered:
-        why = f"The filters of {source!r} were changed; {count} would be removed."
+        why = f"The filters of {source!r} were changed; {count} would be removed.{stay}"
         return None, f"{why} To remove them, {approve}"
     if found.listed == 0:
-        why = f"Source {source!r} lists no document, though {known} are known: is it mounted?"
+        why = f"Source {source!r} lists no document, though {known} are known: is it mounted?{stay}"
         return f"{why} Nothing was deleted. If it really is empty, {approve}", why
-    if guard.refuses(removals, known):
-        share, limit = removals / known, guard.max_fraction
+    if guard.refuses(vanished, known):
+        share, limit = vanished / known, guard.max_fraction
         return None, (
             f"Refusing to delete {count} from {source!r} ({share:.0%}, limit {limit:.0%} and "
-            f"{guard.max_count} documents). Nothing was deleted. To delete them, {approve}"
+            f"{guard.max_count} documents).{stay} Nothing was deleted. To delete them, {approve}"
         )
     return None, ""

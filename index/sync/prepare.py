@@ -53,7 +53,7 @@ def prepare(item: Item, known: Document | None, source: Source) -> Work | Readin
         assert known is not None
         ruled = _governed_text(known, source)
         held = replace(ruled, state=State.HELD, reason=item.reason)
-        return _metadata_work(replace(item, action=Action.TOUCH), known, ruled, held)
+        return _metadata_work(item, known, ruled, held)
     if known is None:
         known = Document(item.document_id, source.id, item.uri, State.PENDING, first_seen_at=now)
     if item.cause is Cause.RULES:

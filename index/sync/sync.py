@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from connectors.base import SourceUnavailable
+from index.actor import login
 from index.disk.scratch import clear
 from index.errors import Locked
 from index.ledger import LogAction, LogEntry
@@ -63,6 +64,8 @@ class Look:
     """Options of a survey. `folders` are those of one source that hints named; None is all of it."""
 
     approve: str | None = None
+    by: str = ""
+    """Name of the person who approves."""
     checksum: bool = False
     folders: Sequence[str] | None = None
 
@@ -72,18 +75,20 @@ def sync(
     sources: Sequence[str] | None = None,
     *,
     approve: str | None = None,
+    by: str = "",
     checksum: bool = False,
     folders: Sequence[str] | None = None,
     batches: BatchRunner | None = None,
 ) -> RunReport:
     """Sync these sources (None: all that are or were configured), as this run or as a part of it.
 
-    A source that another process writes is left out, and the report says so. Raises ConfigError for an
-    unknown source; Locked when no source is left; PlanChanged, before anything is done, when `approve` names
-    no present plan; StoreError and LedgerError when these fail.
+    `by` is the person who approves the plan of the hash `approve`; "" is the login name. A source that
+    another process writes is left out, and the report says so. Raises ConfigError for an unknown source;
+    Locked when no source is left; PlanChanged, before anything is done, when `approve` names no present plan;
+    StoreError and LedgerError when these fail.
     """
     workspace, report, runner = run.workspace, RunReport(run.run_id), batches or InProcess(run)
-    look = Look(approve, checksum, folders)
+    look = Look(approve, by or login(), checksum, folders)
     with recorded(run, report):
         chosen = chosen_sources(workspace, sources)
         clear(workspace.scratches)
@@ -174,7 +179,7 @@ def _plan(run: Run, source: str, look: Look) -> _Planned:
     if look.approve is not None and look.approve == plan.plan_hash:
         now, facts = workspace.now(), {"removals": plan.count(Action.DELETE)}
         approved = LogEntry(now, LogAction.APPROVED, source, look.approve, run.run_id, facts)
-        ledger.runs.approve(look.approve, source, run.run_id, now, [approved])
+        ledger.runs.approve(look.approve, source, run.run_id, now, [approved], look.by)
     rows, entries = noted(workspace, source, seen, run.run_id)
     if rows:
         ledger.documents.put(rows, entries)

@@ -21,7 +21,7 @@ from index.ledger.damage import Rescued, rescue
 from index.workspace import Workspace
 
 #: Tables of rows that no source and no store has.
-DECISIONS = ("reviews", "holds", "tombstones", "approvals")
+DECISIONS = ("reviews", "holds", "held_documents", "tombstones", "approvals")
 #: Tables that a ledger with documents always has.
 _COUNTED = ("documents", "chunks", *DECISIONS)
 
@@ -56,16 +56,20 @@ def mend_ledger(workspace: Workspace) -> list[str]:
     subject = workspace.ledger.instance_id
     entry = LogEntry(workspace.now(), LogAction.LEDGER_RESTORED, "", subject, facts=facts)
     workspace.ledger.log.append([entry])
-    counts = ", ".join(f"{number:,} {name}" for name in _COUNTED if (number := taken.rows.get(name)))
+    counts = ", ".join(f"{number:,} {_said(name)}" for name in _COUNTED if (number := taken.rows.get(name)))
     said = [f"The ledger was damaged: {'; '.join(faults)}. Taken over: {counts or 'nothing'}."]
     if taken.torn:
-        said.append(f"Not all could be read of: {', '.join(taken.torn)}.")
+        said.append(f"Not all could be read of: {', '.join(map(_said, taken.torn))}.")
     if kept is not None:
         said.append(
             f"The damaged file is kept as {kept}; it names documents and owners: remove it when it is of no "
             "more use."
         )
     return said
+
+
+def _said(table: str) -> str:
+    return table.replace("_", " ")
 
 
 def _exchange(
@@ -88,9 +92,9 @@ def _exchange(
         if torn and not missing:
             moved = ledger_file.beside(path, ".damaged")
             raise Refused(
-                f"The ledger {path} is damaged, and not all of its {' and '.join(torn)} can be read, which "
-                "no source has. Nothing was changed. Restore it from a backup. To go on without what cannot "
-                f"be read: mv {path} {moved} && freshkb verify --repair"
+                f"The ledger {path} is damaged, and not all of its {' and '.join(map(_said, torn))} can be "
+                "read, which no source has. Nothing was changed. Restore it from a backup. To go on without "
+                f"what cannot be read: mv {path} {moved} && freshkb verify --repair"
             )
         _settle_instance(workspace, new / ledger_file.NAME)
         kept = None

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from connectors.base import SourceUnavailable
+from index.actor import login
 from index.batched import batched
-from index.ledger import LogAction, LogEntry
+from index.ledger import Hold, HoldKind, LogAction, LogEntry, hold_id
 from index.model import LIVE, Action, Cause, Item, Point, State
 from index.parse.formats import format_of
 from index.proof import whole
@@ -40,8 +41,8 @@ class Mending:
         self._name = target.collection.name
         self._sources = set(known_sources(workspace))
         self._configured = {source.id for source in workspace.config.sources}
-        self._held = {hold.document_id for hold in workspace.ledger.holds.standing()}
-        self.strangers = Strangers(workspace, target, found, self._absence_counts)
+        self._held = workspace.ledger.holds.held()
+        self.strangers = Strangers(workspace, target, found, self._absence_counts, self._held)
         wrong = (difference.document_id for difference in (*found.missing, *found.altered))
         self._damaged = {name for name in wrong if name} | set(again)
         self._answers: dict[str, bool] = {}
@@ -159,7 +160,8 @@ class Mending:
 
     def _blank(self, row: Document) -> Document:
         """The row as of a document that never was in the index, so that the sync reads it anew."""
-        if row.source in self._configured and format_of(row.uri) is None:
+        unsupported = row.source in self._configured and format_of(row.uri) is None
+        if unsupported and row.document_id not in self._held:
             return replace(row, state=State.DELETED, deleted_at=self._workspace.now())
         return Document(row.document_id, row.source, row.uri, State.PENDING, first_seen_at=row.first_seen_at)
 
@@ -199,8 +201,11 @@ class Mending:
         """Whether a hold keeps the document that its source has lost. A hold whose row is lost is placed."""
         ledger, name = self._workspace.ledger, row.document_id
         if row.state is State.HELD and not ledger.holds.once_held([name]):
-            placed = self._entry(row, LogAction.HOLD_PLACED, restored=1)
-            ledger.holds.place([name], "restored", "Its row was lost.", self._workspace.now(), [placed])
+            now, reason = self._workspace.now(), "The former hold on it was lost."
+            hold = Hold(hold_id(self._workspace.new_id()), HoldKind.DOCUMENT, "", "", reason, login(), now)
+            facts = {"kind": hold.kind.value, "restored": 1}
+            placed = LogEntry(now, LogAction.HOLD_PLACED, "", hold.hold_id, self._run.run_id, facts)
+            ledger.holds.place(hold, [name], [placed])
             self._held.add(name)
         return name in self._held
 

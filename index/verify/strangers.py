@@ -1,13 +1,14 @@
 """Strangers, points and collections that the ledger does not know: removed, with a report of documents that
 only they had.
 
-They prove nothing, so their texts are not used. They stay while the source that they name cannot be reached.
+They prove nothing, so their texts are not used. They stay while the source that they name cannot be reached,
+and where they are all that is left of a document under a hold.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from itertools import islice
 
 from index.batched import batched
@@ -23,7 +24,7 @@ from index.workspace import Workspace
 
 class Strangers:
     """Points of the current collection, and whole collections. `absence_counts`: whether absence at a source
-    counts."""
+    counts; `held`: ids of documents under a hold."""
 
     def __init__(
         self,
@@ -31,10 +32,14 @@ class Strangers:
         target: Target,
         found: Verification,
         absence_counts: Callable[[str | None], bool],
+        held: Set[str],
     ) -> None:
         self._workspace = workspace
         self._target = target
         self._absence_counts = absence_counts
+        self._held = held
+        self._left: set[Claim] = set()
+        """Documents without a row that a hold keeps: nothing of them was removed."""
         self._points = {
             extra.point_id: Claim(extra.document_id, extra.source, extra.uri)
             for extra in found.extra
@@ -57,11 +62,14 @@ class Strangers:
             for point, claim in self._points.items()
             if point not in known and self._absence_counts(claim.source)
         }
+        only = self._unrecorded(gone.values())
+        left = {claim for claim in only if claim.document_id in self._held}
+        removed = {point: claim.document_id or "" for point, claim in gone.items() if claim not in left}
         with self._target.store.session(name) as session:
-            remove(session, list(gone))
-        removed = {point: claim.document_id or "" for point, claim in gone.items()}
+            remove(session, list(removed))
         self._workspace.ledger.writes.record_absent(name, removed, self._workspace.now())
-        self._documents |= self._unrecorded(gone.values())
+        self._documents |= only - left
+        self._left |= left
 
     def drop(self) -> dict[str, str]:
         """Drop the collections, after the sources were synced. Returns {document: sentence} for each that is
@@ -75,7 +83,9 @@ class Strangers:
                 )
             else:
                 only = self._unrecorded(_documents(self._workspace, name))
-                if not all(self._absence_counts(claim.source) for claim in only):
+                left = {claim for claim in only if claim.document_id in self._held}
+                self._left |= left
+                if left or not all(self._absence_counts(claim.source) for claim in only):
                     continue
                 self._documents |= only
             self._workspace.store.drop(name)
@@ -85,6 +95,11 @@ class Strangers:
                     f"{source}:{uri}: all of its text is lost. The ledger does not know it, and its source "
                     "does not have it."
                 )
+        for document_id, source, uri in self._left:
+            lost[document_id or ""] = (
+                f"{source}:{uri}: the ledger has lost it, and a hold stands on it. Nothing of it was "
+                "removed. Restore the ledger from a backup, or release the hold."
+            )
         return lost
 
     def _unrecorded(self, claim: Iterable[Claim]) -> set[Claim]:

@@ -22,10 +22,11 @@ import pytest
 import sqlalchemy as sa
 
 from index.errors import LedgerError, Locked
-from index.ledger import Hold, Ledger, LogAction, LogEntry, PointRemoval
+from index.ledger import HoldKind, Ledger, LogAction, LogEntry, PointRemoval
 from index.ledger.database import Database
 from index.model import Action, Cause, Item, State, point_id
 from index.records import ChunkRecord, Collection, Document, Intent, PlanRow, Review, SourceRecord
+from tests.holds import order
 
 T0 = datetime(2026, 3, 1, 12, 30, 15, 123457, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
@@ -255,6 +256,39 @@ print(heavy & set(sys.modules))
         # Indices are in the migrations alone.
         assert [difference for difference in differences if difference[0] != "remove_index"] == []
 
+    def test_holds_of_an_earlier_schema_become_orders(self, url: str, tmp_path: Path) -> None:
+        from index.ledger.migrations import upgrade
+
+        database = Database(url, tmp_path)
+        rows = (
+            "('LH', 'd1', 'A lawsuit.', 2000000, NULL)",
+            "('LH', 'd2', 'A lawsuit.', 1000000, NULL)",
+            "('LH', 'd3', 'A lawsuit.', 3000000, 4000000)",
+            "('old', 'd1', 'Another.', 1000000, 5000000)",
+            "('old', 'd4', 'Another.', 1000000, 6000000)",
+        )
+        with database.writing() as connection:
+            upgrade(connection, "m005")
+            for row in rows:
+                connection.exec_driver_sql(f"INSERT INTO holds VALUES {row}")
+            connection.exec_driver_sql("INSERT INTO approvals VALUES ('p1', 'handbook', 'r1', 0)")
+        database.close()
+
+        def second(number: int) -> datetime:
+            return datetime(1970, 1, 1, 0, 0, number, tzinfo=UTC)
+
+        with Ledger.open(url, tmp_path) as ledger:
+            holds = {hold.hold_id: hold for hold in ledger.holds.all()}
+            assert set(holds) == {"LH", "LH-released", "old"}
+            assert [hold.hold_id for hold in ledger.holds.standing()] == ["LH"]
+            assert holds["LH"] == replace(order("LH", second(1), "A lawsuit."), placed_by="")
+            assert (holds["LH-released"].released_at, holds["old"].released_at) == (second(4), second(6))
+            members = {name: ledger.holds.members(name) for name in holds}
+            assert members == {"LH": ["d1", "d2"], "LH-released": ["d3"], "old": ["d1", "d4"]}
+            assert ledger.holds.held() == {"d1", "d2"}
+            assert ledger.holds.once_held(["d3", "d4", "d5"]) == {"d3", "d4"}
+            assert ledger.runs.approved("p1") and ledger.runs.approvers(["r1"]) == {"r1": ""}
+
     # ── Errors ────────────────────────────────────────────────────────────────────────────────────────
 
     def test_every_error_of_the_database_is_a_ledger_error_that_says_what_is_wrong(
@@ -346,7 +380,7 @@ print(heavy & set(sys.modules))
 
     def test_a_row_holds_what_a_plan_needs(self, ledger: Ledger) -> None:
         ledger.documents.put([FULL, document("z.md", "d2", state=State.PENDING)], [])
-        ledger.holds.place(["d2"], "h1", "A lawsuit.", T0, [])
+        ledger.holds.place(order("h1", T0), ["d2"], [])
         first, second = ledger.documents.rows("handbook")
         assert first == PlanRow(
             "d1", FULL.uri, "12:34:56", "9007199254740993", 2**40, "aa", "x2", "quarantined", False
@@ -677,7 +711,7 @@ print(heavy & set(sys.modules))
         ledger.writes.settle("kb", put(ledger, document("a", "d1"), first), T0)
         ledger.collections.put(old, [])
         ledger.collections.put(replace(old, name="kb-2", state="building"), [])
-        ledger.holds.place(["d1"], "h1", "A lawsuit.", T0, [])
+        ledger.holds.place(order("h1", T0), ["d1"], [])
         gone = replace(old, name="kb-3", state="building")
         calls: dict[str, Callable[[Sequence[LogEntry]], object]] = {
             "documents.put": lambda done: ledger.documents.put([document("b", "d2")], done),
@@ -686,8 +720,8 @@ print(heavy & set(sys.modules))
             ),
             "collections.put": lambda done: ledger.collections.put(gone, done),
             "reviews.add": lambda done: ledger.reviews.add([Review("d1", "anna", "", T0)], done),
-            "holds.place": lambda done: ledger.holds.place(["d1"], "h2", "Another.", T0, done),
-            "holds.release": lambda done: ledger.holds.release("h1", T0, done),
+            "holds.place": lambda done: ledger.holds.place(order("h2", T0), ["d1"], done),
+            "holds.release": lambda done: ledger.holds.release("h1", "anna", "Settled.", T0, done),
             "erasures.put": lambda done: ledger.erasures.put(["k1"], "handbook", "", T0, done),
             "runs.approve": lambda done: ledger.runs.approve("p1", "handbook", "r1", T0, done),
             "writes.switch_collection": lambda done: ledger.writes.switch_collection("kb-2", done),
@@ -798,14 +832,14 @@ print(heavy & set(sys.modules))
         removed = [
             intent(document(name, name, state=State.DELETED), (), Action.DELETE) for name in ("d1", "d2")
         ]
-        again.holds.place(["d1"], "h1", "A lawsuit.", T0, [])
+        again.holds.place(order("h1", T0), ["d1"], [])
         assert ledger.writes.intend("r2", "kb", removed) == {"d1"}
         assert [found.document.document_id for _, _, found in ledger.points.intents()] == ["d2"]
         with pytest.raises(LedgerError, match="no open intent"):
             ledger.writes.commit("kb", removed[:1], [])
-        assert again.holds.release("h1", T0, []) == 1
+        assert again.holds.release("h1", "anna", "Settled.", T0, [])
         assert ledger.writes.intend("r2", "kb", removed[:1]) == set()
-        again.holds.place(["d1"], "h2", "What is said of it may change.", T0, [])
+        again.holds.place(order("h2", T0, "What is said of it may change."), ["d1"], [])
         ledger.writes.drop_intents(["d1"])
         assert ledger.writes.intend("r3", "kb", [intent(document("d1", "d1"))]) == set()
 
@@ -818,13 +852,16 @@ print(heavy & set(sys.modules))
             target=lambda: answers.append(ledger.writes.intend("r2", "kb", removed))
         )
         from index.ledger.holds import lock
+        from index.ledger.schema import held_documents, holds, values
 
         with again.database.writing() as connection:
             lock(again.database, connection, ["d1"])
             announcing.start()
             announcing.join(0.5)
             assert answers == []
-            connection.exec_driver_sql("INSERT INTO holds VALUES ('h1', 'd1', 'A lawsuit.', 0, NULL)")
+            connection.execute(sa.insert(holds), values(order("h1", T0)))
+            under = {"hold_id": "h1", "document_id": "d1", "since": T0}
+            connection.execute(sa.insert(held_documents), under)
         announcing.join(60)
         assert answers == [{"d1"}] and ledger.points.intents() == []
 
@@ -1047,22 +1084,179 @@ with ledger.database.writing() as connection:
         def held() -> list[bool]:
             return [row.held for row in ledger.documents.rows("handbook")]
 
-        ledger.holds.place(["d1", "d2", "d1"], "h1", "A lawsuit.", T0, [])
-        ledger.holds.place(["d1"], "h2", "Another.", T0, [])
-        ledger.holds.place(["d1"], "h1", "Repeated.", T0 + timedelta(days=1), [])
-        assert held() == [True, True]
-        assert ledger.holds.release("h1", T0, []) == 2
-        assert ledger.holds.release("h1", T0, []) == 0
+        assert ledger.holds.place(order("h1", T0), ["d1", "d2", "d1"], []) == 2
+        ledger.holds.place(order("h2", T0 + timedelta(days=1)), ["d1"], [])
+        assert held() == [True, True] and ledger.holds.held() == {"d1", "d2"}
+        assert ledger.holds.members("h1") == ["d1", "d2"] and ledger.holds.members("h1", 1) == ["d1"]
+        assert ledger.holds.counts() == {"h1": 2, "h2": 1} and ledger.holds.tally() == (2, 2)
+        of = ledger.holds.of(["d1", "d2", "d3"])
+        assert {name: [hold.hold_id for hold in holds] for name, holds in of.items()} == {
+            "d1": ["h1", "h2"],
+            "d2": ["h1"],
+        }
+        assert ledger.holds.release("h1", "bo", "Settled.", T0, [])
+        assert not ledger.holds.release("h1", "bo", "Settled.", T0, [])
+        assert not ledger.holds.release("none", "bo", "Settled.", T0, [])
+        assert held() == [True, False] and ledger.holds.tally() == (1, 1)
+        assert [hold.hold_id for hold in ledger.holds.standing()] == ["h2"]
+        assert [hold.hold_id for hold in ledger.holds.all()] == ["h1", "h2"]
+        with pytest.raises(LedgerError):
+            ledger.holds.place(order("h1", T0), ["d2"], [])
         assert held() == [True, False]
-        assert ledger.holds.standing() == [Hold("h2", "d1", "Another.", T0)]
-        ledger.holds.place(["d2"], "h1", "Again.", T0, [])
-        assert held() == [True, True]
-        assert ledger.holds.standing()[0] == Hold("h1", "d2", "Again.", T0)
+
+    def test_a_hold_comes_back_as_it_was_placed_and_released(self, ledger: Ledger, again: Ledger) -> None:
+        full = order(
+            "H-1", T0, "Größe v. 𝔘", matter="12/26", until=T0 + timedelta(days=365_000), source="handbook",
+            kind=HoldKind.PATTERN, target="größe/**",
+        )  # fmt: skip
+        ledger.holds.place(full, [], [])
+        assert again.holds.get("H-1") == full and again.holds.get("H-2") is None
+        ledger.holds.release("H-1", "bo", "Vergleich", T0, [])
+        ended = replace(full, released_at=T0, released_by="bo", release_reason="Vergleich")
+        assert again.holds.get("H-1") == ended
+
+    def test_a_hold_ends_at_its_instant(self, ledger: Ledger) -> None:
+        ledger.documents.put([document("a", "d1"), document("b", "d2")], [])
+        end = T0 + timedelta(days=10)
+        ledger.holds.place(order("h1", T0, until=end), ["d1"], [])
+        everything = order("h2", T0, until=end, kind=HoldKind.SOURCE, target="handbook", source="handbook")
+        ledger.holds.place(everything, [], [])
+        removed = [intent(document("a", "d1", state=State.DELETED), (), Action.DELETE)]
+        for now, held in ((end - timedelta(microseconds=1), True), (end, False)):
+            ledger.database.now = lambda now=now: now  # type: ignore[misc]
+            assert {row.held for row in ledger.documents.rows("handbook")} == {held}
+            assert len(ledger.holds.standing()) == 2 * held and bool(ledger.holds.of(["d1"])) == held
+            assert ("d2" in ledger.holds.held()) == held
+            assert ledger.writes.intend("r1", "kb", removed) == ({"d1"} if held else set())
+            ledger.documents.put([document(f"new {held}")], [])
+            assert (f"id-of-new {held}" in ledger.holds.members("h2")) == held
+        assert not ledger.holds.release("h1", "bo", "Too late.", end, [])
+        assert [hold.stands(end) for hold in ledger.holds.all()] == [False, False]
+
+    @pytest.mark.parametrize(
+        "kind, target, source, first",
+        [
+            (HoldKind.PATTERN, "team/**", "", {"d1", "d3"}),
+            (HoldKind.PATTERN, "team/**", "handbook", {"d1"}),
+            (HoldKind.OWNER, " USER:anna", "", {"d2", "d3"}),
+            (HoldKind.SOURCE, "handbook", "handbook", {"d1", "d2"}),
+        ],
+    )
+    def test_a_hold_covers_documents_that_come_to_match_and_lets_none_go(
+        self, ledger: Ledger, kind: HoldKind, target: str, source: str, first: set[str]
+    ) -> None:
+        there = [
+            document("team/a", "d1"),
+            document("b", "d2", owner="user:Anna"),
+            document("team/c", "d3", source="wiki", owners=["user:bo", "user:anna"], owner="user:bo"),
+            document("team/gone", "d4", state=State.DELETED, owner="user:anna"),
+        ]
+        ledger.documents.put(there, [])
+        assert ledger.holds.place(order("h1", T0, kind=kind, target=target, source=source), [], []) == len(
+            first
+        )
+        assert ledger.holds.held() == first
+        # Nothing matches any more, and all of it stays held.
+        ledger.documents.refresh(
+            [replace(d, uri=f"other/{d.uri[-1]}", owner="", owners=[]) for d in there[:3]]
+        )
+        assert ledger.holds.held() == first
+        new = document("team/new", "d5", owner="User:Anna", owners=["User:Anna"])
+        ledger.documents.put([replace(new, document_id="d6", uri="team/old", state=State.DELETED)], [])
+        assert ledger.holds.held() == first
+        put(ledger, new, chunk("d5", 0))
+        assert ledger.holds.held() == first | {"d5"}
+        ledger.holds.release("h1", "anna", "Settled.", T0, [])
+        ledger.documents.put([document("team/last", "d7", owner="user:anna")], [])
+        assert ledger.holds.held() == set() and "d7" not in ledger.holds.members("h1")
+
+    def test_the_row_of_a_held_document_is_not_written_as_gone(self, ledger: Ledger) -> None:
+        there = [document("a", "d1", state=State.SKIPPED), document("b", "d2", state=State.SKIPPED)]
+        ledger.documents.put(there, [])
+        ledger.holds.place(order("h1", T0), ["d1"], [])
+        gone = [replace(d, state=State.DELETED, deleted_at=T0) for d in there]
+        ledger.documents.put(gone, [entry("d1", LogAction.DELETED), entry("d2", LogAction.DELETED)])
+        assert ledger.documents.get("d1") == there[0] and ledger.documents.get("d2") == gone[1]
+        assert [said.subject for said in published(ledger)] == ["d2"]
+
+    def test_the_documents_that_wait_for_a_release_are_counted(self, ledger: Ledger) -> None:
+        names = ["d1", "d2", "d3"]
+        there = [document(name, name, state=State.HELD) for name in names] + [document("e", "d4")]
+        ledger.documents.put(there, [])
+        ledger.holds.place(order("h1", T0), [*names, "d4"], [])
+        ledger.holds.place(order("h2", T0), ["d2"], [])
+        assert ledger.holds.waiting("h1") == 0
+        ledger.holds.release("h1", "anna", "Settled.", T0, [])
+        assert ledger.holds.waiting("h1") == 2
 
     def test_a_hold_is_remembered_after_its_release(self, ledger: Ledger) -> None:
-        ledger.holds.place(["d1", "d2"], "LH-1", "lawsuit", T0, [])
-        ledger.holds.release("LH-1", T0, [])
+        ledger.holds.place(order("LH-1", T0), ["d1", "d2"], [])
+        ledger.holds.release("LH-1", "anna", "Settled.", T0, [])
         assert ledger.holds.once_held(["d1", "d3"]) == {"d1"}
+
+    def test_no_document_is_missed_that_comes_while_a_hold_is_placed(
+        self, ledger: Ledger, again: Ledger
+    ) -> None:
+        """The transaction that comes second waits, and sees what the first has done, in either order."""
+        everything = order("h1", T0, kind=HoldKind.SOURCE, target="handbook", source="handbook")
+        put(ledger, document("a", "d1"), chunk("d1", 0))
+
+        def waits(first: Callable[[sa.Connection], object], second: Callable[[], object]) -> None:
+            other = threading.Thread(target=second)
+            with again.database.writing() as connection:
+                first(connection)
+                other.start()
+                other.join(0.5)
+                assert other.is_alive()
+            other.join(60)
+            assert not other.is_alive()
+
+        from index.ledger.documents import replace as write
+
+        new = document("b", "d2")
+        waits(
+            lambda connection: write(again.database, connection, [new]),
+            lambda: ledger.holds.place(everything, [], []),
+        )
+        assert ledger.holds.held() == {"d1", "d2"}
+
+    def test_holds_and_writes_at_once_miss_nothing(self, ledger: Ledger, again: Ledger) -> None:
+        def write() -> None:
+            for number in range(40):
+                put(ledger, document(f"{number}", f"d{number}"), chunk(f"d{number}", 0))
+
+        def place() -> None:
+            for number in range(8):
+                kind = {"kind": HoldKind.SOURCE, "target": "handbook", "source": "handbook"}
+                again.holds.place(order(f"h{number}", T0, **kind), [], [])
+
+        threads = [threading.Thread(target=work) for work in (write, place)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(120)
+        assert ledger.holds.counts() == {f"h{number}": 40 for number in range(8)}
+
+    def test_many_removals_and_holds_at_once_agree(self, ledger: Ledger, again: Ledger) -> None:
+        """A hold that stood before the announcement keeps its document; no other order of the two is seen."""
+        names = [f"d{number}" for number in range(30)]
+        for name in names:
+            put(ledger, document(name, name), chunk(name, 0))
+        spared: set[str] = set()
+
+        def remove() -> None:
+            for name in names:
+                gone = intent(document(name, name, state=State.DELETED), (), Action.DELETE)
+                spared.update(ledger.writes.intend("r2", "kb", [gone]))
+
+        removing = threading.Thread(target=remove)
+        removing.start()
+        for name in reversed(names):
+            again.holds.place(order(f"h-{name}", T0), [name], [])
+        removing.join(120)
+        announced = {found.document.document_id for _, _, found in ledger.points.intents()}
+        assert announced | spared == set(names) and not announced & spared
+        assert ledger.writes.intend("r3", "kb", []) == set()
 
     def test_tombstones_stay(self, ledger: Ledger, again: Ledger) -> None:
         ledger.erasures.put(["k1", "k2"], "handbook", "An order.", T0, [])
@@ -1111,6 +1305,7 @@ with Ledger.open(sys.argv[1], pathlib.Path(sys.argv[2])) as ledger:
     HOLDER = """
 import pathlib, sys
 from index.ledger import Ledger
+from tests.holds import order
 with Ledger.open(sys.argv[1], pathlib.Path(sys.argv[2])) as ledger:
     with ledger.writer("hand/book", "freshkb sync"):
         print("held", flush=True)

@@ -158,7 +158,8 @@ def test_refused_removals_fail_the_flow_and_an_approval_lets_them_pass(make_base
         run = flow_runs(refused.run_id)["freshkb-sync"]
         assert (run.state.type.value, run.state.name) == ("FAILED", "Refused")
         assert run.state.message == f"Run {refused.run_id}: 15 refused; chunks: nothing"
-        approved = as_flow(workspace, approve=refused.sources[0].plan_hash)
+        approved = as_flow(workspace, approve=refused.sources[0].plan_hash, by="Anna S.")
+        assert workspace.ledger.runs.approvers([approved.run_id]) == {approved.run_id: "Anna S."}
     assert told(approved)["sources"][0]["deleted"] == 15
 
 

@@ -79,7 +79,7 @@ class WikiConnector(Connector):
 EVERY = [
     ["config", "show"], ["config", "check"], ["plan"], ["sync"], ["status"], ["ls"], ["show", "a.md"],
     ["search", "leave"], ["verify"], ["audit"], ["review", "a.md", "--by", "anna"], ["runs"], ["retry"],
-    ["reindex"], ["doctor"], ["watch"], ["serve"],
+    ["reindex"], ["doctor"], ["watch"], ["serve"], ["hold", "list"],
 ]  # fmt: skip
 
 

@@ -55,7 +55,7 @@ def document_swallowed_by_another(index: Altered, random: Random) -> Alteration:
         "UPDATE chunks SET document_id = ? WHERE document_id = ?", other.document_id, document.document_id
     )
     index.sql("DELETE FROM documents WHERE document_id = ?", document.document_id)
-    found = row_of(index, document, new_id=True, loses=document.uri == "held.md")
+    found = row_of(index, document, new_id=True, left_alone=document.uri == "held.md")
     found.documents.add(other.document_id)
     return found
 
@@ -65,7 +65,9 @@ def document_known_by_its_points_only(index: Altered, random: Random) -> Alterat
     document = index.by_uri[random.choice(["held.md", "broken.json", "long.txt"])]
     for table in ("chunks", "documents"):
         index.sql(f"DELETE FROM {table} WHERE document_id = ?", document.document_id)
-    return row_of(index, document, kinds="extra", new_id=True, loses=document.uri in UNREADABLE)
+    held = document.uri == "held.md"
+    loses = document.uri in UNREADABLE and not held
+    return row_of(index, document, kinds="extra", new_id=True, loses=loses, left_alone=held)
 
 
 @kind
@@ -176,7 +178,7 @@ def review_put_earlier(index: Altered, random: Random) -> Alteration:
 @kind
 def hold_lost(index: Altered, random: Random) -> Alteration:
     document = index.by_uri["held.md"]
-    index.sql("DELETE FROM holds WHERE document_id = ?", document.document_id)
+    index.sql("DELETE FROM held_documents WHERE document_id = ?", document.document_id)
     return row_of(index, document)
 
 

@@ -31,6 +31,8 @@ class Alteration:
     """Nothing can be compared, and the message says why."""
     loses: bool = False
     """A text is lost that no source can give."""
+    left_alone: bool = False
+    """A hold keeps points that prove nothing: a person decides."""
     forgets: frozenset[str] = frozenset()
     """Fields of a held document's row that neither payload nor source gives."""
     new_id: bool = False

@@ -22,6 +22,7 @@ from index.records import Collection, Document
 from index.run import Run
 from index.sync.requests import review
 from tests.copies import copy
+from tests.holds import order
 from tests.knowledge import Knowledge
 from tests.promises.image import Image, image
 from tests.traces.operations import BROKEN
@@ -110,7 +111,7 @@ class Altered:
             )
         kb.sync()
         held = [d.document_id for d in kb.documents().values() if d.uri in ("held.md", "kept.md")]
-        kb.ask(lambda m: m.ledger.holds.place(held, "LH", "lawsuit", kb.clock(), []))
+        kb.ask(lambda m: m.ledger.holds.place(order("LH", kb.clock()), held, []))
         kb.clock.forward(days=1)
         with kb.workspace() as workspace:
             review(Run(workspace, "review"), ["reviewed.md", "twin-1.md"], "anna")
@@ -141,7 +142,7 @@ class Altered:
             last = {
                 document_id: made[-1].at for document_id, made in workspace.ledger.reviews.of(ids).items()
             }
-            return last, {hold.document_id for hold in workspace.ledger.holds.standing()}
+            return last, workspace.ledger.holds.held()
 
         return self.kb.ask(ask)
 

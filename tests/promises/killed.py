@@ -47,6 +47,7 @@ import index.sync.requests
 from index.config import load
 from index.embed.identity import DEFAULT, ModelIdentity, identify
 from index.errors import ModelChanged
+from index.ledger import hold_id
 from index.model import Failure, Parsed
 from index.purge.purge import purge
 from index.run import Run
@@ -58,6 +59,7 @@ from index.workspace import Parsing, Workspace
 from tests.commands import environment
 from tests.copies import copy
 from tests.embedders import HashEmbedder
+from tests.holds import order
 from tests.knowledge import done
 from tests.promises.parts import Call, Part, interpose
 
@@ -72,7 +74,7 @@ ACTIONS: dict[str, Callable[..., object]] = {
     "reindex if needed": lambda workspace: reindexed(workspace),
     "review": lambda workspace, *uris: index.sync.requests.review(Run(workspace, "review"), uris, "anna"),
     "hold": lambda workspace, *uris: hold(workspace, uris),
-    "release": lambda workspace: workspace.ledger.holds.release("LH", workspace.now(), []),
+    "release": lambda workspace: release(workspace),
 }
 
 
@@ -93,7 +95,14 @@ def approve(workspace: Workspace) -> None:
 
 def hold(workspace: Workspace, uris: Sequence[str]) -> None:
     found = list(workspace.ledger.documents.find(uris=uris))
-    workspace.ledger.holds.place([d.document_id for d in found], "LH", "lawsuit", workspace.now(), [])
+    # Placed again after a kill, it is another one.
+    placed = order(hold_id(workspace.new_id()), workspace.now())
+    workspace.ledger.holds.place(placed, [d.document_id for d in found], [])
+
+
+def release(workspace: Workspace) -> None:
+    for standing in workspace.ledger.holds.standing():
+        workspace.ledger.holds.release(standing.hold_id, "anna", "Settled.", workspace.now(), [])
 
 
 Point = tuple[str, str]

@@ -22,6 +22,7 @@ from index.verify.differences import Verification
 from index.verify.mend import mend_ledger
 from index.verify.repair import repair
 from tests.copies import copy
+from tests.holds import order
 from tests.knowledge import Knowledge
 from tests.promises.altered import TEXTS, THEN
 from tests.promises.image import Image, image
@@ -72,7 +73,7 @@ class Wrecked:
             self.put("notes", f"{number}.md", f"# Note {number}\n\nOn {number}.\n\n## More\n\nOf {number}.\n")
         kb.sync()
         kept = [d.document_id for d in kb.documents().values() if d.uri == KEPT]
-        kb.ask(lambda workspace: workspace.ledger.holds.place(kept, "LH", "lawsuit", kb.clock(), []))
+        kb.ask(lambda workspace: workspace.ledger.holds.place(order("LH", kb.clock()), kept, []))
         with kb.workspace() as workspace:
             review(Run(workspace, "review"), [REVIEWED], "anna")
         # An open reader keeps SQLite from emptying its log.

@@ -140,7 +140,7 @@ class Oracle:
     def check(self, workspace: Workspace, before: Indexed) -> Indexed:
         """Everything is as the source says; of a listing that was complete."""
         after = indexed(workspace)
-        held = {hold.document_id for hold in workspace.ledger.holds.standing()}
+        held = workspace.ledger.holds.held()
         source = self.source()
         for uri, content in source.items():
             self._is_as(uri, content, before, after)

@@ -18,6 +18,7 @@ from index.run import Run
 from index.sync.requests import review
 from index.sync.sync import sync
 from index.verify.compare import verify
+from tests.holds import order
 from tests.knowledge import Knowledge
 from tests.traces.crashes import Crash, Fuse
 from tests.traces.operations import BROKEN
@@ -262,7 +263,7 @@ def test_rules_reach_a_document_that_is_held_from_now_on(kb: Knowledge) -> None:
     kb.write("b.md", "# B\n\nText.")
     kb.sync()
     held = kb.documents()["team/a.md"].document_id
-    kb.ask(lambda m: m.ledger.holds.place([held], "LH", "lawsuit", kb.clock(), []))
+    kb.ask(lambda m: m.ledger.holds.place(order("LH", kb.clock()), [held], []))
     (kb.docs / "team" / "a.md").unlink()
     kb.source["rules"] = [{"match": "team/**", "owner": "user:anna"}]
     kb.sync()

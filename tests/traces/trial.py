@@ -12,6 +12,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from index.errors import ConfigError, ModelChanged
+from index.ledger import HoldKind, hold_id
 from index.model import State
 from index.records import Collection
 from index.reindex import reindex
@@ -21,6 +22,7 @@ from index.sync.sync import sync
 from index.verify.compare import verify
 from index.verify.repair import repair
 from index.workspace import Workspace
+from tests.holds import order
 from tests.knowledge import Knowledge
 from tests.traces.crashes import Crash, Fuse
 from tests.traces.folder import Folder
@@ -248,12 +250,19 @@ class Trial:
         found = (d for d in self.workspace.ledger.documents.find() if d.uri == operation.uri)
         document = next(found, None)
         if document is not None:
-            self.workspace.ledger.holds.place([document.document_id], "LH", "lawsuit", self.kb.clock(), [])
+            hold = order(hold_id(self.workspace.new_id()), self.kb.clock())
+            if operation.number % 3 == 0:
+                # Also those that come to lie in this folder, or did once.
+                folder = operation.uri.rpartition("/")[0]
+                hold = replace(hold, kind=HoldKind.PATTERN, target=f"/{folder}/**" if folder else "/*")
+            self.workspace.ledger.holds.place(hold, [document.document_id], [])
             if operation.number % 2 and operation.uri in self.folder.files:
                 self.folder.apply(Operation("delete", operation.uri))
 
     def _release(self, operation: Operation) -> None:
-        self.workspace.ledger.holds.release("LH", self.kb.clock(), [])
+        holds, now = self.workspace.ledger.holds, self.kb.clock()
+        for hold in holds.standing()[: 1 + operation.number % 4]:
+            holds.release(hold.hold_id, "anna", "Settled.", now, [])
 
     def _review(self, operation: Operation) -> None:
         self._ready()

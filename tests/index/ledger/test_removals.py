@@ -13,6 +13,7 @@ from index.sync.sync import sync
 from index.verify.compare import verify
 from index.verify.repair import repair
 from index.workspace import Workspace, require_collection
+from tests.holds import order
 from tests.knowledge import Knowledge
 
 WORDS = ("Zanzibar", "Quetzal", "Marimba", "Obsidian", "Tamarind")
@@ -97,14 +98,15 @@ def test_the_log_holds_no_words_of_a_document(kb: Knowledge) -> None:
     with kb.workspace() as workspace:
         review(Run(workspace, "review"), ["zanzibar/one.md"], "Tamarind", "Tamarind was here.")
         placed = LogEntry.of(document, LogAction.HOLD_PLACED, workspace.now(), hold="LH-1")
-        ids = [document.document_id]
-        workspace.ledger.holds.place(ids, "LH-1", "Tamarind against Marimba.", workspace.now(), [placed])
+        ids, reason = [document.document_id], "Tamarind against Marimba."
+        hold = order("LH-1", workspace.now(), reason, matter="Zanzibar 7")
+        workspace.ledger.holds.place(hold, ids, [placed])
     for name in ("one.md", "two.md", "zanzibar.exe"):
         (kb.docs / "zanzibar" / name).unlink()
     kb.sync()
     with kb.workspace() as workspace:
         released = LogEntry(workspace.now(), LogAction.HOLD_RELEASED, subject="LH-1")
-        workspace.ledger.holds.release("LH-1", workspace.now(), [released])
+        workspace.ledger.holds.release("LH-1", "Tamarind", "Quetzal won.", workspace.now(), [released])
         found = verify(workspace)
         repair(workspace, found, Run(workspace, "verify"))
         log, runs = workspace.ledger.log.newest(1000), workspace.ledger.runs.newest(1000)

@@ -24,6 +24,7 @@ from index.sync.sync import sync
 from index.workspace import require_collection
 from tests.commands import environment, process
 from tests.embedders import HashEmbedder
+from tests.holds import order
 from tests.knowledge import Knowledge
 
 MODES = ("hybrid", "dense", "sparse")
@@ -137,7 +138,7 @@ def test_a_hit_has_every_key_that_it_is_said_to_have(kb: Knowledge) -> None:
     assert [*hit] == [
         "score", "text", "title", "heading_path", "page", "uri", "url", "document_id", "source", "owner",
         "modified_at", "reviewed_at", "age_days", "verdict", "relevance", "chunk_index", "chunk_count",
-        "point_id", "content_type", "language", "date_used", "duplicates",
+        "point_id", "content_type", "language", "date_used", "duplicates", "held",
     ]  # fmt: skip
     point = kb.points()[hit["point_id"]]
     assert point.payload["page_content"] == hit["text"]
@@ -229,7 +230,7 @@ def test_held_documents_that_vanished_are_found_only_when_asked_for(kb: Knowledg
     page(kb, "other.md", "Leave too.")
     kb.sync()
     document = kb.documents()["held.md"]
-    kb.ask(lambda m: m.ledger.holds.place([document.document_id], "case", "a lawsuit", kb.clock(), []))
+    kb.ask(lambda m: m.ledger.holds.place(order("case", kb.clock()), [document.document_id], []))
     (kb.docs / "held.md").unlink()
     kb.sync()
     assert uris(search(kb, "leave")) == ["other.md"]

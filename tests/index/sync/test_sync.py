@@ -25,6 +25,7 @@ from index.sync.collection import create
 from index.sync.sync import plan_of, sync
 from index.verify.compare import verify
 from index.workspace import Workspace, require_collection
+from tests.holds import order
 from tests.knowledge import Knowledge, counts
 
 pytestmark = pytest.mark.usefixtures("examined_here")
@@ -258,7 +259,7 @@ def test_the_same_documents_below_a_renamed_root_stay_themselves(kb: Knowledge) 
 def test_a_held_document_that_vanished_stays_and_is_out_of_search(kb: Knowledge) -> None:
     many(kb, 2)
     document = kb.documents()["00.md"]
-    kb.ask(lambda m: m.ledger.holds.place([document.document_id], "LH-1", "lawsuit", kb.clock(), []))
+    kb.ask(lambda m: m.ledger.holds.place(order("LH-1", kb.clock()), [document.document_id], []))
     (kb.docs / "00.md").unlink()
     report = kb.sync()
     assert (report.exit_code, counts(report)["held"]) == (0, 1)
@@ -306,20 +307,24 @@ def test_a_hold_that_comes_between_plan_and_apply_keeps_the_document(kb: Knowled
 
         def after_a_hold(run_id: str, collection: str, wanted: Sequence[Intent]) -> set[str]:
             with kb.workspace() as other:
-                placed = LogEntry.of(document, LogAction.HOLD_PLACED, kb.clock())
-                ids = [document.document_id]
-                other.ledger.holds.place(ids, "LH-1", "lawsuit", kb.clock(), [placed])
+                if not other.ledger.holds.standing():
+                    placed = LogEntry(kb.clock(), LogAction.HOLD_PLACED, subject="LH-1")
+                    other.ledger.holds.place(order("LH-1", kb.clock()), [document.document_id], [placed])
             return intend(run_id, collection, wanted)
 
         writes.intend = after_a_hold  # type: ignore[method-assign]
         assert counts(sync(Run(workspace, "sync"))) == {"added": 1, "deleted": 1, "embedded": 2}
     assert kb.documents()["held.md"] == document
     assert set(kb.texts()) == {"held.md", "new.md"}
-    done = [(entry.action, entry.subject) for entry in documents_log(kb)]
-    assert (LogAction.DELETED, document.document_id) not in done
-    assert (LogAction.HOLD_PLACED, document.document_id) in done
+    said = [entry for entry in documents_log(kb) if entry.subject == document.document_id]
+    assert [entry.action for entry in said] == [LogAction.REMOVAL_REFUSED, LogAction.ADDED]
+    assert said[0].facts == {"hold": "LH-1"}
     assert counts(kb.sync())["held"] == 1
     assert kb.documents()["held.md"].state is State.HELD
+    kb.sync()
+    said = [entry for entry in documents_log(kb) if entry.subject == document.document_id]
+    assert (said[0].action, said[0].facts) == (LogAction.HELD, {"hold": "LH-1"})
+    assert len(said) == 3, "once, when it became so"
     equal(kb)
 
 

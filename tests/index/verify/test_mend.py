@@ -23,6 +23,7 @@ from index.verify.compare import verify
 from index.verify.mend import mend_ledger
 from index.verify.repair import repair
 from tests.commands import forked
+from tests.holds import order
 from tests.knowledge import Knowledge
 
 PAGE = 4096
@@ -37,7 +38,7 @@ def grown(kb: Knowledge) -> Knowledge:
     with kb.workspace() as workspace:
         review(Run(workspace, "review"), ["07.md"], "anna", "Read it.")
         kept = [d.document_id for d in workspace.ledger.documents.find(uris=["08.md"])]
-        workspace.ledger.holds.place(kept, "LH", "lawsuit", kb.clock(), [])
+        workspace.ledger.holds.place(order("LH", kb.clock()), kept, [])
     return kb
 
 
@@ -73,7 +74,7 @@ def decisions(kb: Knowledge) -> tuple[list[str], list[str]]:
     with kb.workspace() as workspace:
         uris = {d.document_id: d.uri for d in workspace.ledger.documents.find()}
         reviewed = sorted(uris[d] for d in workspace.ledger.reviews.of(list(uris)))
-        return reviewed, sorted(uris[hold.document_id] for hold in workspace.ledger.holds.standing())
+        return reviewed, sorted(uris[name] for name in workspace.ledger.holds.held())
 
 
 def test_every_command_names_a_damaged_ledger_and_the_way_out_and_takes_it(grown: Knowledge) -> None:
