@@ -22,7 +22,8 @@ from index.redact import redact
 
 log = logging.getLogger("freshkb.cli")
 
-#: Every command, in the order of the help: a module each, and in it a function of that name.
+#: Every command, in the order of the help: a module each, and in it a function of that name, or a group of
+#: commands.
 COMMANDS = (
     "init",
     "config",
@@ -40,6 +41,7 @@ COMMANDS = (
     "runs",
     "retry",
     "reindex",
+    "log",
     "doctor",
 )
 
@@ -150,8 +152,11 @@ def application(*asked: str) -> typer.Typer:
     # A group of one command is a group only with a callback.
     app.callback()(_program)
     for name in [name for name in asked if name in COMMANDS] or COMMANDS:
-        module = importlib.import_module(f"flows.cli.{name}")
-        app.command(name, cls=Command)(getattr(module, name))
+        found = getattr(importlib.import_module(f"flows.cli.{name}"), name)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name, cls=Command)(found)
     return app
 
 

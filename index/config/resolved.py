@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import SecretStr
 
 from connectors.base import ConnectorSettings, Context
+from index.anchors.spec import AnchorSpec
 from index.config.blocks import (
     Embedding,
     Index,
@@ -132,6 +133,14 @@ class SourceConfig:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class LogConfig:
+    anchors: tuple[AnchorSpec, ...] = ()
+    """With absolute paths."""
+    key: Path | None = None
+    """File of the key that signs, absolute; None where it is made in the state folder."""
+
+
 @dataclass(frozen=True)
 class Config:
     """The effective configuration. `index.config.load` makes it."""
@@ -148,6 +157,7 @@ class Config:
     defaults: Defaults
     sources: tuple[SourceConfig, ...]
     schedules: Schedules
+    log: LogConfig = LogConfig()
 
     @property
     def base(self) -> Path:
@@ -192,5 +202,9 @@ class Config:
             "embedding": self.embedding.model_dump(mode="json"),
             "defaults": plain(self.defaults),
             "sources": [source.show() for source in self.sources],
+            "log": {
+                "anchors": [str(anchor) for anchor in self.log.anchors],
+                "key": str(self.log.key) if self.log.key else None,
+            },
             "schedules": self.schedules.model_dump(mode="json"),
         }

@@ -20,7 +20,7 @@ from index.ledger.types import Code, Json, Key, Moment, Prose
 from index.model import LIVE, Action, Cause, State
 
 #: The schema that this program reads and writes; the revision of the newest migration.
-VERSION = "m005"
+VERSION = "m006"
 
 
 def _column(
@@ -203,6 +203,18 @@ log = sa.Table(
     _column("facts", Json),
     #: The collection that a pending entry waits for.
     _column("collection", Key, null=True),
+    #: See `index.ledger.chain`; of pending entries there is none.
+    _column("hash", Key, null=True),
+)
+
+#: The end of the log: a single row.
+log_head = sa.Table(
+    "log_head",
+    metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+    _column("size", sa.BigInteger),
+    _column("hash", Key),
+    _column("frontier", Key),
 )
 
 reviews = sa.Table(

@@ -26,6 +26,8 @@ BOOKKEEPING = {
     "Writes.drop_intents",
     # Publishes the entries that the commit put on record.
     "Writes.settle",
+    # Makes the end of the log anew, from the entries that are there.
+    "Log.rebuild_head",
 }
 
 
