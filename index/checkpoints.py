@@ -54,8 +54,8 @@ def anchors_of(workspace: Workspace) -> list[Anchor]:
 
 
 def write(workspace: Workspace, *, appended: bool) -> tuple[str, list[str]]:
-    """Write a checkpoint of the log to the anchors that lack one. `appended`: whether entries are new; if not,
-    an anchor that cannot be asked is logged, and no error.
+    """Write a checkpoint of the log to the anchors that lack one. `appended`: whether entries are new; if
+    not, an anchor that cannot be asked is logged, and no error.
 
     Returns (the checkpoint, or "" when no anchor lacks it, errors in words). An anchor that fails does not
     keep the others from theirs; the next call makes up for it.

@@ -81,7 +81,7 @@ def _ledger(workspace: Workspace) -> Iterator[Check]:
 
 
 def _log(workspace: Workspace) -> Iterator[Check]:
-    """The log's size and root against the newest checkpoint of each anchor; `log verify` reads all of them."""
+    """The log's size and root against the newest checkpoint of each anchor; `log verify` reads them all."""
     head = workspace.ledger.log.head()
     said = f"{head.size:,} entries"
     if not workspace.config.log.anchors:

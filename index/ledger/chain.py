@@ -7,8 +7,8 @@ The *exported form* of an entry is a line of canonical JSON (keys in order, no b
 
 The subject in it is a keyed hash, so that an export holds no id of a document, and a check of it needs no
 ledger. The *hash* of an entry is SHA-256 over the hash before it in hex (64 zeros before the first), a
-newline and the line. The *leaf* of an entry in the log's tree is the leaf hash of the line. The *head* is what an
-append needs: how many entries there are, the last one's hash, and the tree's frontier.
+newline and the line. The *leaf* of an entry in the log's tree is the leaf hash of the line. The *head* is
+what an append needs: how many entries there are, the last one's hash, and the tree's frontier.
 
 This format never changes: hashes over it are in anchors and receipts.
 """

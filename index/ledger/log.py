@@ -38,9 +38,8 @@ from index.signed.tree import inclusion_proof, leaf_hash
 _ENTRY = schema.columns(log, LogEntry)
 #: An entry's columns as the database holds them.
 _RAW_NAMES = ("at", "actor", "run_id", "action", "source", "subject", "facts")
-_RAW = [
-    sa.type_coerce(log.c[name], sa.BigInteger if name == "at" else sa.Text).label(name) for name in _RAW_NAMES
-]
+_RAW: list[sa.ColumnElement[Any]] = [sa.type_coerce(log.c.at, sa.BigInteger()).label("at")]
+_RAW += [sa.type_coerce(log.c[name], sa.Text()).label(name) for name in _RAW_NAMES[1:]]
 _NUMBERED = (
     sa.select(log.c.sequence, log.c.hash, *_RAW)
     .where(log.c.sequence <= sa.bindparam("until"))
@@ -85,10 +84,10 @@ def publish(connection: sa.Connection, which: sa.ColumnElement[bool]) -> None:
     head, key = _head(connection, _LOCKED_HEAD)
     query = sa.select(log.c.id, *_RAW).where(log.c.sequence.is_(None), which).order_by(log.c.id)
     numbered = []
-    for row in connection.execute(query).mappings():
+    for row in connection.execute(query):
         number = head.size + 1
-        hashed = head.add(exported(row, number, key))
-        numbered.append({"waiting": row["id"], "number": number, "hashed": hashed})
+        hashed = head.add(exported(row._asdict(), number, key))
+        numbered.append({"waiting": row.id, "number": number, "hashed": hashed})
     if numbered:
         connection.execute(_PUBLISH, numbered)
         connection.execute(_MOVE_HEAD, head.packed())
@@ -185,7 +184,7 @@ class Log(Tables):
         found = ChainCheck(sizes)
         try:
             head = Head.of(*recorded[:3]) if recorded is not None else None
-            secret = bytes.fromhex(key)
+            secret = bytes.fromhex(str(key))
         except (ValueError, TypeError):
             head = None
         if head is None:
@@ -264,7 +263,7 @@ def _fits(head: Head, last: Sequence[Any] | None) -> bool:
     """Whether entries can be appended after this head, when `last` is the last entry that is there."""
     if last is None:
         return True
-    return head.size > last[0] or (head.size == last[0] and head.hash == last[1])
+    return bool(head.size > last[0] or (head.size == last[0] and head.hash == last[1]))
 
 
 def _readable(row: Sequence[Any], key: bytes) -> str | None:

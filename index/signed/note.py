@@ -62,7 +62,7 @@ class Note:
 
 def sign(text: str, name: str, key: SigningKey) -> str:
     """The text as a signed note. Raises ValueError for a text or a name that no note can have."""
-    if not text.endswith("\n") or any(c < " " and c != "\n" for c in text) or not _NAME.fullmatch(name):
+    if not text.endswith("\n") or _has_controls(text) or not _NAME.fullmatch(name):
         raise ValueError("A note's text ends with a newline, and its key's name has neither blank nor plus.")
     return f"{text}\n{_DASH}{name} {_b64(_key_id(name, key.public) + key.sign(text.encode()))}\n"
 
@@ -71,12 +71,7 @@ def parse(note: str) -> Note:
     """Raises SignatureError for a text that is no signed note."""
     text, blank, below = note.rpartition("\n\n")
     lines = below.split("\n")
-    if (
-        not blank
-        or lines.pop()
-        or not 0 < len(lines) <= _SIGNATURES_MAX
-        or any(c < " " for c in text if c != "\n")
-    ):
+    if not blank or lines.pop() or not 0 < len(lines) <= _SIGNATURES_MAX or _has_controls(text):
         raise SignatureError("This is no signed note: a text, a blank line, and lines of signatures.")
     return Note(f"{text}\n", tuple(map(_signature, lines)))
 
@@ -135,6 +130,10 @@ def notes_in(content: str) -> Iterator[str]:
             text = ""
         else:
             text = block
+
+
+def _has_controls(text: str) -> bool:
+    return any(c < " " and c != "\n" for c in text)
 
 
 def _signature(line: str) -> NoteSignature:

@@ -39,9 +39,8 @@ class Statement:
             "predicateType": self.predicate_type,
             "predicate": self.predicate,
         }
-        return json.dumps(
-            found, sort_keys=True, separators=(",", ":"), allow_nan=False, default=dict
-        ).encode()
+        form = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, default=dict)
+        return form.encode(found).encode()
 
 
 def read(payload: bytes, predicate_type: str) -> Statement:

@@ -34,14 +34,14 @@ def upgrade() -> None:
     named = sa.text("INSERT INTO meta (name, value) VALUES ('log key', :value)")
     connection.execute(named, {"value": key.hex()})
     hashed = sa.text("UPDATE log SET hash = :hash WHERE id = :id")
-    rows = connection.execute(sa.text(_ENTRIES)).mappings().all()
+    rows = connection.execute(sa.text(_ENTRIES)).all()
     for at in range(0, len(rows), _PORTION):
         portion = []
         for row in rows[at : at + _PORTION]:
-            if row["sequence"] > head.size + 1:
+            if row.sequence > head.size + 1:
                 # Of a ledger that was damaged, and mended without them.
-                head.lost(row["sequence"])
-            portion.append({"id": row["id"], "hash": head.add(exported(row, row["sequence"], key))})
+                head.lost(row.sequence)
+            portion.append({"id": row.id, "hash": head.add(exported(row._asdict(), row.sequence, key))})
         connection.execute(hashed, portion)
     made = sa.text("INSERT INTO log_head (id, size, hash, frontier) VALUES (1, :size, :hash, :frontier)")
     connection.execute(made, head.packed())
