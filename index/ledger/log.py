@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from index.actor import actor
-from index.errors import LedgerDamaged
+from index.errors import LedgerDamaged, LedgerError
 from index.ledger import schema
 from index.ledger.chain import (
     KEY,
@@ -45,6 +45,8 @@ _NUMBERED = (
     .where(log.c.sequence <= sa.bindparam("until"))
     .order_by(log.c.sequence, log.c.id)
 )
+#: More than any log's entries.
+_ALL = 2**62
 _STRANGE = sa.select(sa.func.min(log.c.sequence))
 _KEY = sa.select(meta.c.value).where(meta.c.name == KEY)
 _HEAD = sa.select(log_head.c.size, log_head.c.hash, log_head.c.frontier, _KEY.scalar_subquery())
@@ -66,8 +68,11 @@ def append(connection: sa.Connection, entries: Sequence[LogEntry]) -> None:
         head, key = _head(connection, _LOCKED_HEAD)
         for row in rows:
             row["sequence"] = head.size + 1
-            raw = {**row, "at": _bind_moment(row["at"], connection.dialect)}
-            row["hash"] = head.add(exported(raw, row["sequence"], key))
+            try:
+                at = _bind_moment(row["at"], connection.dialect)
+            except ValueError as error:
+                raise LedgerError(f"An entry of the log cannot be put on record: {error}") from error
+            row["hash"] = head.add(exported({**row, "at": at}, row["sequence"], key))
         connection.execute(_INSERT, rows)
         connection.execute(_MOVE_HEAD, head.packed())
 
@@ -184,14 +189,17 @@ class Log(Tables):
         found = ChainCheck(sizes)
         try:
             head = Head.of(*recorded[:3]) if recorded is not None else None
-            secret = bytes.fromhex(str(key))
         except (ValueError, TypeError):
             head = None
-        if head is None:
-            found.problems.append(LogProblem(None, "the log has lost its head, or the key of its subjects"))
+        if key is None or head is None:
+            lost = "key of its subjects" if key is None else "head"
+            found.problems += [LogProblem(None, f"the log has lost its {lost}")]
+        if key is None:
             return LogCheck(0, found.problems, {})
-        for row, line in self._lines(secret, head.size):
+        for row, line in self._lines(bytes.fromhex(key), head.size if head else _ALL):
             found.add(row[0], line, row[1])
+        if head is None:
+            return LogCheck(found.last, found.problems, found.roots)
         found.ends(head)
         # In a single statement: others may append meanwhile.
         size = sa.select(log_head.c.size).scalar_subquery()
@@ -199,7 +207,7 @@ class Log(Tables):
             strange = connection.execute(_STRANGE.where(log.c.sequence > size)).scalar()
         if strange is not None:
             seq = strange if isinstance(strange, int) else None
-            found.problems.append(LogProblem(seq, "the log's head does not know this entry"))
+            found.problems += [LogProblem(seq, "the log's head does not know this entry")]
         return LogCheck(head.size, found.problems, found.roots)
 
     def proof(self, sequence: int) -> tuple[Head, list[bytes]]:
