@@ -57,7 +57,7 @@ def verify(
     console: Console,
     config: Path | None,
     export: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="Check this export, and no ledger.")
+        Path | None, typer.Argument(metavar="FILE", help="Check this export, and no ledger.")
     ] = None,
     checkpoint: Annotated[
         Path | None,

@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from index.checkpoints import checkpoint_of, origin_of, signing_key
 from index.errors import ConfigError, EmbedderError, Locked, StoreError
 from index.run import Run
+from index.signed.note import Checkpoint, parse
 from index.store import open_store
 from index.store.base import Session
 from index.sync.sync import sync
@@ -288,6 +290,21 @@ def test_the_verify_flow_fails_on_a_difference_and_publishes_counts(
     assert "| outdated | 1 |" in artifact("freshkb-verify")
     counts = verify(repair=True)
     assert counts["repaired"] == 1
+
+
+def test_a_flow_that_appended_entries_keeps_a_checkpoint_of_the_log(make_base: MakeBase) -> None:
+    base = make_base(documents=1)
+    with base.open() as workspace:
+        as_flow(workspace)
+        shown, ledger = artifact("freshkb-log"), workspace.ledger
+        note = parse(shown.removeprefix("```\n").removesuffix("```\n"))
+        assert Checkpoint.of(note) == checkpoint_of(ledger, ledger.log.head())
+        assert note.is_signed(origin_of(ledger), [signing_key(workspace).public])
+        as_flow(workspace)
+        assert artifact("freshkb-log") == shown, "nothing was appended"
+        base.remove("page-000.md")
+        as_flow(workspace)
+        assert artifact("freshkb-log") != shown
 
 
 def test_a_source_that_there_is_not_fails_the_flow(

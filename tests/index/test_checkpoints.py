@@ -19,6 +19,7 @@ from index.ledger import LogAction, LogCheck, LogEntry
 from index.run import Run
 from index.signed.key import read_public
 from index.signed.note import Checkpoint, parse
+from index.workspace import Workspace
 from tests.knowledge import Knowledge
 
 
@@ -35,7 +36,7 @@ def anchored(kb: Knowledge) -> Knowledge:
 def known(kb: Knowledge) -> list[list[int]]:
     """The sizes that each anchor knows."""
 
-    def sizes(workspace: checkpoints.Workspace) -> list[list[int]]:
+    def sizes(workspace: Workspace) -> list[list[int]]:
         origin = checkpoints.origin_of(workspace.ledger)
         found = [anchor.all(origin) for anchor in checkpoints.anchors_of(workspace)]
         return [[Checkpoint.of(parse(note)).size for note in notes] for notes in found]
