@@ -34,7 +34,7 @@ _AHEAD = "the end of the log was cut off, or an older copy of the ledger was res
 def signing_key(workspace: Workspace) -> SigningKey:
     """The configured key, or else that of the state folder, which is made when it is missing. Raises
     SignatureError."""
-    given = workspace.config.log.key
+    given = workspace.config.log.key_file
     return keys.load(given) if given else keys.load_or_make(workspace.config.state_dir / keys.NAME)
 
 
@@ -206,6 +206,6 @@ def _mark(place: str, note: str, origin: str, accepted: Sequence[PublicKey]) -> 
 
 def _own_key(workspace: Workspace) -> Iterator[PublicKey]:
     """The key of the knowledge base, if there is one yet."""
-    path = workspace.config.log.key or workspace.config.state_dir / keys.NAME
+    path = workspace.config.log.key_file or workspace.config.state_dir / keys.NAME
     if workspace.config.log.anchors and path.exists():
         yield keys.read_public(path)

@@ -69,6 +69,7 @@ class Run:
         self._recorded = False
         self._entries = 0
         self._unanchored = ""
+        self._anchored: int | None = None
         self.appended = False
         """Whether the log has grown since it was entered, by whichever run; known at its end."""
         self._source = ""
@@ -125,13 +126,15 @@ class Run:
         nothing did. To be called once what the run had to do is done; at its end, it is done again."""
         if not self._recorded:
             return ""
-        self.appended = self.workspace.ledger.log.head().size > self._entries
-        if not self.workspace.config.log.anchors:
+        size = self.workspace.ledger.log.head().size
+        self.appended = size > self._entries
+        if not self.workspace.config.log.anchors or size == self._anchored:
             return ""
         from index.checkpoints import write
 
         _, errors = write(self.workspace, appended=self.appended)
         self._unanchored = " ".join(errors)
+        self._anchored = None if errors else size
         return self._unanchored
 
     def _anchor_at_last(self, *, failing: bool) -> AnchorError | None:

@@ -258,7 +258,7 @@ class Log(Block):
     ] = ()
     """Where the log's signed checkpoints go: file:PATH, git:PATH of a repository, syslog:. Choose places
     outside of state_dir, to which a writer of the ledger cannot write at will."""
-    key: Words | None = None
+    key_file: Words | None = None
     """File of the Ed25519 key (PEM) that signs checkpoints; default: one that is made in state_dir."""
 
 

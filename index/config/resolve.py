@@ -103,8 +103,8 @@ def _log(
                 where = ("log", "anchors", number)
                 problems.append((where, f"lies in {what} ({folder}); name a place outside of it"))
                 break
-    key = base / Path(written.key).expanduser() if written.key else None
-    return LogConfig(anchors, key), problems
+    key_file = base / Path(written.key_file).expanduser() if written.key_file else None
+    return LogConfig(anchors, key_file), problems
 
 
 def _own_folder(state_dir: Path, source: str, root: Path | None) -> Iterator[Problem]:

@@ -137,7 +137,7 @@ class SourceConfig:
 class LogConfig:
     anchors: tuple[AnchorSpec, ...] = ()
     """With absolute paths."""
-    key: Path | None = None
+    key_file: Path | None = None
     """File of the key that signs, absolute; None where it is made in the state folder."""
 
 
@@ -204,7 +204,7 @@ class Config:
             "sources": [source.show() for source in self.sources],
             "log": {
                 "anchors": [str(anchor) for anchor in self.log.anchors],
-                "key": str(self.log.key) if self.log.key else None,
+                "key_file": str(self.log.key_file) if self.log.key_file else None,
             },
             "schedules": self.schedules.model_dump(mode="json"),
         }

@@ -197,7 +197,7 @@ def test_a_forged_checkpoint_is_named_and_a_changed_key_can_be_trusted(anchored:
     former = read_public(anchored.home / "former.pem")
     assert anchored.ask(lambda workspace: checkpoints.verify(workspace, [former])).ok
     # A key that is given is not made.
-    anchored.settings["log"]["key"] = "given.pem"
+    anchored.settings["log"]["key_file"] = "given.pem"
     anchored.write("c.md", "# C\n\nText.\n")
     assert "given.pem cannot be read" in str(anchored.sync().error)
     (anchored.home / "former.pem").rename(anchored.home / "given.pem")

@@ -554,12 +554,12 @@ def anchored(tmp_path: Path, log: str) -> Config:
 
 
 def test_anchors_are_found_beside_the_configuration(tmp_path: Path) -> None:
-    log = anchored(tmp_path, '{anchors: ["file:../a/kb", "git:/srv/b", "syslog:"], key: keys/k.pem}').log
+    log = anchored(tmp_path, '{anchors: ["file:../a/kb", "git:/srv/b", "syslog:"], key_file: keys/k.pem}').log
     assert [str(anchor) for anchor in log.anchors] == [f"file:{tmp_path}/../a/kb", "git:/srv/b", "syslog:"]
-    assert log.key == tmp_path / "keys" / "k.pem"
+    assert log.key_file == tmp_path / "keys" / "k.pem"
     assert [str(anchor) for anchor in anchored(tmp_path, '{anchors: "file:/a"}').log.anchors] == ["file:/a"]
     shown = anchored(tmp_path, '{anchors: ["file:/a"]}').show()["log"]
-    assert shown == {"anchors": ["file:/a"], "key": None}
+    assert shown == {"anchors": ["file:/a"], "key_file": None}
 
 
 @pytest.mark.parametrize(
