@@ -293,7 +293,7 @@ def test_the_verify_flow_fails_on_a_difference_and_publishes_counts(
 
 
 def test_a_flow_that_appended_entries_keeps_a_checkpoint_of_the_log(make_base: MakeBase) -> None:
-    base = make_base(documents=1)
+    base = make_base(documents=2)
     with base.open() as workspace:
         as_flow(workspace)
         shown, ledger = artifact("freshkb-log"), workspace.ledger
