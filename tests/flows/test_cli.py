@@ -52,13 +52,17 @@ def page(
 # ── What all commands share ───────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+#: Every command, those of groups as `group command`.
+CALLS = [c for c in COMMANDS if c != "log"] + [f"log {c}" for c in ("show", "verify", "export", "checkpoint")]
+
+
+@pytest.mark.parametrize("command", CALLS)
 def test_every_command_takes_the_shared_options(command: str, freshkb: CommandLine) -> None:
-    shown = freshkb(command, "--help").stdout
+    shown = freshkb(*command.split(), "--help").stdout
     assert "-v, --verbose" in shown
     assert "-q, --quiet" in shown
     assert ("--config" in shown) == (command != "init")
-    assert ("--json" in shown) == (command in WITH_JSON)
+    assert ("--json" in shown) == (command in WITH_JSON or command.startswith("log "))
 
 
 def test_it_says_its_version(freshkb: CommandLine) -> None:
