@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect import State
+from prefect.artifacts import create_markdown_artifact
 from prefect.exceptions import ExternalSignal, PrefectSignal
 from prefect.states import Cancelled, Completed, Failed
 
@@ -65,11 +66,13 @@ class FlowInput:
     run_id: str = ""
     report: RunReport | None = None
     error: BaseException | None = None
+    begun: Run | None = None
+    """The run that the flow is, once it has begun."""
 
     def run(self, kind: str, *, required: bool) -> Run:
         """The run that the flow is."""
         run = Run(self.workspace, kind, required=required, stop=self.stop)
-        self.run_id = run.run_id
+        self.run_id, self.begun = run.run_id, run
         return run
 
 
@@ -100,7 +103,10 @@ def run_reduced(body: Callable[[FlowInput], State[Any]]) -> State[Any]:
             if job is None:
                 job = FlowInput(stack.enter_context(Workspace(configuration())))
             stack.enter_context(graceful(job.stop))
-            return body(job)
+            state = body(job)
+            if job.begun is not None and job.begun.appended:
+                _keep_checkpoint(job.workspace)
+            return state
         except ENDINGS:
             raise
         except BaseException as error:
@@ -111,6 +117,17 @@ def run_reduced(body: Callable[[FlowInput], State[Any]]) -> State[Any]:
                 ours = isinstance(error, (FreshkbError, ConnectorError))
                 log.error("%s: %s", type(error).__name__, error, exc_info=None if ours else error)
             return failed(error, job.run_id if job is not None else "")
+
+
+def _keep_checkpoint(workspace: Workspace) -> None:
+    """Prefect's database is an anchor of the log, too: its signed checkpoint is an artifact."""
+    from index.checkpoints import checkpoint_of, signing_key
+
+    head = workspace.ledger.log.head()
+    note = checkpoint_of(workspace.ledger, head).signed(signing_key(workspace))
+    create_markdown_artifact(
+        f"```\n{note}```\n", key="freshkb-log", description=f"Checkpoint of the log's {head.size} entries"
+    )
 
 
 def failed(error: BaseException, run_id: str, *, name: str = "Failed") -> State[Any]:

@@ -15,6 +15,8 @@
     ├── StoreError              exit 1   the vector store cannot be used, or failed to do its work
     │   ├── StoreDamaged                 its files are: `freshkb verify --repair`
     │   └── StoreMismatch                ledger and store do not belong together
+    ├── SignatureError          exit 1   a key cannot be used, or a signature does not hold
+    ├── AnchorError             exit 1   a place for checkpoints of the log cannot be used
     ├── ScratchError            exit 1   the folder for temporary files cannot be written
     ├── ParserError             exit 1   the parser itself is broken (not a document)
     └── EmbedderError           exit 1   the model cannot be loaded or used
@@ -88,6 +90,14 @@ class StoreDamaged(StoreError):
 
 
 class StoreMismatch(StoreError):
+    pass
+
+
+class SignatureError(FreshkbError):
+    pass
+
+
+class AnchorError(FreshkbError):
     pass
 
 

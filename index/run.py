@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from index.actor import actor
-from index.errors import FreshkbError, LedgerError
+from index.errors import AnchorError, FreshkbError, LedgerError
 from index.model import rfc3339
 from index.outcome import Counts, NoProgress, Progress
 from index.records import RunRecord
@@ -67,6 +67,11 @@ class Run:
         self._required = required
         self._depth = 0
         self._recorded = False
+        self._entries = 0
+        self._unanchored = ""
+        self._anchored: int | None = None
+        self.appended = False
+        """Whether the log has grown since it was entered, by whichever run; known at its end."""
         self._source = ""
         self._done = self._of = 0
         self.ends("done", {})
@@ -114,6 +119,40 @@ class Run:
                 # The run's work comes first; a ledger that stays unreachable ends it at its next write.
                 log.debug("Run %s: its progress is not on record: %s", self.run_id, error)
 
+    # ── The log's anchors ─────────────────────────────────────────────────────────────────────────────
+
+    def anchor(self) -> str:
+        """Write a checkpoint of the log to the anchors that lack one. Returns what failed, in words; "" when
+        nothing did. To be called once what the run had to do is done; at its end, it is done again."""
+        if not self._recorded:
+            return ""
+        size = self.workspace.ledger.log.head().size
+        self.appended = size > self._entries
+        if not self.workspace.config.log.anchors or size == self._anchored:
+            return ""
+        from index.checkpoints import write
+
+        _, errors = write(self.workspace, appended=self.appended)
+        self._unanchored = " ".join(errors)
+        self._anchored = None if errors else size
+        return self._unanchored
+
+    def _anchor_at_last(self, *, failing: bool) -> AnchorError | None:
+        """The error to end the run with; None when there is none, or it is on record already."""
+        told = self._unanchored
+        try:
+            said = self.anchor()
+        except LedgerError as error:
+            said, failing = str(error), True
+        if not said or said == told:
+            return None
+        if failing or not self._required:
+            log.warning("Run %s: %s", self.run_id, said)
+            return None
+        _, counts, error_text = self._end
+        self.ends("failed", counts, "; ".join(filter(None, (error_text, said))))
+        return AnchorError(f"{said} What was done is whole; the next run makes up for the checkpoint.")
+
     # ── Its record ────────────────────────────────────────────────────────────────────────────────────
 
     def __enter__(self) -> Self:
@@ -130,6 +169,7 @@ class Run:
         ledger = self.workspace.ledger
         self.started_at = self.workspace.now()
         try:
+            self._entries = ledger.log.head().size
             ledger.runs.start(
                 self.kind, self.started_at, run_id=self.run_id, actor=actor(), progress=_process()
             )
@@ -150,6 +190,7 @@ class Run:
             self._finish(failing=error is not None)
 
     def _finish(self, *, failing: bool) -> None:
+        unanchored = self._anchor_at_last(failing=failing)
         outcome, counts, error = self._end
         finished = self.workspace.now()
         seconds = (finished - self.started_at).total_seconds()
@@ -164,6 +205,8 @@ class Run:
                 raise
             # Do not mask the exception that ends the run.
             log.warning("Run %s: its end is not on record: %s", self.run_id, trouble)
+        if unanchored is not None:
+            raise unanchored
 
 
 def _outcome(error: BaseException) -> str:

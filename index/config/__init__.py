@@ -9,8 +9,8 @@ Modules `load` (find, read, override, validate) with `text` (YAML and its lines)
     `messages` (all problems at once), `resolve` → `resolved` (as it holds) · `rules` (owner, policy and link
     of a document) · `schema`, `template`, `show` (for people and editors) · `schedule`, `units` (parsers).
 
-No secret is in a message or in `show`. May import: `connectors.base`, `freshness`, `model`, `errors`,
-`redact`, `printable`.
+No secret is in a message or in `show`. May import: `connectors.base`, `anchors`, `freshness`, `model`,
+`errors`, `redact`, `printable`.
 """
 
 from index.config.blocks import Embedding, Index, Schedules, Watch

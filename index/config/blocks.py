@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from connectors.base import Patterns, check_url
+from index.anchors.spec import parse as parse_anchor
 from index.config.schedule import Cron
 from index.config.units import Duration, Size, written
 from index.freshness.link import check as check_link
@@ -82,6 +83,11 @@ def _http(text: str) -> str:
         return check_url(text, ("http", "https"))
     except ValueError as error:
         raise ValueError(f'should be a url such as "http://localhost:6333": it {error}') from error
+
+
+def _anchor(text: str) -> str:
+    parse_anchor(text)
+    return text
 
 
 def _key_or_none(key: SecretStr) -> SecretStr | None:
@@ -251,6 +257,18 @@ class Source(Block):
     A document that names its own address keeps it; without a template, links lead to the source itself."""
 
 
+class Log(Block):
+    """The log of changes, and the proof that it was not rewritten."""
+
+    anchors: Annotated[
+        tuple[Annotated[Words, AfterValidator(_anchor)], ...], BeforeValidator(_one_or_many)
+    ] = ()
+    """Where the log's signed checkpoints go: file:PATH, git:PATH of a repository, syslog:. Choose places
+    outside of state_dir, to which a writer of the ledger cannot write at will."""
+    key_file: Words | None = None
+    """File of the Ed25519 key (PEM) that signs checkpoints; default: one that is made in state_dir."""
+
+
 class Schedules(Block):
     """Cron expressions for `freshkb serve`; what is left out is not run."""
 
@@ -282,5 +300,7 @@ class Settings(Block):
     """What holds for every source that does not say otherwise."""
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
     """The places that documents come from."""
+    log: Log = Log()
+    """The log of changes, and the proof that it was not rewritten."""
     schedules: Schedules = Schedules()
     """When `freshkb serve` runs what: minute, hour, day, month, weekday."""

@@ -10,10 +10,12 @@ from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
 from connectors.base import ConnectorSettings
+from index.anchors.spec import parse as parse_anchor
 from index.config.blocks import (
     Delete,
     Freshness,
     Limits,
+    Log,
     Settings,
     Source,
 )
@@ -22,6 +24,7 @@ from index.config.resolved import (
     Defaults,
     DeletionGuard,
     DocumentLimits,
+    LogConfig,
     Owner,
     Rule,
     SourceConfig,
@@ -55,6 +58,8 @@ def resolve(
             )
         problems += _own_folder(state_dir, source.id, connector.folder(path.parent))
         sources.append(_source(source, connector, defaults, ("sources", position), problems))
+    log, misplaced = _log(settings.log, path.parent, state_dir, settings.sources, connectors)
+    problems += misplaced
     host = None if settings.ledger == "sqlite" else urlsplit(settings.ledger).hostname
     if settings.index.store == "edge" and host not in (None, "localhost", "127.0.0.1", "::1"):
         problem = f"is on {host}, and store: edge is for one host; use store: qdrant, or a ledger on this one"
@@ -71,8 +76,35 @@ def resolve(
         defaults=defaults,
         sources=tuple(sources),
         schedules=settings.schedules,
+        log=log,
     )
     return config, problems
+
+
+def _log(
+    written: Log,
+    base: Path,
+    state_dir: Path,
+    sources: Sequence[Source],
+    connectors: Sequence[ConnectorSettings],
+) -> tuple[LogConfig, list[Problem]]:
+    """An anchor in the state folder would be lost, or rewritten, with what it is to prove; and nothing is
+    ever written into a source."""
+    problems: list[Problem] = []
+    closed = {"state_dir": state_dir}
+    for source, connector in zip(sources, connectors, strict=True):
+        if (root := connector.folder(base)) is not None:
+            closed.setdefault(f"the root of source {source.id!r}", root)
+    anchors = tuple(parse_anchor(text).below(base) for text in written.anchors)
+    for number, anchor in enumerate(anchors):
+        real = os.path.realpath(anchor.path) if anchor.path and anchor.kind != "syslog" else None
+        for what, folder in closed.items():
+            if real is not None and Path(real).is_relative_to(os.path.realpath(folder)):
+                where = ("log", "anchors", number)
+                problems.append((where, f"lies in {what} ({folder}); name a place outside of it"))
+                break
+    key_file = base / Path(written.key_file).expanduser() if written.key_file else None
+    return LogConfig(anchors, key_file), problems
 
 
 def _own_folder(state_dir: Path, source: str, root: Path | None) -> Iterator[Problem]:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import SecretStr
 
 from connectors.base import ConnectorSettings, Context
+from index.anchors.spec import AnchorSpec
 from index.config.blocks import (
     Embedding,
     Index,
@@ -134,6 +135,14 @@ class SourceConfig:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class LogConfig:
+    anchors: tuple[AnchorSpec, ...] = ()
+    """With absolute paths."""
+    key_file: Path | None = None
+    """File of the key that signs, absolute; None where it is made in the state folder."""
+
+
 @dataclass(frozen=True)
 class Config:
     """The effective configuration. `index.config.load` makes it."""
@@ -150,6 +159,7 @@ class Config:
     defaults: Defaults
     sources: tuple[SourceConfig, ...]
     schedules: Schedules
+    log: LogConfig = LogConfig()
 
     @property
     def base(self) -> Path:
@@ -200,5 +210,9 @@ class Config:
             "embedding": self.embedding.model_dump(mode="json"),
             "defaults": plain(self.defaults),
             "sources": [source.show() for source in self.sources],
+            "log": {
+                "anchors": [str(anchor) for anchor in self.log.anchors],
+                "key_file": str(self.log.key_file) if self.log.key_file else None,
+            },
             "schedules": self.schedules.model_dump(mode="json"),
         }

@@ -70,6 +70,12 @@ sources:
     #  - {match: "policies/**", owner: user:anna, freshness: {warn_after: 30d, stale_after: 60d}}
     #  - {match: "archive/**", freshness: exempt}
 
+# Where the log's signed checkpoints go, so that `freshkb log verify` finds what was rewritten or cut off: a
+# file or a git repository that a writer of the ledger cannot write to at will; the system's log.
+log:
+  anchors: []
+  # anchors: ["file:/var/lib/anchors/kb", "git:/srv/anchors.git", "syslog:"]
+
 # When `freshkb serve` runs what: minute, hour, day, month, weekday.
 schedules:
   sync: "*/15 * * * *"

@@ -13,9 +13,10 @@ from typing import Any
 
 from connectors.base import ConnectorError
 from index.audit.checkout import checkout
+from index.checkpoints import anchors_of, newest
 from index.config.units import written
 from index.disk.scratch import room
-from index.errors import FreshkbError, StoreMismatch
+from index.errors import AnchorError, FreshkbError, StoreMismatch
 from index.health.services import dead, described, services
 from index.ledger import Ledger
 from index.purge.lag import lag_of
@@ -43,7 +44,7 @@ def examine(workspace: Workspace) -> list[Check]:
     """Every check, also when others fail. Nothing is changed, and no model is loaded."""
     checks: list[Check] = []
     looks = (
-        *(_privacy, _ledger, _state_folder, _locks, _services, _runs),
+        *(_privacy, _ledger, _log, _state_folder, _locks, _services, _runs),
         *(_store, _purge, _model, _sources, _parsers),
     )
     for look in looks:
@@ -79,6 +80,20 @@ def _ledger(workspace: Workspace) -> Iterator[Check]:
             f"{intents} documents, {obsolete} points and {pending} log entries were left unfinished; "
             "the next sync mends them.",
         )
+
+
+def _log(workspace: Workspace) -> Iterator[Check]:
+    """The log's size and root against the newest checkpoint of each anchor; `log verify` reads them all."""
+    head = workspace.ledger.log.head()
+    said = f"{head.size:,} entries"
+    if not workspace.config.log.anchors:
+        yield Check("log", True, f"{said}; without log.anchors, its end cannot be checked.")
+    for anchor in anchors_of(workspace):
+        try:
+            ok, known = newest(workspace, anchor, head)
+        except AnchorError as error:
+            ok, known = False, str(error)
+        yield Check("log", ok, f"{said}; {known}")
 
 
 def _damage(ledger: Ledger) -> Iterator[Check]:

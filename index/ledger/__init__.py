@@ -20,7 +20,9 @@ never a path, a title, a reason or a text, because no erasure reaches the log. E
 the entries of what it changes and appends them in the same transaction. Bookkeeping takes none: a record of a
 source's listing, an intent, a run's own row and plan, a mark to look at a document again. An entry whose
 change the store has to follow is *pending*, without a number, from `commit` to `settle`. Numbers have no gaps
-and ascend in the order of publication.
+and ascend in the order of publication. With its number an entry gets its *hash*, over the hash before it and
+the entry as it is exported; the log's *head* has the number and the hash of the last one, and the frontier of
+the tree over all (`chain`).
 
 Invariants that live here. I1: every point id in the store is a chunk, belongs to an open intent, or is a
 present removal; `intend` is durable when it returns, `commit` refuses points that were never intended, and
@@ -35,10 +37,11 @@ run.
 
 One writer per source holds `Ledger.writer`; readers never wait. The rooms from `workspace` up may import
 `Ledger` and the values exported here; SQLAlchemy, Alembic and the modules of this package stay inside it. May
-import: `actor`, `disk`, `freshness`, `model`, `precedence`, `records`, `errors`, `redact`, and patterns of
-`connectors.base`.
+import: `actor`, `disk`, `signed`, `freshness`, `model`, `precedence`, `records`, `errors`, `redact`, and
+patterns of `connectors.base`.
 """
 
+from index.ledger.chain import Head, LogCheck, LogProblem
 from index.ledger.database import damaged
 from index.ledger.entry import LogAction, LogEntry
 from index.ledger.hold import Hold, HoldKind, hold_id
@@ -48,11 +51,14 @@ from index.ledger.removal import PointRemoval, RemovalState
 from index.ledger.vacuum import Vacuumed
 
 __all__ = [
+    "Head",
     "Hold",
     "HoldKind",
     "Ledger",
     "LogAction",
+    "LogCheck",
     "LogEntry",
+    "LogProblem",
     "PointRemoval",
     "RemovalState",
     "Vacuumed",

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 
 from index.errors import LedgerDamaged
+from index.ledger.chain import KEY, Head
 from index.ledger.intents import unpacked
 from index.ledger.schema import held_documents, metadata
 from index.ledger.types import Code, Json, Moment
@@ -43,7 +44,19 @@ def faults(connection: sa.Connection) -> list[str]:
             wrong = sum(not sound(row) for row in driver.execute(f"SELECT {columns} FROM {table.name}"))
             if wrong:
                 found.append(f"{wrong:,} rows of {table.name} hold what freshkb cannot have written")
+        if not _has_head(driver):
+            found.append("the log has lost its head")
     return found
+
+
+def _has_head(driver: sqlite3.Connection) -> bool:
+    """Whether entries can be appended to the log."""
+    rows = driver.execute("SELECT size, hash, frontier FROM log_head").fetchall()
+    keys = driver.execute("SELECT value FROM meta WHERE name = ?", (KEY,)).fetchall()
+    try:
+        return len(rows) == len(keys) == 1 and Head.of(*rows[0]).size >= 0 and bool(bytes.fromhex(keys[0][0]))
+    except (ValueError, TypeError):
+        return False
 
 
 @contextmanager
@@ -114,7 +127,8 @@ def rescue(file: Path, into: Path) -> Rescued:
         # Lets a truncated file and a partly damaged schema be read.
         old.execute("PRAGMA writable_schema=ON")
         new.execute("BEGIN")
-        new.execute("DELETE FROM meta")
+        for name in ("meta", "log_head"):
+            new.execute(f"DELETE FROM {name}")
         for table in metadata.sorted_tables:
             if table.name != "writers":
                 _take(table, old, new, taken)

@@ -114,20 +114,27 @@ class Database:
         self.engine.dispose()
         file.close()
 
-    def stream(self, query: sa.Select[Any]) -> Iterator[Sequence[Any]]:
-        """A query's rows, few of them in memory at a time."""
+    def stream(
+        self, query: sa.Select[Any], given: Mapping[str, Any] | None = None
+    ) -> Iterator[Sequence[Any]]:
+        """A query's rows, few of them in memory at a time; `given` are its parameters."""
         streaming = {"yield_per": STREAM_ROWS}
-        # Closed here, because a server's cursor outlives an abandoned iteration.
-        with self.reading() as connection, connection.execute(query, execution_options=streaming) as result:
+        with (
+            self.reading() as connection,
+            # Closed here, because a server's cursor outlives an abandoned iteration.
+            connection.execute(query, given, execution_options=streaming) as result,
+        ):
             yield from result
 
-    def stream_plain(self, query: sa.Select[Any]) -> Iterator[Sequence[Any]]:
+    def stream_plain(
+        self, query: sa.Select[Any], given: Mapping[str, Any] | None = None
+    ) -> Iterator[Sequence[Any]]:
         """The same for columns that need no conversion: SQLite's rows as its driver gives them, as those of
         SQLAlchemy cost as much again."""
         if not self.on_sqlite:
-            yield from self.stream(query)
+            yield from self.stream(query, given)
             return
-        with self.reading() as connection, connection.execute(query) as result:
+        with self.reading() as connection, connection.execute(query, given) as result:
             cursor: Any = result.cursor
             while rows := cursor.fetchmany(STREAM_ROWS):
                 yield from rows

@@ -73,7 +73,7 @@ class LogEntry:
     source: str = ""
     """The source's id; "" for subjects that belong to none."""
     subject: str = ""
-    """A document id, or another id: see the action."""
+    """A document id, or another id: see the action; its exported form, a keyed hash, once it was erased."""
     run_id: str | None = None
     facts: Mapping[str, int | str] = field(default_factory=dict)
     """Counts and codes by their names."""

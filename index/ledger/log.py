@@ -4,12 +4,13 @@ A change that the store has to follow is committed first and settled later. Its 
 it is on record in the transaction of the commit, without a number, and waits for the collection. The settling
 transaction publishes it.
 
-Numbers come from one writer at a time: a transaction that gives some holds `_next_number`'s lock until it
-ends. It takes this lock last, so that no two transactions wait for each other.
+Numbers and hashes come from one writer at a time: a transaction that publishes entries holds the row of the
+log's head until it ends. It takes this lock last, so that no two transactions wait for each other.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -17,60 +18,125 @@ from typing import Any
 import sqlalchemy as sa
 
 from index.actor import actor
+from index.errors import LedgerDamaged, LedgerError
 from index.ledger import schema
+from index.ledger.chain import (
+    KEY,
+    ChainCheck,
+    Head,
+    LogCheck,
+    LogProblem,
+    exported,
+    keyed,
+    signed_line,
+)
 from index.ledger.database import Tables
 from index.ledger.entry import LogAction, LogEntry
-from index.ledger.schema import log, meta, runs
+from index.ledger.schema import log, log_head, meta, runs
+from index.ledger.types import Moment, Prose
+from index.signed.tree import inclusion_proof, leaf_hash
 
 _ENTRY = schema.columns(log, LogEntry)
+#: An entry's columns as the database holds them.
+_RAW_NAMES = ("at", "actor", "run_id", "action", "source", "subject", "facts")
+_RAW: list[sa.ColumnElement[Any]] = [sa.type_coerce(log.c.at, sa.BigInteger()).label("at")]
+_RAW += [sa.type_coerce(log.c[name], sa.Text()).label(name) for name in _RAW_NAMES[1:]]
+_NUMBERED = (
+    sa.select(log.c.sequence, log.c.hash, *_RAW)
+    .where(log.c.sequence <= sa.bindparam("until"))
+    .order_by(log.c.sequence, log.c.id)
+)
+#: More than any log's entries.
+_ALL = 2**62
+_STRANGE = sa.select(sa.func.min(log.c.sequence))
+_KEY = sa.select(meta.c.value).where(meta.c.name == KEY)
+_HEAD = sa.select(log_head.c.size, log_head.c.hash, log_head.c.frontier, _KEY.scalar_subquery())
+_LOCKED_HEAD = _HEAD.with_for_update(of=log_head)
+_INSERT = sa.insert(log)
+_MOVE_HEAD = sa.update(log_head)
+_PUBLISH = (
+    sa.update(log)
+    .where(log.c.id == sa.bindparam("waiting"))
+    .values(sequence=sa.bindparam("number"), hash=sa.bindparam("hashed"), collection=None)
+)
+_bind_moment, _bind_prose = Moment().process_bind_param, Prose().process_bind_param
 
 
 def append(connection: sa.Connection, entries: Sequence[LogEntry]) -> None:
     """Publish these entries, in this order."""
     if entries:
-        first = _next_number(connection)
-        rows = [{**row, "sequence": n} for n, row in enumerate(_rows(connection, entries), start=first)]
-        connection.execute(sa.insert(log), rows)
+        rows = _rows(connection, entries)
+        head, key = _head(connection, _LOCKED_HEAD)
+        for row in rows:
+            row["sequence"] = head.size + 1
+            try:
+                at = _bind_moment(row["at"], connection.dialect)
+            except ValueError as error:
+                raise LedgerError(f"An entry of the log cannot be put on record: {error}") from error
+            row["hash"] = head.add(exported({**row, "at": at}, row["sequence"], key))
+        connection.execute(_INSERT, rows)
+        connection.execute(_MOVE_HEAD, head.packed())
 
 
 def defer(connection: sa.Connection, collection: str, entries: Sequence[LogEntry]) -> None:
     """Put pending entries on record; `publish` gives them their numbers."""
     if entries:
-        rows = [{**row, "sequence": None} for row in _rows(connection, entries, collection)]
-        connection.execute(sa.insert(log), rows)
+        connection.execute(_INSERT, _rows(connection, entries, collection))
 
 
 def publish(connection: sa.Connection, which: sa.ColumnElement[bool]) -> None:
     """Give these of the pending entries their numbers, in the order of their recording."""
     # The lock comes first: of two that settle one document at once, the second sees the first's work.
-    first = _next_number(connection)
-    query = sa.select(log.c.id).where(log.c.sequence.is_(None), which).order_by(log.c.id)
-    numbered = [
-        {"waiting": waiting, "number": number}
-        for number, waiting in enumerate(connection.execute(query).scalars(), start=first)
-    ]
+    head, key = _head(connection, _LOCKED_HEAD)
+    query = sa.select(log.c.id, *_RAW).where(log.c.sequence.is_(None), which).order_by(log.c.id)
+    numbered = []
+    for row in connection.execute(query):
+        number = head.size + 1
+        hashed = head.add(exported(row._asdict(), number, key))
+        numbered.append({"waiting": row.id, "number": number, "hashed": hashed})
     if numbered:
-        one = sa.update(log).where(log.c.id == sa.bindparam("waiting"))
-        connection.execute(one.values(sequence=sa.bindparam("number"), collection=None), numbered)
+        connection.execute(_PUBLISH, numbered)
+        connection.execute(_MOVE_HEAD, head.packed())
 
 
-def _next_number(connection: sa.Connection) -> int:
-    """The next entry's number. No other transaction gets one before this one ends."""
-    # Any row that every ledger has would do. On SQLite the transaction is the only one that writes.
-    connection.execute(sa.select(meta.c.value).where(meta.c.name == "instance").with_for_update())
-    newest = sa.select(sa.func.coalesce(sa.func.max(log.c.sequence), 0))
-    return int(connection.execute(newest).scalar_one()) + 1
+def hide_subjects(connection: sa.Connection, subjects: Collection[str]) -> None:
+    """Replace these subjects of published entries by their exported form, for an erasure. The chain holds as
+    before: it is over that form."""
+    _, key = _head(connection, _HEAD)
+    hidden = [{"shown": subject, "hidden": keyed(subject, key)} for subject in subjects]
+    if hidden:
+        published = sa.and_(log.c.subject == sa.bindparam("shown"), log.c.sequence.is_not(None))
+        connection.execute(sa.update(log).where(published).values(subject=sa.bindparam("hidden")), hidden)
+
+
+def _head(connection: sa.Connection, query: sa.Select[Any]) -> tuple[Head, bytes]:
+    """(head, key of subjects); with `_LOCKED_HEAD`, no other transaction appends before this one ends."""
+    row = connection.execute(query).first()
+    try:
+        if row is None or row[3] is None:
+            raise ValueError("it has no head or no key")
+        return Head.of(*row[:3]), bytes.fromhex(row[3])
+    except ValueError as error:
+        on_sqlite = connection.dialect.name == "sqlite"
+        mend = "Mend it with: freshkb verify --repair" if on_sqlite else "Restore the database from a backup."
+        raise LedgerDamaged(f"The ledger's log cannot be used: {error}. {mend}") from error
 
 
 def _rows(
     connection: sa.Connection, entries: Sequence[LogEntry], collection: str | None = None
-) -> Iterator[dict[str, Any]]:
+) -> list[dict[str, Any]]:
     nameless = {entry.run_id for entry in entries if not entry.actor}
     query = sa.select(runs.c.run_id, runs.c.actor).where(runs.c.run_id.in_(nameless - {None}))
     actors = {row[0]: row[1] for row in connection.execute(query)} if nameless else {}
+    rows = []
     for entry in entries:
         given = entry.actor or actors.get(entry.run_id) or actor()
-        yield {**schema.values(entry), "actor": given, "collection": collection}
+        # As it will stand in the database: it is hashed before it does.
+        named = _bind_prose(given, connection.dialect)
+        rows.append(
+            {**schema.values(entry), "actor": named, "collection": collection, "sequence": None, "hash": None}
+        )
+    return rows
 
 
 class Log(Tables):
@@ -125,3 +191,116 @@ class Log(Tables):
         )
         with self._database.reading() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
+
+    # ── The chain ─────────────────────────────────────────────────────────────────────────────────────
+
+    def head(self) -> Head:
+        """How many entries there are, the last one's hash, and the frontier of their tree."""
+        with self._database.reading() as connection:
+            return _head(connection, _HEAD)[0]
+
+    def export(self) -> Iterator[str]:
+        """The entries, oldest first, as lines of JSON with their hashes."""
+        for row, line in self._lines(*self._recorded()):
+            if line is None:
+                raise LedgerDamaged(f"Entry {row[0]} of the log cannot be read. See: freshkb log verify")
+            yield signed_line(line, row[1])
+
+    def check(self, sizes: Collection[int] = ()) -> LogCheck:
+        """Whether entries and head are what was logged; roots of these sizes, of those that the log has."""
+        with self._database.reading() as connection:
+            recorded = connection.execute(_HEAD).first()
+            key = connection.execute(_KEY).scalar()
+        found = ChainCheck(sizes)
+        try:
+            head = Head.of(*recorded[:3]) if recorded is not None else None
+        except (ValueError, TypeError):
+            head = None
+        if key is None or head is None:
+            lost = "key of its subjects" if key is None else "head"
+            found.problems += [LogProblem(None, f"the log has lost its {lost}")]
+        if key is None:
+            return LogCheck(0, found.problems, {})
+        for row, line in self._lines(bytes.fromhex(key), head.size if head else _ALL):
+            found.add(row[0], line, row[1])
+        if head is None:
+            return LogCheck(found.last, found.problems, found.roots)
+        found.ends(head)
+        # In a single statement: others may append meanwhile.
+        size = sa.select(log_head.c.size).scalar_subquery()
+        with self._database.reading() as connection:
+            strange = connection.execute(_STRANGE.where(log.c.sequence > size)).scalar()
+        if strange is not None:
+            seq = strange if isinstance(strange, int) else None
+            found.problems += [LogProblem(seq, "the log's head does not know this entry")]
+        return LogCheck(head.size, found.problems, found.roots)
+
+    def proof(self, sequence: int) -> tuple[Head, list[bytes]]:
+        """(head of the log now, inclusion proof in its tree) for the entry of this number. Reads all entries.
+        Raises LedgerDamaged when some are lost."""
+        with self._database.reading() as connection:
+            head, key = _head(connection, _HEAD)
+        lines = (line for _, line in self._lines(key, head.size))
+        leaves = [leaf_hash(line.encode()) for line in lines if line is not None]
+        if len(leaves) != head.size:
+            raise LedgerDamaged("Entries of the log are lost, so that it proves nothing: freshkb log verify")
+        return head, inclusion_proof(leaves, sequence - 1)
+
+    def _recorded(self) -> tuple[bytes, int]:
+        """(key of subjects, number of entries)"""
+        with self._database.reading() as connection:
+            head, key = _head(connection, _HEAD)
+        return key, head.size
+
+    def _lines(self, key: bytes, until: int) -> Iterator[tuple[Sequence[Any], str | None]]:
+        """(raw row, exported form) of each entry up to this number, in order; None for one that cannot be
+        read."""
+        for row in self._database.stream_plain(_NUMBERED, {"until": until}):
+            yield row, _readable(row, key)
+
+    def rebuild_head(self) -> None:
+        """After damage: give the log a head to go on from. One that was taken over stays, when it fits; else
+        it is made of the entries that are there, which keep their numbers and hashes. Entries that are lost
+        stay visible to `check`."""
+        with self._database.writing() as connection:
+            recorded = connection.execute(_KEY).scalar()
+            if recorded is None:
+                recorded = secrets.token_hex(32)
+                connection.execute(sa.insert(meta), {"name": KEY, "value": recorded})
+            key = bytes.fromhex(recorded)
+            query = sa.select(log.c.sequence, log.c.hash, *_RAW, log.c.id)
+            query = query.where(log.c.sequence.is_not(None)).order_by(log.c.sequence)
+            rows = connection.execute(query).all()
+            last = rows[-1] if rows else None
+            try:
+                kept: Head | None = _head(connection, _HEAD)[0]
+            except LedgerDamaged:
+                kept = None
+            if kept is not None and _fits(kept, last):
+                return
+            head = Head()
+            for row in rows:
+                if row[0] > head.size + 1:
+                    head.lost(row[0])
+                line = _readable(row, key)
+                hashed = head.add(line or "")
+                if row[1] is None:
+                    numbered = {"waiting": row.id, "number": row[0], "hashed": hashed}
+                    connection.execute(_PUBLISH, numbered)
+                head.hash = row[1] or hashed
+            connection.execute(sa.delete(log_head))
+            connection.execute(sa.insert(log_head), {"id": 1, **head.packed()})
+
+
+def _fits(head: Head, last: Sequence[Any] | None) -> bool:
+    """Whether entries can be appended after this head, when `last` is the last entry that is there."""
+    if last is None:
+        return True
+    return bool(head.size > last[0] or (head.size == last[0] and head.hash == last[1]))
+
+
+def _readable(row: Sequence[Any], key: bytes) -> str | None:
+    try:
+        return exported(dict(zip(_RAW_NAMES, row[2:], strict=False)), row[0], key)
+    except (ValueError, TypeError, OverflowError, AttributeError):
+        return None

@@ -207,6 +207,18 @@ log = sa.Table(
     _column("facts", Json),
     #: The collection that a pending entry waits for.
     _column("collection", Key, null=True),
+    #: See `index.ledger.chain`; of pending entries there is none.
+    _column("hash", Key, null=True),
+)
+
+#: The end of the log: a single row.
+log_head = sa.Table(
+    "log_head",
+    metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+    _column("size", sa.BigInteger),
+    _column("hash", Key),
+    _column("frontier", Key),
 )
 
 reviews = sa.Table(

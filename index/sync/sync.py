@@ -227,6 +227,7 @@ def recorded(run: Run, report: RunReport) -> Iterator[None]:
     with run:
         yield
         _sum_up(run.workspace, report)
+        report.error = " ".join(filter(None, (report.error, run.anchor()))) or None
         report.seconds = (run.workspace.now() - run.started_at).total_seconds()
         errors = "; ".join(e for e in (*(s.error for s in report.sources), report.error) if e)
         run.ends(report.outcome, report.json(), errors)

@@ -97,6 +97,8 @@ def _exchange(
                 f"what cannot be read: mv {path} {moved} && freshkb verify --repair"
             )
         _settle_instance(workspace, new / ledger_file.NAME)
+        with Ledger.open("sqlite", new) as made:
+            made.log.rebuild_head()
         kept = None
         if not missing or aside is not None:
             kept = ledger_file.beside(path, f".damaged-{now}")

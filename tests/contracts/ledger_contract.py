@@ -194,6 +194,31 @@ print(heavy & set(sys.modules))
         with ledger.database.reading() as connection:
             assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "m999"
 
+    def test_the_log_of_an_earlier_schema_is_chained(self, url: str, tmp_path: Path) -> None:
+        from index.ledger.migrations import upgrade
+
+        database, number = Database(url, tmp_path), 2500
+        row = (
+            "INSERT INTO log (sequence, at, actor, run_id, action, source, subject, facts, collection)"
+            " VALUES ({}, {}, 'größe@host', 'r1', 'added', 'handbook', 'd{}', '{{\"b\":1,\"a\":\"x\"}}', {})"
+        )
+        with database.writing() as connection:
+            upgrade(connection, "m005")
+            for n in range(1, number + 1):
+                connection.exec_driver_sql(row.format(n, n, n, "NULL"))
+            connection.exec_driver_sql(row.format("NULL", 1, "pending", "'kb'"))
+        database.close()
+        with Ledger.open(url, tmp_path) as ledger:
+            assert ledger.log.check().json() == {"ok": True, "entries": number, "problems": []}
+            assert ledger.faults() == []
+            ledger.writes.settle("kb", [], T0)
+            assert ledger.log.newest(1)[0].subject == "dpending"
+            ledger.log.append([entry("d9")])
+            assert ledger.log.check().json() == {"ok": True, "entries": number + 2, "problems": []}
+            with ledger.database.writing() as connection:
+                connection.exec_driver_sql("UPDATE log SET subject = 'other' WHERE sequence = 1234")
+            assert [problem.seq for problem in ledger.log.check().problems] == [1234]
+
     @pytest.mark.parametrize("version", ["m001", "m002", "m003", "m004"])
     def test_a_ledger_of_an_earlier_schema_says_the_same(
         self, url: str, tmp_path: Path, version: str

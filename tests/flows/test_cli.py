@@ -25,7 +25,7 @@ from tests.knowledge import Knowledge
 WITH_JSON = set(COMMANDS) - {"init", "serve", "review"}
 
 #: Commands that have others below them.
-GROUPS = {"hold": ["place", "list", "release"]}
+GROUPS = {"hold": ["place", "list", "release"], "log": ["show", "verify", "export", "checkpoint"]}
 
 pytestmark = pytest.mark.usefixtures("examined_here")
 

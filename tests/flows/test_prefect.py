@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
+from index.checkpoints import checkpoint_of, origin_of, signing_key
 from index.errors import ConfigError, EmbedderError, Locked, StoreError
 from index.purge import apart
 from index.purge.scan import text
 from index.run import Run
+from index.signed.note import Checkpoint, parse
 from index.store import open_store
 from index.store.base import Session
 from index.sync.sync import sync
@@ -313,6 +315,21 @@ def test_the_purge_flow_takes_the_bytes_off_the_disk_and_publishes_counts(
     assert apart.found([state_dir], trace) == {}
     shown = artifact("freshkb-purge")
     assert "| purged | 1 |" in shown and "| store | purged |" in shown
+
+
+def test_a_flow_that_appended_entries_keeps_a_checkpoint_of_the_log(make_base: MakeBase) -> None:
+    base = make_base(documents=2)
+    with base.open() as workspace:
+        as_flow(workspace)
+        shown, ledger = artifact("freshkb-log"), workspace.ledger
+        note = parse(shown.removeprefix("```\n").removesuffix("```\n"))
+        assert Checkpoint.of(note) == checkpoint_of(ledger, ledger.log.head())
+        assert note.is_signed(origin_of(ledger), [signing_key(workspace).public])
+        as_flow(workspace)
+        assert artifact("freshkb-log") == shown, "nothing was appended"
+        base.remove("page-000.md")
+        as_flow(workspace)
+        assert artifact("freshkb-log") != shown
 
 
 def test_a_source_that_there_is_not_fails_the_flow(

@@ -551,3 +551,39 @@ def test_an_embedded_store_beside_a_ledger_on_another_host_is_refused(tmp_path: 
 def test_freshkb_config_names_the_file_where_no_option_does(tmp_path: Path) -> None:
     (tmp_path / "kb.yaml").write_text("version: 1\nsources: [{id: a, type: files, root: .}]\n")
     assert load(None, {"FRESHKB_CONFIG": str(tmp_path / "kb.yaml")}, Path("/")).path == tmp_path / "kb.yaml"
+
+
+# ── The log's anchors ─────────────────────────────────────────────────────────────────────────────────
+
+
+def anchored(tmp_path: Path, log: str) -> Config:
+    path = tmp_path / "freshkb.yaml"
+    path.write_text(f"version: 1\nsources: [{{id: docs, type: files, root: ./docs}}]\nlog: {log}\n")
+    return load(path, {}, tmp_path)
+
+
+def test_anchors_are_found_beside_the_configuration(tmp_path: Path) -> None:
+    log = anchored(tmp_path, '{anchors: ["file:../a/kb", "git:/srv/b", "syslog:"], key_file: keys/k.pem}').log
+    assert [str(anchor) for anchor in log.anchors] == [f"file:{tmp_path}/../a/kb", "git:/srv/b", "syslog:"]
+    assert log.key_file == tmp_path / "keys" / "k.pem"
+    assert [str(anchor) for anchor in anchored(tmp_path, '{anchors: "file:/a"}').log.anchors] == ["file:/a"]
+    shown = anchored(tmp_path, '{anchors: ["file:/a"]}').show()["log"]
+    assert shown == {"anchors": ["file:/a"], "key_file": None}
+
+
+@pytest.mark.parametrize(
+    ("anchor", "said"),
+    [
+        ("ftp:/a", r"freshkb.yaml:3: log.anchors\[0\]: .*should be file:PATH, git:PATH or syslog:"),
+        ("file:.freshkb/log", r"log.anchors\[0\]: lies in state_dir"),
+        ("file:elsewhere/../.freshkb/log", "lies in state_dir"),
+        ("git:.freshkb", "lies in state_dir"),
+        ("file:docs/log", "lies in the root of source 'docs'"),
+    ],
+)
+def test_an_anchor_is_outside_of_what_it_proves_and_of_every_source(
+    tmp_path: Path, anchor: str, said: str
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    with pytest.raises(ConfigError, match=said):
+        anchored(tmp_path, f'{{anchors: ["{anchor}"]}}')

@@ -43,7 +43,7 @@ def test_a_sound_base_passes_before_and_after_its_first_sync(kb: Knowledge) -> N
     assert checks(kb)["store"].detail.endswith(", 1 points")
     assert ", computed by OpenVINO " in checks(kb)["model"].detail
     assert set(checks(kb)) == {
-        *("privacy", "ledger", "state folder", "runs", "store", "purge", "model"),
+        *("privacy", "ledger", "log", "state folder", "runs", "store", "purge", "model"),
         *("source docs", "sentences", "tesseract", "soffice"),
         *(f"parser: {wall}" for wall in ("namespaces", "file system", "Landlock", "user")),
     }

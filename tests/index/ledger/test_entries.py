@@ -28,6 +28,8 @@ BOOKKEEPING = {
     "Writes.record_absent",
     # Publishes the entries that the commit put on record.
     "Writes.settle",
+    # Makes the end of the log anew, from the entries that are there.
+    "Log.rebuild_head",
 }
 
 

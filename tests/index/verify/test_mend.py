@@ -263,3 +263,42 @@ def test_a_sound_ledger_is_left_alone(grown: Knowledge, tmp_path: Path) -> None:
         assert all(check.ok for check in examine(workspace))
     assert sorted(ledger_file.NAME for _ in ledger(grown).parent.glob("ledger.db*")) == ["ledger.db"]
     assert ledger(grown).read_bytes() == (tmp_path / "before" / "ledger.db").read_bytes()
+
+
+def test_a_mended_log_goes_on_and_what_it_lost_stays_visible(grown: Knowledge) -> None:
+    with grown.workspace() as workspace:
+        rows = workspace.ledger.log.newest(10_000)
+        size = workspace.ledger.log.head().size
+        assert size == len(rows) and workspace.ledger.log.check().ok
+    content, mark = ledger(grown).read_bytes(), rows[20].subject.encode()
+    pages = [content[at : at + PAGE] for at in range(0, len(content), PAGE)]
+    # A leaf of the table, and not of another that knows the document.
+    found = [n for n, page in enumerate(pages) if page[0] == 0x0D and mark in page and b"added" in page]
+    place = found[0] * PAGE
+    blank(grown, place)
+    mended(grown)
+    with grown.workspace() as workspace:
+        checked = workspace.ledger.log.check()
+        assert not checked.ok and all("missing" in problem.problem for problem in checked.problems)
+        kept = {entry.sequence: entry.subject for entry in workspace.ledger.log.newest(10_000)}
+        assert {entry.sequence: entry.subject for entry in rows}.items() >= {
+            (sequence, subject) for sequence, subject in kept.items() if (sequence or 0) <= size
+        }
+        assert max(sequence or 0 for sequence in kept) > size, "it goes on behind the last that there was"
+        problems = checked.problems
+    grown.write("new.md", "# New\n\nText.\n")
+    grown.sync()
+    with grown.workspace() as workspace:
+        assert list(workspace.ledger.log.check().problems) == list(problems)
+
+
+def test_a_log_without_its_head_is_damage_that_a_repair_mends(grown: Knowledge) -> None:
+    with closing(sqlite3.connect(ledger(grown))) as database, database:
+        before = database.execute("SELECT size, hash, frontier FROM log_head").fetchone()
+        database.execute("DELETE FROM log_head")
+    with pytest.raises(LedgerDamaged, match="the log has lost its head"), grown.workspace() as workspace:
+        verify(workspace)
+    assert "the log has lost its head" in mended(grown)[0]
+    with grown.workspace() as workspace:
+        assert workspace.ledger.log.check().ok
+        assert workspace.ledger.log.head().size > before[0]

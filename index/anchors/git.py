@@ -1,0 +1,103 @@
+"""A branch of a git repository: a commit for each checkpoint.
+
+The branch is this log's own. Only objects and its reference are written: no work tree, no index and no other
+branch is touched, and none of the repository's hooks runs.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from index.anchors.anchor import is_of
+from index.anchors.spec import AnchorSpec
+from index.errors import AnchorError
+
+#: The file in each commit.
+_FILE = "checkpoint"
+_TIMEOUT_SECONDS = 60
+#: Settings of the user or the repository that could run programs, ask for a passphrase or lose the commit.
+_SETTINGS = {
+    "core.hooksPath": os.devnull,
+    "core.fsync": "all",
+    "commit.gpgSign": "false",
+    "user.name": "freshkb",
+    "user.email": "freshkb@localhost",
+}
+
+
+class GitAnchor:
+    readable = True
+
+    def __init__(self, spec: AnchorSpec) -> None:
+        assert spec.path is not None
+        self.spec = spec
+        self._path: Path = spec.path
+
+    def newest(self, origin: str) -> str | None:
+        head = self._head(origin)
+        return next(iter(self._notes(origin, [head])), None) if head else None
+
+    def all(self, origin: str) -> Sequence[str]:
+        if not self._head(origin):
+            return []
+        return self._notes(origin, self._git("rev-list", "--reverse", _branch(origin)).split())
+
+    def write(self, origin: str, note: str) -> None:
+        before = self._head(origin)
+        blob = self._git("hash-object", "-w", "--stdin", given=note).strip()
+        tree = self._git("mktree", given=f"100644 blob {blob}\t{_FILE}\n").strip()
+        parent = ["-p", before] if before else []
+        size = note.split("\n")[1]
+        commit = self._git("commit-tree", tree, *parent, "-m", f"{size} entries").strip()
+        # Refused when another process was faster; its checkpoint is the newer one, or the next run's will be.
+        self._git("update-ref", "-m", "checkpoint", _branch(origin), commit, before or "0" * len(commit))
+
+    def _head(self, origin: str) -> str:
+        """The newest commit; "" before the first."""
+        self._git("rev-parse", "--git-dir")
+        return self._git("for-each-ref", "--format=%(objectname)", _branch(origin)).strip()
+
+    def _notes(self, origin: str, commits: Sequence[str]) -> list[str]:
+        asked = "".join(f"{commit}:{_FILE}\n" for commit in commits)
+        answer, notes = self._git("cat-file", "--batch", given=asked).encode(), []
+        while answer:
+            head, _, answer = answer.partition(b"\n")
+            if head.endswith(b" missing"):
+                continue
+            size = int(head.split()[-1])
+            notes.append(answer[:size].decode("utf-8", "replace"))
+            answer = answer[size + 1 :]
+        return [note for note in notes if is_of(note, origin)]
+
+    def _git(self, *arguments: str, given: str = "") -> str:
+        """What git prints. Raises AnchorError when it fails."""
+        settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        # Variables of a git that has started this process, such as GIT_DIR, are about another repository.
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+        environment |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
+        # A folder inside of another repository is no repository of its own.
+        environment |= {"GIT_CEILING_DIRECTORIES": str(self._path.parent)}
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(self._path), *settings, *arguments],
+                input=given.encode(),
+                capture_output=True,
+                env=environment,
+                timeout=_TIMEOUT_SECONDS,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise AnchorError(f"The anchor {self.spec} cannot be used: git is not installed.") from error
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise AnchorError(f"The anchor {self.spec} cannot be used: {error}.") from error
+        if done.returncode:
+            said = " ".join(done.stderr.decode(errors="replace").split())[:500]
+            raise AnchorError(f"The anchor {self.spec} cannot be used: git {arguments[0]}: {said}")
+        return done.stdout.decode("utf-8", "replace")
+
+
+def _branch(origin: str) -> str:
+    return f"refs/heads/{origin.replace('/', '-')}"
