@@ -190,6 +190,10 @@ def digest(value: object) -> str:
     return hashlib.sha256(_CANONICAL.encode(value).encode()).hexdigest()
 
 
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 def rfc3339(moment: datetime | None) -> str | None:
     """UTC with a Z, microseconds only where there are any."""
     return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -14,7 +14,7 @@ from array import array
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -25,7 +25,7 @@ from index.config import Config
 from index.disk.scratch import Scratch, outside
 from index.errors import ModelChanged, StoreError, StoreMismatch
 from index.ledger import Ledger
-from index.model import Failure, Parsed, State, Vectors
+from index.model import Failure, Parsed, State, Vectors, utc_now
 from index.records import Collection
 from index.sizes import Sizes
 from index.store import open_store
@@ -63,10 +63,6 @@ class Parsing(Protocol):
 
 #: (description) to a context that is entered during a long wait without other signs of progress.
 Waiting = Callable[[str], AbstractContextManager[object]]
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Workspace:

@@ -7,7 +7,8 @@ Vocabulary
 
 Modules `load` (find, read, override, validate) with `text` (YAML and its lines), `blocks` (as written),
     `messages` (all problems at once), `resolve` → `resolved` (as it holds) · `rules` (owner, policy and link
-    of a document) · `schema`, `template`, `show` (for people and editors) · `schedule`, `units` (parsers).
+    of a document) · `schema`, `template`, `show` (for people and editors) · `schedule`, `units`,
+    `services` (parsers).
 
 No secret is in a message or in `show`. May import: `connectors.base`, `anchors`, `freshness`, `model`,
 `errors`, `redact`, `printable`.

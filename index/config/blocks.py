@@ -24,9 +24,10 @@ from pydantic import (
     model_validator,
 )
 
-from connectors.base import Patterns, check_url
+from connectors.base import Patterns
 from index.anchors.spec import parse as parse_anchor
 from index.config.schedule import Cron
+from index.config.services import http, ledger_url
 from index.config.units import Duration, Size, written
 from index.freshness.link import check as check_link
 
@@ -66,25 +67,6 @@ def _rule_pattern(text: str) -> str:
     return check_pattern(text)
 
 
-def _ledger(text: str) -> str:
-    if text == "sqlite":
-        return text
-    try:
-        # The socket's path may stand in the query.
-        return check_url(text, ("postgresql+psycopg",), host=False)
-    except ValueError as error:
-        raise ValueError(
-            f'should be "sqlite" or a url such as "postgresql+psycopg://user@host/database": it {error}'
-        ) from error
-
-
-def _http(text: str) -> str:
-    try:
-        return check_url(text, ("http", "https"))
-    except ValueError as error:
-        raise ValueError(f'should be a url such as "http://localhost:6333": it {error}') from error
-
-
 def _anchor(text: str) -> str:
     parse_anchor(text)
     return text
@@ -115,7 +97,7 @@ class Index(Block):
     """edge: embedded, in `state_dir`. qdrant: a Qdrant server."""
     collection: Annotated[str, StringConstraints(pattern=COLLECTION, max_length=100)] = "kb"
     """The name under which other readers of a server find the collection."""
-    url: Annotated[str, AfterValidator(_http)] | None = None
+    url: Annotated[str, AfterValidator(http)] | None = None
     """Of the Qdrant server, such as http://localhost:6333; with `store: qdrant` only."""
     api_key: Annotated[SecretStr, AfterValidator(_key_or_none)] | None = None
     """Of the Qdrant server; best as ${QDRANT_API_KEY}."""
@@ -290,7 +272,7 @@ class Settings(Block):
     """Of this file's layout."""
     state_dir: Words = ".freshkb"
     """Folder of the embedded index, the ledger and the reports, relative to this file."""
-    ledger: Annotated[str, AfterValidator(_ledger)] = "sqlite"
+    ledger: Annotated[str, AfterValidator(ledger_url)] = "sqlite"
     """The database that records every document: sqlite, or postgresql+psycopg://user@host/database."""
     index: Index = Index()
     """The vector store."""

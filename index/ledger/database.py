@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from index.disk.private import private_file, private_folder
 from index.errors import LedgerDamaged, LedgerError, telling_no_secret
 from index.ledger.sqlite import SqliteFile
+from index.model import utc_now
 from index.redact import remember
 
 #: Rows that a stream holds in memory at a time.
@@ -52,10 +53,6 @@ def _parse(url: str, state_dir: Path) -> sa.URL:
         # The message does not repeat the URL, nor chain the cause: both may hold a password.
         raise LedgerError("`ledger` must be sqlite or postgresql+psycopg://user@host/database.") from None
     return parsed
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Database:

@@ -18,7 +18,7 @@ from index.errors import LedgerDamaged, LedgerError, LedgerReadOnly
 from index.ledger import file
 from index.ledger.chunks import Chunks
 from index.ledger.collections import Collections
-from index.ledger.database import Database, damaged, utc_now
+from index.ledger.database import Database, damaged
 from index.ledger.documents import Documents
 from index.ledger.erasures import Erasures
 from index.ledger.holds import Holds
@@ -31,6 +31,7 @@ from index.ledger.schema import VERSION, meta
 from index.ledger.sources import Sources
 from index.ledger.vacuum import Vacuumed, vacuum
 from index.ledger.writes import Writes
+from index.model import utc_now
 
 #: Key of PostgreSQL's advisory lock that lets one process create or migrate the schema.
 _MIGRATION_KEY = 0x667265736B62

@@ -157,13 +157,6 @@ class Log(Tables):
         with self._database.reading() as connection:
             return [LogEntry(*row) for row in connection.execute(query.order_by(log.c.id))]
 
-    def last_sequence(self) -> int:
-        """The number of the newest entry; 0 of an empty log."""
-        with self._database.reading() as connection:
-            return int(
-                connection.execute(sa.select(sa.func.coalesce(sa.func.max(log.c.sequence), 0))).scalar_one()
-            )
-
     def last(self, actions: Collection[LogAction]) -> LogEntry | None:
         """The newest entry of one of these actions."""
         query = sa.select(*_ENTRY).where(log.c.sequence.is_not(None), log.c.action.in_(list(actions)))

@@ -150,7 +150,7 @@ def _purge(run: Run) -> PurgeReport:
             waiting = _recover(run, current, locks)
             retire(workspace, run.run_id)
         # Whatever is absent now was so before any file is rewritten.
-        until, last = workspace.now(), ledger.log.last_sequence()
+        until, last = workspace.now(), ledger.log.head().size
         if current is not None and not run.stop.is_set():
             absent = ledger.points.absent(current.name)
             proved = sum(r.absent_at is None or r.absent_at <= until for r in absent)

@@ -12,7 +12,7 @@ from typing import Any
 from index.config import Config, load
 from index.errors import StoreError
 from index.lookup import unambiguous
-from index.model import State
+from index.model import State, utc_now
 from index.records import Collection
 from index.search.describe import describe, summaries
 from index.search.hits import SearchHit
@@ -20,7 +20,7 @@ from index.search.query import Query, check, search
 from index.search.reader import Reader
 from index.store.base import Mode
 from index.sync.source import chosen_sources
-from index.workspace import Workspace, require_collection, utc_now
+from index.workspace import Workspace, require_collection
 
 
 class KnowledgeBase:

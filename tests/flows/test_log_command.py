@@ -172,10 +172,8 @@ def test_no_line_of_an_export_holds_anything_of_the_corpus(
     freshkb("retry", code=3)
     kb.source["exclude"] = [uris[5]]
     kb.config()
+    freshkb("hold", "place", uris[6], "--reason", word(), "--matter", word())
     with kb.workspace() as workspace:
-        (held,) = workspace.ledger.documents.find(uris=[uris[6]])
-        placed = LogEntry.of(held, LogAction.HOLD_PLACED, kb.clock(), hold="LH-1")
-        workspace.ledger.holds.place([held.document_id], "LH-1", word(), kb.clock(), [placed])
         ids = {document.document_id for document in workspace.ledger.documents.find()}
     (kb.docs / uris[6]).unlink()
     freshkb("sync", code=None)
