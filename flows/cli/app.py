@@ -41,6 +41,7 @@ COMMANDS = (
     "runs",
     "retry",
     "reindex",
+    "backup",
     "doctor",
 )
 

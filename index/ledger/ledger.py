@@ -16,6 +16,7 @@ from index.errors import LedgerDamaged, LedgerError, LedgerReadOnly
 from index.ledger import file
 from index.ledger.chunks import Chunks
 from index.ledger.collections import Collections
+from index.ledger.copy import MIGRATION_KEY, Snapshot, snapshot
 from index.ledger.database import Database, damaged
 from index.ledger.documents import Documents
 from index.ledger.erasures import Erasures
@@ -28,9 +29,6 @@ from index.ledger.runs import Runs
 from index.ledger.schema import VERSION, meta
 from index.ledger.sources import Sources
 from index.ledger.writes import Writes
-
-#: Key of PostgreSQL's advisory lock that lets one process create or migrate the schema.
-_MIGRATION_KEY = 0x667265736B62
 
 #: The schema of the first version that makes its files for their owner alone.
 _PRIVATE = "m003"
@@ -103,6 +101,10 @@ class Ledger:
         with self.database.reading() as connection:
             return faults(connection)
 
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """All rows as of now, for a copy: see `index.ledger.copy`."""
+        return snapshot(self.database)
+
     @property
     def writable(self) -> bool:
         """Whether this process may write; else every method that writes raises LedgerReadOnly."""
@@ -128,7 +130,7 @@ class Ledger:
             )
         with self.database.writing() as connection:
             if not self.database.on_sqlite:
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_KEY)))
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_KEY)))
             # Another process may have done it while this one waited for its turn.
             if self._version(connection) != VERSION:
                 from index.ledger.migrations import upgrade
