@@ -24,6 +24,6 @@ are written and read back, and the ledger comes last: a store without its ledger
 The folder ``.restoring`` of the state folder names the collections until then, so that a restore that was cut
 short is cleared away by the next. The instance id is the backup's: ledger and store agree.
 
-`manifest` and `lines` hold the format, `points` a point as a line, `age` the encryption. May import the rooms
-up to `sync`.
+`manifest` and `lines` hold the format, `points` a point as a line, `age` the encryption, `parts` the points
+of a backup in progress. May import the rooms up to `sync`.
 """

@@ -1,8 +1,7 @@
-"""Knowledge bases with something of everything, in each database and store."""
+"""Knowledge bases with something of everything, and places that have none."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +12,23 @@ from index.backup.manifest import Manifest
 from index.backup.restore import restore
 from index.parse import Parser
 from index.run import Run
+from index.search.knowledge_base import KnowledgeBase
 from index.sync.requests import review
 from index.sync.sync import sync
+from index.verify.compare import verify
 from index.workspace import Workspace
-from tests.knowledge import Knowledge
+from tests.knowledge import Knowledge, counts
 
-pytestmark = pytest.mark.usefixtures("examined_here")
+#: A word of a document that was deleted before the backup.
+GONE = "whimbrel"
 
 
 def fill(kb: Knowledge) -> None:
-    """Documents, and something in every table that a person or a run writes to."""
+    """Documents, and rows in every table that a person or a run writes to."""
     for number in range(12):
         parts = "\n\n".join(f"# Part {part}\n\nWords of {number} and {part}." for part in range(3))
         kb.write(f"team/{number:02}.md", f"# Page {number}\n\n{parts}\n")
-    kb.write("gone.md", "The whimbrel was here.\n")
+    kb.write("gone.md", f"The {GONE} was here.\n")
     kb.write("kept.md", "A document under a hold.\n")
     kb.write("böse \u2028.bin", "\0")
     kb.write("empty.md", "")
@@ -46,10 +48,14 @@ def fill(kb: Knowledge) -> None:
     del kb.source["delete"]
 
 
-def rows(workspace: Workspace) -> dict[str, list[tuple[Any, ...]]]:
-    """All rows of the ledger."""
-    with workspace.ledger.snapshot() as snapshot:
-        return {table.name: [tuple(row) for row in table.rows] for table in snapshot.tables()}
+def rows(kb: Knowledge) -> dict[str, list[tuple[Any, ...]]]:
+    """All rows of the ledger, by table."""
+
+    def read(workspace: Workspace) -> dict[str, list[tuple[Any, ...]]]:
+        with workspace.ledger.snapshot() as snapshot:
+            return {table.name: [tuple(row) for row in table.rows] for table in snapshot.tables()}
+
+    return kb.ask(read)
 
 
 def made(kb: Knowledge, folder: Path, **options: Any) -> Manifest:
@@ -60,8 +66,8 @@ def restored(kb: Knowledge, folder: Path, **options: Any) -> Manifest:
     return kb.ask(lambda workspace: restore(workspace, folder, **options))
 
 
-def beside(kb: Knowledge, home: Path, parser: Parser, kind: type[Knowledge] = Knowledge) -> Knowledge:
-    """An empty knowledge base with the same sources and clock."""
+def place(kb: Knowledge, home: Path, parser: Parser, kind: type[Knowledge] = Knowledge) -> Knowledge:
+    """A place for a knowledge base of the same documents and time. It has none yet."""
     other = kind(home, parser)
     other.docs.rmdir()
     other.settings["sources"] = [{**kb.source, "root": str(kb.docs)}]
@@ -69,16 +75,30 @@ def beside(kb: Knowledge, home: Path, parser: Parser, kind: type[Knowledge] = Kn
     return other
 
 
+def agrees(kb: Knowledge) -> None:
+    """Source, ledger and store agree, and a sync has nothing to do."""
+    with kb.workspace() as workspace:
+        found = verify(workspace, deep=True)
+        assert found.ok, found.json()
+        before = [len(embedder.embedded) for embedder in kb.embedders]
+        done = counts(sync(Run(workspace, "sync")))
+    assert done.keys() <= {"unchanged", "embedded", "skipped", "held"}, done
+    assert done["embedded"] == 0
+    assert [len(embedder.embedded) for embedder in kb.embedders] == before
+
+
+def hits(kb: Knowledge) -> list[tuple[str, float]]:
+    with kb.workspace() as workspace:
+        found = KnowledgeBase(workspace).search("words of 7 and part 2", k=20)
+        return [(hit.point_id, round(hit.score, 6)) for hit in found]
+
+
 @pytest.fixture
-def full(kb: Knowledge) -> Knowledge:
+def full(kb: Knowledge, examined_here: None) -> Knowledge:
     fill(kb)
     return kb
 
 
 @pytest.fixture
 def other(kb: Knowledge, tmp_path: Path, parser: Parser) -> Knowledge:
-    """A place without a knowledge base."""
-    return beside(kb, tmp_path / "other", parser)
-
-
-Make = Callable[..., Manifest]
+    return place(kb, tmp_path / "other", parser)
