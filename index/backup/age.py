@@ -79,7 +79,8 @@ class Key:
         from pyrage import passphrase as by_passphrase
 
         remember({"passphrase": passphrase})
-        return by_passphrase.encrypt(f"{self._identity}\n".encode(), passphrase, armored=True)
+        sealed: bytes = by_passphrase.encrypt(f"{self._identity}\n".encode(), passphrase, armored=True)
+        return sealed
 
     def encrypt(self, plain: Iterator[bytes], file: Writes) -> None:
         """Write the pieces to the file, encrypted. Raises what the iterator raises."""

@@ -14,6 +14,7 @@ import struct
 from array import array
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
+from typing import Any
 
 from index.errors import StoreError
 from index.model import Point, Sparse, digest
@@ -83,6 +84,6 @@ def _packed(code: str, numbers: Sequence[float]) -> str:
     return b64encode(struct.pack(f"<{len(numbers)}{code}", *numbers)).decode("ascii")
 
 
-def _numbers(code: str, packed: str) -> list[float]:
+def _numbers(code: str, packed: str) -> list[Any]:
     raw = b64decode(packed, validate=True)
     return list(struct.unpack(f"<{len(raw) // 4}{code}", raw))

@@ -275,5 +275,9 @@ def _renewed(workspace: Workspace, table: Table) -> Iterator[Sequence[Any]]:
 
 
 def _entry(workspace: Workspace, manifest: Manifest) -> LogEntry:
-    facts = {"documents": manifest.documents, "points": manifest.points, "made_at": manifest.made_at}
+    facts: dict[str, int | str] = {
+        "documents": manifest.documents,
+        "points": manifest.points,
+        "made_at": manifest.made_at,
+    }
     return LogEntry(workspace.now(), LogAction.LEDGER_RESTORED, "", manifest.instance, facts=facts)

@@ -65,7 +65,7 @@ class Snapshot:
 
     def _rows(self, table: sa.Table) -> Iterator[Sequence[Any]]:
         # Columns without a type give values as the database holds them.
-        plain = [sa.column(column.name) for column in table.c]
+        plain: list[sa.ColumnClause[Any]] = [sa.column(column.name) for column in table.c]
         query = sa.select(*plain).select_from(table).order_by(*table.primary_key)
         of = table.c.name if table is collections else table.c.get("collection")
         if of is not None and self._building:

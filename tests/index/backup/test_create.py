@@ -48,7 +48,7 @@ def before_session(number: int, hook: Callable[[], object]) -> Iterator[None]:
             hook()
         return real(self, collection)
 
-    EdgeStore.session = session  # type: ignore[method-assign,assignment]
+    EdgeStore.session = session  # type: ignore[method-assign]
     try:
         yield
     finally:
