@@ -44,6 +44,7 @@ COMMANDS = (
     "runs",
     "retry",
     "reindex",
+    "backup",
     "log",
     "doctor",
 )

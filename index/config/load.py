@@ -26,9 +26,12 @@ PREFIX = "FRESHKB_"
 #: Names the configuration where no option does.
 CONFIG = "FRESHKB_CONFIG"
 
-#: Variables with the prefix that are no settings: the one above, the verbosity that `flows.logs` hands to
+#: Holds the passphrase of an encrypted backup.
+PASSPHRASE = "FRESHKB_BACKUP_PASSPHRASE"
+
+#: Variables with the prefix that are no settings: the ones above, the verbosity that `flows.logs` hands to
 #: flow runs, and the addresses of the tests' real servers.
-NOT_SETTINGS = (CONFIG, "FRESHKB_VERBOSE", "FRESHKB_TEST_")
+NOT_SETTINGS = (CONFIG, "FRESHKB_VERBOSE", "FRESHKB_TEST_", PASSPHRASE)
 
 #: Variables from which a library of ours reads a secret.
 _GIVEN_TO_OTHERS = ("PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PGPASSWORD", "HF_TOKEN")

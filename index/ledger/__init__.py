@@ -12,8 +12,8 @@ here.
 `chunks`, `collections`, `runs`, `reviews`, `holds`, `erasures`, `log`. Two parts span tables: `points` reads
 which points the store may hold, in every role, and `writes` has the transactions that change several tables
 at once. `database`, `sqlite` and `file` hold the engine and its file, `schema`, `types` and `migrations` the
-tables, `locks` the writer locks, `damage` the reading of damaged files, `vacuum` the removal of deleted
-bytes.
+tables, `locks` the writer locks, `copy` the rows of one moment, to be loaded into another ledger, `damage`
+the reading of damaged files, `vacuum` the removal of deleted bytes.
 
 An entry of the log has a number, time, actor, run, action, source, subject and facts: ids, codes and counts,
 never a path, a title, a reason or a text, because no erasure reaches the log. Every method that writes takes
@@ -37,8 +37,8 @@ run.
 
 One writer per source holds `Ledger.writer`; readers never wait. The rooms from `workspace` up may import
 `Ledger` and the values exported here; SQLAlchemy, Alembic and the modules of this package stay inside it. May
-import: `actor`, `disk`, `signed`, `freshness`, `model`, `precedence`, `records`, `errors`, `redact`, and
-patterns of `connectors.base`.
+import: `actor`, `batched`, `disk`, `signed`, `freshness`, `model`, `precedence`, `records`, `errors`, `redact`,
+and patterns of `connectors.base`.
 """
 
 from index.ledger.chain import Head, LogCheck, LogProblem

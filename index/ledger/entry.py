@@ -56,7 +56,8 @@ class LogAction(StrEnum):
     COLLECTION_DROPPED = "collection-dropped"
     PURGED = "purged"
 
-    #: A new ledger took over the readable rows of a damaged one. The subject is the instance id.
+    #: A new ledger took over the readable rows of a damaged one, or those of a backup. The subject is the
+    #: instance id.
     LEDGER_RESTORED = "ledger-restored"
 
 

@@ -18,6 +18,7 @@ from index.errors import LedgerDamaged, LedgerError, LedgerReadOnly
 from index.ledger import file
 from index.ledger.chunks import Chunks
 from index.ledger.collections import Collections
+from index.ledger.copy import MIGRATION_KEY, Snapshot, snapshot
 from index.ledger.database import Database, damaged
 from index.ledger.documents import Documents
 from index.ledger.erasures import Erasures
@@ -32,9 +33,6 @@ from index.ledger.sources import Sources
 from index.ledger.vacuum import Vacuumed, vacuum
 from index.ledger.writes import Writes
 from index.model import utc_now
-
-#: Key of PostgreSQL's advisory lock that lets one process create or migrate the schema.
-_MIGRATION_KEY = 0x667265736B62
 
 #: The schema of the first version that makes its files for their owner alone.
 _PRIVATE = "m003"
@@ -114,6 +112,10 @@ class Ledger:
         """Remove the bytes of deleted rows from the ledger's files. Waits for writers and for readers."""
         return vacuum(self.database)
 
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """All rows as of now, for a copy: see `index.ledger.copy`."""
+        return snapshot(self.database)
+
     @property
     def writable(self) -> bool:
         """Whether this process may write; else every method that writes raises LedgerReadOnly."""
@@ -139,7 +141,7 @@ class Ledger:
             )
         with self.database.writing() as connection:
             if not self.database.on_sqlite:
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_KEY)))
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_KEY)))
             # Another process may have done it while this one waited for its turn.
             if self._version(connection) != VERSION:
                 from index.ledger.migrations import upgrade

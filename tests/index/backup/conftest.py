@@ -1,0 +1,104 @@
+"""Knowledge bases with something of everything, and places that have none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from index.backup.create import create
+from index.backup.manifest import Manifest
+from index.backup.restore import restore
+from index.parse import Parser
+from index.run import Run
+from index.search.knowledge_base import KnowledgeBase
+from index.sync.requests import review
+from index.sync.sync import sync
+from index.verify.compare import verify
+from index.workspace import Workspace
+from tests.knowledge import Knowledge, counts
+
+#: A word of a document that was deleted before the backup.
+GONE = "whimbrel"
+
+
+def fill(kb: Knowledge) -> None:
+    """Documents, and rows in every table that a person or a run writes to."""
+    for number in range(12):
+        parts = "\n\n".join(f"# Part {part}\n\nWords of {number} and {part}." for part in range(3))
+        kb.write(f"team/{number:02}.md", f"# Page {number}\n\n{parts}\n")
+    kb.write("gone.md", f"The {GONE} was here.\n")
+    kb.write("kept.md", "A document under a hold.\n")
+    kb.write("böse \u2028.bin", "\0")
+    kb.write("empty.md", "")
+    kb.sync()
+    (kb.docs / "gone.md").unlink()
+    (kb.docs / "team/00.md").unlink()
+    kb.source["delete"] = {"max_fraction": 0.0, "max_count": 0}
+    with kb.workspace() as workspace:
+        ledger, now = workspace.ledger, workspace.now()
+        (held,) = ledger.documents.find(uris=["kept.md"])
+        ledger.holds.place([held.document_id], "LH-1", "lawsuit", now, [])
+        ledger.erasures.put(["f" * 64], "docs", "asked for", now, [])
+        review(Run(workspace, "review"), ["team/01.md"], "anna", "read it")
+        refused = sync(Run(workspace, "sync")).sources[0]
+        assert refused.plan_hash is not None
+        sync(Run(workspace, "sync"), approve=refused.plan_hash)
+    del kb.source["delete"]
+
+
+def rows(kb: Knowledge) -> dict[str, list[tuple[Any, ...]]]:
+    """All rows of the ledger, by table."""
+
+    def read(workspace: Workspace) -> dict[str, list[tuple[Any, ...]]]:
+        with workspace.ledger.snapshot() as snapshot:
+            return {table.name: [tuple(row) for row in table.rows] for table in snapshot.tables()}
+
+    return kb.ask(read)
+
+
+def made(kb: Knowledge, folder: Path, **options: Any) -> Manifest:
+    return kb.ask(lambda workspace: create(workspace, folder, **options))
+
+
+def restored(kb: Knowledge, folder: Path, **options: Any) -> Manifest:
+    return kb.ask(lambda workspace: restore(workspace, folder, **options))
+
+
+def place(kb: Knowledge, home: Path, parser: Parser, kind: type[Knowledge] = Knowledge) -> Knowledge:
+    """A place for a knowledge base of the same documents and time. It has none yet."""
+    other = kind(home, parser)
+    other.docs.rmdir()
+    other.settings["sources"] = [{**kb.source, "root": str(kb.docs)}]
+    other.docs, other.clock = kb.docs, kb.clock
+    return other
+
+
+def agrees(kb: Knowledge) -> None:
+    """Source, ledger and store agree, and a sync has nothing to do."""
+    with kb.workspace() as workspace:
+        found = verify(workspace, deep=True)
+        assert found.ok, found.json()
+        before = [len(embedder.embedded) for embedder in kb.embedders]
+        done = counts(sync(Run(workspace, "sync")))
+    assert done.keys() <= {"unchanged", "embedded", "skipped", "held"}, done
+    assert done["embedded"] == 0
+    assert [len(embedder.embedded) for embedder in kb.embedders] == before
+
+
+def hits(kb: Knowledge) -> list[tuple[str, float]]:
+    with kb.workspace() as workspace:
+        found = KnowledgeBase(workspace).search("words of 7 and part 2", k=20)
+        return [(hit.point_id, round(hit.score, 6)) for hit in found]
+
+
+@pytest.fixture
+def full(kb: Knowledge, examined_here: None) -> Knowledge:
+    fill(kb)
+    return kb
+
+
+@pytest.fixture
+def other(kb: Knowledge, tmp_path: Path, parser: Parser) -> Knowledge:
+    return place(kb, tmp_path / "other", parser)

@@ -1,0 +1,109 @@
+"""A backup is restored into each database and store, as it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from index.ledger import LogAction
+from index.parse import Parser
+from tests.index.backup.conftest import agrees, hits, made, place, restored, rows
+from tests.knowledge import Knowledge
+from tests.traces.server import Served
+
+pytest_plugins = ["tests.postgres"]
+
+pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect")
+
+#: Tables whose rows a restore changes: the log says that there was one.
+CHANGED = {"log"}
+
+
+def same_rows(one: Knowledge, other: Knowledge, *besides: str) -> None:
+    before, after = rows(one), rows(other)
+    assert before.keys() == after.keys()
+    assert {name for name in before if before[name] != after[name]} <= CHANGED | set(besides)
+    assert after["log"][: len(before["log"])] == before["log"]
+    with other.workspace() as workspace:
+        newest = workspace.ledger.log.newest(1)[0]
+    assert newest.action is LogAction.LEDGER_RESTORED
+    assert newest.facts["points"] == len(before["chunks"])
+
+
+def test_everything_is_as_it_was(full: Knowledge, other: Knowledge, tmp_path: Path) -> None:
+    folder = tmp_path / "backup"
+    manifest = made(full, folder)
+    assert manifest.json() == {"documents": 13, "points": 34, "checkpoint": None}
+    assert restored(other, folder) == manifest
+    same_rows(full, other)
+    filled = {name for name, found in rows(other).items() if found}
+    assert filled >= {"approvals", "holds", "reviews", "tombstones", "runs", "plans", "removals", "log"}
+    assert other.points() == full.points()
+    assert hits(other) == hits(full) != []
+    agrees(other)
+    assert not (other.home / ".freshkb" / ".restoring").exists()
+    assert {path.stat().st_mode & 0o077 for path in (folder, *folder.iterdir())} == {0}
+    assert (other.home / ".freshkb" / "ledger.db").stat().st_mode & 0o077 == 0
+
+
+def test_databases_and_stores_may_differ(
+    full: Knowledge, tmp_path: Path, parser: Parser, postgresql_url: str
+) -> None:
+    server = place(full, tmp_path / "server", parser, Served)
+    server.settings["ledger"] = postgresql_url
+    made(full, tmp_path / "one")
+    restored(server, tmp_path / "one")
+    # The stand-in normalises once more what is normalised, as a server may.
+    same_rows(full, server, "chunks")
+    assert hits(server) == hits(full)
+    agrees(server)
+    server.write("new.md", "Another page, which the log counts on.\n")
+    server.sync()
+    made(server, tmp_path / "two")
+    back = place(full, tmp_path / "back", parser)
+    restored(back, tmp_path / "two")
+    same_rows(server, back, "chunks")
+    assert back.texts() == server.texts()
+    agrees(back)
+
+
+def test_equal_contents_make_equal_files(full: Knowledge, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        made(full, tmp_path / name)
+    files = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert len(files) == 3
+    for name in files:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_a_knowledge_base_that_was_never_synced_comes_back(
+    kb: Knowledge, other: Knowledge, tmp_path: Path
+) -> None:
+    kb.ask(lambda workspace: workspace.ledger.holds.place(["d"], "LH", "lawsuit", kb.clock(), []))
+    assert made(kb, tmp_path / "backup").json() == {"documents": 0, "points": 0, "checkpoint": None}
+    restored(other, tmp_path / "backup")
+    same_rows(kb, other)
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_collection_of_another_instance_on_the_server_is_left_alone(
+    full: Knowledge, tmp_path: Path, parser: Parser, held: bool
+) -> None:
+    from index.errors import Refused
+
+    manifest = made(full, tmp_path / "backup")
+    server = place(full, tmp_path / "server", parser, Served)
+    with server.workspace() as workspace:
+        # The backup's name, or another that the configured one leads to.
+        name = manifest.collections[0].collection if held else "kb-01234567-89abcdef"
+        workspace.store.create(name, dimension=3, instance="of others")
+    with pytest.raises(Refused, match="of instance of others"):
+        restored(server, tmp_path / "backup")
+    with server.workspace() as workspace:
+        assert workspace.store.collections() == [name]
+        # A name that only begins alike is another knowledge base's.
+        workspace.store.drop(name)
+        workspace.store.create("kb-legal-01234567-89abcdef", dimension=3, instance="of others")
+    restored(server, tmp_path / "backup")
+    agrees(server)
