@@ -37,8 +37,8 @@ run.
 
 One writer per source holds `Ledger.writer`; readers never wait. The rooms from `workspace` up may import
 `Ledger` and the values exported here; SQLAlchemy, Alembic and the modules of this package stay inside it. May
-import: `actor`, `batched`, `disk`, `signed`, `freshness`, `model`, `precedence`, `records`, `errors`, `redact`,
-and patterns of `connectors.base`.
+import: `actor`, `batched`, `disk`, `signed`, `freshness`, `model`, `precedence`, `records`, `errors`,
+`redact`, and patterns of `connectors.base`.
 """
 
 from index.ledger.chain import Head, LogCheck, LogProblem

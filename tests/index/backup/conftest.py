@@ -17,6 +17,7 @@ from index.sync.requests import review
 from index.sync.sync import sync
 from index.verify.compare import verify
 from index.workspace import Workspace
+from tests.holds import order
 from tests.knowledge import Knowledge, counts
 
 #: A word of a document that was deleted before the backup.
@@ -39,7 +40,7 @@ def fill(kb: Knowledge) -> None:
     with kb.workspace() as workspace:
         ledger, now = workspace.ledger, workspace.now()
         (held,) = ledger.documents.find(uris=["kept.md"])
-        ledger.holds.place([held.document_id], "LH-1", "lawsuit", now, [])
+        ledger.holds.place(order("LH-1", now), [held.document_id], [])
         ledger.erasures.put(["f" * 64], "docs", "asked for", now, [])
         review(Run(workspace, "review"), ["team/01.md"], "anna", "read it")
         refused = sync(Run(workspace, "sync")).sources[0]

@@ -8,6 +8,7 @@ import pytest
 
 from index.ledger import LogAction
 from index.parse import Parser
+from tests.holds import order
 from tests.index.backup.conftest import agrees, hits, made, place, restored, rows
 from tests.knowledge import Knowledge
 from tests.traces.server import Served
@@ -80,7 +81,7 @@ def test_equal_contents_make_equal_files(full: Knowledge, tmp_path: Path) -> Non
 def test_a_knowledge_base_that_was_never_synced_comes_back(
     kb: Knowledge, other: Knowledge, tmp_path: Path
 ) -> None:
-    kb.ask(lambda workspace: workspace.ledger.holds.place(["d"], "LH", "lawsuit", kb.clock(), []))
+    kb.ask(lambda workspace: workspace.ledger.holds.place(order("LH", kb.clock()), ["d"], []))
     assert made(kb, tmp_path / "backup").json() == {"documents": 0, "points": 0, "checkpoint": None}
     restored(other, tmp_path / "backup")
     same_rows(kb, other)
