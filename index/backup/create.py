@@ -15,6 +15,7 @@ from index.backup.age import Key
 from index.backup.lines import File
 from index.backup.manifest import IDENTITY, Lock, Manifest, Points
 from index.backup.parts import Parts
+from index.checkpoints import checkpoint_of
 from index.disk.atomic import sync_folder
 from index.disk.private import private_file
 from index.disk.scratch import Scratch, clear
@@ -144,6 +145,7 @@ class _Copy:
                 ledger=name,
                 collections=(),
                 files=(written,),
+                checkpoint=checkpoint_of(self.workspace.ledger, snapshot.head()).text,
             )
 
     def _rows(self, snapshot: Snapshot, counts: dict[str, int]) -> Iterator[str]:

@@ -58,8 +58,8 @@ class Manifest:
     """Name of the file with the rows."""
     collections: tuple[Points, ...]
     files: tuple[File, ...]
-    checkpoint: str | None = None
-    """Checkpoint of the log; None where it has none."""
+    checkpoint: str
+    """Of the log: origin, size and root, a line each, as in its signed checkpoints."""
 
     @property
     def points(self) -> int:

@@ -16,9 +16,10 @@ import sqlalchemy as sa
 from index.batched import batched
 from index.errors import Refused
 from index.ledger import file, schema
+from index.ledger.chain import Head
 from index.ledger.database import STREAM_ROWS, Database
 from index.ledger.entry import LogEntry
-from index.ledger.log import append
+from index.ledger.log import append, head
 from index.ledger.schema import collections, documents, metadata, writers
 from index.model import State
 from index.records import Collection
@@ -55,6 +56,10 @@ class Snapshot:
         """Number of documents in these states."""
         query = sa.select(sa.func.count()).select_from(documents).where(documents.c.state.in_(list(states)))
         return int(self._connection.execute(query).scalar_one())
+
+    def head(self) -> Head:
+        """The end of the log. Raises LedgerDamaged when it is lost."""
+        return head(self._connection)
 
     def tables(self) -> Iterator[Table]:
         """All tables in order of their names, with their rows in order of their keys."""

@@ -109,6 +109,11 @@ def hide_subjects(connection: sa.Connection, subjects: Collection[str]) -> None:
         connection.execute(sa.update(log).where(published).values(subject=sa.bindparam("hidden")), hidden)
 
 
+def head(connection: sa.Connection) -> Head:
+    """How many entries there are, the last one's hash, and the frontier of their tree."""
+    return _head(connection, _HEAD)[0]
+
+
 def _head(connection: sa.Connection, query: sa.Select[Any]) -> tuple[Head, bytes]:
     """(head, key of subjects); with `_LOCKED_HEAD`, no other transaction appends before this one ends."""
     row = connection.execute(query).first()
@@ -188,13 +193,14 @@ class Log(Tables):
     # ── The chain ─────────────────────────────────────────────────────────────────────────────────────
 
     def head(self) -> Head:
-        """How many entries there are, the last one's hash, and the frontier of their tree."""
         with self._database.reading() as connection:
-            return _head(connection, _HEAD)[0]
+            return head(connection)
 
     def export(self) -> Iterator[str]:
         """The entries, oldest first, as lines of JSON with their hashes."""
-        for row, line in self._lines(*self._recorded()):
+        with self._database.reading() as connection:
+            head, key = _head(connection, _HEAD)
+        for row, line in self._lines(key, head.size):
             if line is None:
                 raise LedgerDamaged(f"Entry {row[0]} of the log cannot be read. See: freshkb log verify")
             yield signed_line(line, row[1])
@@ -238,12 +244,6 @@ class Log(Tables):
         if len(leaves) != head.size:
             raise LedgerDamaged("Entries of the log are lost, so that it proves nothing: freshkb log verify")
         return head, inclusion_proof(leaves, sequence - 1)
-
-    def _recorded(self) -> tuple[bytes, int]:
-        """(key of subjects, number of entries)"""
-        with self._database.reading() as connection:
-            head, key = _head(connection, _HEAD)
-        return key, head.size
 
     def _lines(self, key: bytes, until: int) -> Iterator[tuple[Sequence[Any], str | None]]:
         """(raw row, exported form) of each entry up to this number, in order; None for one that cannot be

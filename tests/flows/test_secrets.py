@@ -79,7 +79,8 @@ class WikiConnector(Connector):
 EVERY = [
     ["config", "show"], ["config", "check"], ["plan"], ["sync"], ["status"], ["ls"], ["show", "a.md"],
     ["search", "leave"], ["verify"], ["audit"], ["review", "a.md", "--by", "anna"], ["runs"], ["retry"],
-    ["reindex"], ["doctor"], ["watch"], ["serve"], ["hold", "list"],
+    ["reindex"], ["doctor"], ["watch"], ["serve"], ["hold", "list"], ["find", "--exact", "leave"], ["purge"],
+    ["log", "verify"], ["backup", "create", "copy"],
 ]  # fmt: skip
 
 
