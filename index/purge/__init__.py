@@ -16,8 +16,8 @@ How it goes
     1. What interrupted runs left is recovered, as at the start of a sync. Sources that another process is
        writing are left to it, with the reason.
     2. The store: an embedded one rewrites each segment that holds a deleted or replaced point, and proves it
-       by its files. A server shows no files: live points are copied to a fresh collection, the readers' name is
-       given to it, and the former one is dropped with its snapshots.
+       by its files. A server shows no files: live points are copied to a fresh collection, the readers' name
+       is given to it, and the former one is dropped with its snapshots.
     3. The ledger: every row is written anew, and the write-ahead log emptied.
     4. The ledger forgets the removals that were absent before step 2, with an entry of the log.
     A kill anywhere leaves the removals on record, and the next purge begins anew. Nothing is forgotten before

@@ -34,6 +34,7 @@ import pytest
 from index.config import load
 from index.embed.identity import ModelIdentity
 from index.parse import Parser
+from index.sizes import Sizes
 from index.store.base import VectorStore
 from index.workspace import Workspace
 from tests.embedders import HashEmbedder
@@ -70,6 +71,7 @@ class Base:
         *,
         embedder: Callable[[ModelIdentity, str], HashEmbedder] = HashEmbedder,
         store: VectorStore | None = None,
+        sizes: Sizes | None = None,
     ) -> Workspace:
         """Ids and times are those of every other base, so that two of them can be compared."""
         numbers = count(1)
@@ -80,6 +82,7 @@ class Base:
             parser=Shared(self.parser),
             embedder=embedder,
             store=store,
+            sizes=sizes,
         )
 
 

@@ -19,6 +19,7 @@ from index.purge import apart
 from index.purge.scan import text
 from index.run import Run
 from index.signed.note import Checkpoint, parse
+from index.sizes import Sizes
 from index.store import open_store
 from index.store.base import Session
 from index.sync.sync import sync
@@ -29,6 +30,9 @@ from tests.flows.conftest import Base, Server, until
 
 #: The first test waits for a server to start.
 pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("harness")]
+
+#: Few documents fill more than one batch.
+SMALL = Sizes(batch_documents=8)
 
 MakeBase = Callable[..., Base]
 
@@ -83,14 +87,14 @@ def test_a_flow_makes_the_index_that_the_engine_makes(make_base: MakeBase) -> No
 
 
 def test_a_source_is_a_flow_run_and_a_batch_is_a_task_run(make_base: MakeBase) -> None:
-    with make_base(documents=40).open() as workspace:
+    with make_base(documents=12).open(sizes=SMALL) as workspace:
         run_id = as_flow(workspace).run_id
     runs = flow_runs(run_id)
     assert set(runs) == {"freshkb-sync", "freshkb-sync-source"}
     source = runs["freshkb-sync-source"]
     assert source.name == "handbook"
     assert source.parameters == {"run_id": run_id, "source": "handbook"}
-    assert source.state.message == f"Run {run_id}: 40 added; chunks: 40 embedded"
+    assert source.state.message == f"Run {run_id}: 12 added; chunks: 12 embedded"
     assert [task.name for task in task_runs(source, 2)] == ["batch 1", "batch 2"]
 
 
@@ -175,19 +179,19 @@ def test_a_source_that_cannot_be_listed_fails_the_flow(make_base: MakeBase) -> N
 
 
 def test_an_interrupt_ends_the_flow_after_the_batch_in_hand(make_base: MakeBase) -> None:
-    base, stop = make_base(documents=70), threading.Event()
+    base, stop = make_base(documents=20), threading.Event()
 
     class Interrupting(HashEmbedder):
         def embed_documents(self, *asked: Any) -> Any:
             stop.set()
             return super().embed_documents(*asked)
 
-    with base.open(embedder=Interrupting) as workspace:
+    with base.open(embedder=Interrupting, sizes=SMALL) as workspace:
         report = as_flow(workspace, stop=stop)
         assert report.exit_code == 130
-        assert told(report)["sources"][0]["added"] == 32
+        assert told(report)["sources"][0]["added"] == SMALL.batch_documents
         assert flow_runs(report.run_id)["freshkb-sync"].state.type.value == "CANCELLED"
-        assert told(directly(workspace))["documents"] == 70
+        assert told(directly(workspace))["documents"] == 20
 
 
 def test_sigterm_lets_the_batch_in_hand_finish(make_base: MakeBase) -> None:
@@ -196,10 +200,10 @@ def test_sigterm_lets_the_batch_in_hand_finish(make_base: MakeBase) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
             return super().embed_documents(*asked)
 
-    with make_base(documents=70).open(embedder=Terminating) as workspace:
+    with make_base(documents=20).open(embedder=Terminating, sizes=SMALL) as workspace:
         report = as_flow(workspace)
     assert report.exit_code == 130
-    assert told(report)["sources"][0]["added"] == 32
+    assert told(report)["sources"][0]["added"] == SMALL.batch_documents
 
 
 def test_a_flow_that_nobody_called_finds_its_configuration(
