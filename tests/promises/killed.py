@@ -109,7 +109,8 @@ Point = tuple[str, str]
 """The last step, and the next."""
 
 
-#: So that a few documents go through everything that many would.
+#: Of the process that is killed: a few documents go through everything that many would. The process that
+#: mends takes all of them at once: a text that one batch removes and a later one adds is embedded again.
 SIZES = Sizes(batch_documents=3, batch_points=6)
 
 
@@ -194,7 +195,7 @@ def act(workspace: Workspace, actions: Sequence[Sequence[str]]) -> None:
         ACTIONS[name](workspace, *arguments)
 
 
-def opened(order: Order, parser: Parsing | None = None) -> Workspace:
+def opened(order: Order, parser: Parsing | None = None, sizes: Sizes | None = None) -> Workspace:
     """The knowledge base of an order, with the stand-ins."""
     home, notes, ids = Path(order.home), Path(order.notes), Random(order.seed)
     return Workspace(
@@ -203,7 +204,7 @@ def opened(order: Order, parser: Parsing | None = None) -> Workspace:
         new_id=lambda: str(UUID(int=ids.getrandbits(128), version=4)),
         parser=Remembered(notes, parser),
         embedder=lambda *args: Noting(notes, *args),
-        sizes=SIZES,
+        sizes=sizes,
     )
 
 
@@ -309,7 +310,7 @@ def obey(order: Order) -> None:
             sa.Engine, "before_cursor_execute", lambda *args: trap.step(" ".join(args[2].split()[:3]))
         )
         event.listen(sa.Engine, "commit", lambda connection: trap.step("COMMIT"))
-    with opened(order) as workspace:
+    with opened(order, sizes=SIZES) as workspace:
         sys.addaudithook(trap.hear(str(workspace.config.state_dir)))
         interpose(workspace, trap.around)
         act(workspace, order.actions)
