@@ -222,7 +222,7 @@ def test_a_recipient_opens_it_with_the_key(full: Knowledge, other: Knowledge, tm
         full.write("team/07.md", "Changed.\n")
         full.sync()
 
-    with before_session(2, change):
+    with before_session(1, change):
         assert made(full, folder, recipient=str(mine.to_public())).encrypted == "recipient"
     assert b"Words" not in b"".join(path.read_bytes() for path in folder.iterdir())
     for options, said in (
