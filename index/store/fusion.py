@@ -21,8 +21,7 @@ Ranking = Sequence[tuple[Any, float]]
 #: (queries, limit) to the best points of each query.
 Rank = Callable[[Sequence[Query], int], Sequence[Ranking]]
 
-#: (ids, maybe none; vector that is needed of each) to the points that exist; they may have the other vector,
-#: too.
+#: (ids, vector that is needed of each) to the points that exist; they may have the other vector, too.
 Fetch = Callable[[Sequence[str], Literal["dense", "sparse"] | None], dict[str, Point]]
 
 
@@ -48,12 +47,12 @@ def search(
     fused = mode == "hybrid"
     rankings = [ordered(ranking) for ranking in rank(queries, max(limit, CANDIDATES) if fused else limit)]
     best = fuse([[name for name, _ in ranking] for ranking in rankings])[:limit] if fused else rankings[0]
-    # The score of a ranking by the dense vector is the cosine already, and a vector is long.
+    # The score of a ranking by the dense vector is the cosine already.
     cosines = dict(rankings[0]) if mode != "sparse" else {}
-    points = fetch([str(name) for name, _ in best if name in cosines], None)
-    points |= fetch(
-        [str(name) for name, _ in best if name not in cosines], "sparse" if mode == "sparse" else "dense"
-    )
+    needed: Literal["dense", "sparse"] | None = "sparse"
+    if mode != "sparse":
+        needed = None if all(identifier in cosines for identifier, _ in best) else "dense"
+    points = fetch([str(identifier) for identifier, _ in best], needed)
     relevance = _relevance(queries[0])
     hits = []
     for identifier, score in best:

@@ -192,7 +192,7 @@ class EdgeSession:
             return [[(row.id, row.score) for row in rows] for rows in ranked]
 
         def fetch(ids: Sequence[str], needed: Literal["dense", "sparse"] | None) -> dict[str, Point]:
-            return self._retrieve(ids, [_NAMES[needed]] if needed else False) if ids else {}
+            return self._retrieve(ids, [_NAMES[needed]] if needed else False)
 
         with engine_errors("be searched", self._home):
             return fusion.search(rank, fetch, mode=mode, dense=dense, sparse=sparse, limit=limit)

@@ -45,7 +45,7 @@ ROOM_BYTES = 128 << 20
 SEQUENCE_LEAD = 8
 #: Sealed points have a copy of their dense vector with a byte for each number, beside the vector. A search
 #: ranks by the copies, a quarter of the bytes, and then the best of them by their vectors. The engine reads
-#: all copies when it loads a shard, and of the vectors only those that it needs.
+#: all copies when it loads a shard.
 COPIES = engine.ScalarQuantizationConfig(engine.ScalarType.Int8, memory=engine.Memory.Pinned)
 #: A search reads the postings of its words only: they stay in their files.
 WORDS = {SPARSE_NAME: engine.EdgeSparseVectorParams(modifier=engine.Modifier.Idf, memory=engine.Memory.Cold)}

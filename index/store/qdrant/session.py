@@ -149,7 +149,7 @@ class QdrantSession:
             ]
 
         def fetch(ids: Sequence[str], needed: Literal["dense", "sparse"] | None) -> dict[str, Point]:
-            return self.retrieve(ids, vectors=needed is not None) if ids else {}
+            return self.retrieve(ids, vectors=needed is not None)
 
         with asking(self._url, "be searched"):
             return fusion.search(rank, fetch, mode=mode, dense=dense, sparse=sparse, limit=limit)
