@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.cli.console import Console, plural
-from flows.cli.options import command
+from flows.cli.options import Group, command
 from flows.cli.workspace import opened, outside_sources
 
-
-class BackupAction(StrEnum):
-    create = "create"
-    restore = "restore"
+if TYPE_CHECKING:
+    from index.backup.manifest import Manifest
 
 
 @command()
-def backup(
+def create(
     console: Console,
     config: Path | None,
-    action: Annotated[BackupAction, typer.Argument(help="Make a backup; or make the knowledge base of one.")],
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The backup; new or empty for create.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that is new or empty.")],
     encrypt: Annotated[
         bool,
         typer.Option(
@@ -36,37 +32,45 @@ def backup(
         str | None,
         typer.Option("--recipient", metavar="AGE1...", help="Encrypt it for this public key of age's."),
     ] = None,
-    identity: Annotated[
-        Path | None,
-        typer.Option("--identity", metavar="FILE", help="Restore with the key in this file of age's."),
-    ] = None,
 ) -> None:
-    """Copy ledger and store into a folder, while runs go on; or restore such a copy where there is none."""
+    """Copy ledger and store into a folder, while runs go on."""
     from index.errors import ConfigError
 
-    creates = action is BackupAction.create
-    if creates and identity is not None:
-        raise ConfigError("--identity opens a backup: it belongs to `backup restore`.")
-    if not creates and (encrypt or recipient):
-        raise ConfigError("--encrypt and --recipient belong to `backup create`; a restore finds out itself.")
     if encrypt and recipient:
         raise ConfigError("A backup is encrypted by a passphrase or for a recipient: leave one option out.")
     with opened(config) as workspace:
         from flows.cli.progress import waiting
-        from index.backup.create import create
-        from index.backup.restore import restore
+        from index.backup.create import create as make
 
         workspace.waiting = waiting(quiet=console.quiet)
-        if creates:
-            outside_sources(workspace, folder, "backup create DIR")
-            passphrase = _passphrase(new=True) if encrypt else None
-            done = create(workspace, folder, recipient=recipient, passphrase=passphrase)
-            said = f"Wrote {folder}"
-        else:
-            done = restore(workspace, folder, passphrase=_passphrase, identity=identity)
-            said = f"Restored {folder}"
-    console.data(done.json())
-    console.say(f"{said}: {plural(done.documents, 'document')}, {plural(done.points, 'point')}.")
+        outside_sources(workspace, folder, "backup create DIR")
+        passphrase = _passphrase(new=True) if encrypt else None
+        _say(console, "Wrote", folder, make(workspace, folder, recipient=recipient, passphrase=passphrase))
+
+
+@command()
+def restore(
+    console: Console,
+    config: Path | None,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The backup.")],
+    identity: Annotated[
+        Path | None,
+        typer.Option("--identity", metavar="FILE", help="The key of its recipient, in a file of age's."),
+    ] = None,
+) -> None:
+    """Make the knowledge base of a backup, where there is none."""
+    with opened(config) as workspace:
+        from flows.cli.progress import waiting
+        from index.backup.restore import restore as make
+
+        workspace.waiting = waiting(quiet=console.quiet)
+        _say(console, "Restored", folder, make(workspace, folder, passphrase=_passphrase, identity=identity))
+
+
+def _say(console: Console, done: str, folder: Path, manifest: Manifest) -> None:
+    console.data(manifest.json())
+    documents, points = plural(manifest.documents, "document"), plural(manifest.points, "point")
+    console.say(f"{done} {folder}: {documents}, {points}.")
 
 
 def _passphrase(*, new: bool = False) -> str:
@@ -80,3 +84,9 @@ def _passphrase(*, new: bool = False) -> str:
     if not given:
         raise ConfigError(f"The backup's passphrase is missing: set {PASSPHRASE}.")
     return given
+
+
+backup = Group(
+    "Copy ledger and store into a folder, while runs go on; and restore such a copy.",
+    {"create": create, "restore": restore},
+)

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 import yaml
 
 from flows.cli.app import COMMANDS
+from flows.cli.options import Group
 from index.config import load
 from index.model import State
 from index.workspace import require_collection
@@ -23,9 +25,6 @@ from tests.knowledge import Knowledge
 
 #: Commands of the contract's table with a JSON column.
 WITH_JSON = set(COMMANDS) - {"init", "serve", "review"}
-
-#: Commands that have others below them.
-GROUPS = {"hold": ["place", "list", "release"], "log": ["show", "verify", "export", "checkpoint"]}
 
 pytestmark = pytest.mark.usefixtures("examined_here")
 
@@ -59,8 +58,9 @@ def page(
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_takes_the_shared_options(command: str, freshkb: CommandLine) -> None:
-    for verb in GROUPS.get(command, [""]):
-        shown = freshkb(command, *filter(None, [verb]), "--help").stdout
+    found = getattr(import_module(f"flows.cli.{command}"), command)
+    for verb in [[name] for name in found.commands] if isinstance(found, Group) else [[]]:
+        shown = freshkb(command, *verb, "--help").stdout
         assert "-v, --verbose" in shown
         assert "-q, --quiet" in shown
         assert ("--config" in shown) == (command != "init")
