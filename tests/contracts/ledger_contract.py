@@ -134,7 +134,9 @@ def other_process(code: str, *arguments: str) -> Iterator[subprocess.Popen[str]]
             process.kill()
 
 
-class LedgerContract:
+class OpenLedger:
+    """What contracts of the ledger have alike."""
+
     @pytest.fixture
     def url(self) -> str:
         raise NotImplementedError
@@ -144,6 +146,8 @@ class LedgerContract:
         with Ledger.open(url, tmp_path) as ledger:
             yield ledger
 
+
+class LedgerContract(OpenLedger):
     @pytest.fixture
     def again(self, ledger: Ledger, url: str, tmp_path: Path) -> Iterator[Ledger]:
         """The same ledger, opened a second time."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from index.ledger import Ledger, LogAction, LogEntry, LogProblem
 from index.ledger.chain import KEYED, Head, exported
 from index.ledger.log import hide_subjects
 from index.signed.tree import is_included, leaf_hash
-from tests.contracts.ledger_contract import T0, chunk, document, entry, other_process, put
+from tests.contracts.ledger_contract import T0, OpenLedger, chunk, document, entry, other_process, put
 
 SIZE = 50
 #: Where the anchors had their checkpoints.
@@ -74,16 +74,7 @@ def rechained(ledger: Ledger, rows: Rows) -> tuple[Rows, Rows]:
     return new, [{"id": 1, **head.packed()}]
 
 
-class LogContract:
-    @pytest.fixture
-    def url(self) -> str:
-        raise NotImplementedError
-
-    @pytest.fixture
-    def ledger(self, url: str, tmp_path: Path) -> Iterator[Ledger]:
-        with Ledger.open(url, tmp_path) as ledger:
-            yield ledger
-
+class LogContract(OpenLedger):
     @pytest.fixture
     def grown(self, ledger: Ledger) -> tuple[Ledger, list[Mark]]:
         """A log of entries of every kind, and the checkpoints that anchors have of it."""

@@ -297,22 +297,24 @@ def test_without_openvino_the_reason_is_given(
 
 
 @pytest.mark.parametrize(
-    ("version", "device", "visible", "may"),
+    ("build", "device", "visible", "may"),
     [
-        ("2.13.0", True, None, True),
-        ("2.13.0", False, None, False),
-        ("2.9.0+cpu", True, None, False),
-        ("2.13.0+cu130", True, None, True),
-        ("2.13.0+cu130", True, "", False),
-        ("2.13.0+cu130", True, "-1", False),
-        ("2.13.0+cu130", True, "0", True),
-        ("2.13.0+xpu", False, None, True),
+        ("", True, None, True),
+        ("", False, None, False),
+        ("cpu", True, None, False),
+        ("cu130", True, None, True),
+        ("cu130", True, "", False),
+        ("cu130", True, "-1", False),
+        ("cu130", True, "0", True),
+        ("xpu", False, None, True),
     ],
 )
 def test_a_gpu_is_looked_for_without_torch(
-    version: str, device: bool, visible: str | None, may: bool, tmp_path: Path,
+    build: str, device: bool, visible: str | None, may: bool, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
+    """By what torch was built for, which its makers put behind the version."""
+    version = "+".join(filter(None, ("2.13.0", build)))
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setattr("importlib.metadata.version", lambda name: version)
     monkeypatch.setattr(torch_model, "_DEVICES", (str(tmp_path if device else tmp_path / "none"),))
