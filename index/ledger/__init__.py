@@ -44,25 +44,39 @@ import: `actor`, `batched`, `disk`, `signed`, `freshness`, `model`, `precedence`
 from index.ledger.chain import Head, LogCheck, LogProblem
 from index.ledger.database import damaged
 from index.ledger.entry import LogAction, LogEntry
+from index.ledger.erasures import Erased, HeldBack
 from index.ledger.hold import Hold, HoldKind, hold_id
 from index.ledger.ledger import Ledger
 from index.ledger.locks import Writer
+from index.ledger.order import Order, OrderKind, OrderState, order_id, subject
 from index.ledger.removal import PointRemoval, RemovalState
+from index.ledger.tombstone import Keys, Tombstone, TombstoneKind, windows
 from index.ledger.vacuum import Vacuumed
 
 __all__ = [
+    "Erased",
     "Head",
+    "HeldBack",
     "Hold",
     "HoldKind",
+    "Keys",
     "Ledger",
     "LogAction",
     "LogCheck",
     "LogEntry",
     "LogProblem",
+    "Order",
+    "OrderKind",
+    "OrderState",
     "PointRemoval",
     "RemovalState",
+    "Tombstone",
+    "TombstoneKind",
     "Vacuumed",
     "Writer",
     "damaged",
     "hold_id",
+    "order_id",
+    "subject",
+    "windows",
 ]

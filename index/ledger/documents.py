@@ -27,12 +27,28 @@ def folder_of(uri: str) -> str:
 def replace(database: Database, connection: sa.Connection, records: Sequence[Document]) -> None:
     """Write whole rows. All old ones of the batch go before the new ones come, so that documents may swap
     their uris although two live documents of a source never share one. They come under the holds that match
-    them."""
+    them. A row that says *erased* stays, whatever a run had read before."""
     if not records:
         return
     holds = matching(database, connection)
-    ids = [record.document_id for record in records]
-    connection.execute(sa.delete(documents).where(database.among(documents.c.document_id, ids)))
+    ids = [record.document_id for record in records if record.state is not State.ERASED]
+    own = [record.document_id for record in records if record.state is State.ERASED]
+    connection.execute(
+        sa.delete(documents).where(
+            sa.or_(
+                sa.and_(database.among(documents.c.document_id, ids), documents.c.state != State.ERASED),
+                database.among(documents.c.document_id, own),
+            )
+        )
+    )
+    erased = set(
+        connection.execute(
+            sa.select(documents.c.document_id).where(database.among(documents.c.document_id, ids))
+        ).scalars()
+    )
+    records = [record for record in records if record.document_id not in erased]
+    if not records:
+        return
     connection.execute(
         sa.insert(documents),
         [{**schema.values(record), "folder": folder_of(record.uri)} for record in records],

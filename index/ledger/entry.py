@@ -46,8 +46,12 @@ class LogAction(StrEnum):
     HOLD_RELEASED = "hold-released"
     #: The subject is the hash of the plan.
     APPROVED = "approved"
-    #: The subject is a keyed hash.
-    TOMBSTONED = "tombstoned"
+    #: The subject is the order.
+    ERASURE_ORDERED = "erasure-ordered"
+    ERASURE_DONE = "erasure-done"
+    ERASURE_LIFTED = "erasure-lifted"
+    #: A hold, which a fact names, stands on the document that an order was to be placed on.
+    ERASURE_REFUSED = "erasure-refused"
 
     #: The subject is a collection.
     COLLECTION_MADE = "collection-made"

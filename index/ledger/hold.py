@@ -65,9 +65,14 @@ _SIGNS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def hold_id(unique: str) -> str:
-    """A short id made of a random UUID, as in ``H-7K3QM9X``: 35 of its bits."""
+    """A short id made of a random UUID, as in ``H-7K3QM9X``."""
+    return short_id("H", unique)
+
+
+def short_id(prefix: str, unique: str) -> str:
+    """An id that people can read out, of 35 bits of a random UUID."""
     bits = UUID(unique).int >> 93
-    return "H-" + "".join(_SIGNS[bits >> shift & 31] for shift in range(30, -1, -5))
+    return f"{prefix}-" + "".join(_SIGNS[bits >> shift & 31] for shift in range(30, -1, -5))
 
 
 @lru_cache(64)

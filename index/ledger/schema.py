@@ -18,12 +18,14 @@ import sqlalchemy as sa
 
 from index.ledger.entry import LogAction
 from index.ledger.hold import HoldKind
+from index.ledger.order import OrderKind, OrderState
 from index.ledger.removal import RemovalState
+from index.ledger.tombstone import TombstoneKind
 from index.ledger.types import Code, Json, Key, Moment, Prose
 from index.model import LIVE, Action, Cause, State
 
 #: The schema that this program reads and writes; the revision of the newest migration.
-VERSION = "m007"
+VERSION = "m008"
 
 
 def _column(
@@ -257,13 +259,41 @@ held_documents = sa.Table(
     _column("since", Moment),
 )
 
+orders = sa.Table(
+    "orders",
+    metadata,
+    _column("order_id", Key, key=True),
+    _column("kind", Code(OrderKind)),
+    _column("state", Code(OrderState)),
+    _column("placed_by", Prose),
+    _column("placed_at", Moment),
+    _column("documents", sa.BigInteger),
+    _column("chunks", sa.BigInteger),
+    _column("subjects", Json),
+    _column("trace_key", Key),
+    _column("done_at", Moment, null=True),
+    _column("receipt", Prose),
+    _column("lifted_at", Moment, null=True),
+    _column("lifted_by", Prose),
+    _column("lift_reason", Prose),
+)
+
+#: The documents of open orders. A document may be in several.
+order_documents = sa.Table(
+    "order_documents",
+    metadata,
+    _column("order_id", Key, key=True),
+    _column("document_id", Key, key=True),
+)
+
+#: Those of lifted orders are gone.
 tombstones = sa.Table(
     "tombstones",
     metadata,
     _column("key_hash", Key, key=True),
-    _column("source", Key),
-    _column("reason", Prose),
-    _column("at", Moment),
+    _column("order_id", Key, key=True),
+    _column("kind", Code(TombstoneKind)),
+    _column("words", sa.BigInteger),
 )
 
 #: Holders of sources; only PostgreSQL's locks use it, SQLite's leave a file beside the lock.

@@ -21,6 +21,7 @@ from index.ledger import schema
 from index.ledger.database import Tables
 from index.ledger.documents import replace
 from index.ledger.entry import LogEntry
+from index.ledger.erasures import barred
 from index.ledger.holds import kept
 from index.ledger.intents import packed, points_in, points_of, unpacked
 from index.ledger.log import append, defer, publish
@@ -39,17 +40,18 @@ class Writes(Tables):
         the new one does not all name is refused with LedgerError, because the record of points that the store
         may hold would be lost: recovery has to run first.
 
-        The removal of a document under a hold is not announced, even when the hold came after the plan.
-        Returns the ids of these documents, which stay as they are.
+        The removal of a document under a hold is not announced, even when the hold came after the plan; nor
+        is what an order to erase forbids to write, even when the order came after the text was read. Returns
+        the ids of these documents, which stay as they are.
         """
         deleted = [i.document.document_id for i in wanted if i.action is Action.DELETE]
         with self._database.writing() as connection:
             stays = kept(self._database, connection, deleted)
-            allowed = [
-                i for i in wanted if i.action is not Action.DELETE or i.document.document_id not in stays
-            ]
+            written = [i.document for i in wanted if i.action is not Action.DELETE]
+            refused = stays | barred(self._database, connection, written)
+            allowed = [i for i in wanted if i.document.document_id not in refused]
             self._announce(connection, run_id, collection, allowed)
-        return stays
+        return refused
 
     def _announce(
         self, connection: sa.Connection, run_id: str, collection: str, wanted: Sequence[Intent]

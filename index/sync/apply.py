@@ -37,7 +37,6 @@ PAST = {
     Action.MOVE: LogAction.MOVED,
     Action.TOUCH: LogAction.TOUCHED,
     Action.HOLD: LogAction.HELD,
-    Action.DELETE: LogAction.DELETED,
     Action.REINDEX: LogAction.REINDEXED,
 }
 
@@ -78,16 +77,19 @@ def _portions(batch: Iterable[Work], most: int) -> Iterator[list[Work]]:
 def _apply(target: Target, run_id: str, work: Sequence[Work], reread: Reread, seconds: Seconds) -> Counts:
     ledger, store, name = target.ledger, target.store, target.collection.name
     drafts, intents, noted = drafted(target, work, reread)
-    missing = {d.record.embedded_hash: d.embedded_text for d in drafts if d.vectors is None}
+    withheld = 0
     if intents:
-        held = ledger.writes.intend(run_id, name, intents)
-        if held:
-            # A hold that came after the plan: the next one shows it.
-            refused = [i.document for i in intents if i.document.document_id in held]
-            entries = _entries(target, run_id, [(d, LogAction.REMOVAL_REFUSED) for d in refused])
-            ledger.log.append(entries)
-            intents = [i for i in intents if i.document.document_id not in held]
+        refused = ledger.writes.intend(run_id, name, intents)
+        if refused:
+            # A hold, or an order to erase, that came after the plan: the next one shows it.
+            kept = [i for i in intents if i.document.document_id in refused]
+            held = [(i.document, LogAction.REMOVAL_REFUSED) for i in kept if i.action is Action.DELETE]
+            ledger.log.append(_entries(target, run_id, held))
+            withheld = len(kept) - len(held)
+            intents = [i for i in intents if i.document.document_id not in refused]
+            drafts = [draft for draft in drafts if draft.record.document_id not in refused]
 
+    missing = {d.record.embedded_hash: d.embedded_text for d in drafts if d.vectors is None}
     if missing:
         texts = [text for text in missing.values() if text is not None]
         with seconds.of("embed"):
@@ -103,13 +105,21 @@ def _apply(target: Target, run_id: str, work: Sequence[Work], reread: Reread, se
                 replace(i, chunks=tuple(replace(c, vector_digest=proven[c.point_id]) for c in i.chunks))
                 for i in intents
             ]
-            entries = _entries(target, run_id, [(i.document, PAST[i.action]) for i in intents])
+            entries = _entries(target, run_id, [(i.document, _past(i)) for i in intents])
             obsolete = ledger.writes.commit(name, intents, entries)
             remove(session, obsolete)
         ledger.writes.settle(name, obsolete, target.now())
     if noted:
         ledger.documents.put(noted, _entries(target, run_id, [(d, LogAction(d.state)) for d in noted]))
-    return _count(intents, noted, drafts, embedded_hashes=len(missing), removed=len(obsolete))
+    counts = _count(intents, noted, drafts, embedded_hashes=len(missing), removed=len(obsolete))
+    if withheld:
+        counts.documents["withheld"] = withheld
+    return counts
+
+
+def _past(intent: Intent) -> LogAction:
+    """Of a removal the state says why."""
+    return LogAction(intent.document.state) if intent.action is Action.DELETE else PAST[intent.action]
 
 
 def _entries(target: Target, run_id: str, done: Sequence[tuple[Document, LogAction]]) -> list[LogEntry]:
@@ -183,7 +193,7 @@ def _count(
 ) -> Counts:
     counts = Counts()
     for intent in intents:
-        counts.documents[PAST[intent.action]] += 1
+        counts.documents[_past(intent)] += 1
     for document in noted:
         if document.state is not State.INDEXED:
             counts.documents[document.state.value] += 1

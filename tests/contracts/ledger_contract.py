@@ -26,6 +26,7 @@ from index.ledger import HoldKind, Ledger, LogAction, LogEntry, PointRemoval
 from index.ledger.database import Database
 from index.model import Action, Cause, Item, State, point_id
 from index.records import ChunkRecord, Collection, Document, Intent, PlanRow, Review, SourceRecord
+from tests.erasures import placed
 from tests.holds import order
 
 T0 = datetime(2026, 3, 1, 12, 30, 15, 123457, tzinfo=UTC)
@@ -742,6 +743,9 @@ print(heavy & set(sys.modules))
         ledger.collections.put(replace(old, name="kb-2", state="building"), [])
         ledger.holds.place(order("h1", T0), ["d1"], [])
         gone = replace(old, name="kb-3", state="building")
+        ledger.documents.put([document("erased", "d8"), document("to erase", "d9")], [])
+        placed(ledger, "E-0", ["d8"], T0)
+        ledger.erasures.finish("E-0", "{}", T0)
         calls: dict[str, Callable[[Sequence[LogEntry]], object]] = {
             "documents.put": lambda done: ledger.documents.put([document("b", "d2")], done),
             "chunks.delete_rows": lambda done: ledger.chunks.delete_rows(
@@ -751,7 +755,8 @@ print(heavy & set(sys.modules))
             "reviews.add": lambda done: ledger.reviews.add([Review("d1", "anna", "", T0)], done),
             "holds.place": lambda done: ledger.holds.place(order("h2", T0), ["d1"], done),
             "holds.release": lambda done: ledger.holds.release("h1", "anna", "Settled.", T0, done),
-            "erasures.put": lambda done: ledger.erasures.put(["k1"], "handbook", "", T0, done),
+            "erasures.placing": lambda done: placed(ledger, "E-1", ["d9"], T0, entries=done),
+            "erasures.lift": lambda done: ledger.erasures.lift("E-0", "anna", "Consent.", T0, done),
             "runs.approve": lambda done: ledger.runs.approve("p1", "handbook", "r1", T0, done),
             "writes.switch_collection": lambda done: ledger.writes.switch_collection("kb-2", done),
             "writes.replace_collection": lambda done: ledger.writes.replace_collection("kb-2", "kb-3", done),
@@ -1287,11 +1292,6 @@ with ledger.database.writing() as connection:
         assert announced | spared == set(names) and not announced & spared
         assert ledger.writes.intend("r3", "kb", []) == set()
 
-    def test_tombstones_stay(self, ledger: Ledger, again: Ledger) -> None:
-        ledger.erasures.put(["k1", "k2"], "handbook", "An order.", T0, [])
-        ledger.erasures.put(["k2", "k3"], "handbook", "Another.", T0, [])
-        assert again.erasures.tombstoned(["k1", "k3", "k4"]) == {"k1", "k3"}
-
     # ── Several at once ───────────────────────────────────────────────────────────────────────────────
 
     def test_a_reader_does_not_wait_for_an_open_write(self, ledger: Ledger, again: Ledger) -> None:
@@ -1334,6 +1334,7 @@ with Ledger.open(sys.argv[1], pathlib.Path(sys.argv[2])) as ledger:
     HOLDER = """
 import pathlib, sys
 from index.ledger import Ledger
+from tests.erasures import placed
 from tests.holds import order
 with Ledger.open(sys.argv[1], pathlib.Path(sys.argv[2])) as ledger:
     with ledger.writer("hand/book", "freshkb sync"):

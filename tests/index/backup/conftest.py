@@ -10,6 +10,7 @@ import pytest
 from index.backup.create import create
 from index.backup.manifest import Manifest
 from index.backup.restore import restore
+from index.ledger import Tombstone, TombstoneKind
 from index.parse import Parser
 from index.run import Run
 from index.search.knowledge_base import KnowledgeBase
@@ -17,6 +18,7 @@ from index.sync.requests import review
 from index.sync.sync import sync
 from index.verify.compare import verify
 from index.workspace import Workspace
+from tests.erasures import placed
 from tests.holds import order
 from tests.knowledge import Knowledge, counts
 
@@ -41,7 +43,9 @@ def fill(kb: Knowledge) -> None:
         ledger, now = workspace.ledger, workspace.now()
         (held,) = ledger.documents.find(uris=["kept.md"])
         ledger.holds.place(order("LH-1", now), [held.document_id], [])
-        ledger.erasures.put(["f" * 64], "docs", "asked for", now, [])
+        stone = Tombstone("f" * 64, TombstoneKind.CONTENT)
+        placed(ledger, "E-1", [], now, standing=[stone])
+        ledger.erasures.finish("E-1", "{}", now)
         review(Run(workspace, "review"), ["team/01.md"], "anna", "read it")
         refused = sync(Run(workspace, "sync")).sources[0]
         assert refused.plan_hash is not None
