@@ -46,18 +46,19 @@ class Phrases:
         if "" in self._folded:
             raise ValueError("A phrase needs at least one letter or digit.")
 
+    @property
+    def folded(self) -> tuple[str, ...]:
+        """Each in its folded form."""
+        return self._folded
+
     def found(self, text: str) -> bool:
         """Whether the text contains one of them."""
-        return any(phrase in reading for reading in _readings(text) for phrase in self._folded)
+        return any(phrase in reading for reading in readings(text) for phrase in self._folded)
 
     def parts(self, texts: Iterable[str]) -> set[int]:
         """The indices of those consecutive parts of one text in which one of them stands; both, of two parts
         in which it begins and ends."""
-        readings = [tuple(_readings(text)) for text in texts]
-        found = self._across([reading[0] for reading in readings])
-        if any(len(reading) > 1 for reading in readings):
-            found |= self._across([reading[-1] for reading in readings])
-        return found
+        return set[int]().union(*map(self._across, readings_of_parts(texts)))
 
     def _across(self, parts: Sequence[str]) -> set[int]:
         """The same for folded parts."""
@@ -76,7 +77,15 @@ class Phrases:
         return found
 
 
-def _readings(text: str) -> Iterator[str]:
+def readings_of_parts(texts: Iterable[str]) -> Iterator[list[str]]:
+    """The folded consecutive parts of one text; and with the words joined that were broken."""
+    found = [tuple(readings(text)) for text in texts]
+    yield [reading[0] for reading in found]
+    if any(len(reading) > 1 for reading in found):
+        yield [reading[-1] for reading in found]
+
+
+def readings(text: str) -> Iterator[str]:
     """The folded text; and with the words joined that were broken at the end of a line."""
     yield folded(text)
     joined = _BROKEN.sub("", text)

@@ -41,6 +41,7 @@ COMMANDS = (
     "audit",
     "review",
     "hold",
+    "erase",
     "runs",
     "retry",
     "reindex",

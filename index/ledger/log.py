@@ -162,6 +162,13 @@ class Log(Tables):
         with self._database.reading() as connection:
             return [LogEntry(*row) for row in connection.execute(query.order_by(log.c.id))]
 
+    def of(self, subject: str, actions: Collection[LogAction]) -> list[LogEntry]:
+        """The published entries of these actions on a subject, in order."""
+        query = sa.select(*_ENTRY).where(log.c.subject == subject, log.c.action.in_(list(actions)))
+        with self._database.reading() as connection:
+            rows = connection.execute(query.where(log.c.sequence.is_not(None)).order_by(log.c.sequence))
+            return [LogEntry(*row) for row in rows]
+
     def last(self, actions: Collection[LogAction]) -> LogEntry | None:
         """The newest entry of one of these actions."""
         query = sa.select(*_ENTRY).where(log.c.sequence.is_not(None), log.c.action.in_(list(actions)))
@@ -178,6 +185,13 @@ class Log(Tables):
         with self._database.reading() as connection:
             subjects, oldest = connection.execute(query).one()
         return subjects, oldest
+
+    def subjects_since(self, sequence: int, actions: Collection[LogAction]) -> set[str]:
+        """The subjects of entries of these actions with a higher number, pending ones included."""
+        later = sa.or_(log.c.sequence > sequence, log.c.sequence.is_(None))
+        query = sa.select(log.c.subject).where(later, log.c.action.in_(list(actions))).distinct()
+        with self._database.reading() as connection:
+            return set(connection.execute(query).scalars())
 
     def actions_of(self, run_id: str, document_ids: Collection[str]) -> dict[str, LogAction]:
         """{document id: this run's action}, for the documents among these that it changed."""
