@@ -41,6 +41,7 @@ COMMANDS = (
     "audit",
     "review",
     "hold",
+    "receipts",
     "runs",
     "retry",
     "reindex",

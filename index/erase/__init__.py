@@ -1,0 +1,1 @@
+"""Orders to erase: carried out, proved, and shown to others."""
