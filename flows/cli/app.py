@@ -42,6 +42,7 @@ COMMANDS = (
     "review",
     "hold",
     "erase",
+    "receipts",
     "runs",
     "retry",
     "reindex",

@@ -51,7 +51,7 @@ def erase(
         typer.Option(
             "--containing",
             metavar="-",
-            help="Documents that contain a phrase, now or later. -: phrases from standard input, a line each.",
+            help="Documents that contain a phrase, now or later; -: from standard input, a line each.",
         ),
     ] = None,
     source: SourceOption = None,

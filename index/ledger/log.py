@@ -248,16 +248,19 @@ class Log(Tables):
             found.problems += [LogProblem(seq, "the log's head does not know this entry")]
         return LogCheck(head.size, found.problems, found.roots)
 
-    def proof(self, sequence: int) -> tuple[Head, list[bytes]]:
-        """(head of the log now, inclusion proof in its tree) for the entry of this number. Reads all entries.
-        Raises LedgerDamaged when some are lost."""
+    def proof(self, sequence: int) -> tuple[Head, str, list[bytes]]:
+        """(head of the log now, exported form, inclusion proof in its tree) for the entry of this number. Reads
+        all entries. Raises LedgerDamaged when some are lost."""
         with self._database.reading() as connection:
             head, key = _head(connection, _HEAD)
-        lines = (line for _, line in self._lines(key, head.size))
-        leaves = [leaf_hash(line.encode()) for line in lines if line is not None]
+        entry, leaves = "", []
+        for row, line in self._lines(key, head.size):
+            if line is not None:
+                leaves.append(leaf_hash(line.encode()))
+                entry = line if row[0] == sequence else entry
         if len(leaves) != head.size:
             raise LedgerDamaged("Entries of the log are lost, so that it proves nothing: freshkb log verify")
-        return head, inclusion_proof(leaves, sequence - 1)
+        return head, entry, inclusion_proof(leaves, sequence - 1)
 
     def _lines(self, key: bytes, until: int) -> Iterator[tuple[Sequence[Any], str | None]]:
         """(raw row, exported form) of each entry up to this number, in order; None for one that cannot be
@@ -301,9 +304,7 @@ class Log(Tables):
 
 def _fits(head: Head, last: Sequence[Any] | None) -> bool:
     """Whether entries can be appended after this head, when `last` is the last entry that is there."""
-    if last is None:
-        return True
-    return bool(head.size > last[0] or (head.size == last[0] and head.hash == last[1]))
+    return last is None or head.size > last[0] or bool(head.size == last[0] and head.hash == last[1])
 
 
 def _readable(row: Sequence[Any], key: bytes) -> str | None:
