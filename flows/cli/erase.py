@@ -74,7 +74,7 @@ def erase(
     lift: Annotated[
         str | None,
         typer.Option(
-            "--lift", metavar="ORDER", help="Take an order back: its documents may be indexed again."
+            "--lift", metavar="ORDER", help="Take an order back: its documents may come again."
         ),
     ] = None,
     replay: Annotated[

@@ -44,7 +44,8 @@ import: `actor`, `batched`, `disk`, `signed`, `freshness`, `model`, `precedence`
 from index.ledger.chain import Head, LogCheck, LogProblem
 from index.ledger.database import damaged
 from index.ledger.entry import LogAction, LogEntry
-from index.ledger.erasures import Erased, HeldBack
+from index.ledger.erased import Erased
+from index.ledger.erasures import HeldBack
 from index.ledger.hold import Hold, HoldKind, hold_id
 from index.ledger.ledger import Ledger
 from index.ledger.locks import Writer

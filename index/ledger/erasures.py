@@ -7,39 +7,34 @@ carried out; what stays are keyed hashes.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from index.errors import LedgerDamaged
 from index.ledger import schema
-from index.ledger.database import Database, Tables
+from index.ledger.database import Tables
 from index.ledger.entry import LogEntry
+from index.ledger.erased import Erased, barred, keys_of, of_document, rows
 from index.ledger.holds import held, lock, matching
 from index.ledger.intents import unpacked
-from index.ledger.log import append, hide_subjects
+from index.ledger.log import append
 from index.ledger.order import Order, OrderKind, OrderState
+from index.ledger.reduction import reduced
 from index.ledger.schema import (
     chunks,
     documents,
-    held_documents,
     intents,
     items,
-    meta,
     order_documents,
     orders,
     removals,
-    reviews,
-    runs,
-    sources,
     tombstones,
 )
-from index.ledger.tombstone import KEY, Keys, Tombstone, TombstoneKind
+from index.ledger.tombstone import Keys, Tombstone, TombstoneKind
 from index.model import State
 from index.records import Document
 
@@ -51,70 +46,12 @@ _ROW = [documents.c[name] for name in _NAMES]
 _SHORTEST = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Erased:
-    """A document of an order, as its row names it."""
-
-    document_id: str
-    source: str
-    uri: str
-    state: State
-    size: int | None
-    content_hash: str | None
-    seen_hash: str | None
-    title: str
-
-    @property
-    def hashes(self) -> list[str]:
-        """The hashes of its bytes, unless it has none: the empty file is nobody's."""
-        return [h for h in dict.fromkeys((self.content_hash, self.seen_hash)) if h and self.size != 0]
-
-
 class HeldBack(Exception):
     """Documents of an order are under a hold; nothing was put on record."""
 
     def __init__(self, document_ids: Collection[str]) -> None:
         super().__init__()
         self.document_ids = sorted(document_ids)
-
-
-#: The tombstones of a document.
-def of_document(keys: Keys, document: Erased) -> Iterator[Tombstone]:
-    yield Tombstone(keys.uri(document.source, document.uri), TombstoneKind.URI)
-    for content in document.hashes:
-        yield Tombstone(keys.content(content), TombstoneKind.CONTENT)
-
-
-def barred(database: Database, connection: sa.Connection, found: Collection[Document]) -> set[str]:
-    """The ids of those of these documents that may not be written: they are erased, or a tombstone stands on
-    their path or on their bytes."""
-    if not found or connection.execute(sa.select(tombstones.c.order_id).limit(1)).first() is None:
-        return set()
-    ids = [document.document_id for document in found]
-    gone = sa.select(documents.c.document_id).where(documents.c.state == State.ERASED)
-    barred = set(connection.execute(gone.where(database.among(documents.c.document_id, ids))).scalars())
-    keys = _keys(connection)
-    of: dict[str, set[str]] = {}
-    for document in found:
-        hashes = {document.content_hash, document.seen_hash} if document.size != 0 else set()
-        named = {keys.uri(document.source, document.uri)} | {keys.content(h) for h in hashes if h}
-        for key in named:
-            of.setdefault(key, set()).add(document.document_id)
-    query = sa.select(tombstones.c.key_hash).where(database.among(tombstones.c.key_hash, of))
-    for key in connection.execute(query).scalars():
-        barred |= of[key]
-    return barred
-
-
-def _keys(connection: sa.Connection) -> Keys:
-    recorded = connection.execute(sa.select(meta.c.value).where(meta.c.name == KEY)).scalar()
-    try:
-        return Keys(bytes.fromhex(recorded or "none"))
-    except ValueError as error:
-        raise LedgerDamaged(
-            "The ledger has lost the key of its tombstones, so that erased documents could come back. "
-            "Restore it from a backup."
-        ) from error
 
 
 class Erasures(Tables):
@@ -186,7 +123,8 @@ class Erasures(Tables):
             return self._copies(connection, document_ids)
 
     def _covered(self, connection: sa.Connection, document_ids: Collection[str]) -> list[Erased]:
-        """The same. Until the transaction ends, no hold is placed on them. Raises HeldBack when one stands."""
+        """The same. Until the transaction ends, no hold is placed on them. Raises HeldBack for one that
+        stands."""
         matching(self._database, connection)
         found = self._copies(connection, document_ids)
         ids = [document.document_id for document in found]
@@ -201,14 +139,9 @@ class Erasures(Tables):
         }
         hashes = {content for document in found.values() for content in document.hashes}
         for column in (documents.c.content_hash, documents.c.seen_hash):
-            for row in self._rows(connection, column, hashes):
-                found.setdefault(row[0], Erased(*row))
+            for copy in rows(self._database, connection, column, hashes):
+                found.setdefault(copy.document_id, copy)
         return sorted(found.values(), key=lambda d: (d.source, d.uri, d.document_id))
-
-    def _rows(
-        self, connection: sa.Connection, column: sa.Column[Any], wanted: Collection[str]
-    ) -> Iterable[Sequence[Any]]:
-        return connection.execute(sa.select(*_ROW).where(self._database.among(column, wanted))).all()
 
     def _join(
         self,
@@ -222,8 +155,8 @@ class Erasures(Tables):
         # A run in flight may have read bytes that no row knows yet.
         query = sa.select(intents.c.payload).where(self._database.among(intents.c.document_id, ids))
         flying = [unpacked(stored).document for stored in connection.execute(query).scalars()]
-        more = [Erased(*(getattr(document, name) for name in _NAMES)) for document in flying]
-        keys = _keys(connection)
+        more = [Erased.of(document) for document in flying]
+        keys = keys_of(connection)
         # What holds a phrase comes back once the phrase is gone from it: its path and its bytes are free.
         named = () if kind is OrderKind.PHRASE else (*found, *more)
         stones = [*standing, *(stone for d in named for stone in of_document(keys, d))]
@@ -273,7 +206,7 @@ class Erasures(Tables):
 
     def keys(self) -> Keys:
         with self._database.reading() as connection:
-            return _keys(connection)
+            return keys_of(connection)
 
     def kinds(self) -> set[TombstoneKind]:
         """The kinds of tombstones that stand: a question before any key is made."""
@@ -309,69 +242,18 @@ class Erasures(Tables):
         """Put the paths {uri: order id} under orders whose bytes lie there, so that they are not read again;
         no record of a run names them any more."""
         with self._database.writing() as connection:
-            keys = _keys(connection)
+            keys = keys_of(connection)
             for uri, order_id in found.items():
                 self._put(connection, order_id, [Tombstone(keys.uri(source, uri), TombstoneKind.URI)])
             here = sa.and_(items.c.source == source, self._database.among(items.c.uri, found))
             connection.execute(sa.delete(items).where(here))
 
-    # ── Rows ──────────────────────────────────────────────────────────────────────────────────────────
-
     def reduce(self, order_id: str) -> int:
         """Delete everything that the ledger records of an order's documents, but for ids of points that are
-        to be purged: rows, those of earlier documents of the same paths, reviews, items, and the sentences of
-        runs and findings that name them. The log's subjects get their exported form. Returns the number of
-        rows. Repeated, it finds none."""
+        to be purged: see `index.ledger.reduction`. Returns the number of rows. Repeated, it finds none."""
         with self._database.writing() as connection:
             own = list(connection.execute(self._of(order_id)).scalars())
-            found = [Erased(*row) for row in self._rows(connection, documents.c.document_id, own)]
-            places = {(document.source, document.uri) for document in found}
-            for row in self._rows(connection, documents.c.uri, {uri for _, uri in places}):
-                former = Erased(*row)
-                if former.state in (State.DELETED, State.ERASED) and (former.source, former.uri) in places:
-                    found.append(former)
-            ids = {*own, *(document.document_id for document in found)}
-            number = 0
-            for column in (
-                documents.c.document_id,
-                chunks.c.document_id,
-                intents.c.document_id,
-                reviews.c.document_id,
-                held_documents.c.document_id,
-                items.c.document_id,
-            ):
-                gone = sa.delete(column.table).where(self._database.among(column, ids))
-                number += connection.execute(gone).rowcount
-            uris = {document.uri for document in found}
-            for column in (items.c.uri, items.c.old_uri):
-                gone = sa.delete(items).where(self._database.among(column, uris))
-                number += connection.execute(gone).rowcount
-            words = {*uris, *(document.title for document in found)}
-            needles = [word for word in words if len(word) >= _SHORTEST]
-            if needles:
-                number += self._silence(connection, needles)
-            hide_subjects(connection, ids)
-        return number
-
-    def _silence(self, connection: sa.Connection, needles: Sequence[str]) -> int:
-        """Take what names one of these out of the records of runs and sources."""
-        changed = 0
-        for run_id, error, counts in connection.execute(
-            sa.select(runs.c.run_id, runs.c.error, runs.c.counts)
-        ).all():
-            quiet = _without(counts, needles)
-            said = "" if _names(error, needles) else error
-            if (said, quiet) != (error, counts):
-                which = sa.update(runs).where(runs.c.run_id == run_id)
-                connection.execute(which.values(error=said, counts=quiet))
-                changed += 1
-        for source, findings in connection.execute(sa.select(sources.c.source, sources.c.findings)).all():
-            kept = [one for one in findings if not _names(json.dumps(one, ensure_ascii=False), needles)]
-            if kept != findings:
-                which = sa.update(sources).where(sources.c.source == source)
-                connection.execute(which.values(findings=kept))
-                changed += 1
-        return changed
+            return reduced(self._database, connection, own)
 
     # ── The end of an order ───────────────────────────────────────────────────────────────────────────
 
@@ -402,19 +284,3 @@ class Erasures(Tables):
         )
         with self._database.reading() as connection:
             return list(connection.execute(query.order_by(removals.c.point_id)).scalars())
-
-
-def _names(text: str, needles: Sequence[str]) -> bool:
-    return any(needle in text for needle in needles)
-
-
-def _without(value: Any, needles: Sequence[str]) -> Any:
-    """The value with empty texts in the places of those that name one of these."""
-    match value:
-        case str():
-            return "" if _names(value, needles) else value
-        case list():
-            return [_without(each, needles) for each in value]
-        case dict():
-            return {name: _without(each, needles) for name, each in value.items()}
-    return value
