@@ -134,9 +134,8 @@ class Erasures(Tables):
         return found
 
     def _copies(self, connection: sa.Connection, document_ids: Collection[str]) -> list[Erased]:
-        found = {
-            row[0]: Erased(*row) for row in self._rows(connection, documents.c.document_id, document_ids)
-        }
+        named = rows(self._database, connection, documents.c.document_id, document_ids)
+        found = {document.document_id: document for document in named}
         hashes = {content for document in found.values() for content in document.hashes}
         for column in (documents.c.content_hash, documents.c.seen_hash):
             for copy in rows(self._database, connection, column, hashes):
