@@ -1,8 +1,8 @@
 """Receipts: signed statements that an order to erase was carried out, which anybody can check.
 
-A receipt is a DSSE envelope around an in-toto Statement. Its subjects are keyed hashes of the erased documents,
-its predicate says what was done and shown, and proves that the log has the order's last entry. Nothing of a
-document is in it. A check needs no ledger and imports none.
+A receipt is a DSSE envelope around an in-toto Statement. Its subjects are keyed hashes of the erased
+documents, its predicate says what was done and shown, and proves that the log has the order's last entry.
+Nothing of a document is in it. A check needs no ledger and imports none.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ import hashlib
 import os
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from index.disk.atomic import replacing, sync_folder
 from index.disk.private import private_folder
 from index.erase import parts
+from index.erase.predicate import Receipt
 from index.errors import SignatureError
 from index.model import rfc3339
 from index.signed import envelope, statement
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from index.purge.purge import Place
     from index.workspace import Workspace
 
+__all__ = ["KEYED", "PREDICATE_TYPE", "Receipt", "issued", "keep", "kept", "opened", "path_of", "read"]
+
 PREDICATE_TYPE = f"{PREDICATES}erasure:v1"
 #: The digest of a subject that is a document, as `index.ledger.subject` makes it.
 KEYED = "hmac-sha256"
@@ -42,54 +44,6 @@ _HEX = re.compile(r"[0-9a-f]{64}")
 _ORDER_ID = re.compile(r"E-[0-9A-Z]{1,40}")
 #: Bytes. A document takes some 500.
 _LARGEST = 256 * 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class LogPosition:
-    """An entry of a log, and the proof that the log has it."""
-
-    origin: str
-    size: int
-    root: bytes
-    seq: int
-    """The number of the entry, from 1."""
-    entry: str
-    """The entry's exported form, byte for byte: its leaf in the tree is the leaf hash of this."""
-    proof: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """A receipt whose signature, types and proof hold."""
-
-    order_id: str
-    kind: str
-    """How the order named its documents: an `OrderKind`."""
-    instance: str
-    """The ledger's id."""
-    ordered_at: datetime
-    done_at: datetime
-    documents: int
-    chunks: int
-    places: tuple[Mapping[str, str], ...]
-    """{place, claim, evidence} each."""
-    not_covered: tuple[str, ...]
-    tombstones: tuple[Mapping[str, Any], ...]
-    """{kind, key, words} each: the hash under the ledger's secret."""
-    log: LogPosition
-    key: PublicKey
-    """The key that the receipt carries."""
-    subjects: tuple[Subject, ...]
-    """One for each document; a single one, named like the order, of an order without documents."""
-    signer: PublicKey
-    """The key that was found to have signed it."""
-    predicate: Mapping[str, Any]
-    """As it was signed."""
-
-    def json(self) -> dict[str, Any]:
-        """The predicate, and the subjects."""
-        subjects = [{"name": s.name, "digest": dict(s.digest)} for s in self.subjects]
-        return {**self.predicate, "subjects": subjects}
 
 
 # ── Issuing ───────────────────────────────────────────────────────────────────────────────────────────
@@ -215,7 +169,7 @@ def opened(text: str, keys: Iterable[PublicKey] = ()) -> Receipt:
         payload = sealed.opened(trusted, PAYLOAD_TYPE)
         signer = sealed.signer(trusted)
         assert signer is not None, "an envelope is opened by a key that has signed it"
-        receipt = _receipt(statement.read(payload, PREDICATE_TYPE), signer)
+        receipt = Receipt.of(statement.read(payload, PREDICATE_TYPE), signer)
         _check_subjects(receipt)
         _check_log(receipt)
     except ValueError as error:
@@ -230,35 +184,6 @@ def _carried(sealed: envelope.Envelope) -> list[PublicKey]:
         return []
     said = statement.read(sealed.payload, PREDICATE_TYPE)
     return [parts.public_key(said.predicate, "key")]
-
-
-def _receipt(said: Statement, signer: PublicKey) -> Receipt:
-    found = said.predicate
-    log = parts.part(found, "log", dict)
-    return Receipt(
-        order_id=parts.part(found, "order_id", str),
-        kind=parts.part(found, "kind", str),
-        instance=parts.part(found, "instance", str),
-        ordered_at=parts.instant(found, "ordered_at"),
-        done_at=parts.instant(found, "done_at"),
-        documents=parts.part(found, "documents", int),
-        chunks=parts.part(found, "chunks", int),
-        places=tuple(parts.alike(found, "places", {"place": str, "claim": str, "evidence": str})),
-        not_covered=tuple(parts.texts(found, "not_covered")),
-        tombstones=tuple(parts.alike(found, "tombstones", {"kind": str, "key": str, "words": int})),
-        log=LogPosition(
-            origin=parts.part(log, "origin", str),
-            size=parts.part(log, "size", int),
-            root=parts.hashed(parts.part(log, "root", str), "root"),
-            seq=parts.part(log, "seq", int),
-            entry=parts.part(log, "entry", str),
-            proof=tuple(parts.hashed(node, "proof") for node in parts.texts(log, "proof")),
-        ),
-        key=parts.public_key(found, "key"),
-        subjects=tuple(said.subjects),
-        signer=signer,
-        predicate=found,
-    )
 
 
 def _check_subjects(receipt: Receipt) -> None:
