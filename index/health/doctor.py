@@ -45,7 +45,7 @@ def examine(workspace: Workspace) -> list[Check]:
     checks: list[Check] = []
     looks = (
         *(_privacy, _ledger, _log, _state_folder, _locks, _services, _runs),
-        *(_store, _purge, _model, _sources, _parsers),
+        *(_store, _purge, _erasures, _model, _sources, _parsers),
     )
     for look in looks:
         try:
@@ -187,6 +187,17 @@ def _purge(workspace: Workspace) -> Iterator[Check]:
         f"delete.purge_within is {written(lag.within)}."
     )
     yield Check("purge", not lag.late, f"{waits} Purge them now with: freshkb purge" if lag.late else waits)
+
+
+def _erasures(workspace: Workspace) -> Iterator[Check]:
+    for order in workspace.ledger.erasures.open():
+        yield Check(
+            "erasure",
+            False,
+            f"Order {order.order_id} of {order.placed_at:%Y-%m-%d %H:%M} UTC is not carried out yet: its "
+            f"{order.documents:,} documents are out of search, and their bytes are there. Carry it out with: "
+            "freshkb erase",
+        )
 
 
 def _services(workspace: Workspace) -> Iterator[Check]:

@@ -83,6 +83,8 @@ class Status:
     """Standing holds."""
     held: int
     """Documents under them."""
+    orders: int
+    """Orders to erase that are not carried out yet."""
 
     @property
     def documents(self) -> dict[str, int]:
@@ -100,6 +102,7 @@ class Status:
             "last_run": self.last_run.json() if self.last_run else None,
             "services": [service.json() for service in self.services],
             "holds": {"standing": self.holds, "documents": self.held},
+            "orders": {"open": self.orders},
         }
 
 
@@ -135,6 +138,7 @@ def status(workspace: Workspace) -> Status:
         services=tuple(services(workspace.config.state_dir)),
         holds=holds,
         held=held,
+        orders=len(ledger.erasures.open()),
     )
 
 
