@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 #: Letters of scripts without spaces between words: Thai to Burmese, Khmer, kana, Han.
 _ALONE = (
@@ -48,15 +48,15 @@ class Phrases:
 
     def found(self, text: str) -> bool:
         """Whether the text contains one of them."""
-        return any(phrase in reading for reading in _readings(text) for phrase in self._folded)
+        return any(phrase in reading for reading in readings(text) for phrase in self._folded)
 
     def parts(self, texts: Iterable[str]) -> set[int]:
         """The indices of those consecutive parts of one text in which one of them stands; both, of two parts
         in which it begins and ends."""
-        readings = [tuple(_readings(text)) for text in texts]
-        found = self._across([reading[0] for reading in readings])
-        if any(len(reading) > 1 for reading in readings):
-            found |= self._across([reading[-1] for reading in readings])
+        read = [tuple(readings(text)) for text in texts]
+        found = self._across([reading[0] for reading in read])
+        if any(len(reading) > 1 for reading in read):
+            found |= self._across([reading[-1] for reading in read])
         return found
 
     def _across(self, parts: Sequence[str]) -> set[int]:
@@ -76,9 +76,32 @@ class Phrases:
         return found
 
 
-def _readings(text: str) -> Iterator[str]:
+def readings(text: str) -> Iterator[str]:
     """The folded text; and with the words joined that were broken at the end of a line."""
     yield folded(text)
     joined = _BROKEN.sub("", text)
     if joined != text:
         yield folded(joined)
+
+
+def passages(chunks: Iterable[tuple[Sequence[str], str]]) -> Iterator[str]:
+    """The text of each chunk, after the headings that begin with it. `chunks`: heading path and text of
+    each, in order."""
+    above: Sequence[str] = ()
+    for headings, text in chunks:
+        new = headings if tuple(headings) != tuple(above) else ()
+        above = headings
+        yield "\n".join((*new, text))
+
+
+def strings(value: object) -> Iterator[str]:
+    """The texts in a value as properties have it: names, and values."""
+    if isinstance(value, Mapping):
+        for name, within in value.items():
+            yield str(name)
+            yield from strings(within)
+    elif isinstance(value, list | tuple):
+        for within in value:
+            yield from strings(within)
+    elif value is not None:
+        yield str(value)

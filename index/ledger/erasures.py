@@ -23,7 +23,7 @@ from index.ledger.entry import LogEntry
 from index.ledger.holds import held, lock, matching
 from index.ledger.intents import unpacked
 from index.ledger.log import append, hide_subjects
-from index.ledger.order import Order, OrderState
+from index.ledger.order import WITHHELD, Order, OrderState, withheld_by
 from index.ledger.schema import (
     chunks,
     documents,
@@ -93,6 +93,10 @@ def barred(database: Database, connection: sa.Connection, found: Collection[Docu
     ids = [document.document_id for document in found]
     gone = sa.select(documents.c.document_id).where(documents.c.state == State.ERASED)
     barred = set(connection.execute(gone.where(database.among(documents.c.document_id, ids))).scalars())
+    # A damaged ledger may have lost the row that says so.
+    ordered = sa.select(order_documents.c.document_id)
+    ordered = ordered.where(database.among(order_documents.c.document_id, ids))
+    barred |= set(connection.execute(ordered).scalars())
     keys = _keys(connection)
     of: dict[str, set[str]] = {}
     for document in found:
@@ -265,11 +269,34 @@ class Erasures(Tables):
         with self._database.reading() as connection:
             return set(connection.execute(sa.select(tombstones.c.kind).distinct()).scalars())
 
-    def lengths(self) -> list[int]:
-        """The numbers of words that suppressed phrases have."""
-        query = sa.select(tombstones.c.words).where(tombstones.c.kind == TombstoneKind.PHRASE).distinct()
+    def phrases(self) -> dict[int, dict[str, str]]:
+        """{number of words: {key hash: the first order}} of the suppressed phrases."""
+        query = sa.select(tombstones.c.words, tombstones.c.key_hash, sa.func.min(tombstones.c.order_id))
+        query = query.where(tombstones.c.kind == TombstoneKind.PHRASE)
+        query = query.group_by(tombstones.c.words, tombstones.c.key_hash)
+        found: dict[int, dict[str, str]] = {}
         with self._database.reading() as connection:
-            return sorted(connection.execute(query).scalars())
+            for words, key_hash, order_id in connection.execute(query.order_by(tombstones.c.words)):
+                found.setdefault(words, {})[key_hash] = order_id
+        return found
+
+    def barred(self, found: Collection[Document]) -> set[str]:
+        """The ids of those of these documents that may not be written now."""
+        with self._database.reading() as connection:
+            return barred(self._database, connection, found)
+
+    def tally(self) -> tuple[int, int, int]:
+        """(orders whose tombstones stand, those of them that are open, documents in quarantine by an
+        order)."""
+        number = sa.func.count()
+        stand = sa.select(number).where(orders.c.state != OrderState.LIFTED)
+        kept = sa.select(number).where(
+            documents.c.state == State.QUARANTINED, documents.c.reason.startswith(WITHHELD, autoescape=True)
+        )
+        with self._database.reading() as connection:
+            standing = connection.execute(stand).scalar_one()
+            pending = connection.execute(stand.where(orders.c.state == OrderState.OPEN)).scalar_one()
+            return standing, pending, connection.execute(kept).scalar_one()
 
     def standing(self, key_hashes: Collection[str]) -> dict[str, str]:
         """{key hash: the first order}, for those of these that have a tombstone."""
@@ -286,12 +313,14 @@ class Erasures(Tables):
             return [Tombstone(*row) for row in rows]
 
     def withhold(self, found: Mapping[str, str], source: str) -> None:
-        """Put the paths {uri: order id} under orders whose bytes lie there, so that they are not read again;
-        no record of a run names them any more."""
+        """Put the paths {uri: order id} under orders whose bytes lie there, so that they are not read again,
+        but for orders that were lifted meanwhile. No record of a run names the paths any more."""
+        over = sa.select(orders.c.order_id).where(orders.c.state == OrderState.LIFTED)
         with self._database.writing() as connection:
-            keys = _keys(connection)
+            keys, lifted = _keys(connection), set(connection.execute(over).scalars())
             for uri, order_id in found.items():
-                self._put(connection, order_id, [Tombstone(keys.uri(source, uri), TombstoneKind.URI)])
+                if order_id not in lifted:
+                    self._put(connection, order_id, [Tombstone(keys.uri(source, uri), TombstoneKind.URI)])
             here = sa.and_(items.c.source == source, self._database.among(items.c.uri, found))
             connection.execute(sa.delete(items).where(here))
 
@@ -365,13 +394,18 @@ class Erasures(Tables):
             connection.execute(gone)
 
     def lift(self, order_id: str, by: str, reason: str, at: datetime, entries: Sequence[LogEntry]) -> bool:
-        """End the tombstones of an order that is done. False, with nothing on record, when it is not."""
+        """End the tombstones of an order that is done: the next sync looks again at the documents that it
+        kept in quarantine. False, with nothing on record, when it is not done."""
         which = sa.and_(orders.c.order_id == order_id, orders.c.state == OrderState.DONE)
         lifted = {"state": OrderState.LIFTED, "lifted_at": at, "lifted_by": by, "lift_reason": reason}
         with self._database.writing() as connection:
             if connection.execute(sa.update(orders).where(which).values(lifted)).rowcount == 0:
                 return False
             connection.execute(sa.delete(tombstones).where(tombstones.c.order_id == order_id))
+            said = documents.c.reason
+            own = (said == withheld_by(order_id), *(said.startswith(text) for text in _more(order_id)))
+            again = sa.update(documents).where(documents.c.state == State.QUARANTINED, sa.or_(*own))
+            connection.execute(again.values(seen_extraction=""))
             append(connection, entries)
         return True
 
@@ -382,6 +416,11 @@ class Erasures(Tables):
         )
         with self._database.reading() as connection:
             return list(connection.execute(query.order_by(removals.c.point_id)).scalars())
+
+
+def _more(order_id: str) -> list[str]:
+    """The beginnings of reasons that have more words than `withheld_by`."""
+    return [f"{withheld_by(order_id)}{mark}" for mark in "; "]
 
 
 def _names(text: str, needles: Sequence[str]) -> bool:
