@@ -216,11 +216,10 @@ def _with_phrase(run: Run, order: Order, since: int | None) -> list[str]:
     for source in known_sources(workspace):
         with _writer(run, source):
             pass
-    phrases = KeyedPhrases(ledger.erasures.keys(), ledger.erasures.of(order.order_id))
     written = None if since is None else ledger.log.subjects_since(since, _WRITTEN)
-    if not phrases or written == set():
+    if written == set():
         return []
-    found = find(Reader(workspace), phrases, document_ids=written)
+    found = find(Reader(workspace), KeyedPhrases.of(workspace, order), document_ids=written)
     kept: list[str] = []
     for one in list(found):
         kept += _joined(workspace, order, [one.document.document_id])
@@ -290,8 +289,8 @@ def _prove(run: Run, order: Order, traces: Traces | None) -> tuple[list[Place], 
     shown = ", ".join(sorted(path.name for path in held)[:5])
     count = "A file" if len(held) == 1 else f"{len(held):,} files"
     return places, (
-        f"{count} of {workspace.config.state_dir} may hold a piece of what was erased: {shown}. Remove what is "
-        "no part of the index, and run: freshkb erase"
+        f"{count} of {workspace.config.state_dir} may hold a piece of what was erased: {shown}. Remove what "
+        "is no part of the index, and run: freshkb erase"
     )
 
 
