@@ -61,6 +61,7 @@ ROOMS = [
     "health",
     "search",
     "erase",
+    "upkeep",
     "reindex",
     "verify",
 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from index.actor import login
-from index.erase import carry_out as carrying
+from index.erase import remove
 from index.model import State
 from tests.commands import CommandLine
 from tests.holds import order as hold
@@ -125,7 +125,7 @@ def test_a_phrase_comes_from_standard_input_alone(grown: CommandLine, kb: Knowle
 def test_an_order_that_waits_is_told_and_carried_out_by_the_next_command(
     grown: CommandLine, kb: Knowledge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(carrying, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(remove, "PATIENCE_SECONDS", 0.0)
     with kb.workspace() as other, other.ledger.writer("docs", "freshkb sync"):
         pending = grown.json("erase", "staff/zoe.md", "--reason", "x", "--yes", code=4)
         assert (pending["state"], pending["receipt"]) == ("pending", None)
@@ -144,7 +144,7 @@ def test_an_order_that_waits_is_told_and_carried_out_by_the_next_command(
 def test_sync_carries_out_what_is_open(
     grown: CommandLine, kb: Knowledge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(carrying, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(remove, "PATIENCE_SECONDS", 0.0)
     with kb.workspace() as other, other.ledger.writer("docs", "freshkb sync"):
         grown("erase", "staff/zoe.md", "--reason", "x", "--yes", code=4)
     grown("sync")

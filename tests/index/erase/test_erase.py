@@ -12,7 +12,7 @@ import pytest
 
 from index.audit.audit import audit_of
 from index.audit.report import write as write_report
-from index.erase import carry_out as carrying
+from index.erase import prove, remove
 from index.erase import receipt as receipts
 from index.erase import reveal as reveals
 from index.erase import traces as tracing
@@ -250,7 +250,7 @@ def test_it_is_out_of_search_once_it_is_ordered(grown: Knowledge) -> None:
 
 def test_what_another_process_writes_is_waited_for(grown: Knowledge, monkeypatch: pytest.MonkeyPatch) -> None:
     """The order is in force meanwhile, and the next run that writes carries it out."""
-    monkeypatch.setattr(carrying, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(remove, "PATIENCE_SECONDS", 0.0)
     kb = grown
     with kb.workspace() as other, other.ledger.writer("docs", "freshkb sync"):
         report = erased(kb, "tamarind/zeppelin.md")
@@ -310,7 +310,7 @@ def test_traces_are_kept_under_a_key(grown: Knowledge, monkeypatch: pytest.Monke
     def fail(*_: object) -> None:
         raise StoreDamaged("It is full.")
 
-    monkeypatch.setattr(carrying, "purge_places", fail)
+    monkeypatch.setattr(prove, "purge_places", fail)
     report = erased(kb, "tamarind/zeppelin.md")
     assert report.outcome == "failed" and report.error == "It is full."
     order = report.order
@@ -376,14 +376,14 @@ def test_an_open_order_is_not_lifted(grown: Knowledge) -> None:
 
 
 STEPS: list[tuple[Any, str]] = [
-    (carrying, "recover"),
+    (remove, "recover"),
     (tracing, "gather"),
     (tracing, "keep"),
-    (carrying, "apply"),
-    (carrying, "_read_back"),
-    (carrying, "purge_places"),
-    (carrying, "clear_scratch"),
-    (carrying, "remove_reports"),
+    (remove, "apply"),
+    (remove, "_read_back"),
+    (prove, "purge_places"),
+    (prove, "clear_scratch"),
+    (prove, "remove_reports"),
     (receipts, "issued"),
     (receipts, "keep"),
 ]
