@@ -23,6 +23,7 @@ from prefect.types.entrypoint import EntrypointType
 from flows import orchestration
 from flows.audit import audit
 from flows.purge import purge
+from flows.retention import retention
 from flows.sync import sync
 from flows.verify import verify
 from flows.watch import Watcher
@@ -120,6 +121,7 @@ class Served(threading.Thread):
             (sync, schedules.sync),
             (audit, schedules.audit),
             (verify, schedules.verify),
+            (retention, schedules.retention),
             (purge, schedules.purge),
         ):
             await runner.aadd_flow(

@@ -27,7 +27,7 @@ from index.ledger.log import append, defer, publish
 from index.ledger.points import PRESENT
 from index.ledger.removal import RemovalState
 from index.ledger.schema import chunks, collections, intents, log, removals
-from index.model import Action
+from index.model import REMOVALS
 from index.records import Intent
 
 
@@ -42,12 +42,10 @@ class Writes(Tables):
         The removal of a document under a hold is not announced, even when the hold came after the plan.
         Returns the ids of these documents, which stay as they are.
         """
-        deleted = [i.document.document_id for i in wanted if i.action is Action.DELETE]
+        removed = [i.document.document_id for i in wanted if i.action in REMOVALS]
         with self._database.writing() as connection:
-            stays = kept(self._database, connection, deleted)
-            allowed = [
-                i for i in wanted if i.action is not Action.DELETE or i.document.document_id not in stays
-            ]
+            stays = kept(self._database, connection, removed)
+            allowed = [i for i in wanted if i.action not in REMOVALS or i.document.document_id not in stays]
             self._announce(connection, run_id, collection, allowed)
         return stays
 

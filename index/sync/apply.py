@@ -38,6 +38,7 @@ PAST = {
     Action.TOUCH: LogAction.TOUCHED,
     Action.HOLD: LogAction.HELD,
     Action.DELETE: LogAction.DELETED,
+    Action.EXPIRE: LogAction.EXPIRED,
     Action.REINDEX: LogAction.REINDEXED,
 }
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from index import payload
 from index.batched import batched
-from index.model import Action, Item, Point, Vectors, digest, point_id
+from index.model import Chunk, Item, Point, Vectors, digest, point_id
 from index.records import ChunkRecord, Collection, Document, Intent
-from index.sync.prepare import occurrences
 from index.sync.target import Target
 from index.sync.work import NewMetadata, NewVersion, Removal, RowOnly, Skip, Work
 
@@ -68,7 +68,7 @@ def drafted(
                     continue
                 own = kept
             case Removal():
-                intents.append(Intent(Action.DELETE, item.document))
+                intents.append(Intent(item.action, item.document))
                 continue
             case RowOnly():
                 noted.append(item.document)
@@ -104,6 +104,17 @@ def _text_points(collection: Collection, item: NewVersion) -> list[Draft]:
         )
         drafts.append(Draft(record, body, chunk.embedded_text))
     return drafts
+
+
+def occurrences(chunks: tuple[Chunk, ...]) -> list[int]:
+    """For each chunk, how many before it in its document have the same embedded text."""
+    seen: Counter[str] = Counter()
+    numbers = []
+    for chunk in chunks:
+        embedded = chunk.embedded_hash
+        numbers.append(seen[embedded])
+        seen[embedded] += 1
+    return numbers
 
 
 def _kept_points(

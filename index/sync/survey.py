@@ -21,6 +21,7 @@ from index.sync.diff import Diff, Extraction
 from index.sync.plan import Plan, SourceState
 from index.sync.prepare import governed, linked, moment
 from index.sync.source import Source, source_of
+from index.sync.unasked import endings, unasked
 from index.workspace import Workspace
 
 
@@ -54,7 +55,7 @@ def survey(
     try:
         return _survey(workspace, source, folders, checksum, approved, stop)
     except SourceUnavailable as error:
-        return Survey(Plan(source, complete=False, error=f"{redact(str(error))} Nothing was removed."))
+        return Survey(unasked(workspace, source, approved, trouble=redact(str(error))))
 
 
 def _survey(
@@ -82,7 +83,7 @@ def _survey(
         found = comparing.compare(listing, rows, here.extraction, distrust=checksum)
         comparing.leave_below(found, [folder.uri for folder in listing.unlisted])
     except SourceUnavailable as error:
-        return Survey(Plan(source, complete=False, error=f"{redact(str(error))} Nothing was removed."))
+        return Survey(unasked(workspace, source, approved, trouble=redact(str(error))))
     partial = folders is not None
     state = SourceState(
         source=source,
@@ -115,6 +116,7 @@ def _survey(
         hashes=hashes,
         moves=moves,
         touched=touched,
+        endings=None if partial else endings(workspace, source),
         approved=approved,
         new_id=workspace.new_id,
     )
@@ -141,7 +143,8 @@ def _survey(
 def _removed(workspace: Workspace, source: str, approved: str | None) -> Plan:
     """The plan for a source that was taken out of the configuration or renamed."""
     found = comparing.compare(Listing(iter(())), workspace.ledger.documents.rows(source), Extraction({}))
-    return planning.decide(found, SourceState(source, removed=True), DeletionGuard(0, 0), approved=approved)
+    state, over = SourceState(source, removed=True), endings(workspace, source)
+    return planning.decide(found, state, DeletionGuard(0, 0), endings=over, approved=approved)
 
 
 def _rerooted(source: str, before: str, now: str) -> str:
