@@ -148,11 +148,9 @@ def _removed(workspace: Workspace, source: str, approved: str | None) -> Plan:
 
 
 def _rerooted(source: str, before: str, now: str) -> str:
-    return (
-        ""
-        if before in ("", now)
-        else f"Source {source!r} is another place than it was ({now}, was {before})."
-    )
+    if before in ("", now):
+        return ""
+    return f"Source {source!r} is another place than it was ({now}, was {before})."
 
 
 def _hash(connector: Connector, uris: Sequence[str]) -> dict[str, str]:
@@ -201,7 +199,7 @@ def _settle(workspace: Workspace, found: Diff, fetched: dict[str, Fetched], here
         document, read = documents.get(row.document_id), fetched[entry.uri]
         if document is None:
             continue
-        if row.state == State.INDEXED and document.modified_at != moment(read.entry.modified_at):
+        if row.state != State.QUARANTINED and document.modified_at != moment(read.entry.modified_at):
             continue
         now = read.entry.properties
         if said(document.properties) != (None if now is None else here.rules.kept(now)):
@@ -211,6 +209,7 @@ def _settle(workspace: Workspace, found: Diff, fetched: dict[str, Fetched], here
         if read.entry.token is not None and (document.token, document.native_id, document.size) != version:
             token, native_id, size = version
             settled.append(replace(document, token=token, native_id=native_id, size=size))
+    found.expired += [(e, r) for e, r in found.changed if e.uri in same and r.state == State.EXPIRED]
     found.changed = [(e, r) for e, r in found.changed if e.uri not in same]
     found.unchanged += len(same)
     return settled
@@ -223,7 +222,7 @@ def _same(entry: Entry, row: PlanRow, fetched: dict[str, Fetched], extraction: E
         return False
     if row.state == State.QUARANTINED:
         return row.seen_extraction == extraction.seen(entry, failed=True)
-    return row.state == State.INDEXED and row.seen_extraction == extraction.of(entry)
+    return row.state in (State.INDEXED, State.EXPIRED) and row.seen_extraction == extraction.of(entry)
 
 
 def _likeness(workspace: Workspace, source: str, entry: Entry, row: PlanRow) -> float:
