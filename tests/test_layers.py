@@ -40,6 +40,7 @@ ROOMS = [
     "signed",
     "anchors",
     "freshness",
+    "retention",
     "payload",
     "proof",
     "embed",

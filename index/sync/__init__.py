@@ -9,13 +9,14 @@ Vocabulary
 Modules, in the order in which a document passes through them
     `source` (the parts that its documents need) · `survey`, `diff`, `plan` (look, decide) · `batches`,
     `prepare` → `reading` → `work` (one thread that asks the source, while parsers read) · `apply`, `draft`,
-    `target` (the write order) · `recover` (mend after a crash) · `collection` (made, in use, retired) ·
-    `sync` (the algorithm) · `approval`, `requests` (made by a person: removals, retries, reviews).
+    `target` (the write order) · `expiry`, `unasked` (documents whose retention has ended) · `recover` (mend
+    after a crash) · `collection` (made, in use, retired) · `sync` (the algorithm) · `approval`,
+    `requests` (made by a person: removals, retries, reviews).
 
 Invariants
     `diff`, `plan` and the decisions of `recover` take values and return values. A connector is used by one
-    thread at a time. Nothing is removed unless the listing was complete and the guard let it pass, or an
-    approval names exactly these removals.
+    thread at a time. Nothing is removed unless the listing was complete, or its retention has ended, and the
+    guard let it pass, or an approval names exactly these removals.
 
 May import: the rooms up to `lookup`. May be imported by `purge`, `audit`, `health`, `search`, `reindex`
 and `verify`.

@@ -19,7 +19,7 @@ from index.sync.prepare import governed, linked, metadata_work, prepare
 from index.sync.reading import Reading
 from index.sync.source import Source
 from index.sync.withhold import Suppressed, kept_out, texts_of
-from index.sync.work import NewMetadata, NewVersion, RowOnly, Skip, Withheld, Work
+from index.sync.work import NewMetadata, NewVersion, Removal, RowOnly, Skip, Withheld, Work
 
 
 def screened(item: Item, known: Document | None, source: Source) -> Work | Reading:
@@ -60,6 +60,9 @@ def _unspoken(item: Item, known: Document | None, source: Source, made: Work, ph
         case NewVersion(_, document, chunks):
             pass
         case NewMetadata(_, document, _) | RowOnly(document) if document.state is not State.HELD:
+            pass
+        case Removal(document) if document.state is State.EXPIRED:
+            # Its row stays, with a title and properties.
             pass
         case _:
             return made

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from connectors.base import Entry, Fetched
 from index.ledger import Keys, Ledger, TombstoneKind, windows
-from index.model import Action, Chunk, State
+from index.model import REMOVALS, Chunk, State
 from index.phrase import passages, readings, strings
 from index.records import Document, Intent
 from index.sync.diff import Diff
@@ -130,7 +130,7 @@ def forbidden(ledger: Ledger, work: Iterable[Work], intents: Iterable[Intent]) -
     kinds = ledger.erasures.kinds()
     if not kinds:
         return set()
-    found = ledger.erasures.barred([i.document for i in intents if i.action is not Action.DELETE])
+    found = ledger.erasures.barred([i.document for i in intents if i.action not in REMOVALS])
     if TombstoneKind.PHRASE in kinds:
         keys, phrases = ledger.erasures.keys(), ledger.erasures.phrases()
         for one in work:

@@ -206,8 +206,8 @@ def test_a_plan_shows_a_line_for_each_change_and_does_nothing(freshkb: CommandLi
     assert "1 to add, 1 to update, 1 to move, 1 to delete, 0 to touch; 1 unchanged" in said[-1]
     (planned,) = freshkb.json("plan")["sources"]
     assert set(planned) == {
-        "source", "complete", "plan_hash", "add", "update", "move", "delete", "touch", "unchanged", "held",
-        "refused", "withheld", "error", "items",
+        "source", "complete", "plan_hash", "add", "update", "move", "delete", "expired", "touch", "unchanged",
+        "held", "refused", "withheld", "error", "items",
     }  # fmt: skip
     assert all({"action", "uri", "document_id"} <= set(item) for item in planned["items"])
     assert {item["action"]: item["uri"] for item in planned["items"]} == {
@@ -223,8 +223,8 @@ def test_a_sync_reports_every_count_of_the_contract(freshkb: CommandLine, kb: Kn
     assert set(report) == {"run_id", "seconds", "sources", "chunks", "documents"}
     assert set(report["chunks"]) == {"embedded", "reused", "deleted", "total"}
     assert set(report["sources"][0]) == {
-        "source", "complete", "added", "updated", "moved", "deleted", "touched", "unchanged", "quarantined",
-        "skipped", "held", "refused", "withheld", "plan_hash", "error",
+        "source", "complete", "added", "updated", "moved", "deleted", "expired", "touched", "unchanged",
+        "quarantined", "skipped", "held", "refused", "withheld", "plan_hash", "error",
     }  # fmt: skip
     assert (report["documents"], report["chunks"]["total"]) == (1, 1)
     assert "docs: 1 unchanged" in freshkb("sync").stdout
@@ -327,7 +327,7 @@ def test_status_counts_documents_by_source_and_state(freshkb: CommandLine, kb: K
     kb.write("tool.exe", "MZ")
     freshkb("sync")
     status = freshkb.json("status")
-    counts = {"indexed": 1, "pending": 0, "quarantined": 0, "skipped": 1, "held": 0}
+    counts = {"indexed": 1, "pending": 0, "quarantined": 0, "skipped": 1, "held": 0, "expired": 0}
     assert status["documents"] == counts
     assert status["sources"][0]["documents"] == counts
     assert status["index"]["points"] == 1
