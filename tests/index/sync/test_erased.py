@@ -345,6 +345,26 @@ def test_so_does_a_phrase_that_a_text_in_flight_has(
     agrees(kb)
 
 
+def test_so_does_a_phrase_in_a_path_that_was_planned(
+    kb: Knowledge, monkeypatch: pytest.MonkeyPatch, examined_here: None
+) -> None:
+    page(kb, "a.md")
+    kb.sync()
+    page(kb, "Zoë/o'neil.md", "other")
+    real, orders = FilesConnector.fetch, [PHRASE]
+
+    def fetch(self: FilesConnector, uri: str, into: Path | None) -> Fetched:
+        if orders:
+            erase(kb, phrases=[orders.pop()])
+        return real(self, uri, into)
+
+    monkeypatch.setattr(FilesConnector, "fetch", fetch)
+    kb.sync()
+    assert named(kb) == set(kb.texts()) == {"a.md"}
+    assert counts(kb.sync()) == {"unchanged": 1, "withheld": 1, "embedded": 0}
+    agrees(kb)
+
+
 # ── Phrases ───────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -487,8 +507,9 @@ def test_rules_that_say_it_withhold_and_other_rules_let_go(suppressed: Knowledge
     agrees(suppressed)
 
 
+@pytest.mark.parametrize("touched", [False, True])
 def test_properties_of_the_source_count_and_are_let_go(
-    suppressed: Knowledge, monkeypatch: pytest.MonkeyPatch
+    suppressed: Knowledge, monkeypatch: pytest.MonkeyPatch, touched: bool
 ) -> None:
     """Its connector gives each document an owner, which changes while the text does not."""
     owners = {"a.md": PHRASE}
@@ -517,6 +538,8 @@ def test_properties_of_the_source_count_and_are_let_go(
     suppressed.sync()
     assert withheld(suppressed, "a.md")
     owners.clear()
+    if touched:
+        os.utime(suppressed.docs / "a.md")
     suppressed.sync()
     rows = suppressed.documents().values()
     assert {(row.state, row.owner) for row in rows} == {(State.INDEXED, "group:it")}
@@ -627,6 +650,7 @@ def lose(kb: Knowledge, statement: str) -> None:
 
 def test_a_row_that_damage_has_lost_does_not_bring_it_back(ordered: Knowledge) -> None:
     lose(ordered, "DELETE FROM documents WHERE uri = 'staff.md'")
+    ordered.write("staff.md", SECRET + "\nA later edit.\n")
     found = ordered.ask(lambda m: verify(m, deep=True))
     assert not found.ok
     ordered.ask(lambda m: repair(m, found, Run(m, "verify")))
