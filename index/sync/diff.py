@@ -60,6 +60,12 @@ def same_version(entry: Entry, recorded: str | None) -> bool:
     return None not in (entry.token, recorded) and entry.token == _SAID.sub("", recorded or "")
 
 
+def same_properties(recorded: str | None, other: str | None) -> bool:
+    """Whether two recorded tokens are of the same properties."""
+    digests = [_SAID.search(token or "") for token in (recorded, other)]
+    return len({found and found.group() for found in digests}) == 1
+
+
 @dataclass(slots=True)
 class Diff:
     """The diff of a listing and the ledger. `known` counts the ledger's documents that are neither skipped

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from connectors.base import Connector, DocumentError, Entry, Fetched, Listing, SourceUnavailable, Unlisted
 from index.config import DeletionGuard
 from index.config import rules as ruling
-from index.freshness.properties import said
 from index.ledger import WITHHELD, LogAction, LogEntry
 from index.model import Action, State
 from index.parse import formats
@@ -22,7 +21,7 @@ from index.sync.plan import Plan, SourceState
 from index.sync.prepare import governed, linked, moment
 from index.sync.source import Source, source_of
 from index.sync.unasked import endings, unasked
-from index.sync.withhold import take_out
+from index.sync.withhold import redescribed, take_out
 from index.workspace import Workspace
 
 
@@ -203,8 +202,7 @@ def _settle(workspace: Workspace, found: Diff, fetched: dict[str, Fetched], here
             continue
         if row.state != State.QUARANTINED and document.modified_at != moment(read.entry.modified_at):
             continue
-        now = read.entry.properties
-        if said(document.properties) != (None if now is None else here.rules.kept(now)):
+        if redescribed(document, read.entry, here.rules):
             continue
         same.add(entry.uri)
         version = (comparing.token_of(read.entry), read.entry.native_id, read.entry.size)

@@ -11,11 +11,13 @@ from functools import cached_property
 from urllib.parse import unquote
 
 from connectors.base import Entry, Fetched
-from index.ledger import Keys, Ledger, TombstoneKind, windows
+from index.config.rules import Rules
+from index.freshness.properties import said
+from index.ledger import WITHHELD, Keys, Ledger, TombstoneKind, windows
 from index.model import REMOVALS, Chunk, State
 from index.phrase import passages, readings, strings
 from index.records import Document, Intent
-from index.sync.diff import Diff
+from index.sync.diff import Diff, same_properties, token_of
 from index.sync.work import NewVersion, Work
 
 #: Paths that are looked up at once.
@@ -111,6 +113,15 @@ def take_out(found: Diff, source: str, tombstones: Tombstones) -> None:
 
         found.new, found.unsupported = left(found.new), left(found.unsupported)
         found.withheld += len(out)
+
+
+def redescribed(document: Document, entry: Entry, rules: Rules) -> bool:
+    """Whether the source gives the document other properties than when it was looked at. The row has none of
+    a version that is withheld, but for their digest."""
+    if document.reason.startswith(WITHHELD):
+        return not same_properties(document.token, token_of(entry))
+    now = entry.properties
+    return said(document.properties) != (None if now is None else rules.kept(now))
 
 
 def texts_of(document: Document, chunks: Sequence[Chunk] = ()) -> Iterator[str]:

@@ -21,6 +21,7 @@ from index.config import load
 from index.model import State
 from index.workspace import require_collection
 from tests.commands import CommandLine, environment, process
+from tests.erasures import carried_out, placed
 from tests.knowledge import Knowledge
 
 #: Commands of the contract's table with a JSON column.
@@ -228,6 +229,30 @@ def test_a_sync_reports_every_count_of_the_contract(freshkb: CommandLine, kb: Kn
     }  # fmt: skip
     assert (report["documents"], report["chunks"]["total"]) == (1, 1)
     assert "docs: 1 unchanged" in freshkb("sync").stdout
+
+
+def test_what_an_order_to_erase_keeps_out_is_counted_and_not_named(
+    freshkb: CommandLine, kb: Knowledge
+) -> None:
+    for uri in ("a.md", "staff.md"):
+        page(kb, uri)
+    freshkb("sync")
+    assert "withheld" not in freshkb("plan").stdout + freshkb("sync").stdout
+    with kb.workspace() as workspace:
+        (staff,) = workspace.ledger.documents.find(uris=["staff.md"])
+        placed(workspace.ledger, "E-1", [staff.document_id], kb.clock())
+        open_order = freshkb("status").stdout
+        carried_out(workspace, "E-1")
+    assert "Orders to erase: 1 standing, 1 not carried out yet, 0 documents in quarantine" in open_order
+    planned = freshkb("plan").stdout
+    assert planned.splitlines()[-1].endswith("1 unchanged, 0 held, 0 refused, 1 withheld.")
+    said = freshkb("sync").stdout
+    assert "docs: 1 unchanged (1 withheld)" in said
+    assert freshkb.json("sync")["sources"][0]["withheld"] == 1
+    assert "1 standing, 0 documents in quarantine" in freshkb("status").stdout
+    assert freshkb.json("ls", "--state", "erased") == []
+    assert "staff" not in planned + said + freshkb("ls").stdout + freshkb("log", "show").stdout
+    assert "staff" not in json.dumps([freshkb.json("runs"), freshkb.json("plan"), freshkb.json("verify")])
 
 
 def test_checksum_finds_a_change_that_no_token_shows(freshkb: CommandLine, kb: Knowledge) -> None:
