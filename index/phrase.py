@@ -12,6 +12,7 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 
 #: Letters of scripts without spaces between words: Thai to Burmese, Khmer, kana, Han.
 _ALONE = (
@@ -61,10 +62,8 @@ class Phrases:
 
     def _across(self, parts: Sequence[str]) -> set[int]:
         """The same for folded parts."""
-        whole, ends = " ", []
-        for part in parts:
-            whole += part[1:]
-            ends.append(len(whole))
+        ends = list(accumulate((len(part[1:]) for part in parts), initial=1))[1:]
+        whole = _joined(parts)
         found = set[int]()
         for phrase in self._folded:
             at = whole.find(phrase)
@@ -74,6 +73,24 @@ class Phrases:
                 found.update(index for index in range(first, last + 1) if parts[index])
                 at = whole.find(phrase, at + 1)
         return found
+
+
+def wholes(parts: Iterable[str]) -> Iterator[str]:
+    """The folded words of consecutive parts of one text, as one text; and again with the words joined that
+    were broken at the end of a line, if there are any.
+
+    >>> list(wholes(["Zoë", "O’Neil wrote docu-\\nments"]))
+    [' zoe o neil wrote docu ments ', ' zoe o neil wrote documents ']
+    """
+    readings = [tuple(_readings(part)) for part in parts]
+    yield _joined([reading[0] for reading in readings])
+    if any(len(reading) > 1 for reading in readings):
+        yield _joined([reading[-1] for reading in readings])
+
+
+def _joined(parts: Iterable[str]) -> str:
+    """Folded parts as one."""
+    return " " + "".join(part[1:] for part in parts)
 
 
 def _readings(text: str) -> Iterator[str]:

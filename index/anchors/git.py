@@ -37,16 +37,16 @@ class GitAnchor:
         self._path: Path = spec.path
 
     def newest(self, origin: str) -> str | None:
-        head = self._head(origin)
-        return next(iter(self._notes(origin, [head])), None) if head else None
+        heads = self._heads(origin)
+        return next(iter(self._notes(origin, heads[:1])), None)
 
-    def all(self, origin: str) -> Sequence[str]:
-        if not self._head(origin):
-            return []
-        return self._notes(origin, self._git("rev-list", "--reverse", _branch(origin)).split())
+    def all(self, origin: str, having: str = "") -> Sequence[str]:
+        heads = self._heads(origin)
+        commits = self._git("rev-list", "--reverse", *heads).split() if heads else []
+        return self._notes(origin, commits, having)
 
     def write(self, origin: str, note: str) -> None:
-        before = self._head(origin)
+        before = next(iter(self._heads(origin, below=False)), None)
         blob = self._git("hash-object", "-w", "--stdin", given=note).strip()
         tree = self._git("mktree", given=f"100644 blob {blob}\t{_FILE}\n").strip()
         parent = ["-p", before] if before else []
@@ -55,12 +55,15 @@ class GitAnchor:
         # Refused when another process was faster; its checkpoint is the newer one, or the next run's will be.
         self._git("update-ref", "-m", "checkpoint", _branch(origin), commit, before or "0" * len(commit))
 
-    def _head(self, origin: str) -> str:
-        """The newest commit; "" before the first."""
+    def _heads(self, origin: str, *, below: bool = True) -> list[str]:
+        """The newest commit of each branch of this origin, newest first; of the origin alone unless `below`."""
         self._git("rev-parse", "--git-dir")
-        return self._git("for-each-ref", "--format=%(objectname)", _branch(origin)).strip()
+        branches = [_branch(origin), *([f"{_branch(origin)}-*"] if below else [])]
+        return self._git("for-each-ref", "--sort=-committerdate", "--format=%(objectname)", *branches).split()
 
-    def _notes(self, origin: str, commits: Sequence[str]) -> list[str]:
+    def _notes(self, origin: str, commits: Sequence[str], having: str = "") -> list[str]:
+        if not commits:
+            return []
         asked = "".join(f"{commit}:{_FILE}\n" for commit in commits)
         answer, notes = self._git("cat-file", "--batch", given=asked).encode(), []
         while answer:
@@ -70,7 +73,7 @@ class GitAnchor:
             size = int(head.split()[-1])
             notes.append(answer[:size].decode("utf-8", "replace"))
             answer = answer[size + 1 :]
-        return [note for note in notes if is_of(note, origin)]
+        return [note for note in notes if having in note and is_of(note, origin)]
 
     def _git(self, *arguments: str, given: str = "") -> str:
         """What git prints. Raises AnchorError when it fails."""

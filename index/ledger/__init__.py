@@ -9,7 +9,7 @@ once the store has proved that it does not, and gone from the ledger when its by
 here.
 
 `Ledger` is composed of parts over one `Database`, each the methods of some tables: `sources`, `documents`,
-`chunks`, `collections`, `runs`, `reviews`, `holds`, `erasures`, `log`. Two parts span tables: `points` reads
+`chunks`, `collections`, `runs`, `reviews`, `holds`, `erasures`, `log`, `history`. Two parts span tables: `points` reads
 which points the store may hold, in every role, and `writes` has the transactions that change several tables
 at once. `database`, `sqlite` and `file` hold the engine and its file, `schema`, `types` and `migrations` the
 tables, `locks` the writer locks, `copy` the rows of one moment, to be loaded into another ledger, `damage`
@@ -45,6 +45,7 @@ from index.ledger.chain import Head, LogCheck, LogProblem
 from index.ledger.database import damaged
 from index.ledger.entry import LogAction, LogEntry
 from index.ledger.erasures import Erased, HeldBack
+from index.ledger.history import generation_id
 from index.ledger.hold import Hold, HoldKind, hold_id
 from index.ledger.ledger import Ledger
 from index.ledger.locks import Writer
@@ -75,6 +76,7 @@ __all__ = [
     "Vacuumed",
     "Writer",
     "damaged",
+    "generation_id",
     "hold_id",
     "order_id",
     "subject",

@@ -54,6 +54,18 @@ class Found:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A document with everything of it that the index has in words."""
+
+    document: Document
+    fields: tuple[tuple[str, str], ...]
+    """(name, text) of its row: title, path, owner, properties."""
+    parts: tuple[str, ...]
+    """The text of each chunk, in order, after the headings that begin with it."""
+    chunks: tuple[ChunkDetail, ...]
+
+
 def find(reader: Reader, phrases: Phrases, *, source: str | None = None) -> Iterator[Found]:
     """The documents that contain a phrase, in order of source and uri: in the text that the index has of
     them, its headings, or the title, path, owners or properties of their row. What is written meanwhile is
@@ -61,14 +73,21 @@ def find(reader: Reader, phrases: Phrases, *, source: str | None = None) -> Iter
 
     Raises StoreDamaged when the text of a chunk cannot be read.
     """
+    for one in read(reader, source=source):
+        fields = tuple(name for name, text in one.fields if phrases.found(text))
+        parts = phrases.parts(one.parts)
+        if fields or parts:
+            passages = tuple(one.chunks[part].record.chunk_index for part in sorted(parts))
+            yield Found(one.document, fields, passages, one.chunks)
+
+
+def read(reader: Reader, *, source: str | None = None) -> Iterator[Read]:
+    """All documents, deleted ones too, but for erased ones, in order of source and uri. Raises StoreDamaged
+    when the text of a chunk cannot be read."""
     ledger, states = reader.ledger, [state for state in State if state is not State.ERASED]
     for batch in batched(ledger.documents.find(source=source, states=states), _BATCH):
         for document, chunks in _texts(reader, batch):
-            fields = tuple(name for name, text in _fields(document) if phrases.found(text))
-            parts = phrases.parts(_parts(chunks))
-            if fields or parts:
-                passages = tuple(chunks[part].record.chunk_index for part in sorted(parts))
-                yield Found(document, fields, passages, chunks)
+            yield Read(document, tuple(_fields(document)), tuple(_parts(chunks)), chunks)
 
 
 def unread(ledger: Ledger, source: str | None = None) -> int:

@@ -1,0 +1,1 @@
+"""Orders to erase: placed again from their receipts."""
