@@ -39,10 +39,10 @@ from flows.prefect_runs import (
 from flows.stop import graceful
 from index.errors import FreshkbError, LedgerError, StoreError, StoreMismatch
 from index.outcome import Counts, RunReport, Seconds, SourceReport
-from index.purge.purge import keep_bound
 from index.run import Run
 from index.sync.batches import Batches
 from index.sync.sync import sync as engine
+from index.upkeep import upkeep
 from index.workspace import Workspace
 
 #: Before a batch is tried again, each time: a store or a source that was restarted is back by then.
@@ -194,7 +194,7 @@ def sync(source: str | None = None, approve: str | None = None, checksum: bool =
                 checksum=checksum,
                 batches=batches,
             )
-            keep_bound(batches.run, job.report)
+            upkeep(batches.run, job.report)
         return _state(job.report)
 
     return run_reduced(body)

@@ -24,11 +24,11 @@ from index.config import SourceConfig
 from index.errors import FreshkbError, Locked, ModelChanged
 from index.health.services import living
 from index.outcome import RunReport
-from index.purge.purge import keep_bound
 from index.redact import redact
 from index.run import Run
 from index.sync.collection import ensure
 from index.sync.sync import sync
+from index.upkeep import upkeep
 from index.workspace import Workspace
 
 #: Seconds until a failed sync is tried again. A source that can be asked and fails all the same is tried at
@@ -196,7 +196,7 @@ class Watcher:
                 pass
             run = Run(self._workspace, "watch", stop=self._stop)
             report = sync(run, [source], folders=folders)
-            keep_bound(run, report)
+            upkeep(run, report)
         except ModelChanged:
             # The configuration was read when this process started: only another one can go on.
             raise

@@ -62,6 +62,10 @@ class Lookup:
             raise ConfigError(f"None of these documents is owned by {owner}. {self.nothing}".rstrip())
         return theirs
 
+    def all(self) -> Iterator[Document]:
+        """All documents, in order of source and uri."""
+        return self._documents()
+
     def _documents(self, uris: Collection[str] | None = None) -> Iterator[Document]:
         return self.ledger.documents.find(source=self.source, uris=uris, states=self.states)
 

@@ -12,7 +12,6 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
 
 #: Letters of scripts without spaces between words: Thai to Burmese, Khmer, kana, Han.
 _ALONE = (
@@ -47,23 +46,26 @@ class Phrases:
         if "" in self._folded:
             raise ValueError("A phrase needs at least one letter or digit.")
 
+    @property
+    def folded(self) -> tuple[str, ...]:
+        """Each in its folded form."""
+        return self._folded
+
     def found(self, text: str) -> bool:
         """Whether the text contains one of them."""
-        return any(phrase in reading for reading in _readings(text) for phrase in self._folded)
+        return any(phrase in reading for reading in readings(text) for phrase in self._folded)
 
     def parts(self, texts: Iterable[str]) -> set[int]:
         """The indices of those consecutive parts of one text in which one of them stands; both, of two parts
         in which it begins and ends."""
-        readings = [tuple(_readings(text)) for text in texts]
-        found = self._across([reading[0] for reading in readings])
-        if any(len(reading) > 1 for reading in readings):
-            found |= self._across([reading[-1] for reading in readings])
-        return found
+        return set[int]().union(*map(self._across, readings_of_parts(texts)))
 
     def _across(self, parts: Sequence[str]) -> set[int]:
         """The same for folded parts."""
-        ends = list(accumulate((len(part[1:]) for part in parts), initial=1))[1:]
-        whole = _joined(parts)
+        whole, ends = " ", []
+        for part in parts:
+            whole += part[1:]
+            ends.append(len(whole))
         found = set[int]()
         for phrase in self._folded:
             at = whole.find(phrase)
@@ -75,25 +77,15 @@ class Phrases:
         return found
 
 
-def wholes(parts: Iterable[str]) -> Iterator[str]:
-    """The folded words of consecutive parts of one text, as one text; and again with the words joined that
-    were broken at the end of a line, if there are any.
-
-    >>> list(wholes(["Zoë", "O’Neil wrote docu-\\nments"]))
-    [' zoe o neil wrote docu ments ', ' zoe o neil wrote documents ']
-    """
-    readings = [tuple(_readings(part)) for part in parts]
-    yield _joined([reading[0] for reading in readings])
-    if any(len(reading) > 1 for reading in readings):
-        yield _joined([reading[-1] for reading in readings])
+def readings_of_parts(texts: Iterable[str]) -> Iterator[list[str]]:
+    """The folded consecutive parts of one text; and with the words joined that were broken."""
+    found = [tuple(readings(text)) for text in texts]
+    yield [reading[0] for reading in found]
+    if any(len(reading) > 1 for reading in found):
+        yield [reading[-1] for reading in found]
 
 
-def _joined(parts: Iterable[str]) -> str:
-    """Folded parts as one."""
-    return " " + "".join(part[1:] for part in parts)
-
-
-def _readings(text: str) -> Iterator[str]:
+def readings(text: str) -> Iterator[str]:
     """The folded text; and with the words joined that were broken at the end of a line."""
     yield folded(text)
     joined = _BROKEN.sub("", text)

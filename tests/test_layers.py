@@ -60,6 +60,7 @@ ROOMS = [
     "audit",
     "health",
     "search",
+    "erase",
     "reindex",
     "verify",
 ]

@@ -41,6 +41,8 @@ COMMANDS = (
     "audit",
     "review",
     "hold",
+    "erase",
+    "receipts",
     "runs",
     "retry",
     "reindex",

@@ -45,15 +45,15 @@ def sync(
     else:
         with stoppable() as stop, opened(config, source) as workspace:
             from flows.cli.progress import progress
-            from index.purge.purge import keep_bound
             from index.run import Run
             from index.sync.sync import sync as engine
+            from index.upkeep import upkeep
 
             with progress(workspace, quiet=console.quiet or console.verbose) as shown:
                 run = Run(workspace, "sync", progress=shown, stop=stop)
                 chosen = [source] if source else None
                 report = engine(run, chosen, approve=approve, by=by, checksum=checksum)
-                keep_bound(run, report)
+                upkeep(run, report)
     console.data(report.json())
     print_report(console, report)
     raise typer.Exit(report.exit_code)

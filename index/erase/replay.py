@@ -12,9 +12,10 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from index.checkpoints import go_on, own_keys
+from index.erase.phrases import KeyedPhrases
+from index.erase.receipt import KEYED, opened
 from index.errors import ConfigError, Refused, SignatureError
 from index.ledger import (
     HeldBack,
@@ -27,19 +28,14 @@ from index.ledger import (
     OrderState,
     Tombstone,
     TombstoneKind,
-    windows,
 )
 from index.model import State
-from index.phrase import wholes
 from index.records import Document
 from index.run import Run
-from index.search.find import read
+from index.search.find import find
 from index.search.reader import Reader
-from index.signed import envelope, statement
 from index.signed.key import PublicKey
 from index.workspace import Workspace
-
-_PREDICATE = f"{statement.PREDICATES}erasure:v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +49,7 @@ class Proof:
     subjects: tuple[str, ...]
     tombstones: tuple[Tombstone, ...]
     hash: str
-    """Of the receipt, as the log names it."""
+    """SHA-256 of the receipt, as the log names it."""
 
 
 def replay(run: Run, texts: Sequence[str], keys: Sequence[PublicKey] = ()) -> list[Order]:
@@ -128,7 +124,9 @@ def _place(
     known: bool,
 ) -> None:
     if known:
-        ledger.erasures.join(proof.order_id, document_ids, standing=stones)
+        _, under = ledger.erasures.join(proof.order_id, document_ids, standing=stones)
+        if under:
+            raise HeldBack(under)
         return
 
     def entries(order: Order) -> list[LogEntry]:
@@ -145,22 +143,15 @@ def _refused(ledger: Ledger, order_id: str, error: HeldBack, now: datetime, run_
     holds = ledger.holds.of(error.document_ids)
     ledger.log.append(
         [
-            LogEntry(
-                now,
-                LogAction.ERASURE_REFUSED,
-                "",
-                document_id,
-                run_id,
-                {"hold": hold.hold_id, "order": order_id},
-            )
-            for document_id, standing in holds.items()
-            for hold in standing
+            LogEntry(now, LogAction.ERASURE_REFUSED, "", document_id, run_id, {"hold": own[0].hold_id})
+            for document_id, own in holds.items()
         ]
     )
-    named = sorted({hold.hold_id for standing in holds.values() for hold in standing})
+    named = ", ".join(sorted({hold.hold_id for own in holds.values() for hold in own}))
+    count = len(error.document_ids)
     return (
-        f"{order_id} was not placed again: in this ledger {len(error.document_ids):,} of its documents are "
-        f"under a hold: {', '.join(named)}. Release it with `freshkb hold release`, and replay the order then."
+        f"{order_id} was not placed again: in this ledger a hold stands on {count:,} of its documents: {named}. "
+        "Release it with `freshkb hold release`, and replay the order then."
     )
 
 
@@ -173,26 +164,21 @@ def matching(
     """{order id: ids of the documents that one of its tombstones is about}. All rows are looked at, and the
     texts of all chunks where a phrase is suppressed. Raises StoreDamaged when one of these cannot be read."""
     orders: dict[str, list[str]] = {}
-    lengths = set[int]()
     for name, stones in wanted.items():
         for stone in stones:
             orders.setdefault(stone.key_hash, []).append(name)
-            if stone.kind is TombstoneKind.PHRASE:
-                lengths.add(stone.words)
     found: dict[str, dict[str, None]] = {name: {} for name in wanted}
-
-    def note(document: Document, made: Iterable[str]) -> None:
-        for key in made:
+    for document in reader.ledger.documents.find(states=list(State)) if orders else ():
+        for key in of_row(keys, document):
             for name in orders.get(key, ()):
                 found[name][document.document_id] = None
-
-    if orders:
-        for document in reader.ledger.documents.find(states=list(State)):
-            note(document, of_row(keys, document))
-    if lengths:
-        for one in read(reader):
-            texts = [*wholes(one.parts), *(whole for _, field in one.fields for whole in wholes([field]))]
-            note(one.document, of_words(keys, texts, lengths))
+    # All chunks are read once; only what has some phrase is read for each order.
+    every = KeyedPhrases(keys, [stone for stones in wanted.values() for stone in stones])
+    having = [one.document.document_id for one in find(reader, every)] if every else []
+    for name, stones in wanted.items():
+        if having and (own := KeyedPhrases(keys, stones)):
+            for one in find(reader, own, document_ids=having):
+                found[name][one.document.document_id] = None
     return {name: list(ids) for name, ids in found.items()}
 
 
@@ -203,34 +189,26 @@ def of_row(keys: Keys, document: Document) -> Iterator[str]:
         yield from (keys.content(h) for h in {document.content_hash, document.seen_hash} if h)
 
 
-def of_words(keys: Keys, texts: Iterable[str], lengths: Iterable[int]) -> Iterator[str]:
-    """The keys of all runs of so many words in folded texts."""
-    said = list(texts)
-    for length in lengths:
-        for words in {window for text in said for window in windows(text, length)}:
-            yield keys.phrase(words)
-
-
 # ── Receipts ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _opened(text: str, keys: Sequence[PublicKey]) -> Proof:
-    """What a receipt says, once one of the keys is known to have signed it. Raises SignatureError."""
-    payload = envelope.parse(text).opened(keys, statement.PAYLOAD_TYPE)
-    said = statement.read(payload, _PREDICATE)
-    found: Mapping[str, Any] = said.predicate
+    """What a receipt says, once it is checked. Raises SignatureError."""
+    found = opened(text, keys)
     try:
-        return Proof(
-            order_id=str(found["order_id"]),
-            kind=OrderKind(found["kind"]),
-            instance=str(found["instance"]),
-            ordered_at=datetime.fromisoformat(found["ordered_at"]),
-            subjects=tuple(s.digest["hmac-sha256"] for s in said.subjects if "hmac-sha256" in s.digest),
-            tombstones=tuple(
-                Tombstone(str(stone["key"]), TombstoneKind(stone["kind"]), int(stone["words"]))
-                for stone in found["tombstones"]
-            ),
-            hash="sha256:" + hashlib.sha256(payload).hexdigest(),
-        )
-    except (KeyError, ValueError, TypeError) as error:
-        raise SignatureError(f"This receipt lacks what a replay needs: {error}.") from error
+        stones = [
+            Tombstone(stone["key"], TombstoneKind(stone["kind"]), stone["words"])
+            for stone in found.tombstones
+        ]
+        kind = OrderKind(found.kind)
+    except ValueError as error:
+        raise SignatureError(f"The receipt of {found.order_id} is of a newer freshkb: {error}.") from error
+    return Proof(
+        found.order_id,
+        kind,
+        found.instance,
+        found.ordered_at,
+        tuple(subject.digest[KEYED] for subject in found.subjects if KEYED in subject.digest),
+        tuple(stones),
+        f"sha256:{hashlib.sha256(text.encode()).hexdigest()}",
+    )

@@ -91,6 +91,22 @@ class Chunks(Tables):
             records = [ChunkRecord(*row) for row in connection.execute(query)]
         return {record.embedded_hash: record for record in records}
 
+    def elsewhere(
+        self, collection: str, embedded_hashes: Collection[str], document_ids: Collection[str]
+    ) -> set[str]:
+        """Those of these embedded hashes that chunks of other documents have, too."""
+        query = (
+            sa.select(chunks.c.embedded_hash)
+            .where(
+                chunks.c.collection == collection,
+                self._database.among(chunks.c.embedded_hash, embedded_hashes),
+                ~self._database.among(chunks.c.document_id, document_ids),
+            )
+            .distinct()
+        )
+        with self._database.reading() as connection:
+            return set(connection.execute(query).scalars())
+
     def searchable(
         self, collection: str, point_ids: Collection[str], *, held: bool = False
     ) -> Mapping[str, Document]:

@@ -112,6 +112,12 @@ class Documents(Tables):
         for row in self._database.stream(query):
             yield Document(*row)
 
+    def names(self) -> Iterator[str]:
+        """Path and title of every document that is not erased."""
+        query = sa.select(documents.c.uri, documents.c.title).where(documents.c.state != State.ERASED)
+        for row in self._database.stream_plain(query):
+            yield from row
+
     def owners(self) -> set[str]:
         """Owners of live documents, as they are written."""
         query = sa.select(documents.c.owner, documents.c.owners).where(schema.live).distinct()

@@ -23,7 +23,7 @@ from index.ledger.entry import LogEntry
 from index.ledger.holds import held, lock, matching
 from index.ledger.intents import unpacked
 from index.ledger.log import append, hide_subjects
-from index.ledger.order import Order, OrderState
+from index.ledger.order import Order, OrderKind, OrderState
 from index.ledger.schema import (
     chunks,
     documents,
@@ -139,7 +139,7 @@ class Erasures(Tables):
         """
         with self._database.writing() as connection:
             found = self._covered(connection, document_ids)
-            self._join(connection, order.order_id, found, standing)
+            self._join(connection, order.order_id, order.kind, found, standing)
             counted = sa.select(sa.func.count()).where(
                 self._database.among(chunks.c.document_id, [d.document_id for d in found])
             )
@@ -160,33 +160,48 @@ class Erasures(Tables):
         subject: Callable[[Erased], str] | None = None,
         *,
         standing: Collection[Tombstone] = (),
-    ) -> list[Erased]:
-        """Put more documents under an open order, with all that have the same bytes: copies that a run had
-        read before it was placed; and more tombstones. Returns the documents that are new to it. Raises
-        HeldBack as `placing` does."""
+    ) -> tuple[list[Erased], list[str]]:
+        """Put more documents under an open order, with all that have the same bytes: those that a run had
+        read before it was placed; and more tombstones. Returns (documents that are new to it, ids of those
+        that a hold keeps, which stay). Their keyed hashes are left out where nobody has the salt any more."""
         with self._database.writing() as connection:
             known = set(connection.execute(self._of(order_id)).scalars())
-            found = [d for d in self._covered(connection, document_ids) if d.document_id not in known]
-            if found or standing:
-                self._join(connection, order_id, found, standing)
-                row = connection.execute(
-                    sa.select(orders.c.subjects).where(orders.c.order_id == order_id)
-                ).scalar_one()
-                more = [subject(d) for d in found] if subject else []
-                connection.execute(
-                    sa.update(orders)
-                    .where(orders.c.order_id == order_id)
-                    .values(documents=orders.c.documents + len(found), subjects=[*row, *more])
-                )
-        return found
+            matching(self._database, connection)
+            more = [d for d in self._copies(connection, document_ids) if d.document_id not in known]
+            ids = [document.document_id for document in more]
+            lock(self._database, connection, ids)
+            under = held(self._database, connection, ids)
+            found = [document for document in more if document.document_id not in under]
+            self._put(connection, order_id, standing)
+            if found:
+                query = sa.select(orders.c.kind, orders.c.subjects).where(orders.c.order_id == order_id)
+                kind, subjects = connection.execute(query).one()
+                self._join(connection, order_id, kind, found)
+                subjects += [subject(document) for document in found] if subject else []
+                which = sa.update(orders).where(orders.c.order_id == order_id)
+                total = orders.c.documents + len(found)
+                connection.execute(which.values(documents=total, subjects=subjects))
+        return found, sorted(under)
 
     def _of(self, order_id: str) -> sa.Select[Any]:
         return sa.select(order_documents.c.document_id).where(order_documents.c.order_id == order_id)
 
+    def covered(self, document_ids: Collection[str]) -> list[Erased]:
+        """These documents and all that have the same bytes, in order of source and uri."""
+        with self._database.reading() as connection:
+            return self._copies(connection, document_ids)
+
     def _covered(self, connection: sa.Connection, document_ids: Collection[str]) -> list[Erased]:
-        """These documents and all that have the same bytes, none of which a hold keeps. Until the transaction
-        ends, none is placed on them."""
+        """The same. Until the transaction ends, no hold is placed on them. Raises HeldBack when one stands."""
         matching(self._database, connection)
+        found = self._copies(connection, document_ids)
+        ids = [document.document_id for document in found]
+        lock(self._database, connection, ids)
+        if under := held(self._database, connection, ids):
+            raise HeldBack(under)
+        return found
+
+    def _copies(self, connection: sa.Connection, document_ids: Collection[str]) -> list[Erased]:
         found = {
             row[0]: Erased(*row) for row in self._rows(connection, documents.c.document_id, document_ids)
         }
@@ -194,9 +209,6 @@ class Erasures(Tables):
         for column in (documents.c.content_hash, documents.c.seen_hash):
             for row in self._rows(connection, column, hashes):
                 found.setdefault(row[0], Erased(*row))
-        lock(self._database, connection, found)
-        if under := held(self._database, connection, found):
-            raise HeldBack(under)
         return sorted(found.values(), key=lambda d: (d.source, d.uri, d.document_id))
 
     def _rows(
@@ -208,6 +220,7 @@ class Erasures(Tables):
         self,
         connection: sa.Connection,
         order_id: str,
+        kind: OrderKind,
         found: Sequence[Erased],
         standing: Collection[Tombstone] = (),
     ) -> None:
@@ -217,7 +230,9 @@ class Erasures(Tables):
         flying = [unpacked(stored).document for stored in connection.execute(query).scalars()]
         more = [Erased(*(getattr(document, name) for name in _NAMES)) for document in flying]
         keys = _keys(connection)
-        stones = [*standing, *(stone for d in (*found, *more) for stone in of_document(keys, d))]
+        # What holds a phrase comes back once the phrase is gone from it: its path and its bytes are free.
+        named = () if kind is OrderKind.PHRASE else (*found, *more)
+        stones = [*standing, *(stone for d in named for stone in of_document(keys, d))]
         self._put(connection, order_id, stones)
         if ids:
             connection.execute(
@@ -297,6 +312,11 @@ class Erasures(Tables):
         with self._database.reading() as connection:
             rows = connection.execute(query.order_by(tombstones.c.kind, tombstones.c.key_hash))
             return [Tombstone(*row) for row in rows]
+
+    def barred(self, found: Collection[Document]) -> set[str]:
+        """The ids of those of these documents that may not be written."""
+        with self._database.reading() as connection:
+            return barred(self._database, connection, found)
 
     def withhold(self, found: Mapping[str, str], source: str) -> None:
         """Put the paths {uri: order id} under orders whose bytes lie there, so that they are not read again;

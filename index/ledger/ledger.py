@@ -126,6 +126,14 @@ class Ledger:
         return snapshot(self.database)
 
     @property
+    def files(self) -> list[Path]:
+        """Its file and those that SQLite keeps beside it; [] of a server's."""
+        if not self.database.on_sqlite:
+            return []
+        path = Path(str(self.database.place))
+        return [path, *(file.beside(path, suffix) for suffix in ("-wal", "-shm"))]
+
+    @property
     def writable(self) -> bool:
         """Whether this process may write; else every method that writes raises LedgerReadOnly."""
         return self.database.writable

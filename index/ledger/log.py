@@ -162,6 +162,13 @@ class Log(Tables):
         with self._database.reading() as connection:
             return [LogEntry(*row) for row in connection.execute(query.order_by(log.c.id))]
 
+    def of(self, subject: str, actions: Collection[LogAction]) -> list[LogEntry]:
+        """The published entries of these actions on a subject, in order."""
+        query = sa.select(*_ENTRY).where(log.c.subject == subject, log.c.action.in_(list(actions)))
+        with self._database.reading() as connection:
+            rows = connection.execute(query.where(log.c.sequence.is_not(None)).order_by(log.c.sequence))
+            return [LogEntry(*row) for row in rows]
+
     def last(self, actions: Collection[LogAction]) -> LogEntry | None:
         """The newest entry of one of these actions."""
         query = sa.select(*_ENTRY).where(log.c.sequence.is_not(None), log.c.action.in_(list(actions)))
@@ -178,6 +185,13 @@ class Log(Tables):
         with self._database.reading() as connection:
             subjects, oldest = connection.execute(query).one()
         return subjects, oldest
+
+    def subjects_since(self, sequence: int, actions: Collection[LogAction]) -> set[str]:
+        """The subjects of entries of these actions with a higher number, pending ones included."""
+        later = sa.or_(log.c.sequence > sequence, log.c.sequence.is_(None))
+        query = sa.select(log.c.subject).where(later, log.c.action.in_(list(actions))).distinct()
+        with self._database.reading() as connection:
+            return set(connection.execute(query).scalars())
 
     def actions_of(self, run_id: str, document_ids: Collection[str]) -> dict[str, LogAction]:
         """{document id: this run's action}, for the documents among these that it changed."""
@@ -234,16 +248,19 @@ class Log(Tables):
             found.problems += [LogProblem(seq, "the log's head does not know this entry")]
         return LogCheck(head.size, found.problems, found.roots)
 
-    def proof(self, sequence: int) -> tuple[Head, list[bytes]]:
-        """(head of the log now, inclusion proof in its tree) for the entry of this number. Reads all entries.
-        Raises LedgerDamaged when some are lost."""
+    def proof(self, sequence: int) -> tuple[Head, str, list[bytes]]:
+        """(head of the log now, exported form, inclusion proof in its tree) for the entry of this number. Reads
+        all entries. Raises LedgerDamaged when some are lost."""
         with self._database.reading() as connection:
             head, key = _head(connection, _HEAD)
-        lines = (line for _, line in self._lines(key, head.size))
-        leaves = [leaf_hash(line.encode()) for line in lines if line is not None]
+        entry, leaves = "", []
+        for row, line in self._lines(key, head.size):
+            if line is not None:
+                leaves.append(leaf_hash(line.encode()))
+                entry = line if row[0] == sequence else entry
         if len(leaves) != head.size:
             raise LedgerDamaged("Entries of the log are lost, so that it proves nothing: freshkb log verify")
-        return head, inclusion_proof(leaves, sequence - 1)
+        return head, entry, inclusion_proof(leaves, sequence - 1)
 
     def _lines(self, key: bytes, until: int) -> Iterator[tuple[Sequence[Any], str | None]]:
         """(raw row, exported form) of each entry up to this number, in order; None for one that cannot be
@@ -287,9 +304,7 @@ class Log(Tables):
 
 def _fits(head: Head, last: Sequence[Any] | None) -> bool:
     """Whether entries can be appended after this head, when `last` is the last entry that is there."""
-    if last is None:
-        return True
-    return bool(head.size > last[0] or (head.size == last[0] and head.hash == last[1]))
+    return last is None or head.size > last[0] or bool(head.size == last[0] and head.hash == last[1])
 
 
 def _readable(row: Sequence[Any], key: bytes) -> str | None:

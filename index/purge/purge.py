@@ -112,7 +112,7 @@ def purge(run: Run) -> PurgeReport:
     and LedgerError when these fail; then nothing is forgotten.
     """
     with run:
-        report = _purge(run)
+        report = purge_places(run)
         run.ends(report.outcome, report.json(), " ".join(report.errors))
     return report
 
@@ -138,7 +138,8 @@ def keep_bound(run: Run, report: RunReport) -> None:
         report.error = f"{report.error} {said}" if report.error else said
 
 
-def _purge(run: Run) -> PurgeReport:
+def purge_places(run: Run) -> PurgeReport:
+    """The same as a part of a run that is under way, whose outcome it leaves alone."""
     workspace, ledger = run.workspace, run.workspace.ledger
     removals = lag_of(workspace).pending
     current = workspace.readable()

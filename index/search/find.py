@@ -7,10 +7,10 @@ and what they find are in no log and in no record.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote
 
 from index.batched import batched
@@ -18,8 +18,8 @@ from index.disk.private import private_file, private_folder
 from index.errors import ConfigError, StoreDamaged, StoreError
 from index.ledger import Ledger
 from index.model import LIVE, State
-from index.phrase import Phrases
-from index.records import Collection, Document
+from index.records import Collection as StoreCollection
+from index.records import Document
 from index.search.describe import ChunkDetail, details
 from index.search.reader import Reader
 
@@ -54,40 +54,36 @@ class Found:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A document with everything of it that the index has in words."""
+class Sought(Protocol):
+    """What texts are searched for: `index.phrase.Phrases`, or keyed hashes of some."""
 
-    document: Document
-    fields: tuple[tuple[str, str], ...]
-    """(name, text) of its row: title, path, owner, properties."""
-    parts: tuple[str, ...]
-    """The text of each chunk, in order, after the headings that begin with it."""
-    chunks: tuple[ChunkDetail, ...]
+    def found(self, text: str) -> bool: ...
+    def parts(self, texts: Iterable[str]) -> Collection[int]: ...
 
 
-def find(reader: Reader, phrases: Phrases, *, source: str | None = None) -> Iterator[Found]:
-    """The documents that contain a phrase, in order of source and uri: in the text that the index has of
-    them, its headings, or the title, path, owners or properties of their row. What is written meanwhile is
-    read as it was before or after.
+def find(
+    reader: Reader,
+    phrases: Sought,
+    *,
+    source: str | None = None,
+    document_ids: Collection[str] | None = None,
+) -> Iterator[Found]:
+    """The documents (of a source, or among these) that contain a phrase, in order of source and uri: in the
+    text that the index has of them, its headings, or the title, path, owners or properties of their row. What
+    is written meanwhile is read as it was before or after.
 
     Raises StoreDamaged when the text of a chunk cannot be read.
     """
-    for one in read(reader, source=source):
-        fields = tuple(name for name, text in one.fields if phrases.found(text))
-        parts = phrases.parts(one.parts)
-        if fields or parts:
-            passages = tuple(one.chunks[part].record.chunk_index for part in sorted(parts))
-            yield Found(one.document, fields, passages, one.chunks)
-
-
-def read(reader: Reader, *, source: str | None = None) -> Iterator[Read]:
-    """All documents, deleted ones too, but for erased ones, in order of source and uri. Raises StoreDamaged
-    when the text of a chunk cannot be read."""
     ledger, states = reader.ledger, [state for state in State if state is not State.ERASED]
-    for batch in batched(ledger.documents.find(source=source, states=states), _BATCH):
+    for batch in batched(
+        ledger.documents.find(source=source, states=states, document_ids=document_ids), _BATCH
+    ):
         for document, chunks in _texts(reader, batch):
-            yield Read(document, tuple(_fields(document)), tuple(_parts(chunks)), chunks)
+            fields = tuple(name for name, text in _fields(document) if phrases.found(text))
+            parts = phrases.parts(_parts(chunks))
+            if fields or parts:
+                passages = tuple(chunks[part].record.chunk_index for part in sorted(parts))
+                yield Found(document, fields, passages, chunks)
 
 
 def unread(ledger: Ledger, source: str | None = None) -> int:
@@ -126,7 +122,7 @@ def _texts(
 
 
 def _read(
-    reader: Reader, collection: Collection | None, documents: Sequence[Document]
+    reader: Reader, collection: StoreCollection | None, documents: Sequence[Document]
 ) -> list[tuple[Document, tuple[ChunkDetail, ...]]]:
     if collection is None:
         return [(document, ()) for document in documents]

@@ -33,10 +33,14 @@ class Envelope:
         SignatureError."""
         if self.payload_type != payload_type:
             raise SignatureError(f"The envelope holds {self.payload_type[:100]!r}, and not {payload_type!r}.")
-        encoded = pae(self.payload_type, self.payload)
-        if not any(key.verifies(made, encoded) for key in keys for _, made in self.signatures):
+        if self.signer(keys) is None:
             raise SignatureError("The envelope is not signed by this key, or was altered since.")
         return self.payload
+
+    def signer(self, keys: Iterable[PublicKey]) -> PublicKey | None:
+        """The first of these keys that has signed it."""
+        encoded = pae(self.payload_type, self.payload)
+        return next((k for k in keys if any(k.verifies(made, encoded) for _, made in self.signatures)), None)
 
 
 def pae(payload_type: str, payload: bytes) -> bytes:

@@ -23,6 +23,7 @@ NAME = "signing.pem"
 
 #: A public key in DER begins with this (RFC 8410), and 32 bytes follow.
 _SPKI = bytes.fromhex("302a300506032b6570032100")
+_RAW = 32
 #: A PEM file of a key has some hundred bytes.
 _LARGEST = 10_000
 
@@ -33,6 +34,16 @@ class PublicKey:
 
     raw: bytes
     """32 bytes, as RFC 8032 encodes them."""
+
+    @classmethod
+    def of_pem(cls, text: str) -> PublicKey:
+        """The key of a text that is as `pem` writes it. Raises ValueError for any other."""
+        from base64 import b64decode
+
+        found = cls(b64decode("".join(text.split("\n")[1:-2]))[len(_SPKI) :])
+        if len(found.raw) != _RAW or found.pem != text:
+            raise ValueError("it is no public key of Ed25519 in PEM")
+        return found
 
     @property
     def pem(self) -> str:

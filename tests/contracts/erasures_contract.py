@@ -139,11 +139,14 @@ class ErasuresContract(OpenLedger):
         put(ledger, version("a", "d1", "aa"), chunk("d1", 0))
         placed(ledger, "E-1", ["d1"], T0)
         put(ledger, version("b", "d2", "bb"), chunk("d2", 0))
-        assert [d.document_id for d in ledger.erasures.join("E-1", ["d1", "d2"], digest)] == ["d2"]
+        put(ledger, version("c", "d3", "bb"), chunk("d3", 0))
+        ledger.holds.place(hold("H-1", T0), ["d3"], [])
+        joined, stay = ledger.erasures.join("E-1", ["d1", "d2"], digest)
+        assert ([d.document_id for d in joined], stay) == (["d2"], ["d3"])
         (order,) = ledger.erasures.open()
         assert (order.documents, len(order.subjects)) == (2, 2)
         assert ledger.erasures.documents("E-1") == ["d1", "d2"]
-        assert ledger.erasures.join("E-1", ["d1", "d2"], digest) == []
+        assert ledger.erasures.join("E-1", ["d1", "d2"], digest) == ([], ["d3"])
 
     def test_the_path_of_a_copy_is_withheld_from_then_on(self, ledger: Ledger) -> None:
         item = Item(Action.ADD, "copy.md", "d2")

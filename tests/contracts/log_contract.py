@@ -281,7 +281,8 @@ class LogContract(OpenLedger):
             fields = json.loads(text)
             del fields["hash"]
             line = json.dumps(fields, sort_keys=True, separators=(",", ":"))
-            head, proof = ledger.log.proof(number)
+            head, entry, proof = ledger.log.proof(number)
+            assert entry == line
             assert head.size == SIZE and head.frontier.root() == marks[-1].checkpoint.root
             root = head.frontier.root()
             assert is_included(leaf_hash(line.encode()), number - 1, SIZE, proof, root)

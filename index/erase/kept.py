@@ -1,0 +1,35 @@
+"""Files of the state folder that may name a document, besides the store and the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from index.disk.scratch import clear
+from index.purge.purge import Place
+from index.workspace import Workspace
+
+
+def is_report(workspace: Workspace, path: Path) -> bool:
+    """Whether this is a report of an earlier audit, which the next one writes anew."""
+    return path.is_relative_to(workspace.config.reports)
+
+
+def remove_reports(workspace: Workspace, held: Iterable[Path]) -> Place:
+    """Remove those of these files that are reports."""
+    gone = [path for path in held if is_report(workspace, path)]
+    for path in gone:
+        path.unlink(missing_ok=True)
+    if not gone:
+        said = "No report in the state folder names an erased document."
+    else:
+        count = "A report that named" if len(gone) == 1 else f"{len(gone):,} reports that named"
+        said = f"{count} an erased document: removed; the next audit writes them anew."
+    return Place("reports", "purged", f"{said} Reports that were written to other folders are not covered.")
+
+
+def clear_scratch(workspace: Workspace) -> Place:
+    """Remove the folders of dead processes."""
+    clear(workspace.scratches)
+    said = "Folders that killed runs had left were removed; those of living ones end with them."
+    return Place("scratch", "purged", said)

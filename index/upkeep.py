@@ -1,0 +1,15 @@
+"""What a run that writes does at its end: open orders to erase are carried out, and a purge when it is due."""
+
+from __future__ import annotations
+
+from index.erase.carry_out import finish_open
+from index.outcome import RunReport
+from index.purge.purge import keep_bound
+from index.run import Run
+
+
+def upkeep(run: Run, report: RunReport) -> None:
+    """Do what is due. A failure is an error of the run's report; what another process holds is left to the
+    next run. Costs some queries when nothing is due."""
+    finish_open(run, report)
+    keep_bound(run, report)
