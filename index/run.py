@@ -45,8 +45,8 @@ class Run:
     `required`: raise LedgerError when the run cannot be recorded. Verbs that only read go on without a
     record, and log it.
 
-    `behind`: begin also on a ledger that is older than its anchors know, in which orders to erase are missing;
-    else Refused is raised. For verbs that show and write no text of a document, and for those that mend it.
+    `behind`: begin also on a ledger that is older than its anchors know, in which orders to erase are
+    missing; else Refused is raised. For verbs that show and write no document, and for the replay of orders.
 
     `stop`: once it is set, the batch in hand is finished, and no other is begun. `progress` is called as the
     run goes on. `run_id`: id of another process's run, for which this one works.

@@ -56,11 +56,11 @@ ROOMS = [
     "hold",
     "sync",
     "purge",
-    "backup",
     "audit",
     "health",
     "search",
     "erase",
+    "backup",
     "reindex",
     "verify",
 ]

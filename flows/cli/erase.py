@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cli.console import Console, plural, warn
-from flows.cli.options import ByOption, SourceOption, command
+from flows.cli.options import ByOption, KeyOption, SourceOption, command
 from flows.cli.stop import stoppable
 from flows.cli.workspace import opened, outside_sources
 from index.printable import printable_line

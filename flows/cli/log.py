@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cli.console import Console, plural, warn
-from flows.cli.options import Group, command
+from flows.cli.options import Group, KeyOption, command
 from flows.cli.workspace import opened
 from index.printable import printable_line
 
@@ -17,13 +17,6 @@ if TYPE_CHECKING:
     from index.ledger import LogCheck, LogEntry
     from index.signed.key import PublicKey
     from index.workspace import Workspace
-
-KeyOption = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--key", metavar="FILE", help="A key (PEM) that may have signed checkpoints; may be given again."
-    ),
-]
 
 
 @command()

@@ -56,7 +56,7 @@ class GitAnchor:
         self._git("update-ref", "-m", "checkpoint", _branch(origin), commit, before or "0" * len(commit))
 
     def _heads(self, origin: str, *, below: bool = True) -> list[str]:
-        """The newest commit of each branch of this origin, newest first; of the origin alone unless `below`."""
+        """The newest commit of each branch of this origin, newest first; `below`: of those below it, too."""
         self._git("rev-parse", "--git-dir")
         branches = [_branch(origin), *([f"{_branch(origin)}-*"] if below else [])]
         return self._git("for-each-ref", "--sort=-committerdate", "--format=%(objectname)", *branches).split()

@@ -44,8 +44,8 @@ def told(order_ids: Sequence[str]) -> str:
 
 def missing(workspace: Workspace) -> list[str]:
     """Ids of the orders that anchors name as carried out and this ledger has not on record. No signature is
-    checked: a key may be lost with the ledger, and an order that somebody made up keeps too much closed rather
-    than too little. Anchors that cannot be asked are passed over."""
+    checked: a key may be lost with the ledger, and an order that somebody made up shuts too much rather than
+    too little. Anchors that cannot be asked are passed over."""
     ledger, named = workspace.ledger, set[str]()
     head: Head | None = None
     for anchor in anchors_of(workspace):

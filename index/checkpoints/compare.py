@@ -147,7 +147,9 @@ def _former(instance: str, begun: Sequence[LogEntry]) -> list[Generation]:
     found, kept = [], None
     # Backwards: what a later restore went back behind is lost for the earlier generations, too.
     for entry, name in reversed(list(zip(begun, origins(instance, begun), strict=False))):
-        size, known = (value if isinstance(value := entry.facts.get(n), int) else 0 for n in ("kept", "known"))
+        size, known = (
+            value if isinstance(value := entry.facts.get(n), int) else 0 for n in ("kept", "known")
+        )
         kept = size if kept is None else min(kept, size)
         found.append(Generation(name, kept, known, entry))
         for fact, value in entry.facts.items():
@@ -166,14 +168,17 @@ def _lost(generation: Generation, marks: Sequence[Mark]) -> Iterator[tuple[bool,
         size = max(sizes)
         whose = "" if kept else f" of {generation.origin}"
         said = (
-            f"{place} knows {size:,} entries{whose}, of which {size - kept:,} were lost when an older copy of "
-            f"the ledger was restored ({rfc3339(entry.at)}, {entry.actor}): entries {kept + 1} to {size}"
+            f"{place} knows {size:,} entries{whose}, of which {kept + 1} to {size} were lost when an older "
+            f"copy of the ledger was restored ({rfc3339(entry.at)}, {entry.actor})"
         )
         if size > generation.known:
-            yield False, LogProblem(
-                entry.sequence,
-                f"{said}. When it was restored, {generation.known:,} were known: another copy of the ledger "
-                "was written to since",
+            yield (
+                False,
+                LogProblem(
+                    entry.sequence,
+                    f"{said}. When it was restored, {generation.known:,} were known: another copy of the "
+                    "ledger was written to since",
+                ),
             )
         else:
             yield True, LogProblem(entry.sequence, said)
@@ -187,8 +192,8 @@ def _strange(marks: Iterable[Mark]) -> Iterator[LogProblem]:
     for (place, name), size in sizes.items():
         yield LogProblem(
             None,
-            f"{place} knows {size:,} entries of {name}, a later history of this knowledge base, of which this "
-            "ledger knows nothing: an older copy was put in its place, or another copy is in use",
+            f"{place} knows {size:,} entries of {name}, a later history of this knowledge base, of which "
+            "this ledger knows nothing: an older copy was put in its place, or another copy is in use",
         )
 
 
@@ -199,14 +204,14 @@ def _orders(ledger: Ledger, marks: Iterable[Mark]) -> Iterator[LogProblem]:
     if lacking := sorted(named - states.keys()):
         yield LogProblem(
             None,
-            f"{told(lacking)} carried out, and this ledger does not know of that: what was erased may be in it "
-            "again. Have it erased again, from the receipts: freshkb erase --replay RECEIPT…",
+            f"{told(lacking)} carried out, and this ledger does not know of that: what was erased may be in "
+            "it again. Have it erased again, from the receipts: freshkb erase --replay RECEIPT…",
         )
     if again := sorted(order_id for order_id, state in states.items() if state == OrderState.OPEN):
         yield LogProblem(
             None,
-            f"{told(again)} carried out, and this ledger has it as open: the next erase, purge or sync carries "
-            "it out again",
+            f"{told(again)} carried out, and is on record here as open: the next erase, purge or sync "
+            "carries it out again",
         )
 
 

@@ -108,7 +108,9 @@ def placed_again(workspace: Workspace, proofs: Sequence[Proof], run_id: str | No
         assert order is not None
         placed.append(order)
     if refused:
-        others = f" The others are in force: {', '.join(order.order_id for order in placed)}." if placed else ""
+        others = (
+            f" The others are in force: {', '.join(order.order_id for order in placed)}." if placed else ""
+        )
         raise Refused(" ".join(refused) + others)
     return placed
 
@@ -150,7 +152,7 @@ def _refused(ledger: Ledger, order_id: str, error: HeldBack, now: datetime, run_
     named = ", ".join(sorted({hold.hold_id for own in holds.values() for hold in own}))
     count = len(error.document_ids)
     return (
-        f"{order_id} was not placed again: in this ledger a hold stands on {count:,} of its documents: {named}. "
+        f"{order_id} was not placed again: a hold stands on {count:,} of its documents here: {named}. "
         "Release it with `freshkb hold release`, and replay the order then."
     )
 
@@ -158,9 +160,7 @@ def _refused(ledger: Ledger, order_id: str, error: HeldBack, now: datetime, run_
 # ── Its documents ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def matching(
-    reader: Reader, keys: Keys, wanted: Mapping[str, Collection[Tombstone]]
-) -> dict[str, list[str]]:
+def matching(reader: Reader, keys: Keys, wanted: Mapping[str, Collection[Tombstone]]) -> dict[str, list[str]]:
     """{order id: ids of the documents that one of its tombstones is about}. All rows are looked at, and the
     texts of all chunks where a phrase is suppressed. Raises StoreDamaged when one of these cannot be read."""
     orders: dict[str, list[str]] = {}

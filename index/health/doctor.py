@@ -95,7 +95,9 @@ def _log(workspace: Workspace) -> Iterator[Check]:
             ok, known = False, str(error)
         yield Check("log", ok, f"{said}; {known}")
     if lacking := missing(workspace):
-        detail = f"{len(lacking)} orders to erase are missing here, and known to the anchors: freshkb log verify"
+        detail = (
+            f"{len(lacking)} orders to erase are missing here, and known to the anchors: freshkb log verify"
+        )
         yield Check("orders", False, detail)
 
 

@@ -137,9 +137,7 @@ def refusal(place: str) -> Refused:
     )
 
 
-def _fill(
-    database: Database, version: str, tables: Iterable[Table], then: Callable[[Ledger], None]
-) -> None:
+def _fill(database: Database, version: str, tables: Iterable[Table], then: Callable[[Ledger], None]) -> None:
     from index.ledger.ledger import Ledger
     from index.ledger.migrations import upgrade
 

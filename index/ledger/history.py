@@ -1,7 +1,7 @@
 """How the log goes on after an older copy of the ledger was put in its place: a generation of its own.
 
 Entries that only the log's anchors know are lost then. The log goes on under another name, its *generation*,
-so that no later checkpoint is taken for one of the lost entries. The entry that begins it says what was lost::
+so that no later checkpoint is taken for one of those entries. The entry that begins it says what is lost::
 
     {"generation": its id, "kept": number of entries that it goes on after,
      "known": number of entries that anchors knew of the generation before}

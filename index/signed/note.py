@@ -8,8 +8,8 @@ A note is a text, a blank line and signatures, a line each::
 
     — freshkb/2f0c… Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q…
 
-The text of a checkpoint is the log's origin, its size and its root. Lines after these are extensions: those of
-ours name orders to erase that were carried out, ``erased E-7K3QM9X``. Other readers pass over them.
+The text of a checkpoint is the log's origin, its size and its root. Lines after these are extensions: ours
+name orders to erase that were carried out, ``erased E-7K3QM9X``. Other readers pass over them.
 """
 
 from __future__ import annotations
@@ -123,7 +123,9 @@ class Checkpoint:
         hashed = _unb64(root)
         if not (origin and _SIZE.fullmatch(size)) or hashed is None or len(hashed) != HASH_BYTES:
             raise SignatureError("This note is no checkpoint: an origin, a size and a root, a line each.")
-        return cls(origin, int(size), hashed, tuple(named[1] for named in map(_ERASED.fullmatch, more) if named))
+        return cls(
+            origin, int(size), hashed, tuple(named[1] for named in map(_ERASED.fullmatch, more) if named)
+        )
 
 
 def notes_in(content: str) -> Iterator[str]:
