@@ -6,7 +6,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -16,6 +16,7 @@ from typing import Any
 from index.backup import lines
 from index.backup.admit import admit, lost_entries, lost_since, require_known
 from index.backup.age import Key
+from index.backup.first import FirstMoment
 from index.backup.lines import damaged
 from index.backup.manifest import IDENTITY, Manifest, Points
 from index.backup.points import kept, point_of, sound
@@ -24,11 +25,10 @@ from index.batched import batched
 from index.disk.atomic import sync_folder
 from index.disk.flock import take
 from index.disk.private import private_file, private_folder
-from index.erase.replay import Proof, checked, placed_again
+from index.erase.replay import checked
 from index.errors import ConfigError, FreshkbError, Locked, Refused, StoreError
-from index.ledger import Ledger, LogAction, LogEntry, Order
+from index.ledger import Order
 from index.ledger.copy import Table, existing, load, refusal
-from index.ledger.history import GENERATION
 from index.model import Point
 from index.payload import vector_digest
 from index.signed.key import PublicKey
@@ -96,7 +96,7 @@ def restore(
                 tables = _rows(folder, manifest, key)
                 if renewed:
                     tables = _as_kept(workspace, tables)
-                then = _Then(workspace, _entry(workspace, manifest, facts), proofs)
+                then = FirstMoment(workspace, manifest, facts, proofs)
                 load(config.ledger, config.state_dir, home, manifest.schema, tables, then)
         except BaseException:
             with suppress(FreshkbError):
@@ -262,36 +262,3 @@ def _renewed(workspace: Workspace, table: Table) -> Iterator[Sequence[Any]]:
             found = session.retrieve([row[point] for row in rows], vectors=True)
         for row in rows:
             yield [*row[:of], vector_digest(found[row[point]]), *row[of + 1 :]]
-
-
-def _entry(workspace: Workspace, manifest: Manifest, lost: Mapping[str, int | str]) -> LogEntry:
-    facts: dict[str, int | str] = {
-        "documents": manifest.documents,
-        "points": manifest.points,
-        "made_at": manifest.made_at,
-        **lost,
-    }
-    return LogEntry(workspace.now(), LogAction.LEDGER_RESTORED, "", manifest.instance, facts=facts)
-
-
-@dataclass(slots=True)
-class _Then:
-    """What is done in the transaction that makes the ledger."""
-
-    workspace: Workspace
-    entry: LogEntry
-    proofs: Sequence[Proof]
-    orders: Sequence[Order] = ()
-
-    def __call__(self, ledger: Ledger) -> None:
-        if GENERATION in self.entry.facts:
-            ledger.history.begin(self.entry)
-        else:
-            ledger.log.append([self.entry])
-        if self.proofs:
-            # The store has its points already; it stays open when this one is let go of.
-            given = self.workspace
-            inside = Workspace(
-                given.config, now=given.now, store=given.store, ledger=ledger, sizes=given.sizes
-            )
-            self.orders = placed_again(inside, self.proofs)

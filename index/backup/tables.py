@@ -10,7 +10,7 @@ from typing import Any
 from index.backup.lines import damaged
 from index.ledger import LogAction
 from index.ledger.copy import Table
-from index.ledger.history import GENERATION
+from index.ledger.history import generations
 from index.records import ChunkRecord
 
 _CHUNK = [field.name for field in fields(ChunkRecord)]
@@ -52,7 +52,7 @@ class Past:
     orders: set[str] = field(default_factory=set)
     """Ids of its orders to erase."""
     generations: list[str] = field(default_factory=list)
-    """Ids of the generations of its log after the first."""
+    """Ids of the generations of its log after the first, with those that were given up."""
 
 
 def past(tables: Iterator[Table]) -> Past:
@@ -64,5 +64,5 @@ def past(tables: Iterator[Table]) -> Past:
             elif table.name == "log" and row[table.columns.index("action")] == LogAction.LEDGER_RESTORED:
                 facts = row[table.columns.index("facts")]
                 facts = json.loads(facts) if isinstance(facts, str) else facts
-                found.generations += [facts[GENERATION]] if GENERATION in facts else []
+                found.generations += generations(facts)
     return found

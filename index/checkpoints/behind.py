@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from index.anchors.anchor import Anchor
-from index.checkpoints.origin import anchors_of, origin, origin_of, origins
+from index.checkpoints.origin import all_origins, anchors_of, origin, origin_of
 from index.errors import AnchorError, Refused
 from index.ledger import Head, Ledger, LogAction, LogEntry, generation_id
-from index.ledger.history import GENERATION
+from index.ledger.history import GENERATION, generations
 from index.signed.note import ERASED, Checkpoint, parse
 from index.workspace import Workspace
 
@@ -18,7 +17,6 @@ log = logging.getLogger("freshkb.log")
 
 #: Orders that a message names at most.
 _NAMED_MAX = 20
-_GENERATION = re.compile(r"R-[0-9A-Z]{7}")
 
 # ── Orders ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -46,7 +44,7 @@ def missing(workspace: Workspace) -> list[str]:
     """Ids of the orders that anchors name as carried out and this ledger has not on record. No signature is
     checked: a key may be lost with the ledger, and an order that somebody made up shuts too much rather than
     too little. Anchors that cannot be asked are passed over."""
-    ledger, named = workspace.ledger, set[str]()
+    ledger, named = workspace.ledger, set(workspace.ledger.history.missing())
     head: Head | None = None
     for anchor in anchors_of(workspace):
         if not anchor.readable:
@@ -60,7 +58,7 @@ def missing(workspace: Workspace) -> list[str]:
 
 
 def _named(anchor: Anchor, ledger: Ledger, head: Head) -> set[str]:
-    """The orders that the anchor names; none when it knows this very log, which has them all."""
+    """The orders that the anchor names; none when it knows this very log, which has all since it began."""
     note = anchor.newest(origin(ledger.instance_id))
     if note is None:
         return set()
@@ -87,14 +85,14 @@ def lost_beyond(
     known: Iterable[Checkpoint], instance: str, own: str, former: Collection[str], kept: int
 ) -> dict[str, int]:
     """What anchors know that a log has not, as facts of an entry: the log has the origin `own` and `kept`
-    entries in common with them, and `former` are the origins of its earlier generations. {} when they know
-    no more."""
+    entries in common with them, and `former` are the origins of other generations that it knows. {} when
+    they know no more."""
     facts: dict[str, int] = {}
     for found in known:
         generation = found.origin.removeprefix(f"{origin(instance)}/")
         if found.origin == own and found.size > kept:
             facts["known"] = max(found.size, facts.get("known", 0))
-        elif found.origin not in {own, *former} and _GENERATION.fullmatch(generation):
+        elif found.origin not in {own, *former} and generations({generation: 0}):
             facts[generation] = max(found.size, facts.get(generation, 0))
     return facts
 
@@ -122,9 +120,10 @@ def go_on(workspace: Workspace, run_id: str | None = None) -> None:
         if size <= check.entries and check.roots.get(size) not in (None, root):
             kept = max((each for each, _ in same if each < size), default=0)
             break
-    former = origins(instance, ledger.history.begun())
+    former = all_origins(instance, ledger.history.begun())
     lost = lost_beyond(known, instance, own, former, kept)
     if lost:
         facts = begins(generation_id(workspace.new_id()), kept, lost)
         now = workspace.now()
-        ledger.history.begin(LogEntry(now, LogAction.LEDGER_RESTORED, "", instance, run_id, facts))
+        entry = LogEntry(now, LogAction.LEDGER_RESTORED, "", instance, run_id, facts)
+        ledger.history.begin(entry, missing(workspace))

@@ -10,7 +10,7 @@ from index.checkpoints.origin import AHEAD, anchors_of, origin, origins, own_key
 from index.errors import AnchorError
 from index.ledger import Ledger, LogCheck, LogEntry, LogProblem, OrderState
 from index.ledger.chain import ChainCheck, unsigned_line
-from index.ledger.history import GENERATION
+from index.ledger.history import GENERATION, generations
 from index.model import rfc3339
 from index.signed.key import PublicKey
 from index.signed.note import Checkpoint, parse
@@ -152,9 +152,8 @@ def _former(instance: str, begun: Sequence[LogEntry]) -> list[Generation]:
         )
         kept = size if kept is None else min(kept, size)
         found.append(Generation(name, kept, known, entry))
-        for fact, value in entry.facts.items():
-            if fact.startswith("R-") and isinstance(value, int):
-                found.append(Generation(origin(instance, fact), 0, value, entry))
+        for other in generations(entry.facts)[1:]:
+            found.append(Generation(origin(instance, other), 0, int(entry.facts[other]), entry))
     return found[::-1]
 
 

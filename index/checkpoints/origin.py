@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from index.anchors import opened
 from index.anchors.anchor import Anchor
 from index.ledger import Head, Ledger, LogEntry
-from index.ledger.history import GENERATION
+from index.ledger.history import GENERATION, generations
 from index.signed import key as keys
 from index.signed.key import PublicKey, SigningKey
 from index.signed.note import Checkpoint
@@ -43,6 +43,12 @@ def origin_of(ledger: Ledger) -> str:
 def origins(instance: str, begun: Iterable[LogEntry]) -> list[str]:
     """The origins of all generations up to the present one, by the entries that began them."""
     return [origin(instance), *(origin(instance, entry.facts[GENERATION]) for entry in begun)]
+
+
+def all_origins(instance: str, begun: Iterable[LogEntry]) -> set[str]:
+    """The same, with those of generations that were given up."""
+    named = (name for entry in begun for name in generations(entry.facts))
+    return {origin(instance), *(origin(instance, name) for name in named)}
 
 
 def checkpoint_of(ledger: Ledger, head: Head) -> Checkpoint:

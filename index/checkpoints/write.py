@@ -6,7 +6,7 @@ import logging
 
 from index.anchors import AnchorSpec
 from index.anchors.anchor import Anchor
-from index.checkpoints.origin import AHEAD, anchors_of, origin, origin_of, origins, signing_key
+from index.checkpoints.origin import AHEAD, all_origins, anchors_of, origin, origin_of, signing_key
 from index.errors import AnchorError, SignatureError
 from index.ledger import Head, Ledger
 from index.signed.key import SigningKey
@@ -77,7 +77,7 @@ def _known(anchor: Anchor, ledger: Ledger, own: str) -> int:
 
 
 def _is_former(found: Checkpoint, ledger: Ledger) -> bool:
-    return found.origin in origins(ledger.instance_id, ledger.history.begun())
+    return found.origin in all_origins(ledger.instance_id, ledger.history.begun())
 
 
 def newest(workspace: Workspace, anchor: Anchor, head: Head) -> tuple[bool, str]:

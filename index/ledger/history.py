@@ -11,6 +11,10 @@ and, for each generation that began after that of this copy, its id with the num
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Mapping, Sequence
+
 import sqlalchemy as sa
 
 from index.ledger import schema
@@ -20,9 +24,12 @@ from index.ledger.hold import short_id
 from index.ledger.log import append
 from index.ledger.schema import log, meta
 
-#: The fact of an entry that begins a generation, and its name in `meta`.
-GENERATION, NAME = "generation", "log generation"
+#: The fact of an entry that begins a generation.
+GENERATION = "generation"
+#: Names in `meta`: of the generation, and of the orders that were missing when it began, as JSON.
+NAME, MISSING = "log generation", "orders missing"
 
+_GENERATION = re.compile(r"R-[0-9A-Z]{7}")
 _ENTRY = schema.columns(log, LogEntry)
 
 
@@ -31,18 +38,32 @@ def generation_id(unique: str) -> str:
     return short_id("R", unique)
 
 
+def generations(facts: Mapping[str, int | str]) -> list[str]:
+    """The generations that the facts of an entry name: first the one that it begins."""
+    begun = [str(facts[GENERATION])] if GENERATION in facts else []
+    return begun + [name for name in facts if _GENERATION.fullmatch(name)]
+
+
 class History(Tables):
     def generation(self) -> str:
         """The generation of the log; "" for the first."""
         with self._database.reading() as connection:
             return connection.execute(sa.select(meta.c.value).where(meta.c.name == NAME)).scalar() or ""
 
-    def begin(self, entry: LogEntry) -> None:
-        """Begin the generation that this entry names."""
+    def begin(self, entry: LogEntry, missing: Sequence[str] = ()) -> None:
+        """Begin the generation that this entry names. `missing`: ids of orders to erase that were carried out
+        in entries which are lost, and that are not on record here."""
+        values = {NAME: entry.facts[GENERATION], MISSING: json.dumps(list(missing))}
         with self._database.writing() as connection:
-            connection.execute(sa.delete(meta).where(meta.c.name == NAME))
-            connection.execute(sa.insert(meta), {"name": NAME, "value": entry.facts[GENERATION]})
+            connection.execute(sa.delete(meta).where(meta.c.name.in_(values)))
+            connection.execute(sa.insert(meta), [{"name": n, "value": v} for n, v in values.items()])
             append(connection, [entry])
+
+    def missing(self) -> list[str]:
+        """The orders that were missing when the generation began."""
+        with self._database.reading() as connection:
+            recorded = connection.execute(sa.select(meta.c.value).where(meta.c.name == MISSING)).scalar()
+        return [str(order_id) for order_id in json.loads(recorded or "[]")]
 
     def begun(self) -> list[LogEntry]:
         """The entries that began a generation, oldest first."""
