@@ -98,6 +98,9 @@ def erase(
         if replay:
             _only("--replay", bool(document or match or owner or containing))
             return _replay(console, run, [Path(name) for name in names or ()], key or [])
+        from index.checkpoints import require_orders
+
+        require_orders(workspace)
         if not named:
             return _resume(console, run)
         if reveal is not None:
@@ -203,8 +206,9 @@ def _replay(console: Console, run: Run, files: list[Path], key: list[Path]) -> N
 
     if not files:
         raise ConfigError("A replay needs files of receipts: freshkb erase --replay RECEIPT…")
-    orders = replay(run, [read(file) for file in files], [read_public(path) for path in key])
-    reports = [carry_out(run, order.order_id) for order in orders]
+    with run:
+        orders = replay(run, [read(file) for file in files], [read_public(path) for path in key])
+        reports = [carry_out(run, order.order_id) for order in orders]
     _say_all(console, reports, "This ledger has carried out all of these orders.")
 
 

@@ -41,8 +41,8 @@ class FirstMoment:
             self.orders = placed_again(inside, self.proofs)
         except Refused as error:
             raise Refused(
-                f"{error} Nothing was restored. To release a hold of a backup, restore it without log.anchors "
-                "and without this receipt; then set the anchors again, and replay the order."
+                f"{error} Nothing was restored. To release a hold of a backup, restore it without log.anchors"
+                " and without this receipt; then set the anchors again, and replay the order."
             ) from error
 
     def _entry(self) -> LogEntry:
