@@ -22,6 +22,7 @@ from prefect.types.entrypoint import EntrypointType
 
 from flows import orchestration
 from flows.audit import audit
+from flows.erase import erase
 from flows.purge import purge
 from flows.sync import sync
 from flows.verify import verify
@@ -121,6 +122,8 @@ class Served(threading.Thread):
             (audit, schedules.audit),
             (verify, schedules.verify),
             (purge, schedules.purge),
+            # Syncs carry out open orders, too.
+            (erase, None),
         ):
             await runner.aadd_flow(
                 flow,

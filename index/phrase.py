@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 #: Letters of scripts without spaces between words: Thai to Burmese, Khmer, kana, Han.
 _ALONE = (
@@ -58,7 +58,11 @@ class Phrases:
     def parts(self, texts: Iterable[str]) -> set[int]:
         """The indices of those consecutive parts of one text in which one of them stands; both, of two parts
         in which it begins and ends."""
-        return set[int]().union(*map(self._across, readings_of_parts(texts)))
+        read = [tuple(readings(text)) for text in texts]
+        found = self._across([reading[0] for reading in read])
+        if any(len(reading) > 1 for reading in read):
+            found |= self._across([reading[-1] for reading in read])
+        return found
 
     def _across(self, parts: Sequence[str]) -> set[int]:
         """The same for folded parts."""
@@ -77,17 +81,32 @@ class Phrases:
         return found
 
 
-def readings_of_parts(texts: Iterable[str]) -> Iterator[list[str]]:
-    """The folded consecutive parts of one text; and with the words joined that were broken."""
-    found = [tuple(readings(text)) for text in texts]
-    yield [reading[0] for reading in found]
-    if any(len(reading) > 1 for reading in found):
-        yield [reading[-1] for reading in found]
-
-
 def readings(text: str) -> Iterator[str]:
     """The folded text; and with the words joined that were broken at the end of a line."""
     yield folded(text)
     joined = _BROKEN.sub("", text)
     if joined != text:
         yield folded(joined)
+
+
+def passages(chunks: Iterable[tuple[Sequence[str], str]]) -> Iterator[str]:
+    """The text of each chunk, after the headings that begin with it. `chunks`: heading path and text of
+    each, in order."""
+    above: Sequence[str] = ()
+    for headings, text in chunks:
+        new = headings if tuple(headings) != tuple(above) else ()
+        above = headings
+        yield "\n".join((*new, text))
+
+
+def strings(value: object) -> Iterator[str]:
+    """The texts in a value as properties have it: names, and values."""
+    if isinstance(value, Mapping):
+        for name, within in value.items():
+            yield str(name)
+            yield from strings(within)
+    elif isinstance(value, list | tuple):
+        for within in value:
+            yield from strings(within)
+    elif value is not None:
+        yield str(value)

@@ -1,4 +1,4 @@
-"""What a run that writes does at its end: open orders to erase are carried out, and a purge when it is due."""
+"""The end of a run that writes: open orders to erase are carried out, and a purge when it is due."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -65,12 +66,13 @@ def show(
     console.data({**receipt.json(), "state": order.state.value, "receipt": _text(path)})
     if not console.as_json:
         for line in _words(receipt, order, path):
-            console.say(line)
+            console.say(printable_line(line))
 
 
 @command()
 def verify(
     console: Console,
+    config: Path | None,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A receipt.")],
     key: Annotated[
         list[Path] | None,
@@ -110,13 +112,11 @@ def verify(
         }
         if revealed is not None:
             named = [each for each in found if each.subject]
-            said["documents"] = [
+            said["revealed"] = [
                 {"subject": each.subject, "source": each.source, "uri": each.uri} for each in named
             ]
             if not strange and len(named) < receipt.documents:
-                said["reason"] += (
-                    f" It is about {len(named)} of these documents, as the reveal file names them."
-                )
+                said["reason"] += f" The reveal file names {len(named)} of the documents."
     console.data(said)
     console.say(f"{'Good' if said['ok'] else 'Bad'}: {printable_line(said['reason'])}")
     for each in found:
@@ -177,57 +177,60 @@ def _text(path: Path | None) -> str | None:
 
 
 def _line(order: Order) -> str:
-    counts = f"{plural(order.documents, 'document')}, {plural(order.chunks, 'chunk')}"
-    said = f"{order.kind}, by {order.placed_by or 'unknown'} at {order.placed_at:%Y-%m-%dT%H:%M:%SZ}"
-    if order.done_at is None:
-        said += ", not carried out yet"
-    else:
-        said += f", done at {order.done_at:%Y-%m-%dT%H:%M:%SZ}"
-    return printable_line(f"{order.order_id:<10} {order.state:<6}  {counts}  {said}{_lifted(order)}")
-
-
-def _lifted(order: Order) -> str:
-    if order.lifted_at is None:
-        return ""
-    by = order.lifted_by or "unknown"
-    return f", lifted by {by} at {order.lifted_at:%Y-%m-%dT%H:%M:%SZ}: {order.lift_reason}"
+    counts = _counts(order.documents, order.chunks)
+    end = f"done at {_at(order.done_at)}" if order.done_at else "not carried out yet"
+    said = f"{counts}  {order.kind}, {_placed(order)}, {end}{_lifted(order)}"
+    return printable_line(f"{order.order_id:<10} {order.state:<6}  {said}")
 
 
 def _words(receipt: Receipt, order: Order, path: Path | None) -> list[str]:
     """The receipt as lines of text."""
     log = receipt.log
-    counts = f"{plural(receipt.documents, 'document')}, {plural(receipt.chunks, 'chunk')}"
-    stones = plural(len(receipt.tombstones), "tombstone")
+    done = f"carried out at {_at(receipt.done_at)}: {_counts(receipt.documents, receipt.chunks)}"
+    end = "which no longer stand" if order.lifted_at else "which keep out what was erased"
     return [
-        f"Order {receipt.order_id} was carried out: {counts} erased.",
-        f"  ordered at {receipt.ordered_at:%Y-%m-%dT%H:%M:%SZ}, done at {receipt.done_at:%Y-%m-%dT%H:%M:%SZ}",
-        printable_line(f"  {_line(order)}"),
-        *[
-            printable_line(f"  {place['place']}: {place['claim']}. {place['evidence']}")
-            for place in receipt.places
-        ],
+        f"Order {receipt.order_id} ({receipt.kind}), {_placed(order)}, {done}{_lifted(order)}.",
+        "Places:",
+        *[f"  {place['place']}: {place['claim']}. {place['evidence']}" for place in receipt.places],
         "Not covered:",
-        *[printable_line(f"  {sentence}") for sentence in receipt.not_covered],
-        f"Kept away by {stones} of keyed hashes{'' if order.lifted_at is None else ', until it was lifted'}.",
-        f"Entry {log.seq:,} of the log {log.origin}, proved to be among {log.size:,} entries with the root "
-        f"{log.root.hex()}.",
+        *[f"  {sentence}" for sentence in receipt.not_covered],
+        f"{plural(len(receipt.tombstones), 'tombstone')}: keyed hashes, {end}.",
+        f"Entry {log.seq} of the log {log.origin}, among {log.size:,} with the root {log.root.hex()}.",
         f"Signed by the key {receipt.signer.key_id}.",
-        f"Signed text: {path or f'freshkb receipts show {receipt.order_id} --raw'}",
+        f"The signed text: {path or f'freshkb receipts show {receipt.order_id} --raw'}",
     ]
 
 
-def _reason(receipt: Receipt, trusted: bool) -> str:
-    counts = f"{plural(receipt.documents, 'document')}, {plural(receipt.chunks, 'chunk')}"
-    whose = (
-        f"Signed by the given key {receipt.signer.key_id}."
-        if trusted
-        else f"Signed by the key that the receipt carries, {receipt.signer.key_id}: compare this id with that of "
-        "the key that its signer has published, or check with it: --key PEM."
-    )
-    return (
-        f"Order {receipt.order_id} was carried out at {receipt.done_at:%Y-%m-%dT%H:%M:%SZ} ({counts}), and entry "
-        f"{receipt.log.seq:,} of the log {receipt.log.origin} says so. {whose}"
-    )
+def _placed(order: Order) -> str:
+    return f"placed by {order.placed_by or 'unknown'} at {_at(order.placed_at)}"
+
+
+def _lifted(order: Order) -> str:
+    if order.lifted_at is None:
+        return ""
+    return f", lifted by {order.lifted_by or 'unknown'} at {_at(order.lifted_at)}: {order.lift_reason}"
+
+
+def _counts(documents: int, chunks: int) -> str:
+    return f"{plural(documents, 'document')}, {plural(chunks, 'chunk')}"
+
+
+def _at(moment: datetime) -> str:
+    """People read no parts of a second."""
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _reason(receipt: Receipt, given: bool) -> str:
+    said = f"carried out at {_at(receipt.done_at)} ({_counts(receipt.documents, receipt.chunks)})"
+    log, name = receipt.log, receipt.signer.key_id
+    whose = f"Signed by the given key {name}."
+    if not given:
+        whose = (
+            f"Signed by the key that it carries, {name}: compare this id with that of the key that its "
+            "signer has published, or check with that key: --key PEM."
+        )
+    proved = f"Entry {log.seq} of the log {log.origin} says so, among {log.size:,}"
+    return f"Order {receipt.order_id} was {said}. {proved}. {whose}"
 
 
 def _not_in(receipt: Receipt, found: list[Revealed], strange: list[str]) -> str:

@@ -26,7 +26,7 @@ from index.redact import redact
 from index.run import Run
 from index.search.find import find
 from index.search.reader import Reader
-from index.store.base import Claim, Filter
+from index.store.base import Filter
 from index.sync.apply import apply
 from index.sync.collection import retire
 from index.sync.recover import recover
@@ -216,11 +216,10 @@ def _with_phrase(run: Run, order: Order, since: int | None) -> list[str]:
     for source in known_sources(workspace):
         with _writer(run, source):
             pass
-    phrases = KeyedPhrases(ledger.erasures.keys(), ledger.erasures.of(order.order_id))
     written = None if since is None else ledger.log.subjects_since(since, _WRITTEN)
-    if not phrases or written == set():
+    if written == set():
         return []
-    found = find(Reader(workspace), phrases, document_ids=written)
+    found = find(Reader(workspace), KeyedPhrases.of(workspace, order), document_ids=written)
     kept: list[str] = []
     for one in list(found):
         kept += _joined(workspace, order, [one.document.document_id])
@@ -235,7 +234,7 @@ def _traces(
     if kept is not None or not found:
         return kept
     traces = tracing.gather(workspace, current, found)
-    held = _search(workspace, traces)
+    held = tracing.search(workspace, traces)
     traces.control = tracing.counted(held)
     tracing.keep(workspace, order.order_id, traces)
     return traces
@@ -276,33 +275,27 @@ def _prove(run: Run, order: Order, traces: Traces | None) -> tuple[list[Place], 
         why = " ".join(purged.errors) or "The purge was interrupted."
         return list(purged.places), why
     scratch = clear_scratch(workspace)
-    held = _search(workspace, traces) if traces else {}
+    held = tracing.search(workspace, traces) if traces else {}
     reports = remove_reports(workspace, held)
     held = {path: names for path, names in held.items() if not is_report(workspace, path)}
     if traces is not None and held:
         names = set().union(*held.values())
         stay = tracing.staying(workspace, traces, names)
         held = {path: left for path, found in held.items() if (left := found - stay)}
-    places = [_place(workspace, order, place, traces) for place in purged.places]
+    places = [_place(workspace, place, traces) for place in purged.places]
     places += [reports, scratch, _log_place()]
     if not held:
         return places, ""
     shown = ", ".join(sorted(path.name for path in held)[:5])
+    count = "A file" if len(held) == 1 else f"{len(held):,} files"
     return places, (
-        f"{len(held):,} files of {workspace.config.state_dir} still hold a piece of what was erased: {shown}. "
-        "Remove those that are no part of the index, and run: freshkb erase"
+        f"{count} of {workspace.config.state_dir} may hold a piece of what was erased: {shown}. Remove what "
+        "is no part of the index, and run: freshkb erase"
     )
 
 
-def _search(workspace: Workspace, traces: Traces) -> dict[Path, set[str]]:
-    """The files in which a trace is found, outside of traces that are kept encrypted."""
-    folder = workspace.config.state_dir
-    return tracing.search([folder], traces, workspace.ledger.files) if folder.exists() else {}
-
-
-def _place(workspace: Workspace, order: Order, place: Place, traces: Traces | None) -> Place:
+def _place(workspace: Workspace, place: Place, traces: Traces | None) -> Place:
     """The place with what the search of its files has shown."""
-    claim: Claim = place.claim
     if place.place == "store":
         seen = workspace.store.kind == "edge"
         said = f"The points were deleted by id and read back absent by id and by document. {place.evidence}"
@@ -312,7 +305,7 @@ def _place(workspace: Workspace, order: Order, place: Place, traces: Traces | No
             "Rows of the documents were deleted, with reviews, plans and what records of runs said of them; "
             f"keyed hashes stay. {place.evidence}"
         )
-    return Place(place.place, claim, f"{said} {_searched(place.place, traces)}" if seen else said)
+    return Place(place.place, place.claim, f"{said} {_searched(place.place, traces)}" if seen else said)
 
 
 def _searched(place: str, traces: Traces | None) -> str:

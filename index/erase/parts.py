@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from index.signed.key import PublicKey
@@ -41,14 +41,14 @@ def alike(found: Mapping[str, Any], name: str, form: Mapping[str, type]) -> list
 
 
 def instant(found: Mapping[str, Any], name: str) -> datetime:
-    """A time with its zone."""
+    """A time in UTC."""
     try:
         moment = datetime.fromisoformat(part(found, name, str))
-    except ValueError as error:
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise _refused(name) from error
-    if moment.tzinfo is None:
-        raise _refused(name)
-    return moment
+    raise _refused(name)
 
 
 def hashed(text: str, name: str) -> bytes:
@@ -60,6 +60,14 @@ def hashed(text: str, name: str) -> bytes:
     if len(found) != HASH_BYTES:
         raise _refused(name)
     return found
+
+
+def unhexed(found: Mapping[str, Any], name: str) -> bytes:
+    """The bytes of a text in hex."""
+    try:
+        return bytes.fromhex(part(found, name, str))
+    except ValueError as error:
+        raise _refused(name) from error
 
 
 def public_key(found: Mapping[str, Any], name: str) -> PublicKey:

@@ -1,8 +1,8 @@
 """Receipts: signed statements that an order to erase was carried out, which anybody can check.
 
-A receipt is a DSSE envelope around an in-toto Statement. Its subjects are keyed hashes of the erased documents,
-its predicate says what was done and shown, and proves that the log has the order's last entry. Nothing of a
-document is in it. A check needs no ledger and imports none.
+A receipt is a DSSE envelope around an in-toto Statement. Its subjects are keyed hashes of the erased
+documents, its predicate says what was done and shown, and proves that the log has the order's last entry.
+Nothing of a document is in it. A check needs no ledger and imports none.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import hashlib
 import os
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from index.disk.atomic import replacing, sync_folder
 from index.disk.private import private_folder
 from index.erase import parts
+from index.erase.predicate import Receipt
 from index.errors import SignatureError
 from index.model import rfc3339
 from index.signed import envelope, statement
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from index.purge.purge import Place
     from index.workspace import Workspace
 
+__all__ = ["KEYED", "PREDICATE_TYPE", "Receipt", "issued", "keep", "kept", "opened", "path_of", "read"]
+
 PREDICATE_TYPE = f"{PREDICATES}erasure:v1"
 #: The digest of a subject that is a document, as `index.ledger.subject` makes it.
 KEYED = "hmac-sha256"
@@ -42,54 +44,6 @@ _HEX = re.compile(r"[0-9a-f]{64}")
 _ORDER_ID = re.compile(r"E-[0-9A-Z]{1,40}")
 #: Bytes. A document takes some 500.
 _LARGEST = 256 * 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class LogPosition:
-    """An entry of a log, and the proof that the log has it."""
-
-    origin: str
-    size: int
-    root: bytes
-    seq: int
-    """The number of the entry, from 1."""
-    entry: str
-    """The entry's exported form, byte for byte: its leaf in the tree is the leaf hash of this."""
-    proof: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """A receipt whose signature, types and proof hold."""
-
-    order_id: str
-    kind: str
-    """How the order named its documents: an `OrderKind`."""
-    instance: str
-    """The ledger's id."""
-    ordered_at: datetime
-    done_at: datetime
-    documents: int
-    chunks: int
-    places: tuple[Mapping[str, str], ...]
-    """{place, claim, evidence} each."""
-    not_covered: tuple[str, ...]
-    tombstones: tuple[Mapping[str, Any], ...]
-    """{kind, key, words} each: the hash under the ledger's secret."""
-    log: LogPosition
-    key: PublicKey
-    """The key that the receipt carries."""
-    subjects: tuple[Subject, ...]
-    """One for each document; a single one, named like the order, of an order without documents."""
-    signer: PublicKey
-    """The key that was found to have signed it."""
-    predicate: Mapping[str, Any]
-    """As it was signed."""
-
-    def json(self) -> dict[str, Any]:
-        """The predicate, and the subjects."""
-        subjects = [{"name": s.name, "digest": dict(s.digest)} for s in self.subjects]
-        return {**self.predicate, "subjects": subjects}
 
 
 # ── Issuing ───────────────────────────────────────────────────────────────────────────────────────────
@@ -114,15 +68,15 @@ def issued(
     ledger, key = workspace.ledger, signing_key(workspace)
     head, entry, proof = ledger.log.proof(sequence)
     checkpoint = checkpoint_of(ledger, head)
-    facts = _facts(entry, sequence, order.order_id)
+    documents, chunks = _counts(entry, sequence, order.order_id)
     predicate = {
         "order_id": order.order_id,
         "kind": order.kind.value,
         "instance": ledger.instance_id,
         "ordered_at": rfc3339(order.placed_at),
         "done_at": rfc3339(done_at),
-        "documents": facts["documents"],
-        "chunks": facts["chunks"],
+        "documents": documents,
+        "chunks": chunks,
         "places": [place.json() for place in places],
         "not_covered": list(not_covered),
         "tombstones": [
@@ -215,7 +169,7 @@ def opened(text: str, keys: Iterable[PublicKey] = ()) -> Receipt:
         payload = sealed.opened(trusted, PAYLOAD_TYPE)
         signer = sealed.signer(trusted)
         assert signer is not None, "an envelope is opened by a key that has signed it"
-        receipt = _receipt(statement.read(payload, PREDICATE_TYPE), signer)
+        receipt = Receipt.of(statement.read(payload, PREDICATE_TYPE), signer)
         _check_subjects(receipt)
         _check_log(receipt)
     except ValueError as error:
@@ -232,35 +186,6 @@ def _carried(sealed: envelope.Envelope) -> list[PublicKey]:
     return [parts.public_key(said.predicate, "key")]
 
 
-def _receipt(said: Statement, signer: PublicKey) -> Receipt:
-    found = said.predicate
-    log = parts.part(found, "log", dict)
-    return Receipt(
-        order_id=parts.part(found, "order_id", str),
-        kind=parts.part(found, "kind", str),
-        instance=parts.part(found, "instance", str),
-        ordered_at=parts.instant(found, "ordered_at"),
-        done_at=parts.instant(found, "done_at"),
-        documents=parts.part(found, "documents", int),
-        chunks=parts.part(found, "chunks", int),
-        places=tuple(parts.alike(found, "places", {"place": str, "claim": str, "evidence": str})),
-        not_covered=tuple(parts.texts(found, "not_covered")),
-        tombstones=tuple(parts.alike(found, "tombstones", {"kind": str, "key": str, "words": int})),
-        log=LogPosition(
-            origin=parts.part(log, "origin", str),
-            size=parts.part(log, "size", int),
-            root=parts.hashed(parts.part(log, "root", str), "root"),
-            seq=parts.part(log, "seq", int),
-            entry=parts.part(log, "entry", str),
-            proof=tuple(parts.hashed(node, "proof") for node in parts.texts(log, "proof")),
-        ),
-        key=parts.public_key(found, "key"),
-        subjects=tuple(said.subjects),
-        signer=signer,
-        predicate=found,
-    )
-
-
 def _check_subjects(receipt: Receipt) -> None:
     if not _ORDER_ID.fullmatch(receipt.order_id):
         raise ValueError(f"no order has the id {receipt.order_id[:100]!r}")
@@ -274,8 +199,7 @@ def _check_log(receipt: Receipt) -> None:
     # A later generation of the log has its id behind a slash.
     if log.origin != own and not log.origin.startswith(f"{own}/"):
         raise SignatureError("The log of the receipt is not that of its ledger: origin and instance differ.")
-    facts = _facts(log.entry, log.seq, receipt.order_id)
-    if (facts["documents"], facts["chunks"]) != (receipt.documents, receipt.chunks):
+    if _counts(log.entry, log.seq, receipt.order_id) != (receipt.documents, receipt.chunks):
         raise SignatureError("The receipt counts other documents or chunks than its entry in the log.")
     # JSON that was read may hold half a character; no entry does.
     leaf = leaf_hash(log.entry.encode("utf-8", "surrogatepass"))
@@ -283,19 +207,17 @@ def _check_log(receipt: Receipt) -> None:
         raise SignatureError(f"The proof does not show entry {log.seq} to be in the log with this root.")
 
 
-def _facts(entry: str, seq: int, order_id: str) -> dict[str, Any]:
-    """The facts of an exported entry: documents and chunks among them. Raises SignatureError unless it is the
-    entry of this number that says this order to be carried out."""
+def _counts(entry: str, seq: int, order_id: str) -> tuple[int, int]:
+    """(documents, chunks) of an exported entry. Raises SignatureError unless it is the entry of this number
+    that says this order to be carried out."""
     found = envelope.strict_json(entry, "entry of a log")
-    facts = parts.part(found, "facts", dict)
-    said = found.get("action"), found.get("seq"), facts.get("order")
-    if said != (_DONE, seq, order_id):
-        raise SignatureError(
-            f"Entry {seq} of the log does not say that the order {order_id} was carried out."
-        )
-    for name in ("documents", "chunks"):
-        parts.part(facts, name, int)
-    return facts
+    facts = found.get("facts")
+    if isinstance(facts, dict):
+        documents, chunks = facts.get("documents"), facts.get("chunks")
+        said = found.get("action"), found.get("seq"), facts.get("order")
+        if said == (_DONE, seq, order_id) and isinstance(documents, int) and isinstance(chunks, int):
+            return documents, chunks
+    raise SignatureError(f"Entry {seq} of the log does not say that the order {order_id} was carried out.")
 
 
 def _digests(subjects: Sequence[Subject]) -> list[str]:

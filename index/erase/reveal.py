@@ -1,10 +1,10 @@
-"""Reveal files: the salt of a receipt with the documents that it is about, for the requester of an order alone.
+"""Reveal files: the salt of a receipt and the documents that it is about, for the requester of an order.
 
     {"type": "urn:freshkb:reveal:v1", "order_id", "salt": hex, "by", "reason",
      "documents": [{"source", "uri"}]}
 
-With it the subjects of a receipt can be computed again; nothing else leads from them to a document. The file is
-not signed: what it shows is shown by the receipt.
+With it the subjects of a receipt can be computed again; nothing else leads from them to a document. The file
+is not signed: what it shows is shown by the receipt.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ class Reveal:
 
 
 def write(path: Path, order_id: str, salt: bytes, by: str, reason: str, found: Sequence[Erased]) -> None:
-    """Write the reveal file of an order on these documents, for its owner alone; after a power cut it is still
-    there. Raises ConfigError, and leaves no file behind, when there is one already or none can be made."""
+    """Write the reveal file of an order on these documents, for its owner alone; after a power cut it is
+    still there. Raises ConfigError when there is a file already, which stays, or none can be made."""
     made = {
         "type": TYPE,
         "order_id": order_id,
@@ -81,8 +81,9 @@ def write(path: Path, order_id: str, salt: bytes, by: str, reason: str, found: S
     except OSError as error:
         raise _unwritten(path, error) from error
     try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            json.dump(made, file, indent=2)
+        # Half a character becomes what JSON escapes it to.
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            json.dump(made, file, indent=2, ensure_ascii=False)
             file.write("\n")
             file.flush()
             os.fsync(handle)
@@ -103,7 +104,7 @@ def read(path: Path) -> Reveal:
         documents = parts.alike(found, "documents", {"source": str, "uri": str})
         return Reveal(
             parts.part(found, "order_id", str),
-            bytes.fromhex(parts.part(found, "salt", str)),
+            parts.unhexed(found, "salt"),
             parts.part(found, "by", str),
             parts.part(found, "reason", str),
             tuple((document["source"], document["uri"]) for document in documents),

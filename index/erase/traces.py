@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,9 +35,9 @@ from index.workspace import Workspace
 HOME = "orders"
 #: Bytes of a piece of a text, and of the part of a text that pieces are taken from.
 TEXT_PIECE_BYTES = 32
-TEXT_BYTES = 512
+TEXT_BYTES = 160
 #: Pieces of texts in all, fewer of each text where there are many.
-TEXT_PIECES_MAX = 40_000
+TEXT_PIECES_MAX = 8_000
 #: Pieces of a vector, spread over it.
 VECTOR_PIECES = 4
 #: Vectors that the store is searched by after the deletion.
@@ -98,7 +99,6 @@ def gather(workspace: Workspace, collection: StoreCollection | None, documents: 
     ids = [document.document_id for document in documents]
     if collection is not None:
         _of_points(workspace, collection, ids, found)
-    found.ids += [_forms(name) for name in ids]
     names = [_name_pieces(text) for d in documents for text in dict.fromkeys((d.uri, d.title)) if text]
     found.names = _own(workspace, names)
     return found
@@ -107,6 +107,7 @@ def gather(workspace: Workspace, collection: StoreCollection | None, documents: 
 def _of_points(workspace: Workspace, collection: StoreCollection, ids: Sequence[str], found: Traces) -> None:
     chunks = workspace.ledger.chunks.of(collection.name, ids)
     records = [record for name in ids for record in chunks[name]]
+    found.ids += [_forms(name) for name in ids if chunks[name]]
     found.points = len(records)
     step = max(1, -(-len(records) * (TEXT_BYTES - TEXT_PIECE_BYTES) // TEXT_PIECES_MAX))
     copied = _shared(workspace, collection, {r.embedded_hash for r in records}, set(ids))
@@ -150,9 +151,11 @@ def _name_pieces(text: str) -> list[bytes]:
 
 
 def _vector_pieces(values: Sequence[float]) -> list[bytes]:
-    pieces = sorted(scan.vector("", values).pieces)
-    step = max(1, len(pieces) // (2 * VECTOR_PIECES))
-    return pieces[::step]
+    """As the store holds it: little-endian float32."""
+    content = array("f", values).tobytes()
+    step = max(PIECE_BYTES, len(content) // VECTOR_PIECES // 4 * 4)
+    starts = range(0, len(content) - PIECE_BYTES + 1, step)
+    return [p for start in starts if scan.telling(p := content[start : start + PIECE_BYTES])]
 
 
 def _forms(value: str) -> list[bytes]:
@@ -176,15 +179,27 @@ def _own(workspace: Workspace, names: list[list[bytes]]) -> list[list[bytes]]:
 # ── Searching ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def search(folders: Iterable[Path], traces: Traces, ledger: Collection[Path]) -> dict[Path, set[str]]:
-    """The files that hold a piece, with the names of the pieces. Ids do not count in the files of the ledger,
-    which has them until the order is done. Raises FreshkbError for a file that cannot be read."""
-    found = apart.found(folders, list(traces.pieces()))
-    held = {
-        path: {name for name in names if not name.startswith("ids:") or path not in ledger}
-        for path, names in found.items()
-    }
-    return {path: names for path, names in held.items() if names}
+def search(workspace: Workspace, traces: Traces) -> dict[Path, set[str]]:
+    """The files of the state folder that hold a piece, with the names of the pieces. Raises FreshkbError for
+    a file that cannot be read.
+
+    Ids do not count in the files of the ledger, which has them until the order is done; short names not in
+    those of the store, where any four bytes may stand by chance, and ids show what is there.
+    """
+    folder = workspace.config.state_dir
+    if not folder.exists():
+        return {}
+    index, own, ledger = folder / "index", folder / HOME, workspace.ledger.files
+    short = {t.name for t in traces.pieces() if min(map(len, t.pieces)) < PIECE_BYTES}
+    held = {}
+    for path, names in apart.found([folder], list(traces.pieces())).items():
+        if path in ledger:
+            names = {name for name in names if not name.startswith("ids:")}
+        elif path.is_relative_to(index):
+            names = names - short
+        if names and not path.is_relative_to(own):
+            held[path] = names
+    return held
 
 
 def counted(held: Mapping[Path, Collection[str]]) -> dict[str, int]:

@@ -44,17 +44,19 @@ import: `actor`, `batched`, `disk`, `signed`, `freshness`, `model`, `precedence`
 from index.ledger.chain import Head, LogCheck, LogProblem
 from index.ledger.database import damaged
 from index.ledger.entry import LogAction, LogEntry
-from index.ledger.erasures import Erased, HeldBack
+from index.ledger.erased import Erased
+from index.ledger.erasures import HeldBack
 from index.ledger.history import generation_id
 from index.ledger.hold import Hold, HoldKind, hold_id
 from index.ledger.ledger import Ledger
 from index.ledger.locks import Writer
-from index.ledger.order import Order, OrderKind, OrderState, order_id, subject
+from index.ledger.order import WITHHELD, Order, OrderKind, OrderState, order_id, subject, withheld_by
 from index.ledger.removal import PointRemoval, RemovalState
 from index.ledger.tombstone import Keys, Tombstone, TombstoneKind, windows
 from index.ledger.vacuum import Vacuumed
 
 __all__ = [
+    "WITHHELD",
     "Erased",
     "Head",
     "HeldBack",
@@ -81,4 +83,5 @@ __all__ = [
     "order_id",
     "subject",
     "windows",
+    "withheld_by",
 ]

@@ -7,39 +7,34 @@ carried out; what stays are keyed hashes.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from index.errors import LedgerDamaged
 from index.ledger import schema
-from index.ledger.database import Database, Tables
+from index.ledger.database import Tables
 from index.ledger.entry import LogEntry
+from index.ledger.erased import Erased, barred, keys_of, of_document, rows
 from index.ledger.holds import held, lock, matching
 from index.ledger.intents import unpacked
-from index.ledger.log import append, hide_subjects
-from index.ledger.order import Order, OrderKind, OrderState
+from index.ledger.log import append
+from index.ledger.order import WITHHELD, Order, OrderKind, OrderState, withheld_by
+from index.ledger.reduction import reduced
 from index.ledger.schema import (
     chunks,
     documents,
-    held_documents,
     intents,
     items,
-    meta,
     order_documents,
     orders,
     removals,
-    reviews,
-    runs,
-    sources,
     tombstones,
 )
-from index.ledger.tombstone import KEY, Keys, Tombstone, TombstoneKind
+from index.ledger.tombstone import Keys, Tombstone, TombstoneKind
 from index.model import State
 from index.records import Document
 
@@ -51,70 +46,12 @@ _ROW = [documents.c[name] for name in _NAMES]
 _SHORTEST = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Erased:
-    """A document of an order, as its row names it."""
-
-    document_id: str
-    source: str
-    uri: str
-    state: State
-    size: int | None
-    content_hash: str | None
-    seen_hash: str | None
-    title: str
-
-    @property
-    def hashes(self) -> list[str]:
-        """The hashes of its bytes, unless it has none: the empty file is nobody's."""
-        return [h for h in dict.fromkeys((self.content_hash, self.seen_hash)) if h and self.size != 0]
-
-
 class HeldBack(Exception):
     """Documents of an order are under a hold; nothing was put on record."""
 
     def __init__(self, document_ids: Collection[str]) -> None:
         super().__init__()
         self.document_ids = sorted(document_ids)
-
-
-#: The tombstones of a document.
-def of_document(keys: Keys, document: Erased) -> Iterator[Tombstone]:
-    yield Tombstone(keys.uri(document.source, document.uri), TombstoneKind.URI)
-    for content in document.hashes:
-        yield Tombstone(keys.content(content), TombstoneKind.CONTENT)
-
-
-def barred(database: Database, connection: sa.Connection, found: Collection[Document]) -> set[str]:
-    """The ids of those of these documents that may not be written: they are erased, or a tombstone stands on
-    their path or on their bytes."""
-    if not found or connection.execute(sa.select(tombstones.c.order_id).limit(1)).first() is None:
-        return set()
-    ids = [document.document_id for document in found]
-    gone = sa.select(documents.c.document_id).where(documents.c.state == State.ERASED)
-    barred = set(connection.execute(gone.where(database.among(documents.c.document_id, ids))).scalars())
-    keys = _keys(connection)
-    of: dict[str, set[str]] = {}
-    for document in found:
-        hashes = {document.content_hash, document.seen_hash} if document.size != 0 else set()
-        named = {keys.uri(document.source, document.uri)} | {keys.content(h) for h in hashes if h}
-        for key in named:
-            of.setdefault(key, set()).add(document.document_id)
-    query = sa.select(tombstones.c.key_hash).where(database.among(tombstones.c.key_hash, of))
-    for key in connection.execute(query).scalars():
-        barred |= of[key]
-    return barred
-
-
-def _keys(connection: sa.Connection) -> Keys:
-    recorded = connection.execute(sa.select(meta.c.value).where(meta.c.name == KEY)).scalar()
-    try:
-        return Keys(bytes.fromhex(recorded or "none"))
-    except ValueError as error:
-        raise LedgerDamaged(
-            "The ledger has lost the key of its tombstones, so that erased documents could come back. "
-            "Restore it from a backup."
-        ) from error
 
 
 class Erasures(Tables):
@@ -192,7 +129,8 @@ class Erasures(Tables):
             return self._copies(connection, document_ids)
 
     def _covered(self, connection: sa.Connection, document_ids: Collection[str]) -> list[Erased]:
-        """The same. Until the transaction ends, no hold is placed on them. Raises HeldBack when one stands."""
+        """The same. Until the transaction ends, no hold is placed on them. Raises HeldBack for one that
+        stands."""
         matching(self._database, connection)
         found = self._copies(connection, document_ids)
         ids = [document.document_id for document in found]
@@ -202,19 +140,13 @@ class Erasures(Tables):
         return found
 
     def _copies(self, connection: sa.Connection, document_ids: Collection[str]) -> list[Erased]:
-        found = {
-            row[0]: Erased(*row) for row in self._rows(connection, documents.c.document_id, document_ids)
-        }
+        named = rows(self._database, connection, documents.c.document_id, document_ids)
+        found = {document.document_id: document for document in named}
         hashes = {content for document in found.values() for content in document.hashes}
         for column in (documents.c.content_hash, documents.c.seen_hash):
-            for row in self._rows(connection, column, hashes):
-                found.setdefault(row[0], Erased(*row))
+            for copy in rows(self._database, connection, column, hashes):
+                found.setdefault(copy.document_id, copy)
         return sorted(found.values(), key=lambda d: (d.source, d.uri, d.document_id))
-
-    def _rows(
-        self, connection: sa.Connection, column: sa.Column[Any], wanted: Collection[str]
-    ) -> Iterable[Sequence[Any]]:
-        return connection.execute(sa.select(*_ROW).where(self._database.among(column, wanted))).all()
 
     def _join(
         self,
@@ -228,8 +160,8 @@ class Erasures(Tables):
         # A run in flight may have read bytes that no row knows yet.
         query = sa.select(intents.c.payload).where(self._database.among(intents.c.document_id, ids))
         flying = [unpacked(stored).document for stored in connection.execute(query).scalars()]
-        more = [Erased(*(getattr(document, name) for name in _NAMES)) for document in flying]
-        keys = _keys(connection)
+        more = [Erased.of(document) for document in flying]
+        keys = keys_of(connection)
         # What holds a phrase comes back once the phrase is gone from it: its path and its bytes are free.
         named = () if kind is OrderKind.PHRASE else (*found, *more)
         stones = [*standing, *(stone for d in named for stone in of_document(keys, d))]
@@ -286,18 +218,41 @@ class Erasures(Tables):
 
     def keys(self) -> Keys:
         with self._database.reading() as connection:
-            return _keys(connection)
+            return keys_of(connection)
 
     def kinds(self) -> set[TombstoneKind]:
         """The kinds of tombstones that stand: a question before any key is made."""
         with self._database.reading() as connection:
             return set(connection.execute(sa.select(tombstones.c.kind).distinct()).scalars())
 
-    def lengths(self) -> list[int]:
-        """The numbers of words that suppressed phrases have."""
-        query = sa.select(tombstones.c.words).where(tombstones.c.kind == TombstoneKind.PHRASE).distinct()
+    def phrases(self) -> dict[int, dict[str, str]]:
+        """{number of words: {key hash: the first order}} of the suppressed phrases."""
+        query = sa.select(tombstones.c.words, tombstones.c.key_hash, sa.func.min(tombstones.c.order_id))
+        query = query.where(tombstones.c.kind == TombstoneKind.PHRASE)
+        query = query.group_by(tombstones.c.words, tombstones.c.key_hash)
+        found: dict[int, dict[str, str]] = {}
         with self._database.reading() as connection:
-            return sorted(connection.execute(query).scalars())
+            for words, key_hash, order_id in connection.execute(query.order_by(tombstones.c.words)):
+                found.setdefault(words, {})[key_hash] = order_id
+        return found
+
+    def barred(self, found: Collection[Document]) -> set[str]:
+        """The ids of those of these documents that may not be written now."""
+        with self._database.reading() as connection:
+            return barred(self._database, connection, found)
+
+    def tally(self) -> tuple[int, int, int]:
+        """(orders whose tombstones stand, those of them that are open, documents in quarantine by an
+        order)."""
+        number = sa.func.count()
+        stand = sa.select(number).where(orders.c.state != OrderState.LIFTED)
+        kept = sa.select(number).where(
+            documents.c.state == State.QUARANTINED, documents.c.reason.startswith(WITHHELD, autoescape=True)
+        )
+        with self._database.reading() as connection:
+            standing = connection.execute(stand).scalar_one()
+            pending = connection.execute(stand.where(orders.c.state == OrderState.OPEN)).scalar_one()
+            return standing, pending, connection.execute(kept).scalar_one()
 
     def standing(self, key_hashes: Collection[str]) -> dict[str, str]:
         """{key hash: the first order}, for those of these that have a tombstone."""
@@ -313,78 +268,24 @@ class Erasures(Tables):
             rows = connection.execute(query.order_by(tombstones.c.kind, tombstones.c.key_hash))
             return [Tombstone(*row) for row in rows]
 
-    def barred(self, found: Collection[Document]) -> set[str]:
-        """The ids of those of these documents that may not be written."""
-        with self._database.reading() as connection:
-            return barred(self._database, connection, found)
-
     def withhold(self, found: Mapping[str, str], source: str) -> None:
-        """Put the paths {uri: order id} under orders whose bytes lie there, so that they are not read again;
-        no record of a run names them any more."""
+        """Put the paths {uri: order id} under orders whose bytes lie there, so that they are not read again,
+        but for orders that were lifted meanwhile. No record of a run names the paths any more."""
+        over = sa.select(orders.c.order_id).where(orders.c.state == OrderState.LIFTED)
         with self._database.writing() as connection:
-            keys = _keys(connection)
+            keys, lifted = keys_of(connection), set(connection.execute(over).scalars())
             for uri, order_id in found.items():
-                self._put(connection, order_id, [Tombstone(keys.uri(source, uri), TombstoneKind.URI)])
+                if order_id not in lifted:
+                    self._put(connection, order_id, [Tombstone(keys.uri(source, uri), TombstoneKind.URI)])
             here = sa.and_(items.c.source == source, self._database.among(items.c.uri, found))
             connection.execute(sa.delete(items).where(here))
 
-    # ── Rows ──────────────────────────────────────────────────────────────────────────────────────────
-
     def reduce(self, order_id: str) -> int:
         """Delete everything that the ledger records of an order's documents, but for ids of points that are
-        to be purged: rows, those of earlier documents of the same paths, reviews, items, and the sentences of
-        runs and findings that name them. The log's subjects get their exported form. Returns the number of
-        rows. Repeated, it finds none."""
+        to be purged: see `index.ledger.reduction`. Returns the number of rows. Repeated, it finds none."""
         with self._database.writing() as connection:
             own = list(connection.execute(self._of(order_id)).scalars())
-            found = [Erased(*row) for row in self._rows(connection, documents.c.document_id, own)]
-            places = {(document.source, document.uri) for document in found}
-            for row in self._rows(connection, documents.c.uri, {uri for _, uri in places}):
-                former = Erased(*row)
-                if former.state in (State.DELETED, State.ERASED) and (former.source, former.uri) in places:
-                    found.append(former)
-            ids = {*own, *(document.document_id for document in found)}
-            number = 0
-            for column in (
-                documents.c.document_id,
-                chunks.c.document_id,
-                intents.c.document_id,
-                reviews.c.document_id,
-                held_documents.c.document_id,
-                items.c.document_id,
-            ):
-                gone = sa.delete(column.table).where(self._database.among(column, ids))
-                number += connection.execute(gone).rowcount
-            uris = {document.uri for document in found}
-            for column in (items.c.uri, items.c.old_uri):
-                gone = sa.delete(items).where(self._database.among(column, uris))
-                number += connection.execute(gone).rowcount
-            words = {*uris, *(document.title for document in found)}
-            needles = [word for word in words if len(word) >= _SHORTEST]
-            if needles:
-                number += self._silence(connection, needles)
-            hide_subjects(connection, ids)
-        return number
-
-    def _silence(self, connection: sa.Connection, needles: Sequence[str]) -> int:
-        """Take what names one of these out of the records of runs and sources."""
-        changed = 0
-        for run_id, error, counts in connection.execute(
-            sa.select(runs.c.run_id, runs.c.error, runs.c.counts)
-        ).all():
-            quiet = _without(counts, needles)
-            said = "" if _names(error, needles) else error
-            if (said, quiet) != (error, counts):
-                which = sa.update(runs).where(runs.c.run_id == run_id)
-                connection.execute(which.values(error=said, counts=quiet))
-                changed += 1
-        for source, findings in connection.execute(sa.select(sources.c.source, sources.c.findings)).all():
-            kept = [one for one in findings if not _names(json.dumps(one, ensure_ascii=False), needles)]
-            if kept != findings:
-                which = sa.update(sources).where(sources.c.source == source)
-                connection.execute(which.values(findings=kept))
-                changed += 1
-        return changed
+            return reduced(self._database, connection, own)
 
     # ── The end of an order ───────────────────────────────────────────────────────────────────────────
 
@@ -398,13 +299,18 @@ class Erasures(Tables):
             connection.execute(gone)
 
     def lift(self, order_id: str, by: str, reason: str, at: datetime, entries: Sequence[LogEntry]) -> bool:
-        """End the tombstones of an order that is done. False, with nothing on record, when it is not."""
+        """End the tombstones of an order that is done: the next sync looks again at the documents that it
+        kept in quarantine. False, with nothing on record, when it is not done."""
         which = sa.and_(orders.c.order_id == order_id, orders.c.state == OrderState.DONE)
         lifted = {"state": OrderState.LIFTED, "lifted_at": at, "lifted_by": by, "lift_reason": reason}
         with self._database.writing() as connection:
             if connection.execute(sa.update(orders).where(which).values(lifted)).rowcount == 0:
                 return False
             connection.execute(sa.delete(tombstones).where(tombstones.c.order_id == order_id))
+            said = documents.c.reason
+            own = (said == withheld_by(order_id), *(said.startswith(text) for text in _more(order_id)))
+            again = sa.update(documents).where(documents.c.state == State.QUARANTINED, sa.or_(*own))
+            connection.execute(again.values(seen_extraction=""))
             append(connection, entries)
         return True
 
@@ -417,17 +323,6 @@ class Erasures(Tables):
             return list(connection.execute(query.order_by(removals.c.point_id)).scalars())
 
 
-def _names(text: str, needles: Sequence[str]) -> bool:
-    return any(needle in text for needle in needles)
-
-
-def _without(value: Any, needles: Sequence[str]) -> Any:
-    """The value with empty texts in the places of those that name one of these."""
-    match value:
-        case str():
-            return "" if _names(value, needles) else value
-        case list():
-            return [_without(each, needles) for each in value]
-        case dict():
-            return {name: _without(each, needles) for name, each in value.items()}
-    return value
+def _more(order_id: str) -> list[str]:
+    """The beginnings of reasons that have more words than `withheld_by`."""
+    return [f"{withheld_by(order_id)}{mark}" for mark in "; "]

@@ -249,8 +249,8 @@ class Log(Tables):
         return LogCheck(head.size, found.problems, found.roots)
 
     def proof(self, sequence: int) -> tuple[Head, str, list[bytes]]:
-        """(head of the log now, exported form, inclusion proof in its tree) for the entry of this number. Reads
-        all entries. Raises LedgerDamaged when some are lost."""
+        """(head of the log now, exported form of the entry of this number, its inclusion proof). Reads all
+        entries. Raises LedgerDamaged when some are lost."""
         with self._database.reading() as connection:
             head, key = _head(connection, _HEAD)
         entry, leaves = "", []

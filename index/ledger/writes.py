@@ -21,7 +21,7 @@ from index.ledger import schema
 from index.ledger.database import Tables
 from index.ledger.documents import replace
 from index.ledger.entry import LogEntry
-from index.ledger.erasures import barred
+from index.ledger.erased import barred
 from index.ledger.holds import kept
 from index.ledger.intents import packed, points_in, points_of, unpacked
 from index.ledger.log import append, defer, publish

@@ -85,7 +85,7 @@ def identifier(name: str, value: str) -> Trace:
     number = uuid.UUID(value)
     whole = {str(number).encode(), number.hex.encode(), str(number).upper().encode()}
     orders = (number.bytes, number.bytes[::-1], number.bytes_le)
-    return Trace(name, frozenset({*whole, *filter(_telling, orders)}))
+    return Trace(name, frozenset({*whole, *filter(telling, orders)}))
 
 
 def without(traces: Collection[Trace], kept: Iterable[bytes]) -> list[Trace]:
@@ -107,11 +107,12 @@ def _pieces(form: bytes, step: int) -> Iterator[bytes]:
         yield form
     for start in range(0, len(form) - PIECE_BYTES + 1, step):
         piece = form[start : start + PIECE_BYTES]
-        if _telling(piece):
+        if telling(piece):
             yield piece
 
 
-def _telling(piece: bytes) -> bool:
+def telling(piece: bytes) -> bool:
+    """Whether a piece tells something: a rule of dashes, or a row of zeros, does not."""
     words = (piece[start : start + _WORD] for start in range(len(piece) - _WORD + 1))
     return all(len(set(word)) >= _DIFFERENT_BYTES for word in words)
 

@@ -1,0 +1,97 @@
+"""Rows of erased documents are reduced to nothing: what stays of them are keyed hashes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from index.ledger.database import Database
+from index.ledger.erased import rows
+from index.ledger.log import hide_subjects
+from index.ledger.schema import (
+    chunks,
+    documents,
+    held_documents,
+    intents,
+    items,
+    reviews,
+    runs,
+    sources,
+)
+from index.model import State
+
+#: A shorter text is not looked for in the records of runs: it stands everywhere.
+_SHORTEST = 4
+
+
+def reduced(database: Database, connection: sa.Connection, own: Collection[str]) -> int:
+    """Delete what the ledger records of these documents, but for ids of points that are to be purged: their
+    rows, those of earlier documents of the same paths, reviews, items, and the sentences of runs and findings
+    that name them. The log's subjects get their exported form. Returns the number of rows."""
+    found = list(rows(database, connection, documents.c.document_id, own))
+    places = {(document.source, document.uri) for document in found}
+    for former in rows(database, connection, documents.c.uri, {uri for _, uri in places}):
+        if former.state in (State.DELETED, State.ERASED) and (former.source, former.uri) in places:
+            found.append(former)
+    ids = {*own, *(document.document_id for document in found)}
+    number = 0
+    for column in (
+        documents.c.document_id,
+        chunks.c.document_id,
+        intents.c.document_id,
+        reviews.c.document_id,
+        held_documents.c.document_id,
+        items.c.document_id,
+    ):
+        gone = sa.delete(column.table).where(database.among(column, ids))
+        number += connection.execute(gone).rowcount
+    uris = {document.uri for document in found}
+    for column in (items.c.uri, items.c.old_uri):
+        gone = sa.delete(items).where(database.among(column, uris))
+        number += connection.execute(gone).rowcount
+    words = {*uris, *(document.title for document in found)}
+    needles = [word for word in words if len(word) >= _SHORTEST]
+    if needles:
+        number += _silence(connection, needles)
+    hide_subjects(connection, ids)
+    return number
+
+
+def _silence(connection: sa.Connection, needles: Sequence[str]) -> int:
+    """Take what names one of these out of the records of runs and sources."""
+    changed = 0
+    for run_id, error, counts in connection.execute(
+        sa.select(runs.c.run_id, runs.c.error, runs.c.counts)
+    ).all():
+        quiet = _without(counts, needles)
+        said = "" if _names(error, needles) else error
+        if (said, quiet) != (error, counts):
+            which = sa.update(runs).where(runs.c.run_id == run_id)
+            connection.execute(which.values(error=said, counts=quiet))
+            changed += 1
+    for source, findings in connection.execute(sa.select(sources.c.source, sources.c.findings)).all():
+        kept = [one for one in findings if not _names(json.dumps(one, ensure_ascii=False), needles)]
+        if kept != findings:
+            which = sa.update(sources).where(sources.c.source == source)
+            connection.execute(which.values(findings=kept))
+            changed += 1
+    return changed
+
+
+def _names(text: str, needles: Sequence[str]) -> bool:
+    return any(needle in text for needle in needles)
+
+
+def _without(value: Any, needles: Sequence[str]) -> Any:
+    """The value with empty texts in the places of those that name one of these."""
+    match value:
+        case str():
+            return "" if _names(value, needles) else value
+        case list():
+            return [_without(each, needles) for each in value]
+        case dict():
+            return {name: _without(each, needles) for name, each in value.items()}
+    return value
