@@ -98,7 +98,7 @@ def _log(workspace: Workspace) -> Iterator[Check]:
         detail = (
             f"{len(lacking)} orders to erase are missing here, and known to the anchors: freshkb log verify"
         )
-        yield Check("orders", False, detail)
+        yield Check("missing orders", False, detail)
 
 
 def _orders(workspace: Workspace) -> Iterator[Check]:

@@ -55,7 +55,9 @@ def test_commands_that_show_or_write_documents_are_refused_and_others_are_not(
     ):
         freshkb(*command)
     assert name in freshkb("log", "verify", code=1).stdout
-    assert not next(c for c in freshkb.json("doctor", code=1)["checks"] if c["name"] == "orders")["ok"]
+    assert not next(c for c in freshkb.json("doctor", code=1)["checks"] if c["name"] == "missing orders")[
+        "ok"
+    ]
     assert name in freshkb("erase", "b.md", "--reason", "x", "--yes", code=4).stderr
     assert freshkb.json("receipts", "list") == []
     # From its receipt it is carried out again.

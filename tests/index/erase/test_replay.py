@@ -101,7 +101,7 @@ def test_an_older_ledger_shows_and_writes_nothing_and_names_the_orders(
     # What looks for the fault works.
     problems = [problem.problem for problem in older.ask(checkpoints.verify).problems]
     assert any(f"the order {order.order_id} was carried out" in problem for problem in problems)
-    (check,) = [check for check in older.ask(examine) if check.name == "orders"]
+    (check,) = [check for check in older.ask(examine) if check.name == "missing orders"]
     assert not check.ok and "log verify" in check.detail
 
 
