@@ -173,10 +173,10 @@ def matching(reader: Reader, keys: Keys, wanted: Mapping[str, Collection[Tombsto
             for name in orders.get(key, ()):
                 found[name][document.document_id] = None
     # All chunks are read once; only what has some phrase is read for each order.
-    every = KeyedPhrases(keys, [stone for stones in wanted.values() for stone in stones])
+    every = KeyedPhrases.among(keys, wanted)
     having = [one.document.document_id for one in find(reader, every)] if every else []
     for name, stones in wanted.items():
-        if having and (own := KeyedPhrases(keys, stones)):
+        if having and (own := KeyedPhrases.among(keys, {name: stones})):
             for one in find(reader, own, document_ids=having):
                 found[name][one.document.document_id] = None
     return {name: list(ids) for name, ids in found.items()}
