@@ -69,9 +69,9 @@ class FlowInput:
     begun: Run | None = None
     """The run that the flow is, once it has begun."""
 
-    def run(self, kind: str, *, required: bool) -> Run:
+    def run(self, kind: str, *, required: bool, behind: bool = False) -> Run:
         """The run that the flow is."""
-        run = Run(self.workspace, kind, required=required, stop=self.stop)
+        run = Run(self.workspace, kind, required=required, behind=behind, stop=self.stop)
         self.run_id, self.begun = run.run_id, run
         return run
 

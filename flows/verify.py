@@ -21,7 +21,7 @@ def verify(repair: bool = False, deep: bool = False) -> State[Any]:
         if repair:
             # Before a run is on record: a damaged ledger takes none.
             mend_ledger(job.workspace)
-        with job.run("verify", required=repair) as run, graceful(job.stop):
+        with job.run("verify", required=repair, behind=not repair) as run, graceful(job.stop):
             found = compare(job.workspace, deep=deep, stop=job.stop)
             if repair and not found.ok and not found.interrupted:
                 mend(job.workspace, found, run)

@@ -45,6 +45,9 @@ class Run:
     `required`: raise LedgerError when the run cannot be recorded. Verbs that only read go on without a
     record, and log it.
 
+    `behind`: begin also on a ledger that is older than its anchors know, in which orders to erase are
+    missing; else Refused is raised. For verbs that show and write no document, and for the replay of orders.
+
     `stop`: once it is set, the batch in hand is finished, and no other is begun. `progress` is called as the
     run goes on. `run_id`: id of another process's run, for which this one works.
     """
@@ -55,6 +58,7 @@ class Run:
         kind: str,
         *,
         required: bool = True,
+        behind: bool = False,
         stop: threading.Event | None = None,
         progress: Progress | None = None,
         run_id: str | None = None,
@@ -65,6 +69,7 @@ class Run:
         self.stop = stop or threading.Event()
         self.progress = progress or NoProgress()
         self._required = required
+        self._behind = behind
         self._depth = 0
         self._recorded = False
         self._entries = 0
@@ -132,7 +137,7 @@ class Run:
             return ""
         from index.checkpoints import write
 
-        _, errors = write(self.workspace, appended=self.appended)
+        errors = write(self.workspace, appended=self.appended, since=self._entries)
         self._unanchored = " ".join(errors)
         self._anchored = None if errors else size
         return self._unanchored
@@ -167,6 +172,10 @@ class Run:
 
     def _start(self) -> None:
         ledger = self.workspace.ledger
+        if self.workspace.config.log.anchors and not self._behind:
+            from index.checkpoints import require_orders
+
+            require_orders(self.workspace)
         self.started_at = self.workspace.now()
         try:
             self._entries = ledger.log.head().size

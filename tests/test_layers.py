@@ -57,12 +57,12 @@ ROOMS = [
     "hold",
     "sync",
     "purge",
-    "backup",
     "audit",
     "health",
     "search",
     "erase",
     "upkeep",
+    "backup",
     "reindex",
     "verify",
 ]

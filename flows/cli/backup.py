@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.console import Console, plural
-from flows.cli.options import Group, command
+from flows.cli.console import Console, plural, warn
+from flows.cli.options import Group, KeyOption, command
 from flows.cli.workspace import opened, outside_sources
 
 if TYPE_CHECKING:
@@ -45,7 +45,9 @@ def create(
         workspace.waiting = waiting(quiet=console.quiet)
         outside_sources(workspace, folder, "backup create DIR")
         passphrase = _passphrase(new=True) if encrypt else None
-        _say(console, "Wrote", folder, make(workspace, folder, recipient=recipient, passphrase=passphrase))
+        manifest = make(workspace, folder, recipient=recipient, passphrase=passphrase)
+        console.data(manifest.json())
+        _say(console, "Wrote", folder, manifest)
 
 
 @command()
@@ -57,18 +59,43 @@ def restore(
         Path | None,
         typer.Option("--identity", metavar="FILE", help="The key of its recipient, in a file of age's."),
     ] = None,
+    replay: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--replay",
+            metavar="RECEIPT",
+            help="Have its order to erase in force from the beginning; may be given again.",
+        ),
+    ] = None,
+    key: KeyOption = None,
 ) -> None:
     """Make the knowledge base of a backup, where there is none."""
     with opened(config) as workspace:
         from flows.cli.progress import waiting
         from index.backup.restore import restore as make
+        from index.erase.receipt import read
+        from index.signed.key import read_public
 
         workspace.waiting = waiting(quiet=console.quiet)
-        _say(console, "Restored", folder, make(workspace, folder, passphrase=_passphrase, identity=identity))
+        done = make(
+            workspace,
+            folder,
+            passphrase=_passphrase,
+            identity=identity,
+            receipts=[read(path) for path in replay or ()],
+            keys=[read_public(path) for path in key or ()],
+        )
+        console.data(done.json())
+        _say(console, "Restored", folder, done.manifest)
+        if done.lost:
+            lost = plural(done.lost, "entry", "entries")
+            warn(f"{lost} of the log, which its anchors know, are lost. See: freshkb log verify")
+        if done.orders:
+            named = ", ".join(order.order_id for order in done.orders)
+            console.say(f"In force again: {named}. They are carried out by the next erase, purge or sync.")
 
 
 def _say(console: Console, done: str, folder: Path, manifest: Manifest) -> None:
-    console.data(manifest.json())
     documents, points = plural(manifest.documents, "document"), plural(manifest.points, "point")
     console.say(f"{done} {folder}: {documents}, {points}.")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cli.console import Console, plural, warn
-from flows.cli.options import ByOption, SourceOption, command
+from flows.cli.options import ByOption, KeyOption, SourceOption, command
 from flows.cli.stop import stoppable
 from flows.cli.workspace import opened, outside_sources
 from index.printable import printable_line
@@ -79,6 +79,7 @@ def erase(
         bool,
         typer.Option("--replay", help="Carry out the orders of these receipts, which an older ledger lacks."),
     ] = False,
+    key: KeyOption = None,
 ) -> None:
     """Remove documents for good: points, rows and bytes, with a signed receipt, and keep them out."""
     from index.erase.target import Target
@@ -88,13 +89,16 @@ def erase(
     with stoppable() as stop, opened(config, source) as workspace:
         from index.run import Run
 
-        run = Run(workspace, "erase", stop=stop)
+        run = Run(workspace, "erase", behind=replay, stop=stop)
         if lift is not None:
             _only("--lift", named or replay)
             return _lift(console, workspace, lift, reason, by)
         if replay:
             _only("--replay", bool(document or match or owner or containing))
-            return _replay(console, run, [Path(name) for name in names or ()])
+            return _replay(console, run, [Path(name) for name in names or ()], key or [])
+        from index.checkpoints import require_orders
+
+        require_orders(workspace)
         if not named:
             return _resume(console, run)
         if reveal is not None:
@@ -195,13 +199,18 @@ def _resume(console: Console, run: Run) -> None:
     _say_all(console, reports, "No order is open. Name documents to erase: freshkb erase URI")
 
 
-def _replay(console: Console, run: Run, files: list[Path]) -> None:
-    from index.erase.replay import replay
-
+def _replay(console: Console, run: Run, files: list[Path], key: list[Path]) -> None:
     from index.erase.carry_out import carry_out
+    from index.erase.receipt import read
+    from index.erase.replay import replay
+    from index.errors import ConfigError
+    from index.signed.key import read_public
 
-    texts = [file.read_text("utf-8") for file in files]
-    reports = [carry_out(run, order.order_id) for order in replay(run, texts)]
+    if not files:
+        raise ConfigError("A replay needs files of receipts: freshkb erase --replay RECEIPT…")
+    with run:
+        orders = replay(run, [read(file) for file in files], [read_public(path) for path in key])
+        reports = [carry_out(run, order.order_id) for order in orders]
     _say_all(console, reports, "This ledger has carried out all of these orders.")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cli.console import Console, plural, warn
-from flows.cli.options import Group, command
+from flows.cli.options import Group, KeyOption, command
 from flows.cli.workspace import opened
 from index.printable import printable_line
 
@@ -17,13 +17,6 @@ if TYPE_CHECKING:
     from index.ledger import LogCheck, LogEntry
     from index.signed.key import PublicKey
     from index.workspace import Workspace
-
-KeyOption = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--key", metavar="FILE", help="A key (PEM) that may have signed checkpoints; may be given again."
-    ),
-]
 
 
 @command()
@@ -54,6 +47,14 @@ def verify(
         typer.Option("--checkpoint", metavar="FILE", help="A signed checkpoint of the export; needs --key."),
     ] = None,
     key: KeyOption = None,
+    restored: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--restored",
+            metavar="ID",
+            help="A restore of an older backup that is known, as it is named here; may be given again.",
+        ),
+    ] = None,
 ) -> None:
     """Find every entry that was altered, dropped, moved or cut off, by the log's chain and its anchors."""
     from index import checkpoints
@@ -66,12 +67,14 @@ def verify(
         raise typer.BadParameter("belongs to an export: log verify FILE", param_hint="--checkpoint")
     else:
         with opened(config) as workspace:
-            found = checkpoints.verify(workspace, trusted)
+            found = checkpoints.verify(workspace, trusted, restored or ())
             if not workspace.config.log.anchors and not console.as_json:
                 warn("Without log.anchors, a log whose end was cut off, or that was made anew, looks sound.")
     console.data(found.json())
     for problem in found.problems:
         console.say(f"  {problem.seq or '-'}: {problem.problem}")
+    for loss in found.lost:
+        console.say(f"  {loss.seq or '-'}: known: {loss.problem}")
     count = "no problem" if found.ok else plural(len(found.problems), "problem")
     console.say(f"{plural(found.entries, 'entry', 'entries')}: {count}.")
     raise typer.Exit(0 if found.ok else 1)
@@ -97,7 +100,7 @@ def checkpoint(console: Console, config: Path | None) -> None:
         ledger = workspace.ledger
         made = checkpoints.checkpoint_of(ledger, ledger.log.head())
         note = made.signed(checkpoints.signing_key(workspace))
-        _, errors = checkpoints.write(workspace, appended=True)
+        errors = checkpoints.write(workspace, appended=True)
     console.data({"origin": made.origin, "size": made.size, "root": made.root.hex(), "checkpoint": note})
     if not console.as_json:
         sys.stdout.write(note)

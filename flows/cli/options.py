@@ -25,6 +25,13 @@ ByOption = Annotated[
     str, typer.Option("--by", metavar="WHO", help="Who decides or attests it; default: the login name.")
 ]
 
+KeyOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--key", metavar="FILE", help="A key (PEM) that may have signed, besides our own; may be given again."
+    ),
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Group:

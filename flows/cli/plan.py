@@ -39,7 +39,12 @@ def plan(
         from index.sync.source import chosen_sources
         from index.sync.sync import plan_of
 
-        # A sync would refuse another model, and another model would make every document look changed.
+        # A sync would refuse an older ledger that lacks orders to erase.
+        if workspace.config.log.anchors:
+            from index.checkpoints import require_orders
+
+            require_orders(workspace)
+        # It would refuse another model, and another model would make every document look changed.
         workspace.collection()
         plans = [plan_of(workspace, s) for s in chosen_sources(workspace, [source] if source else None)]
         console.data({"sources": [p.json() for p in plans]})

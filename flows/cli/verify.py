@@ -42,7 +42,7 @@ def verify(
         # Before a run is on record: a damaged ledger takes none.
         for sentence in mend_ledger(workspace) if repair else ():
             warn(sentence)
-        with Run(workspace, "verify", required=repair, stop=stop) as run:
+        with Run(workspace, "verify", required=repair, behind=not repair, stop=stop) as run:
             found = compare(workspace, sample=part, deep=deep, stop=stop)
             if repair and not found.ok and not found.interrupted:
                 mend(workspace, found, run)

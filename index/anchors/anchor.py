@@ -19,11 +19,12 @@ class Anchor(Protocol):
     """Whether checkpoints can be read back."""
 
     def newest(self, origin: str) -> str | None:
-        """The checkpoint of this origin that was written last; None when there is none, or it cannot be read
-        back. No signature was checked."""
+        """The checkpoint of this origin, or of one below it (``origin/…``), that was written last; None when
+        there is none, or it cannot be read back. No signature was checked."""
 
-    def all(self, origin: str) -> Sequence[str]:
-        """All checkpoints of this origin, oldest first. No signature was checked."""
+    def all(self, origin: str, having: str = "") -> Sequence[str]:
+        """All checkpoints of this origin and of those below it that have this text in them, oldest first. No
+        signature was checked."""
 
     def write(self, origin: str, note: str) -> None:
         """Remember a checkpoint; durable when it returns."""
@@ -39,8 +40,9 @@ def usable(spec: AnchorSpec) -> Iterator[None]:
 
 
 def is_of(note: str, origin: str) -> bool:
-    """Whether the note is a checkpoint of this origin."""
+    """Whether the note is a checkpoint of this origin or of one below it."""
     try:
-        return Checkpoint.of(parse(note)).origin == origin
+        own = Checkpoint.of(parse(note)).origin
     except SignatureError:
         return False
+    return own == origin or own.startswith(f"{origin}/")

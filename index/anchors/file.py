@@ -36,8 +36,9 @@ class FileAnchor:
         found = found or self._of(origin, self._content())
         return found[-1] if found else None
 
-    def all(self, origin: str) -> Sequence[str]:
-        return self._of(origin, self._content())
+    def all(self, origin: str, having: str = "") -> Sequence[str]:
+        content = self._content()
+        return self._of(origin, content, having) if having in content else []
 
     def write(self, origin: str, note: str) -> None:
         with usable(self.spec):
@@ -93,5 +94,5 @@ class FileAnchor:
             except FileNotFoundError:
                 return ""
 
-    def _of(self, origin: str, content: str) -> list[str]:
-        return [note for note in notes_in(content) if is_of(note, origin)]
+    def _of(self, origin: str, content: str, having: str = "") -> list[str]:
+        return [note for note in notes_in(content) if having in note and is_of(note, origin)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,30 +38,40 @@ class GitAnchor:
         self._path: Path = spec.path
 
     def newest(self, origin: str) -> str | None:
-        head = self._head(origin)
-        return next(iter(self._notes(origin, [head])), None) if head else None
+        heads = list(self._heads(origin))
+        return next(iter(self._notes(origin, heads[:1])), None)
 
-    def all(self, origin: str) -> Sequence[str]:
-        if not self._head(origin):
-            return []
-        return self._notes(origin, self._git("rev-list", "--reverse", _branch(origin)).split())
+    def all(self, origin: str, having: str = "") -> Sequence[str]:
+        heads = self._heads(origin)
+        commits = self._git("rev-list", "--reverse", *heads).split() if heads else []
+        return self._notes(origin, commits, having)
 
     def write(self, origin: str, note: str) -> None:
-        before = self._head(origin)
+        heads = self._heads(_above(origin))
+        before = next(iter(self._heads(origin, below=False)), None)
+        # Times have whole seconds, and the newest of several branches is told by them.
+        at = max([int(time.time()), *(made + 1 for head, made in heads.items() if head != before)])
         blob = self._git("hash-object", "-w", "--stdin", given=note).strip()
         tree = self._git("mktree", given=f"100644 blob {blob}\t{_FILE}\n").strip()
         parent = ["-p", before] if before else []
         size = note.split("\n")[1]
-        commit = self._git("commit-tree", tree, *parent, "-m", f"{size} entries").strip()
+        message = ("-m", f"{size} entries")
+        commit = self._git("commit-tree", tree, *parent, *message, at=at).strip()
         # Refused when another process was faster; its checkpoint is the newer one, or the next run's will be.
         self._git("update-ref", "-m", "checkpoint", _branch(origin), commit, before or "0" * len(commit))
 
-    def _head(self, origin: str) -> str:
-        """The newest commit; "" before the first."""
+    def _heads(self, origin: str, *, below: bool = True) -> dict[str, int]:
+        """{newest commit: its time} of the branch of this origin, newest first; `below`: of those below it,
+        too."""
         self._git("rev-parse", "--git-dir")
-        return self._git("for-each-ref", "--format=%(objectname)", _branch(origin)).strip()
+        branches = [_branch(origin), *([f"{_branch(origin)}-*"] if below else [])]
+        form = "--format=%(objectname) %(committerdate:unix)"
+        found = self._git("for-each-ref", "--sort=-committerdate", form, *branches).splitlines()
+        return {commit: int(made) for commit, made in map(str.split, found)}
 
-    def _notes(self, origin: str, commits: Sequence[str]) -> list[str]:
+    def _notes(self, origin: str, commits: Sequence[str], having: str = "") -> list[str]:
+        if not commits:
+            return []
         asked = "".join(f"{commit}:{_FILE}\n" for commit in commits)
         answer, notes = self._git("cat-file", "--batch", given=asked).encode(), []
         while answer:
@@ -70,14 +81,15 @@ class GitAnchor:
             size = int(head.split()[-1])
             notes.append(answer[:size].decode("utf-8", "replace"))
             answer = answer[size + 1 :]
-        return [note for note in notes if is_of(note, origin)]
+        return [note for note in notes if having in note and is_of(note, origin)]
 
-    def _git(self, *arguments: str, given: str = "") -> str:
-        """What git prints. Raises AnchorError when it fails."""
+    def _git(self, *arguments: str, given: str = "", at: int | None = None) -> str:
+        """What git prints; `at` is the time of a commit. Raises AnchorError when it fails."""
         settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
         # Variables of a git that has started this process, such as GIT_DIR, are about another repository.
         environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
         environment |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
+        environment |= {"GIT_COMMITTER_DATE": f"{at} +0000"} if at is not None else {}
         # A folder inside of another repository is no repository of its own.
         environment |= {"GIT_CEILING_DIRECTORIES": str(self._path.parent)}
         try:
@@ -97,6 +109,11 @@ class GitAnchor:
             said = " ".join(done.stderr.decode(errors="replace").split())[:500]
             raise AnchorError(f"The anchor {self.spec} cannot be used: git {arguments[0]}: {said}")
         return done.stdout.decode("utf-8", "replace")
+
+
+def _above(origin: str) -> str:
+    """The origin that this one is below of, or itself: a program's name and an id, without what follows."""
+    return "/".join(origin.split("/")[:2])
 
 
 def _branch(origin: str) -> str:

@@ -31,7 +31,7 @@ class SyslogAnchor:
     def newest(self, origin: str) -> str | None:
         return None
 
-    def all(self, origin: str) -> Sequence[str]:
+    def all(self, origin: str, having: str = "") -> Sequence[str]:
         return []
 
     def write(self, origin: str, note: str) -> None:

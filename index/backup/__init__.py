@@ -24,6 +24,10 @@ are written and read back, and the ledger comes last: a store without its ledger
 The folder ``.restoring`` of the state folder names the collections until then, so that a restore that was cut
 short is cleared away by the next. The instance id is the backup's: ledger and store agree.
 
-`manifest` and `lines` hold the format, `points` a point as a line, `age` the encryption, `parts` the points
-of a backup in progress. May import the rooms up to `sync`.
+The anchors of the log are asked before anything is written: where they name orders to erase that the backup
+does not have, their receipts are needed. Their orders are in force in the transaction that makes the ledger.
+
+`manifest` and `lines` hold the format, `points` a point as a line, `tables` the ledger's rows, `age` the
+encryption, `parts` the points of a backup in progress; `admit` says whether a backup may come back, `first`
+what is done in the transaction that makes its ledger. May import the rooms up to `erase`.
 """

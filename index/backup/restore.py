@@ -8,27 +8,30 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import fields
+from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from index.backup import lines
+from index.backup.admit import admit, lost_entries, lost_since, require_known
 from index.backup.age import Key
+from index.backup.first import FirstMoment
 from index.backup.lines import damaged
 from index.backup.manifest import IDENTITY, Manifest, Points
 from index.backup.points import kept, point_of, sound
+from index.backup.tables import records, tables_in
 from index.batched import batched
 from index.disk.atomic import sync_folder
 from index.disk.flock import take
 from index.disk.private import private_file, private_folder
+from index.erase.replay import checked
 from index.errors import ConfigError, FreshkbError, Locked, Refused, StoreError
-from index.ledger import LogAction, LogEntry
+from index.ledger import Order
 from index.ledger.copy import Table, existing, load, refusal
-from index.ledger.schema import VERSION
 from index.model import Point
 from index.payload import vector_digest
-from index.records import ChunkRecord
+from index.signed.key import PublicKey
 from index.workspace import Workspace
 
 #: Folder of an unfinished restore in the state folder.
@@ -36,7 +39,21 @@ HOME = ".restoring"
 #: The file in it that names the collections that are being written.
 _NOTE = "collections.json"
 
-_CHUNK = [field.name for field in fields(ChunkRecord)]
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A backup that was restored."""
+
+    manifest: Manifest
+    lost: int = 0
+    """Number of entries of the log that its anchors know and the backup does not have."""
+    orders: Sequence[Order] = ()
+    """Orders to erase that were placed again, and are to be carried out."""
+
+    def json(self) -> dict[str, Any]:
+        """The answer of the command."""
+        orders = [order.order_id for order in self.orders]
+        return {**self.manifest.json(), "lost": self.lost, "orders": orders}
 
 
 def restore(
@@ -45,13 +62,17 @@ def restore(
     *,
     passphrase: Callable[[], str] | None = None,
     identity: Path | None = None,
-) -> Manifest:
+    receipts: Sequence[str] = (),
+    keys: Sequence[PublicKey] = (),
+) -> Restored:
     """Make the knowledge base of the configuration from the backup in this folder. An encrypted one is opened
-    by the passphrase, which is asked for when it is needed, or by the key in the file `identity`.
+    by the passphrase, which is asked for when it is needed, or by the key in the file `identity`. The orders
+    of `receipts` are in force in it from its first moment; `keys` may have signed them.
 
-    Raises Refused when there is a ledger or a collection already, and for a backup that is damaged, not
-    whole, or of a newer program; ConfigError when it does not open. Then, and when it is cut short, there is
-    no knowledge base, and another restore begins anew.
+    Raises Refused when there is a ledger or a collection already, for a backup that is damaged, not whole, or
+    of a newer program, and when anchors know orders to erase that neither the backup nor a receipt has;
+    AnchorError when an anchor cannot be asked; ConfigError when it does not open. Then, and when it is cut
+    short, there is no knowledge base, and another restore begins anew.
     """
     manifest = Manifest.read(folder)
     config = workspace.config
@@ -61,7 +82,10 @@ def restore(
         with workspace.waiting("checking the backup's files"):
             manifest.check(folder)
         admit(manifest)
+        proofs = checked(workspace, receipts, manifest.instance, keys) if receipts else []
         key = _key(folder, manifest, passphrase, identity)
+        past, known = require_known(workspace, manifest, lambda: _rows(folder, manifest, key), proofs)
+        facts = lost_since(workspace, manifest, past, known)
         try:
             _note(home, manifest)
             renewed = False
@@ -69,11 +93,11 @@ def restore(
                 with workspace.waiting(f"writing {points.points:,} points"):
                     renewed |= _write_points(workspace, folder, manifest, points, key)
             with workspace.waiting("writing the ledger"):
-                tables = _tables(lines.read(folder / manifest.ledger, key))
+                tables = _rows(folder, manifest, key)
                 if renewed:
                     tables = _as_kept(workspace, tables)
-                entry = _entry(workspace, manifest)
-                load(config.ledger, config.state_dir, home, manifest.schema, tables, [entry])
+                then = FirstMoment(workspace, manifest, facts, proofs)
+                load(config.ledger, config.state_dir, home, manifest.schema, tables, then)
         except BaseException:
             with suppress(FreshkbError):
                 _clear(workspace, home)
@@ -81,16 +105,7 @@ def restore(
         _empty(home)
     for points in manifest.collections:
         workspace.store.publish(config.index.collection, points.collection)
-    return manifest
-
-
-def admit(manifest: Manifest) -> None:
-    """Raises Refused for a whole backup that may not come back. Asked before anything is written."""
-    if not re.fullmatch(r"m\d{3}", manifest.schema) or manifest.schema > VERSION:
-        raise Refused(
-            f"The backup's ledger was written by a newer freshkb: its schema is {manifest.schema}, and this "
-            f"program knows {VERSION}. Nothing was restored. Upgrade freshkb."
-        )
+    return Restored(manifest, lost_entries(facts), then.orders)
 
 
 def _key(
@@ -196,7 +211,7 @@ def _write_points(
     back. Returns whether the store holds any vector with other last bits."""
     store, name = workspace.store, points.collection
     store.create(name, dimension=points.dimension, instance=manifest.instance)
-    rows = _records(_tables(lines.read(folder / manifest.ledger, key)), name)
+    rows = records(_rows(folder, manifest, key), name)
     renewed = False
     pairs = zip_longest(rows, _points(folder / points.file, key))
     for some in batched(pairs, workspace.sizes.read_points):
@@ -229,33 +244,8 @@ def _points(path: Path, key: Key | None) -> Iterator[Point]:
 # ── The ledger ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _tables(read: Iterator[bytes]) -> Iterator[Table]:
-    """The tables of a ledger's file. Each table's rows are to be read to their end."""
-    headers: list[dict[str, Any]] = []
-
-    def rows() -> Iterator[Sequence[Any]]:
-        for line in read:
-            row = json.loads(line)
-            if isinstance(row, dict):
-                headers.append(row)
-                return
-            yield row
-
-    for _ in rows():
-        raise damaged("its ledger", "a row comes before the name of its table")
-    while headers:
-        said = headers.pop()
-        yield Table(said["table"], said["columns"], rows())
-
-
-def _records(tables: Iterator[Table], collection: str) -> Iterator[ChunkRecord]:
-    """The committed chunks of a collection."""
-    for table in tables:
-        for row in table.rows:
-            if table.name == "chunks":
-                named = dict(zip(table.columns, row, strict=True))
-                if named["collection"] == collection:
-                    yield ChunkRecord(*(named[name] for name in _CHUNK))
+def _rows(folder: Path, manifest: Manifest, key: Key | None) -> Iterator[Table]:
+    return tables_in(lines.read(folder / manifest.ledger, key))
 
 
 def _as_kept(workspace: Workspace, tables: Iterator[Table]) -> Iterator[Table]:
@@ -272,12 +262,3 @@ def _renewed(workspace: Workspace, table: Table) -> Iterator[Sequence[Any]]:
             found = session.retrieve([row[point] for row in rows], vectors=True)
         for row in rows:
             yield [*row[:of], vector_digest(found[row[point]]), *row[of + 1 :]]
-
-
-def _entry(workspace: Workspace, manifest: Manifest) -> LogEntry:
-    facts: dict[str, int | str] = {
-        "documents": manifest.documents,
-        "points": manifest.points,
-        "made_at": manifest.made_at,
-    }
-    return LogEntry(workspace.now(), LogAction.LEDGER_RESTORED, "", manifest.instance, facts=facts)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from index.ledger import Order, TombstoneKind
+from index.ledger import Keys, Order, Tombstone, TombstoneKind
 from index.sync.withhold import Suppressed
 from index.workspace import Workspace
 
@@ -20,11 +20,20 @@ class KeyedPhrases:
     def of(cls, workspace: Workspace, order: Order) -> KeyedPhrases:
         """The phrases of an order."""
         erasures = workspace.ledger.erasures
+        return cls.among(erasures.keys(), {order.order_id: erasures.of(order.order_id)})
+
+    @classmethod
+    def among(cls, keys: Keys, stones: Mapping[str, Iterable[Tombstone]]) -> KeyedPhrases:
+        """The phrases among tombstones {order id: tombstones}."""
         by_length: dict[int, dict[str, str]] = {}
-        for stone in erasures.of(order.order_id):
-            if stone.kind is TombstoneKind.PHRASE:
-                by_length.setdefault(stone.words, {})[stone.key_hash] = order.order_id
-        return cls(Suppressed(erasures.keys(), by_length))
+        for order_id, own in stones.items():
+            for stone in own:
+                if stone.kind is TombstoneKind.PHRASE:
+                    by_length.setdefault(stone.words, {})[stone.key_hash] = order_id
+        return cls(Suppressed(keys, by_length))
+
+    def __bool__(self) -> bool:
+        return bool(self.phrases)
 
     def found(self, text: str) -> bool:
         return bool(self.phrases.order([text]))

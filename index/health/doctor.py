@@ -13,7 +13,7 @@ from typing import Any
 
 from connectors.base import ConnectorError
 from index.audit.checkout import checkout
-from index.checkpoints import anchors_of, newest
+from index.checkpoints import anchors_of, missing, newest
 from index.config.units import written
 from index.disk.scratch import room
 from index.errors import AnchorError, FreshkbError, StoreMismatch
@@ -94,6 +94,11 @@ def _log(workspace: Workspace) -> Iterator[Check]:
         except AnchorError as error:
             ok, known = False, str(error)
         yield Check("log", ok, f"{said}; {known}")
+    if lacking := missing(workspace):
+        detail = (
+            f"{len(lacking)} orders to erase are missing here, and known to the anchors: freshkb log verify"
+        )
+        yield Check("missing orders", False, detail)
 
 
 def _orders(workspace: Workspace) -> Iterator[Check]:

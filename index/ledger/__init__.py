@@ -9,11 +9,11 @@ once the store has proved that it does not, and gone from the ledger when its by
 here.
 
 `Ledger` is composed of parts over one `Database`, each the methods of some tables: `sources`, `documents`,
-`chunks`, `collections`, `runs`, `reviews`, `holds`, `erasures`, `log`. Two parts span tables: `points` reads
-which points the store may hold, in every role, and `writes` has the transactions that change several tables
-at once. `database`, `sqlite` and `file` hold the engine and its file, `schema`, `types` and `migrations` the
-tables, `locks` the writer locks, `copy` the rows of one moment, to be loaded into another ledger, `damage`
-the reading of damaged files, `vacuum` the removal of deleted bytes.
+`chunks`, `collections`, `runs`, `reviews`, `holds`, `erasures`, `log`, `history`. Two parts span tables:
+`points` reads which points the store may hold, in every role, and `writes` has the transactions that change
+several tables at once. `database`, `sqlite` and `file` hold the engine and its file, `schema`, `types` and
+`migrations` the tables, `locks` the writer locks, `copy` the rows of one moment, to be loaded into another
+ledger, `damage` the reading of damaged files, `vacuum` the removal of deleted bytes.
 
 An entry of the log has a number, time, actor, run, action, source, subject and facts: ids, codes and counts,
 never a path, a title, a reason or a text, because no erasure reaches the log. Every method that writes takes
@@ -46,6 +46,7 @@ from index.ledger.database import damaged
 from index.ledger.entry import LogAction, LogEntry
 from index.ledger.erased import Erased
 from index.ledger.erasures import HeldBack
+from index.ledger.history import generation_id
 from index.ledger.hold import Hold, HoldKind, hold_id
 from index.ledger.ledger import Ledger
 from index.ledger.locks import Writer
@@ -77,6 +78,7 @@ __all__ = [
     "Vacuumed",
     "Writer",
     "damaged",
+    "generation_id",
     "hold_id",
     "order_id",
     "subject",

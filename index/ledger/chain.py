@@ -143,13 +143,16 @@ class LogCheck:
     roots: Mapping[int, bytes | None]
     """By size, of the sizes that were asked for; None where entries are missing, so that the root cannot be
     told."""
+    lost: Sequence[LogProblem] = ()
+    """Entries that were lost by a restore which is known, as a person said."""
 
     @property
     def ok(self) -> bool:
         return not self.problems
 
     def json(self) -> dict[str, Any]:
-        return {"ok": self.ok, "entries": self.entries, "problems": [p.json() for p in self.problems]}
+        said = {"ok": self.ok, "entries": self.entries, "problems": [p.json() for p in self.problems]}
+        return said | ({"lost": [p.json() for p in self.lost]} if self.lost else {})
 
 
 class ChainCheck:

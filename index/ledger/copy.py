@@ -6,10 +6,10 @@ built: these are of no use without its points, and a reindex begins anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -18,11 +18,13 @@ from index.errors import Refused
 from index.ledger import file, schema
 from index.ledger.chain import Head
 from index.ledger.database import STREAM_ROWS, Database
-from index.ledger.entry import LogEntry
-from index.ledger.log import append, head
+from index.ledger.log import head
 from index.ledger.schema import collections, documents, metadata, writers
 from index.model import State
 from index.records import Collection
+
+if TYPE_CHECKING:
+    from index.ledger.ledger import Ledger
 
 #: Key of PostgreSQL's advisory lock that lets one process create or migrate the schema.
 MIGRATION_KEY = 0x667265736B62
@@ -110,16 +112,17 @@ def load(
     scratch: Path,
     version: str,
     tables: Iterable[Table],
-    entries: Sequence[LogEntry],
+    then: Callable[[Ledger], None],
 ) -> None:
-    """Make a ledger of these rows, which are of this schema, brought to the schema of this program, with
-    these entries at the end of its log. It is there as a whole when this returns, and not at all when this
-    raises: Refused when a ledger exists. `scratch` is a private folder on the disk of the state folder."""
+    """Make a ledger of these rows, which are of this schema, brought to the schema of this program; `then`
+    is called with it in the same transaction. It is there as a whole when this returns, and not at all when
+    this raises: Refused when a ledger exists. `scratch` is a private folder on the disk of the state
+    folder."""
     if url != "sqlite":
-        _fill(Database(url, state_dir), version, tables, entries)
+        _fill(Database(url, state_dir), version, tables, then)
         return
     path = state_dir / file.NAME
-    _fill(Database(url, scratch), version, tables, entries)
+    _fill(Database(url, scratch), version, tables, then)
     with file.alone(path) as held:
         if existing(url, state_dir) is not None:
             raise refusal(str(path))
@@ -134,7 +137,8 @@ def refusal(place: str) -> Refused:
     )
 
 
-def _fill(database: Database, version: str, tables: Iterable[Table], entries: Sequence[LogEntry]) -> None:
+def _fill(database: Database, version: str, tables: Iterable[Table], then: Callable[[Ledger], None]) -> None:
+    from index.ledger.ledger import Ledger
     from index.ledger.migrations import upgrade
 
     try:
@@ -147,7 +151,7 @@ def _fill(database: Database, version: str, tables: Iterable[Table], entries: Se
             for table in tables:
                 _insert(connection, table)
             upgrade(connection)
-            append(connection, entries)
+            then(Ledger.within(database, connection))
     finally:
         database.close()
 

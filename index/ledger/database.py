@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from copy import copy
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,13 @@ class Database:
         self._file = SqliteFile(Path(parsed.database or "")) if self.on_sqlite else None
         self.engine = _sqlite_engine(parsed, self._file) if self._file else _postgresql_engine(parsed)
         self._writing_engine = self.engine.execution_options(freshkb_writes=True)
+        self._inside: sa.Connection | None = None
+
+    def within(self, connection: sa.Connection) -> Database:
+        """The same database inside of a transaction: whatever it reads and writes is a part of it."""
+        inside = copy(self)
+        inside._inside = connection
+        return inside
 
     @property
     def writable(self) -> bool:
@@ -92,6 +100,9 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A consistent view that waits for no writer."""
+        if self._inside is not None:
+            yield self._inside
+            return
         if self._file is not None and self._file.outdated():
             self._anew(self._file)
         with self.mapped(), self.engine.connect() as connection:
@@ -100,6 +111,9 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """One transaction: durable when the block ends, undone when it raises."""
+        if self._inside is not None:
+            yield self._inside
+            return
         if self._file is not None and self._file.unwritable:
             # The obstacle may be gone: try to open for writing again.
             self._anew(self._file)

@@ -63,14 +63,14 @@ class Erasures(Tables):
         order: Order,
         document_ids: Collection[str],
         entries: Callable[[Order], Sequence[LogEntry]],
-        subject: Callable[[Erased], str],
+        subject: Callable[[Erased], str] | None,
         *,
         standing: Collection[Tombstone] = (),
     ) -> Iterator[list[Erased]]:
         """Place an order on these documents and on all that have the same bytes. Yields them inside the
         transaction, which an exception of the block undoes. `subject` makes the keyed hash of each for the
-        receipt; `standing`: tombstones besides those of the documents. The order is durable when the block
-        has ended.
+        receipt; None: the order has them. `standing`: tombstones besides those of the documents. The order is
+        durable when the block has ended.
 
         Raises HeldBack when a hold stands on one of them: then nothing is on record.
         """
@@ -84,18 +84,23 @@ class Erasures(Tables):
                 order,
                 documents=len(found),
                 chunks=connection.execute(counted).scalar_one(),
-                subjects=[subject(document) for document in found],
+                subjects=[subject(document) for document in found] if subject else order.subjects,
             )
             yield found
             connection.execute(sa.insert(orders), schema.values(placed))
             append(connection, entries(placed))
 
     def join(
-        self, order_id: str, document_ids: Collection[str], subject: Callable[[Erased], str] | None = None
+        self,
+        order_id: str,
+        document_ids: Collection[str],
+        subject: Callable[[Erased], str] | None = None,
+        *,
+        standing: Collection[Tombstone] = (),
     ) -> tuple[list[Erased], list[str]]:
         """Put more documents under an open order, with all that have the same bytes: those that a run had
-        read before it was placed. Returns (those that are new to it, ids of those that a hold keeps, which
-        stay). Their keyed hashes are left out where nobody has the salt any more."""
+        read before it was placed; and more tombstones. Returns (documents that are new to it, ids of those
+        that a hold keeps, which stay). Their keyed hashes are left out where nobody has the salt any more."""
         with self._database.writing() as connection:
             known = set(connection.execute(self._of(order_id)).scalars())
             matching(self._database, connection)
@@ -104,6 +109,7 @@ class Erasures(Tables):
             lock(self._database, connection, ids)
             under = held(self._database, connection, ids)
             found = [document for document in more if document.document_id not in under]
+            self._put(connection, order_id, standing)
             if found:
                 query = sa.select(orders.c.kind, orders.c.subjects).where(orders.c.order_id == order_id)
                 kind, subjects = connection.execute(query).one()
@@ -180,6 +186,13 @@ class Erasures(Tables):
 
     def get(self, order_id: str) -> Order | None:
         return next(iter(self._orders(orders.c.order_id == order_id)), None)
+
+    def states(self, order_ids: Collection[str]) -> dict[str, OrderState]:
+        """The state of each of these orders that is on record."""
+        query = sa.select(orders.c.order_id, orders.c.state)
+        query = query.where(self._database.among(orders.c.order_id, order_ids))
+        with self._database.reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
 
     def all(self) -> list[Order]:
         """All orders, in the order of placing."""

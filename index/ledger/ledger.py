@@ -22,6 +22,7 @@ from index.ledger.copy import MIGRATION_KEY, Snapshot, snapshot
 from index.ledger.database import Database, damaged
 from index.ledger.documents import Documents
 from index.ledger.erasures import Erasures
+from index.ledger.history import History
 from index.ledger.holds import Holds
 from index.ledger.locks import AdvisoryLocks, FileLocks, Writer
 from index.ledger.log import Log
@@ -60,6 +61,7 @@ class Ledger:
         self.holds = Holds(database)
         self.erasures = Erasures(database)
         self.log = Log(database)
+        self.history = History(database)
         self.writes = Writes(database)
 
     @classmethod
@@ -88,6 +90,13 @@ class Ledger:
         return ledger
 
     _locks: FileLocks | AdvisoryLocks
+
+    @classmethod
+    def within(cls, database: Database, connection: sa.Connection) -> Self:
+        """A ledger that is being made, inside of the transaction that makes it. It has no writer locks."""
+        ledger = cls(database.within(connection))
+        ledger.instance_id = ledger._instance(connection)
+        return ledger
 
     def writer(self, source: str, command: str) -> AbstractContextManager[None]:
         """Hold the writer lock of this source. Raises Locked at once, naming the holder, when another process

@@ -31,6 +31,11 @@ class KnowledgeBase:
     """
 
     def __init__(self, workspace: Workspace) -> None:
+        """Raises Refused when the ledger is older than its anchors know, and orders to erase are missing."""
+        if workspace.config.log.anchors:
+            from index.checkpoints import require_orders
+
+            require_orders(workspace)
         self.workspace = workspace
         self.reader = Reader(workspace)
         self._collection: Collection | None = None
@@ -42,14 +47,19 @@ class KnowledgeBase:
     ) -> KnowledgeBase:
         """Open by the path of a configuration (None: found from the working directory).
 
-        Raises ConfigError when it cannot be used, LedgerError when its ledger cannot.
+        Raises ConfigError when it cannot be used, LedgerError when its ledger cannot, Refused when it is an
+        older copy that lacks orders to erase.
         """
         if not isinstance(config, Config):
             config = load(Path(config) if config is not None else None, os.environ, Path.cwd())
         workspace = Workspace(config, now=now)
-        # Opened here, because two threads at once would open them twice.
-        _ = workspace.ledger, workspace.store
-        return cls(workspace)
+        try:
+            # Opened here, because two threads at once would open them twice.
+            _ = workspace.ledger, workspace.store
+            return cls(workspace)
+        except BaseException:
+            workspace.close()
+            raise
 
     def __enter__(self) -> KnowledgeBase:
         return self

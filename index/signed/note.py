@@ -8,7 +8,8 @@ A note is a text, a blank line and signatures, a line each::
 
     — freshkb/2f0c… Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q…
 
-The text of a checkpoint is the log's origin, its size and its root.
+The text of a checkpoint is the log's origin, its size and its root. Lines after these are extensions: ours
+name orders to erase that were carried out, ``erased E-7K3QM9X``. Other readers pass over them.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ _DASH = "— "
 _NAME = re.compile(r"[^\s+]+")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 _SIGNATURES_MAX = 100
+#: A checkpoint's line that names an order begins with this.
+ERASED = "erased "
+_ERASED = re.compile(rf"{ERASED}([A-Za-z0-9][A-Za-z0-9._:-]{{0,79}})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +103,13 @@ class Checkpoint:
     origin: str
     size: int
     root: bytes
+    erased: tuple[str, ...] = ()
+    """Ids of orders to erase that were carried out since an earlier checkpoint."""
 
     @property
     def text(self) -> str:
-        return f"{self.origin}\n{self.size}\n{_b64(self.root)}\n"
+        named = "".join(f"{ERASED}{order_id}\n" for order_id in self.erased)
+        return f"{self.origin}\n{self.size}\n{_b64(self.root)}\n{named}"
 
     def signed(self, key: SigningKey) -> str:
         """The checkpoint as a note that the origin has signed."""
@@ -110,12 +117,15 @@ class Checkpoint:
 
     @classmethod
     def of(cls, note: Note) -> Checkpoint:
-        """The checkpoint of a note; lines after its third are passed over. Raises SignatureError."""
-        origin, size, root, *_ = (*note.text.split("\n"), "", "")
+        """The checkpoint of a note; lines after its third that name no order are passed over. Raises
+        SignatureError."""
+        origin, size, root, *more = (*note.text.split("\n"), "", "")
         hashed = _unb64(root)
         if not (origin and _SIZE.fullmatch(size)) or hashed is None or len(hashed) != HASH_BYTES:
             raise SignatureError("This note is no checkpoint: an origin, a size and a root, a line each.")
-        return cls(origin, int(size), hashed)
+        return cls(
+            origin, int(size), hashed, tuple(named[1] for named in map(_ERASED.fullmatch, more) if named)
+        )
 
 
 def notes_in(content: str) -> Iterator[str]:

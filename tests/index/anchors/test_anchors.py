@@ -56,6 +56,22 @@ def test_checkpoints_come_back_in_their_order(kind: str, tmp_path: Path, key: Si
     assert anchor.newest("freshkb/c") is None
 
 
+@pytest.mark.parametrize("kind", ["file", "git", "bare"])
+def test_origins_below_one_belong_to_it(kind: str, tmp_path: Path, key: SigningKey) -> None:
+    anchor, below = made(kind, tmp_path), f"{ORIGIN}/R-1"
+    written = [note(key, 1), note(key, 2), note(key, 2, below), note(key, 3, below)]
+    for origin, text in zip((ORIGIN, ORIGIN, below, below), written, strict=True):
+        anchor.write(origin, text)
+        # Also when all are written within one second.
+        assert anchor.newest(ORIGIN) == text
+    assert sorted(anchor.all(ORIGIN)) == sorted(written)
+    assert anchor.all(below) == written[2:] and anchor.newest(below) == written[3]
+    anchor.write(ORIGIN, note(key, 4))
+    assert anchor.newest(ORIGIN) == note(key, 4)
+    assert anchor.newest("freshkb/a/R") is None
+    assert anchor.all(ORIGIN, having="\n3\n") == [written[3]] and anchor.all(ORIGIN, having="\n9\n") == []
+
+
 def test_a_specification_is_what_the_configuration_writes(tmp_path: Path) -> None:
     for text in ("file:/a/b", "git:../repo", "syslog:", "syslog:/dev/log", "file:~/kb"):
         assert str(parse(text)) == text

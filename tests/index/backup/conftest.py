@@ -9,7 +9,7 @@ import pytest
 
 from index.backup.create import create
 from index.backup.manifest import Manifest
-from index.backup.restore import restore
+from index.backup.restore import Restored, restore
 from index.ledger import Tombstone, TombstoneKind
 from index.parse import Parser
 from index.run import Run
@@ -67,7 +67,7 @@ def made(kb: Knowledge, folder: Path, **options: Any) -> Manifest:
     return kb.ask(lambda workspace: create(workspace, folder, **options))
 
 
-def restored(kb: Knowledge, folder: Path, **options: Any) -> Manifest:
+def restored(kb: Knowledge, folder: Path, **options: Any) -> Restored:
     return kb.ask(lambda workspace: restore(workspace, folder, **options))
 
 

@@ -44,6 +44,8 @@ class Order:
     action: str
     at: int
     """The step to die at, from 1."""
+    receipt: str = ""
+    """Of an order that the restored ledger has from the beginning."""
 
 
 class Server:
@@ -111,7 +113,7 @@ def _obey(order: Order) -> None:
         if order.action == "create":
             create(workspace, folder)
         else:
-            restore(workspace, folder)
+            restore(workspace, folder, receipts=[order.receipt] if order.receipt else [])
 
 
 def _serve() -> None:

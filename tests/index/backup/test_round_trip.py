@@ -39,7 +39,7 @@ def test_everything_is_as_it_was(full: Knowledge, other: Knowledge, tmp_path: Pa
     manifest = made(full, folder)
     checkpoint = full.ask(lambda workspace: checkpoint_of(workspace.ledger, workspace.ledger.log.head()).text)
     assert manifest.json() == {"documents": 13, "points": 34, "checkpoint": checkpoint}
-    assert restored(other, folder) == manifest
+    assert restored(other, folder).manifest == manifest
     same_rows(full, other)
     filled = {name for name, found in rows(other).items() if found}
     assert filled >= {"approvals", "holds", "reviews", "tombstones", "runs", "plans", "removals", "log"}

@@ -31,6 +31,10 @@ M004 = [
 ]
 
 
+def nothing(ledger: Ledger) -> None:
+    assert ledger.instance_id
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest) -> str:
     found: str = "sqlite" if request.param == "sqlite" else request.getfixturevalue("postgresql_url")
@@ -40,7 +44,7 @@ def url(request: pytest.FixtureRequest) -> str:
 def test_rows_of_an_older_schema_are_brought_to_this_one(url: str, tmp_path: Path) -> None:
     state, scratch = tmp_path / "state", tmp_path / "state" / "scratch"
     assert existing(url, state) is None
-    load(url, state, scratch, "m004", M004, [])
+    load(url, state, scratch, "m004", M004, nothing)
     assert existing(url, state) is not None
     with Ledger.open(url, state) as ledger:
         assert ledger.instance_id == INSTANCE
@@ -51,7 +55,7 @@ def test_rows_of_an_older_schema_are_brought_to_this_one(url: str, tmp_path: Pat
         with ledger.snapshot() as snapshot:
             assert snapshot.schema == VERSION
     with pytest.raises(Refused, match="ledger already"):
-        load(url, state, tmp_path / "other", "m004", M004, [])
+        load(url, state, tmp_path / "other", "m004", M004, nothing)
 
 
 def test_a_load_that_fails_leaves_no_ledger(url: str, tmp_path: Path) -> None:
@@ -60,7 +64,7 @@ def test_a_load_that_fails_leaves_no_ledger(url: str, tmp_path: Path) -> None:
         raise ValueError("cut short")
 
     with pytest.raises(ValueError, match="cut short"):
-        load(url, tmp_path, tmp_path / "scratch", "m004", [Table("meta", ["name", "value"], rows())], [])
+        load(url, tmp_path, tmp_path / "scratch", "m004", [Table("meta", ["name", "value"], rows())], nothing)
     assert existing(url, tmp_path) is None
 
 

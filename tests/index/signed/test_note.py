@@ -132,3 +132,16 @@ def test_notes_of_a_file_are_found_and_what_was_cut_short_is_not(key: SigningKey
         assert list(notes_in(torn))[:1] == notes[:1]
         assert list(notes_in(f"{torn}\n\n{notes[2]}"))[-1] == notes[2]
     assert list(notes_in("")) == []
+
+
+def test_a_checkpoint_names_orders_in_lines_that_others_pass_over(key: SigningKey) -> None:
+    made = Checkpoint("freshkb/a", 7, bytes(32), ("E-7K3QM9X", "E-2M8RT4C"))
+    note = parse(made.signed(key))
+    assert note.text.splitlines()[3:] == ["erased E-7K3QM9X", "erased E-2M8RT4C"]
+    assert note.is_signed("freshkb/a", [key.public]) and Checkpoint.of(note) == made
+    assert list(notes_in(f"{made.signed(key)}\n{made.signed(key)}")) == [made.signed(key)] * 2
+    # The signature covers them.
+    dropped = parse(made.signed(key).replace("erased E-2M8RT4C\n", ""))
+    assert not dropped.is_signed("freshkb/a", [key.public])
+    others = sign(f"{Checkpoint('a', 7, bytes(32)).text}other\nerased \nerased a b\nunerased x\n", "a", key)
+    assert Checkpoint.of(parse(others)).erased == ()
