@@ -19,8 +19,8 @@ class KeyedPhrases:
     @classmethod
     def of(cls, workspace: Workspace, order: Order) -> KeyedPhrases:
         """The phrases of an order."""
-        erasures = workspace.ledger.erasures
-        return cls.among(erasures.keys(), {order.order_id: erasures.of(order.order_id)})
+        tombstones = workspace.ledger.tombstones
+        return cls.among(tombstones.keys(), {order.order_id: tombstones.of(order.order_id)})
 
     @classmethod
     def among(cls, keys: Keys, stones: Mapping[str, Iterable[Tombstone]]) -> KeyedPhrases:

@@ -97,7 +97,7 @@ def lift(workspace: Workspace, name: str, reason: str, *, by: str = "") -> Order
 def _phrases(workspace: Workspace, target: Target) -> list[Tombstone]:
     if target.kind is not OrderKind.PHRASE:
         return []
-    keys = workspace.ledger.erasures.keys()
+    keys = workspace.ledger.tombstones.keys()
     return [
         Tombstone(keys.phrase(words), TombstoneKind.PHRASE, len(words.split()))
         for words in phrases_of(target).folded

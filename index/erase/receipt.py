@@ -81,7 +81,7 @@ def issued(
         "not_covered": list(not_covered),
         "tombstones": [
             {"kind": stone.kind.value, "key": stone.key_hash, "words": stone.words}
-            for stone in ledger.erasures.of(order.order_id)
+            for stone in ledger.tombstones.of(order.order_id)
         ],
         "log": {
             "origin": checkpoint.origin,

@@ -73,7 +73,7 @@ def _sources(workspace: Workspace, order: Order) -> set[str]:
     ids = set(workspace.ledger.erasures.documents(order.order_id))
     found = workspace.ledger.documents.find(document_ids=ids, states=[State.ERASED])
     flying = [intent.document for _, _, intent in workspace.ledger.points.intents()]
-    barred = workspace.ledger.erasures.barred(flying)
+    barred = workspace.ledger.tombstones.barred(flying)
     return {d.source for d in found} | {d.source for d in flying if d.document_id in barred}
 
 

@@ -96,7 +96,7 @@ def placed_again(workspace: Workspace, proofs: Sequence[Proof], run_id: str | No
         if states.get(proof.order_id, OrderState.OPEN) == OrderState.OPEN:
             orders.setdefault(proof.order_id, []).append(proof)
     wanted = {name: {stone for proof in of for stone in proof.tombstones} for name, of in orders.items()}
-    found = matching(Reader(workspace), ledger.erasures.keys(), wanted)
+    found = matching(Reader(workspace), ledger.tombstones.keys(), wanted)
     placed, refused = [], []
     for name, of in sorted(orders.items(), key=lambda each: (each[1][0].ordered_at, each[0])):
         try:

@@ -104,7 +104,7 @@ def _log(workspace: Workspace) -> Iterator[Check]:
 def _orders(workspace: Workspace) -> Iterator[Check]:
     """Orders to erase that are not carried out, and the key without which none keeps anything out."""
     erasures = workspace.ledger.erasures
-    erasures.keys()
+    workspace.ledger.tombstones.keys()
     if left := erasures.open():
         names = ", ".join(f"{order.order_id} of {order.placed_at:%Y-%m-%d %H:%M} UTC" for order in left)
         detail = f"Not carried out yet: {names}. Its documents are out of search; the next sync goes on."

@@ -82,6 +82,16 @@ def barred(database: Database, connection: sa.Connection, found: Collection[Docu
     return barred
 
 
+def put(database: Database, connection: sa.Connection, order_id: str, stones: Iterable[Tombstone]) -> None:
+    """Put tombstones of an order on record, those that are not there."""
+    rows = [
+        {"key_hash": s.key_hash, "order_id": order_id, "kind": s.kind, "words": s.words}
+        for s in dict.fromkeys(stones)
+    ]
+    if rows:
+        connection.execute(database.insert_new(tombstones), rows)
+
+
 def keys_of(connection: sa.Connection) -> Keys:
     """Raises LedgerDamaged when the ledger has lost the key."""
     recorded = connection.execute(sa.select(meta.c.value).where(meta.c.name == KEY)).scalar()

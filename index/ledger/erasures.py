@@ -7,7 +7,7 @@ carried out; what stays are keyed hashes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from index.ledger import schema
 from index.ledger.database import Tables
 from index.ledger.entry import LogEntry
-from index.ledger.erased import Erased, barred, keys_of, of_document, rows
+from index.ledger.erased import Erased, keys_of, of_document, put, rows
 from index.ledger.holds import held, lock, matching
 from index.ledger.intents import unpacked
 from index.ledger.log import append
@@ -28,15 +28,13 @@ from index.ledger.schema import (
     chunks,
     documents,
     intents,
-    items,
     order_documents,
     orders,
     removals,
     tombstones,
 )
-from index.ledger.tombstone import Keys, Tombstone, TombstoneKind
+from index.ledger.tombstone import Tombstone
 from index.model import State
-from index.records import Document
 
 _ORDER = schema.columns(orders, Order)
 _TOMBSTONE = schema.columns(tombstones, Tombstone)
@@ -109,7 +107,7 @@ class Erasures(Tables):
             lock(self._database, connection, ids)
             under = held(self._database, connection, ids)
             found = [document for document in more if document.document_id not in under]
-            self._put(connection, order_id, standing)
+            put(self._database, connection, order_id, standing)
             if found:
                 query = sa.select(orders.c.kind, orders.c.subjects).where(orders.c.order_id == order_id)
                 kind, subjects = connection.execute(query).one()
@@ -165,18 +163,13 @@ class Erasures(Tables):
         # What holds a phrase comes back once the phrase is gone from it: its path and its bytes are free.
         named = () if kind is OrderKind.PHRASE else (*found, *more)
         stones = [*standing, *(stone for d in named for stone in of_document(keys, d))]
-        self._put(connection, order_id, stones)
+        put(self._database, connection, order_id, stones)
         if ids:
             connection.execute(
                 sa.insert(order_documents), [{"order_id": order_id, "document_id": name} for name in ids]
             )
             erased = sa.update(documents).where(self._database.among(documents.c.document_id, ids))
             connection.execute(erased.values(state=State.ERASED, reason=""))
-
-    def _put(self, connection: sa.Connection, order_id: str, stones: Iterable[Tombstone]) -> None:
-        rows = [{**schema.values(stone), "order_id": order_id} for stone in dict.fromkeys(stones)]
-        if rows:
-            connection.execute(self._database.insert_new(tombstones), rows)
 
     def seal(self, order_id: str, trace_key: str) -> None:
         """Put the key of an open order's traces on record."""
@@ -214,33 +207,6 @@ class Erasures(Tables):
                 connection.execute(self._of(order_id).order_by(order_documents.c.document_id)).scalars()
             )
 
-    # ── Tombstones ────────────────────────────────────────────────────────────────────────────────────
-
-    def keys(self) -> Keys:
-        with self._database.reading() as connection:
-            return keys_of(connection)
-
-    def kinds(self) -> set[TombstoneKind]:
-        """The kinds of tombstones that stand: a question before any key is made."""
-        with self._database.reading() as connection:
-            return set(connection.execute(sa.select(tombstones.c.kind).distinct()).scalars())
-
-    def phrases(self) -> dict[int, dict[str, str]]:
-        """{number of words: {key hash: the first order}} of the suppressed phrases."""
-        query = sa.select(tombstones.c.words, tombstones.c.key_hash, sa.func.min(tombstones.c.order_id))
-        query = query.where(tombstones.c.kind == TombstoneKind.PHRASE)
-        query = query.group_by(tombstones.c.words, tombstones.c.key_hash)
-        found: dict[int, dict[str, str]] = {}
-        with self._database.reading() as connection:
-            for words, key_hash, order_id in connection.execute(query.order_by(tombstones.c.words)):
-                found.setdefault(words, {})[key_hash] = order_id
-        return found
-
-    def barred(self, found: Collection[Document]) -> set[str]:
-        """The ids of those of these documents that may not be written now."""
-        with self._database.reading() as connection:
-            return barred(self._database, connection, found)
-
     def tally(self) -> tuple[int, int, int]:
         """(orders whose tombstones stand, those of them that are open, documents in quarantine by an
         order)."""
@@ -253,32 +219,6 @@ class Erasures(Tables):
             standing = connection.execute(stand).scalar_one()
             pending = connection.execute(stand.where(orders.c.state == OrderState.OPEN)).scalar_one()
             return standing, pending, connection.execute(kept).scalar_one()
-
-    def standing(self, key_hashes: Collection[str]) -> dict[str, str]:
-        """{key hash: the first order}, for those of these that have a tombstone."""
-        query = sa.select(tombstones.c.key_hash, sa.func.min(tombstones.c.order_id))
-        query = query.where(self._database.among(tombstones.c.key_hash, key_hashes))
-        with self._database.reading() as connection:
-            return {row[0]: row[1] for row in connection.execute(query.group_by(tombstones.c.key_hash))}
-
-    def of(self, order_id: str) -> list[Tombstone]:
-        """The tombstones of an order, in order of their keys."""
-        query = sa.select(*_TOMBSTONE).where(tombstones.c.order_id == order_id)
-        with self._database.reading() as connection:
-            rows = connection.execute(query.order_by(tombstones.c.kind, tombstones.c.key_hash))
-            return [Tombstone(*row) for row in rows]
-
-    def withhold(self, found: Mapping[str, str], source: str) -> None:
-        """Put the paths {uri: order id} under orders whose bytes lie there, so that they are not read again,
-        but for orders that were lifted meanwhile. No record of a run names the paths any more."""
-        over = sa.select(orders.c.order_id).where(orders.c.state == OrderState.LIFTED)
-        with self._database.writing() as connection:
-            keys, lifted = keys_of(connection), set(connection.execute(over).scalars())
-            for uri, order_id in found.items():
-                if order_id not in lifted:
-                    self._put(connection, order_id, [Tombstone(keys.uri(source, uri), TombstoneKind.URI)])
-            here = sa.and_(items.c.source == source, self._database.among(items.c.uri, found))
-            connection.execute(sa.delete(items).where(here))
 
     def reduce(self, order_id: str) -> int:
         """Delete everything that the ledger records of an order's documents, but for ids of points that are

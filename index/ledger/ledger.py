@@ -31,6 +31,7 @@ from index.ledger.reviews import Reviews
 from index.ledger.runs import Runs
 from index.ledger.schema import VERSION, meta
 from index.ledger.sources import Sources
+from index.ledger.tombstones import Tombstones
 from index.ledger.vacuum import Vacuumed, vacuum
 from index.ledger.writes import Writes
 from index.model import utc_now
@@ -60,6 +61,7 @@ class Ledger:
         self.reviews = Reviews(database)
         self.holds = Holds(database)
         self.erasures = Erasures(database)
+        self.tombstones = Tombstones(database)
         self.log = Log(database)
         self.history = History(database)
         self.writes = Writes(database)
@@ -116,6 +118,12 @@ class Ledger:
 
         with self.database.reading() as connection:
             return faults(connection)
+
+    def rebuild_log(self) -> None:
+        """After damage: give the log a head to go on from."""
+        from index.ledger.rebuild import rebuild_head
+
+        rebuild_head(self.database)
 
     def vacuum(self) -> Vacuumed:
         """Remove the bytes of deleted rows from the ledger's files. Waits for writers and for readers."""

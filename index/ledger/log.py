@@ -10,7 +10,6 @@ log's head until it ends. It takes this lock last, so that no two transactions w
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -38,11 +37,11 @@ from index.signed.tree import inclusion_proof, leaf_hash
 
 _ENTRY = schema.columns(log, LogEntry)
 #: An entry's columns as the database holds them.
-_RAW_NAMES = ("at", "actor", "run_id", "action", "source", "subject", "facts")
-_RAW: list[sa.ColumnElement[Any]] = [sa.type_coerce(log.c.at, sa.BigInteger()).label("at")]
-_RAW += [sa.type_coerce(log.c[name], sa.Text()).label(name) for name in _RAW_NAMES[1:]]
+RAW_NAMES = ("at", "actor", "run_id", "action", "source", "subject", "facts")
+RAW: list[sa.ColumnElement[Any]] = [sa.type_coerce(log.c.at, sa.BigInteger()).label("at")]
+RAW += [sa.type_coerce(log.c[name], sa.Text()).label(name) for name in RAW_NAMES[1:]]
 _NUMBERED = (
-    sa.select(log.c.sequence, log.c.hash, *_RAW)
+    sa.select(log.c.sequence, log.c.hash, *RAW)
     .where(log.c.sequence <= sa.bindparam("until"))
     .order_by(log.c.sequence, log.c.id)
 )
@@ -54,7 +53,7 @@ _HEAD = sa.select(log_head.c.size, log_head.c.hash, log_head.c.frontier, _KEY.sc
 _LOCKED_HEAD = _HEAD.with_for_update(of=log_head)
 _INSERT = sa.insert(log)
 _MOVE_HEAD = sa.update(log_head)
-_PUBLISH = (
+NUMBER = (
     sa.update(log)
     .where(log.c.id == sa.bindparam("waiting"))
     .values(sequence=sa.bindparam("number"), hash=sa.bindparam("hashed"), collection=None)
@@ -88,14 +87,14 @@ def publish(connection: sa.Connection, which: sa.ColumnElement[bool]) -> None:
     """Give these of the pending entries their numbers, in the order of their recording."""
     # The lock comes first: of two that settle one document at once, the second sees the first's work.
     head, key = _head(connection, _LOCKED_HEAD)
-    query = sa.select(log.c.id, *_RAW).where(log.c.sequence.is_(None), which).order_by(log.c.id)
+    query = sa.select(log.c.id, *RAW).where(log.c.sequence.is_(None), which).order_by(log.c.id)
     numbered = []
     for row in connection.execute(query):
         number = head.size + 1
         hashed = head.add(exported(row._asdict(), number, key))
         numbered.append({"waiting": row.id, "number": number, "hashed": hashed})
     if numbered:
-        connection.execute(_PUBLISH, numbered)
+        connection.execute(NUMBER, numbered)
         connection.execute(_MOVE_HEAD, head.packed())
 
 
@@ -266,49 +265,12 @@ class Log(Tables):
         """(raw row, exported form) of each entry up to this number, in order; None for one that cannot be
         read."""
         for row in self._database.stream_plain(_NUMBERED, {"until": until}):
-            yield row, _readable(row, key)
-
-    def rebuild_head(self) -> None:
-        """After damage: give the log a head to go on from. One that was taken over stays, when it fits; else
-        it is made of the entries that are there, which keep their numbers and hashes. Entries that are lost
-        stay visible to `check`."""
-        with self._database.writing() as connection:
-            recorded = connection.execute(_KEY).scalar()
-            if recorded is None:
-                recorded = secrets.token_hex(32)
-                connection.execute(sa.insert(meta), {"name": KEY, "value": recorded})
-            key = bytes.fromhex(recorded)
-            query = sa.select(log.c.sequence, log.c.hash, *_RAW, log.c.id)
-            query = query.where(log.c.sequence.is_not(None)).order_by(log.c.sequence)
-            rows = connection.execute(query).all()
-            last = rows[-1] if rows else None
-            try:
-                kept: Head | None = _head(connection, _HEAD)[0]
-            except LedgerDamaged:
-                kept = None
-            if kept is not None and _fits(kept, last):
-                return
-            head = Head()
-            for row in rows:
-                if row[0] > head.size + 1:
-                    head.lost(row[0])
-                line = _readable(row, key)
-                hashed = head.add(line or "")
-                if row[1] is None:
-                    numbered = {"waiting": row.id, "number": row[0], "hashed": hashed}
-                    connection.execute(_PUBLISH, numbered)
-                head.hash = row[1] or hashed
-            connection.execute(sa.delete(log_head))
-            connection.execute(sa.insert(log_head), {"id": 1, **head.packed()})
+            yield row, readable(row, key)
 
 
-def _fits(head: Head, last: Sequence[Any] | None) -> bool:
-    """Whether entries can be appended after this head, when `last` is the last entry that is there."""
-    return last is None or head.size > last[0] or bool(head.size == last[0] and head.hash == last[1])
-
-
-def _readable(row: Sequence[Any], key: bytes) -> str | None:
+def readable(row: Sequence[Any], key: bytes) -> str | None:
+    """The exported form of a raw row; None for one that cannot be read."""
     try:
-        return exported(dict(zip(_RAW_NAMES, row[2:], strict=False)), row[0], key)
+        return exported(dict(zip(RAW_NAMES, row[2:], strict=False)), row[0], key)
     except (ValueError, TypeError, OverflowError, AttributeError):
         return None

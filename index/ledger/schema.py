@@ -9,29 +9,21 @@ PostgreSQL's here would import its dialect into every command.
 
 from __future__ import annotations
 
-from dataclasses import fields
-from functools import cache
-from operator import attrgetter
-from typing import Any
-
 import sqlalchemy as sa
 
 from index.ledger.entry import LogAction
 from index.ledger.hold import HoldKind
 from index.ledger.order import OrderKind, OrderState
 from index.ledger.removal import RemovalState
+from index.ledger.rows import column as _column
+from index.ledger.rows import columns as columns
+from index.ledger.rows import values as values
 from index.ledger.tombstone import TombstoneKind
 from index.ledger.types import Code, Json, Key, Moment, Prose
 from index.model import LIVE, Action, Cause, State
 
 #: The schema that this program reads and writes; the revision of the newest migration.
 VERSION = "m008"
-
-
-def _column(
-    name: str, kind: Any, *, key: bool = False, null: bool = False, default: str | None = None
-) -> sa.Column[Any]:
-    return sa.Column(name, kind, primary_key=key, nullable=null, server_default=default)
 
 
 #: SQLite uses a partial index only for queries that contain its condition word for word, hence text.
@@ -92,7 +84,7 @@ documents = sa.Table(
     _column("deleted_at", Moment, null=True),
     _column("findings", Json, default="[]"),
 )
-#: Columns that `Documents.rows` reads, in the order of `index.records.PlanRow`; `held` comes from the holds.
+#: What `Documents.rows` reads, in the order of `index.records.PlanRow`; `held` comes from the holds.
 PLAN_COLUMNS = ("document_id", "uri", "token", "native_id", "size", "seen_hash", "seen_extraction", "state")
 
 chunks = sa.Table(
@@ -207,9 +199,8 @@ log = sa.Table(
     _column("source", Key),
     _column("subject", Key),
     _column("facts", Json),
-    #: The collection that a pending entry waits for.
+    #: The collection that a pending entry waits for; it has no hash (`index.ledger.chain`) yet.
     _column("collection", Key, null=True),
-    #: See `index.ledger.chain`; of pending entries there is none.
     _column("hash", Key, null=True),
 )
 
@@ -307,21 +298,3 @@ writers = sa.Table(
     _column("since", Moment),
     _column("backend_pid", sa.BigInteger),
 )
-
-
-def columns(table: sa.Table, record: type[Any]) -> list[sa.Column[Any]]:
-    """The table's columns in the order of the record's fields: `record(*row)` rebuilds it."""
-    return [table.c[field.name] for field in fields(record)]
-
-
-def values(record: Any) -> dict[str, Any]:
-    """A record's fields by name, as an insert takes them."""
-    kind: Any = type(record)
-    names, of = _fields(kind)
-    return dict(zip(names, of(record), strict=True))
-
-
-@cache
-def _fields(record: Any) -> tuple[tuple[str, ...], attrgetter[tuple[Any, ...]]]:
-    names = tuple(field.name for field in fields(record))
-    return names, attrgetter(*names)

@@ -135,7 +135,7 @@ def _join(ledger: Ledger, work: Sequence[Work], refused: Collection[str]) -> int
         if isinstance(one, Withheld) and (one.document is None or one.document.document_id not in refused):
             joined.setdefault(one.source, {})[one.uri] = one.order_id
     for source, found in joined.items():
-        ledger.erasures.withhold(found, source)
+        ledger.tombstones.withhold(found, source)
     return sum(map(len, joined.values()))
 
 

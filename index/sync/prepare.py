@@ -164,18 +164,12 @@ def _work_of_version(
     forced = item.cause in FORCED
     described = _with_properties(item, known, source, entry)
     seen = replace(described, **_version_of(entry), seen_hash=fetched.content_hash)
+    dated = replace(seen, modified_at=moment(entry.modified_at))
     same_text = fetched.content_hash == known.content_hash and expected == known.extraction_fingerprint
     if known.version and same_text and not forced and not _needs_text(known, entry):
-        current = replace(
-            seen,
-            state=State.INDEXED,
-            reason="",
-            seen_extraction=expected,
-            modified_at=moment(entry.modified_at),
-        )
+        current = replace(dated, state=State.INDEXED, reason="", seen_extraction=expected)
         return NewMetadata(item.action, _governed_now(current, source), replace(item, cause=Cause.REPAIR))
     read_before = (known.seen_hash, known.seen_extraction) == (fetched.content_hash, expected)
-    dated = replace(seen, modified_at=moment(entry.modified_at))
     if known.state is State.EXPIRED and read_before and (stays := _still_expired(item, dated, source)):
         return stays
     failed_before = (known.seen_hash, known.seen_extraction) == (

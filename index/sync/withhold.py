@@ -66,25 +66,25 @@ class Tombstones:
 
     @cached_property
     def _kinds(self) -> set[TombstoneKind]:
-        return self._ledger.erasures.kinds()
+        return self._ledger.tombstones.kinds()
 
     @cached_property
     def _keys(self) -> Keys:
-        return self._ledger.erasures.keys()
+        return self._ledger.tombstones.keys()
 
     @cached_property
     def phrases(self) -> Suppressed | None:
         """None when no phrase is suppressed."""
         if TombstoneKind.PHRASE not in self._kinds:
             return None
-        return Suppressed(self._keys, self._ledger.erasures.phrases())
+        return Suppressed(self._keys, self._ledger.tombstones.phrases())
 
     def content(self, fetched: Fetched) -> str:
         """The id of the order that keeps these bytes out; "" when none does."""
         if TombstoneKind.CONTENT not in self._kinds or fetched.entry.size == 0:
             return ""
         key = self._keys.content(fetched.content_hash)
-        return self._ledger.erasures.standing([key]).get(key, "")
+        return self._ledger.tombstones.standing([key]).get(key, "")
 
     def paths(self, source: str, uris: Sequence[str]) -> set[str]:
         """Those of these paths that are kept out, or have a phrase in them."""
@@ -93,7 +93,7 @@ class Tombstones:
         found: set[str] = set()
         for first in range(0, len(uris), _PATHS):
             keys = {self._keys.uri(source, uri): uri for uri in uris[first : first + _PATHS]}
-            found |= {keys[key] for key in self._ledger.erasures.standing(keys)}
+            found |= {keys[key] for key in self._ledger.tombstones.standing(keys)}
         if phrases := self.phrases:
             found |= {uri for uri in uris if phrases.order([unquote(uri)])}
         return found
@@ -138,12 +138,12 @@ def texts_of(document: Document, chunks: Sequence[Chunk] = ()) -> Iterator[str]:
 def forbidden(ledger: Ledger, work: Iterable[Work], intents: Iterable[Intent]) -> set[str]:
     """The ids of those of these documents that may not be written any more: by orders that were placed since
     they were prepared."""
-    kinds = ledger.erasures.kinds()
+    kinds = ledger.tombstones.kinds()
     if not kinds:
         return set()
-    found = ledger.erasures.barred([i.document for i in intents if i.action not in REMOVALS])
+    found = ledger.tombstones.barred([i.document for i in intents if i.action not in REMOVALS])
     if TombstoneKind.PHRASE in kinds:
-        keys, phrases = ledger.erasures.keys(), ledger.erasures.phrases()
+        keys, phrases = ledger.tombstones.keys(), ledger.tombstones.phrases()
         for one in work:
             if isinstance(one, NewVersion) and one.searched is not None:
                 late = Suppressed(keys, _without(phrases, one.searched))

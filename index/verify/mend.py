@@ -101,7 +101,7 @@ def _exchange(
             )
         _settle_instance(workspace, new / ledger_file.NAME)
         with Ledger.open("sqlite", new) as made:
-            made.log.rebuild_head()
+            made.rebuild_log()
         kept = None
         if not missing or aside is not None:
             kept = ledger_file.beside(path, f".damaged-{now}")

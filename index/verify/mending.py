@@ -135,7 +135,7 @@ class Mending:
                 "Nothing of it was removed. Restore the ledger from a backup, or release the hold."
             )
             return None
-        if row is not None and (not self._free(row) or ledger.erasures.barred([row])):
+        if row is not None and (not self._free(row) or ledger.tombstones.barred([row])):
             # The lost document was found at its source, and recorded under another id since; or it is erased.
             row = None
         if row is None:

@@ -54,12 +54,12 @@ class ErasuresContract(OpenLedger):
         assert (order.documents, order.chunks, order.state) == (1, 2, OrderState.OPEN)
         assert order.subjects == [subject(SALT, "handbook", "staff/anna.md")]
         assert ledger.erasures.documents("E-1") == ["d1"]
-        keys = ledger.erasures.keys()
+        keys = ledger.tombstones.keys()
         stones = {Tombstone(keys.uri("handbook", "staff/anna.md"), TombstoneKind.URI)}
         stones |= {Tombstone(keys.content("aa"), TombstoneKind.CONTENT)}
-        assert set(ledger.erasures.of("E-1")) == stones
-        assert ledger.erasures.kinds() == {TombstoneKind.URI, TombstoneKind.CONTENT}
-        standing = ledger.erasures.standing([keys.uri("handbook", "staff/anna.md"), keys.content("bb")])
+        assert set(ledger.tombstones.of("E-1")) == stones
+        assert ledger.tombstones.kinds() == {TombstoneKind.URI, TombstoneKind.CONTENT}
+        standing = ledger.tombstones.standing([keys.uri("handbook", "staff/anna.md"), keys.content("bb")])
         assert standing == {keys.uri("handbook", "staff/anna.md"): "E-1"}
         assert [e.subject for e in published(ledger) if e.action is LogAction.ERASURE_ORDERED] == ["E-1"]
 
@@ -81,8 +81,10 @@ class ErasuresContract(OpenLedger):
         put(ledger, replace(failed, seen_hash="aa"), chunk("f.md", 0))
         found = placed(ledger, "E-1", ["a.md", "d.md"], T0)
         assert [d.document_id for d in found] == ["a.md", "b.md", "d.md", "f.md"]
-        keys = ledger.erasures.keys()
-        assert set(ledger.erasures.standing([keys.content("aa"), keys.content("00")])) == {keys.content("aa")}
+        keys = ledger.tombstones.keys()
+        assert set(ledger.tombstones.standing([keys.content("aa"), keys.content("00")])) == {
+            keys.content("aa")
+        }
 
     def test_a_hold_on_one_of_them_keeps_all(self, ledger: Ledger) -> None:
         for name in ("a", "b", "c"):
@@ -91,7 +93,7 @@ class ErasuresContract(OpenLedger):
         with pytest.raises(HeldBack) as refused:
             placed(ledger, "E-1", ["a"], T0)
         assert refused.value.document_ids == ["b"]
-        assert ledger.erasures.all() == [] and ledger.erasures.kinds() == set()
+        assert ledger.erasures.all() == [] and ledger.tombstones.kinds() == set()
         assert {row.document_id for row in ledger.documents.rows("handbook")} == {"a", "b", "c"}
 
     def test_an_exception_while_it_is_placed_undoes_it(self, ledger: Ledger) -> None:
@@ -128,8 +130,8 @@ class ErasuresContract(OpenLedger):
         ledger.writes.intend("r2", "kb", flying)
         placed(ledger, "E-1", ["d1"], T0)
         # Its bytes are known to the order, too.
-        keys = ledger.erasures.keys()
-        assert set(ledger.erasures.standing([keys.content("bb")])) == {keys.content("bb")}
+        keys = ledger.tombstones.keys()
+        assert set(ledger.tombstones.standing([keys.content("bb")])) == {keys.content("bb")}
         ledger.writes.commit("kb", flying, [])
         row = ledger.documents.get("d1")
         assert row is not None and row.state is State.ERASED
@@ -152,9 +154,9 @@ class ErasuresContract(OpenLedger):
         item = Item(Action.ADD, "copy.md", "d2")
         ledger.runs.start("sync", T0, run_id="r1")
         ledger.runs.save_plan("r1", "handbook", "", {}, [[item, replace(item, uri="b.md", document_id="d3")]])
-        ledger.erasures.withhold({"copy.md": "E-1"}, "handbook")
-        key = ledger.erasures.keys().uri("handbook", "copy.md")
-        assert ledger.erasures.standing([key]) == {key: "E-1"}
+        ledger.tombstones.withhold({"copy.md": "E-1"}, "handbook")
+        key = ledger.tombstones.keys().uri("handbook", "copy.md")
+        assert ledger.tombstones.standing([key]) == {key: "E-1"}
         assert [i.uri for i in ledger.runs.batch("r1", 1)[1]] == ["b.md"]
 
     def test_rows_are_reduced_to_nothing(self, ledger: Ledger) -> None:
@@ -198,7 +200,7 @@ class ErasuresContract(OpenLedger):
         assert order is not None and order.state is OrderState.DONE and order.done_at == LATER
         assert (order.receipt, order.trace_key) == ('{"payload": ""}', "")
         assert ledger.erasures.open() == [] and ledger.erasures.documents("E-1") == []
-        assert len(ledger.erasures.of("E-1")) == 2
+        assert len(ledger.tombstones.of("E-1")) == 2
 
     def test_it_is_lifted_once_it_is_done(self, ledger: Ledger) -> None:
         put(ledger, version("a", "d1", "aa"), chunk("d1", 0))
@@ -210,17 +212,17 @@ class ErasuresContract(OpenLedger):
         assert not ledger.erasures.lift("E-1", "bo", "Consent.", LATER, said)
         order = ledger.erasures.get("E-1")
         assert order is not None and (order.state, order.lifted_by) == (OrderState.LIFTED, "bo")
-        assert ledger.erasures.kinds() == set()
+        assert ledger.tombstones.kinds() == set()
         assert published(ledger)[-1].action is LogAction.ERASURE_LIFTED
 
     def test_phrases_are_kept_by_their_numbers_of_words(self, ledger: Ledger) -> None:
-        keys = ledger.erasures.keys()
+        keys = ledger.tombstones.keys()
         stones = [Tombstone(keys.phrase(" zoe o neil "), TombstoneKind.PHRASE, 3)]
         stones += [Tombstone(keys.phrase("bo"), TombstoneKind.PHRASE, 1)]
         assert placed(ledger, "E-1", [], T0, standing=stones) == []
-        found = ledger.erasures.phrases()
+        found = ledger.tombstones.phrases()
         assert found == {stone.words: {stone.key_hash: "E-1"} for stone in stones} and list(found) == [1, 3]
-        assert ledger.erasures.standing([keys.phrase("zoe o neil")]) == {keys.phrase("zoe o neil"): "E-1"}
+        assert ledger.tombstones.standing([keys.phrase("zoe o neil")]) == {keys.phrase("zoe o neil"): "E-1"}
 
     def test_a_lift_has_the_documents_that_it_kept_out_looked_at_again(self, ledger: Ledger) -> None:
         reasons = {
@@ -247,22 +249,22 @@ class ErasuresContract(OpenLedger):
         placed(ledger, "E-1", [], T0)
         ledger.erasures.finish("E-1", "{}", LATER)
         ledger.erasures.lift("E-1", "bo", "", LATER, [])
-        ledger.erasures.withhold({"copy.md": "E-1"}, "handbook")
-        assert ledger.erasures.kinds() == set()
+        ledger.tombstones.withhold({"copy.md": "E-1"}, "handbook")
+        assert ledger.tombstones.kinds() == set()
 
     def test_what_may_not_be_written_is_known_without_writing(self, ledger: Ledger) -> None:
         put(ledger, version("a", "d1", "aa"), chunk("d1", 0))
         found = [version("a", "d1", "x"), version("b", "d2", "aa"), version("c", "d3", "cc")]
-        assert ledger.erasures.barred(found) == set()
+        assert ledger.tombstones.barred(found) == set()
         placed(ledger, "E-1", ["d1"], T0)
-        assert ledger.erasures.barred(found) == {"d1", "d2"}
+        assert ledger.tombstones.barred(found) == {"d1", "d2"}
         # The row is lost, as in a damaged ledger; the order still knows the document.
         with ledger.database.writing() as connection:
             connection.exec_driver_sql("DELETE FROM documents")
-        assert ledger.erasures.barred([version("z", "d1", "zz")]) == {"d1"}
+        assert ledger.tombstones.barred([version("z", "d1", "zz")]) == {"d1"}
 
     def test_keys_differ_by_kind_and_by_ledger(self, ledger: Ledger) -> None:
-        keys = ledger.erasures.keys()
+        keys = ledger.tombstones.keys()
         assert len({keys.uri("a", "b"), keys.content("a\nb"), keys.phrase("a\nb"), keys.uri("b", "a")}) == 4
 
     def test_without_its_key_nothing_comes_back_in_silence(self, ledger: Ledger) -> None:

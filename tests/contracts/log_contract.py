@@ -360,7 +360,7 @@ with Ledger.open(sys.argv[1], pathlib.Path(sys.argv[2])) as ledger:
         ledger, marks = grown
         rows, heads = state(ledger)
         become(ledger, [row for at, row in enumerate(rows) if at not in lost], [] if head_is_lost else heads)
-        ledger.log.rebuild_head()
+        ledger.rebuild_log()
         ledger.log.append([made(number) for number in range(60, 65)])
         found = self.problems(ledger, marks)
         assert bool(found) == bool(lost)

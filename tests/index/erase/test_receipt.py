@@ -93,7 +93,7 @@ def test_a_receipt_says_what_was_done(workspace: Workspace, text: str, key: Sign
     assert found.ordered_at == found.done_at == workspace.now()
     assert found.instance == workspace.ledger.instance_id and found.log.origin == f"freshkb/{found.instance}"
     assert list(found.places) == [place.json() for place in PLACES] and found.not_covered == NOT_COVERED
-    stones = workspace.ledger.erasures.of("E-7K3QM9X")
+    stones = workspace.ledger.tombstones.of("E-7K3QM9X")
     told = [Tombstone(s["key"], TombstoneKind(s["kind"]), s["words"]) for s in found.tombstones]
     assert told == stones and len(stones) == 4
     said = json.loads(payload(text))
@@ -165,7 +165,7 @@ def test_nothing_of_the_corpus_is_in_it(kb: Knowledge, words: list[str]) -> None
             title=title, owner=owner, owners=[owner], reason=reason, properties={reason: phrase},
         )  # fmt: skip
         put(ledger, row, chunk(row.document_id, 0, text=phrase))
-        stone = Tombstone(ledger.erasures.keys().phrase(phrase), TombstoneKind.PHRASE, 1)
+        stone = Tombstone(ledger.tombstones.keys().phrase(phrase), TombstoneKind.PHRASE, 1)
         text = done(workspace, f"E-{number}", [row.document_id], [stone])
         ledger.erasures.lift(f"E-{number}", owner, reason, workspace.now(), [])
     assert opened(text).documents == 1

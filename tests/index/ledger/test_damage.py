@@ -66,4 +66,4 @@ def test_tombstones_without_their_key_are_torn(tmp_path: Path, key: str | None) 
     taken = rescue(old / "ledger.db", new / "ledger.db")
     assert taken.torn == ["tombstones"] and taken.rows["tombstones"] == 0
     with Ledger.open("sqlite", new) as ledger:
-        assert ledger.erasures.keys() and ledger.erasures.kinds() == set() and ledger.faults() == []
+        assert ledger.tombstones.keys() and ledger.tombstones.kinds() == set() and ledger.faults() == []

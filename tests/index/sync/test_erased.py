@@ -61,7 +61,7 @@ def erase(kb: Knowledge, *uris: str, order_id: str = "E-1", phrases: Sequence[st
 def order(workspace: Workspace, *uris: str, order_id: str = "E-1", phrases: Sequence[str] = ()) -> None:
     ledger = workspace.ledger
     ids = [d.document_id for d in ledger.documents.find(uris=uris)]
-    keys, said = ledger.erasures.keys(), [folded(phrase) for phrase in phrases]
+    keys, said = ledger.tombstones.keys(), [folded(phrase) for phrase in phrases]
     stones = [Tombstone(keys.phrase(words), TombstoneKind.PHRASE, len(words.split())) for words in said]
     placed(ledger, order_id, ids, workspace.now(), standing=stones)
 
