@@ -30,7 +30,7 @@ def screened(item: Item, known: Document | None, source: Source) -> Work | Readi
         # Its owner or its properties may have had the phrase: the whole is looked at again.
         item = replace(item, action=Action.UPDATE, uri=known.uri, cause=Cause.REPAIR)
     made = prepare(item, known, source)
-    if known and _as_before(known, made) and not same_properties(known.token, made.document.token):
+    if known and _as_before(made, known) and not same_properties(known.token, made.document.token):
         made = prepare(replace(item, cause=Cause.REPAIR), known, source)
     phrases = source.tombstones.phrases
     if isinstance(made, Withheld):
@@ -71,7 +71,7 @@ def _unspoken(item: Item, known: Document | None, source: Source, made: Work, ph
         # The next survey takes it out.
         return Skip(document.uri)
     if not isinstance(made, NewVersion) and known is not None:
-        if _as_before(known, made):
+        if _as_before(made, known):
             return _kept(item, known, source, document, known.reason)
         if [*texts_of(document)] == [*texts_of(known)]:
             return made
@@ -84,7 +84,7 @@ def _unspoken(item: Item, known: Document | None, source: Source, made: Work, ph
     return _kept(item, known, source, looked_at, withheld_by(order))
 
 
-def _as_before(known: Document, made: Work | Reading) -> TypeGuard[NewMetadata | RowOnly]:
+def _as_before(made: Work | Reading, known: Document) -> TypeGuard[NewMetadata | RowOnly]:
     """Whether the document is withheld, and this work leaves it so without another look at its text."""
     withheld = known.reason.startswith(WITHHELD)
     return withheld and isinstance(made, NewMetadata | RowOnly) and made.document.reason == known.reason
