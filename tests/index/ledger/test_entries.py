@@ -28,8 +28,15 @@ BOOKKEEPING = {
     "Writes.record_absent",
     # Publishes the entries that the commit put on record.
     "Writes.settle",
-    # Makes the end of the log anew, from the entries that are there.
-    "Log.rebuild_head",
+    # Parts of carrying out an order, whose placing and whose end have entries; a receipt proves the latter.
+    "Erasures.join",
+    "Erasures.seal",
+    "Erasures.reduce",
+    "Erasures.finish",
+    # Takes the single entry that begins a generation of the log.
+    "History.begin",
+    # A path that joins an order: the log would say where erased bytes lie.
+    "Tombstones.withhold",
 }
 
 
