@@ -7,7 +7,7 @@ from prefect.artifacts import create_markdown_artifact
 
 from flows.prefect_runs import FlowInput, ended, run_reduced, table
 from flows.stop import graceful
-from index.erase.carry_out import carry_out
+from index.erase.carry_out import carry_out_all
 from index.outcome import in_words
 
 
@@ -18,8 +18,7 @@ def erase() -> State[Any]:
     def body(job: FlowInput) -> State[Any]:
         with job.run("erase", required=True) as run, graceful(job.stop):
             orders = [order.order_id for order in run.workspace.ledger.erasures.open()]
-            reports = [carry_out(run, order_id) for order_id in orders]
-            run.ends(_worst([report.outcome for report in reports]), {"orders": len(reports)})
+            reports = carry_out_all(run, orders)
         counts = {"orders": len(reports), "done": sum(report.done for report in reports)}
         rows: list[list[str | int]] = [[report.order.order_id, report.outcome] for report in reports]
         create_markdown_artifact(
@@ -28,7 +27,3 @@ def erase() -> State[Any]:
         return ended(run.outcome, f"Run {job.run_id}: {in_words(counts)}", counts)
 
     return run_reduced(body)
-
-
-def _worst(outcomes: list[str]) -> str:
-    return next((o for o in ("interrupted", "failed", "refused") if o in outcomes), "done")

@@ -193,14 +193,15 @@ def _lift(console: Console, workspace: Workspace, order_id: str, reason: str, by
 
 
 def _resume(console: Console, run: Run) -> None:
-    from index.erase.carry_out import carry_out
+    from index.erase.carry_out import carry_out_all
 
-    reports = [carry_out(run, order.order_id) for order in run.workspace.ledger.erasures.open()]
+    open_ones = [order.order_id for order in run.workspace.ledger.erasures.open()]
+    reports = carry_out_all(run, open_ones) if open_ones else []
     _say_all(console, reports, "No order is open. Name documents to erase: freshkb erase URI")
 
 
 def _replay(console: Console, run: Run, files: list[Path], key: list[Path]) -> None:
-    from index.erase.carry_out import carry_out
+    from index.erase.carry_out import carry_out_all
     from index.erase.receipt import read
     from index.erase.replay import replay
     from index.errors import ConfigError
@@ -210,7 +211,7 @@ def _replay(console: Console, run: Run, files: list[Path], key: list[Path]) -> N
         raise ConfigError("A replay needs files of receipts: freshkb erase --replay RECEIPT…")
     with run:
         orders = replay(run, [read(file) for file in files], [read_public(path) for path in key])
-        reports = [carry_out(run, order.order_id) for order in orders]
+        reports = carry_out_all(run, [order.order_id for order in orders])
     _say_all(console, reports, "This ledger has carried out all of these orders.")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from index.erase import receipt as receipts
 from index.erase import traces as tracing
 from index.erase.prove import prove
-from index.erase.remove import remove
+from index.erase.remove import ORDERS, remove, writer
 from index.erase.target import NOT_COVERED
 from index.errors import FreshkbError, Locked
 from index.ledger import LogAction, LogEntry, Order, OrderState
@@ -75,6 +75,19 @@ def carry_out(run: Run, order_id: str, *, since: int | None = None) -> ErasureRe
     return report
 
 
+def carry_out_all(run: Run, order_ids: Sequence[str]) -> list[ErasureReport]:
+    """Carry out these orders as one run, whose outcome is the worst of them."""
+    with run:
+        reports = [carry_out(run, order_id) for order_id in order_ids]
+        found = {report.outcome for report in reports}
+        worst = next(
+            (outcome for outcome in ("interrupted", "failed", "refused") if outcome in found), "done"
+        )
+        errors = " ".join(report.error for report in reports if report.error)
+        run.ends(worst, {"orders": len(reports), "done": sum(report.done for report in reports)}, errors)
+    return reports
+
+
 def finish_open(run: Run, report: RunReport) -> None:
     """Carry out the open orders after a run that writes; why one stays open is an error of its report, unless
     another process is at work on it."""
@@ -98,14 +111,18 @@ def _attempted(run: Run, order_id: str, since: int | None) -> ErasureReport:
 
     places: list[Place] = []
     try:
-        kept, traces = remove(run, order(), since)
-        if not run.stop.is_set():
-            places, error = prove(run, traces)
-            if not error:
-                path = _certify(run, order(), places, (*NOT_COVERED, *kept))
-                tracing.forget(run.workspace, order_id)
-                return ErasureReport(order(), tuple(places), (*NOT_COVERED, *kept), path)
-            return ErasureReport(order(), tuple(places), error=error)
+        # One process at a time: another may have been at work on it.
+        with writer(run, ORDERS):
+            if order().state is not OrderState.OPEN:
+                return ErasureReport(order(), receipt=receipts.path_of(run.workspace, order_id))
+            kept, traces = remove(run, order(), since)
+            if not run.stop.is_set():
+                places, error = prove(run, traces)
+                if not error:
+                    path = _certify(run, order(), places, (*NOT_COVERED, *kept))
+                    tracing.forget(run.workspace, order_id)
+                    return ErasureReport(order(), tuple(places), (*NOT_COVERED, *kept), path)
+                return ErasureReport(order(), tuple(places), error=error)
     except Locked as error:
         return ErasureReport(order(), tuple(places), error=str(error), locked=True)
     except (FreshkbError, OSError) as error:

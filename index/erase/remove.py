@@ -29,6 +29,8 @@ from index.workspace import Workspace
 
 COMMAND = "freshkb erase"
 
+#: The name of the lock that lets one process at a time carry out orders; no source has it.
+ORDERS = ":orders"
 #: How long an order waits for a source that another process writes, and how often it asks.
 PATIENCE_SECONDS = 30.0
 _ASK_SECONDS = 0.2
@@ -47,7 +49,7 @@ def remove(run: Run, order: Order, since: int | None) -> tuple[list[str], Traces
         locked: set[str] = set()
         while more := sorted(_sources(workspace, order) - locked):
             for source in more:
-                locks.enter_context(_writer(run, source))
+                locks.enter_context(writer(run, source))
                 if current is not None:
                     recover(target_of(run, current), source, run.run_id)
             locked.update(more)
@@ -78,7 +80,7 @@ def _sources(workspace: Workspace, order: Order) -> set[str]:
 
 
 @contextmanager
-def _writer(run: Run, source: str) -> Iterator[None]:
+def writer(run: Run, source: str) -> Iterator[None]:
     """The writer lock of a source, waited for. Raises Locked when it is not free in time."""
     until = time.monotonic() + PATIENCE_SECONDS
     with ExitStack() as lock:
@@ -110,7 +112,7 @@ def _with_phrase(run: Run, order: Order, since: int | None) -> list[str]:
     the order."""
     workspace, ledger = run.workspace, run.workspace.ledger
     for source in known_sources(workspace):
-        with _writer(run, source):
+        with writer(run, source):
             pass
     written = None if since is None else ledger.log.subjects_since(since, _WRITTEN)
     if written == set():

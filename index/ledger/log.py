@@ -252,14 +252,11 @@ class Log(Tables):
         entries. Raises LedgerDamaged when some are lost."""
         with self._database.reading() as connection:
             head, key = _head(connection, _HEAD)
-        entry, leaves = "", []
-        for row, line in self._lines(key, head.size):
-            if line is not None:
-                leaves.append(leaf_hash(line.encode()))
-                entry = line if row[0] == sequence else entry
+        lines = {row[0]: line for row, line in self._lines(key, head.size) if line is not None}
+        leaves = [leaf_hash(line.encode()) for line in lines.values()]
         if len(leaves) != head.size:
             raise LedgerDamaged("Entries of the log are lost, so that it proves nothing: freshkb log verify")
-        return head, entry, inclusion_proof(leaves, sequence - 1)
+        return head, lines[sequence], inclusion_proof(leaves, sequence - 1)
 
     def _lines(self, key: bytes, until: int) -> Iterator[tuple[Sequence[Any], str | None]]:
         """(raw row, exported form) of each entry up to this number, in order; None for one that cannot be
