@@ -11,5 +11,6 @@ from index.run import Run
 def upkeep(run: Run, report: RunReport) -> None:
     """Do what is due. A failure is an error of the run's report; what another process holds is left to the
     next run. Costs some queries when nothing is due."""
-    finish_open(run, report)
+    if not report.interrupted and (left := finish_open(run)):
+        report.error = " ".join([*([report.error] if report.error else []), *left])
     keep_bound(run, report)

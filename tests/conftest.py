@@ -19,6 +19,7 @@ from index.parse import Parser
 from index.store.base import Each
 from index.store.edge.store import EdgeStore
 from index.store.examine import faults
+from tests import forked_scan
 from tests.knowledge import Knowledge
 from tests.memory import roomy_memory
 from tests.ready import make_ready
@@ -115,6 +116,12 @@ def examined_here(monkeypatch: pytest.MonkeyPatch) -> None:
     those that are damaged: tests that verify again and again, and damage no file, would spend a third of
     their time on its starts."""
     monkeypatch.setattr(EdgeStore, "faults", _examined)
+
+
+@pytest.fixture
+def scanned_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are scanned by a fork of this process, for the same reason."""
+    monkeypatch.setattr("index.purge.apart.found", forked_scan.found)
 
 
 @pytest.fixture

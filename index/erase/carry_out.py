@@ -18,7 +18,6 @@ from index.erase.traces import Traces
 from index.errors import FreshkbError, Locked, StoreDamaged
 from index.ledger import LogAction, LogEntry, Order, OrderKind, OrderState
 from index.model import State
-from index.outcome import RunReport
 from index.purge.purge import Place, purge_places
 from index.records import Collection as StoreCollection
 from index.records import Document
@@ -100,17 +99,17 @@ def carry_out(run: Run, order_id: str, *, since: int | None = None) -> ErasureRe
     return report
 
 
-def finish_open(run: Run, report: RunReport) -> None:
-    """Carry out the open orders after a run that writes; why one stays open is an error of its report, unless
-    another process is at work on it."""
-    workspace = run.workspace
+def finish_open(run: Run) -> list[str]:
+    """Carry out the open orders beside a run that writes. Returns sentences on those that stay open, unless
+    another process is at work on them, or the run was asked to end."""
+    workspace, left = run.workspace, list[str]()
     for order in workspace.ledger.erasures.open():
-        if run.stop.is_set() or report.interrupted:
-            return
+        if run.stop.is_set():
+            break
         done = carry_out(Run(workspace, "erase", stop=run.stop), order.order_id)
-        if not (done.done or done.locked):
-            said = f"Order {order.order_id} to erase is not carried out: {done.error}"
-            report.error = f"{report.error} {said}" if report.error else said
+        if not (done.done or done.locked or done.interrupted):
+            left.append(f"Order {order.order_id} to erase is not carried out: {done.error}")
+    return left
 
 
 def _attempted(run: Run, order_id: str, since: int | None) -> ErasureReport:
