@@ -213,6 +213,7 @@ def _state(report: RunReport) -> State[Any]:
         total.add(source.counts)
     total.documents["quarantined"] = sum(s.by_state.get("quarantined", 0) for s in report.sources)
     total.documents["refused"] = sum(s.refused for s in report.sources)
+    total.documents["withheld"] += sum(s.withheld for s in report.sources)
     counts = report.json()
     for source in counts["sources"]:
         del source["error"], source["plan_hash"]

@@ -150,11 +150,11 @@ def unambiguous(found: list[Document]) -> list[Document]:
 
 
 def shown(ledger: Ledger, name: str, source: str | None = None) -> Document:
-    """The live document of this name, else the last one that had it.
+    """The live document of this name, else the last one that had it, but for those of open orders to erase.
 
     Raises ConfigError when there never was one, or when several sources have one and `source` is None.
     """
-    look = Lookup(ledger, source, states=list(State))
+    look = Lookup(ledger, source, states=[state for state in State if state is not State.ERASED])
     found = look.named([name])
     live = [document for document in found if document.state in LIVE]
     if live:

@@ -88,6 +88,9 @@ class SourceReport:
     """Why removals were refused."""
     by_state: dict[str, int] = field(default_factory=dict)
     missing: int = 0
+    withheld: int = 0
+    """Listed documents that an order to erase keeps out, as planned; the counts have those that were found
+    meanwhile."""
     findings: tuple[str, ...] = ()
     """Sentences about folders that are left out for good."""
 
@@ -100,6 +103,7 @@ class SourceReport:
             "unchanged": self.unchanged,
             **{name: self.by_state.get(name, 0) for name in ("quarantined", "skipped", "held")},
             "refused": self.refused,
+            "withheld": self.withheld + done["withheld"],
             "plan_hash": self.plan_hash,
             "error": self.error,
         }

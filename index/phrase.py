@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 #: Letters of scripts without spaces between words: Thai to Burmese, Khmer, kana, Han.
 _ALONE = (
@@ -91,3 +91,26 @@ def readings(text: str) -> Iterator[str]:
     joined = _BROKEN.sub("", text)
     if joined != text:
         yield folded(joined)
+
+
+def passages(chunks: Iterable[tuple[Sequence[str], str]]) -> Iterator[str]:
+    """The text of each chunk, after the headings that begin with it. `chunks`: heading path and text of
+    each, in order."""
+    above: Sequence[str] = ()
+    for headings, text in chunks:
+        new = headings if tuple(headings) != tuple(above) else ()
+        above = headings
+        yield "\n".join((*new, text))
+
+
+def strings(value: object) -> Iterator[str]:
+    """The texts in a value as properties have it: names, and values."""
+    if isinstance(value, Mapping):
+        for name, within in value.items():
+            yield str(name)
+            yield from strings(within)
+    elif isinstance(value, list | tuple):
+        for within in value:
+            yield from strings(within)
+    elif value is not None:
+        yield str(value)

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from index.ledger import Erased, Ledger, LogAction, LogEntry, Order, OrderKind, Tombstone, subject
+from index.model import State
+from index.run import Run
+from index.sync.apply import apply
+from index.sync.recover import recover
+from index.sync.target import target_of
+from index.sync.work import Removal
+from index.workspace import Workspace
 
 #: Of the receipts' subjects.
 SALT = b"salt"
@@ -34,3 +42,19 @@ def placed(
 
     with ledger.erasures.placing(made, document_ids, said, digest, standing=standing) as found:
         return found
+
+
+def carried_out(workspace: Workspace, order_id: str) -> None:
+    """Remove the documents of an order from store and ledger, and end it, without any proof."""
+    run, ledger = Run(workspace, "erase"), workspace.ledger
+    with run:
+        target = target_of(run)
+        found = list(
+            ledger.documents.find(document_ids=ledger.erasures.documents(order_id), states=[State.ERASED])
+        )
+        for source in {document.source for document in found}:
+            recover(target, source, run.run_id)
+        apply(target, run.run_id, [Removal(replace(d, chunk_count=0)) for d in found], lambda _: [])
+        ledger.erasures.reduce(order_id)
+        ledger.erasures.finish(order_id, "{}", workspace.now())
+        run.ends("done", {}, "")

@@ -1,5 +1,5 @@
-"""The scan of files as a fork of this process: for tests that erase again and again, and would spend most of
-their time on starting Python."""
+"""The scan of files as a fork of this process: for tests that erase again and again, and would spend most
+of their time on starting Python."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from index.purge.scan import Scan, Trace
 
 
 def found(folders: Iterable[Path], traces: Iterable[Trace]) -> dict[Path, set[str]]:
-    """As `index.purge.apart.found`: SQLite's locks are those of this process, and the fork's end ends none."""
+    """As `index.purge.apart.found`. SQLite's locks are those of this process: the fork's end ends none."""
     reading, writing = os.pipe()
     with warnings.catch_warnings():
         # Of threads, which do nothing in the fork.

@@ -180,6 +180,7 @@ def counts(report: RunReport, source: str = "docs") -> dict[str, int]:
         "quarantined",
         "skipped",
         "held",
+        "withheld",
     )
     shown = {name: found[name] for name in names if found[name]}
     return shown | {"embedded": report.json()["chunks"]["embedded"]}

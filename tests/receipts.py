@@ -34,7 +34,7 @@ def done(
     placed(ledger, order_id, document_ids, at, standing=standing)
     order = ledger.erasures.get(order_id)
     assert order is not None
-    facts = {"order": order_id, "documents": order.documents, "chunks": order.chunks}
+    facts: dict[str, int | str] = {"order": order_id, "documents": order.documents, "chunks": order.chunks}
     ledger.log.append([LogEntry(at, LogAction.ERASURE_DONE, "", order_id, facts=facts)])
     text = issued(workspace, order, ledger.log.head().size, PLACES, NOT_COVERED, at)
     ledger.erasures.finish(order_id, text, at)

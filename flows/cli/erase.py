@@ -73,9 +73,7 @@ def erase(
     ] = None,
     lift: Annotated[
         str | None,
-        typer.Option(
-            "--lift", metavar="ORDER", help="Take an order back: its documents may come again."
-        ),
+        typer.Option("--lift", metavar="ORDER", help="Take an order back: its documents may come again."),
     ] = None,
     replay: Annotated[
         bool,

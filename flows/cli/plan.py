@@ -53,7 +53,8 @@ def _print_plan(console: Console, plan: Plan, names: dict[str, str]) -> None:
     summary = ", ".join(
         f"{counts[name]:,} to {name}" for name in ("add", "update", "move", "delete", "touch")
     )
-    rest = ", ".join(f"{counts[name]:,} {name}" for name in ("unchanged", "held", "refused"))
+    standing = ("unchanged", "held", "refused", *(("withheld",) if plan.withheld else ()))
+    rest = ", ".join(f"{counts[name]:,} {name}" for name in standing)
     console.say(f"  Plan: {summary}; {rest}.")
     # An error has the reason of what it refuses in it.
     reasons = {plan.error} if plan.error else {i.reason for i in plan.items if i.action.value == "refused"}

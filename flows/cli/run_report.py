@@ -19,7 +19,8 @@ def print_report(console: Console, report: RunReport) -> None:
         ]
         if source.unchanged or not (done or source.error):
             done.append(f"{source.unchanged:,} unchanged")
-        standing = [f"{counts[n]:,} {n}" for n in ("quarantined", "skipped", "held", "refused") if counts[n]]
+        names = ("quarantined", "skipped", "held", "refused", "withheld")
+        standing = [f"{counts[n]:,} {n}" for n in names if counts[n]]
         said = ", ".join(done) or "nothing was done"
         console.say(f"{source.source}: {said}" + (f" ({', '.join(standing)})" if standing else ""))
     chunks = report.json()["chunks"]

@@ -37,6 +37,10 @@ def status_lines(status: Status, prefect: str | None) -> Iterator[str]:
     if status.holds:
         under = plural(status.held, "document")
         yield f"Holds: {status.holds:,} standing, on {under}; see: freshkb hold list"
+    if status.withheld.orders:
+        pending = f", {status.withheld.open:,} not carried out yet" if status.withheld.open else ""
+        out = plural(status.withheld.documents, "document")
+        yield f"Orders to erase: {status.withheld.orders:,} standing{pending}, {out} in quarantine by them"
     if status.store_error:
         yield f"Store: {status.store_error}"
     if prefect:

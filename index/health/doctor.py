@@ -44,7 +44,7 @@ def examine(workspace: Workspace) -> list[Check]:
     """Every check, also when others fail. Nothing is changed, and no model is loaded."""
     checks: list[Check] = []
     looks = (
-        *(_privacy, _ledger, _log, _state_folder, _locks, _services, _runs),
+        *(_privacy, _ledger, _log, _orders, _state_folder, _locks, _services, _runs),
         *(_store, _purge, _model, _sources, _parsers),
     )
     for look in looks:
@@ -94,6 +94,16 @@ def _log(workspace: Workspace) -> Iterator[Check]:
         except AnchorError as error:
             ok, known = False, str(error)
         yield Check("log", ok, f"{said}; {known}")
+
+
+def _orders(workspace: Workspace) -> Iterator[Check]:
+    """Orders to erase that are not carried out, and the key without which none keeps anything out."""
+    erasures = workspace.ledger.erasures
+    erasures.keys()
+    if left := erasures.open():
+        names = ", ".join(f"{order.order_id} of {order.placed_at:%Y-%m-%d %H:%M} UTC" for order in left)
+        detail = f"Not carried out yet: {names}. Its documents are out of search; the next sync goes on."
+        yield Check("orders to erase", False, detail)
 
 
 def _damage(ledger: Ledger) -> Iterator[Check]:

@@ -68,6 +68,20 @@ class IndexStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Withheld:
+    """Orders to erase whose tombstones stand, and what they withhold."""
+
+    orders: int
+    open: int
+    """Those that are not carried out yet."""
+    documents: int
+    """Documents in quarantine by an order; those that a path or its bytes keep out have no row."""
+
+    def json(self) -> dict[str, Any]:
+        return {"orders": self.orders, "open": self.open, "documents": self.documents}
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     sources: tuple[SourceStatus, ...]
     index: IndexStatus
@@ -83,6 +97,7 @@ class Status:
     """Standing holds."""
     held: int
     """Documents under them."""
+    withheld: Withheld
 
     @property
     def documents(self) -> dict[str, int]:
@@ -100,6 +115,7 @@ class Status:
             "last_run": self.last_run.json() if self.last_run else None,
             "services": [service.json() for service in self.services],
             "holds": {"standing": self.holds, "documents": self.held},
+            "withheld": self.withheld.json(),
         }
 
 
@@ -135,6 +151,7 @@ def status(workspace: Workspace) -> Status:
         services=tuple(services(workspace.config.state_dir)),
         holds=holds,
         held=held,
+        withheld=Withheld(*ledger.erasures.tally()),
     )
 
 

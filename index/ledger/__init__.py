@@ -49,12 +49,13 @@ from index.ledger.erasures import HeldBack
 from index.ledger.hold import Hold, HoldKind, hold_id
 from index.ledger.ledger import Ledger
 from index.ledger.locks import Writer
-from index.ledger.order import Order, OrderKind, OrderState, order_id, subject
+from index.ledger.order import WITHHELD, Order, OrderKind, OrderState, order_id, subject, withheld_by
 from index.ledger.removal import PointRemoval, RemovalState
 from index.ledger.tombstone import Keys, Tombstone, TombstoneKind, windows
 from index.ledger.vacuum import Vacuumed
 
 __all__ = [
+    "WITHHELD",
     "Erased",
     "Head",
     "HeldBack",
@@ -80,4 +81,5 @@ __all__ = [
     "order_id",
     "subject",
     "windows",
+    "withheld_by",
 ]

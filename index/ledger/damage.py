@@ -12,15 +12,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_bytes
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 
 from index.errors import LedgerDamaged
+from index.ledger import tombstone
 from index.ledger.chain import KEY, Head
 from index.ledger.intents import unpacked
-from index.ledger.schema import held_documents, metadata
+from index.ledger.schema import VERSION, held_documents, metadata, order_documents, orders
 from index.ledger.types import Code, Json, Moment
 
 #: Problems of a file that a message lists; one damaged page can cause thousands.
@@ -28,6 +30,8 @@ FAULTS_MAX = 3
 #: Rows that are read one by one in and behind a hole.
 PROBED = 10_000
 
+#: The schema from which on there are orders to erase.
+ORDERS = "m008"
 _DIALECT = sqlite_dialect()
 _Row = tuple[Any, ...]
 
@@ -46,6 +50,8 @@ def faults(connection: sa.Connection) -> list[str]:
                 found.append(f"{wrong:,} rows of {table.name} hold what freshkb cannot have written")
         if not _has_head(driver):
             found.append("the log has lost its head")
+        if not _has_tombstone_key(driver):
+            found.append("the key of tombstones is lost")
     return found
 
 
@@ -55,6 +61,15 @@ def _has_head(driver: sqlite3.Connection) -> bool:
     keys = driver.execute("SELECT value FROM meta WHERE name = ?", (KEY,)).fetchall()
     try:
         return len(rows) == len(keys) == 1 and Head.of(*rows[0]).size >= 0 and bool(bytes.fromhex(keys[0][0]))
+    except (ValueError, TypeError):
+        return False
+
+
+def _has_tombstone_key(driver: sqlite3.Connection) -> bool:
+    """Whether what was erased is known again."""
+    keys = driver.execute("SELECT value FROM meta WHERE name = ?", (tombstone.KEY,)).fetchall()
+    try:
+        return len(keys) == 1 and bool(bytes.fromhex(keys[0][0]))
     except (ValueError, TypeError):
         return False
 
@@ -132,9 +147,24 @@ def rescue(file: Path, into: Path) -> Rescued:
         for table in metadata.sorted_tables:
             if table.name != "writers":
                 _take(table, old, new, taken)
+        _settle_tombstones(new, taken)
         new.execute("COMMIT")
         new.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return taken
+
+
+def _settle_tombstones(new: sqlite3.Connection, taken: Rescued) -> None:
+    """Without their key tombstones keep nothing out: they are as good as lost, and a new key takes its
+    place."""
+    if _has_tombstone_key(new):
+        return
+    if taken.rows.get("tombstones"):
+        new.execute("DELETE FROM tombstones")
+        taken.rows["tombstones"] = 0
+        taken.torn.append("tombstones")
+    new.execute("DELETE FROM meta WHERE name = ?", (tombstone.KEY,))
+    row = (tombstone.KEY, tombstone.derived(token_bytes(32)).hex())
+    new.execute("INSERT INTO meta (name, value) VALUES (?, ?)", row)
 
 
 #: Header bytes of every ledger, by offset: a database of pages of 4 KB, with a write-ahead log, in UTF-8.
@@ -152,8 +182,13 @@ def _restore_header(file: Path) -> None:
 def _take(table: sa.Table, old: sqlite3.Connection, new: sqlite3.Connection, taken: Rescued) -> None:
     there = _columns(old, table.name)
     names = [column.name for column in table.c if column.name in there]
-    # In an earlier schema the documents stood in the rows of the holds, which are torn if there are any.
-    whole = bool(names) or (table is held_documents and "document_id" in _columns(old, "holds"))
+    # In an earlier schema the documents stood in the rows of the holds, which are torn if there are any; and
+    # there was no order.
+    whole = (
+        bool(names)
+        or (table is held_documents and "document_id" in _columns(old, "holds"))
+        or (table in (orders, order_documents) and _schema(old) < ORDERS)
+    )
     if names:
         sound = _reader(table, names)
         keys = [column.name for column in table.primary_key]
@@ -171,6 +206,14 @@ def _take(table: sa.Table, old: sqlite3.Connection, new: sqlite3.Connection, tak
         whole = whole and taken.rows[table.name] == rows
     if not whole:
         taken.torn.append(table.name)
+
+
+def _schema(old: sqlite3.Connection) -> str:
+    """The schema's version; the last one where it cannot be read."""
+    try:
+        return str(old.execute("SELECT version_num FROM alembic_version").fetchone()[0])
+    except (sqlite3.Error, TypeError):
+        return VERSION
 
 
 def _columns(old: sqlite3.Connection, table: str) -> set[str]:

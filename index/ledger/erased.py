@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from index.errors import LedgerDamaged
 from index.ledger.database import Database
-from index.ledger.schema import documents, meta, tombstones
+from index.ledger.schema import documents, meta, order_documents, tombstones
 from index.ledger.tombstone import KEY, Keys, Tombstone, TombstoneKind
 from index.model import State
 from index.records import Document
@@ -65,6 +65,10 @@ def barred(database: Database, connection: sa.Connection, found: Collection[Docu
     ids = [document.document_id for document in found]
     gone = sa.select(documents.c.document_id).where(documents.c.state == State.ERASED)
     barred = set(connection.execute(gone.where(database.among(documents.c.document_id, ids))).scalars())
+    # A damaged ledger may have lost the row that says so.
+    ordered = sa.select(order_documents.c.document_id)
+    ordered = ordered.where(database.among(order_documents.c.document_id, ids))
+    barred |= set(connection.execute(ordered).scalars())
     keys = keys_of(connection)
     of: dict[str, set[str]] = {}
     for document in found:

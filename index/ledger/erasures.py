@@ -22,7 +22,7 @@ from index.ledger.erased import Erased, barred, keys_of, of_document, rows
 from index.ledger.holds import held, lock, matching
 from index.ledger.intents import unpacked
 from index.ledger.log import append
-from index.ledger.order import Order, OrderKind, OrderState
+from index.ledger.order import WITHHELD, Order, OrderKind, OrderState, withheld_by
 from index.ledger.reduction import reduced
 from index.ledger.schema import (
     chunks,
@@ -212,11 +212,34 @@ class Erasures(Tables):
         with self._database.reading() as connection:
             return set(connection.execute(sa.select(tombstones.c.kind).distinct()).scalars())
 
-    def lengths(self) -> list[int]:
-        """The numbers of words that suppressed phrases have."""
-        query = sa.select(tombstones.c.words).where(tombstones.c.kind == TombstoneKind.PHRASE).distinct()
+    def phrases(self) -> dict[int, dict[str, str]]:
+        """{number of words: {key hash: the first order}} of the suppressed phrases."""
+        query = sa.select(tombstones.c.words, tombstones.c.key_hash, sa.func.min(tombstones.c.order_id))
+        query = query.where(tombstones.c.kind == TombstoneKind.PHRASE)
+        query = query.group_by(tombstones.c.words, tombstones.c.key_hash)
+        found: dict[int, dict[str, str]] = {}
         with self._database.reading() as connection:
-            return sorted(connection.execute(query).scalars())
+            for words, key_hash, order_id in connection.execute(query.order_by(tombstones.c.words)):
+                found.setdefault(words, {})[key_hash] = order_id
+        return found
+
+    def barred(self, found: Collection[Document]) -> set[str]:
+        """The ids of those of these documents that may not be written now."""
+        with self._database.reading() as connection:
+            return barred(self._database, connection, found)
+
+    def tally(self) -> tuple[int, int, int]:
+        """(orders whose tombstones stand, those of them that are open, documents in quarantine by an
+        order)."""
+        number = sa.func.count()
+        stand = sa.select(number).where(orders.c.state != OrderState.LIFTED)
+        kept = sa.select(number).where(
+            documents.c.state == State.QUARANTINED, documents.c.reason.startswith(WITHHELD, autoescape=True)
+        )
+        with self._database.reading() as connection:
+            standing = connection.execute(stand).scalar_one()
+            pending = connection.execute(stand.where(orders.c.state == OrderState.OPEN)).scalar_one()
+            return standing, pending, connection.execute(kept).scalar_one()
 
     def standing(self, key_hashes: Collection[str]) -> dict[str, str]:
         """{key hash: the first order}, for those of these that have a tombstone."""
@@ -232,18 +255,15 @@ class Erasures(Tables):
             rows = connection.execute(query.order_by(tombstones.c.kind, tombstones.c.key_hash))
             return [Tombstone(*row) for row in rows]
 
-    def barred(self, found: Collection[Document]) -> set[str]:
-        """The ids of those of these documents that may not be written."""
-        with self._database.reading() as connection:
-            return barred(self._database, connection, found)
-
     def withhold(self, found: Mapping[str, str], source: str) -> None:
-        """Put the paths {uri: order id} under orders whose bytes lie there, so that they are not read again;
-        no record of a run names them any more."""
+        """Put the paths {uri: order id} under orders whose bytes lie there, so that they are not read again,
+        but for orders that were lifted meanwhile. No record of a run names the paths any more."""
+        over = sa.select(orders.c.order_id).where(orders.c.state == OrderState.LIFTED)
         with self._database.writing() as connection:
-            keys = keys_of(connection)
+            keys, lifted = keys_of(connection), set(connection.execute(over).scalars())
             for uri, order_id in found.items():
-                self._put(connection, order_id, [Tombstone(keys.uri(source, uri), TombstoneKind.URI)])
+                if order_id not in lifted:
+                    self._put(connection, order_id, [Tombstone(keys.uri(source, uri), TombstoneKind.URI)])
             here = sa.and_(items.c.source == source, self._database.among(items.c.uri, found))
             connection.execute(sa.delete(items).where(here))
 
@@ -266,13 +286,18 @@ class Erasures(Tables):
             connection.execute(gone)
 
     def lift(self, order_id: str, by: str, reason: str, at: datetime, entries: Sequence[LogEntry]) -> bool:
-        """End the tombstones of an order that is done. False, with nothing on record, when it is not."""
+        """End the tombstones of an order that is done: the next sync looks again at the documents that it
+        kept in quarantine. False, with nothing on record, when it is not done."""
         which = sa.and_(orders.c.order_id == order_id, orders.c.state == OrderState.DONE)
         lifted = {"state": OrderState.LIFTED, "lifted_at": at, "lifted_by": by, "lift_reason": reason}
         with self._database.writing() as connection:
             if connection.execute(sa.update(orders).where(which).values(lifted)).rowcount == 0:
                 return False
             connection.execute(sa.delete(tombstones).where(tombstones.c.order_id == order_id))
+            said = documents.c.reason
+            own = (said == withheld_by(order_id), *(said.startswith(text) for text in _more(order_id)))
+            again = sa.update(documents).where(documents.c.state == State.QUARANTINED, sa.or_(*own))
+            connection.execute(again.values(seen_extraction=""))
             append(connection, entries)
         return True
 
@@ -283,3 +308,8 @@ class Erasures(Tables):
         )
         with self._database.reading() as connection:
             return list(connection.execute(query.order_by(removals.c.point_id)).scalars())
+
+
+def _more(order_id: str) -> list[str]:
+    """The beginnings of reasons that have more words than `withheld_by`."""
+    return [f"{withheld_by(order_id)}{mark}" for mark in "; "]

@@ -52,6 +52,19 @@ class Order:
     lift_reason: str = ""
 
 
+#: How the reason begins of a row whose newest version an order keeps out.
+WITHHELD = "withheld by order "
+
+
+def withheld_by(order_id: str) -> str:
+    """The reason of such a row; more words may follow it.
+
+    >>> withheld_by("E-7K3QM9X")
+    'withheld by order E-7K3QM9X'
+    """
+    return f"{WITHHELD}{order_id}"
+
+
 def order_id(unique: str) -> str:
     """A short id made of a random UUID, as in ``E-7K3QM9X``."""
     return short_id("E", unique)

@@ -109,7 +109,10 @@ class DocumentDetail:
 def summaries(
     reader: Reader, *, source: str | None = None, state: State | None = None
 ) -> Iterator[DocumentSummary]:
-    """Documents in order of source and uri; deleted ones only when their state is asked for."""
+    """Documents in order of source and uri; deleted ones only when their state is asked for, and none of open
+    orders to erase."""
+    if state is State.ERASED:
+        return
     now = reader.now()
     found = reader.ledger.documents.find(source=source, states=None if state is None else [state])
     for page in batched(found, reader.workspace.sizes.page_points):

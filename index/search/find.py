@@ -18,6 +18,7 @@ from index.disk.private import private_file, private_folder
 from index.errors import ConfigError, StoreDamaged, StoreError
 from index.ledger import Ledger
 from index.model import LIVE, State
+from index.phrase import passages, strings
 from index.records import Collection as StoreCollection
 from index.records import Document
 from index.search.describe import ChunkDetail, details
@@ -134,30 +135,12 @@ def _fields(document: Document) -> Iterator[tuple[str, str]]:
     yield "title", document.title
     yield "path", "\n".join((unquote(document.uri), unquote(document.url)))
     yield "owner", "\n".join((document.owner, *document.owners))
-    yield "properties", "\n".join(_strings(document.properties))
-
-
-def _strings(value: object) -> Iterator[str]:
-    if isinstance(value, dict):
-        for name, within in value.items():
-            yield str(name)
-            yield from _strings(within)
-    elif isinstance(value, list | tuple):
-        for within in value:
-            yield from _strings(within)
-    elif value is not None:
-        yield str(value)
+    yield "properties", "\n".join(strings(document.properties))
 
 
 def _parts(chunks: Sequence[ChunkDetail]) -> Iterator[str]:
-    """The text of each chunk, after the headings that begin with it."""
-    above: tuple[str, ...] = ()
-    for chunk in chunks:
-        assert chunk.passage is not None
-        headings = chunk.passage.heading_path
-        new = headings if headings != above else ()
-        above = headings
-        yield "\n".join((*new, chunk.passage.text))
+    found = [chunk.passage for chunk in chunks if chunk.passage is not None]
+    return passages((passage.heading_path, passage.text) for passage in found)
 
 
 # ── As files ──────────────────────────────────────────────────────────────────────────────────────────

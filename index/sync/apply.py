@@ -16,20 +16,21 @@ A crash between any two steps leaves a state that `index.sync.recover` mends at 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from index import payload
 from index.batched import batched
 from index.errors import StoreDamaged
-from index.ledger import Hold, LogAction, LogEntry
+from index.ledger import Hold, Ledger, LogAction, LogEntry
 from index.model import Action, Point, State, digest
 from index.outcome import Counts, Seconds
 from index.records import Document, Intent
 from index.store.base import Session
 from index.sync.draft import Draft, Reread, drafted
 from index.sync.target import Target
-from index.sync.work import NewMetadata, NewVersion, Work
+from index.sync.withhold import forbidden
+from index.sync.work import NewMetadata, NewVersion, Withheld, Work
 
 PAST = {
     Action.ADD: LogAction.ADDED,
@@ -77,6 +78,7 @@ def _portions(batch: Iterable[Work], most: int) -> Iterator[list[Work]]:
 def _apply(target: Target, run_id: str, work: Sequence[Work], reread: Reread, seconds: Seconds) -> Counts:
     ledger, store, name = target.ledger, target.store, target.collection.name
     drafts, intents, noted = drafted(target, work, reread)
+    refused: set[str] = set()
     withheld = 0
     if intents:
         refused = ledger.writes.intend(run_id, name, intents)
@@ -97,6 +99,12 @@ def _apply(target: Target, run_id: str, work: Sequence[Work], reread: Reread, se
         for draft in drafts:
             draft.vectors = draft.vectors or embedded[draft.record.embedded_hash]
 
+    if intents and (late := forbidden(ledger, work, intents)):
+        # An order came meanwhile. Their intents stay for the next recovery, as those of a crash here.
+        withheld += len(late)
+        intents = [i for i in intents if i.document.document_id not in late]
+        drafts = [draft for draft in drafts if draft.record.document_id not in late]
+
     obsolete: list[str] = []
     if intents:
         with seconds.of("write"), store.session(name) as session:
@@ -109,12 +117,25 @@ def _apply(target: Target, run_id: str, work: Sequence[Work], reread: Reread, se
             obsolete = ledger.writes.commit(name, intents, entries)
             remove(session, obsolete)
         ledger.writes.settle(name, obsolete, target.now())
+    withheld += _join(ledger, work, refused)
     if noted:
         ledger.documents.put(noted, _entries(target, run_id, [(d, LogAction(d.state)) for d in noted]))
     counts = _count(intents, noted, drafts, embedded_hashes=len(missing), removed=len(obsolete))
     if withheld:
         counts.documents["withheld"] = withheld
     return counts
+
+
+def _join(ledger: Ledger, work: Sequence[Work], refused: Collection[str]) -> int:
+    """Put the paths of erased bytes under their orders, but for those of documents that a hold has kept.
+    Returns their number."""
+    joined: dict[str, dict[str, str]] = {}
+    for one in work:
+        if isinstance(one, Withheld) and (one.document is None or one.document.document_id not in refused):
+            joined.setdefault(one.source, {})[one.uri] = one.order_id
+    for source, found in joined.items():
+        ledger.erasures.withhold(found, source)
+    return sum(map(len, joined.values()))
 
 
 def _past(intent: Intent) -> LogAction:

@@ -18,9 +18,9 @@ from index.outcome import Counts, Seconds
 from index.records import Document
 from index.run import Run
 from index.sync.apply import apply
-from index.sync.prepare import prepare
 from index.sync.reading import Reading
 from index.sync.recover import recover
+from index.sync.screen import screened
 from index.sync.source import source_of
 from index.sync.target import Target, target_of
 from index.sync.work import Removal, RowOnly, Work
@@ -151,7 +151,7 @@ def prepare_items(
         for item in items:
             if under_way.stopped():
                 break
-            made = prepare(item, known.get(item.document_id), parts)
+            made = screened(item, known.get(item.document_id), parts)
             under_way.append(item, made)
             if isinstance(made, Reading):
                 on_parse()

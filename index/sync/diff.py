@@ -35,6 +35,14 @@ class Extraction:
         """The `seen_extraction` that a row records, by whether the document failed."""
         return f"{self.of(entry)}+{self.limits}" if failed else self.of(entry)
 
+    def failed(self, looked: str) -> str:
+        """The same of a failed look, from that of another; "" stays, as it is to be looked at again."""
+        return looked if not looked or looked.endswith(f"+{self.limits}") else f"{looked}+{self.limits}"
+
+    def held(self, looked: str) -> str:
+        """The same of a look that counts as long as a hold keeps the text from before."""
+        return f"{self.failed(looked)}+held"
+
 
 _SAID = re.compile(r" said:[0-9a-f]{16}\Z")
 
@@ -69,6 +77,8 @@ class Diff:
     forgotten: list[PlanRow] = field(default_factory=list)
     """Skipped ones that are gone and under no hold: they have no points, so their rows may go without a
     guard."""
+    withheld: int = 0
+    """How many entries were taken out of `new` and `unsupported`, as orders to erase keep them out."""
     known: int = 0
     listed: int = 0
     unchanged: int = 0
@@ -116,7 +126,8 @@ def compare(
         if token is None or not (same or same_version(entry, row[2])) or (distrust and row[5] is not None):
             found.changed.append((entry, row))
         elif state == quarantined:
-            if row[6] == extraction.seen(entry, failed=True):
+            looked = extraction.seen(entry, failed=True)
+            if row[6] == looked or (row[8] and row[6] == extraction.held(looked)):
                 if same:
                     unchanged += 1
                 else:

@@ -12,7 +12,7 @@ from index.model import Action, Item, Point, Vectors, digest, point_id
 from index.records import ChunkRecord, Collection, Document, Intent
 from index.sync.prepare import occurrences
 from index.sync.target import Target
-from index.sync.work import NewMetadata, NewVersion, Removal, RowOnly, Skip, Work
+from index.sync.work import NewMetadata, NewVersion, Removal, RowOnly, Skip, Withheld, Work
 
 
 @dataclass(slots=True)
@@ -67,8 +67,9 @@ def drafted(
                     instead.append(item.otherwise)
                     continue
                 own = kept
-            case Removal():
-                intents.append(Intent(Action.DELETE, item.document))
+            case Removal(document) | Withheld(document=document):
+                if document is not None:
+                    intents.append(Intent(Action.DELETE, document))
                 continue
             case RowOnly():
                 noted.append(item.document)

@@ -52,6 +52,8 @@ class Plan:
     error: str | None = None
     missing: int = 0
     """Documents that a partial listing did not show: the whole source has to be listed."""
+    withheld: int = 0
+    """Listed documents that an order to erase keeps out: they have no item, and no row."""
 
     def of(self, *actions: Action) -> Iterator[Item]:
         return (item for item in self.items if item.action in actions)
@@ -78,6 +80,7 @@ class Plan:
             "unchanged": self.unchanged,
             "held": self.count(Action.HOLD),
             "refused": self.count(Action.REFUSE),
+            "withheld": self.withheld,
         }
 
     def json(self) -> dict[str, Any]:
@@ -192,6 +195,7 @@ def decide(
         plan_hash=plan_hash,
         error=error,
         missing=len(found.missing) if state.partial else 0,
+        withheld=found.withheld,
     )
 
 

@@ -31,7 +31,7 @@ from index.redact import redact
 from index.sync.diff import same_version, token_of
 from index.sync.reading import Reading
 from index.sync.source import Source
-from index.sync.work import NewMetadata, NewVersion, Removal, RowOnly, Skip, Work
+from index.sync.work import NewMetadata, NewVersion, Removal, RowOnly, Skip, Withheld, Work
 
 #: Causes whose items are parsed again although nothing seems to have changed.
 FORCED = frozenset({Cause.RETRY, Cause.REPAIR})
@@ -53,7 +53,7 @@ def prepare(item: Item, known: Document | None, source: Source) -> Work | Readin
         assert known is not None
         ruled = _governed_text(known, source)
         held = replace(ruled, state=State.HELD, reason=item.reason)
-        return _metadata_work(item, known, ruled, held)
+        return metadata_work(item, known, ruled, held)
     if known is None:
         known = Document(item.document_id, source.id, item.uri, State.PENDING, first_seen_at=now)
     if item.cause is Cause.RULES:
@@ -77,7 +77,7 @@ def _properties_work(item: Item, known: Document, source: Source) -> Work | Read
     described = replace(_with_properties(item, known, source, entry), modified_at=moment(entry.modified_at))
     ruled = _governed_text(described, source)
     if known.state is not State.INDEXED or ruled == known:
-        return _metadata_work(item, known, ruled, _with_version(ruled, entry))
+        return metadata_work(item, known, ruled, _with_version(ruled, entry))
     again = replace(item, action=Action.UPDATE, cause=Cause.REPAIR)
     return NewMetadata(item.action, _with_version(ruled, entry), again)
 
@@ -139,6 +139,9 @@ def _work_of_version(
 ) -> Work | Reading:
     entry = fetched.entry
     expected = source.extraction.of(entry)
+    if order := source.tombstones.content(fetched):
+        looked_at = replace(known, uri=item.uri, seen_extraction=expected, **_version_of(entry))
+        return Withheld(order, source.id, item.uri, looked_at)
     if not (known.version or expected):
         # It failed while its type was supported.
         return _skipped_work(item, known, entry)
@@ -160,7 +163,7 @@ def _work_of_version(
         source.extraction.seen(entry, failed=True),
     )
     if known.state is State.QUARANTINED and failed_before and known.uri == item.uri and not forced:
-        return _metadata_work(item, known, _governed_text(described, source), _governed_text(seen, source))
+        return metadata_work(item, known, _governed_text(described, source), _governed_text(seen, source))
     format = formats.of(entry)
 
     def finish(parsed: Parsed | Failure) -> Work:
@@ -187,7 +190,7 @@ def _work_of_version(
             indexed_at=source.now(),
             findings=list(parsed.findings),
         )
-        return NewVersion(item.action, _governed_now(document, source), chunks)
+        return NewVersion(item.action, _governed_now(document, source), chunks, frozenset())
 
     return Reading(content, content.stat().st_size, source.parser(content, format), finish, source)
 
@@ -210,13 +213,13 @@ def _quarantined_work(
         seen_hash=content_hash,
         seen_extraction="" if failure.transient else source.extraction.seen(entry, failed=True),
     )
-    return _metadata_work(item, known, ruled, document)
+    return metadata_work(item, known, ruled, document)
 
 
 def _unlisted_work(item: Item, known: Document, source: Source) -> Work:
     """It changed or vanished since the source was listed: the next listing decides. Until then it stays,
     under the present rules."""
-    return _metadata_work(replace(item, action=Action.TOUCH), known, _governed_text(known, source), None)
+    return metadata_work(replace(item, action=Action.TOUCH), known, _governed_text(known, source), None)
 
 
 def _unread_work(item: Item, known: Document, source: Source, state: State, reason: str) -> Work:
@@ -225,7 +228,7 @@ def _unread_work(item: Item, known: Document, source: Source, state: State, reas
     kept = State.INDEXED if known.version and state is State.PENDING else state
     ruled = _governed_text(known, source)
     document = replace(ruled, state=kept, reason=reason, token=None, seen_extraction="")
-    return _metadata_work(item, known, ruled, document)
+    return metadata_work(item, known, ruled, document)
 
 
 def _governed_text(document: Document, source: Source) -> Document:
@@ -237,7 +240,7 @@ def _governed_now(document: Document, source: Source) -> Document:
     return governed(linked(document, source.rules, source.connector), source.rules, source.now())
 
 
-def _metadata_work(item: Item, known: Document, ruled: Document, document: Document | None) -> Work:
+def metadata_work(item: Item, known: Document, ruled: Document, document: Document | None) -> Work:
     """Work without a new text: metadata of an older text reaches its points, too. `document` None: the row
     needs no other change."""
     noted = Skip(item.uri) if document is None else RowOnly(document)

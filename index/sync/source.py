@@ -17,6 +17,7 @@ from index.model import Chunk, Failure, Parsed, digest
 from index.outcome import Seconds
 from index.parse import formats
 from index.sync.diff import Extraction
+from index.sync.withhold import Tombstones
 from index.workspace import Workspace
 
 
@@ -36,6 +37,7 @@ class Source:
     scratch: Callable[[], Path]
     """A private folder for the bytes that a parser reads."""
     now: Callable[[], datetime]
+    tombstones: Tombstones
     seconds: Seconds = field(default_factory=Seconds)
     """Seconds of the steps."""
 
@@ -89,6 +91,7 @@ def source_of(workspace: Workspace, name: str) -> Source:
         chunker=chunker,
         scratch=lambda: workspace.scratch,
         now=workspace.now,
+        tombstones=Tombstones(workspace.ledger),
     )
 
 

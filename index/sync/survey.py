@@ -10,7 +10,7 @@ from connectors.base import Connector, DocumentError, Entry, Fetched, Listing, S
 from index.config import DeletionGuard
 from index.config import rules as ruling
 from index.freshness.properties import said
-from index.ledger import LogAction, LogEntry
+from index.ledger import WITHHELD, LogAction, LogEntry
 from index.model import Action, State
 from index.parse import formats
 from index.records import Document, PlanRow, SourceRecord
@@ -21,6 +21,7 @@ from index.sync.diff import Diff, Extraction
 from index.sync.plan import Plan, SourceState
 from index.sync.prepare import governed, linked, moment
 from index.sync.source import Source, source_of
+from index.sync.withhold import take_out
 from index.workspace import Workspace
 
 
@@ -81,6 +82,7 @@ def _survey(
         rows = ledger.documents.rows(source, folders)
         found = comparing.compare(listing, rows, here.extraction, distrust=checksum)
         comparing.leave_below(found, [folder.uri for folder in listing.unlisted])
+        take_out(found, source, here.tombstones)
     except SourceUnavailable as error:
         return Survey(Plan(source, complete=False, error=f"{redact(str(error))} Nothing was removed."))
     partial = folders is not None
@@ -253,18 +255,18 @@ def rules_fingerprint(source: Source) -> str:
 
 
 def _ruled(workspace: Workspace, source: Source) -> tuple[list[str], list[Document]]:
-    """Ids of documents whose owner, dates or link change under the rules in force; and the new rows of those
-    without any text whose link changes."""
+    """Ids of documents whose owner, dates or link change under the rules in force, or that are withheld: a
+    rule may have the phrase. And the new rows of those without any text whose link changes."""
     now = workspace.now()
     changed: list[str] = []
     relinked: list[Document] = []
     for document in workspace.ledger.documents.find(source=source.id):
         current = linked(document, source.rules, source.connector)
-        if not document.version:
-            if current != document:
-                relinked.append(current)
-        elif governed(current, source.rules, now) != document:
+        ruled = governed(current, source.rules, now) if document.version else document
+        if ruled != document or document.reason.startswith(WITHHELD):
             changed.append(document.document_id)
+        elif not document.version and current != document:
+            relinked.append(current)
     return changed, relinked
 
 

@@ -172,6 +172,7 @@ def _plan(run: Run, source: str, look: Look) -> _Planned:
         error=plan.error,
         reasons=tuple(sorted({item.reason for item in plan.of(Action.REFUSE)})),
         missing=plan.missing,
+        withheld=plan.withheld,
         findings=tuple(folder.reason for folder in seen.unlisted),
     )
     if plan.missing:

@@ -15,6 +15,9 @@ class NewVersion:
     action: Action
     document: Document
     chunks: tuple[Chunk, ...]
+    searched: frozenset[str] | None = None
+    """Keyed hashes of the suppressed phrases that it was searched for; None of a text that is in the index
+    already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,17 @@ class Removal:
     """All points of the document go."""
 
     document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """An order to erase keeps the bytes at this path out: the path joins the order."""
+
+    order_id: str
+    source: str
+    uri: str
+    document: Document | None
+    """The document that was there before: all its points go. None when there was none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,4 +63,4 @@ class NewMetadata:
     source cannot give it, only the row changes."""
 
 
-Work = NewVersion | NewMetadata | Removal | RowOnly | Skip
+Work = NewVersion | NewMetadata | Removal | Withheld | RowOnly | Skip

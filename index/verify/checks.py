@@ -35,8 +35,11 @@ def judge_point(
     vectors: bool = True,
     deep: bool = False,
 ) -> Defect | None:
-    """None when the point is as the ledger knows it. `shared` is `payload.shared` of the document, `ids` are
-    those that its points may have. `vectors`: it was read with its vectors."""
+    """None when the point is as the ledger knows it, or is about to be erased. `shared` is `payload.shared`
+    of the document, `ids` are those that its points may have. `vectors`: it was read with its vectors."""
+    if document is not None and document.state is State.ERASED:
+        # Its order is not carried out yet: whether the point is still there is the order's concern.
+        return None
     if point is None:
         return Defect("missing", "the store has lost the point")
     if vectors and (point.dense is None or point.sparse is None):

@@ -23,7 +23,7 @@ from contextlib import suppress
 
 from index.batched import batched
 from index.errors import StoreDamaged, StoreError
-from index.ledger import damaged, file
+from index.ledger import WITHHELD, damaged, file
 from index.model import LIVE, Action, Cause, State
 from index.records import Collection, Document
 from index.store.base import Each
@@ -185,8 +185,10 @@ def _compare_pending(workspace: Workspace, collection: Collection, found: Verifi
     before = _pending(workspace, collection)
     writing = {writer.source for writer in ledger.writers()}
     for left in judge_pending(before, _pending(workspace, collection), writing):
-        document = left.document or ledger.documents.get(left.document_id or "")
-        named(found, left.defect, left.point_id, left.document_id, document)
+        row = ledger.documents.get(left.document_id or "")
+        # What is left of a document of an open order is the order's concern.
+        if row is None or row.state is not State.ERASED:
+            named(found, left.defect, left.point_id, left.document_id, left.document or row)
 
 
 def _pending(workspace: Workspace, collection: Collection) -> Announced:
@@ -236,7 +238,8 @@ def _settled_source(workspace: Workspace, source: str) -> Source | None:
 
 def _under_rules(workspace: Workspace, document: Document, here: Source | None) -> Document | None:
     """The row under the rules in force; None when its uri is none that the source can have."""
-    if here is None or not document.version:
+    if here is None or not document.version or document.reason.startswith(WITHHELD):
+        # What is withheld may be what the rules say.
         return document
     try:
         now = linked(document, here.rules, workspace.connector(document.source))

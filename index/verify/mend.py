@@ -21,7 +21,10 @@ from index.ledger.damage import Rescued, rescue
 from index.workspace import Workspace
 
 #: Tables of rows that no source and no store has.
-DECISIONS = ("reviews", "holds", "held_documents", "tombstones", "approvals")
+DECISIONS = (
+    *("reviews", "holds", "held_documents", "approvals"),
+    *("orders", "order_documents", "tombstones"),
+)
 #: Tables that a ledger with documents always has.
 _COUNTED = ("documents", "chunks", *DECISIONS)
 

@@ -21,7 +21,7 @@ from index.sync.prepare import governed
 from index.sync.source import known_sources, source_of
 from index.sync.sync import plan_of
 from index.sync.target import Target
-from index.sync.work import NewMetadata, NewVersion, RowOnly, Work
+from index.sync.work import NewMetadata, NewVersion, RowOnly, Withheld, Work
 from index.verify.checks import Ids, review_lost
 from index.verify.differences import Verification
 from index.verify.strangers import Strangers
@@ -135,8 +135,8 @@ class Mending:
                 "Nothing of it was removed. Restore the ledger from a backup, or release the hold."
             )
             return None
-        if row is not None and not self._free(row):
-            # The lost document was found at its source, and recorded under another id since.
+        if row is not None and (not self._free(row) or ledger.erasures.barred([row])):
+            # The lost document was found at its source, and recorded under another id since; or it is erased.
             row = None
         if row is None:
             self._forget(survivors.records, survivors.points)
@@ -188,7 +188,7 @@ class Mending:
             return
         for (survivors, row), work in zip(damaged, prepared, strict=False):
             match work:
-                case NewVersion():
+                case NewVersion() | Withheld():
                     yield work
                 case RowOnly(document) | NewMetadata(_, document, _):
                     yield self._salvaged(survivors, row, document)

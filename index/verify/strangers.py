@@ -16,6 +16,7 @@ from index.model import Point, State
 from index.sync.apply import remove
 from index.sync.collection import orphans
 from index.sync.target import Target
+from index.sync.withhold import Tombstones
 from index.verify.differences import Verification
 from index.verify.points import Claim, claim_of
 from index.verify.renew import readable
@@ -112,6 +113,15 @@ class Strangers:
             known = self._workspace.ledger.documents.find(document_ids=ids, states=list(State))
             for name in set(ids) - {document.document_id for document in known}:
                 found |= by_id[name]
+        return found - self._erased(found)
+
+    def _erased(self, claims: Iterable[Claim]) -> set[Claim]:
+        """Those of which an order to erase keeps the path out: they are not lost, and not to be named."""
+        tombstones, found = Tombstones(self._workspace.ledger), set[Claim]()
+        for source in {claim.source for claim in claims if claim.source}:
+            of = [claim for claim in claims if claim.source == source and claim.uri]
+            out = tombstones.paths(source, [claim.uri or "" for claim in of])
+            found |= {claim for claim in of if claim.uri in out}
         return found
 
     def _indexed(self, source: str, uri: str) -> bool:

@@ -207,7 +207,7 @@ def test_a_plan_shows_a_line_for_each_change_and_does_nothing(freshkb: CommandLi
     (planned,) = freshkb.json("plan")["sources"]
     assert set(planned) == {
         "source", "complete", "plan_hash", "add", "update", "move", "delete", "touch", "unchanged", "held",
-        "refused", "error", "items",
+        "refused", "withheld", "error", "items",
     }  # fmt: skip
     assert all({"action", "uri", "document_id"} <= set(item) for item in planned["items"])
     assert {item["action"]: item["uri"] for item in planned["items"]} == {
@@ -224,7 +224,7 @@ def test_a_sync_reports_every_count_of_the_contract(freshkb: CommandLine, kb: Kn
     assert set(report["chunks"]) == {"embedded", "reused", "deleted", "total"}
     assert set(report["sources"][0]) == {
         "source", "complete", "added", "updated", "moved", "deleted", "touched", "unchanged", "quarantined",
-        "skipped", "held", "refused", "plan_hash", "error",
+        "skipped", "held", "refused", "withheld", "plan_hash", "error",
     }  # fmt: skip
     assert (report["documents"], report["chunks"]["total"]) == (1, 1)
     assert "docs: 1 unchanged" in freshkb("sync").stdout

@@ -1,13 +1,12 @@
-"""A search of files for what was erased, in the simplest way, which shares nothing with `index.purge.scan`.
+"""A search of files for what was erased, in the simplest way: it shares nothing with `index.purge.scan`.
 
-Needles are words of random letters, and some numbers of a vector in a row. The store's compression keeps a word
-as it is where its letters stand for the first time; and where a test looks before the erasure, too, it sees that
-each needle is found.
+Needles are words of random letters, and some numbers of a vector in a row. The store's compression keeps a
+word as it is where its letters stand for the first time. A test that looks before the erasure, too, sees
+each needle to be found.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path

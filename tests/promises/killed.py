@@ -116,13 +116,14 @@ def release(workspace: Workspace) -> None:
 
 def erase(workspace: Workspace, name: str, phrase: str = "") -> None:
     """As a person does, with a reveal file of each attempt; after a kill, as far as it is still to be done."""
-    ledger = workspace.ledger
-    if not ledger.erasures.all():
-        since, target = ledger.log.head().size, Target([] if phrase else [name], phrases=[phrase] * bool(phrase))
+    erasures, since = workspace.ledger.erasures, workspace.ledger.log.head().size
+    if not erasures.all():
         reveal = workspace.config.state_dir.parent / f"reveal-{os.getpid()}-{workspace.new_id()}"
-        carry_out(Run(workspace, "erase"), place(workspace, target, "Asked.", reveal=reveal).order_id, since=since)
-    for order in ledger.erasures.open():
-        carry_out(Run(workspace, "erase"), order.order_id)
+        target = Target(phrases=[phrase]) if phrase else Target([name])
+        placed = place(workspace, target, "Asked.", reveal=reveal)
+        carry_out(Run(workspace, "erase"), placed.order_id, since=since)
+    for left in erasures.open():
+        carry_out(Run(workspace, "erase"), left.order_id)
 
 
 Point = tuple[str, str]

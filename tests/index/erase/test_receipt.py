@@ -133,7 +133,7 @@ def test_others_check_signature_subjects_and_proof_by_their_own_means(
 def test_a_proof_holds_whatever_was_logged_since(workspace: Workspace) -> None:
     """The entry need not be the last one."""
     at, ledger = workspace.now(), filled(workspace).ledger
-    facts = {"order": "E-1", "documents": 0, "chunks": 0}
+    facts: dict[str, int | str] = {"order": "E-1", "documents": 0, "chunks": 0}
     done(workspace, "E-1", [])
     order = ledger.erasures.get("E-1")
     assert order is not None

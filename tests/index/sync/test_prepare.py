@@ -1,8 +1,8 @@
-"""Items of a plan and their work, as a table: a real folder, no parser's process, no store, no ledger."""
+"""Items of a plan and their work, as a table: a real folder, no orders, no parser's process, no store."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,13 +14,15 @@ import pytest
 from connectors.base import connector_class
 from index.config import load
 from index.config.rules import Rules
+from index.ledger import Ledger
 from index.model import Action, Cause, Chunk, Failure, Item, Parsed, State
 from index.records import Document
 from index.sync.diff import Extraction
 from index.sync.prepare import prepare
 from index.sync.reading import Reading
 from index.sync.source import Source
-from index.sync.work import NewMetadata, NewVersion, Removal, RowOnly, Skip, Work
+from index.sync.withhold import Tombstones
+from index.sync.work import NewMetadata, NewVersion, Removal, RowOnly, Skip, Withheld, Work
 from tests.knowledge import done
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -59,7 +61,7 @@ FAILED = replace(
 class Desk:
     """A folder with one file ``a.md``, and a parser that counts what it is given."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, ledger: Ledger) -> None:
         self.file = home / "docs" / "a.md"
         self.file.parent.mkdir()
         self.file.write_text(TEXT)
@@ -81,6 +83,7 @@ class Desk:
             chunker=lambda parsed: [Chunk(parsed.title, parsed.title, (), None, 1)],
             scratch=lambda: home,
             now=lambda: NOW,
+            tombstones=Tombstones(ledger),
         )
 
     def _parse(self, content: Path, name: str) -> Future[Parsed | Failure]:
@@ -93,8 +96,9 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with Ledger.open("sqlite", tmp_path / "state") as ledger:
+        yield Desk(tmp_path, ledger)
 
 
 def nothing(desk: Desk) -> None: ...
@@ -172,7 +176,7 @@ def test_what_an_item_comes_to(
     made = desk.prepare(action, known, cause)
     assert type(made) is work
     assert desk.parsed == parsed
-    if not isinstance(made, Skip):
+    if not isinstance(made, Skip | Withheld):
         assert made.document.state is state
         assert made.document.document_id == "d1"
 

@@ -1,0 +1,161 @@
+"""What orders to erase keep out: paths, bytes and phrases, looked up as keyed hashes.
+
+Nothing is looked up, and no hash is made, while no tombstone stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from urllib.parse import unquote
+
+from connectors.base import Entry, Fetched
+from index.ledger import Keys, Ledger, TombstoneKind, windows
+from index.model import Action, Chunk, State
+from index.phrase import passages, readings, strings
+from index.records import Document, Intent
+from index.sync.diff import Diff
+from index.sync.work import NewVersion, Work
+
+#: Paths that are looked up at once.
+_PATHS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """Phrases that no text of the index may have, known by their keyed hashes only."""
+
+    keys: Keys
+    orders: Mapping[int, Mapping[str, str]]
+    """{number of words: {key hash: id of the order}}."""
+
+    def __bool__(self) -> bool:
+        return bool(self.orders)
+
+    @property
+    def hashes(self) -> frozenset[str]:
+        return frozenset(key for own in self.orders.values() for key in own)
+
+    def order(self, texts: Iterable[str]) -> str:
+        """The id of the order that one of these texts has a phrase of; "" when none has. As
+        `index.phrase.Phrases.found`, by windows of as many words as the phrases have."""
+        looked: set[str] = set()
+        for text in texts if self.orders else ():
+            for reading in readings(text):
+                for length, own in self.orders.items():
+                    for window in windows(reading, length):
+                        if window not in looked:
+                            looked.add(window)
+                            if order := own.get(self.keys.phrase(window)):
+                                return order
+        return ""
+
+
+class Tombstones:
+    """The tombstones that stand, as a survey or a batch asks for them. Which kinds there are is asked once:
+    `forbidden` finds what was placed meanwhile.
+
+    Raises LedgerDamaged when some stand and the ledger has lost their key.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    @cached_property
+    def _kinds(self) -> set[TombstoneKind]:
+        return self._ledger.erasures.kinds()
+
+    @cached_property
+    def _keys(self) -> Keys:
+        return self._ledger.erasures.keys()
+
+    @cached_property
+    def phrases(self) -> Suppressed | None:
+        """None when no phrase is suppressed."""
+        if TombstoneKind.PHRASE not in self._kinds:
+            return None
+        return Suppressed(self._keys, self._ledger.erasures.phrases())
+
+    def content(self, fetched: Fetched) -> str:
+        """The id of the order that keeps these bytes out; "" when none does."""
+        if TombstoneKind.CONTENT not in self._kinds or fetched.entry.size == 0:
+            return ""
+        key = self._keys.content(fetched.content_hash)
+        return self._ledger.erasures.standing([key]).get(key, "")
+
+    def paths(self, source: str, uris: Sequence[str]) -> set[str]:
+        """Those of these paths that are kept out, or have a phrase in them."""
+        if not self._kinds:
+            return set()
+        found: set[str] = set()
+        for first in range(0, len(uris), _PATHS):
+            keys = {self._keys.uri(source, uri): uri for uri in uris[first : first + _PATHS]}
+            found |= {keys[key] for key in self._ledger.erasures.standing(keys)}
+        if phrases := self.phrases:
+            found |= {uri for uri in uris if phrases.order([unquote(uri)])}
+        return found
+
+    def held(self, document_id: str) -> bool:
+        return bool(self._ledger.holds.of([document_id]))
+
+
+def take_out(found: Diff, source: str, tombstones: Tombstones) -> None:
+    """Take new entries at paths that are kept out, out of the diff, which counts them."""
+    new = [*found.new, *found.unsupported]
+    out = tombstones.paths(source, [entry.uri for entry in new]) if new else set()
+    if out:
+
+        def left(entries: Iterable[Entry]) -> list[Entry]:
+            return [entry for entry in entries if entry.uri not in out]
+
+        found.new, found.unsupported = left(found.new), left(found.unsupported)
+        found.withheld += len(out)
+
+
+def texts_of(document: Document, chunks: Sequence[Chunk] = ()) -> Iterator[str]:
+    """Everything that the index would say of a document: title, path, owners, properties, and the text with
+    its headings."""
+    yield document.title
+    yield unquote(document.uri)
+    yield "\n".join((document.owner, *document.owners))
+    yield "\n".join(strings(document.properties))
+    yield "".join(chunk.text for chunk in chunks)
+    yield "\n".join(passages((chunk.heading_path, chunk.text) for chunk in chunks))
+
+
+def forbidden(ledger: Ledger, work: Iterable[Work], intents: Iterable[Intent]) -> set[str]:
+    """The ids of those of these documents that may not be written any more: by orders that were placed since
+    they were prepared."""
+    kinds = ledger.erasures.kinds()
+    if not kinds:
+        return set()
+    found = ledger.erasures.barred([i.document for i in intents if i.action is not Action.DELETE])
+    if TombstoneKind.PHRASE in kinds:
+        keys, phrases = ledger.erasures.keys(), ledger.erasures.phrases()
+        for one in work:
+            if isinstance(one, NewVersion) and one.searched is not None:
+                late = Suppressed(keys, _without(phrases, one.searched))
+                if late.order(texts_of(one.document, one.chunks)):
+                    found.add(one.document.document_id)
+    return found
+
+
+def _without(phrases: Mapping[int, Mapping[str, str]], known: Collection[str]) -> dict[int, dict[str, str]]:
+    found = {n: {key: order for key, order in own.items() if key not in known} for n, own in phrases.items()}
+    return {n: own for n, own in found.items() if own}
+
+
+def kept_out(known: Document, looked_at: Document, reason: str) -> Document:
+    """The row of a document whose version `looked_at` is withheld: what follows from the text that it had
+    stays, and of the new version come only token, size and hashes."""
+    return replace(
+        known,
+        state=State.QUARANTINED,
+        reason=reason,
+        token=looked_at.token,
+        native_id=looked_at.native_id,
+        size=looked_at.size,
+        seen_hash=looked_at.seen_hash,
+        seen_extraction=looked_at.seen_extraction,
+    )
