@@ -46,12 +46,12 @@ LONGEST = (
     "test_schedules", "test_prefect_server", "test_prefect", "test_kill", "test_secrets", "test_convert",
     "test_fault", "test_verify", "test_examples", "test_outages", "test_hostile", "test_watch",
     "test_readers", "test_random", "test_traces", "test_benchmarks", "test_mend", "test_reading",
-    "test_status", "test_writers",
+    "test_status", "test_writers", "test_erase_canaries", "test_erase_fault",
 )  # fmt: skip
 
 
 #: Files that one worker takes, because a Prefect server takes longer to make than most of their tests.
-SERVED = ("test_schedules", "test_prefect_server", "test_prefect")
+SERVED = ("test_schedules", "test_prefect_server", "test_prefect", "test_erase_flow")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -289,8 +289,8 @@ def _prove(run: Run, order: Order, traces: Traces | None) -> tuple[list[Place], 
     shown = ", ".join(sorted(path.name for path in held)[:5])
     count = "A file" if len(held) == 1 else f"{len(held):,} files"
     return places, (
-        f"{count} of {workspace.config.state_dir} may hold a piece of what was erased: {shown}. Remove what is "
-        "no part of the index, and run: freshkb erase"
+        f"{count} of {workspace.config.state_dir} may hold a piece of what was erased: {shown}. Remove what "
+        "is no part of the index, and run: freshkb erase"
     )
 
 

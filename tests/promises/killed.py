@@ -115,7 +115,7 @@ def release(workspace: Workspace) -> None:
 
 
 def erase(workspace: Workspace, name: str, phrase: str = "") -> None:
-    """As a person does, with a reveal file of each attempt; after a kill, as far as it is still to be done."""
+    """As a person does, with a reveal file for each attempt; after a kill, what is still to be done."""
     erasures, since = workspace.ledger.erasures, workspace.ledger.log.head().size
     if not erasures.all():
         reveal = workspace.config.state_dir.parent / f"reveal-{os.getpid()}-{workspace.new_id()}"
