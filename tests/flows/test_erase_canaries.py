@@ -104,7 +104,8 @@ def test_no_byte_of_an_erased_document_is_in_any_file(tmp_path: Path, soak: bool
     # The files are still at their source, and so they stay for the next commands.
     after = home.run(
         ["sync", "-v"], ["plan", "-v"], ["verify", "--deep", "-v"], ["verify", "--repair", "-v"],
-        ["audit", "-v"], ["retry", "-v"], ["reindex", "-v"], ["status", "-v"], ["status", "--json"], ["runs", "--json"],
+        ["audit", "-v"], ["retry", "-v"], ["reindex", "-v"], ["status", "-v"], ["status", "--json"],
+        ["runs", "--json"],
         ["receipts", "list"], ["receipts", "list", "--json"], ["log", "export"], ["log", "verify"], ["ls"],
         ["doctor", "-v"], ["config", "show"], ["purge", "-v"],
     )  # fmt: skip
