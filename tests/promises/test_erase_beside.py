@@ -115,9 +115,8 @@ def test_what_has_a_receipt_is_found_by_nothing(kb: Knowledge, soak: bool) -> No
     kb.source["delete"] = {"max_fraction": 1.0, "purge_within": "30d"}
     for page in range(PAGES):
         kb.write(f"{page}.md", PAGE.format(page, 0))
-    texts = {
-        f"gone/{n}.md": f"# Gone {n}\n\nThe goner{n}x is of the letter{n}x alone.\n" for n in range(number)
-    }
+    text = "# Gone {0}\n\nThe goner{0}x is of the letter{0}x alone.\n"
+    texts = {f"gone/{n}.md": text.format(n) for n in range(number)}
     for uri, text in texts.items():
         kb.write(uri, text)
     kb.sync()

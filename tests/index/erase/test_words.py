@@ -80,9 +80,7 @@ def _records(workspace: Workspace) -> Iterator[tuple[str, str]]:
 def _put(kb: Knowledge, said: dict[str, str], number: int) -> tuple[str, Path]:
     head = f"title: {said['title']}\nowner: user:{said['owner']}\n{said['property']}: {said['value']}\n"
     uri = f"{said['folder']}/{said['path']}.md"
-    return uri, kb.write(
-        uri, f"---\n{head}---\n\n# {said['heading']}\n\n{said['text']} it is, of page {number}.\n"
-    )
+    return uri, kb.write(uri, f"---\n{head}---\n\n# {said['heading']}\n\n{said['text']} it is: {number}.\n")
 
 
 def test_no_record_of_an_erasure_has_a_word_of_the_document(
