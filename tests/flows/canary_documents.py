@@ -59,8 +59,8 @@ def write(folder: Path, number: int, random: Random) -> dict[str, list[str]]:
 
 
 def described(folder: Path, random: Random) -> dict[str, list[str]]:
-    """A document with front matter: title, owner and a property besides."""
-    name, title, owner, key, value, text = (word(random) for _ in range(6))
-    head = f"---\ntitle: {title}\nowner: user:{owner}\n{key}: {value}\n---\n"
+    """A document with front matter: title, owner and an address of two words."""
+    name, title, owner, host, page, text = (word(random) for _ in range(6))
+    head = f"---\ntitle: {title}\nowner: user:{owner}\ncanonical: https://{host}.org/{page}\n---\n"
     (folder / f"{name}.md").write_text(f"{head}\n{text} it is.\n")
-    return {f"{name}.md": [name, title, owner, key, value, text]}
+    return {f"{name}.md": [name, title, owner, host, page, text]}

@@ -35,10 +35,10 @@ def test_flows_that_sync_and_erase_leave_nothing_of_a_document(
     state, reveal = base.folder / ".freshkb", tmp_path / "reveal"
     reveal.mkdir()
     for turn in range(10 if soak else 2):
-        name, title, owner, key, value, text, reason = (bytes_left.word(random) for _ in range(7))
-        head = f"---\ntitle: {title}\nowner: user:{owner}\n{key}: {value}\n---\n"
+        name, title, owner, host, page, text, reason = (bytes_left.word(random) for _ in range(7))
+        head = f"---\ntitle: {title}\nowner: user:{owner}\ncanonical: https://{host}.org/{page}\n---\n"
         base.put(f"{name}/{title}.md", f"{head}\n{text} it is.\n")
-        needles = bytes_left.of_words([name, title, owner, key, value, text])
+        needles = bytes_left.of_words([name, title, owner, host, page, text])
         with base.open() as workspace:
             run_as_flow(workspace)
             assert bytes_left.held([state], needles).keys() == needles.keys()
@@ -53,13 +53,13 @@ def test_flows_that_sync_and_erase_leave_nothing_of_a_document(
         with base.open() as workspace:
             assert order.order_id in bytes_left.receipted(workspace)
             assert run_as_flow(workspace).outcome in ("done", "partial")
-        words = [name, title, owner, key, value, text, reason]
+        words = [name, title, owner, host, page, text, reason]
         if turn % 4 >= 2:
             # A document that is kept out for a phrase has its path on record, and all else without the text.
             words.remove(name)
             words.remove(title)
         left = bytes_left.held([state], bytes_left.of_words(words))
         assert left == {}, left
-        for word in (name, title, owner, key, value, text, reason):
+        for word in (name, title, owner, host, page, text, reason):
             assert places(word, harness.home) == set(), word
         assert places(order.order_id, harness.home), "the order's id is what Prefect is told"

@@ -30,7 +30,10 @@ from tests.qdrant import OneAtATime
 
 pytest_plugins = ["tests.postgres"]
 
-pytestmark = pytest.mark.usefixtures("examined_here", "scanned_here")
+pytestmark = [
+    pytest.mark.usefixtures("examined_here", "scanned_here"),
+    pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning"),
+]
 
 WORDS = ["kwjzymbxrq", "vhgtqpzslk", "dnfwqgzhxt", "ujmqzkvxwp"]
 PHRASE = f"{WORDS[3]} it is"

@@ -26,7 +26,7 @@ from tests.knowledge import Knowledge
 
 pytestmark = pytest.mark.usefixtures("scanned_here")
 
-PLACES = ("path", "folder", "title", "owner", "property", "value", "text", "heading", "reason")
+PLACES = ("path", "folder", "title", "owner", "address", "page", "text", "heading", "reason")
 
 #: No letter is a digit in hex, in base64 a word is too long to be met by chance.
 WORDS = st.text(alphabet="ghjkqvwxyzäßçøþλжשあ語", min_size=9, max_size=16)
@@ -78,7 +78,8 @@ def _records(workspace: Workspace) -> Iterator[tuple[str, str]]:
 
 
 def _put(kb: Knowledge, said: dict[str, str], number: int) -> tuple[str, Path]:
-    head = f"title: {said['title']}\nowner: user:{said['owner']}\n{said['property']}: {said['value']}\n"
+    address = f"https://example.org/{said['address']}/{said['page']}"
+    head = f"title: {said['title']}\nowner: user:{said['owner']}\ncanonical: {address}\n"
     uri = f"{said['folder']}/{said['path']}.md"
     return uri, kb.write(uri, f"---\n{head}---\n\n# {said['heading']}\n\n{said['text']} it is: {number}.\n")
 
@@ -105,7 +106,9 @@ def test_no_record_of_an_erasure_has_a_word_of_the_document(
         kb.sync()
         reveal = tmp_path / f"reveal-{number}.json"
         with _logged() as logged, kb.workspace() as workspace:
-            assert said["title"] in dict(_records(workspace))["rows"]
+            rows = dict(_records(workspace))["rows"]
+            for where in ("path", "folder", "title", "owner", "address", "page"):
+                assert any(form in rows for form in _forms(said[where])), where
             order = place(workspace, _target(workspace, kind, said, uri), said["reason"], reveal=reveal)
             assert order.documents == 1
             report = carry_out(Run(workspace, "erase"), order.order_id)
