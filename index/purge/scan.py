@@ -159,7 +159,12 @@ class Scan:
         import numpy as np
 
         words = np.frombuffer(content, "<u8", len(content) // _WORD)
-        places = np.flatnonzero(self._table[_slots(words)])
+        if 2 * np.count_nonzero(words) < len(words):
+            # Files of the store are made larger than what they hold. No piece has a word of zeros.
+            places = np.flatnonzero(words)
+            places = places[self._table[_slots(words[places])]]
+        else:
+            places = np.flatnonzero(self._table[_slots(words)])
         places = places[np.isin(words[places], self._words)]
         for place in places.tolist():
             for piece, offset, name in self._at[int(words[place])]:

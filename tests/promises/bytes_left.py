@@ -22,6 +22,7 @@ Needles = Mapping[str, bytes]
 
 #: Numbers of a vector in a row.
 _NUMBERS = 4
+_ZEROS = 4096
 
 
 def word(random: Random, letters: int = 14) -> str:
@@ -45,7 +46,7 @@ def held(folders: Iterable[Path], needles: Needles) -> dict[str, set[str]]:
     wanted = [(name, needle, needle.lower()) for name, needle in needles.items()]
     for folder in folders:
         for path in (path for path in folder.rglob("*") if path.is_file()):
-            content = os.fsencode(path) + b"\0" + b"\0".join(_written(path))
+            content = b"\0".join((os.fsencode(path), *_written(path)))
             lower = content.lower()
             for name, needle, small in wanted:
                 if needle in content or small in lower:
@@ -54,7 +55,7 @@ def held(folders: Iterable[Path], needles: Needles) -> dict[str, set[str]]:
 
 
 def _written(path: Path) -> Iterator[bytes]:
-    """The bytes of a file without its holes, of which the store's files mostly consist."""
+    """The bytes of a file without its holes and pages of zeros, of which the store's files mostly consist."""
     with path.open("rb", buffering=0) as file:
         at, end = 0, os.fstat(file.fileno()).st_size
         while at < end:
@@ -63,7 +64,7 @@ def _written(path: Path) -> Iterator[bytes]:
             except OSError:
                 return
             until = os.lseek(file.fileno(), at, os.SEEK_HOLE)
-            yield os.pread(file.fileno(), until - at, at)
+            yield from filter(None, os.pread(file.fileno(), until - at, at).split(bytes(_ZEROS)))
             at = until
 
 

@@ -145,7 +145,7 @@ def _every_call(bench: Bench, part: str, soak: bool, modes: Sequence[str] = MODE
 
 def _picked(bench: Bench, fault: Fault, soak: bool) -> list[int]:
     """The numbers of the calls that are to fail in this way. In the short form, each by its name once: those
-    that write before and after they took effect, those that read before."""
+    that write after they took effect, those that read before."""
     if not soak and fault.mode not in ("before", "after"):
         return []
     bench.erase(fault, 10**9)
@@ -154,5 +154,6 @@ def _picked(bench: Bench, fault: Fault, soak: bool) -> list[int]:
         return list(range(1, len(able) + 1))
     first: dict[str, int] = {}
     for number, call in enumerate(able, 1):
-        first.setdefault(str(call), number)
+        if fault.mode == "after" or not Fault(fault.part, "after").applies(call):
+            first.setdefault(str(call), number)
     return list(first.values())
