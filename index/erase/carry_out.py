@@ -109,6 +109,7 @@ def finish_open(run: Run) -> list[str]:
         done = carry_out(Run(workspace, "erase", stop=run.stop), order.order_id)
         if not (done.done or done.locked or done.interrupted):
             left.append(f"Order {order.order_id} to erase is not carried out: {done.error}")
+    tracing.forget(workspace)
     return left
 
 
@@ -127,7 +128,7 @@ def _attempted(run: Run, order_id: str, since: int | None) -> ErasureReport:
             places, error = _prove(run, order(), traces)
             if not error:
                 path = _certify(run, order(), places, (*NOT_COVERED, *kept))
-                tracing.forget(run.workspace, order_id)
+                tracing.forget(run.workspace)
                 return ErasureReport(order(), tuple(places), (*NOT_COVERED, *kept), path)
             return ErasureReport(order(), tuple(places), error=error)
     except Locked as error:

@@ -506,6 +506,8 @@ def _erased(bench: Bench, needles: bytes_left.Needles, again: Sequence[Sequence[
         if workspace.ledger.erasures.all():
             assert [h.uri for h in KnowledgeBase(workspace).search(text, k=50) if text in h.text] == []
         act(workspace, again)
+        act(workspace, [["upkeep"]])
+        assert not (state / "orders").exists()
         (placed,) = workspace.ledger.erasures.all()
         assert placed.state == "done" and placed.documents == 2
         assert bytes_left.receipted(workspace) == {placed.order_id}
