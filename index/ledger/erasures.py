@@ -116,7 +116,7 @@ class Erasures(Tables):
         return found, sorted(under)
 
     def _never_indexed(self, connection: sa.Connection) -> set[str]:
-        """The ids of documents that an order has kept out since they came: nothing of them is to be erased."""
+        """The ids of documents that an order has kept out since they came: they have nothing to erase."""
         kept = sa.select(documents.c.document_id).where(
             documents.c.state == State.QUARANTINED,
             documents.c.version == 0,

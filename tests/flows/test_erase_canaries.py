@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 import yaml
@@ -117,12 +118,17 @@ def test_no_byte_of_an_erased_document_is_in_any_file(tmp_path: Path, soak: bool
     assert len(shown["documents"]) == len(home.made) and shown["reason"] == REASON
     receipt = next((home.folder / ".freshkb" / "receipts").glob("*.json"))
     verify = home.run(["receipts", "verify", str(receipt), "--reveal", str(reveal), "--json"])
-    assert json.loads(next(iter(verify.values())).printed)["ok"]
+    assert shown_by(next(iter(verify.values())))["ok"]
     asked = [word for words in home.made.values() for word in words[1:2]]
     modes = ("dense", "sparse", "hybrid")
     searches = home.run(*(["search", word, "--mode", mode, "--json"] for word in asked[:6] for mode in modes))
-    assert {hit["uri"] for each in searches.values() for hit in json.loads(each.printed)} <= {
+    assert {hit["uri"] for each in searches.values() for hit in shown_by(each)} <= {
         "a.md", "b.md", "c.md",
     }  # fmt: skip
     exact = home.run(*(["find", "--exact", word, "--json"] for word in asked[:6]))
-    assert {each.printed.strip() for each in exact.values()} == {"[]"}
+    assert [shown_by(each) for each in exact.values()] == [[]] * len(exact)
+
+
+def shown_by(ended: Ended) -> Any:
+    """The JSON of a command; what it says to people follows."""
+    return json.JSONDecoder().raw_decode(ended.printed)[0]

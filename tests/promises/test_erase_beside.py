@@ -61,12 +61,12 @@ with Workspace(load(home / "freshkb.yaml", {}, home)) as workspace:
         except Locked:
             pass
         # Long enough for another to be the writer.
-        time.sleep(0.3)
+        time.sleep(0.5)
 print(version)
 """
 
 SEARCHING = """
-import sys
+import sys, time
 from pathlib import Path
 import index.embed.embedder
 from tests.embedders import HashEmbedder
@@ -81,6 +81,8 @@ with KnowledgeBase.open(home / "freshkb.yaml") as kb:
         hits = kb.search(f"page{page}", k=30)
         assert any(f"page{page} " in hit.text for hit in hits), page
         asked += 1
+        # Others have the processors, too.
+        time.sleep(0.1)
 print(asked)
 """
 
@@ -128,7 +130,7 @@ def test_what_has_a_receipt_is_found_by_nothing(kb: Knowledge, soak: bool) -> No
     assert vectors.keys() == texts.keys()
     # Orders and searches of this process have the time that the others have.
     tried = 0
-    with kb.workspace() as workspace, beside(kb.home, SYNCING, SEARCHING, SEARCHING) as others:
+    with kb.workspace() as workspace, beside(kb.home, SYNCING, SEARCHING) as others:
         for n, uri in enumerate(texts):
             order = place(workspace, Target([uri]), "Asked.")
             while not (report := carry_out(Run(workspace, "erase"), order.order_id)).done:
@@ -141,7 +143,7 @@ def test_what_has_a_receipt_is_found_by_nothing(kb: Knowledge, soak: bool) -> No
         said = [child.communicate(timeout=120) for child in others]
         assert all(child.returncode == 0 for child in others), said
         counts = [int(out) for out, _ in said]
-        assert counts[0] > 3 and min(counts[1:]) > number / 4, counts
+        assert min(counts) > number / 4, counts
         orders = workspace.ledger.erasures.all()
         assert len(bytes_left.receipted(workspace)) == len(orders) == number
         assert sorted(bytes_left.said_done(workspace)) == sorted(o.order_id for o in orders)
