@@ -22,7 +22,9 @@ from prefect.types.entrypoint import EntrypointType
 
 from flows import orchestration
 from flows.audit import audit
+from flows.erase import erase
 from flows.purge import purge
+from flows.retention import retention
 from flows.sync import sync
 from flows.verify import verify
 from flows.watch import Watcher
@@ -120,7 +122,10 @@ class Served(threading.Thread):
             (sync, schedules.sync),
             (audit, schedules.audit),
             (verify, schedules.verify),
+            (retention, schedules.retention),
             (purge, schedules.purge),
+            # Syncs carry out open orders, too.
+            (erase, None),
         ):
             await runner.aadd_flow(
                 flow,

@@ -181,7 +181,7 @@ def sync(source: str | None = None, approve: str | None = None, checksum: bool =
 
     def body(job: FlowInput) -> State[Any]:
         if not job.awaited:
-            _wait_for_writers(job)
+            wait_for_writers(job)
             if job.stop.is_set():
                 return ended("interrupted", "Stopped before a run began.", {})
         batches = PrefectBatches(job.run("sync", required=True))
@@ -200,7 +200,8 @@ def sync(source: str | None = None, approve: str | None = None, checksum: bool =
     return run_reduced(body)
 
 
-def _wait_for_writers(job: FlowInput) -> None:
+def wait_for_writers(job: FlowInput) -> None:
+    """Wait until no source has a writer, for as long as a run without a command has patience."""
     until = time.monotonic() + PATIENCE_SECONDS
     while job.workspace.ledger.writers() and time.monotonic() < until and not job.stop.wait(0.5):
         pass

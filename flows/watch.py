@@ -23,7 +23,7 @@ from connectors.base import ConnectorError
 from index.config import SourceConfig
 from index.errors import FreshkbError, Locked, ModelChanged
 from index.health.services import living
-from index.outcome import RunReport
+from index.outcome import DONE, RunReport
 from index.redact import redact
 from index.run import Run
 from index.sync.collection import ensure
@@ -255,8 +255,7 @@ def described(event: Mapping[str, Any]) -> str:
             return f"Ready: watching {', '.join(event['watched']) or 'nothing; sweeping on a timer'}."
         case "sync":
             counts = event["sources"][0]
-            names = ("added", "updated", "moved", "deleted", "touched")
-            done = ", ".join(f"{counts[name]:,} {name}" for name in names if counts[name])
+            done = ", ".join(f"{counts[name]:,} {name}" for name in DONE if counts[name])
             trouble = [*event["reasons"], *filter(None, [counts["error"]])]
             if event["failed"]:
                 trouble.append(f"{event['failed']:,} put into quarantine: freshkb ls --state quarantined")

@@ -11,8 +11,8 @@ Invariants
     I1  A point exists in the store only if the ledger knows its id: the intent is durable before the upsert.
     I2  The ledger calls a version current only after all its points were written and read back.
     I3  Every step may be repeated: point ids depend on document, embedded text and model alone.
-    I4  A document is removed only by the plan of a complete listing that passed its guard or was approved.
-        Every removal is by explicit point ids.
+    I4  A document is removed only by the plan of a complete listing, or by the end of its retention, that
+        passed the guard or was approved. Every removal is by explicit point ids.
     I6  Errors keep too much rather than too little: a document whose new version cannot be parsed keeps its
         old text, and says so.
     I7  Watch events are hints: they change when something is looked at, never what the index becomes.
@@ -21,10 +21,11 @@ Invariants
 Rooms, from the bottom up; each may import those above it in this list, and none below
     Values: `model` and `records` (of the ledger), `errors`, `redact` (secrets), `printable` (foreign text),
     `batched`, `outcome` (counts and reports of runs), `actor`, `cores` (that may be used).
-    `disk` (locks, private files, scratch) · `freshness` (verdicts, owners, dates, links) · `payload` and
-    `proof` (what a point carries, and what its digest proves) · `embed` · `parse` · `config` · `chunk` ·
-    `ledger` · `store` · `sizes` · `workspace` (the parts of one knowledge base) · `run` (a verb on record) ·
-    `lookup` (documents by name) · `sync` · `audit` · `health` · `search` · `reindex` · `verify`.
+    `disk` (locks, private files, scratch) · `freshness` (verdicts, owners, dates, links) ·
+    `retention` (how long documents are kept) · `payload` and `proof` (what a point carries, and what its
+    digest proves) · `embed` · `parse` · `config` · `chunk` · `ledger` · `store` · `sizes` ·
+    `workspace` (the parts of one knowledge base) · `run` (a verb on record) · `lookup` (documents by name) ·
+    `sync` · `audit` · `health` · `search` · `reindex` · `verify`.
 
 May import: `connectors.base`. May be imported by `flows`, and by `freshkb` for applications.
 """

@@ -21,12 +21,17 @@ class State(StrEnum):
     QUARANTINED = "quarantined"
     SKIPPED = "skipped"
     HELD = "held"
+    EXPIRED = "expired"
+    """Its source still has it, and its text is gone: its retention has ended."""
     DELETED = "deleted"
     ERASED = "erased"
 
 
 #: States of documents that exist, as opposed to those that are gone.
-LIVE = frozenset({State.INDEXED, State.PENDING, State.QUARANTINED, State.SKIPPED, State.HELD})
+LIVE = frozenset({State.INDEXED, State.PENDING, State.QUARANTINED, State.SKIPPED, State.HELD, State.EXPIRED})
+
+#: States of documents whose text is in the index, or to be in it.
+KEPT = LIVE - {State.SKIPPED, State.EXPIRED}
 
 
 class Action(StrEnum):
@@ -34,11 +39,17 @@ class Action(StrEnum):
     UPDATE = "update"
     MOVE = "move"
     DELETE = "delete"
+    EXPIRE = "expire"
+    """Its text goes, because its retention has ended."""
     TOUCH = "touch"
     REINDEX = "reindex"
     """Written into another collection, as it is."""
     HOLD = "held"
     REFUSE = "refused"
+
+
+#: Actions that remove the text of a document.
+REMOVALS = frozenset({Action.DELETE, Action.EXPIRE})
 
 
 class Cause(StrEnum):
@@ -53,6 +64,8 @@ class Cause(StrEnum):
     PROPERTIES = "properties"
     """The source gives the same version other properties."""
     HOLD = "hold"
+    RETENTION = "retention"
+    """Its retention has ended; or it has not any more, and the document comes back."""
     RETRY = "retry"
     REPAIR = "repair"
 

@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+#: What becomes of documents in a sync.
+DONE = ("added", "updated", "moved", "deleted", "expired", "touched")
+
 
 class Seconds(dict[str, float]):
     """How long each step took: fetch, parse (with cutting into chunks), embed, write."""
@@ -99,7 +102,7 @@ class SourceReport:
         return {
             "source": self.source,
             "complete": self.complete,
-            **{name: done[name] for name in ("added", "updated", "moved", "deleted", "touched")},
+            **{name: done[name] for name in DONE},
             "unchanged": self.unchanged,
             **{name: self.by_state.get(name, 0) for name in ("quarantined", "skipped", "held")},
             "refused": self.refused,

@@ -15,6 +15,9 @@ from index.freshness.owners import folded
 from index.model import Point, rfc3339
 from index.records import Document
 
+#: The fields of a payload that `passage_in` reads.
+PASSAGE_FIELDS = ("page_content", "metadata.heading_path", "metadata.page", "metadata.chunk_index")
+
 
 @dataclass(frozen=True, slots=True)
 class Passage:

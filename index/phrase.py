@@ -58,7 +58,11 @@ class Phrases:
     def parts(self, texts: Iterable[str]) -> set[int]:
         """The indices of those consecutive parts of one text in which one of them stands; both, of two parts
         in which it begins and ends."""
-        return set[int]().union(*map(self._across, readings_of_parts(texts)))
+        read = [tuple(readings(text)) for text in texts]
+        found = self._across([reading[0] for reading in read])
+        if any(len(reading) > 1 for reading in read):
+            found |= self._across([reading[-1] for reading in read])
+        return found
 
     def _across(self, parts: Sequence[str]) -> set[int]:
         """The same for folded parts."""
@@ -75,14 +79,6 @@ class Phrases:
                 found.update(index for index in range(first, last + 1) if parts[index])
                 at = whole.find(phrase, at + 1)
         return found
-
-
-def readings_of_parts(texts: Iterable[str]) -> Iterator[list[str]]:
-    """The folded consecutive parts of one text; and with the words joined that were broken."""
-    found = [tuple(readings(text)) for text in texts]
-    yield [reading[0] for reading in found]
-    if any(len(reading) > 1 for reading in found):
-        yield [reading[-1] for reading in found]
 
 
 def readings(text: str) -> Iterator[str]:

@@ -27,6 +27,18 @@ class PlanRow(NamedTuple):
     """Whether it is under a legal hold."""
 
 
+class RetainedRow(NamedTuple):
+    """The columns of a document by which its retention is judged."""
+
+    document_id: str
+    uri: str
+    state: State
+    modified_at: datetime | None
+    properties: Mapping[str, Any]
+    held: bool
+    """Whether it is under a legal hold."""
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """A document as the ledger records it. The `seen_*` fields, with token, native_id and size, describe the
@@ -43,7 +55,7 @@ class Document:
     seen_hash: str | None = None
     seen_extraction: str = ""
     version: int = 0
-    """Counts committed versions; 0 before the first."""
+    """Counts committed versions; 0 before the first, and of an expired document, which has no text."""
     content_hash: str | None = None
     extraction_fingerprint: str = ""
     modified_at: datetime | None = None
@@ -152,7 +164,7 @@ class RunRecord:
 
     run_id: str
     kind: str
-    """sync, watch, verify, audit, review, reindex, retry, purge."""
+    """sync, watch, retention, verify, audit, review, reindex, retry, purge."""
     started_at: datetime
     finished_at: datetime | None = None
     outcome: str = ""

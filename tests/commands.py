@@ -46,16 +46,17 @@ class CommandLine:
         monkeypatch.setattr("index.parse.Parser", lambda **_: kb.parser)
         monkeypatch.delenv("PREFECT_API_URL", raising=False)
 
-    def __call__(self, *arguments: str, code: int | None = 0) -> Result:
-        """The result of a command, which has to end with this exit code."""
+    def __call__(self, *arguments: str, code: int | None = 0, given: str | None = None) -> Result:
+        """The result of a command, `given` this standard input, which has to end with this exit code."""
         app = application(*arguments[:1])
-        found = CliRunner().invoke(app, arguments, catch_exceptions=False, prog_name="freshkb")
+        runner = CliRunner()
+        found = runner.invoke(app, arguments, input=given, catch_exceptions=False, prog_name="freshkb")
         assert code is None or found.exit_code == code, (found.exit_code, found.output)
         return found
 
-    def json(self, *arguments: str, code: int | None = 0) -> Any:
+    def json(self, *arguments: str, code: int | None = 0, given: str | None = None) -> Any:
         """The command's JSON; stdout holds nothing else."""
-        return json.loads(self(*arguments, "--json", code=code).stdout)
+        return json.loads(self(*arguments, "--json", code=code, given=given).stdout)
 
 
 def process(*arguments: str, more: str = "") -> list[str]:

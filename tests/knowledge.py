@@ -174,6 +174,7 @@ def counts(report: RunReport, source: str = "docs") -> dict[str, int]:
         "updated",
         "moved",
         "deleted",
+        "expired",
         "touched",
         "unchanged",
         "refused",

@@ -40,6 +40,7 @@ ROOMS = [
     "signed",
     "anchors",
     "freshness",
+    "retention",
     "payload",
     "proof",
     "embed",
@@ -61,6 +62,7 @@ ROOMS = [
     "health",
     "search",
     "erase",
+    "upkeep",
     "reindex",
     "verify",
 ]

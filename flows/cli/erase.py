@@ -169,11 +169,15 @@ def _show(console: Console, preview: Preview, *, done: bool | None) -> None:
 def _ask(preview: Preview) -> None:
     from index.errors import ConfigError
 
-    if not sys.stdin.isatty():
+    if not _can_be_asked():
         raise ConfigError("Nobody can be asked here: give --yes to erase, or --dry-run. Nothing was erased.")
     count = plural(len(preview.documents) + len(preview.copies), "document")
     if not typer.confirm(f"Erase {count} for good?", err=True):
         raise typer.Exit(1)
+
+
+def _can_be_asked() -> bool:
+    return sys.stdin.isatty()
 
 
 def _lift(console: Console, workspace: Workspace, order_id: str, reason: str, by: str) -> None:

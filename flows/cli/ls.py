@@ -20,6 +20,7 @@ class StateName(StrEnum):
     quarantined = "quarantined"
     skipped = "skipped"
     held = "held"
+    expired = "expired"
     deleted = "deleted"
     erased = "erased"
 

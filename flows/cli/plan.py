@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from index.sync.plan import Plan
 
 
-SIGILS = {"add": "+", "update": "~", "move": "»", "delete": "-", "touch": "·", "held": "!", "refused": "!"}
+SIGILS = {
+    "add": "+",
+    "update": "~",
+    "move": "»",
+    "delete": "-",
+    "expire": "×",
+    "touch": "·",
+    "held": "!",
+    "refused": "!",
+}
 
 
 @command()
@@ -48,11 +57,14 @@ def _print_plan(console: Console, plan: Plan, names: dict[str, str]) -> None:
     for item in plan.items:
         name = item.uri or names.get(item.document_id, item.document_id)
         moved = f"{item.old_uri} → " if item.old_uri else ""
-        console.say(printable_line(f"  {SIGILS[item.action.value]} {moved}{name}"))
+        why = f"  {item.reason}" if item.action.value == "expire" else ""
+        console.say(printable_line(f"  {SIGILS[item.action.value]} {moved}{name}{why}"))
     counts = plan.counts()
     summary = ", ".join(
         f"{counts[name]:,} to {name}" for name in ("add", "update", "move", "delete", "touch")
     )
+    if counts["expired"]:
+        summary += f", {counts['expired']:,} to expire"
     standing = ("unchanged", "held", "refused", *(("withheld",) if plan.withheld else ()))
     rest = ", ".join(f"{counts[name]:,} {name}" for name in standing)
     console.say(f"  Plan: {summary}; {rest}.")

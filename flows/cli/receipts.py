@@ -72,6 +72,7 @@ def show(
 @command()
 def verify(
     console: Console,
+    config: Path | None,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A receipt.")],
     key: Annotated[
         list[Path] | None,
@@ -111,7 +112,7 @@ def verify(
         }
         if revealed is not None:
             named = [each for each in found if each.subject]
-            said["documents"] = [
+            said["revealed"] = [
                 {"subject": each.subject, "source": each.source, "uri": each.uri} for each in named
             ]
             if not strange and len(named) < receipt.documents:

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 def print_report(console: Console, report: RunReport) -> None:
     """A run in words: a line a source, then chunks, then what needs a person."""
+    from index.outcome import DONE
+
     for source in report.sources:
         counts = source.json()
-        done = [
-            f"{counts[n]:,} {n}" for n in ("added", "updated", "moved", "deleted", "touched") if counts[n]
-        ]
+        done = [f"{counts[n]:,} {n}" for n in DONE if counts[n]]
         if source.unchanged or not (done or source.error):
             done.append(f"{source.unchanged:,} unchanged")
         names = ("quarantined", "skipped", "held", "refused", "withheld")

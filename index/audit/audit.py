@@ -16,7 +16,7 @@ from index.config import SourceConfig
 from index.config.rules import Governance
 from index.freshness.assess import Assessment, Policy, Verdict, trust_score
 from index.freshness.owners import distinct, fold, folded, require
-from index.model import LIVE, State, rfc3339
+from index.model import KEPT, rfc3339
 from index.records import Document, Review, SourceRecord
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def audit(
     findings: list[Finding] = []
     written: dict[str, list[Document]] = {source: [] for source, at in (checked_out or {}).items() if at}
     for document in documents:
-        if document.state not in LIVE or document.state == State.SKIPPED:
+        if document.state not in KEPT:
             continue
         ruled = verdicts.governance(document)
         governance = ruled or _recorded(document)

@@ -22,7 +22,7 @@ from index.disk.scratch import Scratch, clear
 from index.errors import ConfigError, Refused, StoreError
 from index.ledger import damaged, file
 from index.ledger.copy import Snapshot
-from index.model import LIVE, State, rfc3339
+from index.model import KEPT, rfc3339
 from index.records import ChunkRecord, Collection
 from index.workspace import Workspace
 
@@ -140,7 +140,7 @@ class _Copy:
                 instance=self.workspace.ledger.instance_id,
                 made_at=rfc3339(self.workspace.now()) or "",
                 encrypted=self.encrypted,
-                documents=snapshot.documents(LIVE - {State.SKIPPED}),
+                documents=snapshot.documents(KEPT),
                 rows=rows,
                 ledger=name,
                 collections=(),

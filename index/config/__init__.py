@@ -3,15 +3,15 @@
 Vocabulary
     A *block* is a part of the file as it is written (`SourceBlock`, `Limits`); a *setting as it holds* has
     defaults filled in and paths made absolute (`Config`, `SourceConfig`). A *rule* gives the documents that
-    match a path their owners and their policy.
+    match a path their owners and their policy; rules of retention say how long they are kept.
 
 Modules `load` (find, read, override, validate) with `text` (YAML and its lines), `blocks` (as written),
     `messages` (all problems at once), `resolve` → `resolved` (as it holds) · `rules` (owner, policy and link
     of a document) · `schema`, `template`, `show` (for people and editors) · `schedule`, `units`,
-    `services` (parsers).
+    `patterns`, `services` (parsers).
 
-No secret is in a message or in `show`. May import: `connectors.base`, `anchors`, `freshness`, `model`,
-`errors`, `redact`, `printable`.
+No secret is in a message or in `show`. May import: `connectors.base`, `anchors`, `freshness`, `retention`,
+`model`, `errors`, `redact`, `printable`.
 """
 
 from index.config.blocks import Embedding, Index, Schedules, Watch

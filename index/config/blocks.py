@@ -8,7 +8,6 @@ description (`index.config.schema`).
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -24,11 +23,12 @@ from pydantic import (
     model_validator,
 )
 
-from connectors.base import Patterns
 from index.anchors.spec import parse as parse_anchor
+from index.config.patterns import rule_pattern
 from index.config.schedule import Cron
 from index.config.services import http, ledger_url
-from index.config.units import Duration, Size, written
+from index.config.units import Duration, RetentionSpan, Size, written
+from index.freshness.assess import MODIFIED_AT
 from index.freshness.link import check as check_link
 
 #: Tags of unions turn up in the locations of pydantic's errors; this mark lets them be taken out again.
@@ -48,23 +48,6 @@ class Block(BaseModel):
 
 def _one_or_many(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
-
-
-def check_pattern(text: str) -> str:
-    """A gitignore-style pattern, as it is. Raises ValueError when it is none, or could match nothing."""
-    if not text.strip() or text.startswith("#"):
-        raise ValueError("is blank or a comment, which matches nothing")
-    try:
-        Patterns((text,))
-    except (ValueError, re.error) as error:
-        raise ValueError(f'is not a pattern such as "policies/**": {error}') from error
-    return text
-
-
-def _rule_pattern(text: str) -> str:
-    if text.startswith("!"):
-        raise ValueError("cannot be negated; a later rule may take documents out again")
-    return check_pattern(text)
 
 
 def _anchor(text: str) -> str:
@@ -201,7 +184,7 @@ class Watch(Block):
 class Rule(Block):
     """What holds for documents whose uri matches; the last matching rule that says something wins."""
 
-    match: Annotated[Words, AfterValidator(_rule_pattern)]
+    match: Annotated[Words, AfterValidator(rule_pattern)]
     """Documents whose path matches, as in .gitignore: "policies/**"."""
     owner: Owners | None = None
     """Who answers for them, unless they name an owner themselves; of several, the first is asked to act."""
@@ -251,6 +234,20 @@ class Log(Block):
     """File of the Ed25519 key (PEM) that signs checkpoints; default: one that is made in state_dir."""
 
 
+class Retention(Block):
+    """How long documents are kept; of several that match one, the last decides."""
+
+    match: Annotated[Words, AfterValidator(rule_pattern)] | None = None
+    """Documents whose path matches, as in .gitignore: "contracts/**"; left out: all of them."""
+    source: Words | None = None
+    """The id of the source that they are of; left out: any."""
+    after: RetentionSpan
+    """Time after their date from which they are not kept, such as 7y or 90d; or: never."""
+    field: Annotated[tuple[Words, ...], BeforeValidator(_one_or_many), Field(min_length=1)] = (MODIFIED_AT,)
+    """Where their date is: the first of these front-matter fields or properties that a document has;
+    modified_at, the default, is the date of the file. A document without a date that can be read is kept."""
+
+
 class Schedules(Block):
     """Cron expressions for `freshkb serve`; what is left out is not run."""
 
@@ -260,6 +257,9 @@ class Schedules(Block):
     """Judge freshness and write reports, such as "0 7 * * 1"."""
     verify: Cron | None = None
     """Compare source, ledger and store, such as "0 3 * * 0"."""
+    retention: Cron | None = None
+    """Remove documents whose retention has ended, such as "0 2 * * *", without asking their sources. Syncs do
+    so, too."""
     purge: Cron | None = None
     """Take the bytes of what was removed off the disk, such as "30 2 * * *". Syncs do so, too, when it is
     due."""
@@ -282,6 +282,8 @@ class Settings(Block):
     """What holds for every source that does not say otherwise."""
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
     """The places that documents come from."""
+    retention: tuple[Retention, ...] = ()
+    """How long documents are kept; of several rules that match one, the last decides."""
     log: Log = Log()
     """The log of changes, and the proof that it was not rewritten."""
     schedules: Schedules = Schedules()

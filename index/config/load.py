@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from connectors.base import ConnectorError, ConnectorSettings, connector_class
-from index.config.blocks import Settings, Source, check_pattern
+from index.config.blocks import Settings, Source
 from index.config.messages import block_of, explain, nearest, report
+from index.config.patterns import check_pattern
 from index.config.resolve import resolve
 from index.config.resolved import Config
 from index.config.show import secrets_of
@@ -106,7 +107,7 @@ def variables() -> dict[str, tuple[str, ...]]:
     """Every environment variable that overrides a setting, and the setting it overrides.
 
     Sources have none, because a position in a list is no stable name. Their values may name variables in the
-    file.
+    file. The rules of retention are overridden as a list.
     """
     return {PREFIX + "__".join(path).upper(): path for path in _leaves(Settings, ())}
 
@@ -116,9 +117,9 @@ def _leaves(model: type[BaseModel], at: tuple[str, ...]) -> Iterator[tuple[str, 
         if (*at, name) in (("version",), ("sources",)):
             continue
         block = block_of(about.annotation)
-        if block is None or name == "freshness":
+        if block is None or name in ("freshness", "retention"):
             yield (*at, name)
-        if block is not None:
+        if block is not None and (*at, name) != ("retention",):
             yield from _leaves(block, (*at, name))
 
 

@@ -16,9 +16,11 @@ from index.config.blocks import (
     Freshness,
     Limits,
     Log,
+    Retention,
     Settings,
     Source,
 )
+from index.config.messages import nearest
 from index.config.resolved import (
     Config,
     Defaults,
@@ -32,6 +34,7 @@ from index.config.resolved import (
 from index.config.text import Location, Problem
 from index.config.units import written
 from index.freshness.assess import FreshnessPolicy, Policy
+from index.retention import RetentionRule
 
 _Dataclass = TypeVar("_Dataclass", FreshnessPolicy, DeletionGuard, DocumentLimits)
 
@@ -50,6 +53,8 @@ def resolve(
         limits=_over(DocumentLimits(), written_defaults.limits),
     )
     state_dir = path.parent / Path(settings.state_dir).expanduser()
+    retention, unknown = _retention(settings.retention, [source.id for source in settings.sources])
+    problems += unknown
     sources: list[SourceConfig] = []
     for position, (source, connector) in enumerate(zip(settings.sources, connectors, strict=True)):
         if source.id in {other.id for other in sources}:
@@ -57,7 +62,8 @@ def resolve(
                 (("sources", position, "id"), f"{source.id!r} is the id of an earlier source too")
             )
         problems += _own_folder(state_dir, source.id, connector.folder(path.parent))
-        sources.append(_source(source, connector, defaults, ("sources", position), problems))
+        resolved = _source(source, connector, defaults, ("sources", position), problems)
+        sources.append(replace(resolved, retention=retention))
     log, misplaced = _log(settings.log, path.parent, state_dir, settings.sources, connectors)
     problems += misplaced
     host = None if settings.ledger == "sqlite" else urlsplit(settings.ledger).hostname
@@ -77,8 +83,24 @@ def resolve(
         sources=tuple(sources),
         schedules=settings.schedules,
         log=log,
+        retention=retention,
     )
     return config, problems
+
+
+def _retention(
+    written: Sequence[Retention], sources: Sequence[str]
+) -> tuple[tuple[RetentionRule, ...], list[Problem]]:
+    rules = tuple(RetentionRule(rule.after, rule.match, rule.source, rule.field) for rule in written)
+    problems: list[Problem] = [
+        (
+            ("retention", number, "source"),
+            f"{rule.source!r} is not the id of a source{nearest(rule.source, sources)}",
+        )
+        for number, rule in enumerate(rules)
+        if rule.source is not None and rule.source not in sources
+    ]
+    return rules, problems
 
 
 def _log(

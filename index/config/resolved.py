@@ -20,10 +20,12 @@ from index.config.blocks import (
     Watch,
 )
 from index.config.show import plain, shown
+from index.config.units import written_span
 from index.errors import ConfigError
 from index.freshness.assess import FreshnessPolicy, Policy
 from index.model import digest
 from index.redact import redact
+from index.retention import RetentionRule
 
 #: One owner, or several of which the first is asked to act.
 Owner = str | tuple[str, ...]
@@ -87,6 +89,8 @@ class SourceConfig:
     rules: tuple[Rule, ...] = ()
     url: str = ""
     """Template of the link that a person opens; "" where the connector's link is the one."""
+    retention: tuple[RetentionRule, ...] = ()
+    """The rules of all sources."""
 
     @cached_property
     def filter_fingerprint(self) -> str:
@@ -160,6 +164,8 @@ class Config:
     sources: tuple[SourceConfig, ...]
     schedules: Schedules
     log: LogConfig = LogConfig()
+    retention: tuple[RetentionRule, ...] = ()
+    """The last that matches a document decides how long it is kept."""
 
     @property
     def base(self) -> Path:
@@ -210,6 +216,14 @@ class Config:
             "embedding": self.embedding.model_dump(mode="json"),
             "defaults": plain(self.defaults),
             "sources": [source.show() for source in self.sources],
+            "retention": [
+                {
+                    name: value
+                    for name, value in (plain(rule) | {"after": written_span(rule.after)}).items()
+                    if value is not None
+                }
+                for rule in self.retention
+            ],
             "log": {
                 "anchors": [str(anchor) for anchor in self.log.anchors],
                 "key_file": str(self.log.key_file) if self.log.key_file else None,

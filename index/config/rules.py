@@ -12,6 +12,7 @@ from index.freshness.assess import Policy, read_date
 from index.freshness.owners import distinct
 from index.freshness.properties import PROGRAM, SOURCE, by_name, canonical, declared, described, said, title
 from index.model import digest
+from index.retention import RetentionRules
 
 #: Longest owner that is taken from a document; longer text is prose.
 _OWNER_LENGTH_MAX = 200
@@ -61,9 +62,9 @@ class Rules:
         self._policies = [(match, rule.freshness) for rule, match in rules if rule.freshness is not None]
         policies = (source.freshness, *(policy for _, policy in self._policies))
         #: The canonical name of every property that some document of the source may be dated by.
-        self.fields = frozenset(
+        self.fields = RetentionRules(source.retention, source.id).fields | {
             canonical(name) for policy in policies if policy != "exempt" for name in policy.field
-        )
+        }
 
     def govern(self, uri: str, properties: Mapping[str, Any]) -> Governance:
         """Owners: front matter, last matching rule with one, the source's property of the document, source,

@@ -70,6 +70,13 @@ sources:
     #  - {match: "policies/**", owner: user:anna, freshness: {warn_after: 30d, stale_after: 60d}}
     #  - {match: "archive/**", freshness: exempt}
 
+# How long documents are kept; of several rules that match one, the last decides. The time counts from the
+# first of these fields that a document has; without `field`, from the file's date. See docs/retention.md
+retention: []
+#  - {after: 10y}
+#  - {match: "contracts/**", after: 7y, field: [contract_end, modified_at]}
+#  - {match: "archive/**", after: never}
+
 # Where the log's signed checkpoints go, so that `freshkb log verify` finds what was rewritten or cut off: a
 # file or a git repository that a writer of the ledger cannot write to at will; the system's log.
 log:
@@ -81,6 +88,8 @@ schedules:
   sync: "*/15 * * * *"
   audit: "0 7 * * 1"
   verify: "0 3 * * 0"
+  # Documents whose retention has ended are removed by syncs, too, unless their source cannot be asked.
+  # retention: "0 2 * * *"
   purge: "30 2 * * *"
 """
 

@@ -1,37 +1,34 @@
-"""Suppressed phrases: looked for by their keyed hashes, as nothing else of them is on record."""
+"""Suppressed phrases in what is indexed: looked for by their keyed hashes, as nothing else is on record."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 
-from index.ledger import Keys, Tombstone, TombstoneKind, windows
-from index.phrase import readings, readings_of_parts
+from index.ledger import Order, TombstoneKind
+from index.sync.withhold import Suppressed
+from index.workspace import Workspace
 
 
+@dataclass(frozen=True, slots=True)
 class KeyedPhrases:
-    """Phrases of tombstones, looked for as `index.phrase.Phrases` does."""
+    """Phrases that `index.search.find` looks for."""
 
-    def __init__(self, keys: Keys, stones: Iterable[Tombstone]) -> None:
-        self._keys = keys
-        self._by_length: dict[int, set[str]] = {}
-        for stone in stones:
+    phrases: Suppressed
+
+    @classmethod
+    def of(cls, workspace: Workspace, order: Order) -> KeyedPhrases:
+        """The phrases of an order."""
+        erasures = workspace.ledger.erasures
+        by_length: dict[int, dict[str, str]] = {}
+        for stone in erasures.of(order.order_id):
             if stone.kind is TombstoneKind.PHRASE:
-                self._by_length.setdefault(stone.words, set()).add(stone.key_hash)
-
-    def __bool__(self) -> bool:
-        return bool(self._by_length)
+                by_length.setdefault(stone.words, {})[stone.key_hash] = order.order_id
+        return cls(Suppressed(erasures.keys(), by_length))
 
     def found(self, text: str) -> bool:
-        """Whether the text contains one of them."""
-        return any(self._within(reading) for reading in readings(text))
+        return bool(self.phrases.order([text]))
 
     def parts(self, texts: Iterable[str]) -> Collection[int]:
-        """Some index when one of them stands in the parts of a text, or across them; else none."""
-        return {0} if any(self._within("".join(parts)) for parts in readings_of_parts(texts)) else set()
-
-    def _within(self, words: str) -> bool:
-        return any(
-            self._keys.phrase(window) in hashes
-            for length, hashes in self._by_length.items()
-            for window in dict.fromkeys(windows(words, length))
-        )
+        """Some index when a phrase stands in the parts of a text, or across them; else none."""
+        return {0} if self.found("\n".join(texts)) else set()

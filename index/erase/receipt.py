@@ -14,7 +14,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from index.disk.atomic import replacing, sync_folder
 from index.disk.private import private_folder
@@ -68,15 +68,15 @@ def issued(
     ledger, key = workspace.ledger, signing_key(workspace)
     head, entry, proof = ledger.log.proof(sequence)
     checkpoint = checkpoint_of(ledger, head)
-    facts = _facts(entry, sequence, order.order_id)
+    documents, chunks = _counts(entry, sequence, order.order_id)
     predicate = {
         "order_id": order.order_id,
         "kind": order.kind.value,
         "instance": ledger.instance_id,
         "ordered_at": rfc3339(order.placed_at),
         "done_at": rfc3339(done_at),
-        "documents": facts["documents"],
-        "chunks": facts["chunks"],
+        "documents": documents,
+        "chunks": chunks,
         "places": [place.json() for place in places],
         "not_covered": list(not_covered),
         "tombstones": [
@@ -197,8 +197,7 @@ def _check_log(receipt: Receipt) -> None:
     log = receipt.log
     if log.origin != f"freshkb/{receipt.instance}":
         raise SignatureError("The log of the receipt is not that of its ledger: origin and instance differ.")
-    facts = _facts(log.entry, log.seq, receipt.order_id)
-    if (facts["documents"], facts["chunks"]) != (receipt.documents, receipt.chunks):
+    if _counts(log.entry, log.seq, receipt.order_id) != (receipt.documents, receipt.chunks):
         raise SignatureError("The receipt counts other documents or chunks than its entry in the log.")
     # JSON that was read may hold half a character; no entry does.
     leaf = leaf_hash(log.entry.encode("utf-8", "surrogatepass"))
@@ -206,19 +205,17 @@ def _check_log(receipt: Receipt) -> None:
         raise SignatureError(f"The proof does not show entry {log.seq} to be in the log with this root.")
 
 
-def _facts(entry: str, seq: int, order_id: str) -> dict[str, Any]:
-    """The facts of an exported entry: documents and chunks among them. Raises SignatureError unless it is the
-    entry of this number that says this order to be carried out."""
+def _counts(entry: str, seq: int, order_id: str) -> tuple[int, int]:
+    """(documents, chunks) of an exported entry. Raises SignatureError unless it is the entry of this number
+    that says this order to be carried out."""
     found = envelope.strict_json(entry, "entry of a log")
-    facts = parts.part(found, "facts", dict)
-    said = found.get("action"), found.get("seq"), facts.get("order")
-    if said != (_DONE, seq, order_id):
-        raise SignatureError(
-            f"Entry {seq} of the log does not say that the order {order_id} was carried out."
-        )
-    for name in ("documents", "chunks"):
-        parts.part(facts, name, int)
-    return facts
+    facts = found.get("facts")
+    if isinstance(facts, dict):
+        documents, chunks = facts.get("documents"), facts.get("chunks")
+        said = found.get("action"), found.get("seq"), facts.get("order")
+        if said == (_DONE, seq, order_id) and isinstance(documents, int) and isinstance(chunks, int):
+            return documents, chunks
+    raise SignatureError(f"Entry {seq} of the log does not say that the order {order_id} was carried out.")
 
 
 def _digests(subjects: Sequence[Subject]) -> list[str]:

@@ -29,6 +29,7 @@ from index.purge import apart, scan
 from index.purge.scan import PIECE_BYTES, Scan, Trace
 from index.records import Collection as StoreCollection
 from index.records import Document
+from index.signed.sealed import seal, unsealed
 from index.workspace import Workspace
 
 #: Folder of the state folder for the traces of open orders.
@@ -250,14 +251,13 @@ def path_of(workspace: Workspace, order_id: str) -> Path:
 def keep(workspace: Workspace, order_id: str, traces: Traces) -> None:
     """Keep the traces of an open order until `forget`, encrypted under a key that the ledger has. Durable
     when it returns."""
-    from cryptography.fernet import Fernet
-
-    key, path = Fernet.generate_key(), path_of(workspace, order_id)
+    key, text = seal(traces.packed())
+    path = path_of(workspace, order_id)
     private_folder(path.parent, inside=workspace.config.state_dir)
     # The key comes first: without it the file says nothing.
-    workspace.ledger.erasures.seal(order_id, key.decode())
+    workspace.ledger.erasures.seal(order_id, key)
     with replacing(path) as file:
-        file.write(Fernet(key).encrypt(traces.packed()).decode())
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     sync_folder(path.parent)
@@ -265,11 +265,9 @@ def keep(workspace: Workspace, order_id: str, traces: Traces) -> None:
 
 def kept(workspace: Workspace, order_id: str, trace_key: str) -> Traces | None:
     """The traces that were kept of an open order; None where there are none, or not on this machine."""
-    from cryptography.fernet import Fernet, InvalidToken
-
     try:
-        return Traces.unpacked(Fernet(trace_key).decrypt(path_of(workspace, order_id).read_bytes()))
-    except (FileNotFoundError, InvalidToken, ValueError, KeyError):
+        return Traces.unpacked(unsealed(path_of(workspace, order_id).read_bytes(), trace_key))
+    except (FileNotFoundError, ValueError, KeyError):
         return None
 
 

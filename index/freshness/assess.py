@@ -120,8 +120,7 @@ def assess(
 ) -> Assessment:
     """Judge one document. All datetimes carry a zone."""
     fields = tuple(map(canonical, policy.field if policy != "exempt" else FreshnessPolicy().field))
-    name, value = _first_existing(fields, by_name(properties), modified_at)
-    found = read_date(value, american=name == "ms.date")
+    name, value, found = first_date(fields, properties, modified_at)
     unreadable = f"The date in {name} is {described(value)}." if name and found is None else ""
     if found is None and isinstance(value, str) and value.strip():
         unreadable = f"The date in {name} cannot be read: {described(value)}."
@@ -171,16 +170,16 @@ def trust_score(verdicts: Mapping[Verdict, int]) -> float | None:
     return verdicts.get(Verdict.FRESH, 0) / judged if judged else None
 
 
-def _first_existing(
+def first_date(
     fields: Iterable[str], properties: Mapping[str, Any], modified_at: datetime | None
-) -> tuple[str, Any]:
+) -> tuple[str, Any, date | None]:
+    """(name, value, date) of the first of these fields, by canonical names, that exists: the date is None
+    when it cannot be read. ("", None, None) when none exists."""
+    named = {**by_name(properties), MODIFIED_AT: modified_at}
     for name in fields:
-        if name == MODIFIED_AT:
-            if modified_at is not None:
-                return name, modified_at
-        elif name in properties:
-            return name, properties[name]
-    return "", None
+        if name in named and not (name == MODIFIED_AT and modified_at is None):
+            return name, named[name], read_date(named[name], american=name == "ms.date")
+    return "", None, None
 
 
 # ── Dates ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -21,7 +21,13 @@ SUCCESSFUL = ("done", "partial")
 
 #: Kinds of runs that do the work of a schedule while they go on: a watcher that adds ten thousand documents
 #: delays the sync, and that is no fault.
-AT_WORK = {"sync": ("sync", "watch"), "audit": ("audit",), "verify": ("verify",), "purge": ("purge",)}
+AT_WORK = {
+    "sync": ("sync", "watch"),
+    "audit": ("audit",),
+    "verify": ("verify",),
+    "retention": ("retention", "sync", "watch"),
+    "purge": ("purge",),
+}
 
 
 @dataclass(frozen=True, slots=True)

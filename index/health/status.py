@@ -16,7 +16,7 @@ from index.records import RunRecord
 from index.sync.collection import count_points
 from index.workspace import Workspace
 
-STATES = ("indexed", "pending", "quarantined", "skipped", "held")
+STATES = ("indexed", "pending", "quarantined", "skipped", "held", "expired")
 
 
 @dataclass(frozen=True, slots=True)

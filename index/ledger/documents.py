@@ -14,7 +14,7 @@ from index.ledger.holds import extend, kept, matching, under_hold
 from index.ledger.log import append
 from index.ledger.schema import documents
 from index.model import LIVE, State
-from index.records import Document, PlanRow
+from index.records import Document, PlanRow, RetainedRow
 
 _DOCUMENT = schema.columns(documents, Document)
 
@@ -83,6 +83,16 @@ class Documents(Tables):
                     batches = iter(lambda: cursor.fetchmany(STREAM_ROWS), [])
                 for batch in batches:
                     yield from [new(PlanRow, (*row[:-1], row[-1] != 0)) for row in batch]
+
+    def retained(self, source: str) -> Iterator[RetainedRow]:
+        """Live documents of a source that have text, or had it until they expired: a stream, in no order."""
+        names = ("document_id", "uri", "state", "modified_at", "properties")
+        held = under_hold(self._database, documents.c.document_id)
+        with_text = sa.or_(documents.c.version > 0, documents.c.state == State.EXPIRED)
+        query = sa.select(*(documents.c[name] for name in names), held)
+        for row in self._database.stream(query.where(documents.c.source == source, schema.live, with_text)):
+            document_id, uri, state, modified_at, properties, under_one = row
+            yield RetainedRow(document_id, uri, state, modified_at, properties, bool(under_one))
 
     def get(self, document_id: str) -> Document | None:
         """The document, also when it is gone."""

@@ -23,6 +23,8 @@ class LogAction(StrEnum):
     TOUCHED = "touched"
     DELETED = "deleted"
     ERASED = "erased"
+    #: Its retention has ended: its text is gone, and its row stays while its source has it.
+    EXPIRED = "expired"
     #: Its text was written into another collection.
     REINDEXED = "reindexed"
 

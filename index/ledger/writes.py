@@ -28,7 +28,7 @@ from index.ledger.log import append, defer, publish
 from index.ledger.points import PRESENT
 from index.ledger.removal import RemovalState
 from index.ledger.schema import chunks, collections, intents, log, removals
-from index.model import Action
+from index.model import REMOVALS
 from index.records import Intent
 
 
@@ -44,10 +44,10 @@ class Writes(Tables):
         is what an order to erase forbids to write, even when the order came after the text was read. Returns
         the ids of these documents, which stay as they are.
         """
-        deleted = [i.document.document_id for i in wanted if i.action is Action.DELETE]
+        removed = [i.document.document_id for i in wanted if i.action in REMOVALS]
         with self._database.writing() as connection:
-            stays = kept(self._database, connection, deleted)
-            written = [i.document for i in wanted if i.action is not Action.DELETE]
+            stays = kept(self._database, connection, removed)
+            written = [i.document for i in wanted if i.action not in REMOVALS]
             refused = stays | barred(self._database, connection, written)
             allowed = [i for i in wanted if i.document.document_id not in refused]
             self._announce(connection, run_id, collection, allowed)

@@ -16,7 +16,7 @@ _CLEAN = (LogAction.PURGED, LogAction.COLLECTION_SWITCHED)
 _REPLACING = (LogAction.UPDATED, LogAction.MOVED, LogAction.TOUCHED)
 
 #: Kinds of runs that end with a purge when it is due.
-WRITING = ("sync", "watch", "purge")
+WRITING = ("sync", "watch", "retention", "purge")
 #: Runs on record among which the one before is looked for.
 _RUNS = 50
 

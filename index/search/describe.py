@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from index import payload
 from index.audit.fields import review_fields
 from index.audit.findings import Finding, of_document
 from index.batched import batched
-from index.freshness.assess import Assessment
+from index.freshness.assess import NEVER, Assessment
 from index.ledger import Hold
-from index.model import LIVE, Point, State, rfc3339
+from index.model import KEPT, Point, State, rfc3339
 from index.records import ChunkRecord, Collection, Document, Review
+from index.retention import RetentionRules
 from index.search.reader import Reader
 
 
@@ -79,6 +81,8 @@ class DocumentDetail:
     """In order; empty when none of its versions is in the index."""
     holds: Sequence[Hold] = ()
     """Holds that stand on it."""
+    expires_at: datetime | None = None
+    """The end of its retention, unless a hold suspends it."""
 
     def json(self) -> dict[str, Any]:
         document, assessment, review = self.document, self.assessment, self.review
@@ -98,6 +102,7 @@ class DocumentDetail:
             "warn_at": rfc3339(assessment.warn_at),
             "stale_at": rfc3339(assessment.stale_at),
             "first_seen_at": rfc3339(document.first_seen_at),
+            "expires_at": rfc3339(self.expires_at),
             "deleted_at": rfc3339(document.deleted_at),
             "extraction_fingerprint": document.extraction_fingerprint,
             "findings": [finding.json() for finding in self.findings],
@@ -130,10 +135,20 @@ def describe(reader: Reader, document: Document) -> DocumentDetail:
     review = made[-1] if made else None
     governance = reader.verdicts.governance(document)
     findings: Iterator[Finding] = iter(())
-    if governance is not None and document.state in LIVE - {State.SKIPPED}:
+    if governance is not None and document.state in KEPT:
         findings = of_document(document, governance, assessment, review, now)
     holds = reader.ledger.holds.of([document.document_id]).get(document.document_id, ())
-    return DocumentDetail(document, assessment, review, tuple(findings), _chunks(reader, document), holds)
+    rules = RetentionRules(reader.workspace.config.retention, document.source)
+    expiry = rules.expiry(document.uri, document.properties, document.modified_at)
+    return DocumentDetail(
+        document,
+        assessment,
+        review,
+        tuple(findings),
+        _chunks(reader, document),
+        holds,
+        expiry.at if expiry is not None and expiry.at < NEVER else None,
+    )
 
 
 def _hold_fields(hold: Hold) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -12,6 +13,12 @@ from index.model import State, rfc3339
 from index.payload import Passage
 from index.records import Document
 from index.store.base import Hit
+
+#: Words by which texts are told apart at a glance.
+_START = 6
+
+#: A point that was found, and its passage.
+Read = tuple[Hit, Passage]
 
 
 class Candidate(NamedTuple):
@@ -115,9 +122,13 @@ def search_hit(best: Candidate, copies: Iterable[Candidate], verdict: Assessment
     )
 
 
-def folded(candidates: Iterable[Candidate]) -> list[list[Candidate]]:
-    """Candidates of one text, white space apart, together, in their order."""
-    by_text: dict[str, list[Candidate]] = {}
-    for candidate in candidates:
-        by_text.setdefault(" ".join(candidate.passage.text.split()), []).append(candidate)
+def folded(read: Sequence[Read]) -> list[list[Read]]:
+    """Points of one text, white space apart, together, in their order."""
+    # Few begin alike: only those are compared whole.
+    starts = [tuple(passage.text.split(maxsplit=_START)[:_START]) for _, passage in read]
+    alike = Counter(starts)
+    by_text: dict[object, list[Read]] = {}
+    for (hit, passage), start in zip(read, starts, strict=True):
+        text = start if alike[start] == 1 else " ".join(passage.text.split())
+        by_text.setdefault(text, []).append((hit, passage))
     return list(by_text.values())

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from index.config import Config, load
-from index.errors import StoreError
+from index.errors import FreshkbError
 from index.lookup import unambiguous
 from index.model import State, utc_now
 from index.records import Collection
@@ -33,6 +33,8 @@ class KnowledgeBase:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.reader = Reader(workspace)
+        self._collection: Collection | None = None
+        """The one that was current at the last search."""
 
     @classmethod
     def open(
@@ -81,19 +83,22 @@ class KnowledgeBase:
         return self._answered(Query(query, k, mode, fresh_only, source, owner, held))
 
     def _answered(self, query: Query) -> list[SearchHit]:
-        """Search again when a reindex has switched meanwhile: the former collection may be gone."""
+        """Search the collection of the last search, and again when another has become current meanwhile: the
+        former one may be gone."""
         check(self.reader, query)
-        ledger = self.workspace.ledger
+        current = self.workspace.ledger.collections.current
+        used = self._collection or current()
         while True:
-            before = ledger.collections.current()
             try:
-                hits = search(self.reader, self._usable(before), query)
-            except StoreError:
-                if ledger.collections.current() == before:
+                hits = search(self.reader, self._usable(used), query)
+            except FreshkbError:
+                if (now := current()) == used:
                     raise
             else:
-                if ledger.collections.current() == before:
+                if (now := current()) == used:
+                    self._collection = used
                     return hits
+            used = now
 
     def _usable(self, current: Collection | None) -> Collection:
         """Raises StoreError when there is none, or the store's belongs to another ledger."""

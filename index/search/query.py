@@ -20,7 +20,7 @@ from index.freshness.assess import Verdict
 from index.freshness.owners import require
 from index.printable import is_unicode
 from index.records import Collection
-from index.search.hits import Candidate, SearchHit, folded, search_hit
+from index.search.hits import Candidate, Read, SearchHit, folded, search_hit
 from index.search.reader import Reader
 from index.store.base import Filter, Hit, Mode
 from index.sync.source import chosen_sources
@@ -120,16 +120,33 @@ def _conditions(reader: Reader, query: Query, now: datetime) -> Filter:
 def _shown(
     reader: Reader, collection: Collection, found: Sequence[Hit], query: Query, now: datetime
 ) -> list[list[Candidate]]:
-    """Candidates by text, best first. A point is only an answer while the ledger calls it current: a batch
-    may be half written."""
-    ids = [hit.point.id for hit in found]
-    current = reader.ledger.chunks.searchable(collection.name, ids, held=query.held)
-    shown = []
-    for hit in found:
-        passage = payload.passage_in(hit.point.payload)
-        if hit.point.id not in current or passage is None:
-            continue
-        candidate = Candidate(hit, passage, current)
-        if not query.fresh_only or reader.verdicts.of(candidate.document, now).verdict in FRESH:
-            shown.append(candidate)
-    return folded(shown)
+    """Candidates by text, best first; those of the first `k` texts, and of the others as many as were looked
+    at to know these."""
+    passages = ((hit, payload.passage_in(hit.point.payload)) for hit in found)
+    texts = folded([(hit, passage) for hit, passage in passages if passage is not None])
+    likely, rest = texts[: query.k + 1], texts[query.k + 1 :]
+    shown = _current(reader, collection, likely, query, now)
+    if all(text and text[0].hit is first[0] for text, (first, *_) in zip(shown, likely, strict=True)):
+        return shown
+    # The best of some text is not shown: its copies may come after the best of others.
+    ranks = {hit.point.id: rank for rank, hit in enumerate(found)}
+    shown += _current(reader, collection, rest, query, now)
+    return sorted(filter(None, shown), key=lambda text: ranks[text[0].hit.point.id])
+
+
+def _current(
+    reader: Reader, collection: Collection, texts: Sequence[Sequence[Read]], query: Query, now: datetime
+) -> list[list[Candidate]]:
+    """Of each text the candidates that may be shown. A point is only an answer while the ledger calls it
+    current: a batch may be half written."""
+    ids = [hit.point.id for text in texts for hit, _ in text]
+    documents = reader.ledger.chunks.searchable(collection.name, ids, held=query.held) if ids else {}
+
+    def shown(candidate: Candidate) -> bool:
+        return not query.fresh_only or reader.verdicts.of(candidate.document, now).verdict in FRESH
+
+    current = (
+        [Candidate(hit, passage, documents) for hit, passage in text if hit.point.id in documents]
+        for text in texts
+    )
+    return [list(filter(shown, text)) for text in current]

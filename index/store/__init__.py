@@ -26,7 +26,7 @@ An embedded store belongs to one process at a time. A session holds the whole fo
 store stays open for a moment, so that the next session of the same process need not load it again, unless
 another process waits. Hold sessions for as long as a batch takes, and for nothing else.
 
-May import: `batched`, `disk`, `freshness`, `model`, `errors`, `redact`.
+May import: `batched`, `disk`, `freshness`, `payload`, `model`, `errors`, `redact`.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class Filter:
 @dataclass(frozen=True, slots=True)
 class Hit:
     point: Point
-    """The point, without vectors."""
+    """The point without vectors, and of its payload what `payload.PASSAGE_FIELDS` names."""
     score: float
     """The ranking, comparable within one search only: reciprocal ranks, cosine or BM25."""
     relevance: float

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from math import sqrt
-from operator import mul
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from index.errors import ConfigError
 from index.model import Point, Sparse
@@ -21,13 +19,16 @@ Ranking = Sequence[tuple[Any, float]]
 #: (queries, limit) to the best points of each query.
 Rank = Callable[[Sequence[Query], int], Sequence[Ranking]]
 
-#: (ids, vector that is needed of each) to the points that exist; they may have the other vector, too.
-Fetch = Callable[[Sequence[str], Literal["dense", "sparse"] | None], dict[str, Point]]
+#: {id: (payload of a hit, its relevance to the question)}
+Found = dict[Any, tuple[Mapping[str, Any], float]]
+
+#: (ids, question) to those that exist.
+Read = Callable[[Sequence[Any], Query], Found]
 
 
 def search(
     rank: Rank,
-    fetch: Fetch,
+    read: Read,
     *,
     mode: Mode,
     dense: Sequence[float] | None,
@@ -47,44 +48,24 @@ def search(
     fused = mode == "hybrid"
     rankings = [ordered(ranking) for ranking in rank(queries, max(limit, CANDIDATES) if fused else limit)]
     best = fuse([[name for name, _ in ranking] for ranking in rankings])[:limit] if fused else rankings[0]
-    # The score of a ranking by the dense vector is the cosine already.
-    cosines = dict(rankings[0]) if mode != "sparse" else {}
-    needed: Literal["dense", "sparse"] | None = "sparse"
-    if mode != "sparse":
-        needed = None if all(identifier in cosines for identifier, _ in best) else "dense"
-    points = fetch([str(identifier) for identifier, _ in best], needed)
-    relevance = _relevance(queries[0])
-    hits = []
-    for identifier, score in best:
-        point = points.get(str(identifier))
+    found = read([identifier for identifier, _ in best], queries[0]) if best else {}
+    return [
+        Hit(Point(str(identifier), found[identifier][0]), score, found[identifier][1])
+        for identifier, score in best
         # On a server, a point may have gone since it was ranked.
-        if point is not None:
-            known = cosines.get(identifier)
-            relevant = relevance(point) if known is None else _share(known)
-            hits.append(Hit(Point(point.id, point.payload), score, relevant))
-    return hits
+        if identifier in found
+    ]
 
 
-def _relevance(question: Query) -> Callable[[Point], float]:
-    """`Hit.relevance` of points; 0 for one without the vector."""
-    if isinstance(question, Sparse):
-        asked = set(question.indices)
-
-        def words(point: Point) -> float:
-            return len(asked.intersection(point.sparse.indices)) / len(asked) if point.sparse else 0.0
-
-        return words
-    length = sqrt(sum(map(mul, question, question)))
-
-    def cosine(point: Point) -> float:
-        # Vectors in a store are of length 1.
-        return _share(sum(map(mul, question, point.dense)) / length) if point.dense and length else 0.0
-
-    return cosine
-
-
-def _share(cosine: float) -> float:
+def by_cosine(cosine: float) -> float:
+    """`Hit.relevance` to a question with a dense vector."""
     return min(1.0, max(0.0, cosine))
+
+
+def by_words(question: Sparse, indices: Sequence[int]) -> float:
+    """`Hit.relevance` to a question of words alone, of a text with these."""
+    asked = set(question.indices)
+    return len(asked.intersection(indices)) / len(asked)
 
 
 def ordered(ranking: Ranking) -> list[tuple[Any, float]]:

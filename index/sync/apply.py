@@ -23,7 +23,7 @@ from index import payload
 from index.batched import batched
 from index.errors import StoreDamaged
 from index.ledger import Hold, Ledger, LogAction, LogEntry
-from index.model import Action, Point, State, digest
+from index.model import REMOVALS, Action, Point, State, digest
 from index.outcome import Counts, Seconds
 from index.records import Document, Intent
 from index.store.base import Session
@@ -38,6 +38,7 @@ PAST = {
     Action.MOVE: LogAction.MOVED,
     Action.TOUCH: LogAction.TOUCHED,
     Action.HOLD: LogAction.HELD,
+    Action.EXPIRE: LogAction.EXPIRED,
     Action.REINDEX: LogAction.REINDEXED,
 }
 
@@ -85,7 +86,7 @@ def _apply(target: Target, run_id: str, work: Sequence[Work], reread: Reread, se
         if refused:
             # A hold, or an order to erase, that came after the plan: the next one shows it.
             kept = [i for i in intents if i.document.document_id in refused]
-            held = [(i.document, LogAction.REMOVAL_REFUSED) for i in kept if i.action is Action.DELETE]
+            held = [(i.document, LogAction.REMOVAL_REFUSED) for i in kept if i.action in REMOVALS]
             ledger.log.append(_entries(target, run_id, held))
             withheld = len(kept) - len(held)
             intents = [i for i in intents if i.document.document_id not in refused]

@@ -18,6 +18,7 @@ from index.outcome import Counts, Seconds
 from index.records import Document
 from index.run import Run
 from index.sync.apply import apply
+from index.sync.expiry import expiring
 from index.sync.reading import Reading
 from index.sync.recover import recover
 from index.sync.screen import screened
@@ -213,4 +214,6 @@ def _unfetched(item: Item, known: Document, workspace: Workspace) -> Work:
     """The work of a document whose source is no longer configured, and has no connector."""
     if item.action is Action.HOLD:
         return RowOnly(replace(known, state=State.HELD, reason=item.reason))
+    if item.action is Action.EXPIRE:
+        return expiring(item, known, workspace.now())
     return Removal(replace(known, state=State.DELETED, deleted_at=workspace.now(), chunk_count=0, reason=""))

@@ -60,9 +60,16 @@ def same_version(entry: Entry, recorded: str | None) -> bool:
     return None not in (entry.token, recorded) and entry.token == _SAID.sub("", recorded or "")
 
 
+def same_properties(recorded: str | None, other: str | None) -> bool:
+    """Whether two recorded tokens are of the same properties."""
+    digests = [_SAID.search(token or "") for token in (recorded, other)]
+    return len({found and found.group() for found in digests}) == 1
+
+
 @dataclass(slots=True)
 class Diff:
-    """The diff of a listing and the ledger. `known` counts the ledger's documents that are not skipped."""
+    """The diff of a listing and the ledger. `known` counts the ledger's documents that are neither skipped
+    nor expired."""
 
     new: list[Entry] = field(default_factory=list)
     changed: list[tuple[Entry, PlanRow]] = field(default_factory=list)
@@ -71,6 +78,8 @@ class Diff:
     """The same version, to be looked at again: another extraction, a pending or a returned document."""
     described: list[tuple[Entry, PlanRow]] = field(default_factory=list)
     """The same version, with other properties of the source."""
+    expired: list[tuple[Entry, PlanRow]] = field(default_factory=list)
+    """Unchanged ones without text, because their retention had ended; they count as unchanged."""
     missing: list[PlanRow] = field(default_factory=list)
     unsupported: list[Entry] = field(default_factory=list)
     """New, and of a type that cannot be parsed: recorded as skipped, never fetched."""
@@ -95,7 +104,7 @@ def compare(
     found = Diff()
     suffixes = extraction.by_suffix
     quarantined, pending, returned = State.QUARANTINED.value, State.PENDING.value, State.HELD.value
-    skipped = State.SKIPPED.value
+    skipped, expired = State.SKIPPED.value, State.EXPIRED.value
     unchanged = listed = known = 0
     last = ""
     stream = iter(rows)
@@ -119,7 +128,7 @@ def compare(
                 found.outdated.append((entry, row))
             row = next(stream, None)
             continue
-        known += 1
+        known += state != expired
         token = entry[1] if entry[5] is None else token_of(entry)
         same = token == row[2]
         # A document that was never hashed, because it is too large, has only its token.
@@ -146,6 +155,8 @@ def compare(
             if row[6] == expected or not expected:
                 if same:
                     unchanged += 1
+                    if state == expired:
+                        found.expired.append((entry, row))
                 else:
                     found.described.append((entry, row))
             else:
@@ -155,7 +166,7 @@ def compare(
         (found.forgotten if row[7] == skipped and not row[8] else found.missing).append(row)
         row = next(stream, None)
     found.unchanged, found.listed = unchanged, listed
-    found.known = known + len(found.missing)
+    found.known = known + sum(row[7] != expired for row in found.missing)
     return found
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from index import payload
 from index.batched import batched
-from index.model import Action, Item, Point, Vectors, digest, point_id
+from index.model import Action, Chunk, Item, Point, Vectors, digest, point_id
 from index.records import ChunkRecord, Collection, Document, Intent
-from index.sync.prepare import occurrences
 from index.sync.target import Target
 from index.sync.work import NewMetadata, NewVersion, Removal, RowOnly, Skip, Withheld, Work
 
@@ -67,9 +67,12 @@ def drafted(
                     instead.append(item.otherwise)
                     continue
                 own = kept
-            case Removal(document) | Withheld(document=document):
-                if document is not None:
-                    intents.append(Intent(Action.DELETE, document))
+            case Removal():
+                intents.append(Intent(item.action, item.document))
+                continue
+            case Withheld():
+                if item.document is not None:
+                    intents.append(Intent(Action.DELETE, item.document))
                 continue
             case RowOnly():
                 noted.append(item.document)
@@ -105,6 +108,17 @@ def _text_points(collection: Collection, item: NewVersion) -> list[Draft]:
         )
         drafts.append(Draft(record, body, chunk.embedded_text))
     return drafts
+
+
+def occurrences(chunks: tuple[Chunk, ...]) -> list[int]:
+    """For each chunk, how many before it in its document have the same embedded text."""
+    seen: Counter[str] = Counter()
+    numbers = []
+    for chunk in chunks:
+        embedded = chunk.embedded_hash
+        numbers.append(seen[embedded])
+        seen[embedded] += 1
+    return numbers
 
 
 def _kept_points(

@@ -7,6 +7,10 @@ does not decide) is in `index.sync.survey`.
 Nothing is removed here unless the listing was complete, source and filters are unchanged, and the guard lets
 it pass or an approval names exactly these removals. Absence of a held document is concluded under the same
 conditions, once: it leaves search, and stays. When its hold ends it is removed without another question.
+
+Retention ends by the ledger's rows, whatever the source says. Expirations pass the same guard, together with
+the removals beside them, under one name. An expired document has no text: that its source loses it, too, is
+neither counted nor asked about by the guard.
 """
 
 from __future__ import annotations
@@ -17,10 +21,11 @@ from typing import Any
 
 from connectors.base import Entry
 from index.config import DeletionGuard
-from index.model import Action, Cause, Item, State, digest
+from index.model import REMOVALS, Action, Cause, Item, State, digest
 from index.precedence import Fate, fate
 from index.records import PlanRow
 from index.sync.diff import Diff
+from index.sync.expiry import Ending
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +70,11 @@ class Plan:
     def work(self) -> tuple[Item, ...]:
         """The items that change something, removals last."""
         changes = self.of(Action.ADD, Action.UPDATE, Action.MOVE, Action.TOUCH, Action.HOLD)
-        return (*changes, *self.of(Action.DELETE))
+        return (*changes, *self.of(*REMOVALS))
 
     def batches(self, size: int) -> list[tuple[Item, ...]]:
         """`work` in portions of so many documents. Removals come last, in portions of their own."""
-        removals = tuple(self.of(Action.DELETE))
+        removals = tuple(self.of(*REMOVALS))
         changes = self.work[: len(self.work) - len(removals)]
         return [part[i : i + size] for part in (changes, removals) for i in range(0, len(part), size)]
 
@@ -77,6 +82,7 @@ class Plan:
         names = ("add", "update", "move", "delete", "touch")
         counted = {name: self.count(Action(name)) for name in names}
         return counted | {
+            "expired": self.count(Action.EXPIRE),
             "unchanged": self.unchanged,
             "held": self.count(Action.HOLD),
             "refused": self.count(Action.REFUSE),
@@ -99,12 +105,19 @@ class Plan:
         }
 
 
-def removals_hash(source: str, removals: Iterable[PlanRow], held: Iterable[PlanRow] = ()) -> str:
-    """The name of a set of removals, and of held documents that leave search beside them: it stays the same
-    while anything else of the source changes. Removed documents that come back have new ids, so that nothing
-    is approved twice by one name."""
-    sets = [sorted((row.uri, row.document_id) for row in rows) for rows in (removals, held)]
-    return digest([source, *(sets if sets[1] else sets[:1])])[:16]
+def removals_hash(
+    source: str,
+    removals: Iterable[PlanRow],
+    held: Iterable[PlanRow] = (),
+    ending: Iterable[Ending] = (),
+) -> str:
+    """The name of a set of removals, and of held documents that leave search and of expirations beside them:
+    it stays the same while anything else of the source changes. Removed documents that come back have new
+    ids, so that nothing is approved twice by one name."""
+    sets = [sorted((row.uri, row.document_id) for row in rows) for rows in (removals, held, ending)]
+    while len(sets) > 1 and not sets[-1]:
+        sets.pop()
+    return digest([source, *sets])[:16]
 
 
 def decide(
@@ -115,15 +128,18 @@ def decide(
     hashes: Mapping[str, str] | None = None,
     moves: Sequence[tuple[Entry, PlanRow]] = (),
     touched: Collection[str] = (),
+    endings: Mapping[str, Ending] | None = None,
     approved: str | None = None,
     new_id: Callable[[], str] = str,
 ) -> Plan:
     """The plan for one source.
 
     `hashes` holds the content hash of documents whose token did not decide; `touched` the ids of documents
-    whose owner or dates follow from changed rules; `approved` the name of removals that a person allowed.
+    whose owner or dates follow from changed rules; `endings` the documents whose retention has ended, by
+    their ids, None where that was not asked; `approved` the name of removals that a person allowed.
     """
-    hashes = hashes or {}
+    hashes, over = hashes or {}, endings or {}
+    ends = {name: one for name, one in over.items() if one.removes}
     source = state.source
     whole = state.complete and not state.partial
     items: list[Item] = []
@@ -154,49 +170,77 @@ def decide(
     for entry, row in found.described:
         plan(Action.TOUCH, entry.uri, row.document_id, None, Cause.PROPERTIES, "properties")
     for entry, row in found.outdated:
+        if row.document_id in ends:
+            # Its version is the one that has expired.
+            continue
         plan(Action.UPDATE, entry.uri, row.document_id, None, Cause.EXTRACTION, "extraction")
     if whole:
         for entry, row in moves:
             plan(Action.MOVE, entry.uri, row.document_id, row.uri)
+    returning = [(e, r) for e, r in found.expired if endings is not None and not _stays_expired(r, over)]
+    for entry, row in returning:
+        plan(Action.UPDATE, entry.uri, row.document_id, None, Cause.RETENTION, "retention")
 
-    gone = [row for row in found.missing if row.document_id not in moved_from]
-    fates = [(row, fate(held=row.held, absent=True)) for row in gone]
+    gone = [row for row in found.missing if row.document_id not in moved_from] if whole else []
+    fates = [(row, fate(held=row.held, expired=row.document_id in ends, absent=True)) for row in gone]
     held = [row for row, its in fates if its is Fate.HELD and row.state != State.HELD]
     removals = [row for row, its in fates if its is Fate.DELETED]
-    error, refused, plan_hash = None, "", None
-    if not state.complete:
-        error = _incomplete(state.errors)
-    elif whole and (removals or held):
-        name = removals_hash(source, removals, held)
-        error, refused = _objection(found, state, guard, removals, held, name)
-        if removals or error or refused:
+    ending = [one for name, one in ends.items() if name not in planned]
+    lost = {row.document_id for row in gone}
+    objection, refused, plan_hash = None, "", None
+    if removals or held or ending:
+        name = removals_hash(source, removals, held, ending)
+        objection, refused = _objection(
+            found,
+            state,
+            guard,
+            [*removals, *(one for one in ending if one.document_id in lost)],
+            held,
+            [one for one in ending if one.document_id not in lost],
+            name,
+        )
+        if removals or ending or objection or refused:
             plan_hash = name
         if approved == name:
-            error, refused = None, ""
-    if error is not None and state.complete:
+            objection, refused = None, ""
+    if objection is not None:
         # Another source behind the same id: what it holds is not added either.
-        items, planned, touched = [], set(), ()
-    if whole and refused:
+        items, planned, touched, returning = [], set(), (), []
+    expiring: set[str] = set()
+    if refused:
         for row in (*held, *removals):
             plan(Action.REFUSE, row.uri, row.document_id, reason=refused)
-    elif whole and error is None:
+        for one in ending:
+            plan(Action.REFUSE, one.uri, one.document_id, None, Cause.RETENTION, refused)
+    elif objection is None:
         for row in held:
             plan(Action.HOLD, row.uri, row.document_id, None, Cause.HOLD, "legal hold")
+        for one in ending:
+            # A listing that lacks it says that its row is to go, too.
+            cause = Cause.LISTING if one.document_id in lost else Cause.RETENTION
+            plan(Action.EXPIRE, one.uri, one.document_id, None, cause, one.reason)
         for row in removals:
             plan(Action.DELETE, row.uri, row.document_id)
+        expiring = {one.document_id for one in ending}
     ruled = [document_id for document_id in touched if document_id not in planned]
     items += [Item(Action.TOUCH, "", document_id, None, Cause.RULES, "rules") for document_id in ruled]
-    absent = {row.document_id for row in found.missing}
+    # Documents that are planned and were counted as unchanged.
+    counted = {*ruled, *expiring, *(row.document_id for _, row in returning)}
+    counted -= {row.document_id for row in found.missing} | {row.document_id for _, row in found.outdated}
     return Plan(
         source=source,
         complete=state.complete,
         items=tuple(items),
-        unchanged=found.unchanged - sum(document_id not in absent for document_id in ruled),
+        unchanged=max(0, found.unchanged - len(counted)),
         plan_hash=plan_hash,
-        error=error,
+        error=objection if state.complete else _incomplete(state.errors),
         missing=len(found.missing) if state.partial else 0,
         withheld=found.withheld,
     )
+
+
+def _stays_expired(row: PlanRow, over: Mapping[str, Ending]) -> bool:
+    return fate(held=row.held, expired=row.document_id in over) is Fate.EXPIRED
 
 
 def _incomplete(errors: Sequence[str]) -> str:
@@ -209,34 +253,38 @@ def _objection(
     found: Diff,
     state: SourceState,
     guard: DeletionGuard,
-    removals: Sequence[PlanRow],
+    removals: Sequence[PlanRow | Ending],
     held: Sequence[PlanRow],
+    ending: Sequence[Ending],
     name: str,
 ) -> tuple[str | None, str]:
-    """(error, reason) why these removals are not made, nor these held documents taken out of search; two
-    empty answers when they may be."""
+    """(error, reason) why these removals are not made, nor these held documents taken out of search, nor the
+    text of those that the source still has and whose retention is `ending`; two empty answers when they may
+    be. `removals` are all that the source has no more."""
     source, known = state.source, found.known
     approve = f"approve with: freshkb sync --source {source} --approve {name}"
     count = f"{len(removals) + len(held)} of {known} documents"
     stay = f" {len(held)} of them would stay, held and out of search." if held else ""
     # The others were absent before, and stayed for a hold that has ended.
     vanished = len(held) + sum(row.state != State.HELD for row in removals)
-    if state.rerooted:
+    with_text = vanished - sum(row.state == State.EXPIRED for row in removals) + len(ending)
+    if state.rerooted and (removals or held):
         why = f"{state.rerooted} {count} are not in it.{stay}"
         return f"{why} Nothing was done. If it is right, {approve}", why
-    if not vanished:
-        return None, ""
-    if state.removed:
+    if vanished and state.removed:
         why = f"Source {source!r} is no longer in the configuration; {count} would be removed.{stay}"
         return None, f"{why} To remove them, {approve}"
-    if state.refiltered:
+    if vanished and state.refiltered:
         why = f"The filters of {source!r} were changed; {count} would be removed.{stay}"
         return None, f"{why} To remove them, {approve}"
-    if found.listed == 0:
+    if vanished and found.listed == 0:
         why = f"Source {source!r} lists no document, though {known} are known: is it mounted?{stay}"
         return f"{why} Nothing was deleted. If it really is empty, {approve}", why
-    if guard.refuses(vanished, known):
-        share, limit = vanished / known, guard.max_fraction
+    if guard.refuses(with_text, known):
+        share, limit = with_text / max(known, 1), guard.max_fraction
+        if ending:
+            count = f"{len(removals) + len(held) + len(ending)} of {known} documents"
+            stay = f" The retention of {len(ending)} of them has ended.{stay}"
         return None, (
             f"Refusing to delete {count} from {source!r} ({share:.0%}, limit {limit:.0%} and "
             f"{guard.max_count} documents).{stay} Nothing was deleted. To delete them, {approve}"

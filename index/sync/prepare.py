@@ -6,7 +6,6 @@ is a `Reading` until a parser is done with it, so that others are fetched meanwh
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,11 +23,12 @@ from connectors.base import (
 from index.config.rules import Rules
 from index.freshness.assess import assess
 from index.freshness.properties import said, title
-from index.model import Action, Cause, Chunk, Failure, Item, Parsed, State
+from index.model import Action, Cause, Failure, Item, Parsed, State
 from index.parse import formats
 from index.records import Document
 from index.redact import redact
 from index.sync.diff import same_version, token_of
+from index.sync.expiry import expired, expiring
 from index.sync.reading import Reading
 from index.sync.source import Source
 from index.sync.work import NewMetadata, NewVersion, Removal, RowOnly, Skip, Withheld, Work
@@ -49,6 +49,9 @@ def prepare(item: Item, known: Document | None, source: Source) -> Work | Readin
         except DocumentError as error:
             return _unread_work(item, known, source, State.PENDING, redact(str(error)))
         return Removal(replace(known, state=State.DELETED, deleted_at=now, chunk_count=0, reason=""))
+    if item.action is Action.EXPIRE:
+        assert known is not None
+        return expiring(item, known, now)
     if item.action is Action.HOLD:
         assert known is not None
         ruled = _governed_text(known, source)
@@ -64,6 +67,16 @@ def prepare(item: Item, known: Document | None, source: Source) -> Work | Readin
     return _work_of_document(item, known, source)
 
 
+def _still_expired(item: Item, document: Document, source: Source) -> Work | None:
+    """The work of an expired document with this row: it stays expired; None when it comes back."""
+    why = source.ended(document)
+    if not why:
+        return None
+    action = Action.MOVE if item.action is Action.MOVE else Action.TOUCH
+    row = linked(expired(document, why), source.rules, source.connector)
+    return NewMetadata(action, row, Skip(item.uri))
+
+
 def _properties_work(item: Item, known: Document, source: Source) -> Work | Reading:
     """The source gives the same version other properties; the text is not read again for that."""
     try:
@@ -75,6 +88,9 @@ def _properties_work(item: Item, known: Document, source: Source) -> Work | Read
     if not same_version(entry, known.token) or _needs_text(known, entry):
         return _work_of_document(replace(item, action=Action.UPDATE), known, source)
     described = replace(_with_properties(item, known, source, entry), modified_at=moment(entry.modified_at))
+    if known.state is State.EXPIRED:
+        stays = _still_expired(item, _with_version(described, entry), source)
+        return stays or _work_of_document(replace(item, action=Action.UPDATE), known, source)
     ruled = _governed_text(described, source)
     if known.state is not State.INDEXED or ruled == known:
         return metadata_work(item, known, ruled, _with_version(ruled, entry))
@@ -158,6 +174,10 @@ def _work_of_version(
             modified_at=moment(entry.modified_at),
         )
         return NewMetadata(item.action, _governed_now(current, source), replace(item, cause=Cause.REPAIR))
+    read_before = (known.seen_hash, known.seen_extraction) == (fetched.content_hash, expected)
+    dated = replace(seen, modified_at=moment(entry.modified_at))
+    if known.state is State.EXPIRED and read_before and (stays := _still_expired(item, dated, source)):
+        return stays
     failed_before = (known.seen_hash, known.seen_extraction) == (
         fetched.content_hash,
         source.extraction.seen(entry, failed=True),
@@ -171,7 +191,6 @@ def _work_of_version(
             return _quarantined_work(item, known, source, entry, fetched.content_hash, parsed)
         if not parsed.title and (named := title(entry.properties)):
             parsed = replace(parsed, title=named)
-        chunks = tuple(source.chunk(parsed))
         authored = formats.BY_SUFFIX[format].authored
         document = replace(
             seen,
@@ -186,11 +205,17 @@ def _work_of_version(
             content_type=parsed.content_type,
             language=parsed.language,
             properties=source.rules.recorded(parsed.properties, entry.properties, authored=authored),
-            chunk_count=len(chunks),
             indexed_at=source.now(),
             findings=list(parsed.findings),
         )
-        return NewVersion(item.action, _governed_now(document, source), chunks, frozenset())
+        document = _governed_now(document, source)
+        if known.state is State.EXPIRED and (stays := _still_expired(item, document, source)):
+            return stays
+        # The end of the retention of a text that is in the index is for the plan and its guard to see.
+        if fetched.content_hash != known.content_hash and (why := source.ended(document)):
+            return Removal(expired(document, why), Action.EXPIRE)
+        chunks = tuple(source.chunk(parsed))
+        return NewVersion(item.action, replace(document, chunk_count=len(chunks)), chunks, frozenset())
 
     return Reading(content, content.stat().st_size, source.parser(content, format), finish, source)
 
@@ -269,17 +294,6 @@ def governed(document: Document, rules: Rules, now: datetime) -> Document:
         warn_at=found.warn_at,
         stale_at=found.stale_at,
     )
-
-
-def occurrences(chunks: tuple[Chunk, ...]) -> list[int]:
-    """For each chunk, how many before it in its document have the same embedded text."""
-    seen: Counter[str] = Counter()
-    numbers = []
-    for chunk in chunks:
-        embedded = chunk.embedded_hash
-        numbers.append(seen[embedded])
-        seen[embedded] += 1
-    return numbers
 
 
 def moment(nanoseconds: int | None) -> datetime | None:

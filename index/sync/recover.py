@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from index import payload
 from index.ledger import LogAction, LogEntry
-from index.model import Action, Point, digest
+from index.model import REMOVALS, Point, digest
 from index.records import ChunkRecord, Document, Intent
 from index.store.base import Session
 from index.sync.apply import read_back, remove
@@ -47,7 +47,7 @@ def recover(target: Target, source: str, run_id: str | None = None) -> int:
             document = documents.get(intent.document.document_id)
             records = committed.get(intent.document.document_id, [])
             sound = True
-            if intent.action is not Action.DELETE:
+            if intent.action not in REMOVALS:
                 left_over = uncommitted(intent, records)
                 remove(session, left_over)
                 removed |= dict.fromkeys(left_over, intent.document.document_id)

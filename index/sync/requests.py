@@ -8,7 +8,7 @@ from index.batched import batched
 from index.errors import ConfigError
 from index.ledger import LogAction, LogEntry
 from index.lookup import Lookup
-from index.model import LIVE, Action, Cause, Item, State
+from index.model import KEPT, Action, Cause, Item, State
 from index.outcome import RunReport, SourceReport
 from index.records import Document, Review
 from index.run import Run
@@ -73,8 +73,7 @@ def review(
             raise ConfigError("A review needs the name of who made it: --by WHO")
         if not names and owner is None:
             raise ConfigError("A review needs documents: name them, or their owner with --owner.")
-        states = LIVE - {State.SKIPPED}
-        look = Lookup(ledger, source, states, nothing="Nothing was attested." if len(names) > 1 else "")
+        look = Lookup(ledger, source, KEPT, nothing="Nothing was attested." if len(names) > 1 else "")
         found = _configured(run, look.matching(names, owner))
         _carry_out(run, report, found, Action.TOUCH, Cause.RULES, attest)
     return report

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeGuard
 from urllib.parse import unquote
 
 from index.ledger import WITHHELD, withheld_by
 from index.model import Action, Cause, Chunk, Item, State
 from index.records import Document
+from index.sync.diff import same_properties
 from index.sync.prepare import governed, linked, metadata_work, prepare
 from index.sync.reading import Reading
 from index.sync.source import Source
 from index.sync.withhold import Suppressed, kept_out, texts_of
-from index.sync.work import NewMetadata, NewVersion, RowOnly, Skip, Withheld, Work
+from index.sync.work import NewMetadata, NewVersion, Removal, RowOnly, Skip, Withheld, Work
 
 
 def screened(item: Item, known: Document | None, source: Source) -> Work | Reading:
@@ -28,6 +30,8 @@ def screened(item: Item, known: Document | None, source: Source) -> Work | Readi
         # Its owner or its properties may have had the phrase: the whole is looked at again.
         item = replace(item, action=Action.UPDATE, uri=known.uri, cause=Cause.REPAIR)
     made = prepare(item, known, source)
+    if known and _as_before(known, made) and not same_properties(known.token, made.document.token):
+        made = prepare(replace(item, cause=Cause.REPAIR), known, source)
     phrases = source.tombstones.phrases
     if isinstance(made, Withheld):
         return _without_bytes(item, known, source, made)
@@ -61,13 +65,16 @@ def _unspoken(item: Item, known: Document | None, source: Source, made: Work, ph
             pass
         case NewMetadata(_, document, _) | RowOnly(document) if document.state is not State.HELD:
             pass
+        case Removal(document) if document.state is State.EXPIRED:
+            # Its row stays, with a title and properties.
+            pass
         case _:
             return made
     if (known is None or known.uri != document.uri) and phrases.order([unquote(document.uri)]):
         # The next survey takes it out.
         return Skip(document.uri)
     if not isinstance(made, NewVersion) and known is not None:
-        if known.reason.startswith(WITHHELD) and document.reason == known.reason:
+        if _as_before(known, made):
             return _kept(item, known, source, document, known.reason)
         if [*texts_of(document)] == [*texts_of(known)]:
             return made
@@ -78,6 +85,12 @@ def _unspoken(item: Item, known: Document | None, source: Source, made: Work, ph
         known = Document(item.document_id, source.id, item.uri, State.PENDING, first_seen_at=source.now())
     looked_at = replace(document, seen_extraction=source.extraction.failed(document.seen_extraction))
     return _kept(item, known, source, looked_at, withheld_by(order))
+
+
+def _as_before(known: Document, made: Work | Reading) -> TypeGuard[NewMetadata | RowOnly]:
+    """Whether the document is withheld, and this work leaves it so without another look at its text."""
+    withheld = known.reason.startswith(WITHHELD)
+    return withheld and isinstance(made, NewMetadata | RowOnly) and made.document.reason == known.reason
 
 
 def _kept(item: Item, known: Document, source: Source, looked_at: Document, reason: str) -> Work:

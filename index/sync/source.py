@@ -16,7 +16,11 @@ from index.errors import ConfigError, scratch_errors
 from index.model import Chunk, Failure, Parsed, digest
 from index.outcome import Seconds
 from index.parse import formats
+from index.precedence import Fate, fate
+from index.records import Document
+from index.retention import RetentionRules
 from index.sync.diff import Extraction
+from index.sync.expiry import reason
 from index.sync.withhold import Tombstones
 from index.workspace import Workspace
 
@@ -38,12 +42,23 @@ class Source:
     """A private folder for the bytes that a parser reads."""
     now: Callable[[], datetime]
     tombstones: Tombstones
+    retention: RetentionRules = field(default_factory=RetentionRules)
+    held: Callable[[Document], bool] = lambda _: False
+    """Whether a hold stands on a document, or will once its row is written."""
     seconds: Seconds = field(default_factory=Seconds)
     """Seconds of the steps."""
 
     @property
     def id(self) -> str:
         return self.settings.id
+
+    def ended(self, document: Document) -> str:
+        """Why the document is not kept, as a sentence; "" while its retention has not ended, or a hold
+        suspends it."""
+        expiry = self.retention.expiry(document.uri, document.properties, document.modified_at)
+        over = expiry is not None and expiry.at <= self.now()
+        its = fate(held=over and self.held(document), expired=over)
+        return reason(expiry) if expiry is not None and its is Fate.EXPIRED else ""
 
     def fetch(self, uri: str, into: Path) -> Fetched:
         """Fetch a whole version of a document, its bytes into the file `into`."""
@@ -92,6 +107,16 @@ def source_of(workspace: Workspace, name: str) -> Source:
         scratch=lambda: workspace.scratch,
         now=workspace.now,
         tombstones=Tombstones(workspace.ledger),
+        retention=RetentionRules(workspace.config.retention, name),
+        held=lambda document: _held(workspace, document),
+    )
+
+
+def _held(workspace: Workspace, document: Document) -> bool:
+    holds = workspace.ledger.holds
+    return document.document_id in holds.of([document.document_id]) or any(
+        hold.covers(document.source, document.uri, document.owners or [document.owner])
+        for hold in holds.standing()
     )
 
 

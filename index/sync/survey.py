@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from connectors.base import Connector, DocumentError, Entry, Fetched, Listing, SourceUnavailable, Unlisted
 from index.config import DeletionGuard
 from index.config import rules as ruling
-from index.freshness.properties import said
 from index.ledger import WITHHELD, LogAction, LogEntry
 from index.model import Action, State
 from index.parse import formats
@@ -21,7 +20,8 @@ from index.sync.diff import Diff, Extraction
 from index.sync.plan import Plan, SourceState
 from index.sync.prepare import governed, linked, moment
 from index.sync.source import Source, source_of
-from index.sync.withhold import take_out
+from index.sync.unasked import endings, unasked
+from index.sync.withhold import redescribed, take_out
 from index.workspace import Workspace
 
 
@@ -55,7 +55,7 @@ def survey(
     try:
         return _survey(workspace, source, folders, checksum, approved, stop)
     except SourceUnavailable as error:
-        return Survey(Plan(source, complete=False, error=f"{redact(str(error))} Nothing was removed."))
+        return Survey(unasked(workspace, source, approved, trouble=redact(str(error))))
 
 
 def _survey(
@@ -84,7 +84,7 @@ def _survey(
         comparing.leave_below(found, [folder.uri for folder in listing.unlisted])
         take_out(found, source, here.tombstones)
     except SourceUnavailable as error:
-        return Survey(Plan(source, complete=False, error=f"{redact(str(error))} Nothing was removed."))
+        return Survey(unasked(workspace, source, approved, trouble=redact(str(error))))
     partial = folders is not None
     state = SourceState(
         source=source,
@@ -117,6 +117,7 @@ def _survey(
         hashes=hashes,
         moves=moves,
         touched=touched,
+        endings=None if partial else endings(workspace, source),
         approved=approved,
         new_id=workspace.new_id,
     )
@@ -143,15 +144,14 @@ def _survey(
 def _removed(workspace: Workspace, source: str, approved: str | None) -> Plan:
     """The plan for a source that was taken out of the configuration or renamed."""
     found = comparing.compare(Listing(iter(())), workspace.ledger.documents.rows(source), Extraction({}))
-    return planning.decide(found, SourceState(source, removed=True), DeletionGuard(0, 0), approved=approved)
+    state, over = SourceState(source, removed=True), endings(workspace, source)
+    return planning.decide(found, state, DeletionGuard(0, 0), endings=over, approved=approved)
 
 
 def _rerooted(source: str, before: str, now: str) -> str:
-    return (
-        ""
-        if before in ("", now)
-        else f"Source {source!r} is another place than it was ({now}, was {before})."
-    )
+    if before in ("", now):
+        return ""
+    return f"Source {source!r} is another place than it was ({now}, was {before})."
 
 
 def _hash(connector: Connector, uris: Sequence[str]) -> dict[str, str]:
@@ -200,16 +200,16 @@ def _settle(workspace: Workspace, found: Diff, fetched: dict[str, Fetched], here
         document, read = documents.get(row.document_id), fetched[entry.uri]
         if document is None:
             continue
-        if row.state == State.INDEXED and document.modified_at != moment(read.entry.modified_at):
+        if row.state != State.QUARANTINED and document.modified_at != moment(read.entry.modified_at):
             continue
-        now = read.entry.properties
-        if said(document.properties) != (None if now is None else here.rules.kept(now)):
+        if redescribed(document, read.entry, here.rules):
             continue
         same.add(entry.uri)
         version = (comparing.token_of(read.entry), read.entry.native_id, read.entry.size)
         if read.entry.token is not None and (document.token, document.native_id, document.size) != version:
             token, native_id, size = version
             settled.append(replace(document, token=token, native_id=native_id, size=size))
+    found.expired += [(e, r) for e, r in found.changed if e.uri in same and r.state == State.EXPIRED]
     found.changed = [(e, r) for e, r in found.changed if e.uri not in same]
     found.unchanged += len(same)
     return settled
@@ -222,7 +222,7 @@ def _same(entry: Entry, row: PlanRow, fetched: dict[str, Fetched], extraction: E
         return False
     if row.state == State.QUARANTINED:
         return row.seen_extraction == extraction.seen(entry, failed=True)
-    return row.state == State.INDEXED and row.seen_extraction == extraction.of(entry)
+    return row.state in (State.INDEXED, State.EXPIRED) and row.seen_extraction == extraction.of(entry)
 
 
 def _likeness(workspace: Workspace, source: str, entry: Entry, row: PlanRow) -> float:

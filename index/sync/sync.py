@@ -16,7 +16,7 @@ from index.actor import login
 from index.disk.scratch import clear
 from index.errors import Locked
 from index.ledger import LogAction, LogEntry
-from index.model import Action, State
+from index.model import REMOVALS, Action, State
 from index.outcome import Counts, RunReport, SourceReport, in_words
 from index.records import SourceRecord
 from index.redact import redact
@@ -27,8 +27,9 @@ from index.sync.collection import count_points, retire
 from index.sync.plan import Plan
 from index.sync.recover import recover
 from index.sync.source import chosen_sources
-from index.sync.survey import forget_rules, noted, survey
+from index.sync.survey import Survey, forget_rules, noted, survey
 from index.sync.target import target_of
+from index.sync.unasked import unasked
 from index.workspace import Workspace
 
 log = logging.getLogger("freshkb.sync")
@@ -68,6 +69,8 @@ class Look:
     """Name of the person who approves."""
     checksum: bool = False
     folders: Sequence[str] | None = None
+    asked: bool = True
+    """Whether the source is asked; else only what has expired is removed."""
 
 
 def sync(
@@ -78,9 +81,11 @@ def sync(
     by: str = "",
     checksum: bool = False,
     folders: Sequence[str] | None = None,
+    asked: bool = True,
     batches: BatchRunner | None = None,
 ) -> RunReport:
-    """Sync these sources (None: all that are or were configured), as this run or as a part of it.
+    """Sync these sources (None: all that are or were configured), as this run or as a part of it. Unless they
+    are `asked`, only documents whose retention has ended are removed, by the ledger's rows.
 
     `by` is the person who approves the plan of the hash `approve`; "" is the login name. A source that
     another process writes is left out, and the report says so. Raises ConfigError for an unknown source;
@@ -88,7 +93,7 @@ def sync(
     StoreError and LedgerError when these fail.
     """
     workspace, report, runner = run.workspace, RunReport(run.run_id), batches or InProcess(run)
-    look = Look(approve, by or login(), checksum, folders)
+    look = Look(approve, by or login(), checksum, folders, asked)
     with recorded(run, report):
         chosen = chosen_sources(workspace, sources)
         clear(workspace.scratches)
@@ -161,7 +166,10 @@ def _plan(run: Run, source: str, look: Look) -> _Planned:
     workspace, ledger = run.workspace, run.workspace.ledger
     if ledger.collections.current() is not None:
         recover(target_of(run), source, run.run_id)
-    seen = survey(workspace, source, folders=look.folders, checksum=look.checksum, approved=look.approve)
+    if look.asked:
+        seen = survey(workspace, source, folders=look.folders, checksum=look.checksum, approved=look.approve)
+    else:
+        seen = Survey(unasked(workspace, source, look.approve))
     plan = seen.plan
     report = SourceReport(
         source=source,
@@ -178,7 +186,7 @@ def _plan(run: Run, source: str, look: Look) -> _Planned:
     if plan.missing:
         return _Planned(report)
     if look.approve is not None and look.approve == plan.plan_hash:
-        now, facts = workspace.now(), {"removals": plan.count(Action.DELETE)}
+        now, facts = workspace.now(), {"removals": sum(1 for _ in plan.of(*REMOVALS))}
         approved = LogEntry(now, LogAction.APPROVED, source, look.approve, run.run_id, facts)
         ledger.runs.approve(look.approve, source, run.run_id, now, [approved], look.by)
     rows, entries = noted(workspace, source, seen, run.run_id)

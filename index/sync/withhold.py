@@ -11,11 +11,13 @@ from functools import cached_property
 from urllib.parse import unquote
 
 from connectors.base import Entry, Fetched
-from index.ledger import Keys, Ledger, TombstoneKind, windows
-from index.model import Action, Chunk, State
+from index.config.rules import Rules
+from index.freshness.properties import said
+from index.ledger import WITHHELD, Keys, Ledger, TombstoneKind, windows
+from index.model import REMOVALS, Chunk, State
 from index.phrase import passages, readings, strings
 from index.records import Document, Intent
-from index.sync.diff import Diff
+from index.sync.diff import Diff, same_properties, token_of
 from index.sync.work import NewVersion, Work
 
 #: Paths that are looked up at once.
@@ -113,6 +115,15 @@ def take_out(found: Diff, source: str, tombstones: Tombstones) -> None:
         found.withheld += len(out)
 
 
+def redescribed(document: Document, entry: Entry, rules: Rules) -> bool:
+    """Whether the source gives the document other properties than when it was looked at. The row has none of
+    a version that is withheld, but for their digest."""
+    if document.reason.startswith(WITHHELD):
+        return not same_properties(document.token, token_of(entry))
+    now = entry.properties
+    return said(document.properties) != (None if now is None else rules.kept(now))
+
+
 def texts_of(document: Document, chunks: Sequence[Chunk] = ()) -> Iterator[str]:
     """Everything that the index would say of a document: title, path, owners, properties, and the text with
     its headings."""
@@ -130,7 +141,7 @@ def forbidden(ledger: Ledger, work: Iterable[Work], intents: Iterable[Intent]) -
     kinds = ledger.erasures.kinds()
     if not kinds:
         return set()
-    found = ledger.erasures.barred([i.document for i in intents if i.action is not Action.DELETE])
+    found = ledger.erasures.barred([i.document for i in intents if i.action not in REMOVALS])
     if TombstoneKind.PHRASE in kinds:
         keys, phrases = ledger.erasures.keys(), ledger.erasures.phrases()
         for one in work:

@@ -25,6 +25,7 @@ class Removal:
     """All points of the document go."""
 
     document: Document
+    action: Action = Action.DELETE
 
 
 @dataclass(frozen=True, slots=True)

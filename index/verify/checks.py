@@ -117,7 +117,7 @@ def judge_row(
         committed != (document.content_hash is not None),
         committed != (document.indexed_at is not None),
         indexed and not committed,
-        document.state in (State.PENDING, State.SKIPPED) and committed,
+        document.state in (State.PENDING, State.SKIPPED, State.EXPIRED) and committed,
         indexed and settled and document.seen_hash != document.content_hash,
         indexed and settled and document.seen_extraction not in ("", document.extraction_fingerprint),
         indexed and not settled and document.token is not None,

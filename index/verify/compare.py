@@ -24,7 +24,7 @@ from contextlib import suppress
 from index.batched import batched
 from index.errors import StoreDamaged, StoreError
 from index.ledger import WITHHELD, damaged, file
-from index.model import LIVE, Action, Cause, State
+from index.model import KEPT, Action, Cause, Item, State
 from index.records import Collection, Document
 from index.store.base import Each
 from index.sync.collection import orphans
@@ -112,7 +112,7 @@ def _compare_all(
     log.debug("Verify: %d points compared, %d differences so far.", found.points, found.findings)
     _compare_rows(workspace, collection, found, stop)
     counts = workspace.ledger.documents.counts()
-    found.documents = sum(states.get(s, 0) for states in counts.values() for s in LIVE - {State.SKIPPED})
+    found.documents = sum(states.get(s, 0) for states in counts.values() for s in KEPT)
     if sources:
         for source in known_sources(workspace):
             _compare_source(workspace, source, found, stop)
@@ -258,8 +258,20 @@ SAYS = {
     Action.DELETE: "the source no longer has it",
     Action.REFUSE: "the source no longer has it, and its removal is refused",
     Action.HOLD: "the source no longer has it, and a hold keeps it",
+    Action.EXPIRE: "its retention has ended",
     Action.TOUCH: "its metadata has changed",
 }
+#: Those of items with these causes.
+BECAUSE = {
+    (Action.UPDATE, Cause.EXTRACTION): "the way it is parsed or chunked has changed",
+    (Action.UPDATE, Cause.RETENTION): "its retention has not ended any more",
+    (Action.REFUSE, Cause.RETENTION): "its retention has ended, and its removal is refused",
+}
+
+
+def said(item: Item) -> str:
+    """The difference that a plan's item is, in words; "" when it is none."""
+    return BECAUSE.get((item.action, item.cause), SAYS.get(item.action, ""))
 
 
 def _compare_source(workspace: Workspace, source: str, found: Verification, stop: threading.Event) -> None:
@@ -268,12 +280,7 @@ def _compare_source(workspace: Workspace, source: str, found: Verification, stop
     if seen.plan.error is not None:
         found.errors.append(seen.plan.error)
     for item in seen.plan.items:
-        if item.action in SAYS:
-            what = (
-                "the way it is parsed or chunked has changed"
-                if item.cause is Cause.EXTRACTION
-                else SAYS[item.action]
-            )
+        if what := said(item):
             found.outdated.append(Difference(what, None, item.document_id, source, item.uri or None))
     unseen = [Difference(SAYS[Action.ADD], None, None, source, entry.uri) for entry in seen.unsupported]
     gone = [Difference(SAYS[Action.DELETE], None, row.document_id, source, row.uri) for row in seen.forgotten]

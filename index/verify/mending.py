@@ -21,7 +21,7 @@ from index.sync.prepare import governed
 from index.sync.source import known_sources, source_of
 from index.sync.sync import plan_of
 from index.sync.target import Target
-from index.sync.work import NewMetadata, NewVersion, RowOnly, Withheld, Work
+from index.sync.work import NewMetadata, NewVersion, RowOnly, Work
 from index.verify.checks import Ids, review_lost
 from index.verify.differences import Verification
 from index.verify.strangers import Strangers
@@ -188,7 +188,7 @@ class Mending:
             return
         for (survivors, row), work in zip(damaged, prepared, strict=False):
             match work:
-                case NewVersion() | Withheld():
+                case NewVersion():
                     yield work
                 case RowOnly(document) | NewMetadata(_, document, _):
                     yield self._salvaged(survivors, row, document)

@@ -222,6 +222,45 @@ class ErasuresContract(OpenLedger):
         assert found == {stone.words: {stone.key_hash: "E-1"} for stone in stones} and list(found) == [1, 3]
         assert ledger.erasures.standing([keys.phrase("zoe o neil")]) == {keys.phrase("zoe o neil"): "E-1"}
 
+    def test_a_lift_has_the_documents_that_it_kept_out_looked_at_again(self, ledger: Ledger) -> None:
+        reasons = {
+            "a": "withheld by order E-1",
+            "b": "withheld by order E-1; a hold keeps the text that it had before",
+            "c": "withheld by order E-1 2 of 3 chunks of its text are lost.",
+            "d": "withheld by order E-12",
+            "e": "It is broken.",
+        }
+        for name, reason in reasons.items():
+            row = version(name, name, name, state=State.QUARANTINED, reason=reason, seen_extraction="x+l")
+            put(ledger, row)
+        placed(ledger, "E-1", [], T0)
+        placed(ledger, "E-12", [], T0)
+        assert ledger.erasures.tally() == (2, 2, 4)
+        ledger.erasures.finish("E-1", "{}", LATER)
+        assert ledger.erasures.tally() == (2, 1, 4)
+        assert ledger.erasures.lift("E-1", "bo", "", LATER, [])
+        rows = ledger.documents.find()
+        assert {row.uri for row in rows if row.seen_extraction == ""} == {"a", "b", "c"}
+        assert ledger.erasures.tally()[:2] == (1, 1)
+
+    def test_no_path_joins_an_order_that_was_lifted(self, ledger: Ledger) -> None:
+        placed(ledger, "E-1", [], T0)
+        ledger.erasures.finish("E-1", "{}", LATER)
+        ledger.erasures.lift("E-1", "bo", "", LATER, [])
+        ledger.erasures.withhold({"copy.md": "E-1"}, "handbook")
+        assert ledger.erasures.kinds() == set()
+
+    def test_what_may_not_be_written_is_known_without_writing(self, ledger: Ledger) -> None:
+        put(ledger, version("a", "d1", "aa"), chunk("d1", 0))
+        found = [version("a", "d1", "x"), version("b", "d2", "aa"), version("c", "d3", "cc")]
+        assert ledger.erasures.barred(found) == set()
+        placed(ledger, "E-1", ["d1"], T0)
+        assert ledger.erasures.barred(found) == {"d1", "d2"}
+        # The row is lost, as in a damaged ledger; the order still knows the document.
+        with ledger.database.writing() as connection:
+            connection.exec_driver_sql("DELETE FROM documents")
+        assert ledger.erasures.barred([version("z", "d1", "zz")]) == {"d1"}
+
     def test_keys_differ_by_kind_and_by_ledger(self, ledger: Ledger) -> None:
         keys = ledger.erasures.keys()
         assert len({keys.uri("a", "b"), keys.content("a\nb"), keys.phrase("a\nb"), keys.uri("b", "a")}) == 4

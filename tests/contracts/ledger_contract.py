@@ -24,8 +24,17 @@ import sqlalchemy as sa
 from index.errors import LedgerError, Locked
 from index.ledger import HoldKind, Ledger, LogAction, LogEntry, PointRemoval
 from index.ledger.database import Database
-from index.model import Action, Cause, Item, State, point_id
-from index.records import ChunkRecord, Collection, Document, Intent, PlanRow, Review, SourceRecord
+from index.model import LIVE, Action, Cause, Item, State, point_id
+from index.records import (
+    ChunkRecord,
+    Collection,
+    Document,
+    Intent,
+    PlanRow,
+    RetainedRow,
+    Review,
+    SourceRecord,
+)
 from tests.erasures import placed
 from tests.holds import order
 
@@ -876,6 +885,38 @@ print(heavy & set(sys.modules))
         again.holds.place(order("h2", T0, "What is said of it may change."), ["d1"], [])
         ledger.writes.drop_intents(["d1"])
         assert ledger.writes.intend("r3", "kb", [intent(document("d1", "d1"))]) == set()
+
+    def test_nor_is_the_expiration_of_such_a_document(self, ledger: Ledger, again: Ledger) -> None:
+        for name in ("d1", "d2"):
+            put(ledger, document(name, name), chunk(name, 0))
+        gone = [document(name, name, state=State.EXPIRED, version=0, chunk_count=0) for name in ("d1", "d2")]
+        wanted = [intent(row, (), Action.EXPIRE) for row in gone]
+        again.holds.place(order("h1", T0), ["d1"], [])
+        assert ledger.writes.intend("r2", "kb", wanted) == {"d1"}
+        entries = [entry("d2", LogAction.EXPIRED)]
+        (obsolete,) = ledger.writes.commit("kb", wanted[1:], entries)
+        assert ledger.documents.get("d2") == gone[1] and ledger.chunks.searchable("kb", [obsolete]) == {}
+        assert published(ledger) == []
+        ledger.writes.settle("kb", [obsolete], T0)
+        assert published(ledger) == entries
+
+    def test_retention_is_judged_of_live_documents_that_have_or_had_text(self, ledger: Ledger) -> None:
+        said = {"contract_end": "2026-01-01", "SOURCE": {"größe": [1]}}
+        texts = [
+            document(f"{state}.md", state.value, state=state, version=1, properties=said, modified_at=T0)
+            for state in State
+        ]
+        others = [
+            document(f"no/{s}.md", f"no-{s}", state=s, version=0) for s in State if s is not State.EXPIRED
+        ]
+        expired = document("no-text.md", "no-text", state=State.EXPIRED, version=0)
+        other_source = document("wiki.md", "wiki", source="wiki", version=1)
+        ledger.documents.put([*texts, *others, expired, other_source], [])
+        ledger.holds.place(order("h1", T0), ["held"], [])
+        found = {row.document_id: row for row in ledger.documents.retained("handbook")}
+        assert set(found) == {state.value for state in LIVE} | {"no-text"}
+        assert found["held"] == RetainedRow("held", "held.md", State.HELD, T0, said, True)
+        assert found["indexed"] == RetainedRow("indexed", "indexed.md", State.INDEXED, T0, said, False)
 
     def test_a_hold_and_a_removal_that_meet_take_turns(self, ledger: Ledger, again: Ledger) -> None:
         """The one that comes second waits, and sees what the first has done."""

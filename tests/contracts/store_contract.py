@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from index import payload
 from index.errors import ConfigError, StoreError
 from index.freshness.assess import NEVER
 from index.model import Point, Sparse, digest, rfc3339
@@ -328,8 +329,28 @@ class StoreContract:
         expected = sorted(range(30), key=lambda n: -cosine(dense(7), dense(n)))
         assert found(hits) == [uid(n) for n in expected]
         assert hits[0].score == pytest.approx(1)
-        assert hits[0].point.payload == point(7).payload
+        assert hits[0].point.payload["page_content"] == "some words"
         assert (hits[0].point.dense, hits[0].point.sparse) == (None, None)
+
+    def test_a_hit_brings_the_passage_of_its_point(self, store: VectorStore) -> None:
+        own = {"heading_path": ["Top", ""], "page": 7, "chunk_index": 3}
+        points = [point(1, "leave", **own), point(2, "leave", title="Rest")]
+        with store.session(NAME) as session:
+            # Found by its words alone.
+            lone = Point(uid(3), {"page_content": "leave"}, None, bm25.document(["leave"])[0])
+            session.upsert([*points, lone])
+            for mode in ("dense", "sparse", "hybrid"):
+                hits = session.search(
+                    mode=mode, dense=dense(1), sparse=bm25.query("leave"), limit=5, where=ANY
+                )
+                assert {hit.point.id: payload.passage_in(hit.point.payload) for hit in hits} == {
+                    uid(1): payload.passage(points[0].payload),
+                    uid(2): None,
+                    **({} if mode == "dense" else {uid(3): None}),
+                }, mode
+                texts = {hit.point.payload["page_content"] for hit in hits}
+                assert texts == {"leave"}
+            assert {hit.point.id: hit.relevance for hit in hits}[uid(3)] == 0
 
     def test_a_sparse_search_prefers_the_rarer_word(self, store: VectorStore) -> None:
         texts = ["vacation policy"] * 8 + ["parental leave policy", "nothing of the kind"]

@@ -21,6 +21,7 @@ from index.config import load
 from index.model import State
 from index.workspace import require_collection
 from tests.commands import CommandLine, environment, process
+from tests.erasures import carried_out, placed
 from tests.knowledge import Knowledge
 
 #: Commands of the contract's table with a JSON column.
@@ -206,8 +207,8 @@ def test_a_plan_shows_a_line_for_each_change_and_does_nothing(freshkb: CommandLi
     assert "1 to add, 1 to update, 1 to move, 1 to delete, 0 to touch; 1 unchanged" in said[-1]
     (planned,) = freshkb.json("plan")["sources"]
     assert set(planned) == {
-        "source", "complete", "plan_hash", "add", "update", "move", "delete", "touch", "unchanged", "held",
-        "refused", "withheld", "error", "items",
+        "source", "complete", "plan_hash", "add", "update", "move", "delete", "expired", "touch", "unchanged",
+        "held", "refused", "withheld", "error", "items",
     }  # fmt: skip
     assert all({"action", "uri", "document_id"} <= set(item) for item in planned["items"])
     assert {item["action"]: item["uri"] for item in planned["items"]} == {
@@ -223,11 +224,35 @@ def test_a_sync_reports_every_count_of_the_contract(freshkb: CommandLine, kb: Kn
     assert set(report) == {"run_id", "seconds", "sources", "chunks", "documents"}
     assert set(report["chunks"]) == {"embedded", "reused", "deleted", "total"}
     assert set(report["sources"][0]) == {
-        "source", "complete", "added", "updated", "moved", "deleted", "touched", "unchanged", "quarantined",
-        "skipped", "held", "refused", "withheld", "plan_hash", "error",
+        "source", "complete", "added", "updated", "moved", "deleted", "expired", "touched", "unchanged",
+        "quarantined", "skipped", "held", "refused", "withheld", "plan_hash", "error",
     }  # fmt: skip
     assert (report["documents"], report["chunks"]["total"]) == (1, 1)
     assert "docs: 1 unchanged" in freshkb("sync").stdout
+
+
+def test_what_an_order_to_erase_keeps_out_is_counted_and_not_named(
+    freshkb: CommandLine, kb: Knowledge
+) -> None:
+    for uri in ("a.md", "staff.md"):
+        page(kb, uri)
+    freshkb("sync")
+    assert "withheld" not in freshkb("plan").stdout + freshkb("sync").stdout
+    with kb.workspace() as workspace:
+        (staff,) = workspace.ledger.documents.find(uris=["staff.md"])
+        placed(workspace.ledger, "E-1", [staff.document_id], kb.clock())
+        open_order = freshkb("status").stdout
+        carried_out(workspace, "E-1")
+    assert "Orders to erase: 1 standing, 1 not carried out yet, 0 documents in quarantine" in open_order
+    planned = freshkb("plan").stdout
+    assert planned.splitlines()[-1].endswith("1 unchanged, 0 held, 0 refused, 1 withheld.")
+    said = freshkb("sync").stdout
+    assert "docs: 1 unchanged (1 withheld)" in said
+    assert freshkb.json("sync")["sources"][0]["withheld"] == 1
+    assert "1 standing, 0 documents in quarantine" in freshkb("status").stdout
+    assert freshkb.json("ls", "--state", "erased") == []
+    assert "staff" not in planned + said + freshkb("ls").stdout + freshkb("log", "show").stdout
+    assert "staff" not in json.dumps([freshkb.json("runs"), freshkb.json("plan"), freshkb.json("verify")])
 
 
 def test_checksum_finds_a_change_that_no_token_shows(freshkb: CommandLine, kb: Knowledge) -> None:
@@ -327,7 +352,7 @@ def test_status_counts_documents_by_source_and_state(freshkb: CommandLine, kb: K
     kb.write("tool.exe", "MZ")
     freshkb("sync")
     status = freshkb.json("status")
-    counts = {"indexed": 1, "pending": 0, "quarantined": 0, "skipped": 1, "held": 0}
+    counts = {"indexed": 1, "pending": 0, "quarantined": 0, "skipped": 1, "held": 0, "expired": 0}
     assert status["documents"] == counts
     assert status["sources"][0]["documents"] == counts
     assert status["index"]["points"] == 1

@@ -48,4 +48,6 @@ def test_every_flow_and_task_works_where_it_arrives_by_value(tmp_path: Path) -> 
         "freshkb-audit",
         "freshkb-verify",
         "freshkb-purge",
+        "freshkb-erase",
+        "freshkb-retention",
     }

@@ -321,6 +321,49 @@ def test_the_purge_flow_takes_the_bytes_off_the_disk_and_publishes_counts(
     assert "| purged | 1 |" in shown and "| store | purged |" in shown
 
 
+def test_the_retention_flow_removes_what_has_expired_and_publishes_counts(
+    make_base: MakeBase, monkeypatch: pytest.MonkeyPatch, harness: Server
+) -> None:
+    """The source is not there, and the server learns no name, no date and no reason."""
+    from flows.retention import retention
+
+    base = make_base("retained", source="archive")
+    for number in range(15):
+        base.put(
+            f"{CANARY}-{number:02}.md",
+            f"---\nended: 2019-01-{number + 1:02}\n---\n# {CANARY}\n\nText {number}.\n",
+        )
+    base.put("stays.md", "# Stays\n\nAs it is.\n")
+    with base.open() as workspace:
+        directly(workspace)
+        assert workspace.ledger.documents.counts() == {"archive": {"indexed": 16}}
+    monkeypatch.setenv("FRESHKB_CONFIG", str(base.config))
+    (base.folder / "docs").rename(base.folder / "elsewhere")
+
+    def rules(field: str, limit: int) -> None:
+        text = base.config.read_text(encoding="utf-8").partition("retention:")[0]
+        guard = f"defaults: {{delete: {{max_count: {limit}, max_fraction: 0.0}}}}"
+        text = text.replace("defaults: {owner: group:hr}", guard)
+        base.config.write_text(f"{text}retention: [{{after: 7y, field: {field}}}]\n", encoding="utf-8")
+
+    rules("nowhere", 14)
+    counts: Any = retention()
+    assert counts == {"expired": 0, "refused": 0}
+    rules("ended", 14)
+    state = retention(return_state=True)
+    assert state.is_failed() and state.name == "Refused" and (state.message or "").endswith(": 15 refused")
+    rules_of = base.config.read_text(encoding="utf-8").replace("max_count: 14", "max_count: 15")
+    base.config.write_text(rules_of, encoding="utf-8")
+    counts = retention()
+    assert counts == {"expired": 15, "refused": 0}
+    assert "| archive | 15 | 0 |" in artifact("freshkb-retention")
+    with base.open() as workspace:
+        assert workspace.ledger.documents.counts() == {"archive": {"expired": 15, "indexed": 1}}
+        kinds = [run.kind for run in workspace.ledger.runs.newest(10)]
+        assert kinds.count("retention") == 3
+    assert places("2019-01-01", harness.home) == set() and places("ended: 2019", harness.home) == set()
+
+
 def test_a_flow_that_appended_entries_keeps_a_checkpoint_of_the_log(make_base: MakeBase) -> None:
     base = make_base(documents=2)
     with base.open() as workspace:
@@ -391,6 +434,7 @@ def test_nothing_of_a_document_reaches_prefect(
     the messages of exceptions. However a run ends, nothing that Prefect has on disk holds the word."""
     from flows.audit import audit
     from flows.purge import purge
+    from flows.retention import retention
     from flows.sync import sync
     from flows.verify import verify
 
@@ -423,9 +467,10 @@ def test_nothing_of_a_document_reaches_prefect(
     monkeypatch.setenv("FRESHKB_CONFIG", str(base.config))
     assert audit(return_state=True).is_completed()
     assert verify(return_state=True).is_failed()
+    assert retention(return_state=True).is_completed()
     assert purge(return_state=True).is_completed()
     monkeypatch.setenv("FRESHKB_CONFIG", str(tmp_path / f"{CANARY}.yaml"))
-    for unconfigured in (sync, audit, verify, purge):
+    for unconfigured in (sync, audit, verify, retention, purge):
         assert unconfigured(return_state=True).is_failed()
     monkeypatch.setenv("FRESHKB_CONFIG", str(base.config))
     (base.folder / "docs").rename(base.folder / f"docs-{CANARY}")

@@ -91,7 +91,8 @@ def test_serve_runs_the_flows_of_its_configuration_until_it_is_stopped(
         until(lambda: b"Ready: watching handbook" in output.read_bytes(), process)
         until(lambda: b"prefect: Runs" in output.read_bytes(), process)
         deployments = {d["name"]: d for d in ask(server, "/deployments/filter", {})}
-        assert set(deployments) == {"freshkb-sync", "freshkb-audit", "freshkb-verify", "freshkb-purge"}
+        flows = ("sync", "audit", "verify", "retention", "purge")
+        assert set(deployments) == {f"freshkb-{name}" for name in flows}
         crons = {
             name: [(s["schedule"]["cron"], s["schedule"]["timezone"], s["active"]) for s in d["schedules"]]
             for name, d in deployments.items()
@@ -100,6 +101,7 @@ def test_serve_runs_the_flows_of_its_configuration_until_it_is_stopped(
             "freshkb-sync": [("0 5 1 1 *", "UTC", True)],
             "freshkb-audit": [("0 7 1 1 *", "UTC", True)],
             "freshkb-verify": [],
+            "freshkb-retention": [],
             "freshkb-purge": [],
         }
         limits = {d["concurrency_options"]["collision_strategy"] for d in deployments.values()}

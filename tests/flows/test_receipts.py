@@ -194,8 +194,11 @@ def test_a_receipt_is_checked_in_an_empty_folder_without_configuration_and_state
     assert code == 1 and not found["ok"] and set(found) == {"ok", "reason"}
     reveal = revealed(given / "reveal.json", "E-1", *URIS[:2])
     code, found, _ = checked(str(given / "receipt.json"), "--reveal", str(reveal))
-    assert code == 0 and {each["uri"] for each in found["documents"]} == set(URIS[:2])
-    assert {each["subject"] for each in found["documents"]} == {"E-1/1", "E-1/2"}
+    assert code == 0 and {each["uri"] for each in found["revealed"]} == set(URIS[:2])
+    assert {each["subject"] for each in found["revealed"]} == {"E-1/1", "E-1/2"}
+    # Not even one that is named is asked for.
+    code, found, _ = checked(str(given / "receipt.json"), "--config", "gone.yaml")
+    assert code == 0 and found["ok"]
     assert list(empty.iterdir()) == []
 
 
@@ -243,13 +246,13 @@ def test_a_reveal_file_says_which_documents_a_receipt_is_about(freshkb: CommandL
     one = revealed(kb.home / "one", "E-1", "b.md")
     found = freshkb.json("receipts", "verify", str(file), "--reveal", str(one))
     assert found["reason"].endswith("The reveal file names 1 of the documents.")
-    assert [each["uri"] for each in found["documents"]] == ["b.md"]
+    assert [each["uri"] for each in found["revealed"]] == ["b.md"]
     strange = revealed(kb.home / "strange", "E-1", "b.md", "c.md")
     found = freshkb.json("receipts", "verify", str(file), "--reveal", str(strange), code=1)
-    assert not found["ok"] and [each["uri"] for each in found["documents"]] == ["b.md"]
+    assert not found["ok"] and [each["uri"] for each in found["revealed"]] == ["b.md"]
     assert "of 2 documents of the reveal file it is not about 1: docs:c.md" in found["reason"]
     salted = revealed(kb.home / "salted", "E-1", *URIS[:2], salt=b"another")
-    assert freshkb.json("receipts", "verify", str(file), "--reveal", str(salted), code=1)["documents"] == []
+    assert freshkb.json("receipts", "verify", str(file), "--reveal", str(salted), code=1)["revealed"] == []
     of_another = revealed(kb.home / "of another", "E-2", "b.md")
     failed = freshkb("receipts", "verify", str(file), "--reveal", str(of_another), code=2)
     assert "is of the order E-2, and the receipt of E-1" in failed.stderr

@@ -51,7 +51,7 @@ def test_runs_that_come_from_the_schedule_do_their_work(
     # The others in the minute after the sync: runs that nobody looks at would take as long as these.
     first = (datetime.now(UTC) + timedelta(seconds=80)).minute % 2
     then = f"{1 - first}-59/2 * * * *"
-    schedule(base, sync=f"{first}-59/2 * * * *", audit=then, verify=then, purge=then)
+    schedule(base, sync=f"{first}-59/2 * * * *", audit=then, verify=then, purge=then, retention=then)
     environ = {
         "PREFECT_API_URL": server.api_url,
         "PREFECT_HOME": str(tmp_path / "client"),
@@ -84,6 +84,7 @@ def test_runs_that_come_from_the_schedule_do_their_work(
             audited = until(lambda: ended("freshkb-audit", after=since), process, every=2)
             verified = until(lambda: ended("freshkb-verify", after=since), process, every=2)
             purged = until(lambda: ended("freshkb-purge", after=since), process, every=2)
+            retained = until(lambda: ended("freshkb-retention", after=since), process, every=2)
         finally:
             for deployment in deployments.values():
                 ask(server, f"/deployments/{deployment}", method="DELETE")
@@ -91,6 +92,7 @@ def test_runs_that_come_from_the_schedule_do_their_work(
         assert audited["state_type"] == "COMPLETED", audited["state"]
         assert verified["state_type"] == "COMPLETED", verified["state"]
         assert purged["state_type"] == "COMPLETED", purged["state"]
+        assert retained["state_type"] == "COMPLETED", retained["state"]
     assert verified["state"]["message"].endswith(": 3 documents, 3 points")
     assert {path.name for path in reports.iterdir()} == set(FILES)
     judged = json.loads((reports / "freshness.json").read_text())["results"]

@@ -32,7 +32,7 @@ MODES = ("before", "after", "half", "late", "full", "gone")
 def small_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "STREAM_ROWS", 2)
     monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.01)
-    monkeypatch.setattr("index.erase.carry_out.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("index.erase.remove.PATIENCE_SECONDS", 0.0)
 
 
 class Bench:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from math import inf
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import qdrant_edge as engine
 
@@ -17,6 +17,7 @@ from index.disk.scratch import room
 from index.errors import StoreError
 from index.freshness.owners import fold
 from index.model import Point, Sparse, rfc3339
+from index.payload import PASSAGE_FIELDS
 from index.store import fusion
 from index.store.base import EVERYTHING, SPARSE_NAME, Filter, Hit, Mode
 from index.store.convert import FIELDS, INSTANT_FIELDS, KEYWORD_FIELDS, check_vectors, sparse
@@ -113,9 +114,6 @@ class EdgeSession:
         self._shard.flush()
 
     def retrieve(self, ids: Sequence[str], *, vectors: bool) -> dict[str, Point]:
-        return self._retrieve(ids, vectors)
-
-    def _retrieve(self, ids: Sequence[str], vectors: bool | list[str]) -> dict[str, Point]:
         with engine_errors(f"read {len(ids)} points", self._home):
             rows = self._shard.retrieve(list(ids), with_payload=True, with_vector=vectors)
             self._did["read"] += len(rows)
@@ -191,11 +189,27 @@ class EdgeSession:
             ranked = self._shard.query_batch(engine.QueryBatchRequest(asked))
             return [[(row.id, row.score) for row in rows] for rows in ranked]
 
-        def fetch(ids: Sequence[str], needed: Literal["dense", "sparse"] | None) -> dict[str, Point]:
-            return self._retrieve(ids, [_NAMES[needed]] if needed else False)
+        def read(ids: Sequence[Any], question: fusion.Query) -> fusion.Found:
+            # A search among these ids reads the segments beside each other, `retrieve` one after the other.
+            asked = engine.QueryRequest(
+                limit=len(ids),
+                query=_nearest(question),
+                filter=engine.Filter(must=[engine.HasIdCondition(set(ids))]),
+                params=_BY_VECTOR,
+                with_payload=list(PASSAGE_FIELDS),
+                with_vector=[SPARSE_NAME] if isinstance(question, Sparse) else False,
+            )
+            rows = self._shard.query(asked)
+            found: fusion.Found = {row.id: (row.payload or {}, _relevance(question, row)) for row in rows}
+            # Those that words have found, and that lack a dense vector.
+            if lost := [identifier for identifier in ids if identifier not in found]:
+                records = self._shard.retrieve(lost, with_payload=list(PASSAGE_FIELDS), with_vector=False)
+                found |= {record.id: (record.payload or {}, 0.0) for record in records}
+            self._did["read"] += len(found)
+            return found
 
         with engine_errors("be searched", self._home):
-            return fusion.search(rank, fetch, mode=mode, dense=dense, sparse=sparse, limit=limit)
+            return fusion.search(rank, read, mode=mode, dense=dense, sparse=sparse, limit=limit)
 
 
 def missing_indexes(shard: engine.EdgeShard) -> list[engine.UpdateOperation]:
@@ -230,6 +244,13 @@ def _point(row: engine.Record) -> Point:
         vectors.get(""),
         None if words is None else sparse(words.indices, words.values),
     )
+
+
+def _relevance(question: fusion.Query, row: engine.ScoredPoint) -> float:
+    if not isinstance(question, Sparse):
+        return fusion.by_cosine(row.score)
+    vectors: dict[str, Any] = row.vector if isinstance(row.vector, dict) else {}
+    return fusion.by_words(question, vectors[SPARSE_NAME].indices)
 
 
 def _nearest(query: fusion.Query) -> engine.Query:

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from index.batched import batched
 from index.errors import ConfigError, StoreError, telling_no_secret
 from index.freshness.owners import fold
 from index.model import Point, Sparse
+from index.payload import PASSAGE_FIELDS
 from index.store import fusion
 from index.store.base import EVERYTHING, SPARSE_NAME, Filter, Hit, Mode
 from index.store.convert import FIELDS, check_vectors, float32, sparse
@@ -148,11 +149,29 @@ class QdrantSession:
                 for response in self._client.query_batch_points(self._name, requests)
             ]
 
-        def fetch(ids: Sequence[str], needed: Literal["dense", "sparse"] | None) -> dict[str, Point]:
-            return self.retrieve(ids, vectors=needed is not None)
+        def read(ids: Sequence[Any], question: fusion.Query) -> fusion.Found:
+            words = isinstance(question, Sparse)
+            answer = self._client.query_points(
+                self._name,
+                query=_nearest(question),
+                using=SPARSE_NAME if words else None,
+                query_filter=models.Filter(must=[models.HasIdCondition(has_id=list(ids))]),
+                limit=len(ids),
+                with_payload=list(PASSAGE_FIELDS),
+                with_vectors=[SPARSE_NAME] if words else False,
+            )
+            found: fusion.Found = {
+                str(row.id): (row.payload or {}, _relevance(question, row)) for row in answer.points
+            }
+            # Those that words have found, and that lack a dense vector.
+            if lost := [identifier for identifier in ids if identifier not in found]:
+                records = self._client.retrieve(self._name, lost, with_payload=list(PASSAGE_FIELDS))
+                found |= {str(record.id): (record.payload or {}, 0.0) for record in records}
+            self._did["read"] += len(found)
+            return found
 
         with asking(self._url, "be searched"):
-            return fusion.search(rank, fetch, mode=mode, dense=dense, sparse=sparse, limit=limit)
+            return fusion.search(rank, read, mode=mode, dense=dense, sparse=sparse, limit=limit)
 
 
 @contextmanager
@@ -196,6 +215,13 @@ def _point(row: models.Record) -> Point:
         None if dense is None else float32(dense),
         None if words is None else sparse(words.indices, words.values),
     )
+
+
+def _relevance(question: fusion.Query, row: models.ScoredPoint) -> float:
+    if not isinstance(question, Sparse):
+        return fusion.by_cosine(row.score)
+    vectors: Any = row.vector
+    return fusion.by_words(question, vectors[SPARSE_NAME].indices)
 
 
 def _nearest(query: fusion.Query) -> models.SparseVector | list[float]:

@@ -8,10 +8,11 @@ import pytest
 
 from index.checkpoints import checkpoint_of
 from index.ledger import LogAction
+from index.model import State
 from index.parse import Parser
 from tests.holds import order
 from tests.index.backup.conftest import agrees, hits, made, place, restored, rows
-from tests.knowledge import Knowledge
+from tests.knowledge import Knowledge, counts
 from tests.traces.server import Served
 
 pytest_plugins = ["tests.postgres"]
@@ -48,6 +49,19 @@ def test_everything_is_as_it_was(full: Knowledge, other: Knowledge, tmp_path: Pa
     assert not (other.home / ".freshkb" / ".restoring").exists()
     assert {path.stat().st_mode & 0o077 for path in (folder, *folder.iterdir())} == {0}
     assert (other.home / ".freshkb" / "ledger.db").stat().st_mode & 0o077 == 0
+
+
+def test_what_had_expired_comes_back_expired(kb: Knowledge, other: Knowledge, tmp_path: Path) -> None:
+    for one in (kb, other):
+        one.settings["retention"] = [{"after": "1y", "field": "ended"}]
+    kb.write("over.md", "---\nended: 2020-01-01\n---\n# Over\n\nThe end.\n")
+    kb.write("page.md", "# Page\n\nAs it is.\n")
+    assert counts(kb.sync()) == {"added": 1, "expired": 1, "embedded": 1}
+    assert made(kb, tmp_path / "backup").json()["documents"] == 1
+    restored(other, tmp_path / "backup")
+    same_rows(kb, other)
+    assert other.documents()["over.md"].state is State.EXPIRED
+    agrees(other)
 
 
 def test_databases_and_stores_may_differ(

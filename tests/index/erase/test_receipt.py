@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from index.erase import receipt as receipts
 from index.erase.receipt import issued, keep, kept, opened, path_of
 from index.errors import SignatureError
-from index.ledger import LogAction, LogEntry, Tombstone, TombstoneKind
+from index.ledger import LogAction, LogEntry, Order, OrderKind, Tombstone, TombstoneKind
 from index.signed import envelope
 from index.signed.key import NAME, PublicKey, SigningKey, load, load_or_make
 from index.signed.statement import PAYLOAD_TYPE, PREDICATES
@@ -298,6 +298,41 @@ def test_what_a_signer_says_falsely_is_found(name: str, text: str, key: SigningK
         with pytest.raises(SignatureError) as refused:
             opened(forged, keys)
         assert str(refused.value).endswith(".") and "not signed by" not in str(refused.value)
+
+
+def consistent(text: str, key: SigningKey, order_id: str, counted: object, node: bytes) -> str:
+    """The receipt of a signer with a log of two entries made up for it: all of its parts fit together."""
+
+    def changed(said: Said) -> None:
+        facts = {"order": order_id, "documents": 1, "chunks": 4}
+        entry = json.dumps({"action": "erasure-done", "facts": facts, "seq": 1})
+        leaf = hashlib.sha256(b"\0" + entry.encode()).digest()
+        log: Said = {"entry": entry, "seq": 1, "size": 2, "proof": [b64encode(node).decode()]}
+        log["root"] = b64encode(hashlib.sha256(b"\1" + leaf + node).digest()).decode()
+        said["predicate"]["log"].update(log)
+        said["predicate"].update(order_id=order_id, documents=counted)
+        said["subject"] = [{**said["subject"][0], "name": f"{order_id}/1"}]
+
+    return signed_anew(text, key, changed)
+
+
+def test_a_made_up_log_cannot_be_told_from_another_but_has_to_be_one(text: str, key: SigningKey) -> None:
+    """The signature vouches for the log, and anchors know it; the form is checked all the same."""
+    assert opened(consistent(text, key, "E-1", 1, bytes(32))).documents == 1
+    for strange in (("../../E-1", 1, bytes(32)), ("E-1", True, bytes(32)), ("E-1", 1, bytes(33))):
+        with pytest.raises(SignatureError, match="This is no receipt of freshkb"):
+            opened(consistent(text, key, *strange))
+
+
+def test_one_that_would_not_verify_is_not_issued(workspace: Workspace) -> None:
+    ledger, at = filled(workspace).ledger, workspace.now()
+    made = Order("E-1", OrderKind.DOCUMENT, "anna", at)
+    with ledger.erasures.placing(made, ["d1"], lambda _: [], lambda document: document.uri):
+        pass
+    facts: dict[str, int | str] = {"order": "E-1", "documents": 1, "chunks": 2}
+    ledger.log.append([LogEntry(at, LogAction.ERASURE_DONE, "", "E-1", facts=facts)])
+    with pytest.raises(SignatureError, match="The subjects of the receipt are not those"):
+        issued(workspace, made, ledger.log.head().size, PLACES, NOT_COVERED, at)
 
 
 def test_a_receipt_that_says_more_than_we_know_is_good(text: str, key: SigningKey) -> None:

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import product
+from math import sqrt
+from operator import mul
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from qdrant_client import QdrantClient
 
-from index import KnowledgeBase
+from index import KnowledgeBase, payload
 from index.errors import ConfigError, ModelChanged, StoreError
 from index.ledger import Ledger
-from index.model import State
+from index.ledger.chunks import Chunks
+from index.model import Action, Point, State
+from index.records import Collection, Document, Intent
 from index.run import Run
-from index.search.hits import SearchHit
-from index.search.query import Query, check, search
+from index.search.hits import Candidate, SearchHit, search_hit
+from index.search.query import FRESH, Query, _conditions, check, search
 from index.search.reader import Reader
+from index.store import bm25
 from index.store.base import Hit, Mode, Session, VectorStore
 from index.store.edge.store import EdgeStore
 from index.store.qdrant.store import QdrantStore
@@ -191,6 +197,107 @@ def test_a_search_says_once_how_long_it_took_and_no_word_of_the_query(
     assert re.fullmatch(r"sparse: 1 hits of 1 candidates in 1 rounds, \d+\.\d{3} s\.", line)
 
 
+# ── Candidates ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def plainly(reader: Reader, collection: Collection, query: Query) -> list[SearchHit]:
+    """The same search in the plain way: each candidate is read whole, the ledger is asked about each, and
+    its relevance is computed of its vectors."""
+    now, limit = reader.now(), 2 * query.k + 10
+    dense, words = reader.embedded(collection, query.text), bm25.query(query.text)
+    asked = {"mode": query.mode, "dense": dense, "sparse": words, "where": _conditions(reader, query, now)}
+
+    def relevance(point: Point) -> float:
+        assert point.dense is not None and point.sparse is not None
+        if query.mode == "sparse":
+            return len({*words.indices} & {*point.sparse.indices}) / len(words.indices)
+        cosine: float = sum(map(mul, dense, point.dense)) / sqrt(sum(map(mul, dense, dense)))
+        return max(0.0, cosine)
+
+    while True:
+        with reader.store.session(collection.name) as session:
+            found = session.search(limit=limit, **asked)  # type: ignore[arg-type]
+            points = session.retrieve([hit.point.id for hit in found], vectors=True)
+        documents = reader.ledger.chunks.searchable(collection.name, [*points], held=query.held)
+        texts: dict[str, list[Candidate]] = {}
+        for hit in found:
+            point = points[hit.point.id]
+            passage = payload.passage(point.payload)
+            candidate = Candidate(Hit(point, hit.score, relevance(point)), passage, documents)
+            if point.id in documents and (
+                not query.fresh_only or reader.verdicts.of(candidate.document, now).verdict in FRESH
+            ):
+                texts.setdefault(" ".join(passage.text.split()), []).append(candidate)
+        if len(texts) > query.k or len(found) < limit:
+            return [
+                search_hit(best, copies, reader.verdicts.of(best.document, now))
+                for best, *copies in list(texts.values())[: query.k]
+            ]
+        limit *= 2
+
+
+def with_copies(kb: Knowledge) -> None:
+    """Texts of their own, and texts with copies in other white space, dated otherwise; they begin alike."""
+    dates = ("2026-05-01", "2020-01-01", "soon")
+    for number in range(40):
+        page(kb, f"own/{number:02}.md", f"Leave, part {number}, of {number % 3} days.", dates[number % 3])
+        words = ["# Rest\n\nAnnual leave is asked for in", *["writing"] * (number % 5), "by staff"]
+        text = ("\n" if number % 2 else " ").join(words)
+        kb.write(f"copies/{number:02}.md", f"---\nlast_reviewed: {dates[number % 3]}\n---\n{text}\n")
+    kb.write("twice.md", "# One\n\nAsk for leave.\n\n# One\n\nAsk for leave.\n")
+
+
+@pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning")
+def test_hits_and_their_copies_are_those_of_reading_every_candidate(
+    kb: Knowledge, store: VectorStore
+) -> None:
+    with_copies(kb)
+    with kb.workspace(store=store) as workspace:
+        sync(Run(workspace, "sync"))
+        reader, collection = Reader(workspace), require_collection(workspace)
+        documents = list(workspace.ledger.documents.find(uris=[f"copies/{n:02}.md" for n in range(9)]))
+        gone = [Intent(Action.DELETE, document) for document in documents]
+        workspace.ledger.writes.intend("run", collection.name, gone)
+        workspace.ledger.writes.commit(collection.name, gone, [])
+        copied = 0
+        for mode, k, fresh_only, text in product(
+            MODES, (1, 2, 5, 10, 60), (False, True), ("annual leave in writing by staff", "leave of 2 days")
+        ):
+            query = Query(text, k, mode, fresh_only)
+            expected, hits = plainly(reader, collection, query), search(reader, collection, query)
+            assert [replace(hit, relevance=0) for hit in hits] == [replace(e, relevance=0) for e in expected]
+            assert [hit.relevance for hit in hits] == pytest.approx([e.relevance for e in expected], abs=2e-4)
+            copied += sum(len(hit.duplicates) for hit in hits)
+        assert copied > 100
+
+
+def test_the_ledger_is_asked_about_the_texts_that_are_shown(
+    kb: Knowledge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(40):
+        page(kb, f"{number:02}.md", f"Leave, part {number}.")
+    kb.sync()
+    with kb.workspace() as workspace:
+        reader, collection = Reader(workspace), require_collection(workspace)
+        searchable, asked = Chunks.searchable, list[int]()
+
+        def counted(self: Chunks, name: str, ids: Sequence[str], **held: bool) -> Mapping[str, Document]:
+            asked.append(len(ids))
+            return searchable(self, name, ids, **held)
+
+        monkeypatch.setattr(Chunks, "searchable", counted)
+        assert len(search(reader, collection, Query("leave", 5))) == 5
+        assert asked == [6]
+        best = search(reader, collection, Query("leave", 1))[0]
+        document = next(workspace.ledger.documents.find(uris=[best.uri]))
+        gone = Intent(Action.DELETE, document)
+        workspace.ledger.writes.intend("run", collection.name, [gone])
+        workspace.ledger.writes.commit(collection.name, [gone], [])
+        asked.clear()
+        assert best.uri not in {hit.uri for hit in search(reader, collection, Query("leave", 5))}
+        assert asked == [6, 14]
+
+
 # ── Another encoder of words ──────────────────────────────────────────────────────────────────────────────
 
 
@@ -209,8 +316,6 @@ def recorded(ledger: Ledger) -> str:
 
 
 def test_the_fingerprint_of_the_encoder_of_words_is_recorded_with_the_collection(kb: Knowledge) -> None:
-    from index.store import bm25
-
     page(kb, "a.md", "Leave.")
     kb.sync()
     assert kb.ask(lambda m: recorded(m.ledger)) == bm25.fingerprint()
@@ -219,8 +324,6 @@ def test_the_fingerprint_of_the_encoder_of_words_is_recorded_with_the_collection
 def test_an_index_of_before_is_taken_for_one_of_this_encoder_and_recorded_by_the_next_sync(
     kb: Knowledge,
 ) -> None:
-    from index.store import bm25
-
     page(kb, "a.md", "Leave.")
     kb.sync()
     with kb.workspace() as workspace:
@@ -235,7 +338,6 @@ def test_an_index_of_before_is_taken_for_one_of_this_encoder_and_recorded_by_the
 
 def test_another_encoder_of_words_is_refused_until_a_reindex(kb: Knowledge) -> None:
     from index.reindex import reindex
-    from index.store import bm25
 
     page(kb, "a.md", "Leave.")
     kb.sync()

@@ -6,13 +6,14 @@ import os
 import stat
 import subprocess
 import sys
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from index.errors import SignatureError
-from index.signed.key import SigningKey, load, load_or_make, read_public
+from index.signed.key import PublicKey, SigningKey, load, load_or_make, read_public
 
 
 def test_a_made_key_is_for_its_owner_alone_in_whatever_folder(tmp_path: Path) -> None:
@@ -73,6 +74,21 @@ def test_what_is_no_key_or_open_to_all_is_named(tmp_path: Path) -> None:
     blocked = tmp_path / "words.pem" / "key.pem"
     with pytest.raises(SignatureError, match="cannot be"):
         load_or_make(blocked)
+
+
+def test_a_public_key_comes_back_from_its_text_and_from_no_other(tmp_path: Path) -> None:
+    public = load_or_make(tmp_path / "key.pem").public
+    text = public.pem
+    assert PublicKey.of_pem(text) == public
+    # Of another kind, and of the same length.
+    other_kind = text.replace(
+        text.split("\n")[1][:16], b64encode(bytes.fromhex("302a300506032b656e032100")).decode()
+    )
+    others = ["", "\n\n\n", f"{text}\n", text.strip(), text.replace("PUBLIC", "PRIVATE"), other_kind]
+    others += [text.replace("MCow", "MCo"), text.replace("\n", "\r\n"), text.replace("M", "ä", 1)]
+    for other in others:
+        with pytest.raises(ValueError):
+            PublicKey.of_pem(other)
 
 
 def test_nothing_of_cryptography_is_imported_before_it_is_needed() -> None:

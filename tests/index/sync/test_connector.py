@@ -75,6 +75,23 @@ def site(kb: Knowledge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     wiki.close()
 
 
+def test_a_date_that_the_source_gives_ends_the_retention_of_a_page_and_a_newer_one_brings_it_back(
+    synced: Site,
+) -> None:
+    """The version is the same, and while it has expired no page is read."""
+    site, wiki = synced, synced.wiki
+    site.kb.settings["retention"] = [{"source": "wiki", "after": "30d", "field": "last_reviewed"}]
+    assert site.sync() == {"expired": 2, "unchanged": 1, "embedded": 0}
+    leave = wiki.pages["v1.2/leave"]
+    said = leave.properties or {}
+    leave.properties = {**said, "owner": "user:bo"}
+    assert site.sync() == {"touched": 1, "unchanged": 2, "embedded": 0} and wiki.reads == []
+    assert site.document("v1.2/leave").state is State.EXPIRED
+    leave.properties = {**said, "last_reviewed": "2026-06-01"}
+    assert site.sync() == {"updated": 1, "unchanged": 2, "embedded": 2}
+    assert site.document("v1.2/leave").state is State.INDEXED and site.verified()
+
+
 @pytest.fixture
 def synced(site: Site) -> Site:
     assert site.sync() == {"added": 3, "embedded": 4}

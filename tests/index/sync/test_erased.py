@@ -6,14 +6,17 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from index.errors import LedgerDamaged
+from connectors.base import Entry, Fetched, Listing
+from connectors.files import FilesConnector
+from index.errors import LedgerDamaged, Refused
 from index.health.doctor import examine
 from index.health.status import status
 from index.hold import Target, place, release
@@ -29,6 +32,7 @@ from index.search.reader import Reader
 from index.sync.requests import retry, review
 from index.sync.sync import plan_of
 from index.verify.compare import verify
+from index.verify.mend import mend_ledger
 from index.verify.repair import repair
 from index.workspace import Workspace, require_collection
 from tests import documents as make
@@ -341,6 +345,26 @@ def test_so_does_a_phrase_that_a_text_in_flight_has(
     agrees(kb)
 
 
+def test_so_does_a_phrase_in_a_path_that_was_planned(
+    kb: Knowledge, monkeypatch: pytest.MonkeyPatch, examined_here: None
+) -> None:
+    page(kb, "a.md")
+    kb.sync()
+    page(kb, "Zoë/o'neil.md", "other")
+    real, orders = FilesConnector.fetch, [PHRASE]
+
+    def fetch(self: FilesConnector, uri: str, into: Path | None) -> Fetched:
+        if orders:
+            erase(kb, phrases=[orders.pop()])
+        return real(self, uri, into)
+
+    monkeypatch.setattr(FilesConnector, "fetch", fetch)
+    kb.sync()
+    assert named(kb) == set(kb.texts()) == {"a.md"}
+    assert counts(kb.sync()) == {"unchanged": 1, "withheld": 1, "embedded": 0}
+    agrees(kb)
+
+
 # ── Phrases ───────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -483,45 +507,43 @@ def test_rules_that_say_it_withhold_and_other_rules_let_go(suppressed: Knowledge
     agrees(suppressed)
 
 
-def test_in_a_source_with_properties_these_count_and_are_let_go(suppressed: Knowledge) -> None:
+@pytest.mark.parametrize("touched", [False, True])
+def test_properties_of_the_source_count_and_are_let_go(
+    suppressed: Knowledge, monkeypatch: pytest.MonkeyPatch, touched: bool
+) -> None:
     """Its connector gives each document an owner, which changes while the text does not."""
-    from connectors.files import Files
-
     owners = {"a.md": PHRASE}
 
-    def said(entry: Any) -> Any:
-        return replace_entry(entry, owners.get(entry.uri, "group:it"))
+    def said(entry: Entry) -> Entry:
+        return entry._replace(properties={"owner": owners.get(entry.uri, "group:it")})
 
-    def replace_entry(entry: Any, owner: str) -> Any:
-        return entry._replace(properties={"owner": owner})
+    class Telling(FilesConnector):
+        def list(self, folders: Collection[str] | None = None) -> Listing:
+            return Listing(map(said, super().list(folders)))
 
-    real_list, real_stat, real_fetch = Files.list, Files.stat, Files.fetch
-    with pytest.MonkeyPatch.context() as patch:
+        def stat(self, uri: str) -> Entry | None:
+            found = super().stat(uri)
+            return None if found is None else said(found)
 
-        def listed(self: Any, folders: Any = None) -> Any:
-            found = real_list(self, folders)
-            found.entries = map(said, found.entries)
-            return found
-
-        patch.setattr(Files, "list", listed)
-        patch.setattr(Files, "stat", lambda self, uri: (e := real_stat(self, uri)) and said(e))
-
-        def fetch(self: Any, uri: str, into: Any, **more: Any) -> Any:
-            found = real_fetch(self, uri, into, **more)
+        def fetch(self, uri: str, into: Path | None) -> Fetched:
+            found = super().fetch(uri, into)
             return replace(found, entry=said(found.entry))
 
-        patch.setattr(Files, "fetch", fetch)
-        for _ in range(2):
-            suppressed.sync()
-            rows = suppressed.documents()
-            assert (rows["a.md"].state, rows["b.md"].owner) == (State.QUARANTINED, "group:it")
-            assert withheld(suppressed, "a.md")
-        owners.clear()
+    monkeypatch.setattr("index.workspace.connector_type", lambda _: Telling)
+    for _ in range(2):
         suppressed.sync()
-        assert {(row.state, row.owner) for row in suppressed.documents().values()} == {
-            (State.INDEXED, "group:it")
-        }
-        agrees(suppressed)
+        assert suppressed.documents()["b.md"].owner == "group:it"
+        assert withheld(suppressed, "a.md")
+    os.utime(suppressed.docs / "a.md")
+    suppressed.sync()
+    assert withheld(suppressed, "a.md")
+    owners.clear()
+    if touched:
+        os.utime(suppressed.docs / "a.md")
+    suppressed.sync()
+    rows = suppressed.documents().values()
+    assert {(row.state, row.owner) for row in rows} == {(State.INDEXED, "group:it")}
+    agrees(suppressed)
 
 
 # ── What is said of it ────────────────────────────────────────────────────────────────────────────────
@@ -596,8 +618,7 @@ def test_no_debug_log_names_it(erased: Knowledge, caplog: pytest.LogCaptureFixtu
 
 
 def test_without_the_key_of_tombstones_nothing_comes_back_in_silence(erased: Knowledge) -> None:
-    with erased.workspace() as workspace, workspace.ledger.database.writing() as connection:
-        connection.exec_driver_sql("DELETE FROM meta WHERE name = 'tombstone key'")
+    lose(erased, "DELETE FROM meta WHERE name = 'tombstone key'")
     (erased.docs / "staff.md").rename(erased.docs / "renamed.md")
     with pytest.raises(LedgerDamaged, match="key of its tombstones"):
         erased.sync()
@@ -605,9 +626,31 @@ def test_without_the_key_of_tombstones_nothing_comes_back_in_silence(erased: Kno
     assert named(erased) == {"a.md", "b.md"}
 
 
+def test_a_mended_ledger_keeps_what_was_erased_out(erased: Knowledge) -> None:
+    if erased.settings.get("ledger"):
+        pytest.skip("a server mends its own files")
+    ledger = erased.home / ".freshkb" / "ledger.db"
+    lose(erased, "UPDATE documents SET state = 'indexd' WHERE uri = 'a.md'")
+    with erased.workspace() as workspace:
+        assert "1 orders, 2 tombstones" in mend_ledger(workspace)[0]
+        repair(workspace, verify(workspace), Run(workspace, "verify"))
+    erased.sync()
+    absent(erased, "staff.md")
+    # Without the key a person has to say that the tombstones are given up.
+    lose(erased, "DELETE FROM meta WHERE name = 'tombstone key'")
+    with erased.workspace() as workspace, pytest.raises(Refused, match="not all of its tombstones"):
+        mend_ledger(workspace)
+    assert ledger.exists()
+
+
+def lose(kb: Knowledge, statement: str) -> None:
+    with kb.workspace() as workspace, workspace.ledger.database.writing() as connection:
+        connection.exec_driver_sql(statement)
+
+
 def test_a_row_that_damage_has_lost_does_not_bring_it_back(ordered: Knowledge) -> None:
-    with ordered.workspace() as workspace, workspace.ledger.database.writing() as connection:
-        connection.exec_driver_sql("DELETE FROM documents WHERE uri = 'staff.md'")
+    lose(ordered, "DELETE FROM documents WHERE uri = 'staff.md'")
+    ordered.write("staff.md", SECRET + "\nA later edit.\n")
     found = ordered.ask(lambda m: verify(m, deep=True))
     assert not found.ok
     ordered.ask(lambda m: repair(m, found, Run(m, "verify")))

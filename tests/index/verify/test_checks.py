@@ -126,11 +126,15 @@ def test_a_row_of_a_document_that_its_payloads_contradict(columns: dict[str, Any
     [
         (None, "the ledger has the chunk but not its document"),
         (replace(DOCUMENT, state=State.DELETED), "the ledger has a chunk of a document that is gone"),
-        (replace(DOCUMENT, state=State.ERASED), "the ledger has a chunk of a document that is gone"),
     ],
 )
 def test_a_chunk_of_a_document_that_there_is_not(document: Document | None, what: str) -> None:
     assert point_defect(document=document) == ("altered", what)
+
+
+def test_the_points_of_an_open_order_are_its_own_concern() -> None:
+    assert point_defect(document=replace(DOCUMENT, state=State.ERASED)) is None
+    assert point_defect(document=replace(DOCUMENT, state=State.ERASED), point=None) is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,423 @@
+"""Orders to erase, from the first word to the receipt, on a small knowledge base."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from index.audit.audit import audit_of
+from index.audit.report import write as write_report
+from index.erase import prove, remove
+from index.erase import receipt as receipts
+from index.erase import reveal as reveals
+from index.erase import traces as tracing
+from index.erase.carry_out import ErasureReport, carry_out, finish_open
+from index.erase.place import lift, place
+from index.erase.target import Target, preview
+from index.errors import ConfigError, Refused, StoreDamaged
+from index.ledger import LogAction, Order, OrderState, subject
+from index.model import State
+from index.outcome import RunReport
+from index.run import Run
+from index.search.knowledge_base import KnowledgeBase
+from index.sync.requests import review
+from index.sync.sync import sync
+from index.upkeep import upkeep
+from index.verify.compare import verify
+from index.workspace import Workspace
+from tests.holds import order as hold
+from tests.knowledge import Knowledge
+
+SECRETS = ["Quetzalcoatl", "quetzalcoatl", "kookaburra", "tamarind/zeppelin.md", "Obsidian"]
+TEXT = "# Quetzalcoatl of Obsidian\n\nThe kookaburra laughed at noon, beside the tamarind/zeppelin.md tree.\n"
+
+
+@pytest.fixture
+def grown(kb: Knowledge) -> Knowledge:
+    kb.write("tamarind/zeppelin.md", TEXT)
+    for number in range(5):
+        kb.write(f"stays/{number}.md", f"# Page {number}\n\nThe marimba number {number} stays.\n")
+    kb.sync()
+    kb.clock.forward(hours=1)
+    return kb
+
+
+def files_with(kb: Knowledge, words: list[str]) -> set[str]:
+    """The files of the state folder that hold one of these words, read byte by byte."""
+    state = kb.home / ".freshkb"
+    found = set()
+    for path in state.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes() + str(path).encode()
+            if any(word.encode() in content for word in words):
+                found.add(str(path.relative_to(state)))
+    return found
+
+
+def ordered(kb: Knowledge, target: Target, **given: Any) -> Order:
+    return kb.ask(lambda workspace: place(workspace, target, "An order.", by="dpo", **given))
+
+
+def erased(kb: Knowledge, *names: str, **given: Any) -> ErasureReport:
+    order = ordered(kb, Target(names), **given)
+    return attempt(kb, order)
+
+
+def attempt(kb: Knowledge, order: Order) -> ErasureReport:
+    return kb.ask(lambda workspace: carry_out(Run(workspace, "erase"), order.order_id))
+
+
+def hits(kb: Knowledge, query: str) -> list[str]:
+    return kb.ask(lambda workspace: [hit.uri for hit in KnowledgeBase(workspace).search(query)])
+
+
+def test_nothing_of_it_is_left(grown: Knowledge) -> None:
+    kb = grown
+    assert files_with(kb, ["kookaburra"]) and files_with(kb, ["tamarind/zeppelin.md"])
+    report = erased(kb, "tamarind/zeppelin.md")
+    assert (report.outcome, report.exit_code, report.error) == ("done", 0, "")
+    assert (report.order.documents, report.order.chunks) == (1, 1)
+    assert files_with(kb, SECRETS) == set()
+    assert "tamarind/zeppelin.md" not in hits(kb, "kookaburra at noon")
+    assert kb.documents().keys() == {f"stays/{n}.md" for n in range(5)}
+    assert kb.ask(lambda workspace: workspace.ledger.documents.find(states=list(State))) is not None
+    assert {p.place: p.claim for p in report.places} == dict.fromkeys(
+        ("store", "ledger", "reports", "scratch", "log"), "purged"
+    )
+    assert all(hits(kb, f"marimba number {n}") for n in range(5))
+
+
+def test_the_evidence_names_the_control(grown: Knowledge) -> None:
+    store, ledger, *_ = erased(grown, "tamarind/zeppelin.md").places
+    assert "of 1 texts, 1 vectors, 2 ids: before, 1, 1, 2 of them were found" in store.evidence
+    assert "of 2 paths and titles: before, 2 of them were found" in ledger.evidence
+
+
+def test_the_receipt_is_on_record_and_in_a_file(grown: Knowledge, tmp_path: Path) -> None:
+    reveal = tmp_path / "reveal.json"
+    report = erased(grown, "tamarind/zeppelin.md", reveal=reveal)
+    assert report.receipt == grown.home / ".freshkb" / "receipts" / f"{report.order.order_id}.json"
+    opened = receipts.opened(report.receipt.read_text())
+    assert (opened.order_id, opened.documents, opened.chunks) == (report.order.order_id, 1, 1)
+    assert report.order.state is OrderState.DONE and report.order.receipt == report.receipt.read_text()
+    shown = reveals.read(reveal)
+    assert shown.reason == "An order."
+    digests = [subject(shown.salt, "docs", "tamarind/zeppelin.md")]
+    assert list(report.order.subjects) == digests
+    log = grown.ask(lambda workspace: workspace.ledger.log.newest(50))
+    assert [entry.action for entry in reversed(log) if entry.action.startswith("eras")] == [
+        LogAction.ERASURE_ORDERED,
+        LogAction.ERASED,
+        LogAction.ERASURE_DONE,
+    ]
+    assert grown.ask(lambda workspace: workspace.ledger.log.check().ok)
+
+
+def test_json_is_that_of_the_contract(grown: Knowledge) -> None:
+    said = erased(grown, "tamarind/zeppelin.md").json()
+    assert list(said)[:7] == [
+        "order_id",
+        "state",
+        "documents",
+        "chunks",
+        "places",
+        "not_covered",
+        "receipt",
+    ]
+    assert said["state"] == "done" and set(said["places"][0]) == {"place", "claim", "evidence"}
+
+
+def test_copies_of_the_same_bytes_go_with_it(grown: Knowledge) -> None:
+    kb = grown
+    kb.write("copy.md", TEXT)
+    kb.sync()
+    shown = kb.ask(lambda workspace: preview(workspace, Target(("copy.md",))))
+    assert ([d.uri for d in shown.documents], [d.uri for d in shown.copies]) == (
+        ["copy.md"],
+        ["tamarind/zeppelin.md"],
+    )
+    assert (len(list(shown.items())), shown.chunks) == (2, 2)
+    assert erased(kb, "copy.md").order.documents == 2
+    assert files_with(kb, [*SECRETS, "copy.md"]) == set()
+
+
+def test_a_text_that_another_document_has_too_stays_there(grown: Knowledge) -> None:
+    """A passage of both, under the same title: its vector is one, and its point is another."""
+    kb = grown
+    kb.write("a.md", "# Same\n\nThe wombat is in both of them, word for word.\n\n# A\n\nAlpha only here.\n")
+    kb.write("b.md", "# Same\n\nThe wombat is in both of them, word for word.\n\n# B\n\nBeta only here.\n")
+    kb.sync()
+    report = erased(kb, "a.md")
+    assert report.done, report.error
+    assert hits(kb, "the wombat in both")[0] == "b.md"
+    assert not files_with(kb, ["Alpha only"]) and files_with(kb, ["Beta only"])
+
+
+def test_the_row_of_a_deleted_document_goes_too(grown: Knowledge) -> None:
+    kb = grown
+    (kb.docs / "tamarind/zeppelin.md").unlink()
+    kb.sync()
+    assert files_with(kb, ["tamarind/zeppelin.md"])
+    report = erased(kb, "tamarind/zeppelin.md")
+    assert report.done and report.order.chunks == 0
+    assert files_with(kb, SECRETS) == set()
+
+
+def test_reviews_runs_and_reports_forget_it(grown: Knowledge) -> None:
+    kb = grown
+    with kb.workspace() as workspace:
+        review(Run(workspace, "review"), ["tamarind/zeppelin.md"], "anna", "Obsidian is right")
+        write_report(audit_of(workspace), workspace.config.reports)
+    assert "reports/report.html" in files_with(kb, SECRETS)
+    (kb.docs / "tamarind/zeppelin.md").write_text("\0")
+    report = erased(kb, "tamarind/zeppelin.md")
+    assert report.done and files_with(kb, SECRETS) == set()
+    assert "4 reports" in report.places[2].evidence
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        Target(pattern="tamarind/**"),
+        Target(owner="user:Zoe"),
+        Target(("docs:tamarind/zeppelin.md",)),
+        Target(phrases=["KOOKABURRA  laughed"]),
+        Target(phrases=["no such words", "obsidian"]),
+    ],
+)
+def test_documents_are_named_in_every_way(kb: Knowledge, target: Target) -> None:
+    kb.write("tamarind/zeppelin.md", f"---\nowner: user:zoe\n---\n{TEXT}")
+    kb.write("stays.md", "# Stays\n\nThe marimba.\n")
+    kb.sync()
+    report = attempt(kb, ordered(kb, target))
+    assert report.done and report.order.documents == 1, report.error
+    assert files_with(kb, SECRETS) == set() and hits(kb, "marimba")
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        (Target(), "one target"),
+        (Target(("a",), pattern="b"), "one target"),
+        (Target(("nothing.md",)), "nothing.md"),
+        (Target(pattern="nothing/**"), "No document matches"),
+        (Target(pattern="!tamarind/**"), "negated"),
+        (Target(owner="user:nobody"), "user:nobody"),
+        (Target(phrases=["..."]), "letter or digit"),
+    ],
+)
+def test_a_wrong_target_erases_nothing(grown: Knowledge, target: Target, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        ordered(grown, target)
+    assert grown.ask(lambda workspace: workspace.ledger.erasures.all()) == []
+    with pytest.raises(ConfigError, match="reason"):
+        grown.ask(lambda workspace: place(workspace, Target(("stays/0.md",)), " "))
+
+
+def test_a_hold_refuses_the_order_and_the_attempt_is_logged(grown: Knowledge, tmp_path: Path) -> None:
+    kb, reveal = grown, tmp_path / "reveal.json"
+    held = kb.documents()["tamarind/zeppelin.md"].document_id
+    kb.ask(lambda workspace: workspace.ledger.holds.place(hold("H-1", kb.clock()), [held], []))
+    with pytest.raises(Refused, match=r"H-1.*Nothing was erased") as error:
+        ordered(kb, Target(pattern="**"), reveal=reveal)
+    assert error.value.exit_code == 4 and not reveal.exists()
+    last = kb.ask(lambda workspace: workspace.ledger.log.newest(1))[0]
+    assert (last.action, last.subject, last.facts) == (LogAction.ERASURE_REFUSED, held, {"hold": "H-1"})
+    assert len(kb.documents()) == 6 and hits(kb, "kookaburra")
+
+
+def test_a_reveal_file_is_never_replaced(grown: Knowledge, tmp_path: Path) -> None:
+    reveal = tmp_path / "reveal.json"
+    reveal.write_text("mine")
+    with pytest.raises(ConfigError):
+        ordered(grown, Target(("tamarind/zeppelin.md",)), reveal=reveal)
+    assert reveal.read_text() == "mine"
+    assert grown.ask(lambda workspace: workspace.ledger.erasures.all()) == []
+    assert len(grown.documents()) == 6
+
+
+def test_it_is_out_of_search_once_it_is_ordered(grown: Knowledge) -> None:
+    kb = grown
+    ordered(kb, Target(("tamarind/zeppelin.md",)))
+    assert "tamarind/zeppelin.md" not in hits(kb, "kookaburra at noon")
+    assert kb.documents().keys() == {f"stays/{n}.md" for n in range(5)}
+
+
+def test_what_another_process_writes_is_waited_for(grown: Knowledge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The order is in force meanwhile, and the next run that writes carries it out."""
+    monkeypatch.setattr(remove, "PATIENCE_SECONDS", 0.0)
+    kb = grown
+    with kb.workspace() as other, other.ledger.writer("docs", "freshkb sync"):
+        report = erased(kb, "tamarind/zeppelin.md")
+        assert (report.outcome, report.exit_code) == ("refused", 4)
+        assert "freshkb sync" in report.error and "in force" in report.error
+        assert report.json()["state"] == "pending" and report.receipt is None
+        with kb.workspace() as workspace:
+            said = RunReport("r")
+            finish_open(Run(workspace, "sync"), said)
+            assert said.error is None
+    (kb.docs / "tamarind/zeppelin.md").unlink()
+    with kb.workspace() as workspace:
+        run = Run(workspace, "sync")
+        done = sync(run)
+        upkeep(run, done)
+    assert done.error is None and files_with(kb, SECRETS) == set()
+    (order,) = kb.ask(lambda workspace: workspace.ledger.erasures.all())
+    assert order.state is OrderState.DONE
+
+
+def test_a_writer_that_ends_in_time_is_no_obstacle(grown: Knowledge) -> None:
+    kb = grown
+    begun, ended = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with kb.workspace() as other, other.ledger.writer("docs", "freshkb sync"):
+            begun.set()
+            ended.wait(60)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    begun.wait(60)
+    order = ordered(kb, Target(("tamarind/zeppelin.md",)))
+    threading.Timer(0.5, ended.set).start()
+    assert attempt(kb, order).done
+    writer.join(60)
+
+
+def test_a_piece_that_is_left_in_a_file_keeps_the_order_open(grown: Knowledge) -> None:
+    kb = grown
+    left = kb.home / ".freshkb" / "notes.txt"
+    left.write_text(f"Somebody's copy: {TEXT}")
+    report = erased(kb, "tamarind/zeppelin.md")
+    assert (report.outcome, report.exit_code, report.receipt) == ("failed", 1, None)
+    assert "notes.txt" in report.error and "kookaburra" not in report.error
+    left.unlink()
+    again = attempt(kb, report.order)
+    assert again.done and files_with(kb, SECRETS) == set()
+    # Its traces were kept meanwhile, and say the same.
+    assert "before, 1, 1, 2 of them were found" in again.places[0].evidence
+    assert not (kb.home / ".freshkb" / tracing.HOME).exists()
+
+
+def test_traces_are_kept_under_a_key(grown: Knowledge, monkeypatch: pytest.MonkeyPatch) -> None:
+    kb = grown
+
+    def fail(*_: object) -> None:
+        raise StoreDamaged("It is full.")
+
+    monkeypatch.setattr(prove, "purge_places", fail)
+    report = erased(kb, "tamarind/zeppelin.md")
+    assert report.outcome == "failed" and report.error == "It is full."
+    order = report.order
+    kept = kb.home / ".freshkb" / tracing.HOME / f"{order.order_id}.traces"
+    assert b"kookaburra" not in kept.read_bytes() and kept.stat().st_mode & 0o077 == 0
+    found = kb.ask(lambda workspace: tracing.kept(workspace, order.order_id, order.trace_key))
+    assert found is not None and found.control == {"texts": 1, "names": 2, "vectors": 1, "ids": 2}
+    kept.write_text("another")
+    assert kb.ask(lambda workspace: tracing.kept(workspace, order.order_id, order.trace_key)) is None
+    monkeypatch.undo()
+    again = attempt(kb, order)
+    assert again.done and "its traces were lost" in again.places[0].evidence
+
+
+def _fails(workspace: Workspace) -> None:
+    raise StoreDamaged("The store still finds it.")
+
+
+def test_a_store_that_still_finds_it_is_no_proof(grown: Knowledge, monkeypatch: pytest.MonkeyPatch) -> None:
+    kb = grown
+    order = ordered(kb, Target(("tamarind/zeppelin.md",)))
+    from index.store.edge.session import EdgeSession
+
+    monkeypatch.setattr(EdgeSession, "count", lambda *_: 1)
+    report = attempt(kb, order)
+    assert report.outcome == "failed" and "still finds 1 points" in report.error
+    monkeypatch.undo()
+    assert attempt(kb, order).done
+
+
+def test_an_order_is_done_once(grown: Knowledge) -> None:
+    kb = grown
+    report = erased(kb, "tamarind/zeppelin.md")
+    before = report.receipt and report.receipt.read_text()
+    assert kb.ask(lambda workspace: workspace.ledger.erasures.open()) == []
+    other = erased(kb, "stays/0.md")
+    assert other.order.order_id != report.order.order_id
+    assert report.receipt is not None and report.receipt.read_text() == before
+
+
+def test_it_comes_back_once_it_is_lifted(grown: Knowledge) -> None:
+    kb = grown
+    order = erased(kb, "tamarind/zeppelin.md").order
+    kb.sync()
+    assert "tamarind/zeppelin.md" not in kb.documents()
+    with pytest.raises(ConfigError, match="reason"):
+        kb.ask(lambda workspace: lift(workspace, order.order_id, ""))
+    with pytest.raises(ConfigError, match="receipts list"):
+        kb.ask(lambda workspace: lift(workspace, "E-NONE", "Consent."))
+    lifted = kb.ask(lambda workspace: lift(workspace, order.order_id.lower(), "Consent.", by="bo"))
+    assert (lifted.state, lifted.lifted_by) == (OrderState.LIFTED, "bo")
+    with pytest.raises(ConfigError, match="was lifted at"):
+        kb.ask(lambda workspace: lift(workspace, order.order_id, "Consent."))
+    kb.sync()
+    assert "tamarind/zeppelin.md" in kb.documents() and hits(kb, "kookaburra")
+    assert kb.ask(verify).ok
+
+
+def test_an_open_order_is_not_lifted(grown: Knowledge) -> None:
+    order = ordered(grown, Target(("tamarind/zeppelin.md",)))
+    with pytest.raises(ConfigError, match="not carried out yet"):
+        grown.ask(lambda workspace: lift(workspace, order.order_id, "Consent."))
+
+
+STEPS: list[tuple[Any, str]] = [
+    (remove, "recover"),
+    (tracing, "gather"),
+    (tracing, "keep"),
+    (remove, "apply"),
+    (remove, "_read_back"),
+    (prove, "purge_places"),
+    (prove, "clear_scratch"),
+    (prove, "remove_reports"),
+    (receipts, "issued"),
+    (receipts, "keep"),
+]
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize(("place_of", "step"), STEPS, ids=[step for _, step in STEPS])
+def test_it_is_finished_after_an_end_at_any_step(
+    grown: Knowledge, monkeypatch: pytest.MonkeyPatch, place_of: Any, step: str, after: bool
+) -> None:
+    """There is no receipt before the proof, and one in the end."""
+    kb = grown
+    real: Callable[..., Any] = getattr(place_of, step)
+
+    def ends(*given: Any, **named: Any) -> Any:
+        if after:
+            real(*given, **named)
+        raise KeyboardInterrupt
+
+    order = ordered(kb, Target(("tamarind/zeppelin.md",)))
+    monkeypatch.setattr(place_of, step, ends)
+    with pytest.raises(KeyboardInterrupt):
+        attempt(kb, order)
+    monkeypatch.undo()
+    (now,) = kb.ask(lambda workspace: workspace.ledger.erasures.all())
+    if now.receipt:
+        assert files_with(kb, SECRETS) == set()
+    report = RunReport("r")
+    with kb.workspace() as workspace:
+        finish_open(Run(workspace, "sync"), report)
+    assert report.error is None
+    (done,) = kb.ask(lambda workspace: workspace.ledger.erasures.all())
+    assert done.state is OrderState.DONE and files_with(kb, SECRETS) == set()
+    assert receipts.opened(done.receipt).order_id == done.order_id
+    entries = kb.ask(lambda w: w.ledger.log.of(done.order_id, [LogAction.ERASURE_DONE]))
+    assert len(entries) == 1
+    assert json.loads(done.receipt)["payload"]
