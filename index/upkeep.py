@@ -11,6 +11,5 @@ from index.run import Run
 def upkeep(run: Run, report: RunReport) -> None:
     """Do what is due. A failure is an error of the run's report; what another process holds is left to the
     next run. Costs some queries when nothing is due."""
-    if not report.interrupted and (left := finish_open(run)):
-        report.error = " ".join([*([report.error] if report.error else []), *left])
+    finish_open(run, report)
     keep_bound(run, report)

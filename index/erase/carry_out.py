@@ -14,6 +14,7 @@ from index.erase.remove import remove
 from index.erase.target import NOT_COVERED
 from index.errors import FreshkbError, Locked
 from index.ledger import LogAction, LogEntry, Order, OrderState
+from index.outcome import RunReport
 from index.purge.purge import Place
 from index.redact import redact
 from index.run import Run
@@ -74,18 +75,21 @@ def carry_out(run: Run, order_id: str, *, since: int | None = None) -> ErasureRe
     return report
 
 
-def finish_open(run: Run) -> list[str]:
-    """Carry out the open orders beside a run that writes. Returns sentences on those that stay open, unless
-    another process is at work on them, or the run was asked to end."""
-    workspace, left = run.workspace, list[str]()
+def finish_open(run: Run, report: RunReport) -> None:
+    """Carry out the open orders after a run that writes; why one stays open is an error of its report, unless
+    another process is at work on it."""
+    workspace = run.workspace
+    if report.interrupted:
+        return
     for order in workspace.ledger.erasures.open():
         if run.stop.is_set():
-            break
+            return
         done = carry_out(Run(workspace, "erase", stop=run.stop), order.order_id)
-        if not (done.done or done.locked or done.interrupted):
-            left.append(f"Order {order.order_id} to erase is not carried out: {done.error}")
+        if not (done.done or done.locked):
+            said = f"Order {order.order_id} to erase is not carried out: {done.error}"
+            report.error = f"{report.error} {said}" if report.error else said
+    # Those of orders that are done stay behind when a process was killed just then.
     tracing.forget(workspace)
-    return left
 
 
 def _attempted(run: Run, order_id: str, since: int | None) -> ErasureReport:

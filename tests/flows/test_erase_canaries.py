@@ -85,11 +85,18 @@ def test_no_byte_of_an_erased_document_is_in_any_file(tmp_path: Path, soak: bool
     former = bytes_left.word(home.random)
     text = edited.read_text()
     edited.write_text(f"{text}\n{former}\n")
+    # Another name before, and documents that cannot be read: their reasons are on record, too.
+    moved = home.secret / next(name for name in home.made if name.endswith(".md"))
+    earlier, broken = (bytes_left.word(home.random) for _ in range(2))
+    moved.rename(home.secret / f"{earlier}.md")
+    for kind in ("pdf", "docx"):
+        (home.secret / f"{broken}.{kind}").write_text("none")
     done = home.run(["sync", "-v"], ["status"])
     assert done["sync -v"].code in (0, 3), done["sync -v"].printed
     edited.write_text(text)
+    (home.secret / f"{earlier}.md").rename(moved)
     home.run(["sync", "-v"], ["plan", "-v"], ["audit", "-v"], ["verify", "-v"])
-    needles = {**bytes_left.of_words([*home.words, former]), **home.vectors()}
+    needles = {**bytes_left.of_words([*home.words, former, earlier, broken]), **home.vectors()}
     before = home.held(needles)
     assert before.keys() == needles.keys(), needles.keys() - before.keys()
     assert any("reports" in name for names in before.values() for name in names)
@@ -115,7 +122,7 @@ def test_no_byte_of_an_erased_document_is_in_any_file(tmp_path: Path, soak: bool
     left = home.held({**needles, "reason": REASON.encode()})
     assert left == {}, left
     shown = json.loads(reveal.read_text())
-    assert len(shown["documents"]) == len(home.made) and shown["reason"] == REASON
+    assert len(shown["documents"]) == len(home.made) + 2 and shown["reason"] == REASON
     receipt = next((home.folder / ".freshkb" / "receipts").glob("*.json"))
     verify = home.run(["receipts", "verify", str(receipt), "--reveal", str(reveal), "--json"])
     assert shown_by(next(iter(verify.values())))["ok"]
