@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import corpus, editing, embedding, parsing, planning, processes, purging, searching
+from benchmarks import corpus, editing, embedding, erasing, parsing, planning, processes, purging, searching
 from benchmarks.machine import Machine, describe
 from benchmarks.measure import Bench, Measure, Row, Scale
 
@@ -27,6 +27,7 @@ MEASURES: dict[str, Measure] = {
     "rename": editing.renamed,
     "search": searching.large,
     "purge": purging.purged,
+    "erase": erasing.erased,
     "pdf": parsing.pdf_text,
     "children": parsing.two_children,
     "small": parsing.small,

@@ -7,7 +7,8 @@ from prefect.artifacts import create_markdown_artifact
 
 from flows.prefect_runs import FlowInput, ended, run_reduced, table
 from flows.stop import graceful
-from index.outcome import in_words
+from index.erase.carry_out import finish_open
+from index.outcome import RunReport, in_words
 from index.purge.purge import purge as engine
 
 
@@ -17,6 +18,8 @@ def purge() -> State[Any]:
 
     def body(job: FlowInput) -> State[Any]:
         with job.run("purge", required=True) as run, graceful(job.stop):
+            orders = RunReport(job.run_id)
+            finish_open(run, orders)
             report = engine(run)
         counts = {"removals": report.removals, "purged": report.purged, "pending": report.pending}
         rows: list[list[str | int]] = [[name, count] for name, count in counts.items()]
@@ -24,6 +27,7 @@ def purge() -> State[Any]:
         create_markdown_artifact(
             table(["", ""], rows), key="freshkb-purge", description="Bytes of the removed"
         )
-        return ended(report.outcome, f"Run {job.run_id}: {in_words(counts)}", counts)
+        outcome = "failed" if orders.error and report.outcome == "done" else report.outcome
+        return ended(outcome, f"Run {job.run_id}: {in_words(counts)}", counts)
 
     return run_reduced(body)

@@ -19,6 +19,7 @@ from index.parse import Parser
 from index.store.base import Each
 from index.store.edge.store import EdgeStore
 from index.store.examine import faults
+from tests import forked_scan
 from tests.knowledge import Knowledge
 from tests.memory import roomy_memory
 from tests.ready import make_ready
@@ -45,12 +46,12 @@ LONGEST = (
     "test_schedules", "test_prefect_server", "test_prefect", "test_kill", "test_secrets", "test_convert",
     "test_fault", "test_verify", "test_examples", "test_outages", "test_hostile", "test_watch",
     "test_readers", "test_random", "test_traces", "test_benchmarks", "test_mend", "test_reading",
-    "test_status", "test_writers",
+    "test_status", "test_writers", "test_erase_canaries", "test_erase_fault",
 )  # fmt: skip
 
 
 #: Files that one worker takes, because a Prefect server takes longer to make than most of their tests.
-SERVED = ("test_schedules", "test_prefect_server", "test_prefect")
+SERVED = ("test_schedules", "test_prefect_server", "test_prefect", "test_erase_flow")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -115,6 +116,12 @@ def examined_here(monkeypatch: pytest.MonkeyPatch) -> None:
     those that are damaged: tests that verify again and again, and damage no file, would spend a third of
     their time on its starts."""
     monkeypatch.setattr(EdgeStore, "faults", _examined)
+
+
+@pytest.fixture
+def scanned_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are scanned by a fork of this process, for the same reason."""
+    monkeypatch.setattr("index.purge.apart.found", forked_scan.found)
 
 
 @pytest.fixture

@@ -21,11 +21,17 @@ def purge(
 ) -> None:
     """Take the bytes of what was removed off the disk now."""
     with stoppable() as stop, opened(config) as workspace:
+        from index.erase.carry_out import finish_open
+        from index.outcome import RunReport
         from index.purge.purge import NOT_COVERED, preview
         from index.purge.purge import purge as engine
         from index.run import Run
 
-        report = preview(workspace) if dry_run else engine(Run(workspace, "purge", stop=stop))
+        run = Run(workspace, "purge", stop=stop)
+        orders = RunReport(run.run_id)
+        if not dry_run:
+            finish_open(run, orders)
+        report = preview(workspace) if dry_run else engine(run)
     console.data(report.json() | {"not_covered": list(NOT_COVERED)})
     hours = "" if report.oldest is None else f", the oldest for {report.oldest.total_seconds() / 3600:,.1f} h"
     if dry_run:
@@ -37,8 +43,8 @@ def purge(
     console.say("Not covered:")
     for sentence in NOT_COVERED:
         console.say(f"  {sentence}")
-    for error in report.errors:
+    for error in (*report.errors, *filter(None, [orders.error])):
         warn(error)
     if report.interrupted:
         warn("Interrupted: what was not purged waits for the next purge.")
-    raise typer.Exit(report.exit_code)
+    raise typer.Exit(report.exit_code or (1 if orders.error else 0))

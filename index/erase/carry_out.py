@@ -92,13 +92,17 @@ def finish_open(run: Run, report: RunReport) -> None:
     """Carry out the open orders after a run that writes; why one stays open is an error of its report, unless
     another process is at work on it."""
     workspace = run.workspace
+    if report.interrupted:
+        return
     for order in workspace.ledger.erasures.open():
-        if run.stop.is_set() or report.interrupted:
+        if run.stop.is_set():
             return
         done = carry_out(Run(workspace, "erase", stop=run.stop), order.order_id)
         if not (done.done or done.locked):
             said = f"Order {order.order_id} to erase is not carried out: {done.error}"
             report.error = f"{report.error} {said}" if report.error else said
+    # Those of orders that are done stay behind when a process was killed just then.
+    tracing.forget(workspace)
 
 
 def _attempted(run: Run, order_id: str, since: int | None) -> ErasureReport:
@@ -120,7 +124,7 @@ def _attempted(run: Run, order_id: str, since: int | None) -> ErasureReport:
                 places, error = prove(run, traces)
                 if not error:
                     path = _certify(run, order(), places, (*NOT_COVERED, *kept))
-                    tracing.forget(run.workspace, order_id)
+                    tracing.forget(run.workspace)
                     return ErasureReport(order(), tuple(places), (*NOT_COVERED, *kept), path)
                 return ErasureReport(order(), tuple(places), error=error)
     except Locked as error:

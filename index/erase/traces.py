@@ -271,10 +271,18 @@ def kept(workspace: Workspace, order_id: str, trace_key: str) -> Traces | None:
         return None
 
 
-def forget(workspace: Workspace, order_id: str) -> None:
-    """Remove the file; the key goes with the end of the order."""
-    path = path_of(workspace, order_id)
-    for left in (path, *leftovers(path)):
-        left.unlink(missing_ok=True)
+def forget(workspace: Workspace) -> None:
+    """Remove the files of orders that are not open, as after a kill; their keys went with the end of the
+    orders."""
+    folder = workspace.config.state_dir / HOME
+    if not folder.exists():
+        return
+    # Listed first: the order of a file that comes meanwhile may not be among those that are asked for.
+    found = set(folder.iterdir())
+    for order in workspace.ledger.erasures.open():
+        path = path_of(workspace, order.order_id)
+        found -= {path, *leftovers(path)}
+    for path in found:
+        path.unlink(missing_ok=True)
     with suppress(OSError):
-        path.parent.rmdir()
+        folder.rmdir()

@@ -102,6 +102,7 @@ class Erasures(Tables):
         with self._database.writing() as connection:
             known = set(connection.execute(self._of(order_id)).scalars())
             matching(self._database, connection)
+            known |= self._never_indexed(connection)
             more = [d for d in self._copies(connection, document_ids) if d.document_id not in known]
             ids = [document.document_id for document in more]
             lock(self._database, connection, ids)
@@ -117,6 +118,15 @@ class Erasures(Tables):
                 total = orders.c.documents + len(found)
                 connection.execute(which.values(documents=total, subjects=subjects))
         return found, sorted(under)
+
+    def _never_indexed(self, connection: sa.Connection) -> set[str]:
+        """The ids of documents that an order has kept out since they came: they have nothing to erase."""
+        kept = sa.select(documents.c.document_id).where(
+            documents.c.state == State.QUARANTINED,
+            documents.c.version == 0,
+            documents.c.reason.startswith(WITHHELD, autoescape=True),
+        )
+        return set(connection.execute(kept).scalars())
 
     def _of(self, order_id: str) -> sa.Select[Any]:
         return sa.select(order_documents.c.document_id).where(order_documents.c.order_id == order_id)

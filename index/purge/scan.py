@@ -20,6 +20,7 @@ import math
 import os
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -37,8 +38,12 @@ SHORTEST_BYTES = 4
 _DIFFERENT_BYTES = 3
 #: Bytes that are searched at a time.
 WINDOW_BYTES = 8 << 20
-#: Of the number of slots of the table in which words are looked up first.
-_TABLE_BITS = 22
+#: Of the number of slots of the table in which words are looked up first, and words that are looked up at a
+#: time: so that both stay in the processor's cache.
+_TABLE_BITS = 20
+_BLOCK_WORDS = 1 << 17
+#: Files that are read at a time, each in a window of its own.
+_THREADS_MAX = 4
 _MIX = 0x9E3779B97F4A7C15
 _WORD = 8
 
@@ -159,13 +164,30 @@ class Scan:
         import numpy as np
 
         words = np.frombuffer(content, "<u8", len(content) // _WORD)
-        places = np.flatnonzero(self._table[_slots(words)])
-        places = places[np.isin(words[places], self._words)]
-        for place in places.tolist():
-            for piece, offset, name in self._at[int(words[place])]:
-                start = place * _WORD - offset
-                if name not in found and start >= 0 and content.startswith(piece, start):
-                    found.add(name)
+        mixed, seen = np.empty(_BLOCK_WORDS, np.uint64), np.empty(_BLOCK_WORDS, np.bool_)
+        for first in range(0, len(words), _BLOCK_WORDS):
+            block = words[first : first + _BLOCK_WORDS]
+            # Files of the store are larger than what they hold, and no piece has a word of zeros.
+            for place in self._places(block, mixed, seen) if block.any() else ():
+                for piece, offset, name in self._at[int(block[place])]:
+                    start = (first + place) * _WORD - offset
+                    if name not in found and start >= 0 and content.startswith(piece, start):
+                        found.add(name)
+        return found
+
+    def _places(self, words: np.ndarray, mixed: np.ndarray, seen: np.ndarray) -> list[int]:
+        """Where one of the words that are looked for stands. The other two are room for as many words."""
+        import numpy as np
+
+        slots = _slots(words, mixed[: len(words)])
+        # The slots are within the table; "clip" spares a copy.
+        places = np.flatnonzero(
+            np.take(self._table, slots.view(np.int64), out=seen[: len(words)], mode="clip")
+        )
+        # A binary search for each: they are few, and `isin` would sort all words each time.
+        wanted = words[places]
+        nearest = self._words[np.searchsorted(self._words[:-1], wanted)]
+        found: list[int] = places[nearest == wanted].tolist()
         return found
 
     def file(self, path: Path) -> set[str]:
@@ -183,11 +205,13 @@ class Scan:
         """{file: names of the traces in it, or in its path from there} of the files below these folders that
         hold any. Raises OSError when a folder or a file cannot be read."""
         held: dict[Path, set[str]] = {}
-        for folder in folders:
-            for path in files(folder):
-                named = self.within(os.fsencode(path.relative_to(folder)))
-                if found := named | self.file(path):
-                    held[path] = found
+        with ThreadPoolExecutor(min(_THREADS_MAX, os.cpu_count() or 1)) as pool:
+            for folder in folders:
+                paths = list(files(folder))
+                for path, within in zip(paths, pool.map(self.file, paths), strict=True):
+                    named = self.within(os.fsencode(path.relative_to(folder)))
+                    if found := named | within:
+                        held[path] = found
         return held
 
 
@@ -207,10 +231,11 @@ def _fail(error: OSError) -> None:
         raise error
 
 
-def _slots(words: np.ndarray) -> np.ndarray:
+def _slots(words: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     import numpy as np
 
-    mixed: np.ndarray = (words * np.uint64(_MIX)) >> np.uint64(64 - _TABLE_BITS)
+    mixed: np.ndarray = np.multiply(words, np.uint64(_MIX), out=out)
+    np.right_shift(mixed, np.uint64(64 - _TABLE_BITS), out=mixed)
     return mixed
 
 

@@ -56,7 +56,7 @@ _OF_ONE_DOCUMENT = {
 }
 
 #: Calls that give a context: they fail when it is entered, and `after` when it is left.
-_CONTEXTS = frozenset({"store.session", "ledger.writer"})
+_CONTEXTS = frozenset({"store.session", "ledger.writer", "ledger.erasures.placing"})
 
 #: Calls beside those that write which leave something behind: a file, a parsed document, vectors.
 _EFFECTS = frozenset({"connector.fetch", "parser.submit", "embedder.embed_documents"})

@@ -37,6 +37,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy import event
 
+import index.purge.apart
 import index.reindex
 import index.store.edge.session
 import index.store.edge.shards
@@ -46,16 +47,22 @@ import index.sync.plan
 import index.sync.requests
 from index.config import load
 from index.embed.identity import DEFAULT, ModelIdentity, identify
+from index.erase.carry_out import carry_out
+from index.erase.place import place
+from index.erase.target import Target
 from index.errors import ModelChanged
 from index.ledger import hold_id
 from index.model import Failure, Parsed
+from index.outcome import RunReport
 from index.purge.purge import purge
 from index.run import Run
 from index.sizes import Sizes
 from index.sync.sync import sync
+from index.upkeep import upkeep
 from index.verify.compare import verify
 from index.verify.repair import repair
 from index.workspace import Parsing, Workspace
+from tests import forked_scan
 from tests.commands import environment
 from tests.copies import copy
 from tests.embedders import HashEmbedder
@@ -75,6 +82,8 @@ ACTIONS: dict[str, Callable[..., object]] = {
     "review": lambda workspace, *uris: index.sync.requests.review(Run(workspace, "review"), uris, "anna"),
     "hold": lambda workspace, *uris: hold(workspace, uris),
     "release": lambda workspace: release(workspace),
+    "erase": lambda workspace, *target: erase(workspace, *target),
+    "upkeep": lambda workspace: upkeep(Run(workspace, "sync"), RunReport("")),
 }
 
 
@@ -103,6 +112,18 @@ def hold(workspace: Workspace, uris: Sequence[str]) -> None:
 def release(workspace: Workspace) -> None:
     for standing in workspace.ledger.holds.standing():
         workspace.ledger.holds.release(standing.hold_id, "anna", "Settled.", workspace.now(), [])
+
+
+def erase(workspace: Workspace, name: str, phrase: str = "") -> None:
+    """As a person does, with a reveal file for each attempt; after a kill, what is still to be done."""
+    erasures, since = workspace.ledger.erasures, workspace.ledger.log.head().size
+    if not erasures.all():
+        reveal = workspace.config.state_dir.parent / f"reveal-{os.getpid()}-{workspace.new_id()}"
+        target = Target(phrases=[phrase]) if phrase else Target([name])
+        placed = place(workspace, target, "Asked.", reveal=reveal)
+        carry_out(Run(workspace, "erase"), placed.order_id, since=since)
+    for left in erasures.open():
+        carry_out(Run(workspace, "erase"), left.order_id)
 
 
 Point = tuple[str, str]
@@ -303,6 +324,7 @@ def obey(order: Order) -> None:
         (index.store.edge.session, "SEAL_POINTS", 24),
         (index.store.edge.store, "_build", copied(Path(order.notes) / "shard")),
         (index.store.edge.shards, "load", loaded),
+        (index.purge.apart, "found", forked_scan.found),
     ):
         setattr(module, name, value)
     if order.statements:

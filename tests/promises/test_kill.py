@@ -10,6 +10,7 @@ without a kill.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import select
@@ -41,6 +42,7 @@ from index.workspace import Workspace
 from tests.commands import environment, process
 from tests.copies import copy
 from tests.knowledge import Knowledge
+from tests.promises import bytes_left
 from tests.promises.image import (
     Image,
     Told,
@@ -63,7 +65,7 @@ SYNC, REPAIR = ["sync"], ["repair"]
 
 pytest_plugins = ["tests.postgres"]
 
-pytestmark = pytest.mark.usefixtures("examined_here")
+pytestmark = pytest.mark.usefixtures("examined_here", "scanned_here")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -434,6 +436,110 @@ def test_a_kill_during_a_purge_forgets_nothing_that_is_still_on_the_disk(bench: 
             assert lag_of(workspace).pending == 0 and not apart.found([state], trace), point
             assert differences(image(workspace), expected) == [], point
             _tidy(workspace)
+
+
+ERASURES = {"a document": ["erase", "secret.md"], "a phrase": ["erase", "secret.md", "{phrase}"]}
+
+
+@pytest.mark.parametrize("kind", ERASURES)
+def test_a_kill_during_an_erasure_leaves_an_order_that_is_finished_and_no_false_receipt(
+    bench: Bench, kind: str
+) -> None:
+    title, name, text = (bytes_left.word(bench.random) for _ in range(3))
+    content = f"# {title}\n\n{text} of {name} {title}.\n".encode()
+    bench.folder.put("secret.md", content)
+    bench.folder.put(f"{name}/another.md", content)
+    _synced(bench)
+    state = bench.kb.home / ".freshkb"
+    with bench.workspace() as workspace:
+        (document,) = workspace.ledger.documents.find(uris=["secret.md"])
+        vectors = _vectors(workspace, document.document_id)
+        find = KnowledgeBase(workspace).search
+        assert any(hit.uri == "secret.md" for hit in find(text, k=50))
+    # A document that is kept out for a phrase has a row with its path.
+    named = [name] if kind == "a document" else []
+    needles = {**bytes_left.of_words([title, text, *named]), **vectors}
+    assert bytes_left.held([state], needles).keys() == needles.keys()
+    place = bench.save()
+    action = [part.format(phrase=f"{text} of {name}") for part in ERASURES[kind]]
+    order = bench.order(action)
+    points = bench.points(order)
+    steps = [point for point in points if not point[1].startswith("engine.")]
+    chosen = bench.chosen(points) if bench.soak else [(p, 1) for p in {p[1]: p for p in steps}.values()]
+    assert len(chosen) > 25
+    if not bench.soak and kind != "a document":
+        # The steps that only this kind has, and the first ones.
+        chosen = chosen[::4]
+    finishers = itertools.cycle([[action], [["purge"], action], [SYNC, ["upkeep"], action]])
+    for number, (point, occurrence) in enumerate(chosen):
+        bench.restore(place)
+        bench.kill(order, point, occurrence)
+        try:
+            _erased(bench, needles, next(finishers))
+            if bench.soak or number % 5 == 0:
+                _gone_for_good(bench, needles)
+        except BaseException as error:
+            error.add_note(f"Killed at {' → '.join(point)} (time {occurrence}), seed {bench.seed}.")
+            raise
+    print(f"{kind}, seed {bench.seed}: {len(chosen)} kills", flush=True)
+
+
+def _vectors(workspace: Workspace, document_id: str) -> dict[str, bytes]:
+    """Of the points of a document, as needles."""
+    collection = workspace.ledger.collections.current()
+    assert collection is not None
+    with workspace.store.session(collection.name) as session:
+        found = [p for p in session.scroll(vectors=True) if p.payload["doc_id"] == document_id]
+    return {
+        name: needle
+        for number, point in enumerate(found)
+        for name, needle in bytes_left.of_vector(f"vector {number}", point.dense or ()).items()
+    }
+
+
+def _erased(bench: Bench, needles: bytes_left.Needles, again: Sequence[Sequence[str]]) -> None:
+    """After a kill: no receipt that is false, and then an order that is done."""
+    state, text = bench.kb.home / ".freshkb", list(needles)[1]
+    with bench.workspace() as workspace:
+        if bytes_left.receipted(workspace):
+            assert bytes_left.held([state], needles) == {}, "a false receipt"
+        if workspace.ledger.erasures.all():
+            assert [h.uri for h in KnowledgeBase(workspace).search(text, k=50) if text in h.text] == []
+        act(workspace, again)
+        act(workspace, [["upkeep"]])
+        assert not (state / "orders").exists()
+        (placed,) = workspace.ledger.erasures.all()
+        assert placed.state == "done" and placed.documents == 2
+        assert bytes_left.receipted(workspace) == {placed.order_id}
+        assert bytes_left.said_done(workspace) == [placed.order_id]
+    left = bytes_left.held([state], needles)
+    assert left == {}, left
+
+
+def _gone_for_good(bench: Bench, needles: bytes_left.Needles) -> None:
+    """The next syncs find the file at its source, another one with its bytes, and the file under a new
+    name."""
+    state, text = bench.kb.home / ".freshkb", list(needles)[1]
+    copied, renamed = bench.kb.docs / "copied.md", bench.kb.docs / "renamed.md"
+    secret = bench.kb.docs / "secret.md"
+    shutil.copy(secret, copied)
+    bench.run(SYNC)
+    secret.rename(renamed)
+    bench.run(SYNC)
+    with bench.workspace() as workspace:
+        (placed,) = workspace.ledger.erasures.all()
+        assert [h.uri for h in KnowledgeBase(workspace).search(text, k=50) if text in h.text] == []
+        uris = ["copied.md", "renamed.md", "secret.md"]
+        # Kept out for its phrase, a document has a row, and comes back without the phrase.
+        kept = list(workspace.ledger.documents.find(uris=uris))
+        assert bool(kept) == (placed.kind == "phrase")
+        assert {(document.state, document.title, document.chunk_count) for document in kept} <= {
+            (State.QUARANTINED, "", 0)
+        }
+        _tidy(workspace)
+    assert bytes_left.held([state], needles) == {}, "it came back"
+    copied.unlink()
+    renamed.rename(secret)
 
 
 def test_a_kill_during_a_review_loses_nothing_that_was_attested(bench: Bench) -> None:

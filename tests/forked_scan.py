@@ -1,0 +1,35 @@
+"""The scan of files as a fork of this process: for tests that erase again and again, and would spend most
+of their time on starting Python."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+
+from index.purge.scan import Scan, Trace
+
+
+def found(folders: Iterable[Path], traces: Iterable[Trace]) -> dict[Path, set[str]]:
+    """As `index.purge.apart.found`. SQLite's locks are those of this process: the fork's end ends none."""
+    reading, writing = os.pipe()
+    with warnings.catch_warnings():
+        # Of threads, which do nothing in the fork.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if not child:
+        code = 1
+        try:
+            held = Scan(list(traces)).folders(folders)
+            with os.fdopen(writing, "w") as answer:
+                json.dump({str(path): sorted(names) for path, names in held.items()}, answer)
+            code = 0
+        finally:
+            os._exit(code)
+    os.close(writing)
+    with os.fdopen(reading) as answered:
+        said = answered.read()
+    assert os.waitpid(child, 0)[1] == 0, "the scan failed"
+    return {Path(path): set(names) for path, names in json.loads(said).items()}
