@@ -25,7 +25,8 @@ NOTHING = "Nothing was erased."
 #: What an erasure does not touch, whatever it claims.
 NOT_COVERED = (
     "The sources themselves: what they still hold is withheld from this index, and stays there.",
-    "Backups of this knowledge base: a restored one is refused until this order is carried out again.",
+    "Backups of this knowledge base. Where the log has anchors, an older one is refused until this order is "
+    "carried out again.",
     "Copies that readers of the index, reports written elsewhere, exports and logs of other programs hold.",
     "Legal holds on record: their targets, reasons and matters stay as they were written.",
     "Blocks that a file system freed, snapshots of a disk or of a whole server, and replicas.",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from index.errors import LedgerError, Locked
-from index.ledger.locks import FileLocks, Writer
+from index.ledger import FileLocks, Writer
 from index.model import rfc3339
 
 #: The watcher follows the sources; the runner runs the flows on their schedules.

@@ -29,7 +29,8 @@ COMMAND = "freshkb purge"
 NOT_COVERED = (
     "Blocks that a file system freed, of temporary files too: it overwrites them when it needs them.",
     "Copies that others made: backups, snapshots of a disk or of a whole server, replicas.",
-    "The ledger's row of a deleted or expired document: its path, title and owner stay.",
+    "The ledger's row of a deleted or expired document: its path, title and owner stay until an order erases "
+    "them.",
     "A damaged ledger that a repair kept aside (ledger.db.damaged…), until it is removed.",
     "The sources themselves, and what readers of the index have copied.",
 )
