@@ -4,17 +4,18 @@ Vocabulary. A *document* row is one item of a source, a *chunk* row one committe
 *intent* is a document's next committed state, written before the store is touched; a *removal* is a point id
 that no committed version references any more: *present* while the store may still hold the point, *absent*
 once the store has proved that it does not, and gone from the ledger when its bytes are purged. A *run* has a
-*plan*, its *batches* of items and, where a guard asked for it, its *approval*. *Reviews*, *holds* and *orders*
-to erase, with the *tombstones* of these, are decisions of people, and the *log* is the record of changes. No
-text of a document is stored here.
+*plan*, its *batches* of items and, where a guard asked for it, its *approval*. *Reviews*, *holds* and
+*orders* to erase, with the *tombstones* of these, are decisions of people, and the *log* is the record of
+changes. No text of a document is stored here.
 
 `Ledger` is composed of parts over one `Database`, each the methods of some tables: `sources`, `documents`,
-`chunks`, `collections`, `runs`, `reviews`, `holds`, `erasures`, `tombstones`, `log`, `history`. Two parts span
-tables: `points` reads which points the store may hold, in every role, and `writes` has the transactions that
-change several tables at once. `erased` and `reduction` have what orders forbid to write and what they delete.
-`database`, `sqlite` and `file` hold the engine and its file, `schema`, `rows`, `types` and `migrations` the
-tables, `locks` the writer locks, `copy` the rows of one moment, to be loaded into another ledger, `damage` and
-`rebuild` the reading of damaged files and the log's head after it, `vacuum` the removal of deleted bytes.
+`chunks`, `collections`, `runs`, `reviews`, `holds`, `erasures`, `tombstones`, `log`, `history`. Two parts
+span tables: `points` reads which points the store may hold, in every role, and `writes` has the transactions
+that change several tables at once. `erased` and `reduction` have what orders forbid to write and what they
+delete. `database`, `sqlite` and `file` hold the engine and its file, `schema`, `rows`, `types` and
+`migrations` the tables, `locks` the writer locks, `copy` the rows of one moment, to be loaded into another
+ledger, `damage` and `rebuild` the reading of damaged files and the log's head after it, `vacuum` the removal
+of deleted bytes.
 
 An entry of the log has a number, time, actor, run, action, source, subject and facts: ids, codes and counts,
 never a path, a title, a reason or a text, because no erasure reaches the log. Every method that writes takes
@@ -33,15 +34,15 @@ nothing here removes a live document on its own; point ids are handed out, and `
 when the caller has proved them gone. Holds are read in the transaction that announces a removal: `intend`
 does not announce one that a hold forbids, nor does `documents.put` write a row that calls a held document
 gone. Tombstones are read in the same way: `intend` does not announce what one forbids to write, and a row
-that says *erased* is never written over. Every transaction that writes documents' rows puts them under the holds that match them. I5: `settle`
-publishes the entry of a commit in the transaction that proves the last of its removals: once, by whichever
-run.
+that says *erased* is never written over. Every transaction that writes documents' rows puts them under the
+holds that match them. I5: `settle` publishes the entry of a commit in the transaction that proves the last of
+its removals: once, by whichever run.
 
 One writer per source holds `Ledger.writer`; readers never wait. The rooms from `workspace` up may import
 `Ledger` and the values exported here; SQLAlchemy and Alembic stay inside it, and so do its modules, but for
 `copy`, `chain`, `history`, `damage` and `schema.VERSION`, the forms that backups, checkpoints and repairs are
-about. May import: `actor`, `batched`, `disk`, `signed`, `freshness`, `model`, `precedence`, `records`, `errors`,
-`redact`, and patterns of `connectors.base`.
+about. May import: `actor`, `batched`, `disk`, `signed`, `freshness`, `model`, `precedence`, `records`,
+`errors`, `redact`, and patterns of `connectors.base`.
 """
 
 from index.ledger.chain import Head, LogCheck, LogProblem
