@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from index.disk.cache import user_cache
 from index.disk.scratch import clear
 from index.purge.purge import Place
 from index.workspace import Workspace
@@ -26,6 +27,15 @@ def remove_reports(workspace: Workspace, held: Iterable[Path]) -> Place:
         count = "A report that named" if len(gone) == 1 else f"{len(gone):,} reports that named"
         said = f"{count} an erased document: removed; the next audit writes them anew."
     return Place("reports", "purged", f"{said} Reports that were written to other folders are not covered.")
+
+
+def caches_of_user() -> list[Path]:
+    """The folder of freshkb in the user's cache, if there is one."""
+    try:
+        folder = user_cache()
+    except RuntimeError:
+        return []
+    return [folder] if folder.exists() else []
 
 
 def clear_scratch(workspace: Workspace) -> Place:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from pathlib import Path
+
 from index.erase import traces as tracing
-from index.erase.kept import clear_scratch, is_report, remove_reports
+from index.erase.kept import caches_of_user, clear_scratch, is_report, remove_reports
 from index.erase.traces import Traces
 from index.purge.purge import Place, purge_places
 from index.run import Run
+from index.store.base import Claim
 from index.workspace import Workspace
 
 
@@ -19,15 +23,16 @@ def prove(run: Run, traces: Traces | None) -> tuple[list[Place], str]:
         why = " ".join(purged.errors) or "The purge was interrupted."
         return list(purged.places), why
     scratch = clear_scratch(workspace)
-    held = tracing.search(workspace, traces) if traces else {}
+    caches = caches_of_user()
+    held = tracing.search(workspace, traces, caches) if traces else {}
     reports = remove_reports(workspace, held)
     held = {path: names for path, names in held.items() if not is_report(workspace, path)}
     if traces is not None and held:
         names = set().union(*held.values())
         stay = tracing.staying(workspace, traces, names)
         held = {path: left for path, found in held.items() if (left := found - stay)}
-    places = [_place(workspace, place, traces) for place in purged.places]
-    places += [reports, scratch, _log_place()]
+    places = [_place(workspace, place, traces, held) for place in purged.places]
+    places += [reports, scratch, *map(_cache_place, caches if traces else ()), _log_place()]
     if not held:
         return places, ""
     shown = ", ".join(sorted(path.name for path in held)[:5])
@@ -38,21 +43,25 @@ def prove(run: Run, traces: Traces | None) -> tuple[list[Place], str]:
     )
 
 
-def _place(workspace: Workspace, place: Place, traces: Traces | None) -> Place:
-    """The place with what the search of its files has shown."""
+def _place(workspace: Workspace, place: Place, traces: Traces | None, held: Collection[Path]) -> Place:
+    """The place with what the search of its files has shown; `held` are those with a piece."""
+    ledger = workspace.ledger.files
     if place.place == "store":
-        seen = workspace.store.kind == "edge"
+        index = workspace.config.state_dir / "index"
+        seen, left = workspace.store.kind == "edge", any(path.is_relative_to(index) for path in held)
         said = f"The points were deleted by id and read back absent by id and by document. {place.evidence}"
     else:
-        seen = bool(workspace.ledger.files)
+        seen, left = bool(ledger), any(path in ledger for path in held)
         said = (
             "Rows of the documents were deleted, with reviews, plans and what records of runs said of them; "
             f"keyed hashes stay. {place.evidence}"
         )
-    return Place(place.place, place.claim, f"{said} {_searched(place.place, traces)}" if seen else said)
+    claim: Claim = "unretrievable" if left else place.claim
+    evidence = f"{said} {_searched(place.place, traces, left)}" if seen else said
+    return Place(place.place, claim, evidence, left)
 
 
-def _searched(place: str, traces: Traces | None) -> str:
+def _searched(place: str, traces: Traces | None, left: bool) -> str:
     if traces is None:
         return "Its files were not searched: the order was interrupted, and its traces were lost."
     control = traces.control or {}
@@ -60,10 +69,16 @@ def _searched(place: str, traces: Traces | None) -> str:
     nouns = {"texts": "texts", "vectors": "vectors", "ids": "ids", "names": "paths and titles"}
     looked = ", ".join(f"{traces.owners(kind):,} {nouns[kind]}" for kind in kinds)
     found = ", ".join(f"{control.get(kind, 0):,}" for kind in kinds)
+    now = "some" if left else "none, but for pieces that documents which stay have, too"
     return (
         f"All files of the state folder were searched for pieces of {looked}: before, {found} of them were "
-        "found; afterwards none, but for pieces that documents which stay have, too."
+        f"found; afterwards {now}."
     )
+
+
+def _cache_place(folder: Path) -> Place:
+    said = f"Converted models lie in {folder}, and no text. Its files were searched, too: none has a trace."
+    return Place("caches", "purged", said)
 
 
 def _log_place() -> Place:

@@ -180,12 +180,12 @@ def _own(workspace: Workspace, names: list[list[bytes]]) -> list[list[bytes]]:
 # ── Searching ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def search(workspace: Workspace, traces: Traces) -> dict[Path, set[str]]:
-    """The files of the state folder that hold a piece, with the names of the pieces. Raises FreshkbError for
-    a file that cannot be read.
+def search(workspace: Workspace, traces: Traces, others: Collection[Path] = ()) -> dict[Path, set[str]]:
+    """The files of the state folder, and of other folders, that hold a piece, with the names of the pieces.
+    Raises FreshkbError for a file that cannot be read.
 
     Ids do not count in the files of the ledger, which has them until the order is done; short names not in
-    those of the store, where any four bytes may stand by chance, and ids show what is there.
+    those of the store and of other folders, where any four bytes may stand by chance.
     """
     folder = workspace.config.state_dir
     if not folder.exists():
@@ -193,10 +193,10 @@ def search(workspace: Workspace, traces: Traces) -> dict[Path, set[str]]:
     index, own, ledger = folder / "index", folder / HOME, workspace.ledger.files
     short = {t.name for t in traces.pieces() if min(map(len, t.pieces)) < PIECE_BYTES}
     held = {}
-    for path, names in apart.found([folder], list(traces.pieces())).items():
+    for path, names in apart.found([folder, *others], list(traces.pieces())).items():
         if path in ledger:
             names = {name for name in names if not name.startswith("ids:")}
-        elif path.is_relative_to(index):
+        elif path.is_relative_to(index) or not path.is_relative_to(folder):
             names = names - short
         if names and not path.is_relative_to(own):
             held[path] = names
