@@ -234,8 +234,9 @@ def _fail(error: OSError) -> None:
 def _slots(words: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     import numpy as np
 
-    mixed = np.multiply(words, np.uint64(_MIX), out=out)
-    return np.right_shift(mixed, np.uint64(64 - _TABLE_BITS), out=mixed)
+    mixed: np.ndarray = np.multiply(words, np.uint64(_MIX), out=out)
+    mixed >>= np.uint64(64 - _TABLE_BITS)
+    return mixed
 
 
 def _windows(file: int, overlap: int) -> Iterator[bytes]:

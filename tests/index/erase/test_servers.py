@@ -35,7 +35,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning"),
 ]
 
-WORDS = ["kwjzymbxrq", "vhgtqpzslk", "dnfwqgzhxt", "ujmqzkvxwp"]
+WORDS = ["kwjzymbxrqvnth", "vhgtqpzslkwmrd", "dnfwqgzhxtrjkl", "ujmqzkvxwphtgb"]
 PHRASE = f"{WORDS[3]} it is"
 
 
@@ -87,7 +87,7 @@ def test_an_erasure_on_servers_is_carried_out_and_claims_what_was_seen(
         assert {point.payload["metadata"]["uri"] for point in points(workspace)} == {"stays.md"}
         assert not any(word in rows(workspace) for word in WORDS)
         for mode in ("dense", "sparse", "hybrid"):
-            hits = KnowledgeBase(workspace).search(PHRASE, k=10, mode=mode)  # type: ignore[arg-type]
+            hits = KnowledgeBase(workspace).search(PHRASE, k=10, mode=mode)
             assert {hit.uri for hit in hits} <= {"stays.md"}
         sync(Run(workspace, "sync"))
         assert {point.payload["metadata"]["uri"] for point in points(workspace)} == {"stays.md"}
