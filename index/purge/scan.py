@@ -235,7 +235,7 @@ def _slots(words: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     import numpy as np
 
     mixed: np.ndarray = np.multiply(words, np.uint64(_MIX), out=out)
-    np.right_shift(mixed, np.uint64(64 - _TABLE_BITS), out=mixed)
+    mixed >>= np.uint64(64 - _TABLE_BITS)
     return mixed
 
 

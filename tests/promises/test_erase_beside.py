@@ -113,7 +113,7 @@ def beside(home: Path, *programs: str) -> Iterator[list[subprocess.Popen[str]]]:
 
 
 def test_what_has_a_receipt_is_found_by_nothing(kb: Knowledge, soak: bool) -> None:
-    number = 1000 if soak else 16
+    number = 1000 if soak else 8
     kb.source["delete"] = {"max_fraction": 1.0, "purge_within": "30d"}
     for page in range(PAGES):
         kb.write(f"{page}.md", PAGE.format(page, 0))
@@ -128,7 +128,6 @@ def test_what_has_a_receipt_is_found_by_nothing(kb: Knowledge, soak: bool) -> No
         if point.payload["metadata"]["uri"] in texts
     }
     assert vectors.keys() == texts.keys()
-    # Orders and searches of this process have the time that the others have.
     tried = 0
     with kb.workspace() as workspace, beside(kb.home, SYNCING, SEARCHING) as others:
         for n, uri in enumerate(texts):

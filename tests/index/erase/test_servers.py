@@ -35,7 +35,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning"),
 ]
 
-WORDS = ["kwjzymbxrq", "vhgtqpzslk", "dnfwqgzhxt", "ujmqzkvxwp"]
+WORDS = ["kwjzymbxrqvnth", "vhgtqpzslkwmrd", "dnfwqgzhxtrjkl", "ujmqzkvxwphtgb"]
 PHRASE = f"{WORDS[3]} it is"
 
 
