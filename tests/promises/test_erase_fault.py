@@ -94,13 +94,8 @@ class Bench:
             assert bytes_left.receipted(workspace) == {order.order_id for order in orders}, fault
             assert sorted(bytes_left.said_done(workspace)) == sorted(o.order_id for o in orders), fault
             assert max(orders, key=lambda order: order.placed_at).documents == 2, fault
-<<<<<<< HEAD
-        pieces = bytes_left.held([self.state], needles)
-        assert pieces == {}, (fault, pieces)
-=======
         held = bytes_left.held([self.state], needles)
         assert held == {}, (fault, held)
->>>>>>> proofs
         self.erased.append(needles)
         self.kb.clock.forward(seconds=1)
 
