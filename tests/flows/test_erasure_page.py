@@ -6,7 +6,6 @@ import json
 import re
 import shlex
 import shutil
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -101,7 +100,6 @@ def test_the_request_is_carried_out_as_the_page_says(home: Path, kb: Knowledge) 
     assert "4 documents found." in shell(find).stdout
 
 
-@pytest.mark.skipif(find_spec("index.erase.replay") is None, reason="Orders cannot be replayed yet.")
 def test_the_orders_of_receipts_are_carried_out_again_after_a_restore(home: Path, kb: Knowledge) -> None:
     shell = Shell(home)
     before = home / "before"
