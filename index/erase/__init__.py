@@ -36,3 +36,6 @@ Invariants
 May import: the rooms up to `sync`, `purge`, `search.find`, `checkpoints`, `signed`. May be imported by
 `flows`, `health` and `backup`.
 """
+
+#: Folder of the state folder for the traces of open orders.
+TRACES = "orders"

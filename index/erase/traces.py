@@ -24,6 +24,7 @@ from typing import Any
 from index.batched import batched
 from index.disk.atomic import leftovers, replacing, sync_folder
 from index.disk.private import private_folder
+from index.erase import TRACES
 from index.model import Point
 from index.purge import apart, scan
 from index.purge.scan import PIECE_BYTES, Scan, Trace
@@ -32,8 +33,6 @@ from index.records import Document
 from index.signed.sealed import seal, unsealed
 from index.workspace import Workspace
 
-#: Folder of the state folder for the traces of open orders.
-HOME = "orders"
 #: Bytes of a piece of a text, and of the part of a text that pieces are taken from.
 TEXT_PIECE_BYTES = 32
 TEXT_BYTES = 160
@@ -190,7 +189,7 @@ def search(workspace: Workspace, traces: Traces, others: Collection[Path] = ()) 
     folder = workspace.config.state_dir
     if not folder.exists():
         return {}
-    index, own, ledger = folder / "index", folder / HOME, workspace.ledger.files
+    index, own, ledger = folder / "index", folder / TRACES, workspace.ledger.files
     short = {t.name for t in traces.pieces() if min(map(len, t.pieces)) < PIECE_BYTES}
     held = {}
     for path, names in apart.found([folder, *others], list(traces.pieces())).items():
@@ -245,7 +244,7 @@ def _written(payload: Mapping[str, Any]) -> bytes:
 
 
 def path_of(workspace: Workspace, order_id: str) -> Path:
-    return workspace.config.state_dir / HOME / f"{order_id}.traces"
+    return workspace.config.state_dir / TRACES / f"{order_id}.traces"
 
 
 def keep(workspace: Workspace, order_id: str, traces: Traces) -> None:
@@ -274,7 +273,7 @@ def kept(workspace: Workspace, order_id: str, trace_key: str) -> Traces | None:
 def forget(workspace: Workspace) -> None:
     """Remove the files of orders that are not open, as after a kill; their keys went with the end of the
     orders."""
-    folder = workspace.config.state_dir / HOME
+    folder = workspace.config.state_dir / TRACES
     if not folder.exists():
         return
     # Listed first: the order of a file that comes meanwhile may not be among those that are asked for.

@@ -12,7 +12,7 @@ import pytest
 
 from index.audit.audit import audit_of
 from index.audit.report import write as write_report
-from index.erase import prove, remove
+from index.erase import TRACES, prove, remove
 from index.erase import receipt as receipts
 from index.erase import reveal as reveals
 from index.erase import traces as tracing
@@ -302,7 +302,7 @@ def test_a_piece_that_is_left_in_a_file_keeps_the_order_open(grown: Knowledge) -
     assert again.done and files_with(kb, SECRETS) == set()
     # Its traces were kept meanwhile, and say the same.
     assert "before, 1, 1, 2 of them were found" in again.places[0].evidence
-    assert not (kb.home / ".freshkb" / tracing.HOME).exists()
+    assert not (kb.home / ".freshkb" / TRACES).exists()
 
 
 def test_traces_are_kept_under_a_key(grown: Knowledge, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,7 +315,7 @@ def test_traces_are_kept_under_a_key(grown: Knowledge, monkeypatch: pytest.Monke
     report = erased(kb, "tamarind/zeppelin.md")
     assert report.outcome == "failed" and report.error == "It is full."
     order = report.order
-    kept = kb.home / ".freshkb" / tracing.HOME / f"{order.order_id}.traces"
+    kept = kb.home / ".freshkb" / TRACES / f"{order.order_id}.traces"
     assert b"kookaburra" not in kept.read_bytes() and kept.stat().st_mode & 0o077 == 0
     found = kb.ask(lambda workspace: tracing.kept(workspace, order.order_id, order.trace_key))
     assert found is not None and found.control == {"texts": 1, "names": 2, "vectors": 1, "ids": 2}
