@@ -210,6 +210,11 @@ class Erasures(Tables):
         with self._database.reading() as connection:
             return [Order(*row) for row in connection.execute(query)]
 
+    def ordered(self) -> set[str]:
+        """The ids of the documents of all open orders."""
+        with self._database.reading() as connection:
+            return set(connection.execute(sa.select(order_documents.c.document_id)).scalars())
+
     def documents(self, order_id: str) -> list[str]:
         """The ids of the documents of an open order."""
         with self._database.reading() as connection:

@@ -34,11 +34,13 @@ def judge_point(
     *,
     vectors: bool = True,
     deep: bool = False,
+    ordered: bool = False,
 ) -> Defect | None:
     """None when the point is as the ledger knows it, or is about to be erased. `shared` is `payload.shared`
-    of the document, `ids` are those that its points may have. `vectors`: it was read with its vectors."""
-    if document is not None and document.state is State.ERASED:
-        # Its order is not carried out yet: whether the point is still there is the order's concern.
+    of the document, `ids` are those that its points may have. `vectors`: it was read with its vectors.
+    `ordered`: an order to erase the document is open."""
+    if ordered and document is not None and document.state is State.ERASED:
+        # Whether the point is still there is the order's concern.
         return None
     if point is None:
         return Defect("missing", "the store has lost the point")

@@ -184,11 +184,12 @@ def _compare_pending(workspace: Workspace, collection: Collection, found: Verifi
     ledger = workspace.ledger
     before = _pending(workspace, collection)
     writing = {writer.source for writer in ledger.writers()}
+    ordered = ledger.erasures.ordered()
     for left in judge_pending(before, _pending(workspace, collection), writing):
-        row = ledger.documents.get(left.document_id or "")
         # What is left of a document of an open order is the order's concern.
-        if row is None or row.state is not State.ERASED:
-            named(found, left.defect, left.point_id, left.document_id, left.document or row)
+        if left.document_id not in ordered:
+            document = left.document or ledger.documents.get(left.document_id or "")
+            named(found, left.defect, left.point_id, left.document_id, document)
 
 
 def _pending(workspace: Workspace, collection: Collection) -> Announced:

@@ -139,6 +139,7 @@ class _Known:
         self._ledger = workspace.ledger
         self._fingerprint = collection.embedding_fingerprint
         self.documents: dict[str, Document | None] = {}
+        self._ordered = workspace.ledger.erasures.ordered()
         self._shared: dict[str, dict[str, Any]] = {}
         self._ids: dict[str, Ids] = {}
 
@@ -159,7 +160,8 @@ class _Known:
         document, shared = self.documents[name], self._shared.get(name, {})
         if name not in self._ids:
             self._ids[name] = Ids(name, self._fingerprint, document.chunk_count if document else 0)
-        return judge_point(record, point, document, shared, self._ids[name], vectors=vectors, deep=deep)
+        ids, ordered = self._ids[name], name in self._ordered
+        return judge_point(record, point, document, shared, ids, vectors=vectors, deep=deep, ordered=ordered)
 
 
 def pages(workspace: Workspace, collection: Collection, found: Verification) -> Iterator[list[Point]]:

@@ -106,6 +106,8 @@ def test_the_orders_of_receipts_are_carried_out_again_after_a_restore(home: Path
     shutil.copytree(home / ".freshkb", before)
     shell("freshkb erase list.csv --reason Asked. --yes")
     shutil.copytree(home / ".freshkb" / "receipts", home / "receipts")
+    # The key is in no backup: its own copy is put back.
+    (home / ".freshkb" / "signing.pem").rename(before / "signing.pem")
     shutil.rmtree(home / ".freshkb")
     before.rename(home / ".freshkb")
     assert "list.csv" in kb.documents()

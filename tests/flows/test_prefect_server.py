@@ -103,6 +103,7 @@ def test_serve_runs_the_flows_of_its_configuration_until_it_is_stopped(
             "freshkb-verify": [],
             "freshkb-retention": [],
             "freshkb-purge": [],
+            "freshkb-erase": [],
         }
         limits = {d["concurrency_options"]["collision_strategy"] for d in deployments.values()}
         assert limits == {"CANCEL_NEW"}

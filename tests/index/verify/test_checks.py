@@ -55,9 +55,10 @@ def point_defect(
     document: Document | None = DOCUMENT,
     *,
     deep: bool = False,
+    ordered: bool = False,
 ) -> Defect | None:
     shared = payload.shared(document) if document is not None else {}
-    return judge_point(record, point, document, shared, Ids("d", MODEL, 2), deep=deep)
+    return judge_point(record, point, document, shared, Ids("d", MODEL, 2), deep=deep, ordered=ordered)
 
 
 def said(**metadata: Any) -> Point:
@@ -133,8 +134,11 @@ def test_a_chunk_of_a_document_that_there_is_not(document: Document | None, what
 
 
 def test_the_points_of_an_open_order_are_its_own_concern() -> None:
-    assert point_defect(document=replace(DOCUMENT, state=State.ERASED)) is None
-    assert point_defect(document=replace(DOCUMENT, state=State.ERASED), point=None) is None
+    erased = replace(DOCUMENT, state=State.ERASED)
+    assert point_defect(document=erased, ordered=True) is None
+    assert point_defect(document=erased, point=None, ordered=True) is None
+    assert point_defect(document=erased) is not None
+    assert point_defect(document=None, ordered=True) is not None
 
 
 @pytest.mark.parametrize(
