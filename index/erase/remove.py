@@ -149,11 +149,12 @@ def _read_back(
 ) -> None:
     """Ask the store in two other ways than by ids, which `apply` has done. Raises StoreDamaged."""
     ids = tuple(document.document_id for document in found)
+    gone = set(workspace.ledger.erasures.unpurged(ids))
     with workspace.store.session(current.name) as session:
         left = session.count(Filter(document_ids=ids))
         for vector in traces.queries if traces else ():
             hits = session.search(mode="dense", dense=vector, sparse=None, limit=5, where=Filter())
-            left += sum(hit.point.payload.get("doc_id") in ids for hit in hits)
+            left += sum(hit.point.id in gone for hit in hits)
     if left:
         raise StoreDamaged(
             f"The store still finds {left} points of erased documents by their document or by their vectors. "

@@ -21,15 +21,15 @@ from index.erase.place import lift, place
 from index.erase.target import Target, preview
 from index.errors import ConfigError, Refused, StoreDamaged
 from index.ledger import LogAction, Order, OrderState, subject
-from index.model import State
+from index.model import Point, State
 from index.outcome import RunReport
 from index.run import Run
 from index.search.knowledge_base import KnowledgeBase
+from index.store.base import Hit
 from index.sync.requests import review
 from index.sync.sync import sync
 from index.upkeep import upkeep
 from index.verify.compare import verify
-from index.workspace import Workspace
 from tests.holds import order as hold
 from tests.knowledge import Knowledge
 
@@ -326,10 +326,6 @@ def test_traces_are_kept_under_a_key(grown: Knowledge, monkeypatch: pytest.Monke
     assert again.done and "its traces were lost" in again.places[0].evidence
 
 
-def _fails(workspace: Workspace) -> None:
-    raise StoreDamaged("The store still finds it.")
-
-
 def test_a_store_that_still_finds_it_is_no_proof(grown: Knowledge, monkeypatch: pytest.MonkeyPatch) -> None:
     kb = grown
     order = ordered(kb, Target(("tamarind/zeppelin.md",)))
@@ -338,6 +334,19 @@ def test_a_store_that_still_finds_it_is_no_proof(grown: Knowledge, monkeypatch: 
     monkeypatch.setattr(EdgeSession, "count", lambda *_: 1)
     report = attempt(kb, order)
     assert report.outcome == "failed" and "still finds 1 points" in report.error
+    monkeypatch.undo()
+    assert attempt(kb, order).done
+
+
+def test_a_vector_that_still_finds_it_is_no_proof(grown: Knowledge, monkeypatch: pytest.MonkeyPatch) -> None:
+    kb = grown
+    order = ordered(kb, Target(("tamarind/zeppelin.md",)))
+    (point,) = (p for p in kb.points().values() if "kookaburra" in p.payload["page_content"])
+    from index.store.edge.session import EdgeSession
+
+    monkeypatch.setattr(EdgeSession, "search", lambda *_, **__: [Hit(Point(point.id, {}), 1.0, 1.0)])
+    report = attempt(kb, order)
+    assert report.outcome == "failed" and "by their vectors" in report.error
     monkeypatch.undo()
     assert attempt(kb, order).done
 
