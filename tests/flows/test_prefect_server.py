@@ -91,7 +91,7 @@ def test_serve_runs_the_flows_of_its_configuration_until_it_is_stopped(
         until(lambda: b"Ready: watching handbook" in output.read_bytes(), process)
         until(lambda: b"prefect: Runs" in output.read_bytes(), process)
         deployments = {d["name"]: d for d in ask(server, "/deployments/filter", {})}
-        flows = ("sync", "audit", "verify", "retention", "purge")
+        flows = ("sync", "audit", "verify", "retention", "purge", "erase")
         assert set(deployments) == {f"freshkb-{name}" for name in flows}
         crons = {
             name: [(s["schedule"]["cron"], s["schedule"]["timezone"], s["active"]) for s in d["schedules"]]

@@ -26,7 +26,7 @@ from tests.promises.hostile import HOSTILE, SECRET, Hostile
 from tests.promises.stage import Stage, in_time, processes, without_privileges
 
 #: Bytes that the process that syncs may grow by.
-GROWTH_MAX = 50 << 20
+GROWTH_MAX = 64 << 20
 _TOGETHER = 8
 #: Each takes its time limit and a new parser, and all do it alike: in the short form there is one.
 _HEAVY = [hostile.name for hostile in HOSTILE if hostile.name.startswith("heavy.")]
