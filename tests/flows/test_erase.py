@@ -141,6 +141,18 @@ def test_an_order_that_waits_is_told_and_carried_out_by_the_next_command(
     assert grown.json("status")["withheld"]["open"] == 0
 
 
+def test_several_open_orders_are_carried_out_by_one_run(
+    grown: CommandLine, kb: Knowledge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remove, "PATIENCE_SECONDS", 0.0)
+    with kb.workspace() as other, other.ledger.writer("docs", "freshkb sync"):
+        for uri in ("staff/zoe.md", "stays.md"):
+            grown("erase", uri, "--reason", "x", "--yes", code=4)
+    assert [done["state"] for done in grown.json("erase")] == ["done", "done"]
+    newest = grown.json("runs")[0]
+    assert (newest["kind"], newest["outcome"]) == ("erase", "done")
+
+
 def test_sync_carries_out_what_is_open(
     grown: CommandLine, kb: Knowledge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
