@@ -7,15 +7,17 @@ from prefect import State, flow
 from prefect.artifacts import create_markdown_artifact
 
 from flows.prefect_runs import FlowInput, ended, run_reduced, table
-from index.audit.audit import Audit, FailOn, audit_of
+from index.audit import history
+from index.audit.audit import audit_of
 from index.audit.report import write
 from index.audit.report.wording import percent
+from index.audit.result import Audit, fail_on_codes
 from index.freshness.assess import Verdict
 from index.outcome import in_words
 
 
 @flow(name="freshkb-audit", persist_result=False, log_prints=False)
-def audit(fail_on: FailOn = "never") -> State[Any]:
+def audit(fail_on: str | list[str] = "never") -> State[Any]:
     """Judge every document's freshness, write the reports, and return the counts.
 
     Completed, unless there is what `fail_on` names: that owners have something to do is no failure of a run.
@@ -23,10 +25,12 @@ def audit(fail_on: FailOn = "never") -> State[Any]:
 
     def body(job: FlowInput) -> State[Any]:
         workspace = job.workspace
+        named = fail_on_codes([fail_on] if isinstance(fail_on, str) else fail_on)
         with job.run("audit", required=False) as run:
             found = audit_of(workspace)
             write(found, workspace.config.reports)
-            run.ends("failed" if found.fails(fail_on) else "done", found.by_verdict)
+            history.record(workspace.ledger, found, run.run_id)
+            run.ends("failed" if found.fails(named) else "done", found.by_verdict)
         create_markdown_artifact(
             _markdown(found), key="freshkb-audit", description="Freshness of the documents"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 from index.model import Action, Diagnostic, State
@@ -96,6 +97,48 @@ class Review:
     def changed(self, document: Document) -> bool | None:
         """Whether the document changed since; None when that is not known."""
         return None if self.content_hash is None else document.content_hash != self.content_hash
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """What the checks need of a document's present text, so that they need not read it again."""
+
+    document_id: str
+    links: Sequence[Sequence[Any]] = ()
+    """[target, line or None] of each link, in order; the target as the document writes it."""
+    anchors: Sequence[str] = ()
+    """`index.freshness.extract.anchor_hash` of each name inside of the document that a link may end in."""
+    claims: Sequence[Sequence[str]] = ()
+    """[cue, ISO date] of each sentence that says until when it holds."""
+    text_hash: str = ""
+    """Hash of the text without front matter."""
+    text_since: datetime | None = None
+    """When this text was first there."""
+
+
+class AnswerKind(StrEnum):
+    SNOOZE = "snooze"
+    """The owner will change the document by a date, and is not asked until then."""
+    REASSIGN = "reassign"
+    """Another owner is asked from now on."""
+    RETIRE = "retire"
+    """The owner asks for its removal from its source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an owner said about a document, besides reviews."""
+
+    document_id: str
+    kind: AnswerKind
+    by: str
+    at: datetime
+    note: str = ""
+    until: datetime | None = None
+    """End of a snooze."""
+    owner: str = ""
+    """The new owner of a reassigned document."""
+    withdrawn_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,12 +12,6 @@ from flows.cli.console import Console, warn
 from flows.cli.options import command
 from flows.cli.text import audit_lines
 from flows.cli.workspace import opened, outside_sources
-
-
-class FailOn(StrEnum):
-    warn = "warn"
-    stale = "stale"
-    never = "never"
 
 
 @command()
@@ -32,16 +26,29 @@ def audit(
         str | None, typer.Option("--owner", metavar="O", help="Only this owner's documents.")
     ] = None,
     fail_on: Annotated[
-        FailOn, typer.Option("--fail-on", help="Exit with 1 when there is one.")
-    ] = FailOn.stale,
+        list[str] | None,
+        typer.Option(
+            "--fail-on",
+            metavar="CODE",
+            help="Exit with 1 when there is one: a verdict, or the code of a finding; never: in no case. "
+            "May be given several times. Default: stale.",
+        ),
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option("--since", metavar="DATE", help="What came up and was resolved since then (UTC)."),
+    ] = None,
 ) -> None:
     """Judge every document's freshness, and write reports for their owners."""
     with opened(config) as workspace:
+        from index.audit import history
         from index.audit.audit import audit_of
         from index.audit.report import foreign, write
+        from index.audit.result import fail_on_codes
         from index.errors import ConfigError, StoreError
         from index.run import Run
 
+        named = fail_on_codes(fail_on or ["stale"])
         folder = workspace.config.reports if out is None else outside_sources(workspace, out, "--out")
         if out is not None and (others := foreign(folder)):
             raise ConfigError(
@@ -51,7 +58,7 @@ def audit(
         if not (workspace.ledger.sources.all() or workspace.ledger.documents.counts()):
             raise StoreError("Nothing was ever synced, so there is nothing to judge. First: freshkb sync")
         with Run(workspace, "audit", required=False) as run:
-            found = audit_of(workspace, owner)
+            found = audit_of(workspace, owner, since.replace(tzinfo=UTC) if since else None)
             try:
                 written = write(found, folder)
             except OSError as error:
@@ -61,11 +68,12 @@ def audit(
                 # The JSON that was asked for goes to stdout.
                 warn(said)
                 written = []
-            run.ends("failed" if found.fails(fail_on.value) else "done", found.by_verdict)
+            history.record(workspace.ledger, found, run.run_id)
+            run.ends("failed" if found.fails(named) else "done", found.by_verdict)
     if console.as_json:
         console.data(found.json())
     for line in audit_lines(found):
         console.say(line)
     for path in written:
         console.say(f"Wrote {path}")
-    raise typer.Exit(1 if found.fails(fail_on.value) else 0)
+    raise typer.Exit(1 if found.fails(named) else 0)

@@ -9,7 +9,7 @@ from flows.cli.console import plural
 from index.printable import printable_line
 
 if TYPE_CHECKING:
-    from index.audit.audit import Audit
+    from index.audit.result import Audit
     from index.health.run_summary import RunSummary
     from index.health.services import LivingService
     from index.health.status import Status

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from index.config import SourceConfig
-from index.config.rules import Governance, Rules
+from index.config.rules import Rules
 from index.freshness.assess import Assessment, Verdict, assess
+from index.freshness.governance import Governance
 from index.records import Document
 
 

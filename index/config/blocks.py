@@ -12,9 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     SecretStr,
@@ -24,6 +22,8 @@ from pydantic import (
 )
 
 from index.anchors.spec import parse as parse_anchor
+from index.config.audit_blocks import Audit
+from index.config.block import Block, Owners, Words, one_or_many
 from index.config.patterns import rule_pattern
 from index.config.schedule import Cron
 from index.config.services import http, ledger_url
@@ -33,21 +33,6 @@ from index.freshness.link import check as check_link
 
 #: Tags of unions turn up in the locations of pydantic's errors; this mark lets them be taken out again.
 TAG_MARK = "<"
-
-
-class Block(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _leave_out_empty(cls, data: Any) -> Any:
-        if not isinstance(data, dict):
-            return data
-        return {key: value for key, value in data.items() if value is not None or key not in cls.model_fields}
-
-
-def _one_or_many(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
 
 
 def _anchor(text: str) -> str:
@@ -60,13 +45,6 @@ def _key_or_none(key: SecretStr) -> SecretStr | None:
     return key if key.get_secret_value() else None
 
 
-Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-#: One name, or a list of them, the first of which is asked to act.
-Owners = Annotated[
-    tuple[Words, ...],
-    BeforeValidator(_one_or_many, json_schema_input_type=Words | tuple[Words, ...]),
-    Field(min_length=1),
-]
 SOURCE_ID = r"^[a-z0-9][a-z0-9_-]*$"
 COLLECTION = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 SourceId = Annotated[str, StringConstraints(pattern=SOURCE_ID, max_length=64)]
@@ -113,7 +91,7 @@ class Freshness(Block):
     """Age at which a review is due, such as 90d; default: 90d."""
     stale_after: Duration | None = None
     """Age from which a document is not to be trusted, such as 180d; default: 180d."""
-    field: Annotated[tuple[Words, ...], BeforeValidator(_one_or_many), Field(min_length=1)] | None = None
+    field: Annotated[tuple[Words, ...], BeforeValidator(one_or_many), Field(min_length=1)] | None = None
     """Where a document's date is: the first of these front-matter fields that it has; modified_at is the
     date of the file."""
 
@@ -226,7 +204,7 @@ class Log(Block):
     """The log of changes, and the proof that it was not rewritten."""
 
     anchors: Annotated[
-        tuple[Annotated[Words, AfterValidator(_anchor)], ...], BeforeValidator(_one_or_many)
+        tuple[Annotated[Words, AfterValidator(_anchor)], ...], BeforeValidator(one_or_many)
     ] = ()
     """Where the log's signed checkpoints go: file:PATH, git:PATH of a repository, syslog:. Choose places
     outside of state_dir, to which a writer of the ledger cannot write at will."""
@@ -243,7 +221,7 @@ class Retention(Block):
     """The id of the source that they are of; left out: any."""
     after: RetentionSpan
     """Time after their date from which they are not kept, such as 7y or 90d; or: never."""
-    field: Annotated[tuple[Words, ...], BeforeValidator(_one_or_many), Field(min_length=1)] = (MODIFIED_AT,)
+    field: Annotated[tuple[Words, ...], BeforeValidator(one_or_many), Field(min_length=1)] = (MODIFIED_AT,)
     """Where their date is: the first of these front-matter fields or properties that a document has;
     modified_at, the default, is the date of the file. A document without a date that can be read is kept."""
 
@@ -286,5 +264,7 @@ class Settings(Block):
     """How long documents are kept; of several rules that match one, the last decides."""
     log: Log = Log()
     """The log of changes, and the proof that it was not rewritten."""
+    audit: Audit = Audit()
+    """The freshness audit."""
     schedules: Schedules = Schedules()
     """When `freshkb serve` runs what: minute, hour, day, month, weekday."""

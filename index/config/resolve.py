@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from connectors.base import ConnectorSettings
 from index.anchors.spec import parse as parse_anchor
+from index.config.audit_blocks import Audit
 from index.config.blocks import (
     Delete,
     Freshness,
@@ -22,6 +23,7 @@ from index.config.blocks import (
 )
 from index.config.messages import nearest
 from index.config.resolved import (
+    AuditConfig,
     Config,
     Defaults,
     DeletionGuard,
@@ -34,6 +36,7 @@ from index.config.resolved import (
 from index.config.text import Location, Problem
 from index.config.units import written
 from index.freshness.assess import FreshnessPolicy, Policy
+from index.freshness.finding import CODES
 from index.retention import RetentionRule
 
 _Dataclass = TypeVar("_Dataclass", FreshnessPolicy, DeletionGuard, DocumentLimits)
@@ -83,9 +86,15 @@ def resolve(
         sources=tuple(sources),
         schedules=settings.schedules,
         log=log,
+        audit=_audit(settings.audit),
         retention=retention,
     )
     return config, problems
+
+
+def _audit(written: Audit) -> AuditConfig:
+    chosen = {code: known.on for code, known in CODES.items()} | written.checks
+    return AuditConfig(frozenset(code for code, on in chosen.items() if on), written.max_lag)
 
 
 def _retention(

@@ -147,6 +147,13 @@ class LogConfig:
     """File of the key that signs, absolute; None where it is made in the state folder."""
 
 
+@dataclass(frozen=True, slots=True)
+class AuditConfig:
+    codes: frozenset[str] = frozenset()
+    """The codes of findings that are looked for."""
+    max_lag: timedelta | None = None
+
+
 @dataclass(frozen=True)
 class Config:
     """The effective configuration. `index.config.load` makes it."""
@@ -164,6 +171,7 @@ class Config:
     sources: tuple[SourceConfig, ...]
     schedules: Schedules
     log: LogConfig = LogConfig()
+    audit: AuditConfig = AuditConfig()
     retention: tuple[RetentionRule, ...] = ()
     """The last that matches a document decides how long it is kept."""
 
@@ -228,5 +236,6 @@ class Config:
                 "anchors": [str(anchor) for anchor in self.log.anchors],
                 "key_file": str(self.log.key_file) if self.log.key_file else None,
             },
+            "audit": {"checks": sorted(self.audit.codes), "max_lag": plain(self.audit.max_lag)},
             "schedules": self.schedules.model_dump(mode="json"),
         }

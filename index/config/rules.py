@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from connectors.base import Patterns
 from index.config import SourceConfig
 from index.freshness import link
-from index.freshness.assess import Policy, read_date
+from index.freshness.assess import read_date
+from index.freshness.governance import Governance
 from index.freshness.owners import distinct
 from index.freshness.properties import PROGRAM, SOURCE, by_name, canonical, declared, described, said, title
 from index.model import digest
@@ -31,20 +32,6 @@ def rules_fingerprint(source: SourceConfig, home: str) -> str:
     """Hash of everything that decides a document's metadata; links depend on `home`, the address of the
     source's root."""
     return digest([RULES_REVISION, source.rules_fingerprint, home])
-
-
-class Governance(NamedTuple):
-    owners: tuple[str, ...]
-    """The first is asked to act; none when nothing names one."""
-    owner_source: str
-    """front matter, rule, source property, source or default."""
-    policy: Policy
-    unusable: str = ""
-    """A sentence on a value that the document names as its owner and that is none."""
-
-    @property
-    def owner(self) -> str:
-        return self.owners[0] if self.owners else ""
 
 
 class Rules:

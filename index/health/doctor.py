@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from connectors.base import ConnectorError
-from index.audit.checkout import checkout
 from index.checkpoints import anchors_of, missing, newest
 from index.config.units import written
 from index.disk.scratch import room
 from index.errors import AnchorError, FreshkbError, StoreMismatch
+from index.freshness.checkout import checkout
 from index.health.services import dead, described, services
 from index.ledger import Ledger
 from index.purge.lag import lag_of

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from index.disk.private import tighten
 from index.errors import LedgerDamaged, LedgerError, LedgerReadOnly
 from index.ledger import file
+from index.ledger.audits import Audits
 from index.ledger.chunks import Chunks
 from index.ledger.collections import Collections
 from index.ledger.copy import MIGRATION_KEY, Snapshot, snapshot
@@ -59,6 +60,7 @@ class Ledger:
         self.collections = Collections(database)
         self.runs = Runs(database)
         self.reviews = Reviews(database)
+        self.audits = Audits(database)
         self.holds = Holds(database)
         self.erasures = Erasures(database)
         self.tombstones = Tombstones(database)

@@ -8,19 +8,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from index.ledger import audit_tables
 from index.ledger.database import Database
 from index.ledger.erased import rows
 from index.ledger.log import hide_subjects
-from index.ledger.schema import (
-    chunks,
-    documents,
-    held_documents,
-    intents,
-    items,
-    reviews,
-    runs,
-    sources,
-)
+from index.ledger.schema import chunks, documents, held_documents, intents, items, reviews, runs, sources
 from index.model import State
 
 #: A shorter text is not looked for in the records of runs: it stands everywhere.
@@ -29,8 +21,9 @@ _SHORTEST = 4
 
 def reduced(database: Database, connection: sa.Connection, own: Collection[str]) -> int:
     """Delete what the ledger records of these documents, but for ids of points that are to be purged: their
-    rows, those of earlier documents of the same paths, reviews, items, and the sentences of runs and findings
-    that name them. The log's subjects get their exported form. Returns the number of rows."""
+    rows, those of earlier documents of the same paths, reviews and answers, items, what audits know of them,
+    and the sentences of runs and findings that name them. The log's subjects get their exported form. Returns
+    the number of rows."""
     found = list(rows(database, connection, documents.c.document_id, own))
     places = {(document.source, document.uri) for document in found}
     for former in rows(database, connection, documents.c.uri, {uri for _, uri in places}):
@@ -45,6 +38,11 @@ def reduced(database: Database, connection: sa.Connection, own: Collection[str])
         reviews.c.document_id,
         held_documents.c.document_id,
         items.c.document_id,
+        audit_tables.extracts.c.document_id,
+        audit_tables.former_uris.c.document_id,
+        audit_tables.findings.c.document_id,
+        audit_tables.answers.c.document_id,
+        audit_tables.usage.c.document_id,
     ):
         gone = sa.delete(column.table).where(database.among(column, ids))
         number += connection.execute(gone).rowcount

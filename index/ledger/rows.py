@@ -9,6 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+#: All tables of a ledger.
+metadata = sa.MetaData()
+
 
 def column(
     name: str, kind: Any, *, key: bool = False, null: bool = False, default: str | None = None

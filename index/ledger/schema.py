@@ -11,26 +11,26 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from index.ledger import audit_tables as audit_tables
 from index.ledger.entry import LogAction
 from index.ledger.hold import HoldKind
 from index.ledger.order import OrderKind, OrderState
 from index.ledger.removal import RemovalState
 from index.ledger.rows import column as _column
 from index.ledger.rows import columns as columns
+from index.ledger.rows import metadata as metadata
 from index.ledger.rows import values as values
 from index.ledger.tombstone import TombstoneKind
 from index.ledger.types import Code, Json, Key, Moment, Prose
 from index.model import LIVE, Action, Cause, State
 
 #: The schema that this program reads and writes; the revision of the newest migration.
-VERSION = "m008"
+VERSION = "m009"
 
 
 #: SQLite uses a partial index only for queries that contain its condition word for word, hence text.
 live = sa.text("state NOT IN ('deleted', 'erased')")
 assert frozenset(State) - LIVE == {State.DELETED, State.ERASED}
-
-metadata = sa.MetaData()
 
 meta = sa.Table("meta", metadata, _column("name", Key, key=True), _column("value", Key))
 

@@ -48,7 +48,11 @@ class Keys:
         """`words`: folded (`index.phrase.folded`)."""
         return self._key(TombstoneKind.PHRASE, words.strip())
 
-    def _key(self, kind: TombstoneKind, value: str) -> str:
+    def person(self, name: str) -> str:
+        """Of an owner's folded name, in records that outlive its documents."""
+        return self._key("person", name)
+
+    def _key(self, kind: str, value: str) -> str:
         data = f"{kind}\n{value}".encode("utf-8", "surrogatepass")
         return hmac.digest(self._secret, data, "sha256").hex()
 

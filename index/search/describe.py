@@ -8,10 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from index import payload
+from index.audit.audit import findings_of
 from index.audit.fields import review_fields
-from index.audit.findings import Finding, of_document
 from index.batched import batched
 from index.freshness.assess import NEVER, Assessment
+from index.freshness.checks.base import Subject
+from index.freshness.finding import Finding
 from index.ledger import Hold
 from index.model import KEPT, Point, State, rfc3339
 from index.records import ChunkRecord, Collection, Document, Review
@@ -131,19 +133,18 @@ def describe(reader: Reader, document: Document) -> DocumentDetail:
     """A document with its chunks, as the collection in use has them. Raises StoreError."""
     now = reader.now()
     assessment = reader.verdicts.of(document, now)
-    made = reader.ledger.reviews.of([document.document_id]).get(document.document_id)
-    review = made[-1] if made else None
+    made = reader.ledger.reviews.of([document.document_id]).get(document.document_id, [])
     governance = reader.verdicts.governance(document)
-    findings: Iterator[Finding] = iter(())
+    findings: Sequence[Finding] = ()
     if governance is not None and document.state in KEPT:
-        findings = of_document(document, governance, assessment, review, now)
+        findings = findings_of(Subject(document, governance, assessment, made), now)
     holds = reader.ledger.holds.of([document.document_id]).get(document.document_id, ())
     rules = RetentionRules(reader.workspace.config.retention, document.source)
     expiry = rules.expiry(document.uri, document.properties, document.modified_at)
     return DocumentDetail(
         document,
         assessment,
-        review,
+        made[-1] if made else None,
         tuple(findings),
         _chunks(reader, document),
         holds,

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from index.audit.audit import Audit
 from index.audit.report.page import html_page
 from index.audit.report.plain import counts_markdown, csv_table, markdown_page
+from index.audit.result import Audit
 from index.disk.atomic import replacing
 from index.disk.private import private_folder
 from index.printable import printable_json

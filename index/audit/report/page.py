@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from index.audit.audit import SEVERITY, Audit
 from index.audit.report import wording
+from index.audit.result import SEVERITY, Audit
 from index.freshness.assess import Verdict
 from index.printable import printable_line
 

@@ -7,7 +7,6 @@ import io
 import re
 from collections.abc import Iterator
 
-from index.audit.audit import SEVERITY, Audit, Result
 from index.audit.report.wording import (
     NOBODY,
     VERDICTS,
@@ -20,6 +19,7 @@ from index.audit.report.wording import (
     percent,
     reviewed,
 )
+from index.audit.result import SEVERITY, Audit, Result
 from index.freshness.assess import Verdict
 from index.printable import printable, printable_line
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 
-from index.audit.audit import Result
 from index.audit.fields import whole_days
-from index.audit.findings import Finding
+from index.audit.result import Result
 from index.freshness.assess import MODIFIED_AT, REVIEWED_AT, Verdict
+from index.freshness.finding import Finding
 
 NOBODY = "Nobody"
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from connectors.base import ConnectorSettings
-from index.audit.audit import SEVERITY, Audit, FailOn, audit
+from index.audit.audit import audit
+from index.audit.result import SEVERITY, Audit
 from index.config import FreshnessPolicy, Rule, SourceConfig
 from index.errors import ConfigError
 from index.freshness.assess import Verdict
@@ -206,14 +207,15 @@ def test_a_document_says_who_reviewed_it_and_whether_it_changed_since() -> None:
         documents,
         {"handbook": SOURCE},
         NOW,
-        reviews=dict(
-            [
+        reviews={
+            name: [made]
+            for name, made in (
                 review("same.md", "now"),
                 review("changed.md", "then"),
                 review("old.md", None),
                 review("ahead.md", "now", NOW + timedelta(days=9)),
-            ]
-        ),
+            )
+        },
     )
     rows = {row["uri"]: row for row in found.json()["results"]}
     assert {uri: row["changed_since_review"] for uri, row in rows.items()} == {
@@ -312,7 +314,7 @@ def test_documents_of_a_source_that_left_the_configuration_are_unknown() -> None
 )
 def test_the_audit_fails_on_what_fail_on_names(age: float | None, failing: list[str]) -> None:
     found = run(document("a.md", age), document("archive/b.md", 9000))
-    levels: tuple[FailOn, ...] = ("warn", "stale", "never")
+    levels = ("warn", "stale", "never")
     assert [level for level in levels if found.fails(level)] == failing
 
 

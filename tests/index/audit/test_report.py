@@ -16,10 +16,11 @@ import hypothesis.strategies as st
 import pytest
 
 from connectors.base import ConnectorSettings
-from index.audit.audit import Audit, audit
+from index.audit.audit import audit
 from index.audit.report import FILES, counts_markdown, write
 from index.audit.report.page import html_page, safe_url
 from index.audit.report.plain import csv_table
+from index.audit.result import Audit
 from index.config import Rule, SourceConfig
 from index.model import State
 from index.printable import UNPRINTABLE
@@ -43,7 +44,8 @@ def document(uri: str, age: float | None = 0, **values: Any) -> Document:
 
 
 def run(*documents: Document, reviews: Mapping[str, Review] | None = None) -> Audit:
-    return audit(documents, {"handbook": SOURCE}, NOW, reviews=reviews, name="Fish & Chips")
+    made = {document: [review] for document, review in (reviews or {}).items()}
+    return audit(documents, {"handbook": SOURCE}, NOW, reviews=made, name="Fish & Chips")
 
 
 def reports(

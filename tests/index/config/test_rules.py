@@ -9,7 +9,8 @@ import pytest
 
 from connectors.base import ConnectorSettings
 from index.config import FreshnessPolicy, Rule, SourceConfig
-from index.config.rules import Governance, Rules, named_owners
+from index.config.rules import Rules, named_owners
+from index.freshness.governance import Governance
 
 SOURCE_POLICY = FreshnessPolicy(timedelta(days=100), timedelta(days=200))
 SHORT = FreshnessPolicy(timedelta(days=30), timedelta(days=60))

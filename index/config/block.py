@@ -1,0 +1,31 @@
+"""A block of the configuration, and the values that several blocks have."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+
+class Block(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_empty(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        return {key: value for key, value in data.items() if value is not None or key not in cls.model_fields}
+
+
+def one_or_many(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+#: One name, or a list of them, the first of which is asked to act.
+Owners = Annotated[
+    tuple[Words, ...],
+    BeforeValidator(one_or_many, json_schema_input_type=Words | tuple[Words, ...]),
+    Field(min_length=1),
+]
