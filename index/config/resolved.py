@@ -23,6 +23,7 @@ from index.config.show import plain, shown
 from index.config.units import written_span
 from index.errors import ConfigError
 from index.freshness.assess import FreshnessPolicy, Policy
+from index.freshness.finding import CODES
 from index.model import digest
 from index.redact import redact
 from index.retention import RetentionRule
@@ -236,6 +237,9 @@ class Config:
                 "anchors": [str(anchor) for anchor in self.log.anchors],
                 "key_file": str(self.log.key_file) if self.log.key_file else None,
             },
-            "audit": {"checks": sorted(self.audit.codes), "max_lag": plain(self.audit.max_lag)},
+            "audit": {
+                "checks": {code: code in self.audit.codes for code in CODES},
+                "max_lag": plain(self.audit.max_lag),
+            },
             "schedules": self.schedules.model_dump(mode="json"),
         }

@@ -35,6 +35,8 @@ BOOKKEEPING = {
     "Erasures.finish",
     # Takes the single entry that begins a generation of the log.
     "History.begin",
+    # What an audit found: its run says when, and no document changes.
+    "Audits.record",
     # A path that joins an order: the log would say where erased bytes lie.
     "Tombstones.withhold",
 }
