@@ -19,7 +19,7 @@ from index.freshness.finding import VERDICT_CODES, Finding, by_severity
 from index.freshness.governance import Governance
 from index.freshness.owners import distinct, fold, require
 from index.model import KEPT
-from index.records import Document, Extract, Review, SourceRecord
+from index.records import Answer, AnswerKind, Document, Extract, Review, SourceRecord
 
 if TYPE_CHECKING:
     from index.workspace import Workspace
@@ -32,13 +32,14 @@ def audit_of(workspace: Workspace, owner: str | None = None, since: datetime | N
     `since`. Raises ConfigError for an owner of nothing."""
     from index.sync.prepare import moment
 
-    config, ledger = workspace.config, workspace.ledger
+    config, ledger, now = workspace.config, workspace.ledger, workspace.now()
     last = ledger.runs.last("verify", ("done", "failed", "partial"))
     seen = base_of(
         ledger.documents.find(),
         {source.id: source for source in config.sources},
-        workspace.now(),
+        now,
         reviews=ledger.reviews.of(),
+        answers=ledger.answers.standing(now),
         checked_out={s.id: moment(workspace.connector(s.id).checked_out_at()) for s in config.sources},
         records=ledger.sources.all(),
         passages=lambda: passages(workspace),
@@ -77,6 +78,7 @@ def base_of(
     now: datetime,
     *,
     reviews: Mapping[str, Sequence[Review]] | None = None,
+    answers: Mapping[str, Mapping[AnswerKind, Answer]] | None = None,
     checked_out: Mapping[str, datetime | None] | None = None,
     records: Iterable[SourceRecord] = (),
     extracts: Mapping[str, Extract] | None = None,
@@ -86,12 +88,20 @@ def base_of(
 ) -> Base:
     """What the checks see of these documents, by the configuration as it is now.
 
-    `reviews` are those of each document, oldest first, `checked_out` when version control last wrote a
-    source, `records` the ledger's records of the sources. Documents of unsupported types are left out.
+    `reviews` are those of each document, oldest first, `answers` the standing ones, `checked_out` when
+    version control last wrote a source, `records` the ledger's records of the sources. Documents of
+    unsupported types are left out.
     """
     verdicts = Verdicts(sources.values())
     subjects = [
-        _subject(document, verdicts, now, (reviews or {}).get(document.document_id, ()), extracts or {})
+        Subject(
+            document,
+            *_judged(document, verdicts, now),
+            reviews=(reviews or {}).get(document.document_id, ()),
+            extract=(extracts or {}).get(document.document_id),
+            answers=(answers or {}).get(document.document_id, {}),
+            configured=document.source in sources,
+        )
         for document in documents
         if document.state in KEPT
     ]
@@ -148,20 +158,12 @@ def _recorded(document: Document) -> Governance:
     return Governance(owners, document.owner_source, "exempt")
 
 
-def _subject(
-    document: Document,
-    verdicts: Verdicts,
-    now: datetime,
-    reviews: Sequence[Review],
-    extracts: Mapping[str, Extract],
-) -> Subject:
+def _judged(document: Document, verdicts: Verdicts, now: datetime) -> tuple[Governance, Assessment]:
     ruled = verdicts.governance(document)
     assessment = assessed(document, ruled, now)
     if not document.version:
         assessment = Assessment(Verdict.UNKNOWN, f"It was never indexed. {document.reason}".rstrip())
-    governance = ruled or _recorded(document)
-    known = ruled is not None
-    return Subject(document, governance, assessment, reviews, extracts.get(document.document_id), known)
+    return ruled or _recorded(document), assessment
 
 
 def _result(subject: Subject, now: datetime) -> Result:
@@ -181,6 +183,7 @@ def _result(subject: Subject, now: datetime) -> Result:
         overdue=overdue,
         review=review,
         changed_since_review=review.changed(document) if review else None,
+        snooze=subject.answers.get(AnswerKind.SNOOZE),
     )
 
 

@@ -15,7 +15,7 @@ from index.freshness.assess import Assessment, Policy, Verdict, trust_score
 from index.freshness.finding import CODES, Finding
 from index.freshness.owners import fold, folded
 from index.model import rfc3339
-from index.records import Review
+from index.records import Answer, Review
 
 #: Worst first.
 SEVERITY = (Verdict.STALE, Verdict.UNKNOWN, Verdict.WARN, Verdict.FRESH, Verdict.EXEMPT)
@@ -43,6 +43,8 @@ class Result:
     """The document's last review."""
     changed_since_review: bool | None = None
     """Whether the document changed since; None without a review, and when that is not known."""
+    snooze: Answer | None = None
+    """What an owner promised: to change it by a date, until which nobody is asked again."""
 
     @property
     def owner(self) -> str:
@@ -74,6 +76,7 @@ class Result:
             "stale_after_days": policy and policy_days(policy.stale_after),
             "overdue_days": whole_days(self.overdue),
             **review_fields(self.review, self.changed_since_review),
+            "snoozed_until": rfc3339(self.snooze.until) if self.snooze else None,
         }
 
 

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from index.disk.private import tighten
 from index.errors import LedgerDamaged, LedgerError, LedgerReadOnly
 from index.ledger import file
+from index.ledger.answers import Answers
 from index.ledger.audits import Audits
 from index.ledger.chunks import Chunks
 from index.ledger.collections import Collections
@@ -60,6 +61,7 @@ class Ledger:
         self.collections = Collections(database)
         self.runs = Runs(database)
         self.reviews = Reviews(database)
+        self.answers = Answers(database)
         self.audits = Audits(database)
         self.holds = Holds(database)
         self.erasures = Erasures(database)

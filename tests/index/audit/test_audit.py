@@ -86,6 +86,7 @@ def test_the_json_is_what_the_contract_says() -> None:
                 "reviewed_by": None,
                 "review_note": None,
                 "changed_since_review": None,
+                "snoozed_until": None,
             },
             {
                 "document_id": "id-hr/b.md",
@@ -107,6 +108,7 @@ def test_the_json_is_what_the_contract_says() -> None:
                 "reviewed_by": None,
                 "review_note": None,
                 "changed_since_review": None,
+                "snoozed_until": None,
             },
         ],
         "findings": [
