@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from index.audit import history
 from index.audit.passages import passages
 from index.audit.result import SEVERITY, Audit, Result, owners
+from index.audit.use import first_day, hits_of, use_of
 from index.audit.verdicts import Verdicts, assessed
 from index.config import SourceConfig
 from index.freshness.assess import Assessment, Verdict
@@ -46,8 +49,13 @@ def audit_of(workspace: Workspace, owner: str | None = None, since: datetime | N
         max_lag=config.audit.max_lag,
         verified=_differences(last.counts) if last is not None else None,
     )
-    found = judge(seen, owner, config.audit.codes, config.name)
-    return history.compared(ledger, found, since)
+    shown = ledger.usage.since(first_day(now)) if config.audit.count_hits else []
+    found = judge(seen, owner, config.audit.codes, config.name, hits_of(shown))
+    found = history.compared(ledger, found, since)
+    if config.audit.count_hits:
+        owned = {r.document_id: (r.owner, r.source) for r in found.results}
+        found = replace(found, use=use_of(shown, owned, now, config.audit.fresh_hits))
+    return found
 
 
 def _differences(counts: Mapping[str, object]) -> dict[str, int]:
@@ -114,11 +122,15 @@ def base_of(
 
 
 def judge(
-    seen: Base, owner: str | None = None, codes: Collection[str] | None = None, name: str = ""
+    seen: Base,
+    owner: str | None = None,
+    codes: Collection[str] | None = None,
+    name: str = "",
+    hits: Mapping[str, int] = MappingProxyType({}),
 ) -> Audit:
     """Verdicts and findings of a base; only those of `owner` when given. `codes` are those that are looked
-    for. Raises ConfigError for an owner of nothing."""
-    results = [_result(subject, seen.now) for subject in seen.subjects]
+    for, `hits` how often searches showed documents. Raises ConfigError for an owner of nothing."""
+    results = [_result(subject, seen.now, hits) for subject in seen.subjects]
     findings = list(find(seen, default_codes() if codes is None else codes))
     asked = None if owner is None else require(owner, (name for r in results for name in r.owners))
     if asked is not None:
@@ -166,7 +178,7 @@ def _judged(document: Document, verdicts: Verdicts, now: datetime) -> tuple[Gove
     return ruled or _recorded(document), assessment
 
 
-def _result(subject: Subject, now: datetime) -> Result:
+def _result(subject: Subject, now: datetime, hits: Mapping[str, int]) -> Result:
     assessment, document, review = subject.assessment, subject.document, subject.review
     judged = assessment.verdict in (Verdict.FRESH, Verdict.WARN, Verdict.STALE)
     overdue = max(now - assessment.warn_at, timedelta(0)) if judged and assessment.warn_at else None
@@ -184,14 +196,16 @@ def _result(subject: Subject, now: datetime) -> Result:
         review=review,
         changed_since_review=review.changed(document) if review else None,
         snooze=subject.answers.get(AnswerKind.SNOOZE),
+        hits=hits.get(document.document_id, 0),
     )
 
 
 def _worst_first(result: Result) -> tuple[int, timedelta, str, str]:
-    overdue = result.overdue or timedelta(0)
+    """By verdict, and within one by the damage: how long it is overdue, times how often it is found."""
+    overdue = result.overdue or result.assessment.age or timedelta(0)
     return (
         _RANK[result.verdict],
-        -(overdue or result.assessment.age or timedelta(0)),
+        -overdue * (1 + result.hits),
         result.source,
         result.uri,
     )

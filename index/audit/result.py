@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from index.audit.fields import policy_days, review_fields, rounded, whole_days
+from index.audit.use import Use
 from index.errors import ConfigError
 from index.freshness.assess import Assessment, Policy, Verdict, trust_score
 from index.freshness.finding import CODES, Finding
@@ -46,6 +47,9 @@ class Result:
     snooze: Answer | None = None
     """What an owner promised: to change it by a date, until which nobody is asked again."""
 
+    hits: int = 0
+    """How often searches showed it in the last 30 days, where that is counted."""
+
     @property
     def owner(self) -> str:
         return self.owners[0] if self.owners else ""
@@ -77,6 +81,7 @@ class Result:
             "overdue_days": whole_days(self.overdue),
             **review_fields(self.review, self.changed_since_review),
             "snoozed_until": rfc3339(self.snooze.until) if self.snooze else None,
+            "hits": self.hits,
         }
 
 
@@ -166,6 +171,8 @@ class Audit:
     """Findings of the audit before that are no more; the last ones first."""
     past: tuple[PastAudit, ...] = ()
     """Earlier audits on record, oldest first."""
+    use: Use | None = None
+    """What readers were shown; None where that is not counted."""
 
     @property
     def by_verdict(self) -> dict[str, int]:
@@ -196,6 +203,7 @@ class Audit:
             "findings": [finding.json() for finding in self.findings],
             "resolved": [resolved.json() for resolved in self.resolved],
             "past": [audit.json() for audit in self.past],
+            "use": self.use.json() if self.use else None,
         }
 
 

@@ -153,6 +153,10 @@ class AuditConfig:
     codes: frozenset[str] = frozenset()
     """The codes of findings that are looked for."""
     max_lag: timedelta | None = None
+    count_hits: bool = False
+    """Whether searches count what they show."""
+    fresh_hits: float = 0.9
+    """Share of the hits that should be fresh."""
 
 
 @dataclass(frozen=True)
@@ -240,6 +244,8 @@ class Config:
             "audit": {
                 "checks": {code: code in self.audit.codes for code in CODES},
                 "max_lag": plain(self.audit.max_lag),
+                "count_hits": self.audit.count_hits,
+                "fresh_hits": self.audit.fresh_hits,
             },
             "schedules": self.schedules.model_dump(mode="json"),
         }

@@ -34,6 +34,7 @@ from index.ledger.runs import Runs
 from index.ledger.schema import VERSION, meta
 from index.ledger.sources import Sources
 from index.ledger.tombstones import Tombstones
+from index.ledger.usage import Usage
 from index.ledger.vacuum import Vacuumed, vacuum
 from index.ledger.writes import Writes
 from index.model import utc_now
@@ -63,6 +64,7 @@ class Ledger:
         self.reviews = Reviews(database)
         self.answers = Answers(database)
         self.audits = Audits(database)
+        self.usage = Usage(database)
         self.holds = Holds(database)
         self.erasures = Erasures(database)
         self.tombstones = Tombstones(database)

@@ -87,6 +87,7 @@ def test_the_json_is_what_the_contract_says() -> None:
                 "review_note": None,
                 "changed_since_review": None,
                 "snoozed_until": None,
+                "hits": 0,
             },
             {
                 "document_id": "id-hr/b.md",
@@ -109,6 +110,7 @@ def test_the_json_is_what_the_contract_says() -> None:
                 "review_note": None,
                 "changed_since_review": None,
                 "snoozed_until": None,
+                "hits": 0,
             },
         ],
         "findings": [
@@ -138,6 +140,7 @@ def test_the_json_is_what_the_contract_says() -> None:
         ],
         "resolved": [],
         "past": [],
+        "use": None,
     }
     json.dumps(found.json())
 

@@ -333,7 +333,7 @@ def test_the_json_file_holds_the_audit_json_with_a_line_for_each_entry(tmp_path:
     text = reports(tmp_path, *documents)["freshness.json"]
     assert json.loads(text) == run(*documents).json()
     assert "ü3.md" in text
-    assert len(text.splitlines()) == 5 + 5 + 3 + 1 + 2 * 3 + 3 + 2 + 2
+    assert len(text.splitlines()) == 5 + 5 + 3 + 1 + 2 * 3 + 3 + 2 + 3
 
 
 def test_an_empty_knowledge_base_has_a_report_too(tmp_path: Path) -> None:
