@@ -520,7 +520,7 @@ def test_an_audit_writes_four_files_and_fails_on_what_it_is_told_to(
     freshkb("audit", "--fail-on", "never")
     assert "no finding 'rain'" in freshkb("audit", "--fail-on", "rain", code=2).stderr
     freshkb("audit", "--fail-on", "unowned")
-    page(kb, "empty.md", "", days=1)
+    kb.write("empty.md", "---\nowner: user:anna\n---\n")
     freshkb("sync")
     freshkb("audit", "--fail-on", "unowned", "--fail-on", "empty", code=1)
     assert len(freshkb.json("audit", "--fail-on", "never", "--since", "2020-01-01")["past"]) > 1

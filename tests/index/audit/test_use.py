@@ -62,4 +62,4 @@ def test_what_is_found_most_often_comes_first(kb: Knowledge) -> None:
         old = first_day(kb.clock()) - timedelta(days=1)
         workspace.ledger.usage.count(old, {ids["old.md"]: (9, 9)}, old)
         workspace.ledger.usage.count(today, counted, first_day(kb.clock()))
-        assert [row.hits for row in workspace.ledger.usage.since(old)] == [20, 60]
+        assert sorted(row.hits for row in workspace.ledger.usage.since(old)) == [20, 60]
