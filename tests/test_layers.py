@@ -68,7 +68,7 @@ ROOMS = [
 ]
 
 #: SDK → the only place that imports it.
-HOMES = {
+HOMES: dict[str, str | tuple[str, ...]] = {
     "prefect": "flows/",
     "qdrant_client": "index/store/",
     "qdrant_edge": "index/store/",
@@ -78,7 +78,9 @@ HOMES = {
     "sentence_transformers": "index/embed/torch_model.py",
     "torch": "index/embed/torch_model.py",
     "huggingface_hub": "index/",
-    "jinja2": "index/audit/report/",
+    "jinja2": ("index/audit/report/", "flows/ui/", "index/notify/"),
+    "starlette": "flows/ui/",
+    "uvicorn": "flows/ui/",
     "tokenizers": "index/embed/tokenizer.py",
     "transformers": "index/embed/tokenizer.py",
     "openvino": "index/embed/openvino_model.py",

@@ -7,7 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from index.config.block import Block
+from index.config.block import Block, Words
+from index.config.services import http
 from index.config.units import Duration
 from index.freshness.finding import CODES
 
@@ -17,6 +18,18 @@ def _code(text: str) -> str:
         near = get_close_matches(text, CODES, n=1)
         raise ValueError(f"{text!r} is no check" + (f"; did you mean {near[0]!r}?" if near else ""))
     return text
+
+
+class Ui(Block):
+    """The owners' page."""
+
+    user_header: Words | None = None
+    """Header in which a proxy names the user, such as X-Forwarded-User; without one the page is for this
+    machine alone."""
+    proxies: tuple[Words, ...] = ("127.0.0.1", "::1")
+    """Addresses of the proxies that may name users."""
+    address: Annotated[str, AfterValidator(http)] | None = None
+    """Address under which owners reach the page, such as https://kb.example.org: digests link to it."""
 
 
 class Audit(Block):

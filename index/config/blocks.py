@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from index.anchors.spec import parse as parse_anchor
-from index.config.audit_blocks import Audit
+from index.config.audit_blocks import Audit, Ui
 from index.config.block import Block, Owners, Words, one_or_many
 from index.config.patterns import rule_pattern
 from index.config.schedule import Cron
@@ -266,5 +266,7 @@ class Settings(Block):
     """The log of changes, and the proof that it was not rewritten."""
     audit: Audit = Audit()
     """The freshness audit."""
+    ui: Ui = Ui()
+    """The owners' page."""
     schedules: Schedules = Schedules()
     """When `freshkb serve` runs what: minute, hour, day, month, weekday."""

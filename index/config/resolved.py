@@ -159,6 +159,14 @@ class AuditConfig:
     """Share of the hits that should be fresh."""
 
 
+@dataclass(frozen=True, slots=True)
+class UiConfig:
+    user_header: str | None = None
+    proxies: tuple[str, ...] = ()
+    address: str = ""
+    """Without a slash at its end; "" when it is not told."""
+
+
 @dataclass(frozen=True)
 class Config:
     """The effective configuration. `index.config.load` makes it."""
@@ -177,6 +185,7 @@ class Config:
     schedules: Schedules
     log: LogConfig = LogConfig()
     audit: AuditConfig = AuditConfig()
+    ui: UiConfig = UiConfig()
     retention: tuple[RetentionRule, ...] = ()
     """The last that matches a document decides how long it is kept."""
 
@@ -247,5 +256,6 @@ class Config:
                 "count_hits": self.audit.count_hits,
                 "fresh_hits": self.audit.fresh_hits,
             },
+            "ui": plain(self.ui) | {"address": self.ui.address or None},
             "schedules": self.schedules.model_dump(mode="json"),
         }

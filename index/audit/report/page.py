@@ -22,7 +22,7 @@ _ROWS_MAX = 200
 #: Pieces of the template that are written in one go.
 _BUFFER = 500
 
-_SYMBOLS = {
+SYMBOLS = {
     Verdict.STALE: "✕",
     Verdict.UNKNOWN: "?",
     Verdict.WARN: "!",
@@ -39,7 +39,7 @@ def html_page(audit: Audit) -> Iterator[str]:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
-        finalize=_visible,
+        finalize=visible,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -60,7 +60,7 @@ def html_page(audit: Audit) -> Iterator[str]:
         "rows_max": _ROWS_MAX,
         "safe_url": safe_url,
         "severity": SEVERITY,
-        "symbols": _SYMBOLS,
+        "symbols": SYMBOLS,
         "verdicts": wording.VERDICTS,
     }
     page = environment.get_template("report.html.jinja", globals=words).stream(
@@ -73,7 +73,7 @@ def html_page(audit: Audit) -> Iterator[str]:
     yield from page
 
 
-def _visible(value: Any) -> Any:
+def visible(value: Any) -> Any:
     """Text made printable; markup of the template and numbers as they are."""
     return value if hasattr(value, "__html__") or not isinstance(value, str) else printable_line(value)
 
