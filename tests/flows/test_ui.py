@@ -108,7 +108,7 @@ def proxied(owned: Knowledge) -> Iterator[Site]:
 
 def test_the_list_has_what_asks_for_an_answer_first(site: Site) -> None:
     page = site.text("/")
-    assert "2 of 3 documents ask for you" in page
+    assert "2 of 3 documents ask for an answer" in page
     assert page.index("leave.md") < page.index("needs nothing now") < page.index("fresh.md")
     raw = site.http.get("/")
     assert "Leave &lt;b&gt;" in raw.text and "<b>\n" not in raw.text
@@ -119,7 +119,7 @@ def test_the_list_has_what_asks_for_an_answer_first(site: Site) -> None:
 def test_still_right_is_a_review_in_rows_and_payloads(site: Site) -> None:
     page = site.answer(f"/documents/{site.id('leave.md')}", "review", note="read it all")
     assert "Recorded as reviewed today." in page and "“read it all”" in page
-    assert "1 of 3 documents ask for you" in site.text("/")
+    assert "1 of 3 documents ask for an answer" in site.text("/")
     dates = {p.payload["metadata"]["reviewed_at"] for p in site.kb.points().values()} - {None}
     assert dates == {"2026-06-01T12:00:00Z"}
 
