@@ -13,7 +13,7 @@ _ZEROS = bytes(_PIECE)
 
 
 def copy(folder: Path, target: Path) -> None:
-    """Copy a folder with modes and times; holes stay holes, and zeros become some. The target may be there."""
+    """Copy a folder with modes and times; zeros become holes. The target may be there."""
     shutil.copytree(folder, target, copy_function=_copy, dirs_exist_ok=True)
 
 
