@@ -19,7 +19,7 @@ from index.parse import Parser
 from index.store.base import Each
 from index.store.edge.store import EdgeStore
 from index.store.examine import faults
-from tests import forked_scan
+from tests import forked_scan, forks
 from tests.knowledge import Knowledge
 from tests.memory import roomy_memory
 from tests.ready import make_ready
@@ -33,6 +33,13 @@ def pytest_configure() -> None:
         place = os.environ.get("PYTEST_DEBUG_TEMPROOT")
         os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(dir=place, prefix="freshkb-test-cache-")
     make_ready(Path(os.environ["XDG_CACHE_HOME"]))
+    fork_what_is_examined_apart()
+
+
+def fork_what_is_examined_apart() -> None:
+    """Collections and files are examined in processes of their own: these start at once."""
+    for module in ("index.store.edge.apart", "index.purge.apart"):
+        vars(import_module(module))["subprocess"] = forks
 
 
 def pytest_unconfigure() -> None:

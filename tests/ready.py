@@ -67,7 +67,9 @@ class Shards:
         key = dimension, id(self._store.COPIES)
         if key not in self._first:
             folder = Path(tempfile.mkdtemp(dir=self._place, prefix="shard-"))
-            self._make(folder, dimension)
+            with tempfile.TemporaryDirectory(dir=self._place) as made:
+                self._make(Path(made), dimension)
+                copy(Path(made), folder)
             self._first[key] = folder
         copy(self._first[key], shard)
         # As private as the files that the engine would make here.

@@ -20,6 +20,7 @@ from flows.cli.options import Group
 from index.config import load
 from index.model import State
 from index.workspace import require_collection
+from tests import forks
 from tests.commands import CommandLine, environment, process
 from tests.erasures import carried_out, placed
 from tests.knowledge import Knowledge
@@ -661,7 +662,7 @@ class Interrupted(HashEmbedder):
         return super().embed_documents(texts, on_progress)
 index.embed.embedder.Embedder = Interrupted
 """
-    ran = subprocess.run(
+    ran = forks.run(
         process("sync", "--json", more=more), capture_output=True, text=True, env=environment(), cwd=kb.home
     )
     assert ran.returncode == 130, ran.stderr
@@ -678,7 +679,7 @@ def test_a_reader_that_has_enough_is_no_error(freshkb: CommandLine, kb: Knowledg
     freshkb("sync")
     read, write = os.pipe()
     os.close(read)
-    ran = subprocess.run(
+    ran = forks.run(
         process("ls"), stdout=write, stderr=subprocess.PIPE, text=True, env=environment(), cwd=kb.home
     )
     os.close(write)

@@ -21,6 +21,7 @@ from index.audit.report import FILES
 from index.config import load
 from index.run import Run
 from index.sync.sync import sync
+from tests import forks
 from tests.commands import environment
 from tests.commands import process as without_model
 from tests.flows.conftest import Base, Server, ask, free_port, program, served, started, until
@@ -173,7 +174,7 @@ def kept(base: Base, url: str) -> tuple[bool, str]:
 
 def told(base: Base, environ: dict[str, str]) -> tuple[bool, str]:
     """The same check, as `freshkb doctor` prints it."""
-    ended = subprocess.run(
+    ended = forks.run(
         without_model("doctor", "--json", more=IMPATIENT),
         cwd=base.folder,
         env=environ,

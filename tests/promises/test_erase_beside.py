@@ -24,6 +24,7 @@ from index.search.reader import Reader
 from index.store.base import Filter, Mode
 from index.verify.compare import verify
 from index.workspace import Workspace, require_collection
+from tests import forks
 from tests.commands import environment
 from tests.knowledge import Knowledge
 from tests.promises import bytes_left
@@ -94,7 +95,7 @@ def beside(home: Path, *programs: str) -> Iterator[list[subprocess.Popen[str]]]:
     try:
         for program in programs:
             command = [sys.executable, "-c", program, str(home)]
-            child = subprocess.Popen(
+            child = forks.Popen(
                 command,
                 env=environment(),
                 text=True,

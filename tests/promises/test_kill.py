@@ -39,6 +39,7 @@ from index.purge.scan import text as traced
 from index.search.knowledge_base import KnowledgeBase
 from index.verify.compare import verify
 from index.workspace import Workspace
+from tests import forks
 from tests.commands import environment, process
 from tests.copies import copy
 from tests.knowledge import Knowledge
@@ -676,7 +677,7 @@ def test_a_process_that_is_killed_takes_its_parsers_with_it(
     for number in range(60):
         kb.write(f"{number}.md", f"# Part {number}\n\nWhat there is to say of part {number}.\n")
     for _ in range(10 if soak else 2):
-        running = subprocess.Popen(
+        running = forks.Popen(
             process("sync"), cwd=kb.home, env=environment() | {"TMPDIR": str(private)}, stdout=subprocess.PIPE
         )
         family = _parsing(running)

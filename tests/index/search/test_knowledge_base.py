@@ -22,6 +22,7 @@ from index.run import Run
 from index.search.hits import SearchHit
 from index.sync.sync import sync
 from index.workspace import require_collection
+from tests import forks
 from tests.commands import environment, process
 from tests.embedders import HashEmbedder
 from tests.holds import order
@@ -337,7 +338,7 @@ def test_it_answers_while_another_process_syncs(kb: Knowledge, opened: Callable[
     for number in range(200):
         page(kb, f"{number:03}.md", f"Leave number {number}.")
     with opened() as base:
-        syncing = subprocess.Popen(process("sync", "-q"), cwd=kb.home, env=environment())
+        syncing = forks.Popen(process("sync", "-q"), cwd=kb.home, env=environment())
         counted = []
         while syncing.poll() is None:
             hits = base.search("leave", k=500)

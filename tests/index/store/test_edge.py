@@ -25,6 +25,7 @@ from index.store.base import EVERYTHING, Filter, VectorStore
 from index.store.edge import shards
 from index.store.edge.lock import FolderLock
 from index.store.edge.store import SEGMENTS, EdgeStore
+from tests import forks
 from tests.contracts.store_contract import (
     DIMENSION,
     NAME,
@@ -87,7 +88,7 @@ def child(folder: Path) -> Iterator[Child]:
 
     def child(code: str) -> subprocess.Popen[str]:
         started.append(
-            subprocess.Popen(
+            forks.Popen(
                 [sys.executable, "-c", PRELUDE + code, str(folder)],
                 cwd=ROOT,
                 text=True,
@@ -270,7 +271,7 @@ with store.session(NAME) as session:
 os.kill(os.getpid(), 9)
 """
     store.close()
-    process = subprocess.Popen(
+    process = forks.Popen(
         [sys.executable, "-W", "ignore", "-c", PRELUDE + code, str(folder)],
         cwd=ROOT,
         text=True,
