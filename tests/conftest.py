@@ -128,7 +128,7 @@ def examined_here(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def scanned_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files are scanned by a fork of this process, for the same reason."""
-    monkeypatch.setattr("index.purge.apart.found", forked_scan.found)
+    monkeypatch.setattr("index.purge.apart.scanner", forked_scan.scanner)
 
 
 @pytest.fixture

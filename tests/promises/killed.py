@@ -324,7 +324,7 @@ def obey(order: Order) -> None:
         (index.store.edge.session, "SEAL_POINTS", 24),
         (index.store.edge.store, "_build", copied(Path(order.notes) / "shard")),
         (index.store.edge.shards, "load", loaded),
-        (index.purge.apart, "found", forked_scan.found),
+        (index.purge.apart, "scanner", forked_scan.scanner),
     ):
         setattr(module, name, value)
     if order.statements:
