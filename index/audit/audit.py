@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from index.audit import history
+from index.audit.hidden import hidden
 from index.audit.passages import passages
 from index.audit.result import SEVERITY, Audit, Result, owners
 from index.audit.verdicts import Verdicts, assessed
@@ -18,10 +20,11 @@ from index.freshness.checks.base import Base, Passage, SourceState, Subject, bas
 from index.freshness.finding import VERDICT_CODES, Finding, by_severity
 from index.freshness.governance import Governance
 from index.freshness.owners import distinct, fold, require
-from index.model import KEPT
+from index.model import KEPT, LIVE
 from index.records import Document, Extract, Review, SourceRecord
 
 if TYPE_CHECKING:
+    from index.ledger import Ledger
     from index.workspace import Workspace
 
 _RANK = {verdict: rank for rank, verdict in enumerate(SEVERITY)}
@@ -41,12 +44,25 @@ def audit_of(workspace: Workspace, owner: str | None = None, since: datetime | N
         reviews=ledger.reviews.of(),
         checked_out={s.id: moment(workspace.connector(s.id).checked_out_at()) for s in config.sources},
         records=ledger.sources.all(),
+        extracts=ledger.extracts.all(),
+        hides=hidden(config),
+        moved=_moved(ledger),
         passages=lambda: passages(workspace),
+        texts=lambda ids: passages(workspace, ids, vectors=False),
         max_lag=config.audit.max_lag,
         verified=_differences(last.counts) if last is not None else None,
     )
     found = judge(seen, owner, config.audit.codes, config.name)
     return history.compared(ledger, found, since)
+
+
+def _moved(ledger: Ledger) -> Callable[[str, str], str | None]:
+    """The document that was moved away from a place."""
+    former = ledger.extracts.former()
+    if not former:
+        return lambda _source, _uri: None
+    keys = ledger.tombstones.keys()
+    return lambda source, uri: former.get(keys.uri(source, uri))
 
 
 def _differences(counts: Mapping[str, object]) -> dict[str, int]:
@@ -80,7 +96,10 @@ def base_of(
     checked_out: Mapping[str, datetime | None] | None = None,
     records: Iterable[SourceRecord] = (),
     extracts: Mapping[str, Extract] | None = None,
+    hides: Mapping[str, Callable[[str], bool]] | None = None,
+    moved: Callable[[str, str], str | None] | None = None,
     passages: Callable[[], Iterable[Passage]] = tuple,
+    texts: Callable[[Collection[str]], Iterable[Passage]] = lambda _: (),
     max_lag: timedelta | None = None,
     verified: Mapping[str, int] | None = None,
 ) -> Base:
@@ -90,17 +109,28 @@ def base_of(
     source, `records` the ledger's records of the sources. Documents of unsupported types are left out.
     """
     verdicts = Verdicts(sources.values())
-    subjects = [
-        _subject(document, verdicts, now, (reviews or {}).get(document.document_id, ()), extracts or {})
-        for document in documents
-        if document.state in KEPT
-    ]
+    subjects: list[Subject] = []
+    others: dict[str, list[str]] = {}
+    for document in documents:
+        if document.state in KEPT:
+            own = (reviews or {}).get(document.document_id, ())
+            subjects.append(_subject(document, verdicts, now, own, extracts or {}))
+        elif document.state in LIVE:
+            others.setdefault(document.source, []).append(document.uri)
     by_source = {record.source: record for record in records}
     states = [
-        SourceState(source, _asked(verdicts, source), by_source.get(source), (checked_out or {}).get(source))
+        SourceState(
+            source,
+            _asked(verdicts, source),
+            by_source.get(source),
+            (checked_out or {}).get(source),
+            sources[source].url if source in sources else "",
+            (hides or {}).get(source, lambda _: False),
+        )
         for source in dict.fromkeys([*sources, *by_source])
     ]
-    return base(now, subjects, states, passages, max_lag, verified)
+    seen = base(now, subjects, states, passages, max_lag, verified)
+    return replace(seen, others=others, texts=texts, moved=moved or seen.moved)
 
 
 def judge(

@@ -52,6 +52,10 @@ class Keys:
         """Of an owner's folded name, in records that outlive its documents."""
         return self._key("person", name)
 
+    def url(self, url: str) -> str:
+        """Of an external address."""
+        return self._key("url", url)
+
     def _key(self, kind: str, value: str) -> str:
         data = f"{kind}\n{value}".encode("utf-8", "surrogatepass")
         return hmac.digest(self._secret, data, "sha256").hex()
