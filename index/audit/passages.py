@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from index import payload
@@ -13,21 +13,25 @@ if TYPE_CHECKING:
     from index.workspace import Workspace
 
 
-def passages(workspace: Workspace) -> Iterator[Passage]:
-    """The passages of all indexed documents with their vectors, each document's together and in order; none
-    when nothing was ever synced. What the store has lost is left out: verify finds it."""
+def passages(
+    workspace: Workspace, only: Collection[str] | None = None, *, vectors: bool = True
+) -> Iterator[Passage]:
+    """The passages of all indexed documents, or of those with these ids, each document's together and in
+    order; none when nothing was ever synced. What the store has lost is left out: verify finds it."""
     ledger = workspace.ledger
     collection = ledger.collections.current()
     if collection is None:
         return
-    documents = (document.document_id for document in ledger.documents.find() if document.chunk_count)
+    documents = (
+        document.document_id for document in ledger.documents.find(document_ids=only) if document.chunk_count
+    )
     for page in batched(documents, workspace.sizes.page_points // 8 or 1):
         records = ledger.chunks.of(collection.name, page)
         ids = [record.point_id for own in records.values() for record in own]
         if not ids:
             continue
         with workspace.store.session(collection.name) as session:
-            points = session.retrieve(ids, vectors=True)
+            points = session.retrieve(ids, vectors=vectors)
         for document_id in page:
             for record in records.get(document_id, ()):
                 point = points.get(record.point_id)

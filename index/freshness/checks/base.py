@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -73,6 +73,10 @@ class SourceState:
     """None before its first complete listing."""
     checked_out_at: datetime | None = None
     """When version control last wrote its work tree; None where there is none."""
+    template: str = ""
+    """Template of the links to its documents; "" when it has none."""
+    hides: Callable[[str], bool] = lambda _: False
+    """Whether something may be at a path of it, or is, although its listing does not show it."""
 
     def finding(self, code: str, evidence: str, *, uri: str | None = None, remedy: str = "") -> Finding:
         """A finding on it as a whole, or on a folder of it."""
@@ -94,6 +98,14 @@ class Base:
     verified: Mapping[str, int] | None = None
     """Differences by kind that the last verify found; None when there was none yet."""
     by_id: Mapping[str, Subject] = field(default_factory=dict)
+    others: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """Uris by source of what is there besides the subjects: of a type that cannot be parsed, or expired."""
+    moved: Callable[[str, str], str | None] = lambda _source, _uri: None
+    """The id of the document that was moved away from a place (source and uri)."""
+    texts: Callable[[Collection[str]], Iterable[Passage]] = lambda _: ()
+    """The passages of these documents, without vectors. Each call reads the store."""
+    gone: Callable[[str], Sequence[str]] = lambda _: ()
+    """The days on which checks of an external address have found it gone, one after the other."""
 
 
 def base(
