@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING
 
 from index.audit import history
@@ -14,7 +15,7 @@ from index.audit.verdicts import Verdicts, assessed
 from index.config import SourceConfig
 from index.freshness.assess import Assessment, Verdict
 from index.freshness.checks import default_codes, find
-from index.freshness.checks.base import Base, Passage, SourceState, Subject, base
+from index.freshness.checks.base import Base, Passages, SourceState, Subject, base
 from index.freshness.finding import VERDICT_CODES, Finding, by_severity
 from index.freshness.governance import Governance
 from index.freshness.owners import distinct, fold, require
@@ -41,7 +42,8 @@ def audit_of(workspace: Workspace, owner: str | None = None, since: datetime | N
         reviews=ledger.reviews.of(),
         checked_out={s.id: moment(workspace.connector(s.id).checked_out_at()) for s in config.sources},
         records=ledger.sources.all(),
-        passages=lambda: passages(workspace),
+        # Read once, whatever number of checks asks.
+        passages=cache(lambda: passages(workspace)),
         max_lag=config.audit.max_lag,
         verified=_differences(last.counts) if last is not None else None,
     )
@@ -80,7 +82,7 @@ def base_of(
     checked_out: Mapping[str, datetime | None] | None = None,
     records: Iterable[SourceRecord] = (),
     extracts: Mapping[str, Extract] | None = None,
-    passages: Callable[[], Iterable[Passage]] = tuple,
+    passages: Callable[[], Passages] = Passages,
     max_lag: timedelta | None = None,
     verified: Mapping[str, int] | None = None,
 ) -> Base:
