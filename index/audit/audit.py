@@ -6,19 +6,20 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from index.audit import history
 from index.audit.hidden import hidden
-from index.audit.passages import passages
+from index.audit.passages import passages, texts_of
 from index.audit.result import SEVERITY, Audit, Result, owners
 from index.audit.use import first_day, hits_of, use_of
 from index.audit.verdicts import Verdicts, assessed
 from index.config import SourceConfig
 from index.freshness.assess import Assessment, Verdict
 from index.freshness.checks import default_codes, find
-from index.freshness.checks.base import Base, Passage, SourceState, Subject, base
+from index.freshness.checks.base import Base, Passage, Passages, SourceState, Subject, base
 from index.freshness.finding import VERDICT_CODES, Finding, by_severity
 from index.freshness.governance import Governance
 from index.freshness.owners import distinct, fold, require
@@ -53,8 +54,9 @@ def audit_of(
         extracts=ledger.extracts.all(),
         hides=hidden(config),
         moved=_moved(ledger),
-        passages=(lambda: passages(workspace)) if texts else tuple,
-        texts=(lambda ids: passages(workspace, ids, vectors=False)) if texts else (lambda _: ()),
+        # Read once, whatever number of checks asks.
+        passages=cache(lambda: passages(workspace)) if texts else Passages,
+        texts=(lambda ids: texts_of(workspace, ids)) if texts else (lambda _: ()),
         max_lag=config.audit.max_lag,
         verified=_differences(last.counts) if last is not None else None,
     )
@@ -110,7 +112,7 @@ def base_of(
     extracts: Mapping[str, Extract] | None = None,
     hides: Mapping[str, Callable[[str], bool]] | None = None,
     moved: Callable[[str, str], str | None] | None = None,
-    passages: Callable[[], Iterable[Passage]] = tuple,
+    passages: Callable[[], Passages] = Passages,
     texts: Callable[[Collection[str]], Iterable[Passage]] = lambda _: (),
     max_lag: timedelta | None = None,
     verified: Mapping[str, int] | None = None,
