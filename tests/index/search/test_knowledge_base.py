@@ -139,7 +139,7 @@ def test_a_hit_has_every_key_that_it_is_said_to_have(kb: Knowledge) -> None:
     assert [*hit] == [
         "score", "text", "title", "heading_path", "page", "uri", "url", "document_id", "source", "owner",
         "modified_at", "reviewed_at", "age_days", "verdict", "relevance", "chunk_index", "chunk_count",
-        "point_id", "content_type", "language", "date_used", "duplicates", "held",
+        "point_id", "content_type", "language", "date_used", "duplicates", "findings", "held",
     ]  # fmt: skip
     point = kb.points()[hit["point_id"]]
     assert point.payload["page_content"] == hit["text"]
