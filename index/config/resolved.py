@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
@@ -13,6 +14,7 @@ from pydantic import SecretStr
 
 from connectors.base import ConnectorSettings, Context
 from index.anchors.spec import AnchorSpec
+from index.config.audit_blocks import Person
 from index.config.blocks import (
     Embedding,
     Index,
@@ -24,7 +26,7 @@ from index.config.units import written_span
 from index.errors import ConfigError
 from index.freshness.assess import FreshnessPolicy, Policy
 from index.model import digest
-from index.redact import redact
+from index.redact import REDACTED, redact
 from index.retention import RetentionRule
 
 #: One owner, or several of which the first is asked to act.
@@ -154,6 +156,32 @@ class AuditConfig:
     max_lag: timedelta | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class NotifyConfig:
+    sender: str = ""
+    smtp: str = ""
+    """May hold a password."""
+    period: timedelta = timedelta(days=7)
+    escalate_after: timedelta | None = None
+    page: str = ""
+    owners: Path | Mapping[str, Person] | None = None
+    """The directory of owners: an absolute path of a CSV file, or its entries; None where there is none."""
+
+    def show(self) -> dict[str, Any]:
+        people = self.owners if isinstance(self.owners, Mapping) else {}
+        entries = {
+            owner: shown(one) | {"apprise": [REDACTED] * len(one.apprise)} for owner, one in people.items()
+        }
+        return {
+            "from": self.sender or None,
+            "smtp": redact(self.smtp) or None,
+            "period": plain(self.period),
+            "escalate_after": plain(self.escalate_after),
+            "page": redact(self.page) or None,
+            "owners": str(self.owners) if isinstance(self.owners, Path) else entries or None,
+        }
+
+
 @dataclass(frozen=True)
 class Config:
     """The effective configuration. `index.config.load` makes it."""
@@ -172,6 +200,7 @@ class Config:
     schedules: Schedules
     log: LogConfig = LogConfig()
     audit: AuditConfig = AuditConfig()
+    notify: NotifyConfig = NotifyConfig()
     retention: tuple[RetentionRule, ...] = ()
     """The last that matches a document decides how long it is kept."""
 
@@ -210,7 +239,8 @@ class Config:
 
     def context(self, source: SourceConfig) -> Context:
         """The context that the source's connector needs besides its settings."""
-        private = frozenset(path.resolve() for path in (self.state_dir, self.path))
+        directory = [self.notify.owners] if isinstance(self.notify.owners, Path) else []
+        private = frozenset(path.resolve() for path in (self.state_dir, self.path, *directory))
         return Context(source.id, base=self.base, max_size=source.limits.max_size, private=private)
 
     def show(self) -> dict[str, Any]:
@@ -237,5 +267,6 @@ class Config:
                 "key_file": str(self.log.key_file) if self.log.key_file else None,
             },
             "audit": {"checks": sorted(self.audit.codes), "max_lag": plain(self.audit.max_lag)},
+            "notify": self.notify.show(),
             "schedules": self.schedules.model_dump(mode="json"),
         }
