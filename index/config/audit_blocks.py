@@ -36,6 +36,11 @@ class Audit(Block):
     `freshkb audit --help` says."""
     max_lag: Duration | None = Field(default="7d", validate_default=True)
     """Time after which a source that was not listed completely, or not brought up to date, is a finding."""
+    count_hits: bool = False
+    """Count how often searches show a document, by day, so that the audit names first what is found most
+    often. No question is kept."""
+    fresh_hits: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Share of the hits of the last 30 days that should be fresh, from 0 to 1; needs count_hits."""
 
 
 def _apprise(url: SecretStr) -> SecretStr:

@@ -96,7 +96,8 @@ def resolve(
 
 def _audit(written: Audit) -> AuditConfig:
     chosen = {code: known.on for code, known in CODES.items()} | written.checks
-    return AuditConfig(frozenset(code for code, on in chosen.items() if on), written.max_lag)
+    codes = frozenset(code for code, on in chosen.items() if on)
+    return AuditConfig(codes, written.max_lag, written.count_hits, written.fresh_hits)
 
 
 def _notify(written: Notify, base: Path) -> NotifyConfig:

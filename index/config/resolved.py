@@ -25,6 +25,7 @@ from index.config.show import plain, shown
 from index.config.units import written_span
 from index.errors import ConfigError
 from index.freshness.assess import FreshnessPolicy, Policy
+from index.freshness.finding import CODES
 from index.model import digest
 from index.redact import REDACTED, redact
 from index.retention import RetentionRule
@@ -154,6 +155,10 @@ class AuditConfig:
     codes: frozenset[str] = frozenset()
     """The codes of findings that are looked for."""
     max_lag: timedelta | None = None
+    count_hits: bool = False
+    """Whether searches count what they show."""
+    fresh_hits: float = 0.9
+    """Share of the hits that should be fresh."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +271,12 @@ class Config:
                 "anchors": [str(anchor) for anchor in self.log.anchors],
                 "key_file": str(self.log.key_file) if self.log.key_file else None,
             },
-            "audit": {"checks": sorted(self.audit.codes), "max_lag": plain(self.audit.max_lag)},
+            "audit": {
+                "checks": {code: code in self.audit.codes for code in CODES},
+                "max_lag": plain(self.audit.max_lag),
+                "count_hits": self.audit.count_hits,
+                "fresh_hits": self.audit.fresh_hits,
+            },
             "notify": self.notify.show(),
             "schedules": self.schedules.model_dump(mode="json"),
         }

@@ -12,7 +12,17 @@ from index.freshness import link
 from index.freshness.assess import read_date
 from index.freshness.governance import Governance
 from index.freshness.owners import distinct
-from index.freshness.properties import PROGRAM, SOURCE, by_name, canonical, declared, described, said, title
+from index.freshness.properties import (
+    PROGRAM,
+    SOURCE,
+    assigned,
+    by_name,
+    canonical,
+    declared,
+    described,
+    said,
+    title,
+)
 from index.model import digest
 from index.records import Document
 from index.retention import RetentionRules
@@ -68,12 +78,14 @@ class Rules:
         }
 
     def govern(self, uri: str, properties: Mapping[str, Any], recorded: tuple[str, ...] = ()) -> Governance:
-        """Owners: front matter, last matching rule with one, CODEOWNERS, the source's property of the
-        document, source, default. Policy: last matching rule with one, source (whose policy has the defaults
-        in it). `recorded` are those that CODEOWNERS gave when it was last read: they count while it cannot
-        be."""
+        """Owners: front matter, the owner it was assigned to, last matching rule with one, CODEOWNERS, the
+        source's property of the document, source, default. Policy: last matching rule with one, source (whose
+        policy has the defaults in it). `recorded` are those that CODEOWNERS gave when it was last read: they
+        count while it cannot be."""
         owners, unusable = named_owners(declared(properties))
         owner_source = "front matter"
+        if not owners and (chosen := assigned(properties)):
+            owners, owner_source = (chosen,), "assignment"
         if not owners:
             owners, owner_source = next(
                 ((owners, "rule") for match, owners in self._owners if match(uri)),

@@ -19,10 +19,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 
 from index.errors import LedgerDamaged
-from index.ledger import tombstone
+from index.ledger import audit_tables, tombstone
 from index.ledger.chain import KEY, Head
 from index.ledger.intents import unpacked
-from index.ledger.schema import VERSION, held_documents, metadata, order_documents, orders
+from index.ledger.schema import VERSION, held_documents, metadata
 from index.ledger.types import Code, Json, Moment
 
 #: Problems of a file that a message lists; one damaged page can cause thousands.
@@ -30,8 +30,12 @@ FAULTS_MAX = 3
 #: Rows that are read one by one in and behind a hole.
 PROBED = 10_000
 
-#: The schema from which on there are orders to erase.
-ORDERS = "m008"
+
+#: The schema from which on there is a table that came later than others.
+_SINCE = {
+    **dict.fromkeys(("orders", "order_documents"), "m008"),
+    **dict.fromkeys((table.name for table in audit_tables.TABLES), "m009"),
+}
 _DIALECT = sqlite_dialect()
 _Row = tuple[Any, ...]
 
@@ -183,11 +187,11 @@ def _take(table: sa.Table, old: sqlite3.Connection, new: sqlite3.Connection, tak
     there = _columns(old, table.name)
     names = [column.name for column in table.c if column.name in there]
     # In an earlier schema the documents stood in the rows of the holds, which are torn if there are any; and
-    # there was no order.
+    # there was no order and no audit on record.
     whole = (
         bool(names)
         or (table is held_documents and "document_id" in _columns(old, "holds"))
-        or (table in (orders, order_documents) and _schema(old) < ORDERS)
+        or _schema(old) < _SINCE.get(table.name, "")
     )
     if names:
         sound = _reader(table, names)

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from index.disk.private import tighten
 from index.errors import LedgerDamaged, LedgerError, LedgerReadOnly
 from index.ledger import file
+from index.ledger.answers import Answers
 from index.ledger.audits import Audits
 from index.ledger.chunks import Chunks
 from index.ledger.collections import Collections
@@ -33,6 +34,7 @@ from index.ledger.runs import Runs
 from index.ledger.schema import VERSION, meta
 from index.ledger.sources import Sources
 from index.ledger.tombstones import Tombstones
+from index.ledger.usage import Usage
 from index.ledger.vacuum import Vacuumed, vacuum
 from index.ledger.writes import Writes
 from index.model import utc_now
@@ -60,7 +62,9 @@ class Ledger:
         self.collections = Collections(database)
         self.runs = Runs(database)
         self.reviews = Reviews(database)
+        self.answers = Answers(database)
         self.audits = Audits(database)
+        self.usage = Usage(database)
         self.holds = Holds(database)
         self.erasures = Erasures(database)
         self.tombstones = Tombstones(database)

@@ -22,7 +22,7 @@ from connectors.base import (
 )
 from index.config.rules import Rules, by_codeowners
 from index.freshness.assess import assess
-from index.freshness.properties import said, title
+from index.freshness.properties import assigned, said, title, with_assigned
 from index.model import Action, Cause, Failure, Item, Parsed, State
 from index.parse import formats
 from index.records import Document
@@ -198,7 +198,10 @@ def _work_of_version(
             title=parsed.title,
             content_type=parsed.content_type,
             language=parsed.language,
-            properties=source.rules.recorded(parsed.properties, entry.properties, authored=authored),
+            properties=with_assigned(
+                source.rules.recorded(parsed.properties, entry.properties, authored=authored),
+                assigned(known.properties),
+            ),
             indexed_at=source.now(),
             findings=list(parsed.findings),
         )

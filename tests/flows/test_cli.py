@@ -506,7 +506,7 @@ def test_an_audit_writes_four_files_and_fails_on_what_it_is_told_to(
     assert set(found["results"][0]) == {
         "document_id", "uri", "source", "owner", "owners", "owner_source", "verdict", "reason", "date_used",
         "date_field", "age_days", "warn_after_days", "stale_after_days", "overdue_days",
-        "reviewed_at", "reviewed_by", "review_note", "changed_since_review",
+        "reviewed_at", "reviewed_by", "review_note", "changed_since_review", "snoozed_until", "hits",
     }  # fmt: skip
     names = ["freshness.json", "report.csv", "report.html", "report.md"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
@@ -518,7 +518,12 @@ def test_an_audit_writes_four_files_and_fails_on_what_it_is_told_to(
     freshkb("sync")
     freshkb("audit", code=1)
     freshkb("audit", "--fail-on", "never")
-    freshkb("audit", "--fail-on", "rain", code=2)
+    assert "no finding 'rain'" in freshkb("audit", "--fail-on", "rain", code=2).stderr
+    freshkb("audit", "--fail-on", "unowned")
+    kb.write("empty.md", "---\nowner: user:anna\n---\n")
+    freshkb("sync")
+    freshkb("audit", "--fail-on", "unowned", "--fail-on", "empty", code=1)
+    assert len(freshkb.json("audit", "--fail-on", "never", "--since", "2020-01-01")["past"]) > 1
 
 
 def test_reports_are_never_written_into_a_source(freshkb: CommandLine, kb: Knowledge, tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ _CONTRACT = (
         "date_field",
     ),
     *("age_days", "warn_after_days", "stale_after_days", "overdue_days"),
-    *("reviewed_at", "reviewed_by", "review_note", "changed_since_review"),
+    *("reviewed_at", "reviewed_by", "review_note", "changed_since_review", "snoozed_until", "hits"),
 )
 
 

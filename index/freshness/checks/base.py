@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from index.freshness.assess import Assessment
 from index.freshness.finding import Finding
 from index.freshness.governance import Governance
-from index.records import Document, Extract, Review, SourceRecord
+from index.records import Answer, AnswerKind, Document, Extract, Review, SourceRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,8 @@ class Subject:
     """Oldest first; the last one counts."""
     extract: Extract | None = None
     """None of a document that was indexed before there were any, or that has no text."""
+    answers: Mapping[AnswerKind, Answer] = field(default_factory=dict)
+    """Standing answers of its owners."""
     configured: bool = True
     """Whether the configuration has its source."""
 

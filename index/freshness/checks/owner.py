@@ -1,4 +1,4 @@
-"""Documents that nobody answers for."""
+"""Documents that nobody answers for, and what their owners asked for."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from index.freshness.checks.base import Base
 from index.freshness.finding import Finding
+from index.records import AnswerKind
 
 
 def find(base: Base) -> Iterator[Finding]:
@@ -18,3 +19,11 @@ def find(base: Base) -> Iterator[Finding]:
         if not governance.owners:
             evidence = "It has no owner: name one in the document, a rule or the defaults."
             yield subject.finding("unowned", evidence)
+        asked = subject.answers.get(AnswerKind.RETIRE)
+        if asked is not None:
+            note = f": “{asked.note}”" if asked.note else ""
+            yield subject.finding(
+                "retirement-asked",
+                f"{asked.by} asked on {asked.at:%Y-%m-%d} for its removal{note}.",
+                remedy="Delete it at its source; the next sync removes it here.",
+            )

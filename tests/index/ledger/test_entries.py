@@ -35,6 +35,10 @@ BOOKKEEPING = {
     "Erasures.finish",
     # Takes the single entry that begins a generation of the log.
     "History.begin",
+    # What an audit found: its run says when, and no document changes.
+    "Audits.record",
+    # How often documents were found: no change of theirs.
+    "Usage.count",
     # A path that joins an order: the log would say where erased bytes lie.
     "Tombstones.withhold",
 }
