@@ -39,6 +39,7 @@ COMMANDS = (
     "verify",
     "purge",
     "audit",
+    "notify",
     "review",
     "hold",
     "erase",

@@ -15,6 +15,7 @@ from index.audit.result import SEVERITY, Audit, Result, owners
 from index.audit.use import first_day, hits_of, use_of
 from index.audit.verdicts import Verdicts, assessed
 from index.config import SourceConfig
+from index.config.codeowners import CodeOwners, codeowners_of
 from index.freshness.assess import Assessment, Verdict
 from index.freshness.checks import default_codes, find
 from index.freshness.checks.base import Base, Passage, SourceState, Subject, base
@@ -22,6 +23,7 @@ from index.freshness.finding import VERDICT_CODES, Finding, by_severity
 from index.freshness.governance import Governance
 from index.freshness.owners import distinct, fold, require
 from index.model import KEPT
+from index.people import directory_of
 from index.records import Answer, AnswerKind, Document, Extract, Review, SourceRecord
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ def audit_of(workspace: Workspace, owner: str | None = None, since: datetime | N
     from index.sync.prepare import moment
 
     config, ledger, now = workspace.config, workspace.ledger, workspace.now()
+    directory = directory_of(config)
     last = ledger.runs.last("verify", ("done", "failed", "partial"))
     seen = base_of(
         ledger.documents.find(),
@@ -48,6 +51,8 @@ def audit_of(workspace: Workspace, owner: str | None = None, since: datetime | N
         passages=lambda: passages(workspace),
         max_lag=config.audit.max_lag,
         verified=_differences(last.counts) if last is not None else None,
+        why_nobody=lambda owner: directory.why_nobody(owner, now.date()),
+        codeowners=lambda source: codeowners_of(workspace.connector(source)),
     )
     shown = ledger.usage.since(first_day(now)) if config.audit.count_hits else []
     found = judge(seen, owner, config.audit.codes, config.name, hits_of(shown))
@@ -93,14 +98,16 @@ def base_of(
     passages: Callable[[], Iterable[Passage]] = tuple,
     max_lag: timedelta | None = None,
     verified: Mapping[str, int] | None = None,
+    why_nobody: Callable[[str], str] = lambda owner: "",
+    codeowners: Callable[[str], CodeOwners] = lambda source: CodeOwners(),
 ) -> Base:
     """What the checks see of these documents, by the configuration as it is now.
 
     `reviews` are those of each document, oldest first, `answers` the standing ones, `checked_out` when
-    version control last wrote a source, `records` the ledger's records of the sources. Documents of
-    unsupported types are left out.
+    version control last wrote a source, `records` the ledger's records of the sources, `codeowners` reads the
+    CODEOWNERS file of a source. Documents of unsupported types are left out.
     """
-    verdicts = Verdicts(sources.values())
+    verdicts = Verdicts(sources.values(), codeowners)
     subjects = [
         Subject(
             document,
@@ -118,7 +125,7 @@ def base_of(
         SourceState(source, _asked(verdicts, source), by_source.get(source), (checked_out or {}).get(source))
         for source in dict.fromkeys([*sources, *by_source])
     ]
-    return base(now, subjects, states, passages, max_lag, verified)
+    return base(now, subjects, states, passages, max_lag, verified, why_nobody)
 
 
 def judge(

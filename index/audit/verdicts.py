@@ -23,7 +23,7 @@ class Verdicts:
     def __init__(
         self,
         sources: Iterable[SourceConfig],
-        codeowners: Callable[[str], CodeOwners] = lambda _: CodeOwners(),
+        codeowners: Callable[[str], CodeOwners] = lambda source: CodeOwners(),
     ) -> None:
         self._codeowners = codeowners
         self._reading = threading.Lock()

@@ -232,6 +232,11 @@ class Config:
         """The default folder of `freshkb audit`."""
         return self.state_dir / "reports"
 
+    @property
+    def digests(self) -> Path:
+        """The default folder of what `freshkb notify --dry-run` writes."""
+        return self.reports / "digests"
+
     def source(self, source_id: str) -> SourceConfig:
         """The source of this id. Raises ConfigError, naming the nearest."""
         for source in self.sources:

@@ -80,6 +80,7 @@ EVERY = [
     ["config", "show"], ["config", "check"], ["plan"], ["sync"], ["status"], ["ls"], ["show", "a.md"],
     ["search", "leave"], ["verify"], ["audit"], ["review", "a.md", "--by", "anna"], ["runs"], ["retry"],
     ["reindex"], ["doctor"], ["watch"], ["serve"], ["hold", "list"], ["find", "--exact", "leave"], ["purge"],
+    ["notify", "--dry-run"],
     ["log", "verify"], ["backup", "create", "copy"], ["erase"], ["receipts", "list"],
 ]  # fmt: skip
 
