@@ -80,6 +80,11 @@ class Mail:
             raise NotSent(
                 f"The mail server {host}:{port} refuses the login ({error.smtp_code}).", down=True
             ) from None
+        except UnicodeError:
+            raise NotSent(
+                f"The mail server {host}:{port} cannot be used: its user and password should be ASCII.",
+                down=True,
+            ) from None
         except (smtplib.SMTPException, OSError) as error:
             said = getattr(error, "strerror", None) or _said(error)
             raise NotSent(f"The mail server {host}:{port} cannot be used: {said}.", down=True) from None

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from index.audit.result import Audit, Result
 from index.freshness.finding import SEVERITIES, Finding
+from index.freshness.owners import fold
 from index.people import Directory, Person
 
 #: Items that a digest names.
@@ -108,6 +109,7 @@ def desks_of(audit: Audit, directory: Directory, owners: Mapping[str, str]) -> D
     results = {result.document_id: result for result in audit.results}
     day = audit.generated_at.date()
     people: dict[str, Desk] = {}
+    names: dict[str, str] = {}
     nobody: dict[str, int] = {}
     for finding in audit.findings:
         result = results.get(finding.document_id or "")
@@ -116,7 +118,8 @@ def desks_of(audit: Audit, directory: Directory, owners: Mapping[str, str]) -> D
         asked = owners.get(finding.source, "") if finding.code == "owner-unresolved" else finding.owner
         person = directory.person(asked, day) if asked else None
         if person is None:
-            nobody[finding.owner] = nobody.get(finding.owner, 0) + 1
+            name = names.setdefault(fold(finding.owner), finding.owner)
+            nobody[name] = nobody.get(name, 0) + 1
         else:
             people.setdefault(person.key, Desk(person)).items.append(Item(finding, result))
     return Desks(people, nobody)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ def _rendered(template: str, digest: Digest, *, escape: bool) -> str:
         base=_name(digest),
         own=[_fields(digest, item) for item in shown if not item.left_by],
         others=[_fields(digest, item) for item in shown if item.left_by],
-        period=written(digest.period),
+        period=_span(digest),
         told=len(digest.due),
         open=len(digest.open),
     )
@@ -112,6 +113,12 @@ def _fields(digest: Digest, item: Item) -> dict[str, Any]:
 
 def _name(digest: Digest) -> str:
     return digest.base or "The knowledge base"
+
+
+def _span(digest: Digest) -> str:
+    days = digest.period.days
+    whole = days and digest.period == timedelta(days=days)
+    return ("1 day" if days == 1 else f"{days:,} days") if whole else written(digest.period)
 
 
 def _short(said: str) -> str:

@@ -206,10 +206,10 @@ def test_starttls_with_a_login(
         "tls_context": certified(tmp_path),
         "require_starttls": True,
         "auth_required": True,
-        "authenticator": authenticator("kb@example.org", "p/w:d Ä9secret"),
+        "authenticator": authenticator("kb@example.org", "p/w:d @9secret"),
     }
     wrong = f"smtp+starttls://kb%40example.org:Wr0ngPassword@127.0.0.1:{port}"
-    post.settings["smtp"] = f"smtp+starttls://kb%40example.org:p%2Fw%3Ad%20%C3%849secret@127.0.0.1:{port}"
+    post.settings["smtp"] = f"smtp+starttls://kb%40example.org:p%2Fw%3Ad%20%409secret@127.0.0.1:{port}"
     with serving(port, **options) as mailbox:
         # Nobody vouches for the certificate.
         report = post.notify()
@@ -429,7 +429,9 @@ def test_nothing_of_a_person_is_on_record(
     notices = post.kb.ask(
         lambda w: str(w.ledger.notices.of([w.ledger.tombstones.keys().person("anna@example.org")]))
     )
-    said = f"{record} {notices} {caplog.text}"
+    # The mail server of the test logs what it is told.
+    logged = [one.getMessage() for one in caplog.records if not one.name.startswith("mail.")]
+    said = f"{record} {notices} {logged}"
     assert "mail" in notices
     for word in ("anna", "example.org", "a.md", "group:docs"):
         assert word not in said.replace("kb@example.org", "").replace(str(post.kb.home), "")
