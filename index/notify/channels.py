@@ -30,10 +30,8 @@ _PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 class NotSent(Exception):
     """The digest was surely not accepted."""
 
-    def __init__(self, said: str, *, down: bool = False) -> None:
+    def __init__(self, said: str) -> None:
         super().__init__(redact(said))
-        self.down = down
-        """Whether the channel cannot be used at all, for nobody."""
 
 
 class Unsure(Exception):
@@ -77,17 +75,14 @@ class Mail:
         try:
             self._server = self._connected(host, port)
         except smtplib.SMTPAuthenticationError as error:
-            raise NotSent(
-                f"The mail server {host}:{port} refuses the login ({error.smtp_code}).", down=True
-            ) from None
+            raise NotSent(f"The mail server {host}:{port} refuses the login ({error.smtp_code}).") from None
         except UnicodeError:
             raise NotSent(
-                f"The mail server {host}:{port} cannot be used: its user and password should be ASCII.",
-                down=True,
+                f"The mail server {host}:{port} cannot be used: its user and password should be ASCII."
             ) from None
         except (smtplib.SMTPException, OSError) as error:
             said = getattr(error, "strerror", None) or _said(error)
-            raise NotSent(f"The mail server {host}:{port} cannot be used: {said}.", down=True) from None
+            raise NotSent(f"The mail server {host}:{port} cannot be used: {said}.") from None
 
     def _connected(self, host: str, port: int) -> smtplib.SMTP:
         secure = ssl.create_default_context()

@@ -11,7 +11,6 @@ from pathlib import Path
 from index.audit.audit import audit_of
 from index.config.rules import Rules
 from index.errors import ConfigError, StoreError
-from index.ledger.audits import KnownFinding
 from index.ledger.notices import Notice, NoticeState
 from index.notify.channels import Apprise, Channel, Mail, NotSent, Unsure
 from index.notify.digest import Desk, Digest, Item, by_person, desks_of, due_of, escalated, period_of
@@ -27,6 +26,8 @@ KIND = "notify"
 
 #: Notices are kept for so long, and longer where managers are told later.
 _KEPT = timedelta(days=366)
+#: Past audits that are asked whether a finding was gone meanwhile.
+_AUDITS_MAX = 500
 
 
 def tell(run: Run, *, dry_run: bool = False, out: Path | None = None) -> NotifyReport:
@@ -66,6 +67,7 @@ class _Telling:
         self._settings, self._now = run.workspace.config.notify, run.workspace.now()
         self._keys = self._ledger.tombstones.keys()
         self._known = self._ledger.audits.open()
+        self._audits = [record.at for record in self._ledger.audits.past(self._now, _AUDITS_MAX)]
         self._notices: dict[str, list[Notice]] = {}
         """By the hash of the person."""
         sender, smtp = self._settings.sender, self._settings.smtp
@@ -156,14 +158,13 @@ class _Telling:
 
     def _times(self, item: Item, history: Iterable[Notice]) -> list[datetime]:
         """When a person was told of an item since it came up."""
-        known: KnownFinding | None = self._known.get(item.finding.identity)
-        return [
-            one.at
-            for one in history
-            if one.counts
-            and item.identity in one.told
-            and (known is None or item.left_by or one.at >= known.first_seen_at)
-        ]
+        known = self._known.get(item.finding.identity)
+        times = [one.at for one in history if one.counts and item.identity in one.told]
+        if known is None:
+            return times
+        # An audit between the telling and its first sighting did not have it: it has come back since.
+        gone = max((at for at in self._audits if at < known.first_seen_at), default=None)
+        return times if gone is None else [at for at in times if at >= gone]
 
     # ── The ways to a person ──────────────────────────────────────────────────────────────────────────
 
@@ -225,6 +226,7 @@ class _Telling:
         others = [run for run in ours if run.run_id != self._run.run_id]
         if any(alive(other, self._now) for other in others):
             return []
-        return [
-            replace(one, state=NoticeState.UNKNOWN.value) for one in self._ledger.notices.give_up(self._now)
-        ]
+        found = self._ledger.notices.give_up(self._now)
+        if found:
+            log.warning("Digests of an earlier run may have been sent: %s.", f"{len(found):,}")
+        return [replace(one, state=NoticeState.UNKNOWN.value) for one in found]

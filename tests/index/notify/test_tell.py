@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from index.audit import history
+from index.audit.audit import audit_of
 from index.errors import ConfigError
 from index.notify.report import NotifyReport
 from index.notify.tell import KIND, tell
@@ -142,25 +144,39 @@ def test_what_changed_is_told_in_the_next_period_and_what_was_told_is_not(
     assert post.told() == [("user:bo", 1, {"mail": "sent"})]
 
 
-def test_a_finding_that_went_and_came_back_is_new(post: Post, mailbox: Mailbox) -> None:
-    from index.audit import history
-    from index.audit.audit import audit_of
+def on_record(post: Post) -> None:
+    with post.kb.workspace() as workspace, Run(workspace, "audit") as run:
+        history.record(workspace.ledger, audit_of(workspace), run.run_id)
 
-    def on_record() -> None:
-        with post.kb.workspace() as workspace, Run(workspace, "audit") as run:
-            history.record(workspace.ledger, audit_of(workspace), run.run_id)
 
+def test_a_finding_that_an_audit_sees_first_after_it_was_told_is_not_new(
+    post: Post, mailbox: Mailbox
+) -> None:
+    post.page("c.md", "user:bo", days=1)
+    post.kb.sync()
+    on_record(post)
     post.kb.clock.forward(days=4)
-    on_record()
+    post.page("c.md", "user:bo")
+    post.kb.sync()
+    assert len(post.told()) == 2
+    post.kb.clock.forward(hours=1)
+    on_record(post)
+    post.kb.clock.forward(days=4)
+    assert post.told() == []
+
+
+def test_a_finding_that_went_and_came_back_is_new(post: Post, mailbox: Mailbox) -> None:
+    post.kb.clock.forward(days=4)
+    on_record(post)
     post.notify()
     post.page("c.md", "user:bo", days=1)
     post.kb.sync()
     post.kb.clock.forward(days=1)
-    on_record()
+    on_record(post)
     post.page("c.md", "user:bo")
     post.kb.sync()
     post.kb.clock.forward(days=3)
-    on_record()
+    on_record(post)
     assert post.told() == [("user:bo", 1, {"mail": "sent"})]
 
 
