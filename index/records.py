@@ -209,7 +209,7 @@ class RunRecord:
 
     run_id: str
     kind: str
-    """sync, watch, retention, verify, audit, review, reindex, retry, purge."""
+    """sync, watch, retention, verify, audit, notify, review, reindex, retry, purge."""
     started_at: datetime
     finished_at: datetime | None = None
     outcome: str = ""

@@ -46,6 +46,7 @@ ROOMS = [
     "embed",
     "parse",
     "config",
+    "people",
     "chunk",
     "ledger",
     "store",
@@ -58,6 +59,7 @@ ROOMS = [
     "sync",
     "purge",
     "audit",
+    "notify",
     "health",
     "search",
     "erase",
@@ -67,7 +69,7 @@ ROOMS = [
     "verify",
 ]
 
-#: SDK → the only place that imports it.
+#: SDK → the only places that import it.
 HOMES: dict[str, str | tuple[str, ...]] = {
     "prefect": "flows/",
     "qdrant_client": "index/store/",
@@ -81,6 +83,7 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "jinja2": ("index/audit/report/", "flows/ui/", "index/notify/"),
     "starlette": "flows/ui/",
     "uvicorn": "flows/ui/",
+    "apprise": "index/notify/",
     "tokenizers": "index/embed/tokenizer.py",
     "transformers": "index/embed/tokenizer.py",
     "openvino": "index/embed/openvino_model.py",

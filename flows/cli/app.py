@@ -40,6 +40,7 @@ COMMANDS = (
     "verify",
     "purge",
     "audit",
+    "notify",
     "review",
     "hold",
     "erase",

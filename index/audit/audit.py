@@ -17,6 +17,7 @@ from index.audit.result import SEVERITY, Audit, Result, owners
 from index.audit.use import first_day, hits_of, use_of
 from index.audit.verdicts import Verdicts, assessed
 from index.config import SourceConfig
+from index.config.codeowners import CodeOwners, codeowners_of
 from index.freshness.assess import Assessment, Verdict
 from index.freshness.checks import default_codes, find
 from index.freshness.checks.base import Base, Passage, Passages, SourceState, Subject, base
@@ -24,6 +25,7 @@ from index.freshness.finding import VERDICT_CODES, Finding, by_severity
 from index.freshness.governance import Governance
 from index.freshness.owners import distinct, fold, require
 from index.model import KEPT, LIVE
+from index.people import directory_of
 from index.records import Answer, AnswerKind, Document, Extract, Review, SourceRecord
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ def audit_of(
     from index.sync.prepare import moment
 
     config, ledger, now = workspace.config, workspace.ledger, workspace.now()
+    directory = directory_of(config)
     last = ledger.runs.last("verify", ("done", "failed", "partial"))
     seen = base_of(
         ledger.documents.find(),
@@ -59,6 +62,8 @@ def audit_of(
         texts=(lambda ids: texts_of(workspace, ids)) if texts else (lambda _: ()),
         max_lag=config.audit.max_lag,
         verified=_differences(last.counts) if last is not None else None,
+        why_nobody=lambda owner: directory.why_nobody(owner, now.date()),
+        codeowners=lambda source: codeowners_of(workspace.connector(source)),
     )
     shown = ledger.usage.since(first_day(now)) if config.audit.count_hits else []
     found = judge(seen, owner, config.audit.codes, config.name, hits_of(shown))
@@ -116,14 +121,16 @@ def base_of(
     texts: Callable[[Collection[str]], Iterable[Passage]] = lambda _: (),
     max_lag: timedelta | None = None,
     verified: Mapping[str, int] | None = None,
+    why_nobody: Callable[[str], str] = lambda owner: "",
+    codeowners: Callable[[str], CodeOwners] = lambda source: CodeOwners(),
 ) -> Base:
     """What the checks see of these documents, by the configuration as it is now.
 
     `reviews` are those of each document, oldest first, `answers` the standing ones, `checked_out` when
-    version control last wrote a source, `records` the ledger's records of the sources. Documents of
-    unsupported types are left out.
+    version control last wrote a source, `records` the ledger's records of the sources, `codeowners` reads the
+    CODEOWNERS file of a source. Documents of unsupported types are left out.
     """
-    verdicts = Verdicts(sources.values())
+    verdicts = Verdicts(sources.values(), codeowners)
     subjects: list[Subject] = []
     others: dict[str, list[str]] = {}
     for document in documents:
@@ -152,7 +159,7 @@ def base_of(
         )
         for source in dict.fromkeys([*sources, *by_source])
     ]
-    seen = base(now, subjects, states, passages, max_lag, verified)
+    seen = base(now, subjects, states, passages, max_lag, verified, why_nobody)
     return replace(seen, others=others, texts=texts, moved=moved or seen.moved)
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from connectors.base import ConnectorSettings
 from index.anchors.spec import parse as parse_anchor
-from index.config.audit_blocks import Audit
+from index.config.audit_blocks import Audit, Notify
 from index.config.blocks import (
     Delete,
     Freshness,
@@ -29,6 +29,7 @@ from index.config.resolved import (
     DeletionGuard,
     DocumentLimits,
     LogConfig,
+    NotifyConfig,
     Owner,
     Rule,
     SourceConfig,
@@ -89,6 +90,7 @@ def resolve(
         log=log,
         audit=_audit(settings.audit),
         ui=UiConfig(settings.ui.user_header, settings.ui.proxies, (settings.ui.address or "").rstrip("/")),
+        notify=_notify(settings.notify, path.parent),
         retention=retention,
     )
     return config, problems
@@ -98,6 +100,18 @@ def _audit(written: Audit) -> AuditConfig:
     chosen = {code: known.on for code, known in CODES.items()} | written.checks
     codes = frozenset(code for code, on in chosen.items() if on)
     return AuditConfig(codes, written.max_lag, written.count_hits, written.fresh_hits)
+
+
+def _notify(written: Notify, base: Path) -> NotifyConfig:
+    owners = written.owners
+    return NotifyConfig(
+        written.sender or "",
+        written.smtp or "",
+        written.period,
+        written.escalate_after,
+        written.page or "",
+        base / Path(owners).expanduser() if isinstance(owners, str) else owners,
+    )
 
 
 def _retention(

@@ -29,6 +29,7 @@ from index.ledger.history import History
 from index.ledger.holds import Holds
 from index.ledger.locks import AdvisoryLocks, FileLocks, Writer
 from index.ledger.log import Log
+from index.ledger.notices import Notices
 from index.ledger.points import Points
 from index.ledger.reviews import Reviews
 from index.ledger.runs import Runs
@@ -67,6 +68,7 @@ class Ledger:
         self.audits = Audits(database)
         self.usage = Usage(database)
         self.extracts = Extracts(database)
+        self.notices = Notices(database)
         self.holds = Holds(database)
         self.erasures = Erasures(database)
         self.tombstones = Tombstones(database)

@@ -20,7 +20,7 @@ from connectors.base import (
     Entry,
     Fetched,
 )
-from index.config.rules import Rules
+from index.config.rules import Rules, by_codeowners
 from index.freshness.assess import assess
 from index.freshness.extract import extract_of
 from index.freshness.properties import assigned, said, title, with_assigned
@@ -283,7 +283,7 @@ def linked(document: Document, rules: Rules, connector: Connector) -> Document:
 
 def governed(document: Document, rules: Rules, now: datetime) -> Document:
     """The document with its owner and the instants at which it warns and turns stale."""
-    governance = rules.govern(document.uri, document.properties)
+    governance = rules.govern(document.uri, document.properties, by_codeowners(document))
     found = assess(governance.policy, document.properties, document.modified_at, document.reviewed_at, now)
     return replace(
         document,

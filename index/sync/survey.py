@@ -73,7 +73,7 @@ def _survey(
     here = source_of(workspace, source)
     connector = here.connector
     try:
-        identity = redact(connector.probe())
+        identity = here.identity()
         rerooted = _rerooted(source, remembered.identity, identity)
         if rerooted:
             # Hints may come from another source in its place: only a whole listing can be judged.
@@ -244,14 +244,15 @@ def forget_rules(workspace: Workspace, source: str) -> None:
     remembered = workspace.ledger.sources.get(source)
     if remembered is None or source not in {s.id for s in workspace.config.sources}:
         return
-    now = rules_fingerprint(source_of(workspace, source))
+    here = source_of(workspace, source)
+    now = remembered.rules_fingerprint if here.rules.codeowners.trouble else rules_fingerprint(here)
     if remembered.rules_fingerprint not in ("", now):
         workspace.ledger.sources.put(replace(remembered, rules_fingerprint=""))
 
 
 def rules_fingerprint(source: Source) -> str:
     """`index.config.rules.rules_fingerprint` of a source."""
-    return ruling.rules_fingerprint(source.settings, source.connector.home())
+    return ruling.rules_fingerprint(source.settings, source.connector.home(), source.rules.codeowners)
 
 
 def _ruled(workspace: Workspace, source: Source) -> tuple[list[str], list[Document]]:

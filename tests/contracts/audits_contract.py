@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from index.ledger import Ledger, LogAction, LogEntry
 from index.ledger.audits import AuditRecord, KnownFinding
+from index.ledger.notices import Notice, NoticeState
 from index.records import Answer, AnswerKind, Review
 from tests.contracts.ledger_contract import T0, OpenLedger, document, put
 
@@ -60,3 +61,26 @@ class AuditsContract(OpenLedger):
         ledger.answers.withdraw(["d1"], AnswerKind.REASSIGN, T0 + 3 * DAY, [entry])
         assert ledger.answers.standing(T0 + 3 * DAY) == {} == ledger.answers.owners(["d1"])
         assert len(ledger.log.of("d1", [LogAction.SNOOZED])) == 3
+
+    def test_a_notice_is_claimed_once_and_again_after_it_failed(self, ledger: Ledger) -> None:
+        notices = ledger.notices
+        first = Notice("anna", "2026-06-01", "mail", "intended", T0, ["f1", "f2"])
+        again = Notice("anna", "2026-06-01", "mail", "intended", T0 + DAY, ["f2"])
+        assert notices.claim(first)
+        assert not notices.claim(again)
+        notices.settle(first, NoticeState.FAILED)
+        assert not notices.of(["anna"])["anna"][0].counts
+        assert notices.claim(again)
+        assert notices.of(["anna", "bo"]) == {"anna": [again]}
+        notices.settle(again, NoticeState.SENT)
+        assert not notices.claim(first)
+        other = Notice("anna", "2026-06-08", "mail", "intended", T0 + 7 * DAY, ["f2"])
+        assert notices.claim(other)
+        assert [notice.state for notice in notices.of(["anna"])["anna"]] == ["sent", "intended"]
+        assert notices.give_up(T0) == []
+        assert notices.give_up(T0 + 8 * DAY) == [other]
+        assert notices.give_up(T0 + 8 * DAY) == []
+        assert [notice.state for notice in notices.of(["anna"])["anna"]] == ["sent", "unknown"]
+        assert not notices.claim(other)
+        notices.forget(T0 + 2 * DAY)
+        assert [notice.state for notice in notices.of(["anna"])["anna"]] == ["unknown"]

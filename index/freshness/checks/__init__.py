@@ -31,7 +31,7 @@ class Check(NamedTuple):
 
 CHECKS: tuple[Check, ...] = (
     Check(("stale", "unknown", "warn", "date-invalid", "checkout-dates"), age.find),
-    Check(("unowned", "owner-invalid", "retirement-asked"), owner.find),
+    Check(("unowned", "owner-unresolved", "owner-invalid", "retirement-asked"), owner.find),
     Check(("changed-since-review", "review-without-change", "review-in-future"), review.find),
     Check(("dead-link", "dead-anchor", "dead-external-link"), links.find),
     Check(("claim-expired",), claims.find),

@@ -133,6 +133,9 @@ class Base:
     """Time after which a source that was not brought up to date is a finding; None: never."""
     verified: Mapping[str, int] | None = None
     """Differences by kind that the last verify found; None when there was none yet."""
+    why_nobody: Callable[[str], str] = lambda owner: ""
+    """Why an owner stands for no person that can be told, as a sentence; "" when it stands for one, and when
+    no directory of owners says."""
     by_id: Mapping[str, Subject] = field(default_factory=dict)
     others: Mapping[str, Collection[str]] = field(default_factory=dict)
     """Uris by source of what is there besides the subjects: of a type that cannot be parsed, or expired."""
@@ -151,7 +154,8 @@ def base(
     passages: Callable[[], Passages] = Passages,
     max_lag: timedelta | None = None,
     verified: Mapping[str, int] | None = None,
+    why_nobody: Callable[[str], str] = lambda owner: "",
 ) -> Base:
     """A base with its documents by id."""
     known = {subject.document.document_id: subject for subject in subjects}
-    return Base(now, subjects, sources, passages, max_lag, verified, known)
+    return Base(now, subjects, sources, passages, max_lag, verified, why_nobody, known)

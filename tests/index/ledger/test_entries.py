@@ -12,6 +12,11 @@ PACKAGE = Path(index.ledger.__file__).parent
 
 #: Methods that write bookkeeping, which takes no entry.
 BOOKKEEPING = {
+    # A digest's own record: what a person was told changes no document.
+    "Notices.claim",
+    "Notices.settle",
+    "Notices.give_up",
+    "Notices.forget",
     # How a source was listed last, its cursor, and which rules its documents have.
     "Sources.put",
     # Rows in which only tokens and marks to look again have changed.
