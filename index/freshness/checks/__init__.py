@@ -6,7 +6,8 @@ passages, which are read from the store once for each check that asks for them. 
 is complete: what may be right is not found. A code that is not right in nine of ten cases on real documents
 is off until a configuration switches it on.
 
-`age` · `owner` · `review` · `links` · `claims` · `operation` (what kept a text from being found, and what runs have not done).
+`age` · `owner` · `review` · `links` · `claims` · `operation` (what kept a text from being found, and what
+runs have not done).
 
 May import: the room `freshness`.
 """
