@@ -24,7 +24,7 @@ _GENERATED = frozenset(
     {"genindex", "modindex", "py-modindex", "search", "404", "sitemap", "feed", "rss", "tags"}
 )
 #: Signs of a template, a placeholder or a query, none of a path.
-_UNCLEAR = re.compile(r"[{}<>$*|\[\]\\^`]|%[({]|\.\.\.|…|@|:|\bpath/to/|\bexample", re.IGNORECASE)
+_UNCLEAR = re.compile(r"[{}<>$*|\[\]\\^`]|%[({]|\.\.\.|…|@|:|\bpath/to/")
 
 
 class Place(NamedTuple):
@@ -113,7 +113,8 @@ class Places:
             return IN_DOUBT
         found = self._there(target)
         if found is not None:
-            return found
+            # The folder of a site's root is another one than that of its source.
+            return IN_DOUBT if _key(target) in self._folders else found
         key = _key(target)
         tail = f"/{key}"
         stem, suffix = _split(key)
@@ -145,9 +146,8 @@ class Places:
             and stem.rpartition("/")[0] in self._folders
         ):
             return self._there(stem.rpartition("/")[0])
-        if suffix not in _SOURCES and key in self._pages:
-            return Place(self._pages[key])
-        return None
+        # "a.html.md" is served as "a.html", and "a.md" as "a".
+        return Place(self._pages[key]) if key in self._pages else None
 
     def _judged(self, target: str, plain: str) -> Place:
         """A path at which nothing is: dead, or in doubt."""
@@ -161,6 +161,10 @@ class Places:
             routed = "/" not in plain.strip("/") or folder not in self._folders or name in self._named
             return IN_DOUBT if routed or not folder else Place(target, dead=True)
         if suffix in _SERVED and folder not in self._html:
+            return IN_DOUBT
+        tail = f"/{_key(plain)}"
+        if suffix not in _SOURCES and any(path.endswith(tail) for path in self._named.get(name, ())):
+            # Pictures and the like that a site has elsewhere than its pages.
             return IN_DOUBT
         return Place(target, dead=True)
 

@@ -154,7 +154,9 @@ _PAST = re.compile(
 )
 #: It announces what is to come.
 _FUTURE = re.compile(
-    r"\b(?:will|shall|is\sgoing\sto|are\sgoing\sto|wird|werden|sera|seront)\b|\w+r(?:a|ont)\s", re.IGNORECASE
+    r"\b(?:will|shall|is\sgoing\sto|are\sgoing\sto|wird|werden|sera|seront|aura|auront|pourra|pourront|devra|devront|"
+    r"entrera|entreront|prendra|prendront)\b",
+    re.IGNORECASE,
 )
 #: It notes a state: a count, an amount, or what is latest.
 _COUNTED = re.compile(
@@ -167,8 +169,12 @@ _RULE = re.compile(
     r"muss|müssen|nicht\smehr|neue?\w*|darf|dürfen|doit|doivent|ne\s.{1,20}\splus|nouve\w+)\b",
     re.IGNORECASE,
 )
-#: What follows a date that is one of several, or of a period that goes on.
-_OPEN_END = re.compile(r"\s*(?:\)|,)?\s*(?:or|and)\s+(?:later|after|beyond|onwards?)\b", re.IGNORECASE)
+#: After a date: the period goes on, or the sentence knows that it is over.
+_NOT_OVER = re.compile(
+    r"\s*[),]?\s*(?:or|and)\s+(?:later|after|beyond|onwards?)\b|"
+    r"[^.;]{0,20}\b(?:expired|passed|closed|ended|retired|revoked|superseded|abgelaufen|beendet|expirée?|terminée?)\b",
+    re.IGNORECASE,
+)
 
 # ── Sentences ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -176,7 +182,9 @@ _OPEN_END = re.compile(r"\s*(?:\)|,)?\s*(?:or|and)\s+(?:later|after|beyond|onwar
 _SENTENCE_END = re.compile(
     r"(?<!\b\d\.)(?<!\b\d\d\.)(?<!\bz\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bca\.)(?<=[.!?])[\"'”)»]?\s+(?=[^a-zäöüß])"
 )
+_PARAGRAPH_END = re.compile(r"\n\s*\n")
 _BLANKS = re.compile(r"\s+")
+_QUOTED = re.compile(r"«[^»]{20,}»|“[^”]{20,}”|„[^“”]{20,}[“”]|\"[^\"\n]{20,}\"")
 
 #: Names of what has happened, of headings, titles, files and folders.
 _HISTORY = re.compile(
@@ -184,7 +192,7 @@ _HISTORY = re.compile(
     r"\bnews\b|\barchived?s?\b|\bminutes\b|\bprevious\b|\bpast\b|\bexamples?\b|\bblog\b|_posts\b|"
     r"post-?mortems?|\bincidents?/|\bmeetings?[\s_-]notes|\bänderungs\w+|\bhistorie\b|versionsverlauf|"
     r"neuigkeiten|protokolle?\b|\bbeispiele?\b|historique|notes\sde\sversion|\bexemples?\b|"
-    r"(?:19|20)\d\d-[01]\d-[0-3]\d|\A\W*v?\d+\.\d+|\A\W*(?:19|20)\d\d\W*\Z|(?:\A|/)(?:19|20)\d\d/",
+    r"\bposts?/|(?:19|20)\d\d-\d\d?-\d\d?\b|\A\W*v?\d+\.\d+|\A\W*(?:19|20)\d\d\W*\Z|(?:\A|/)(?:19|20)\d\d/",
     re.IGNORECASE,
 )
 
@@ -208,7 +216,7 @@ def stated_in(text: str) -> Iterator[Stated]:
     """The claims of a text, with their sentences."""
     if not _YEAR.search(text):
         return
-    for sentence in _SENTENCE_END.split(_BLANKS.sub(" ", text)):
+    for sentence in _sentences(text):
         if not _YEAR.search(sentence):
             continue
         for token in _DATE.finditer(sentence):
@@ -218,11 +226,17 @@ def stated_in(text: str) -> Iterator[Stated]:
                 yield Stated(Claim(cue, day.isoformat()), sentence.strip())
 
 
+def _sentences(text: str) -> Iterator[str]:
+    """The sentences of each paragraph, without what they quote."""
+    for paragraph in _PARAGRAPH_END.split(text):
+        yield from _SENTENCE_END.split(_BLANKS.sub(" ", _QUOTED.sub(" … ", paragraph)))
+
+
 def _cue(sentence: str, token: re.Match[str]) -> str:
     """The code of the cue of a date; "" when there is none."""
     before = sentence[max(0, token.start() - _BEFORE_MAX) : token.start()]
     after = sentence[token.end() :]
-    if _PAST.search(sentence[: token.start()]) or _OPEN_END.match(after):
+    if _PAST.search(sentence[: token.start()]) or _NOT_OVER.match(after):
         return ""
     if _AROUND[0].search(before) and _AROUND[1].match(after):
         return "expires"

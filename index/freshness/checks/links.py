@@ -23,9 +23,13 @@ from index.model import ANY_ANCHOR, State
 _ANCHORED = frozenset({"text/markdown", "text/html", "text/x-rst", "text/org"})
 #: Fragments that browsers, forges and scripts understand without an anchor.
 _NO_ANCHOR = re.compile(
-    r"(?:top|L\d+\S*|[_\d-]*|:~:.*|[/!?].*|.*[=&/].*|fn\S*|footnote\S*|cite\S*|page=.*|heading=.*|"
+    r"(?:top|[#|].*|L\d+\S*|[_\d-]*|:~:.*|[/!?].*|.*[=&/].*|fn\S*|footnote\S*|cite\S*|page=.*|heading=.*|"
     r"user-content-.*|issuecomment.*|\W*)\Z",
     re.IGNORECASE,
+)
+#: Folders of pieces of pages, whose links start at the page, and of documents that tests are made of.
+_PARTIAL = re.compile(
+    r"(?:\A|/)_?(?:includes?|layouts?|partials?|snippets?|templates?|fixtures?|testdata)/", re.I
 )
 _WEB = re.compile(r"https?://", re.IGNORECASE)
 _ANY = anchor_hash(ANY_ANCHOR)
@@ -58,7 +62,7 @@ def _is_read(subject: Subject) -> bool:
     """Whether the links of its present version are known, and to be followed."""
     document = subject.document
     sound = subject.extract is not None and subject.configured and document.state is State.INDEXED
-    return sound and not is_history(document.uri.rpartition("/")[2])
+    return sound and not _PARTIAL.search(document.uri) and not is_history(document.uri.rpartition("/")[2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +186,7 @@ def _lacks(aim: Subject, fragment: str) -> bool:
 
 def _nowhere(subject: Subject, uri: str, fragment: str, line: int | None) -> Finding:
     where = "it" if uri == subject.document.uri else uri
-    evidence = f"It links to the place {_shown('#' + unquote(fragment))} of {where}, which has no such heading or anchor."
+    evidence = f"It links to {_shown(f'#{fragment}')} in {where}, and there is no such heading or anchor."
     return subject.finding("dead-anchor", evidence, key=f"{uri}#{fragment}", line=line)
 
 

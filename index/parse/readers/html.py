@@ -14,7 +14,7 @@ from typing import Any
 
 from lxml import etree
 
-from index.model import Parsed
+from index.model import ANY_ANCHOR, Parsed
 from index.parse.formats import Format
 from index.parse.outline import Outline, Unreadable, squeeze
 from index.parse.readers.text import decode
@@ -32,6 +32,8 @@ _INVISIBLE = frozenset(_INVISIBLE_TAGS.split())
 _UNSAID = frozenset({"blockquote", "q", "cite", "code", "kbd", "samp", "tt", "del", "s", "strike"})
 _LEFT_OUT = " … "
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_WHOLE = re.compile(r"<(?:html|body)[\s>]", re.IGNORECASE)
+_TEMPLATE = re.compile(r"\{\{|\{%|<%")
 _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 #: Elements inside a table that show it as page layout rather than data.
 _LAYOUT = ".//table | .//pre | .//h1 | .//h2 | .//h3 | .//h4 | .//h5 | .//h6"
@@ -41,13 +43,17 @@ _AROUND_BREAK = re.compile(r" *\n *")
 
 
 def parse(path: Path, format: Format) -> Parsed:
-    root = tree(decode(path.read_bytes(), markup=True))
+    text = decode(path.read_bytes(), markup=True)
+    root = tree(text)
     if root is None:
         return Outline().parsed()
     outline = Outline()
     walk(root, outline)
     _number(root)
     links, anchors = references(root)
+    if not _WHOLE.search(text) or _TEMPLATE.search(text):
+        # Another file has the rest of the page.
+        anchors = (*anchors, ANY_ANCHOR)
     return outline.parsed(
         fallback_title=title_of(root),
         language=language_of(root),
