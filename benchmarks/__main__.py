@@ -13,7 +13,18 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import corpus, editing, embedding, erasing, parsing, planning, processes, purging, searching
+from benchmarks import (
+    corpus,
+    editing,
+    embedding,
+    erasing,
+    footprint,
+    parsing,
+    planning,
+    processes,
+    purging,
+    searching,
+)
 from benchmarks.machine import Machine, describe
 from benchmarks.measure import Bench, Measure, Row, Scale
 
@@ -34,6 +45,7 @@ MEASURES: dict[str, Measure] = {
     "nothing": processes.nothing,
     "cold": embedding.cold,
     "process": processes.whole,
+    "footprint": footprint.footprint,
 }
 
 
