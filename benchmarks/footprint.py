@@ -76,7 +76,7 @@ def peak(command: Sequence[str]) -> Peak:
     with subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL) as process:
         status, seen = Path(f"/proc/{process.pid}/status"), Peak(0, 0, 0)
         while process.poll() is None:
-            seen = Peak(*map(max, seen, _now(status)))
+            seen = Peak(*(max(pair) for pair in zip(seen, _now(status), strict=True)))
             time.sleep(LOOK_SECONDS)
     if process.returncode not in (0, 3):
         raise RuntimeError(f"{' '.join(command[:3])} … ended with {process.returncode}.")
