@@ -131,6 +131,13 @@ def test_a_very_long_line_costs_no_place_a_word_and_an_insertion_few_chunks(toke
     assert len(after - before) < 4 < len(before) / 100
 
 
+def test_texts_count_as_many_tokens_alone_as_among_many_others(tokenizer: Tokenizer) -> None:
+    texts = ["", "Stop the pump.", "naïve\u00adly 試験 \ud800", "word " * 300, *map(str, range(50))]
+    alone = [tokenizer.count([text])[0] for text in texts]
+    assert alone == tokenizer.count([*texts, "word " * 10_000])[:-1]
+    assert alone[1] == 4
+
+
 def test_a_document_without_text_has_no_chunks(tokenizer: Tokenizer) -> None:
     assert check(Parsed(()), tokenizer) == []
     assert check(Parsed((prose(""), prose(" \n\t"))), tokenizer) == []
