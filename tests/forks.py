@@ -92,8 +92,8 @@ def serve(channel: socket.socket) -> Callable[[], object]:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    for descriptor in (heard, told, channel):
-        descriptor.close()
+    for end in (heard, told, channel):
+        end.close()
     for each in (status, *statuses.values()):
         os.close(each)
     return _become(order, streams, own)
@@ -131,7 +131,7 @@ def _become(order: dict[str, Any], streams: Sequence[int], own: Sequence[str]) -
     for number, descriptor in enumerate(streams):
         os.dup2(descriptor, number)
         os.close(descriptor)
-    errors = sys.stdout.errors
+    errors = str(sys.stdout.errors)
     sys.stdin = os.fdopen(0, encoding="utf-8", errors=errors, closefd=False)
     sys.stdout, sys.stderr = _writing(1, errors), _writing(2, "backslashreplace")
     command = order["command"]

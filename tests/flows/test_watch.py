@@ -423,7 +423,7 @@ class Process:
 
     def __init__(self, command: Sequence[str], home: Path) -> None:
         start: Any = forks.Popen if command[0] == sys.executable else subprocess.Popen
-        self.process = start(
+        self.process: subprocess.Popen[str] = start(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=home, env=environment()
         )
 
