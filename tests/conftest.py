@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from index.parse import Parser
 from index.store.base import Each
@@ -25,7 +26,11 @@ from tests.memory import roomy_memory
 from tests.ready import make_ready
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    # Enough for each kind of value that a property distinguishes.
+    examples = 500 if config.getoption("--soak") else 50
+    settings.register_profile("short", settings(), max_examples=examples)
+    settings.load_profile("short")
     if (memory := roomy_memory()) is not None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", memory)
     if "PYTEST_XDIST_WORKER" not in os.environ:

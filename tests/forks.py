@@ -37,7 +37,10 @@ LIBRARIES = (
 
 ROOT = Path(__file__).resolve().parent.parent
 
-PIPE = subprocess.PIPE
+#: Tests put others in its place.
+PYTHON = sys.executable
+
+PIPE, STDOUT, DEVNULL = subprocess.PIPE, subprocess.STDOUT, subprocess.DEVNULL
 
 _LENGTH = 8
 
@@ -55,6 +58,8 @@ def serve(channel: socket.socket) -> Callable[[], object]:
     told.setblocking(False)
     signal.set_wakeup_fd(told.fileno())
     signal.signal(signal.SIGCHLD, lambda *_: None)
+    # Ctrl-C at a terminal is for the tests, whose end is the channel's.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     statuses: dict[int, int] = {}
     """By the number of a fork, the pipe that hears how it ended."""
     with selectors.DefaultSelector() as ready:
@@ -73,8 +78,9 @@ def serve(channel: socket.socket) -> Callable[[], object]:
             order = json.loads(_read(channel, int(length)))
             for name in order["libraries"]:
                 importlib.import_module(name)
-            threads = list(Path("/proc/self/task").iterdir())
-            assert len(threads) == 1, "a process with threads cannot be forked safely"
+            if sys.platform == "linux":
+                threads = list(Path("/proc/self/task").iterdir())
+                assert len(threads) == 1, "a process with threads cannot be forked safely"
             gc.freeze()
             *streams, status = descriptors
             if not (pid := os.fork()):
@@ -85,8 +91,9 @@ def serve(channel: socket.socket) -> Callable[[], object]:
             channel.sendall(pid.to_bytes(_LENGTH))
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    for descriptor in (heard, told, channel):
-        descriptor.close()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for end in (heard, told, channel):
+        end.close()
     for each in (status, *statuses.values()):
         os.close(each)
     return _become(order, streams, own)
@@ -95,7 +102,9 @@ def serve(channel: socket.socket) -> Callable[[], object]:
 def _read(channel: socket.socket, length: int) -> bytes:
     parts = b""
     while len(parts) < length:
-        parts += channel.recv(length - len(parts))
+        if not (part := channel.recv(length - len(parts))):
+            raise EOFError("the process that forks has ended")
+        parts += part
     return parts
 
 
@@ -122,7 +131,7 @@ def _become(order: dict[str, Any], streams: Sequence[int], own: Sequence[str]) -
     for number, descriptor in enumerate(streams):
         os.dup2(descriptor, number)
         os.close(descriptor)
-    errors = sys.stdout.errors
+    errors = str(sys.stdout.errors)
     sys.stdin = os.fdopen(0, encoding="utf-8", errors=errors, closefd=False)
     sys.stdout, sys.stderr = _writing(1, errors), _writing(2, "backslashreplace")
     command = order["command"]
@@ -206,7 +215,7 @@ class _Forking:
             self._channel, theirs = socket.socketpair()
             clean = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "FRESHKB_"))}
             process = subprocess.Popen(
-                [sys.executable, "-c", _BOOT.format(root=str(ROOT), channel=theirs.fileno())],
+                [PYTHON, "-c", _BOOT.format(root=str(ROOT), channel=theirs.fileno())],
                 env=clean | {"OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"},
                 stdin=subprocess.DEVNULL,
                 cwd=ROOT,
@@ -226,9 +235,15 @@ class _Forking:
         body = json.dumps(order).encode()
         with self._lock:
             channel = self.start()
-            socket.send_fds(channel, [str(len(body)).rjust(_LENGTH).encode()], streams)
-            channel.sendall(body)
-            return int.from_bytes(_read(channel, _LENGTH))
+            try:
+                socket.send_fds(channel, [str(len(body)).rjust(_LENGTH).encode()], streams)
+                channel.sendall(body)
+                return int.from_bytes(_read(channel, _LENGTH))
+            except BaseException:
+                # The next one would hear the answer to this.
+                channel.close()
+                self._channel = None
+                raise
 
 
 _FORKING = _Forking()
@@ -238,7 +253,7 @@ class Popen(subprocess.Popen[Any]):
     """A fork; with pipes, signals and exit codes as of any other process."""
 
     def __init__(self, args: Sequence[str], *, libraries: Sequence[str] = (), **options: Any) -> None:
-        assert args[0] == sys.executable, args
+        assert args[0] == PYTHON, args
         self._libraries = libraries
         super().__init__(args, **options)
 
@@ -264,7 +279,8 @@ class Popen(subprocess.Popen[Any]):
             self._child_created = True
         finally:
             os.close(status)
-            self._close_pipe_fds(*streams)
+            popen: Any = self
+            popen._close_pipe_fds(*streams)
 
     def _try_wait(self, wait_flags: int) -> tuple[int, int]:
         """(process, status); (0, 0) while it goes on."""

@@ -33,24 +33,49 @@ STATEMENTS = Statements()
 
 
 class Schema:
-    """Brings an empty SQLite ledger to the newest schema by the statements that the migrations left of it."""
+    """Brings an empty ledger to the newest schema: on SQLite by the statements that the migrations left of
+    one, on PostgreSQL by those that they gave."""
 
     def __init__(self) -> None:
         self._migrate = migrations.upgrade
-        self._statements: list[str] = []
+        self._left: list[str] = []
+        self._given: list[tuple[str, Any]] = []
 
     def upgrade(self, connection: sa.Connection, to: str = "head") -> None:
-        if to != "head" or connection.dialect.name != "sqlite" or sa.inspect(connection).get_table_names():
+        if to != "head" or sa.inspect(connection).get_table_names():
             self._migrate(connection, to)
-            return
+        elif connection.dialect.name == "sqlite":
+            self._on_sqlite(connection)
+        else:
+            self._on_server(connection)
+
+    def _on_sqlite(self, connection: sa.Connection) -> None:
         raw = connection.connection.driver_connection
         assert isinstance(raw, sqlite3.Connection)
-        if self._statements:
-            for statement in self._statements:
+        if self._left:
+            for statement in self._left:
                 raw.execute(statement)
         else:
-            self._migrate(connection, to)
-            self._statements = [s for s in raw.iterdump() if s not in ("BEGIN TRANSACTION;", "COMMIT;")]
+            self._migrate(connection, "head")
+            self._left = [s for s in raw.iterdump() if s not in ("BEGIN TRANSACTION;", "COMMIT;")]
+
+    def _on_server(self, connection: sa.Connection) -> None:
+        if self._given:
+            for statement, parameters in self._given:
+                connection.exec_driver_sql(statement, parameters)
+            return
+        given: list[tuple[str, Any]] = []
+
+        def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+            if not statement.lstrip().upper().startswith(("SELECT", "SHOW")):
+                given.append((statement, parameters))
+
+        sa.event.listen(connection, "before_cursor_execute", note)
+        try:
+            self._migrate(connection, "head")
+        finally:
+            sa.event.remove(connection, "before_cursor_execute", note)
+        self._given = given
 
 
 class Shards:

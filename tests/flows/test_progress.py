@@ -70,7 +70,7 @@ def test_a_log_says_it_only_when_it_takes_long(kb: Knowledge) -> None:
     def said(*arguments: str, more: str = "") -> str:
         command = process(*arguments, more=more)
         done = forks.run(command, cwd=kb.home, env=environment(), capture_output=True, check=True)
-        return done.stderr.decode()
+        return str(done.stderr.decode())
 
     assert said("search", "leave") == ""
     assert said("search", "leave", more=PATIENT).startswith("Loading the model ")

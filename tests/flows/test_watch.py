@@ -422,8 +422,8 @@ class Process:
     """`freshkb watch --json` in a process of its own."""
 
     def __init__(self, command: Sequence[str], home: Path) -> None:
-        start = forks.Popen if command[0] == sys.executable else subprocess.Popen
-        self.process = start(
+        start: Any = forks.Popen if command[0] == sys.executable else subprocess.Popen
+        self.process: subprocess.Popen[str] = start(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=home, env=environment()
         )
 

@@ -91,7 +91,7 @@ print(asked)
 @contextmanager
 def beside(home: Path, *programs: str) -> Iterator[list[subprocess.Popen[str]]]:
     """Processes that go on until a file says that it is the end."""
-    started = []
+    started: list[subprocess.Popen[str]] = []
     try:
         for program in programs:
             command = [sys.executable, "-c", program, str(home)]

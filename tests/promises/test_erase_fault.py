@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,6 +23,11 @@ from tests.copies import copy
 from tests.knowledge import Knowledge
 from tests.promises import bytes_left
 from tests.promises.faulty import Fault
+
+if TYPE_CHECKING:
+    from tests.postgres import Server as PostgreSQL
+
+pytest_plugins = ["tests.postgres"]
 
 pytestmark = pytest.mark.usefixtures("examined_here", "scanned_here")
 
@@ -40,8 +46,10 @@ def small_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
 class Bench:
     """A knowledge base from which a document is erased, each time from the same state. The files stay."""
 
-    def __init__(self, kb: Knowledge) -> None:
+    def __init__(self, kb: Knowledge, server: PostgreSQL | None = None) -> None:
         self.kb, self._saved = kb, kb.home / "saved"
+        self._server, self._ledger = server, server.create_database() if server else "sqlite"
+        kb.settings["ledger"] = self._ledger
         kb.source["delete"] = {"max_fraction": 1.0}
         for name in "abc":
             kb.write(
@@ -69,6 +77,8 @@ class Bench:
     def restore(self) -> None:
         shutil.rmtree(self.state)
         copy(self._saved, self.state)
+        if self._server:
+            self.kb.settings["ledger"] = self._server.copy_database(self._ledger)
 
     def erase(self, fault: Fault, at: int) -> None:
         """One order, the `at`-th call of which fails; and the attempt after it."""
@@ -126,9 +136,8 @@ def test_nor_does_a_ledger_on_a_server_break_one(
 ) -> None:
     if not soak:
         pytest.skip("Only with --soak.")
-    kb = Knowledge(tmp_path / "kb", parser)
-    kb.settings["ledger"] = request.getfixturevalue("postgresql_url")
-    _every_call(Bench(kb), "ledger", soak, ("before", "after"))
+    bench = Bench(Knowledge(tmp_path / "kb", parser), request.getfixturevalue("postgresql"))
+    _every_call(bench, "ledger", soak, ("before", "after"))
 
 
 def _every_call(bench: Bench, part: str, soak: bool, modes: Sequence[str] = MODES) -> None:

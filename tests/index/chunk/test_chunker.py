@@ -86,7 +86,7 @@ DOCUMENTS = st.builds(
     elements=st.lists(ELEMENTS, max_size=8).map(tuple),
     title=st.one_of(st.just(""), st.text(max_size=600)),
 )
-ANY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+ANY = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @ANY

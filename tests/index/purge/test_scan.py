@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import uuid
 from array import array
 from pathlib import Path
@@ -132,6 +133,7 @@ def test_an_unreadable_file_is_an_error(tmp_path: Path) -> None:
 def test_a_scan_apart_finds_the_same_and_tells_why_it_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(apart, "subprocess", subprocess)
     (tmp_path / "a").write_text("Zanzibar")
     (tmp_path / "b").write_text("nothing")
     traces = [text("t", "Zanzibar"), text("u", "Obsidian")]
