@@ -21,6 +21,8 @@ from tests.knowledge import Knowledge
 from tests.promises import bytes_left
 from tests.promises.faulty import Fault
 
+pytest_plugins = ["tests.postgres"]
+
 pytestmark = pytest.mark.usefixtures("examined_here", "scanned_here")
 
 #: Parts that an erasure calls, and the ways in which a call of theirs fails.
