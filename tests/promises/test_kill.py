@@ -456,7 +456,8 @@ def test_a_kill_during_an_erasure_leaves_an_order_that_is_finished_and_no_false_
         (document,) = workspace.ledger.documents.find(uris=["secret.md"])
         vectors = _vectors(workspace, document.document_id)
         find = KnowledgeBase(workspace).search
-        assert any(hit.uri == "secret.md" for hit in find(text, k=50))
+        # Of two documents with a text, one is the hit.
+        assert any(text in hit.text for hit in find(text, k=50))
     # A document that is kept out for a phrase has a row with its path.
     named = [name] if kind == "a document" else []
     needles = {**bytes_left.of_words([title, text, *named]), **vectors}
