@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-import index.store.edge.store
+import index.store.edge.build
 from index.ledger import migrations
 from tests.copies import copy
 
@@ -83,13 +83,13 @@ class Shards:
 
     def __init__(self, place: Path) -> None:
         self._place = place
-        self._store: Any = index.store.edge.store
-        self._make = self._store._build
+        self._real: Any = index.store.edge.build
+        self._make = self._real.build
         self._first: dict[tuple[int, int], Path] = {}
 
     def build(self, shard: Path, dimension: int) -> None:
         # Tests change how the engine keeps points.
-        key = dimension, id(self._store.COPIES)
+        key = dimension, id(self._real.COPIES)
         if key not in self._first:
             folder = Path(tempfile.mkdtemp(dir=self._place, prefix="shard-"))
             with tempfile.TemporaryDirectory(dir=self._place) as made:
@@ -110,5 +110,5 @@ def make_ready(place: Path) -> None:
     engine._compiled_cache = property(lambda _: STATEMENTS, lambda *_: None)
     migrating: Any = migrations
     migrating.upgrade = Schema().upgrade
-    storing: Any = index.store.edge.store
-    storing._build = Shards(place).build
+    making: Any = index.store.edge.build
+    making.build = Shards(place).build

@@ -30,7 +30,7 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
-import index.store.edge.store
+import index.store.edge.build
 from index.model import State
 from index.parse import Parser
 from index.purge import apart
@@ -79,7 +79,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def notes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("notes")
     (folder / "shard").mkdir()
-    index.store.edge.store._build(folder / "shard", 384)
+    index.store.edge.build.build(folder / "shard", 384)
     return folder
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from index.chunk.chunker import LIMIT_MIN, _Chunker, chunk, fingerprint
+from index.chunk.chunker import LIMIT_MIN, _Chunker, chunk
+from index.chunk.fingerprint import fingerprint
 from index.embed.identity import DEFAULT, identify
 from index.embed.tokenizer import TokenCounter, Tokenizer
 from index.model import Chunk, Element, Parsed
