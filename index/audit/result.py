@@ -163,6 +163,13 @@ class Audit:
     """Findings of the audit before that are no more; the last ones first."""
     past: tuple[PastAudit, ...] = ()
     """Earlier audits on record, oldest first."""
+    since: datetime | None = None
+    """The moment from which on findings are new, when it was asked for; None: the last audit on record."""
+
+    @property
+    def compared_with(self) -> datetime | None:
+        """The moment from which on findings are new; None of the first audit."""
+        return self.since or (self.past[-1].at if self.past else None)
 
     @property
     def by_verdict(self) -> dict[str, int]:
