@@ -508,7 +508,10 @@ def test_an_audit_writes_four_files_and_fails_on_what_it_is_told_to(
         "date_field", "age_days", "warn_after_days", "stale_after_days", "overdue_days",
         "reviewed_at", "reviewed_by", "review_note", "changed_since_review",
     }  # fmt: skip
-    names = ["freshness.json", "report.csv", "report.html", "report.md"]
+    names = [
+        *("findings.csv", "freshness.json", "owners"),
+        *("report.csv", "report.html", "report.md", "report.xml"),
+    ]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
     assert json.loads((tmp_path / "out" / "freshness.json").read_text())["counts"] == found["counts"]
     freshkb("audit", "--fail-on", "warn", code=1)

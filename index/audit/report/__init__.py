@@ -8,8 +8,9 @@ for CI.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from index.audit.report.junit import junit
 from index.audit.report.owner_pages import FOLDER, findings_by_owner, owner_audit, page_of, pages
@@ -68,14 +69,15 @@ def write(audit: Audit, out: Path) -> list[Path]:
     private_folder(out)
     shown = rows(audit)
     table = Table(shown)
+    said = audit.json()
     names = _page_names(audit) if audit.owner is None else {}
     texts = (
         html_page(audit, shown, table, names),
         markdown_page(audit, shown),
-        csv_table(audit),
-        findings_table(audit, shown),
+        csv_table(audit, said["results"]),
+        findings_table(shown),
         junit(audit),
-        _json_lines(audit),
+        _json_lines(said),
     )
     written = [_replace(out / name, text) for name, text in zip(FILES, texts, strict=True)]
     if audit.owner is None:
@@ -90,9 +92,7 @@ def _page_names(audit: Audit) -> dict[str, str]:
     return {printable_line(owner): page_of(owner) for owner in sorted(spelled | nobody)}
 
 
-def _write_owners(
-    audit: Audit, out: Path, shown: Iterable[Row], table: Table, names: dict[str, str]
-) -> None:
+def _write_owners(audit: Audit, out: Path, shown: Iterable[Row], table: Table, names: dict[str, str]) -> None:
     """Write the owners' pages, and remove those of owners that are gone."""
     by_owner: dict[str, list[Row]] = {}
     for row in shown:
@@ -114,10 +114,10 @@ def _write_owners(
             path.unlink(missing_ok=True)
 
 
-def _json_lines(audit: Audit) -> Iterator[str]:
+def _json_lines(said: Mapping[str, Any]) -> Iterator[str]:
     """The audit's JSON with a line for each entry: it is read by eye and by diff, and written fast."""
     yield "{"
-    for number, (name, value) in enumerate(audit.json().items()):
+    for number, (name, value) in enumerate(said.items()):
         yield f"{',' if number else ''}\n  {json.dumps(name)}: "
         if not isinstance(value, list) or not value:
             yield _json(value)
@@ -128,8 +128,11 @@ def _json_lines(audit: Audit) -> Iterator[str]:
     yield "\n}\n"
 
 
+_encoded = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def _json(value: object) -> str:
-    return printable_json(json.dumps(value, ensure_ascii=False))
+    return printable_json(_encoded(value))
 
 
 def _replace(path: Path, text: Iterable[str]) -> Path:

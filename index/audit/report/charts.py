@@ -118,9 +118,7 @@ def _moment(past: PastAudit) -> Moment:
     )
 
 
-def _layers(
-    moments: Sequence[Moment], across: Sequence[float], most: int
-) -> Iterable[tuple[Verdict, str]]:
+def _layers(moments: Sequence[Moment], across: Sequence[float], most: int) -> Iterable[tuple[Verdict, str]]:
     below = [0.0] * len(moments)
     for verdict in LAYERS:
         above = [low + moment.counts.get(verdict, 0) for low, moment in zip(below, moments, strict=True)]

@@ -64,7 +64,5 @@ def owner_audit(audit: Audit, summary: OwnerSummary, findings: Iterable[Finding]
         owners=(summary,),
         owner=owner,
         resolved=tuple(one for one in audit.resolved if one.document_id in theirs),
-        past=tuple(
-            replace(past, counts=past.owners[owner]) for past in audit.past if owner in past.owners
-        ),
+        past=tuple(replace(past, counts=past.owners[owner]) for past in audit.past if owner in past.owners),
     )

@@ -28,10 +28,13 @@ if TYPE_CHECKING:
 
 #: Rows that are there without a script: browsers have limits. The script knows them all, and so has the CSV.
 _ROWS_MAX = 1000
-_ROWS_MAX_OF_OWNER = 200
+_ROWS_MAX_OF_OWNER = 100
 #: Owners that are shown at first, and resolved findings that are listed.
 _OWNERS_SHOWN = 12
 _RESOLVED_MAX = 100
+
+#: From left to right; those that nobody has to review stand apart, at the end.
+_BAR_ORDER = (Verdict.FRESH, Verdict.WARN, Verdict.UNKNOWN, Verdict.STALE, Verdict.EXEMPT)
 
 #: Pieces of the template that are written in one go.
 _BUFFER = 500
@@ -56,25 +59,29 @@ def html_page(
     codes = Counter(item.code for row in shown for item in row.items)
     found = Counter(fold(f.owner) for f in audit.findings if f.code not in VERDICT_CODES)
     others = {finding.code for finding in audit.findings} - set(VERDICT_CODES)
-    page = _environment().get_template("report.html.jinja").stream(
-        audit=audit,
-        ages=charts.ages(audit.results),
-        base=audit.name or "the knowledge base",
-        codes=sorted((wording.code_name(code), code, count) for code, count in codes.items()),
-        csp=_policy(),
-        found={owner.owner: found[fold(owner.owner)] for owner in audit.owners} if others else {},
-        generated=f"{wording.day(audit.generated_at)}, {audit.generated_at:%H:%M} UTC",
-        limit=limit,
-        new=sum(finding.status == "new" for finding in audit.findings),
-        owner_counts=_owner_counts(shown),
-        pages=pages,
-        resolved=audit.resolved[:_RESOLVED_MAX],
-        rows=shown[:limit],
-        subject="" if whole else audit.owners[0].owner or wording.NOBODY,
-        summary=_summary(audit),
-        table=_Embedded(table.json(shown, dict(pages))),
-        total=len(shown),
-        trend=charts.trend(audit),
+    page = (
+        _environment()
+        .get_template("report.html.jinja")
+        .stream(
+            audit=audit,
+            ages=charts.ages(audit.results),
+            base=audit.name or "the knowledge base",
+            codes=sorted((wording.code_name(code), code, count) for code, count in codes.items()),
+            csp=_policy(),
+            found={owner.owner: found[fold(owner.owner)] for owner in audit.owners} if others else {},
+            generated=f"{wording.day(audit.generated_at)}, {audit.generated_at:%H:%M} UTC",
+            limit=limit,
+            new=sum(finding.status == "new" for finding in audit.findings),
+            owner_counts=_owner_counts(shown),
+            pages=pages,
+            resolved=audit.resolved[:_RESOLVED_MAX],
+            rows=shown[:limit],
+            subject="" if whole else audit.owners[0].owner or wording.NOBODY,
+            summary=_summary(audit),
+            table=_Embedded(table.json(shown, dict(pages))),
+            total=len(shown),
+            trend=charts.trend(audit),
+        )
     )
     page.enable_buffering(_BUFFER)
     yield from page
@@ -117,6 +124,7 @@ def _environment() -> Environment:
     )
     environment.filters["thousands"] = "{:,}".format
     environment.globals.update(
+        bar_order=_BAR_ORDER,
         code_name=wording.code_name,
         day=wording.day,
         days=wording.days,

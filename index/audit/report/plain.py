@@ -5,16 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
-from index.audit.report import remedy
 from index.audit.report.rows import Item, Row
 from index.audit.report.wording import NOBODY, VERDICTS, code_name, day, days, percent
 from index.audit.result import SEVERITY, Audit
+from index.batched import batched
 from index.freshness.assess import Verdict
 from index.freshness.finding import VERDICT_CODES, Finding
 from index.model import rfc3339
-from index.printable import printable, printable_line
+from index.printable import UNPRINTABLE, printable, printable_line
 
 #: Rows of a Markdown report; viewers of Markdown give up on long tables, and the CSV has them all.
 _ROWS_MAX = 500
@@ -124,17 +125,16 @@ def _cell(text: str) -> str:
     return re.sub(r"(?i)://|www\.|@", lambda match: "".join(f"&#{ord(letter)};" for letter in match[0]), text)
 
 
-def csv_table(audit: Audit) -> Iterator[str]:
-    """Every result."""
-    columns = [*_CONTRACT, "title", "url"]
+def csv_table(audit: Audit, described: Iterable[Mapping[str, Any]] | None = None) -> Iterator[str]:
+    """Every result. `described` are the results as JSON has them, where they are at hand."""
 
     def cells() -> Iterator[list[object]]:
-        for result in audit.results:
-            row = {**result.json(), "owners": "; ".join(result.owners)}
-            row |= {"title": result.title, "url": result.url}
-            yield [row[column] for column in columns]
+        for result, said in zip(audit.results, described or (r.json() for r in audit.results), strict=True):
+            row = [said[column] for column in _CONTRACT]
+            row[_OWNERS] = "; ".join(result.owners)
+            yield [*row, result.title, result.url]
 
-    return _csv(columns, cells())
+    return _csv([*_CONTRACT, "title", "url"], cells())
 
 
 _FINDING = (
@@ -143,41 +143,52 @@ _FINDING = (
 )
 
 
-def findings_table(audit: Audit, shown: Sequence[Row]) -> Iterator[str]:
-    """Every finding, with what to do."""
-    rows = {row.document_id: row for row in shown if row.document_id}
-    results = {result.document_id: result for result in audit.results}
-    today = audit.generated_at.date()
+def findings_table(shown: Iterable[Row]) -> Iterator[str]:
+    """Every finding, in the order of the rows, with what to do."""
+    found = ((row, item, item.finding) for row in shown for item in row.items if item.finding)
+    return _csv(_FINDING, (_finding_cells(*each) for each in found))
 
-    def cells(finding: Finding) -> list[object]:
-        row = rows.get(finding.document_id or "")
-        then = remedy.of_finding(finding, results.get(finding.document_id or ""), today)
-        lines = (f"{line.kind}: {row.filled(line) if row else line.text}" for line in then.lines)
-        known = {
-            "finding": code_name(finding.code),
-            "first_seen_at": rfc3339(finding.first_seen_at) or "",
-            "what_to_do": " ".join(part for part in (then.sentence, " or ".join(lines)) if part),
-            "title": row.name if row else "",
-            "url": row.url if row else "",
-        }
-        return [known[name] if name in known else getattr(finding, name) for name in _FINDING]
 
-    return _csv(_FINDING, map(cells, audit.findings))
+def _finding_cells(row: Row, item: Item, finding: Finding) -> list[object]:
+    lines = " or ".join(f"{line.kind}: {row.filled(line)}" for line in item.remedy.lines)
+    return [
+        *(finding.code, code_name(finding.code), finding.severity, finding.status),
+        *(rfc3339(finding.first_seen_at), finding.owner, finding.source, finding.uri, finding.line),
+        *(
+            finding.evidence,
+            f"{item.remedy.sentence} {lines}".strip(),
+            row.name,
+            row.url,
+            finding.document_id,
+        ),
+    ]
+
+
+#: Rows that are written in one go.
+_BATCH = 500
 
 
 def _csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
     """Begins with a byte order mark, without which Excel reads no accented letter right."""
+    yield f"\ufeff{_lines([columns])}"
+    for batch in batched(rows, _BATCH):
+        text = _lines(batch)
+        # Cell by cell takes ten times as long, and hardly any text needs it.
+        yield text if _is_inert(text, len(batch)) else _lines([list(map(_inert, row)) for row in batch])
+
+
+def _lines(rows: Iterable[Sequence[object]]) -> str:
     buffer = io.StringIO()
-    writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)
-    yield "\ufeff"
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow(list(map(_inert, row)))
-        if buffer.tell() > 1 << 16:
-            yield buffer.getvalue()
-            buffer.seek(0)
-            buffer.truncate()
-    yield buffer.getvalue()
+    csv.writer(buffer, quoting=csv.QUOTE_ALL).writerows(rows)
+    return buffer.getvalue()
+
+
+def _is_inert(text: str, rows: int) -> bool:
+    """Whether `_inert` would change no cell of these lines."""
+    if text.count("\n") != rows or text.count("\r") != rows or "\t" in text or _SUSPECT.search(text):
+        return False
+    inside = text.replace("\r\n", "")
+    return inside.isprintable() if inside.isascii() else UNPRINTABLE.search(inside) is None
 
 
 _CONTRACT = (
@@ -198,10 +209,15 @@ _CONTRACT = (
 )
 
 
+_OWNERS = _CONTRACT.index("owners")
+
 #: Signs that make a spreadsheet take a cell for a formula, where a cell may begin. Its language decides on
 #: the separator, and behind another one than ours quotes protect nothing: a cell may begin after any
 #: separator. The wide signs are formulas in East Asian versions, the small ones are their kin.
-_FORMULA = re.compile(r"(^|[;|،؛；])([\s\"'“”]*)(?=[=+\-@＝＋－＠﹦﹢﹣﹫])")
+_BETWEEN, _SIGNS = r"[\s\"'“”]*", r"(?=[=+\-@＝＋－＠﹦﹢﹣﹫])"
+_FORMULA = re.compile(rf"(^|[;|،؛；])({_BETWEEN}){_SIGNS}")
+#: The same in lines of cells, each of which begins with a quote.
+_SUSPECT = re.compile(rf"[\";|،؛；]{_BETWEEN}{_SIGNS}")
 
 
 def _inert(value: object) -> object:

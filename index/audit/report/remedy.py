@@ -53,7 +53,9 @@ _BY_CODE = {
     "empty": Remedy(
         "Write text into it. Pictures of text need OCR (tesseract); what is no text belongs under `exclude`."
     ),
-    "front-matter-invalid": Remedy("Mend the block between the lines ---, and quote values that hold a colon."),
+    "front-matter-invalid": Remedy(
+        "Mend the block between the lines ---, and quote values that hold a colon."
+    ),
     "too-deep": Remedy("Make the tree of folders flatter, or exclude the folder."),
     "sync-lag": Remedy("Sync, and see to it that syncs run on schedule.", (_SYNC,)),
     "listing-incomplete": Remedy("Sync, and read what it says about the source.", (_SYNC,)),

@@ -29,7 +29,7 @@
 
   function badge(verdict) {
     if (verdict) return badges[verdict].cloneNode(true);
-    const sign = element("i", {}, "⛁");
+    const sign = element("i", {}, "◆");
     sign.ariaHidden = "true";
     return element("span", {className: "badge source"}, sign, " Source");
   }

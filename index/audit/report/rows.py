@@ -6,6 +6,7 @@ A row is made once and shown in several files; its texts are printable, and not 
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -36,6 +37,8 @@ class Item(NamedTuple):
     since: str
     """The day since which it is open; "" of a new one."""
     remedy: Remedy
+    finding: Finding | None
+    """None of a verdict whose check is off."""
 
 
 class Row(NamedTuple):
@@ -136,9 +139,7 @@ class _Maker:
         item = (self._finding(finding, None),)
         return Row("", source, uri, name, "", owners, None, "", "", "", shlex.quote(source), "", item)
 
-    def _verdict(
-        self, result: Result, finding: Finding | None, what: str, why: str, unread: bool
-    ) -> Item:
+    def _verdict(self, result: Result, finding: Finding | None, what: str, why: str, unread: bool) -> Item:
         head, detail = (CODES["unknown"].title, why) if result.verdict is Verdict.UNKNOWN else (what, why)
         # A document that was never read has no date to be mended.
         then = Remedy() if unread else remedy.of_verdict(result, self._today)
@@ -154,16 +155,26 @@ class _Maker:
         if not then.shared:
             lines = tuple(Line(line.kind, printable_line(line.text)) for line in then.lines)
             then = Remedy(printable_line(then.sentence), lines, shared=False)
-        return Item(code, head, printable_line(detail), status, since, then)
+        return Item(code, head, printable_line(detail), status, since, then, finding)
 
 
 def _by(owner: str) -> str:
     """A group attests nothing: where there is no person, the command asks the system for the login."""
-    return f" --by {shlex.quote(printable_line(owner))}" if owner and not fold(owner).startswith("group:") else ""
+    return (
+        f" --by {shlex.quote(printable_line(owner))}"
+        if owner and not fold(owner).startswith("group:")
+        else ""
+    )
+
+
+#: A web address of plain characters, as most are.
+_PLAIN_URL = re.compile(r"https?://[a-z0-9]+(?:[.-][a-z0-9]+)*/[!-\[\]-~]*")
 
 
 def safe_url(url: str) -> bool:
     """Whether a report may link this url: web addresses and files of this machine, never code."""
+    if _PLAIN_URL.fullmatch(url):
+        return True
     if not url or not url.isprintable() or " " in url or "\\" in url:
         return False
     try:
