@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from xml.sax.saxutils import escape, quoteattr
 
 from index.audit.report.wording import finding_name
@@ -45,7 +46,7 @@ def junit(audit: Audit) -> Iterator[str]:
     for source in sorted(suites):
         cases = suites[source]
         yield (
-            f'<testsuite name={_quoted(source or "knowledge base")} tests="{len(cases)}" '
+            f'<testsuite name={_suite(source)} tests="{len(cases)}" '
             f'failures="{failed[source]}" errors="0" skipped="{skipped.get(source, 0)}" time="0" '
             f'timestamp="{audit.generated_at:%Y-%m-%dT%H:%M:%S}">\n'
         )
@@ -78,7 +79,7 @@ def _case(source: str, name: str, findings: Sequence[Finding], exempt: bool) -> 
         inside += '<skipped message="Exempt"/>'
     if notes:
         inside += f"<system-out>{_text(chr(10).join(map(_said, notes)))}</system-out>"
-    opened = f'<testcase classname={_quoted(source or "knowledge base")} name={_quoted(name)} time="0"'
+    opened = f'<testcase classname={_suite(source)} name={_quoted(name)} time="0"'
     return f"{opened}>{inside}</testcase>\n" if inside else f"{opened}/>\n", bool(failing)
 
 
@@ -88,8 +89,14 @@ def _said(finding: Finding) -> str:
     return printable_line(f"{finding_name(finding)} [{finding.code}]: {finding.sentence}{remedy}{owner}")
 
 
+@lru_cache(maxsize=1000)
+def _suite(source: str) -> str:
+    return _quoted(source or "knowledge base")
+
+
 def _quoted(text: str) -> str:
-    return quoteattr(_NEVER.sub(_escaped, printable_line(text)))
+    text = printable_line(text)
+    return quoteattr(text if text.isascii() else _NEVER.sub(_escaped, text))
 
 
 def _text(text: str) -> str:

@@ -117,7 +117,7 @@
   };
 
   function render() {
-    const asked = Object.fromEntries(fields.map((field) => [field.name, field.value]));
+    const asked = {owner: "", status: "", ...Object.fromEntries(fields.map((f) => [f.name, f.value]))};
     asked.words = asked.q.toLowerCase().split(/\s+/).filter(Boolean);
     if (asked.owner.trim()) asked.owner = fold(asked.owner);
     matching = [...rows.keys()].filter((number) => matches(number, asked));

@@ -81,11 +81,13 @@ def due(result: Result) -> tuple[str, str]:
     )
 
 
+_DATED_BY = {REVIEWED_AT: "Attested review", MODIFIED_AT: "Last changed"}
+
+
 def dated_by(result: Result) -> str:
     """The origin of the date, in words."""
     field = result.assessment.date_field
-    named = {REVIEWED_AT: "Attested review", MODIFIED_AT: "Last changed"}
-    return named.get(field, f"“{field}”") if field else ""
+    return (_DATED_BY.get(field) or f"“{field}”") if field else ""
 
 
 def percent(score: float | None) -> str:

@@ -145,7 +145,8 @@ def test_search_and_filters_find_together_and_can_be_sent_as_a_link(page: Browse
 
 
 def test_columns_sort_by_mouse_and_keyboard_and_say_so(page: Browser) -> None:
-    sorted_by = "return [...document.querySelectorAll('#rows th[aria-sort]')].map((th) => [th.textContent, th.ariaSort])"
+    headings = "[...document.querySelectorAll('#rows th[aria-sort]')]"
+    sorted_by = f"return {headings}.map((th) => [th.textContent, th.ariaSort])"
     assert page.run(sorted_by) == [["Verdict", "ascending"]]
     assert page.run(f"return {NAMES}[0]") == "handbook", "sources come first"
     page.click("th[data-sort=name] button")
