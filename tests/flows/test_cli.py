@@ -524,6 +524,19 @@ def test_an_audit_writes_four_files_and_fails_on_what_it_is_told_to(
     freshkb("audit", "--fail-on", "rain", code=2)
 
 
+def test_github_is_told_of_findings_unless_json_is_asked_for(
+    freshkb: CommandLine, kb: Knowledge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page(kb, "stale.md", days=200)
+    freshkb("sync")
+    assert "::error" not in freshkb("audit", code=1).stdout
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(kb.home))
+    assert "::error file=docs/stale.md,title=Stale::Dated " in freshkb("audit", code=1).stdout
+    done = freshkb("audit", "--json", code=1)
+    assert "::error" not in done.stdout + done.stderr
+
+
 def test_reports_are_never_written_into_a_source(freshkb: CommandLine, kb: Knowledge, tmp_path: Path) -> None:
     page(kb, "a.md")
     freshkb("sync")

@@ -65,4 +65,5 @@ def owner_audit(audit: Audit, summary: OwnerSummary, findings: Iterable[Finding]
         owner=owner,
         resolved=tuple(one for one in audit.resolved if one.document_id in theirs),
         past=tuple(replace(past, counts=past.owners[owner]) for past in audit.past if owner in past.owners),
+        since=audit.compared_with,
     )
