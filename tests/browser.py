@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -122,9 +123,9 @@ class Browser:
         self._ask("DELETE", self._session)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A browser for all tests of a module; they are skipped where there is none."""
+@contextmanager
+def started() -> Iterator[Browser]:
+    """A browser. The test is skipped where there is none."""
     missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
     if missing:
         pytest.skip(f"needs {' and '.join(missing)}")
@@ -135,22 +136,21 @@ def browser() -> Iterator[Browser]:
         ["chromedriver", f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        yield from _session(port)
+        session = _session(port)
+        try:
+            yield session
+        finally:
+            session.close()
     finally:
         driver.terminate()
         driver.wait(30)
 
 
-def _session(port: int) -> Iterator[Browser]:
+def _session(port: int) -> Browser:
     end = time.monotonic() + 30
     while True:
         try:
-            session = Browser(port)
-            break
+            return Browser(port)
         except (urllib.error.URLError, ConnectionError):
             assert time.monotonic() < end, "chromedriver does not answer"
             time.sleep(0.05)
-    try:
-        yield session
-    finally:
-        session.close()

@@ -21,6 +21,7 @@ from index.store.base import Each
 from index.store.edge.store import EdgeStore
 from index.store.examine import faults
 from tests import forked_scan, forks
+from tests.browser import Browser, started
 from tests.knowledge import Knowledge
 from tests.memory import roomy_memory
 from tests.ready import make_ready
@@ -104,6 +105,13 @@ def soak(pytestconfig: pytest.Config) -> bool:
 def parser() -> Iterator[Parser]:
     with Parser(timeout_seconds=60) as shared:
         yield shared
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real browser for the tests of a module; they are skipped where there is none."""
+    with started() as session:
+        yield session
 
 
 @pytest.fixture(scope="session")

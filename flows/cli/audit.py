@@ -88,10 +88,10 @@ def audit(
 
 def _annotate(console: Console, config: Config, found: Audit) -> None:
     """Tell GitHub Actions of the findings, which it shows at the lines of their documents."""
-    from index.audit.report.github import annotations
+    from index.audit.report.github import annotation_lines
 
     folders = {source.id: source.connector.folder(config.base) for source in config.sources}
     known = {source: folder for source, folder in folders.items() if folder is not None}
     repository = Path(os.environ.get("GITHUB_WORKSPACE") or ".")
-    for line in annotations(found, known, repository):
+    for line in annotation_lines(found, known, repository):
         console.say(line)

@@ -16,7 +16,7 @@ SHOWN_MAX = 10
 _KINDS: Mapping[Severity, str] = {"error": "error", "warning": "warning", "note": "notice"}
 
 
-def annotations(audit: Audit, folders: Mapping[str, Path], repository: Path) -> Iterator[str]:
+def annotation_lines(audit: Audit, folders: Mapping[str, Path], repository: Path) -> Iterator[str]:
     """The worst findings, as many of each kind as GitHub shows. `folders` are those of sources whose uris are
     paths below them; what lies outside of the repository is told without a file."""
     counts = dict.fromkeys(_KINDS, 0)

@@ -29,15 +29,15 @@ def junit(audit: Audit) -> Iterator[str]:
     failed: dict[str, int] = {}
     skipped: dict[str, int] = {}
     for finding in found.pop(None, []):
-        case, failures = _case(finding.source, finding.place or "Knowledge base", [finding], False)
+        case, fails = _case(finding.source, finding.place or "Knowledge base", [finding], False)
         suites.setdefault(finding.source, []).append(case)
-        failed[finding.source] = failed.get(finding.source, 0) + failures
+        failed[finding.source] = failed.get(finding.source, 0) + fails
     for result in audit.results:
         theirs = found.get(result.document_id, [])
         exempt = _exempt(result, theirs)
-        case, failures = _case(result.source, result.uri, theirs, exempt)
+        case, fails = _case(result.source, result.uri, theirs, exempt)
         suites.setdefault(result.source, []).append(case)
-        failed[result.source] = failed.get(result.source, 0) + failures
+        failed[result.source] = failed.get(result.source, 0) + fails
         skipped[result.source] = skipped.get(result.source, 0) + exempt
     name = _quoted(f"freshkb audit {audit.name}".rstrip())
     tests, failures = sum(map(len, suites.values())), sum(failed.values())

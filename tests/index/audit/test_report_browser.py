@@ -21,8 +21,6 @@ from index.model import State
 from index.records import Document, Review
 from tests.browser import ENTER, SPACE, TAB, Browser
 
-pytest_plugins = ["tests.browser"]
-
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 EVIL = '</script><script>alert("1")</script><!-- &amp; {by} \u202e'
 SOURCE = SourceConfig(

@@ -18,7 +18,7 @@ from lxml import etree
 from connectors.base import ConnectorSettings
 from index.audit.audit import audit
 from index.audit.report import owner_pages, page_of, write
-from index.audit.report.github import annotations
+from index.audit.report.github import annotation_lines
 from index.audit.report.junit import junit
 from index.audit.report.remedy import of_finding
 from index.audit.report.rows import Row, rows
@@ -261,7 +261,7 @@ def test_annotations_stand_at_the_lines_of_files_in_the_repository(tmp_path: Pat
     outside = Finding("empty", "other", "d.md", "id-d", "", "It holds no text.")
     audited = replace(run(), findings=(hostile, outside, found("sync-lag", None, remedy="Run: freshkb sync")))
     folders = {"handbook": tmp_path / "docs", "other": tmp_path.parent}
-    assert list(annotations(audited, folders, tmp_path)) == [
+    assert list(annotation_lines(audited, folders, tmp_path)) == [
         "::warning file=docs/a%2Cb%3A c.md,line=7,title=Link leads nowhere::Line 7: 100 %25\\n::error::owned",
         "::warning title=Holds no text::other / d.md: It holds no text.",
         "::error title=Index is behind its source::handbook: So it is. Run: freshkb sync",
@@ -270,5 +270,5 @@ def test_annotations_stand_at_the_lines_of_files_in_the_repository(tmp_path: Pat
 
 def test_no_more_annotations_are_written_than_github_shows(tmp_path: Path) -> None:
     audited = run(*(document(f"{n}.md", 200 if n < 30 else 100) for n in range(60)))
-    told = list(annotations(audited, {}, tmp_path))
+    told = list(annotation_lines(audited, {}, tmp_path))
     assert [line.partition(" ")[0] for line in told] == ["::error"] * 10 + ["::notice"] * 10
