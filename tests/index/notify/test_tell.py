@@ -394,6 +394,7 @@ def hook() -> Iterator[Hook]:
     made.server.server_close()
 
 
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")
 def test_a_person_is_told_by_apprise_too(
     post: Post, mailbox: Mailbox, hook: Hook, caplog: pytest.LogCaptureFixture
 ) -> None:
