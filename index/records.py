@@ -163,6 +163,8 @@ class Intent:
     action: Action
     document: Document
     chunks: tuple[ChunkRecord, ...] = ()
+    extract: Extract | None = None
+    """Of a new text. It is not announced: after a crash the text is read again."""
 
 
 @dataclass(frozen=True, slots=True)

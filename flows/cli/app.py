@@ -30,6 +30,7 @@ COMMANDS = (
     "plan",
     "sync",
     "watch",
+    "ui",
     "serve",
     "status",
     "ls",

@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from index.audit import history
-from index.audit.passages import passages
+from index.audit.hidden import hidden
+from index.audit.passages import passages, texts_of
 from index.audit.result import SEVERITY, Audit, Result, owners
 from index.audit.use import first_day, hits_of, use_of
 from index.audit.verdicts import Verdicts, assessed
@@ -18,23 +20,27 @@ from index.config import SourceConfig
 from index.config.codeowners import CodeOwners, codeowners_of
 from index.freshness.assess import Assessment, Verdict
 from index.freshness.checks import default_codes, find
-from index.freshness.checks.base import Base, Passage, SourceState, Subject, base
+from index.freshness.checks.base import Base, Passage, Passages, SourceState, Subject, base
 from index.freshness.finding import VERDICT_CODES, Finding, by_severity
 from index.freshness.governance import Governance
 from index.freshness.owners import distinct, fold, require
-from index.model import KEPT
+from index.model import KEPT, LIVE
 from index.people import directory_of
 from index.records import Answer, AnswerKind, Document, Extract, Review, SourceRecord
 
 if TYPE_CHECKING:
+    from index.ledger import Ledger
     from index.workspace import Workspace
 
 _RANK = {verdict: rank for rank, verdict in enumerate(SEVERITY)}
 
 
-def audit_of(workspace: Workspace, owner: str | None = None, since: datetime | None = None) -> Audit:
+def audit_of(
+    workspace: Workspace, owner: str | None = None, since: datetime | None = None, *, texts: bool = True
+) -> Audit:
     """The audit of a knowledge base, compared with the last one on record, or with the last one before
-    `since`. Raises ConfigError for an owner of nothing."""
+    `since`. Without `texts`, checks that read all texts find nothing. Raises ConfigError for an owner of
+    nothing."""
     from index.sync.prepare import moment
 
     config, ledger, now = workspace.config, workspace.ledger, workspace.now()
@@ -48,7 +54,12 @@ def audit_of(workspace: Workspace, owner: str | None = None, since: datetime | N
         answers=ledger.answers.standing(now),
         checked_out={s.id: moment(workspace.connector(s.id).checked_out_at()) for s in config.sources},
         records=ledger.sources.all(),
-        passages=lambda: passages(workspace),
+        extracts=ledger.extracts.all(),
+        hides=hidden(config),
+        moved=_moved(ledger),
+        # Read once, whatever number of checks asks.
+        passages=cache(lambda: passages(workspace)) if texts else Passages,
+        texts=(lambda ids: texts_of(workspace, ids)) if texts else (lambda _: ()),
         max_lag=config.audit.max_lag,
         verified=_differences(last.counts) if last is not None else None,
         why_nobody=lambda owner: directory.why_nobody(owner, now.date()),
@@ -61,6 +72,15 @@ def audit_of(workspace: Workspace, owner: str | None = None, since: datetime | N
         owned = {r.document_id: (r.owner, r.source) for r in found.results}
         found = replace(found, use=use_of(shown, owned, now, config.audit.fresh_hits))
     return found
+
+
+def _moved(ledger: Ledger) -> Callable[[str, str], str | None]:
+    """The document that was moved away from a place."""
+    former = ledger.extracts.former()
+    if not former:
+        return lambda _source, _uri: None
+    keys = ledger.tombstones.keys()
+    return lambda source, uri: former.get(keys.uri(source, uri))
 
 
 def _differences(counts: Mapping[str, object]) -> dict[str, int]:
@@ -95,7 +115,10 @@ def base_of(
     checked_out: Mapping[str, datetime | None] | None = None,
     records: Iterable[SourceRecord] = (),
     extracts: Mapping[str, Extract] | None = None,
-    passages: Callable[[], Iterable[Passage]] = tuple,
+    hides: Mapping[str, Callable[[str], bool]] | None = None,
+    moved: Callable[[str, str], str | None] | None = None,
+    passages: Callable[[], Passages] = Passages,
+    texts: Callable[[Collection[str]], Iterable[Passage]] = lambda _: (),
     max_lag: timedelta | None = None,
     verified: Mapping[str, int] | None = None,
     why_nobody: Callable[[str], str] = lambda owner: "",
@@ -108,24 +131,36 @@ def base_of(
     CODEOWNERS file of a source. Documents of unsupported types are left out.
     """
     verdicts = Verdicts(sources.values(), codeowners)
-    subjects = [
-        Subject(
-            document,
-            *_judged(document, verdicts, now),
-            reviews=(reviews or {}).get(document.document_id, ()),
-            extract=(extracts or {}).get(document.document_id),
-            answers=(answers or {}).get(document.document_id, {}),
-            configured=document.source in sources,
-        )
-        for document in documents
-        if document.state in KEPT
-    ]
+    subjects: list[Subject] = []
+    others: dict[str, list[str]] = {}
+    for document in documents:
+        if document.state in KEPT:
+            subjects.append(
+                Subject(
+                    document,
+                    *_judged(document, verdicts, now),
+                    reviews=(reviews or {}).get(document.document_id, ()),
+                    extract=(extracts or {}).get(document.document_id),
+                    answers=(answers or {}).get(document.document_id, {}),
+                    configured=document.source in sources,
+                )
+            )
+        elif document.state in LIVE:
+            others.setdefault(document.source, []).append(document.uri)
     by_source = {record.source: record for record in records}
     states = [
-        SourceState(source, _asked(verdicts, source), by_source.get(source), (checked_out or {}).get(source))
+        SourceState(
+            source,
+            _asked(verdicts, source),
+            by_source.get(source),
+            (checked_out or {}).get(source),
+            sources[source].url if source in sources else "",
+            (hides or {}).get(source, lambda _: False),
+        )
         for source in dict.fromkeys([*sources, *by_source])
     ]
-    return base(now, subjects, states, passages, max_lag, verified, why_nobody)
+    seen = base(now, subjects, states, passages, max_lag, verified, why_nobody)
+    return replace(seen, others=others, texts=texts, moved=moved or seen.moved)
 
 
 def judge(

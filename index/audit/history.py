@@ -36,6 +36,7 @@ def compared(ledger: Ledger, audit: Audit, since: datetime | None = None) -> Aud
         findings=tuple(findings),
         resolved=tuple(_resolved(ledger, audit, known, since)),
         past=tuple(_past(ledger, audit, past)),
+        since=since,
     )
 
 

@@ -173,6 +173,13 @@ class Audit:
     """Earlier audits on record, oldest first."""
     use: Use | None = None
     """What readers were shown; None where that is not counted."""
+    since: datetime | None = None
+    """The moment from which on findings are new, when it was asked for; None: the last audit on record."""
+
+    @property
+    def compared_with(self) -> datetime | None:
+        """The moment from which on findings are new; None of the first audit."""
+        return self.since or (self.past[-1].at if self.past else None)
 
     @property
     def by_verdict(self) -> dict[str, int]:

@@ -28,6 +28,18 @@ def _code(text: str) -> str:
     return text
 
 
+class Ui(Block):
+    """The owners' page."""
+
+    user_header: Words | None = None
+    """Header in which a proxy names the user, such as X-Forwarded-User; without one the page is for this
+    machine alone."""
+    proxies: tuple[Words, ...] = ("127.0.0.1", "::1")
+    """Addresses of the proxies that may name users."""
+    address: Annotated[str, AfterValidator(http)] | None = None
+    """Address under which owners reach the page, such as https://kb.example.org: digests link to it."""
+
+
 class Audit(Block):
     """The freshness audit."""
 

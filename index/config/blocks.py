@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from index.anchors.spec import parse as parse_anchor
-from index.config.audit_blocks import Audit, Notify
+from index.config.audit_blocks import Audit, Notify, Ui
 from index.config.block import Block, Owners, Words, one_or_many
 from index.config.patterns import rule_pattern
 from index.config.schedule import Cron
@@ -268,6 +268,8 @@ class Settings(Block):
     """The log of changes, and the proof that it was not rewritten."""
     audit: Audit = Audit()
     """The freshness audit."""
+    ui: Ui = Ui()
+    """The owners' page."""
     notify: Notify = Notify()
     """How owners are told what the audit found."""
     schedules: Schedules = Schedules()

@@ -33,6 +33,7 @@ from index.config.resolved import (
     Owner,
     Rule,
     SourceConfig,
+    UiConfig,
 )
 from index.config.text import Location, Problem
 from index.config.units import written
@@ -88,6 +89,7 @@ def resolve(
         schedules=settings.schedules,
         log=log,
         audit=_audit(settings.audit),
+        ui=UiConfig(settings.ui.user_header, settings.ui.proxies, (settings.ui.address or "").rstrip("/")),
         notify=_notify(settings.notify, path.parent),
         retention=retention,
     )

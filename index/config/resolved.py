@@ -162,6 +162,14 @@ class AuditConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class UiConfig:
+    user_header: str | None = None
+    proxies: tuple[str, ...] = ()
+    address: str = ""
+    """Without a slash at its end; "" when it is not told."""
+
+
+@dataclass(frozen=True, slots=True)
 class NotifyConfig:
     sender: str = ""
     smtp: str = ""
@@ -205,6 +213,7 @@ class Config:
     schedules: Schedules
     log: LogConfig = LogConfig()
     audit: AuditConfig = AuditConfig()
+    ui: UiConfig = UiConfig()
     notify: NotifyConfig = NotifyConfig()
     retention: tuple[RetentionRule, ...] = ()
     """The last that matches a document decides how long it is kept."""
@@ -282,6 +291,7 @@ class Config:
                 "count_hits": self.audit.count_hits,
                 "fresh_hits": self.audit.fresh_hits,
             },
+            "ui": plain(self.ui) | {"address": self.ui.address or None},
             "notify": self.notify.show(),
             "schedules": self.schedules.model_dump(mode="json"),
         }

@@ -24,6 +24,7 @@ from index.ledger.copy import MIGRATION_KEY, Snapshot, snapshot
 from index.ledger.database import Database, damaged
 from index.ledger.documents import Documents
 from index.ledger.erasures import Erasures
+from index.ledger.extracts import Extracts
 from index.ledger.history import History
 from index.ledger.holds import Holds
 from index.ledger.locks import AdvisoryLocks, FileLocks, Writer
@@ -66,6 +67,7 @@ class Ledger:
         self.answers = Answers(database)
         self.audits = Audits(database)
         self.usage = Usage(database)
+        self.extracts = Extracts(database)
         self.notices = Notices(database)
         self.holds = Holds(database)
         self.erasures = Erasures(database)

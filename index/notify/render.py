@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from index.audit.report.page import safe_url
+from index.audit.report.rows import safe_url
 from index.config.units import written
 from index.freshness.finding import CODES
 from index.model import rfc3339

@@ -18,6 +18,7 @@ from index.search.describe import describe, summaries
 from index.search.hits import SearchHit
 from index.search.query import Query, check, search
 from index.search.reader import Reader
+from index.search.usage import HitCounter
 from index.store.base import Mode
 from index.sync.source import chosen_sources
 from index.workspace import Workspace, require_collection
@@ -38,6 +39,9 @@ class KnowledgeBase:
             require_orders(workspace)
         self.workspace = workspace
         self.reader = Reader(workspace)
+        self._counter: HitCounter | None = None
+        if workspace.config.audit.count_hits:
+            self._counter = HitCounter(workspace.ledger, workspace.now())
         self._collection: Collection | None = None
         """The one that was current at the last search."""
 
@@ -70,6 +74,8 @@ class KnowledgeBase:
         self.close()
 
     def close(self) -> None:
+        if self._counter is not None:
+            self._counter.close()
         self.workspace.close()
 
     def search(
@@ -90,7 +96,10 @@ class KnowledgeBase:
         hold. Raises ConfigError for another mode, a query that is not Unicode, and an unknown source or
         owner; StoreError when there is no index, ModelChanged when it was built with another model.
         """
-        return self._answered(Query(query, k, mode, fresh_only, source, owner, held))
+        hits = self._answered(Query(query, k, mode, fresh_only, source, owner, held))
+        if self._counter is not None:
+            self._counter.add(hits, self.workspace.now())
+        return hits
 
     def _answered(self, query: Query) -> list[SearchHit]:
         """Search the collection of the last search, and again when another has become current meanwhile: the

@@ -93,8 +93,14 @@ def search(reader: Reader, collection: Collection, query: Query) -> list[SearchH
             shown = _shown(reader, collection, found, query, now)
         # One text more than `k`: the copies of the k-th are then among those found.
         if len(shown) > query.k or len(found) < limit:
+            known = reader.ledger.audits.codes([best.document.document_id for best, *_ in shown[: query.k]])
             hits = [
-                search_hit(best, copies, reader.verdicts.of(best.document, now))
+                search_hit(
+                    best,
+                    copies,
+                    reader.verdicts.of(best.document, now),
+                    known.get(best.document.document_id, ()),
+                )
                 for best, *copies in shown[: query.k]
             ]
             took = time.perf_counter() - begun

@@ -22,6 +22,7 @@ from connectors.base import (
 )
 from index.config.rules import Rules, by_codeowners
 from index.freshness.assess import assess
+from index.freshness.extract import extract_of
 from index.freshness.properties import assigned, said, title, with_assigned
 from index.model import Action, Cause, Failure, Item, Parsed, State
 from index.parse import formats
@@ -212,7 +213,9 @@ def _work_of_version(
         if fetched.content_hash != known.content_hash and (why := source.ended(document)):
             return Removal(expired(document, why), Action.EXPIRE)
         chunks = tuple(source.chunk(parsed))
-        return NewVersion(item.action, replace(document, chunk_count=len(chunks)), chunks, frozenset())
+        document = replace(document, chunk_count=len(chunks))
+        extract = extract_of(document.document_id, parsed)
+        return NewVersion(item.action, document, chunks, frozenset(), extract)
 
     return Reading(content, content.stat().st_size, source.parser(content, format), finish, source)
 

@@ -21,6 +21,7 @@ from index.audit.report import FILES
 from index.config import load
 from index.run import Run
 from index.sync.sync import sync
+from tests import forks
 from tests.commands import environment
 from tests.commands import process as without_model
 from tests.flows.conftest import Base, Server, ask, free_port, program, served, started, until
@@ -94,7 +95,7 @@ def test_runs_that_come_from_the_schedule_do_their_work(
         assert purged["state_type"] == "COMPLETED", purged["state"]
         assert retained["state_type"] == "COMPLETED", retained["state"]
     assert verified["state"]["message"].endswith(": 3 documents, 3 points")
-    assert {path.name for path in reports.iterdir()} == set(FILES)
+    assert {path.name for path in reports.iterdir()} == {*FILES, "owners"}
     judged = json.loads((reports / "freshness.json").read_text())["results"]
     assert "leave.md" in {result["uri"] for result in judged}
     assert found(base, "how long is parental leave?") == "leave.md"
@@ -173,7 +174,7 @@ def kept(base: Base, url: str) -> tuple[bool, str]:
 
 def told(base: Base, environ: dict[str, str]) -> tuple[bool, str]:
     """The same check, as `freshkb doctor` prints it."""
-    ended = subprocess.run(
+    ended = forks.run(
         without_model("doctor", "--json", more=IMPATIENT),
         cwd=base.folder,
         env=environ,

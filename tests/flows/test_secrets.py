@@ -7,7 +7,6 @@ every message about it is made; a plug-in's connector puts all it knows into its
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 import yaml
 
 from flows.cli.app import COMMANDS
+from tests import forks
 from tests.commands import environment, forked
 from tests.flows.canaries import Canaries, core, names, quoted
 
@@ -247,7 +247,7 @@ def test_an_unforeseen_error_shows_none_either(tmp_path: Path) -> None:
         "QdrantStore._marks = broken\nQdrantStore.collections = broken\n"
         "from flows.cli import main\nmain()"
     )
-    done = subprocess.run(
+    done = forks.run(
         [sys.executable, "-c", script],
         cwd=tmp_path,
         env=environment() | {"PREFECT_API_URL": ""},

@@ -6,7 +6,9 @@ passages, which are read from the store once for each check that asks for them. 
 is complete: what may be right is not found. A code that is not right in nine of ten cases on real documents
 is off until a configuration switches it on.
 
-`age` · `owner` · `review` · `operation` (what kept a text from being found, and what runs have not done).
+`age` · `owner` · `review` · `links` · `claims` · `operation` (what kept a text from being found, and what
+runs have not done) · `repeats` · `numbers`. Pure leaves: `siblings` (versions, translations, series, parallel titles),
+`sentences` (statements of numbers with a unit), `near` (pairs of vectors).
 
 May import: the room `freshness`.
 """
@@ -16,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NamedTuple
 
-from index.freshness.checks import age, operation, owner, review
+from index.freshness.checks import age, claims, links, numbers, operation, owner, repeats, review
 from index.freshness.checks.base import Base
 from index.freshness.finding import CODES, Finding
 
@@ -31,6 +33,8 @@ CHECKS: tuple[Check, ...] = (
     Check(("stale", "unknown", "warn", "date-invalid", "checkout-dates"), age.find),
     Check(("unowned", "owner-unresolved", "owner-invalid", "retirement-asked"), owner.find),
     Check(("changed-since-review", "review-without-change", "review-in-future"), review.find),
+    Check(("dead-link", "dead-anchor", "dead-external-link"), links.find),
+    Check(("claim-expired",), claims.find),
     Check(
         (
             *("quarantined", "incomplete", "empty", "front-matter-invalid", "too-deep"),
@@ -38,6 +42,8 @@ CHECKS: tuple[Check, ...] = (
         ),
         operation.find,
     ),
+    Check(("repeat",), repeats.find),
+    Check(("numbers-disagree",), numbers.find),
 )
 
 

@@ -21,7 +21,8 @@ from index.payload import PASSAGE_FIELDS
 from index.store import fusion
 from index.store.base import EVERYTHING, SPARSE_NAME, Filter, Hit, Mode
 from index.store.convert import FIELDS, INSTANT_FIELDS, KEYWORD_FIELDS, check_vectors, sparse
-from index.store.edge.shards import Shards, engine_errors, require_room
+from index.store.edge.errors import engine_errors
+from index.store.edge.shards import Shards, require_room
 
 #: Unsealed points load at 9 µs each. Sealing takes 60 µs a point, and twice that with the merges that follow;
 #: its memory, 4 KB a point, is what a long sync needs beside a short one.

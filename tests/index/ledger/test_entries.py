@@ -42,6 +42,8 @@ BOOKKEEPING = {
     "History.begin",
     # What an audit found: its run says when, and no document changes.
     "Audits.record",
+    # Answers of external addresses.
+    "Extracts.record_checks",
     # How often documents were found: no change of theirs.
     "Usage.count",
     # A path that joins an order: the log would say where erased bytes lie.
