@@ -32,11 +32,6 @@ UNPRINTABLE = re.compile(
     f"|(?<=[{_SELECT_IDEOGRAPH}])(?<![{_IDEOGRAPHS}].))"
 )
 
-#: Signs that make a spreadsheet take a cell for a formula, where a cell may begin. Its language decides on
-#: the separator, and behind another one than ours quotes protect nothing: a cell may begin after any
-#: separator. The wide signs are formulas in East Asian versions, the small ones are their kin.
-_FORMULA = re.compile(r"(^|[;|،؛；])([\s\"'“”]*)(?=[=+\-@＝＋－＠﹦﹢﹣﹫])")
-
 
 def printable(text: str) -> str:
     """The text with such characters escaped; tabs and newlines stay.
@@ -54,16 +49,6 @@ def printable_line(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return printable(text).replace("\n", "\\n").replace("\t", "\\t")
-
-
-def printable_cell(text: str) -> str:
-    """The same for a cell of a table that no spreadsheet takes for a formula, in whole or in part: an
-    apostrophe stands before each sign that would begin one.
-
-    >>> printable_cell("=1+1")
-    "'=1+1"
-    """
-    return _FORMULA.sub(r"\1\2'", printable_line(text))
 
 
 def printable_json(text: str) -> str:

@@ -75,7 +75,9 @@ def serving(port: int, **options: Any) -> Iterator[Mailbox]:
 def authenticator(user: str, password: str) -> Callable[..., AuthResult]:
     def check(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
         assert isinstance(data, LoginPassword)
-        return AuthResult(success=(data.login, data.password) == (user.encode(), password.encode()))
+        right = (data.login, data.password) == (user.encode(), password.encode())
+        # The server says 535 itself to what is not handled.
+        return AuthResult(success=right, handled=right)
 
     return check
 

@@ -104,7 +104,8 @@ class Notify(Block):
     escalate_after: Duration | None = None
     """Time from the first digest with a finding after which the manager is told, too; left out: never."""
     page: Annotated[Words, AfterValidator(http)] | None = None
-    """Address to which digests link, of the owners' page or of the report."""
+    """Address to which digests link, such as that of the report; left out: the owners' page at `ui.address`,
+    by a link that is good for its person."""
     owners: (
         Annotated[
             Annotated[Words, Tag("<path>")] | Annotated[dict[Words, Person], Tag("<people>")],

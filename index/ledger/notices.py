@@ -64,7 +64,8 @@ class Notices(Tables):
         row = {**schema.values(notice), "state": NoticeState.INTENDED.value}
         again = sa.update(notices).where(_is(notice), notices.c.state == NoticeState.FAILED.value)
         with self._database.writing() as connection:
-            if connection.execute(self._database.insert_new(notices).values(row)).rowcount == 1:
+            new = self._database.insert_new(notices).values(row).returning(notices.c.person_hash)
+            if connection.execute(new).first() is not None:
                 return True
             return connection.execute(again.values(row)).rowcount == 1
 

@@ -77,7 +77,9 @@ class Digest:
     fresh: frozenset[str]
     """Identities of the due items that were never told before."""
     page: str = ""
-    """The address that it links to; "" for none."""
+    """The address that it links to; "" for none. It may be good for this person alone."""
+    home: str = ""
+    """The same for everybody; "" for none."""
 
     @property
     def shown(self) -> tuple[Item, ...]:

@@ -27,7 +27,7 @@ def message(digest: Digest, sender: str, at: datetime, identity: str) -> EmailMe
     mail["Subject"] = render.subject(digest)
     mail["Date"] = format_datetime(at)
     mail["Message-ID"] = f"<{identity}@{domain}>"
-    ways = [f"<mailto:{address}?subject=unsubscribe>", *([f"<{digest.page}>"] if digest.page else [])]
+    ways = [f"<mailto:{address}?subject=unsubscribe>", *([f"<{digest.home}>"] if digest.home else [])]
     mail["List-Unsubscribe"] = ", ".join(ways)
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(_utf8(render.text(digest)))

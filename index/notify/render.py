@@ -6,26 +6,21 @@ printable and escaped; only addresses of the web are linked.
 
 from __future__ import annotations
 
-import csv
-import io
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from index.audit.report.rows import safe_url
+from index.audit.report.plain import findings_table
+from index.audit.report.rows import rows, safe_url
+from index.audit.result import Audit
 from index.config.units import written
 from index.freshness.finding import CODES
-from index.model import rfc3339
 from index.notify.digest import Digest, Item
-from index.printable import printable_cell, printable_line
+from index.printable import printable_line
 
 #: Characters of a piece of text in a digest.
 _TEXT_MAX = 300
-
-_COLUMNS = (
-    *("severity", "code", "finding", "source", "uri", "title", "evidence", "line", "remedy"),
-    *("owner", "left_by", "first_seen_at", "url", "document_id"),
-)
 
 
 def subject(digest: Digest) -> str:
@@ -44,22 +39,8 @@ def html(digest: Digest) -> str:
 
 
 def table(digest: Digest) -> str:
-    """All open findings of the person as CSV, with the byte order mark that Excel needs."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)
-    writer.writerow(_COLUMNS)
-    for item in digest.open:
-        row = {
-            **item.finding.json(),
-            "finding": heading(item),
-            "title": item.title,
-            "left_by": item.left_by,
-            "first_seen_at": rfc3339(item.finding.first_seen_at),
-            "url": item.result.url if item.result is not None else "",
-        }
-        cells = (row[column] for column in _COLUMNS)
-        writer.writerow([printable_cell(cell) if isinstance(cell, str) else cell for cell in cells])
-    return "\ufeff" + buffer.getvalue()
+    """All open findings of the person as CSV, as a report has them."""
+    return "".join(findings_table(rows(_audit(digest))))
 
 
 def heading(item: Item) -> str:
@@ -82,19 +63,41 @@ def _rendered(template: str, digest: Digest, *, escape: bool) -> str:
         keep_trailing_newline=True,
     )
     shown = digest.shown
+    remedies = _remedies(digest)
     return environment.get_template(template).render(
         digest=digest,
         base=_name(digest),
-        own=[_fields(digest, item) for item in shown if not item.left_by],
-        others=[_fields(digest, item) for item in shown if item.left_by],
+        own=[_fields(digest, item, remedies) for item in shown if not item.left_by],
+        others=[_fields(digest, item, remedies) for item in shown if item.left_by],
         period=_span(digest),
         told=len(digest.due),
         open=len(digest.open),
     )
 
 
-def _fields(digest: Digest, item: Item) -> dict[str, Any]:
+def _audit(digest: Digest) -> Audit:
+    """The open findings alone, as if an audit had these."""
+    results = {item.result.document_id: item.result for item in digest.open if item.result is not None}
+    findings = tuple({item.finding.identity: item.finding for item in digest.open}.values())
+    return Audit(digest.at, tuple(results.values()), findings)
+
+
+def _remedies(digest: Digest) -> dict[str, tuple[str, list[str]]]:
+    """(a sentence, the lines to write or to run) of what to do, by the finding's identity."""
+    return {
+        item.finding.identity: (
+            item.remedy.sentence,
+            [f"{line.kind}: {row.filled(line)}" for line in item.remedy.lines],
+        )
+        for row in rows(_audit(digest))
+        for item in row.items
+        if item.finding is not None
+    }
+
+
+def _fields(digest: Digest, item: Item, remedies: Mapping[str, tuple[str, list[str]]]) -> dict[str, Any]:
     finding, result = item.finding, item.result
+    sentence, lines = remedies.get(finding.identity, (finding.remedy, []))
     url = result.url if result is not None and result.url.startswith(("http://", "https://")) else ""
     return {
         "heading": heading(item),
@@ -103,7 +106,8 @@ def _fields(digest: Digest, item: Item) -> dict[str, Any]:
         "place": _short(finding.place),
         "url": url if safe_url(url) else "",
         "evidence": _short(finding.sentence),
-        "remedy": _short(finding.remedy),
+        "remedy": _short(sentence),
+        "lines": [_short(line) for line in lines],
         "owner": finding.owner,
         "left_by": item.left_by,
         "new": item.identity in digest.fresh,

@@ -11,6 +11,7 @@ from pathlib import Path
 from index.audit.audit import audit_of
 from index.config.rules import Rules
 from index.errors import ConfigError, StoreError
+from index.freshness.owners import fold
 from index.ledger.notices import Notice, NoticeState
 from index.notify.channels import Apprise, Channel, Mail, NotSent, Unsure
 from index.notify.digest import Desk, Digest, Item, by_person, desks_of, due_of, escalated, period_of
@@ -18,6 +19,7 @@ from index.notify.files import Files
 from index.notify.report import DRY, NotifyReport, Told
 from index.people import Directory, Person, directory_of
 from index.run import Run, alive
+from index.signed.link import Grant, sign
 
 log = logging.getLogger("freshkb.notify")
 
@@ -26,6 +28,8 @@ KIND = "notify"
 
 #: Notices are kept for so long, and longer where managers are told later.
 _KEPT = timedelta(days=366)
+#: How long a link of a digest is good.
+_LINKS_LAST = timedelta(days=28)
 #: Past audits that are asked whether a finding was gone meanwhile.
 _AUDITS_MAX = 500
 
@@ -150,8 +154,16 @@ class _Telling:
             tuple(due),
             tuple(sorted(desk.items, key=lambda item: item.rank)),
             frozenset(item.identity for item in due if item.identity not in told),
-            self._settings.page,
+            self._page(desk.person),
+            self._settings.page or self._config.ui.address,
         )
+
+    def _page(self, person: Person) -> str:
+        """The address of `notify.page`, else a link by which this person may answer on the owners' page."""
+        if self._settings.page or not self._config.ui.address:
+            return self._settings.page
+        grant = Grant(self._keys.person(fold(person.owner)), "", self._now + _LINKS_LAST)
+        return f"{self._config.ui.address}/a/{sign(self._keys.links(), grant)}"
 
     def _first_told(self, key: str, item: Item) -> datetime | None:
         return min(self._times(item, self._notices.get(self._keys.person(key), ())), default=None)

@@ -63,6 +63,26 @@ class Directory:
             return None
         return Person(owner, entry.name or "", entry.email or "", entry.manager or "", urls)
 
+    def owners_of(self, name: str) -> set[str]:
+        """The folded names of all owners that the person of this name may stand for: other names, the mail
+        address, and groups of which they are a member."""
+        keys = self._persons(name)
+        found = {one for one in self._entries if keys & self._persons(one)}
+        return found | {key for key in keys if is_mail_address(key)}
+
+    def _persons(self, owner: str) -> set[str]:
+        """The keys of all persons that an owner may stand for."""
+        known = self._entries.get(fold(owner))
+        if known is not None and known[1].members:
+            return {key for member in known[1].members for key in self._persons(member)}
+        # Only a rota depends on the day.
+        found = self.person(owner, date.min)
+        return set() if found is None else {found.key}
+
+    def names(self) -> list[str]:
+        """The names of all entries."""
+        return [owner for owner, _ in self._entries.values()]
+
     def manager(self, person: Person, day: date) -> Person | None:
         """The manager of a person; None when none is known, or they are their own."""
         found = self.person(person.manager, day) if person.manager else None

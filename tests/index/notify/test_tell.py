@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import ssl
 import threading
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from flows.ui.owners import Owners
 from index.audit import history
 from index.audit.audit import audit_of
 from index.errors import ConfigError
@@ -22,7 +24,9 @@ from index.notify.report import NotifyReport
 from index.notify.tell import KIND, tell
 from index.records import AnswerKind
 from index.run import Run
+from index.signed.link import read
 from index.sync.answers import answer
+from index.workspace import Workspace
 from tests.knowledge import Knowledge
 from tests.smtp import Mailbox, authenticator, certified, free_port, serving
 
@@ -360,6 +364,27 @@ def test_hostile_words_stay_words(post: Post, mailbox: Mailbox) -> None:
     assert mail["To"].addresses[0].display_name == "Bo\\u202e <b>"
 
 
+def test_a_signed_link_leads_to_the_owners_page(post: Post, mailbox: Mailbox) -> None:
+    del post.settings["page"]
+    post.kb.settings["ui"] = {"address": "https://kb.example.org/"}
+    post.notify()
+    text = mailbox.mails[0].get_body(("plain",))
+    assert text is not None
+    found = re.search(r"https://kb\.example\.org/a/(\S+)", text.get_content())
+    assert found is not None and "anna" not in found[1]
+    assert mailbox.mails[0]["List-Unsubscribe"].endswith("<https://kb.example.org>")
+
+    def bearer(workspace: Workspace) -> tuple[str | None, set[str]]:
+        secret = workspace.ledger.tombstones.keys().links()
+        grant = read(secret, found[1], post.kb.clock() + timedelta(days=27))
+        name = Owners(workspace).person(grant.person)
+        return name, Owners(workspace).of(name or "")
+
+    name, owners = post.kb.ask(bearer)
+    assert name == "user:anna"
+    assert {"user:anna", "anna@example.org", "group:docs"} <= owners and "user:bo" not in owners
+
+
 # ── Apprise ───────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -394,6 +419,7 @@ def hook() -> Iterator[Hook]:
     made.server.server_close()
 
 
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")
 def test_a_person_is_told_by_apprise_too(
     post: Post, mailbox: Mailbox, hook: Hook, caplog: pytest.LogCaptureFixture
 ) -> None:
