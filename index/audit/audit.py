@@ -17,6 +17,7 @@ from index.config import SourceConfig
 from index.freshness.assess import Assessment, Verdict
 from index.freshness.checks import default_codes, find
 from index.freshness.checks.base import Base, Passage, SourceState, Subject, base
+from index.freshness.checks.links import external
 from index.freshness.finding import VERDICT_CODES, Finding, by_severity
 from index.freshness.governance import Governance
 from index.freshness.owners import distinct, fold, require
@@ -52,6 +53,10 @@ def audit_of(workspace: Workspace, owner: str | None = None, since: datetime | N
         max_lag=config.audit.max_lag,
         verified=_differences(last.counts) if last is not None else None,
     )
+    if "dead-external-link" in config.audit.codes:
+        from index.audit.external import gone
+
+        seen = replace(seen, gone=gone(ledger, external(seen), workspace.now()))
     found = judge(seen, owner, config.audit.codes, config.name)
     return history.compared(ledger, found, since)
 

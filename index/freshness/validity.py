@@ -143,6 +143,8 @@ _AROUND = (
 )
 #: Characters before a date in which its cue is.
 _BEFORE_MAX = 160
+#: Characters after a date in which the verb of its clause is, when the cue begins it.
+_AFTER_MAX = 40
 
 #: The sentence speaks of what was, or of an example.
 _PAST = re.compile(
@@ -236,7 +238,7 @@ def _cue(sentence: str, token: re.Match[str]) -> str:
     """The code of the cue of a date; "" when there is none."""
     before = sentence[max(0, token.start() - _BEFORE_MAX) : token.start()]
     after = sentence[token.end() :]
-    if _PAST.search(sentence[: token.start()]) or _NOT_OVER.match(after):
+    if _PAST.search(sentence[: token.end() + _AFTER_MAX]) or _NOT_OVER.match(after):
         return ""
     if _AROUND[0].search(before) and _AROUND[1].match(after):
         return "expires"

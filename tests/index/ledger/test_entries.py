@@ -35,6 +35,8 @@ BOOKKEEPING = {
     "Erasures.finish",
     # Takes the single entry that begins a generation of the log.
     "History.begin",
+    # Answers of external addresses, by their hash.
+    "Extracts.record_checks",
     # A path that joins an order: the log would say where erased bytes lie.
     "Tombstones.withhold",
 }
