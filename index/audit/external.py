@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from index.audit.reach import GONE, status_of
 from index.freshness.checks.links import GONE_DAYS
-from index.ledger.extracts import LinkCheck
+from index.ledger import LinkCheck
 
 if TYPE_CHECKING:
     from index.ledger import Ledger

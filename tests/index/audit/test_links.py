@@ -137,5 +137,6 @@ def test_an_index_made_before_is_read_again_and_nothing_is_embedded(kb: Knowledg
     ledger.close()
     report = kb.sync()
     assert extract(kb, "a.md") is not None
-    assert report.counts.chunks["embedded"] == 0
-    assert report.counts.documents["updated"] == 1
+    (done,) = report.sources
+    assert done.counts.chunks["embedded"] == 0
+    assert done.counts.documents["updated"] == 1

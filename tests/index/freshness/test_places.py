@@ -6,7 +6,8 @@ from index.freshness.places import Places
 
 URIS = [
     "README.md", "guide/a.md", "guide/b c.md", "guide/deep/index.md", "guide/Größe.md", "old.html",
-    "new.html", "api/page.html.md", "assets/site/pic.png", "docs/intro.mdx", "docs/guides/start.md", "data/table.csv",
+    "new.html", "api/page.html.md",
+    "assets/site/pic.png", "docs/intro.mdx", "docs/guides/start.md", "data/table.csv",
 ]  # fmt: skip
 
 #: Path that a document names: what it leads to; "dead …", "?" when nobody can tell.
