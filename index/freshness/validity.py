@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -86,7 +86,7 @@ def _parsed(token: str, order: str) -> date | None:
     import dateparser
 
     settings = {"DATE_ORDER": order, "STRICT_PARSING": True, "REQUIRE_PARTS": ["day", "month", "year"]}
-    read = dateparser.parse(token, languages=_LANGUAGES, settings=settings)  # type: ignore[arg-type]
+    read: datetime | None = dateparser.parse(token, languages=_LANGUAGES, settings=settings)
     return None if read is None else read.date()
 
 

@@ -29,7 +29,7 @@ FOLLOWED = {
     ("old.html", "none.html"): "dead none.html",
     ("guide/a.md", "made-by-a-generator.html"): "?",
     ("guide/a.md", "route"): "?",
-    ("guide/a.md", "deep/route/"): "dead guide/deep/route",
+    ("guide/a.md", "deep/route/"): "?",
     ("guide/a.md", "../nowhere/route/"): "?",
     # From the root of the source, or of a site in one of its folders.
     ("guide/deep/index.md", "/guide/a.md"): "guide/a.md",
@@ -65,6 +65,7 @@ def test_paths_of_templates() -> None:
     assert places.at("guide/a", stem=True).uri == "guide/a.md"
     assert places.at("guide/b%20c.md", stem=False).uri == "guide/b c.md"
     assert places.at("guide/none.md", stem=False).dead
+    assert places.at("guide/none", stem=True).dead
     assert not places.at("login", stem=True).dead
 
 
