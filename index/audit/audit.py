@@ -21,6 +21,7 @@ from index.config.codeowners import CodeOwners, codeowners_of
 from index.freshness.assess import Assessment, Verdict
 from index.freshness.checks import default_codes, find
 from index.freshness.checks.base import Base, Passage, Passages, SourceState, Subject, base
+from index.freshness.checks.links import external
 from index.freshness.finding import VERDICT_CODES, Finding, by_severity
 from index.freshness.governance import Governance
 from index.freshness.owners import distinct, fold, require
@@ -65,6 +66,10 @@ def audit_of(
         why_nobody=lambda owner: directory.why_nobody(owner, now.date()),
         codeowners=lambda source: codeowners_of(workspace.connector(source)),
     )
+    if texts and "dead-external-link" in config.audit.codes:
+        from index.audit.external import gone
+
+        seen = replace(seen, gone=gone(ledger, external(seen), now))
     shown = ledger.usage.since(first_day(now)) if config.audit.count_hits else []
     found = judge(seen, owner, config.audit.codes, config.name, hits_of(shown))
     found = history.compared(ledger, found, since)

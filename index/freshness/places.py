@@ -104,7 +104,13 @@ class Places:
         found = self._there(target)
         if found is not None:
             return found
-        return self._judged(target, f"{target}/" if stem else target)
+        key = _key(target)
+        folder, _, name = key.rpartition("/")
+        if stem and not _split(key)[1]:
+            # The template says that no page has another address; a folder that is there tells it from an app.
+            known = folder and folder in self._folders and name not in self._named and name not in _GENERATED
+            return Place(target, dead=True) if known and not self._hides(target) else IN_DOUBT
+        return self._judged(target, target)
 
     def _from_root(self, plain: str) -> Place:
         """A path from the root: of the source, or of a site that some folder of it holds."""
@@ -157,9 +163,8 @@ class Places:
         if stem in _GENERATED or self._hides(target):
             return IN_DOUBT
         if not suffix:
-            # A route, unless it has the form of a place beside others and its name is nowhere.
-            routed = "/" not in plain.strip("/") or folder not in self._folders or name in self._named
-            return IN_DOUBT if routed or not folder else Place(target, dead=True)
+            # A route: pages may have any.
+            return IN_DOUBT
         if suffix in _SERVED and folder not in self._html:
             return IN_DOUBT
         tail = f"/{_key(plain)}"

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -86,7 +86,7 @@ def _parsed(token: str, order: str) -> date | None:
     import dateparser
 
     settings = {"DATE_ORDER": order, "STRICT_PARSING": True, "REQUIRE_PARTS": ["day", "month", "year"]}
-    read = dateparser.parse(token, languages=_LANGUAGES, settings=settings)  # type: ignore[arg-type]
+    read: datetime | None = dateparser.parse(token, languages=_LANGUAGES, settings=settings)
     return None if read is None else read.date()
 
 
@@ -143,6 +143,8 @@ _AROUND = (
 )
 #: Characters before a date in which its cue is.
 _BEFORE_MAX = 160
+#: Characters after a date in which the verb of its clause is, when the cue begins it.
+_AFTER_MAX = 40
 
 #: The sentence speaks of what was, or of an example.
 _PAST = re.compile(
@@ -236,7 +238,7 @@ def _cue(sentence: str, token: re.Match[str]) -> str:
     """The code of the cue of a date; "" when there is none."""
     before = sentence[max(0, token.start() - _BEFORE_MAX) : token.start()]
     after = sentence[token.end() :]
-    if _PAST.search(sentence[: token.start()]) or _NOT_OVER.match(after):
+    if _PAST.search(sentence[: token.end() + _AFTER_MAX]) or _NOT_OVER.match(after):
         return ""
     if _AROUND[0].search(before) and _AROUND[1].match(after):
         return "expires"
