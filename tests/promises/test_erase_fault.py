@@ -131,6 +131,7 @@ def test_an_order_whose_nth_call_fails_is_finished_by_the_next_attempt(
     _every_call(Bench(Knowledge(tmp_path / "kb", parser)), part, soak)
 
 
+@pytest.mark.timeout(3600)
 def test_nor_does_a_ledger_on_a_server_break_one(
     tmp_path: Path, parser: Parser, soak: bool, request: pytest.FixtureRequest
 ) -> None:
