@@ -46,9 +46,12 @@ _TITLE_MAX = 500
 
 def by_name(properties: Mapping[str, Any]) -> dict[str, Any]:
     """The properties by canonical name; of two with the same name the first, by the order above."""
+    # Most documents have none, and an audit asks three times of each.
+    if not properties:
+        return {}
     found = declared(properties)
     for layer in (properties.get(SOURCE), properties.get(PROGRAM)):
-        if isinstance(layer, Mapping):
+        if layer is not None and isinstance(layer, Mapping):
             found = {**declared(layer), **found}
     return found
 

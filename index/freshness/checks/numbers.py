@@ -26,6 +26,8 @@ from index.phrase import folded
 
 #: Different values of one statement at most; more are a series.
 VALUES_MAX = 3
+#: Words of a statement from which on it tells its subject by itself; one of fewer needs a title that does.
+SUBJECT_MIN = 3
 #: Headings that pages on different subjects share at least, when they are made alike.
 HEADINGS_MIN = 2
 #: Cosine of the passages, and shared words, of statements that are nearly the same.
@@ -110,11 +112,18 @@ class _Pages:
         titles = [self._title(first.document_id), self._title(second.document_id)]
         if parallel(*titles):
             return False
+        if len(one.statement.subject) < SUBJECT_MIN and not self._named(one) | self._named(other):
+            return False
         last = [self._passages.all[said.row].heading_path[-1:] for said in (one, other)]
         if last[0] and last[1] and parallel(last[0][0], last[1][0]):
             return False
         alike = self._headings[first.document_id] & self._headings[second.document_id]
         return subject(titles[0]) == subject(titles[1]) or len(alike) < HEADINGS_MIN
+
+    def _named(self, said: Said) -> bool:
+        """Whether the title or heading above a statement names its subject."""
+        above = self._title(self.id(said)), *self._passages.all[said.row].heading_path
+        return any(stem(word) in said.statement.subject for part in above for word in folded(part).split())
 
     def _title(self, document_id: str) -> str:
         document = self._base.by_id[document_id].document

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from index.freshness.assess import Verdict
 from index.freshness.checks.base import Base, Passages, Subject
 from index.freshness.checks.near import near
-from index.freshness.checks.siblings import siblings
+from index.freshness.checks.siblings import parallel, siblings
 from index.freshness.finding import Finding
 from index.phrase import folded
 
@@ -36,9 +36,9 @@ JACCARD_MIN = 0.5
 SHINGLE = 3
 #: Other passages that one may be near to; one of more is a template.
 NEIGHBOURS_MAX = 24
-#: Words that two documents share at least, and the share of one of them that these are at least.
-SHARED_MIN = 60
-SHARE_MIN = 0.3
+#: Words that two documents share at least, and the share of either that these are at least: much of a page,
+#: or a long text.
+SHARES = ((60, 0.5), (300, 0.25))
 
 
 class Shared(NamedTuple):
@@ -80,14 +80,17 @@ def _finding(shared: Shared, passages: Passages) -> Finding:
     if passage.page is not None:
         place = f"{place}, page {passage.page}" if place else f"page {passage.page}"
     text = f"{shared.words:,} of its words ({shared.share:.0%} of its text)"
-    beginning = f", from “{place}” on" if place else ""
-    which = "which is newer" if shared.dated else "as old as far as their dates tell"
+    where = f" under “{place}”" if place else ""
+    rest = f", {shared.share_newer:.0%} of the text there" if shared.share_newer > shared.share else ""
     return older.finding(
         "repeat",
-        f"{text} stand, the same or nearly so, in {newer.name}, {which}{beginning}.",
+        f"{text} stand in {'the newer ' if shared.dated else ''}{newer.name} too, the same or nearly so{where}{rest}.",
         key=newer.document.document_id,
         related=(newer.document.document_id,),
-        remedy="Keep the text in one of the two, and link to it from the other; retire this one if nothing "
+        remedy="Keep the text in one of the two, the newer as a rule, and link to it from here; retire this "
+        "document when nothing else is left in it."
+        if shared.dated
+        else "Keep the text in one of the two, and link to it from the other; retire a document when nothing "
         "else is left in it.",
     )
 
@@ -99,29 +102,30 @@ def _shared(base: Base, passages: Passages) -> Iterator[Shared]:
     for passage, count in zip(passages.all, words, strict=True):
         sizes[passage.document_id] += count
     for (one, other), rows in _repeated(base, passages, words).items():
-        older, newer, dated = _by_age(base.by_id[one], base.by_id[other])
-        if older.document.document_id == other:
-            rows = [(b, a) for a, b in rows]
-        if older.assessment.verdict is Verdict.EXEMPT:
+        sides = [_Side(base.by_id[one], {a for a, _ in rows}), _Side(base.by_id[other], {b for _, b in rows})]
+        counts = [sum(words[row] for row in side.rows) for side in sides]
+        shares = [n / sizes[side.id] for n, side in zip(counts, sides, strict=True)]
+        dates = [side.subject.dated for side in sides]
+        # Files of one checkout are of one day: then the one that is repeated more is the one to go.
+        dated = None not in dates and len({date.date() for date in dates if date}) == 2
+        order = dates[0] > dates[1] if dated and dates[0] and dates[1] else shares[0] < shares[1]
+        older, newer = (1, 0) if order else (0, 1)
+        if sides[older].subject.assessment.verdict is Verdict.EXEMPT:
             continue
-        count = sum(words[row] for row in {a for a, _ in rows})
-        back = sum(words[row] for row in {b for _, b in rows})
-        share = count / sizes[older.document.document_id]
-        share_newer = back / sizes[newer.document.document_id]
-        if count >= SHARED_MIN and max(share, share_newer) >= SHARE_MIN:
-            first = min(b for _, b in rows)
-            yield Shared(older, newer, dated, count, share, share_newer, first)
+        if any(counts[older] >= least and max(shares) >= share for least, share in SHARES):
+            first = min(sides[newer].rows)
+            subjects = sides[older].subject, sides[newer].subject
+            yield Shared(*subjects, dated, counts[older], shares[older], shares[newer], first)
 
 
-def _by_age(one: Subject, other: Subject) -> tuple[Subject, Subject, bool]:
-    """The older one, the newer one, and whether their dates tell. Files of one checkout are of one day."""
-    if one.dated and other.dated and one.dated.date() != other.dated.date():
-        return (one, other, True) if one.dated < other.dated else (other, one, True)
-    first, second = sorted((one, other), key=lambda s: (s.document.source, s.document.uri))
-    # Of two of one age, the one with the shorter path is rather the original.
-    if second.document.uri.count("/") < first.document.uri.count("/"):
-        return first, second, False
-    return second, first, False
+class _Side(NamedTuple):
+    subject: Subject
+    rows: set[int]
+    """Passages that the other side repeats."""
+
+    @property
+    def id(self) -> str:
+        return self.subject.document.document_id
 
 
 def _repeated(
@@ -174,11 +178,12 @@ def _near(passages: Passages, documents: Sequence[int], rows: Sequence[int]) -> 
 
 
 def _on_purpose(base: Base, passages: Passages, a: int, b: int) -> bool:
-    one, other = base.by_id[passages.all[a].document_id], base.by_id[passages.all[b].document_id]
-    return _siblings(one.document.uri, other.document.uri)
+    one = base.by_id[passages.all[a].document_id].document
+    other = base.by_id[passages.all[b].document_id].document
+    return _siblings(one.uri, other.uri) or _parallel(one.title, other.title)
 
 
-_siblings = lru_cache(1 << 14)(siblings)
+_siblings, _parallel = lru_cache(1 << 14)(siblings), lru_cache(1 << 14)(parallel)
 
 
 def shingles(text: str) -> frozenset[int]:

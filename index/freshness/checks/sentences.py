@@ -137,22 +137,23 @@ _EXAMPLE = re.compile(
 )
 #: Beginnings that refer to something said before.
 _REFERS = _set(
-    "this that these those it its they their he she his her there then here such dies dieser diese dieses es er sie "
-    "dort dann hier ceci cela ce cet cette ces il elle ils elles ici"
+    "this that these those it its they their he she his her such dies dieser diese dieses es er sie "
+    "ceci cela ce cet cette ces il elle ils elles"
 )
 _FUNCTION = _set(
     "a an the of to in on at for by from with and or as is are was were be been being has have had do does will would "
     "can could should must may might shall you your yours we our ours us i my their they them its it this that these "
-    "those there here which who whom whose if when than then so please all any each every also just only about up "
+    "those which who whom whose if when than then so please all any also just only about up "
     "der die das den dem des ein eine einen einem einer eines und oder von zu zum zur im in am an auf für mit bei aus "
     "ist sind war waren wird werden hat haben kann können muss müssen soll sollen darf dürfen sie wir ihr ihre ihren "
-    "sich es er auch nur alle jeder jede jedes als wenn "
+    "sich es er auch nur alle als wenn "
     "le la les l un une des du de d et ou en à au aux pour par avec sur dans est sont était être a ont avoir peut "
     "peuvent doit doivent vous votre vos nous notre nos il elle ils elles ce cet cette ces se s qui que si "
     "get gets take takes make makes"
 )
-_WORDS_MIN, _WORDS_MAX = 5, 60
-_CONTENT_MIN = 3
+#: Words of a statement, and those among them that carry meaning.
+_WORDS_MIN, _WORDS_MAX = 4, 60
+_CONTENT_MIN = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +174,11 @@ class Statement:
     def content(self) -> frozenset[str]:
         """The beginnings of its words that carry meaning, numbers and units included."""
         return frozenset(stem(word) for word in self.masked.split() if word not in _FUNCTION)
+
+    @property
+    def subject(self) -> frozenset[str]:
+        """They without numbers and units."""
+        return self.content - {"#", *map(stem, self.units)}
 
 
 def statements(text: str) -> Iterator[Statement]:
@@ -203,7 +209,9 @@ def statement(sentence: str) -> Statement | None:
     """What a sentence states; None when it states no number, or may not be meant as a statement."""
     if any(c in sentence for c in "[{<") or "://" in sentence:
         sentence = _MARKUP.sub(r"\1", sentence)
-    if not any(c.isdigit() for c in sentence) and not _NUMERAL.search(sentence):
+    if not _DIGIT.search(sentence) and _WORDS.keys().isdisjoint(
+        sentence.casefold().replace("-", " ").split()
+    ):
         return None
     if sentence.rstrip("\"'”’»)] ").endswith("?") or _CODE.search(sentence) or _EXAMPLE.search(sentence):
         return None
@@ -226,15 +234,13 @@ def statement(sentence: str) -> Statement | None:
     words = folded(" ".join([*parts, sentence[at:]])).split()
     masked = " ".join("#" if word == _MARK else word for word in words)
     found = Statement(" ".join(sentence.split()), masked, tuple(values), tuple(units), tuple(shown))
-    content = found.content - {"#", *_UNITS}
-    if not _WORDS_MIN <= len(words) <= _WORDS_MAX or len(content) < _CONTENT_MIN or words[0] in _REFERS:
-        return None
-    return found
+    told = len(found.subject) >= _CONTENT_MIN and words[0] not in _REFERS
+    return found if told and _WORDS_MIN <= len(words) <= _WORDS_MAX else None
 
 
 #: Stands for a number while words are folded.
 _MARK = "xnumberx"
-_NUMERAL = re.compile(rf"\b(?:{'|'.join(_WORDS)})\b", re.IGNORECASE)
+_DIGIT = re.compile(r"\d")
 
 
 def _unit(measure: re.Match[str]) -> str:

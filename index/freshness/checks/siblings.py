@@ -15,12 +15,17 @@ _CHANNEL = frozenset(
     "latest stable current next main master trunk head dev develop development nightly edge beta alpha canary "
     "preview unstable lts vnext staging".split()
 )
-#: Folders of what is kept for the record, or not yet in force.
-_KEPT = frozenset("old older legacy previous archive archived archives deprecated obsolete eol draft drafts".split())
+#: Folders of what is kept for the record, is not yet in force, or is there to be copied.
+_KEPT = frozenset(
+    "old older legacy previous archive archived archives deprecated obsolete eol draft drafts template templates "
+    "_templates vorlagen _includes includes _partials partials _snippets snippets".split()
+)
 _DATE = re.compile(
     r"(?<!\d)(?:(?:19|20)\d\d(?:[-_./]?(?:0[1-9]|1[0-2])(?:[-_./]?(?:0[1-9]|[12]\d|3[01]))?)?"
     r"|(?:0[1-9]|[12]\d|3[01])[-_.](?:0[1-9]|1[0-2])[-_.](?:19|20)\d\d)(?!\d)"
 )
+#: Name of what was written on a day, and is not kept up: posts, minutes.
+_POST = re.compile(r"(?:19|20)\d\d[-_.]?(?:0[1-9]|1[0-2])[-_.]?(?:0[1-9]|[12]\d|3[01])(?!\d)")
 _QUARTER = re.compile(r"(?:q[1-4]|h[12]|(?:kw|cw|week|wk|sprint)[ _-]?\d{1,2})")
 _MONTH = re.compile(
     r"(?:jan(?:uary|uar|vier)?|feb(?:ruary|ruar)?|f[eé]vrier|mar(?:ch|s)?|m[aä]rz|apr(?:il)?|avril|ma[yi]|june?|juni|juin|"
@@ -49,13 +54,15 @@ def variant(part: str) -> bool:
 
 def siblings(one: str, other: str) -> bool:
     """Whether the uris of two documents say that they are versions or translations of each other, that they
-    are of a dated series, or that either is kept for the record.
+    are of a dated series, or that either is a record of its day, kept for the record or there to be copied.
 
     >>> siblings("7.4/install.md", "7.5/install.md"), siblings("leave.md", "leave (1).md")
     (True, False)
     """
     first, second = one.split("/"), other.split("/")
     if any(folder.casefold() in _KEPT for folder in (*first[:-1], *second[:-1])):
+        return True
+    if _POST.match(first[-1]) or _POST.match(second[-1]):
         return True
     while len(first) > 1 and len(second) > 1 and first[0] == second[0]:
         del first[0], second[0]
@@ -82,7 +89,7 @@ def _bare(stem: str) -> str:
     ('minutes', 'guide', 'notes', 'page 2')
     """
     stem = _DATE.sub(" ", stem.casefold())
-    stem = re.sub(r"(?<![^\W_])v?\d+(?:\.(?:\d+|x))+(?![^\W_])", " ", stem)
+    stem = re.sub(r"(?<![^\W_])v?\d+(?:(?:\.(?:\d+|x))+|(?:[-_]\d+){2,})(?![^\W_])", " ", stem)
     words = re.split(r"[\W_]+", stem)
     kept = [
         word
@@ -116,7 +123,8 @@ def subject(title: str) -> frozenset[str]:
     >>> sorted(subject("Travel policies: frequently asked questions in Germany"))
     ['asked', 'frequently', 'germany', 'travel']
     """
-    words = folded(title).split()
+    # A version is a word.
+    words = folded(re.sub(r"(?<=\d)[.](?=\d)", "p", title)).split()
     return frozenset(word.rstrip("s") or word for word in words if word not in _FOLDED_GENRE)
 
 
@@ -128,6 +136,8 @@ def parallel(one: str, other: str) -> bool:
 
     >>> parallel("Leave in Germany", "Leave in France"), parallel("Travel policy", "Travel FAQ")
     (True, False)
+
+    An empty one names none.
     """
     first, second = subject(one), subject(other)
     return bool(first & second and first - second and second - first)
