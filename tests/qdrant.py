@@ -21,7 +21,7 @@ def _leaving_them_alone(query: Any, vectors: Any) -> Any:
 distances.cosine_similarity = _leaving_them_alone
 
 
-_value = formula.value_by_key
+_value = vars(formula)["value_by_key"]
 
 
 def _without_null(payload: Any, key: Any) -> Any:

@@ -17,7 +17,8 @@ from index.ledger import WITHHELD, withheld_by
 from index.model import Action, Cause, Chunk, Item, State
 from index.records import Document
 from index.sync.diff import same_properties
-from index.sync.prepare import governed, linked, metadata_work, prepare
+from index.sync.govern import governed, linked
+from index.sync.prepare import metadata_work, prepare
 from index.sync.reading import Reading
 from index.sync.source import Source
 from index.sync.withhold import Suppressed, kept_out, texts_of

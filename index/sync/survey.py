@@ -254,7 +254,7 @@ def rules_fingerprint(source: Source) -> str:
 def _ruled(workspace: Workspace, source: Source) -> tuple[list[str], list[Document]]:
     """Ids of documents whose owner, dates or link change under the rules in force, or that are withheld: a
     rule may have the phrase. And the new rows of those without any text whose link changes."""
-    from index.sync.prepare import governed, linked
+    from index.sync.govern import governed, linked
 
     now = workspace.now()
     changed: list[str] = []
@@ -282,7 +282,7 @@ def noted(
         news[document.document_id] = LogAction.TOUCHED
         rows[document.document_id] = replace(rows.get(document.document_id, document), url=document.url)
     if seen.unsupported:
-        from index.sync.prepare import linked
+        from index.sync.govern import linked
 
         here = source_of(workspace, source)
         for entry in seen.unsupported:
