@@ -163,7 +163,7 @@ _FUTURE = re.compile(
 #: It notes a state: a count, an amount, or what is latest.
 _COUNTED = re.compile(
     r"\b(?:there\s(?:are|is)|current(?:ly)?|latest|so\sfar|still|yet|in\sprogress|open|total|es\sgibt|derzeit|"
-    r"aktuell\w*|noch|bisher|actuel\w*|encore|il\sy\sa|has|have|hat|haben|consists?|comprises?)\b|[€$£%]",
+    r"aktuell\w*|noch|bisher|actuel\w*|encore|il\sy\sa)\b|[€$£%]",
     re.IGNORECASE,
 )
 _RULE = re.compile(
@@ -194,6 +194,7 @@ _HISTORY = re.compile(
     r"\bnews\b|\barchived?s?\b|\bminutes\b|\bprevious\b|\bpast\b|\bexamples?\b|\bblog\b|_posts\b|"
     r"post-?mortems?|\bincidents?/|\bmeetings?[\s_-]notes|\bänderungs\w+|\bhistorie\b|versionsverlauf|"
     r"neuigkeiten|protokolle?\b|\bbeispiele?\b|historique|notes\sde\sversion|\bexemples?\b|"
+    r"\bproposals?\b|\bannual[\s_-]?reports?\b|(?:\A|/)(?:19|20)\d\d[_-]|"
     r"\bposts?/|(?:19|20)\d\d-\d\d?-\d\d?\b|\A\W*v?\d+\.\d+|\A\W*(?:19|20)\d\d\W*\Z|(?:\A|/)(?:19|20)\d\d/",
     re.IGNORECASE,
 )
