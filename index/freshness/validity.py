@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
 from index.model import Claim
@@ -135,7 +135,15 @@ _BEFORE = [
     ("announced", r"\b(?:mit\s+Wirkung\s+(?:vom|ab|zum)|ab(?:\s+dem)?)"),
     ("announced", r"\bà\s+(?:compter|partir)\s+du"),
 ]  # fmt: skip
-_BEFORE_DATE = [(code, re.compile(rf"{cue}{_GAP}\Z", re.IGNORECASE | re.VERBOSE)) for code, cue in _BEFORE]
+
+
+@cache
+def _cues() -> list[tuple[str, re.Pattern[str]]]:
+    """Compiled when a date is there: that takes longer than most documents."""
+    flags = re.IGNORECASE | re.VERBOSE
+    return [(code, re.compile(rf"{cue}{_GAP}\Z", flags)) for code, cue in _BEFORE]
+
+
 #: "läuft am 1.3.2024 ab": the verb is in two parts.
 _AROUND = (
     re.compile(r"\b(?:läuft|laufen)\b[^.;]{0,40}?\b(?:am|zum|mit|mit\s+dem)\s*\Z", re.IGNORECASE),
@@ -163,7 +171,7 @@ _FUTURE = re.compile(
 #: It notes a state: a count, an amount, or what is latest.
 _COUNTED = re.compile(
     r"\b(?:there\s(?:are|is)|current(?:ly)?|latest|so\sfar|still|yet|in\sprogress|open|total|es\sgibt|derzeit|"
-    r"aktuell\w*|noch|bisher|actuel\w*|encore|il\sy\sa|has|have|hat|haben|consists?|comprises?)\b|[€$£%]",
+    r"aktuell\w*|noch|bisher|actuel\w*|encore|il\sy\sa)\b|[€$£%]",
     re.IGNORECASE,
 )
 _RULE = re.compile(
@@ -194,6 +202,7 @@ _HISTORY = re.compile(
     r"\bnews\b|\barchived?s?\b|\bminutes\b|\bprevious\b|\bpast\b|\bexamples?\b|\bblog\b|_posts\b|"
     r"post-?mortems?|\bincidents?/|\bmeetings?[\s_-]notes|\bänderungs\w+|\bhistorie\b|versionsverlauf|"
     r"neuigkeiten|protokolle?\b|\bbeispiele?\b|historique|notes\sde\sversion|\bexemples?\b|"
+    r"\bproposals?\b|\bannual[\s_-]?reports?\b|(?:\A|/)(?:19|20)\d\d[_-]|"
     r"\bposts?/|(?:19|20)\d\d-\d\d?-\d\d?\b|\A\W*v?\d+\.\d+|\A\W*(?:19|20)\d\d\W*\Z|(?:\A|/)(?:19|20)\d\d/",
     re.IGNORECASE,
 )
@@ -243,7 +252,7 @@ def _cue(sentence: str, token: re.Match[str]) -> str:
     if _AROUND[0].search(before) and _AROUND[1].match(after):
         return "expires"
     rest = f"{sentence[: token.start()]} {after}"
-    for code, cue in _BEFORE_DATE:
+    for code, cue in _cues():
         if not cue.search(before):
             continue
         announces = bool(_FUTURE.search(rest))

@@ -6,6 +6,7 @@ import sqlite3
 
 from index.audit.audit import audit_of
 from index.freshness.finding import Finding
+from index.ledger.extracts import unlink
 from index.records import Extract
 from tests.knowledge import Knowledge
 
@@ -140,3 +141,16 @@ def test_an_index_made_before_is_read_again_and_nothing_is_embedded(kb: Knowledg
     (done,) = report.sources
     assert done.counts.chunks["embedded"] == 0
     assert done.counts.documents["updated"] == 1
+
+
+def test_links_to_an_erased_place_are_forgotten(kb: Knowledge) -> None:
+    kb.write("a.md", "[b](people/b.md#x) and [c](c.md).\n")
+    kb.write("c.md", "[b](https://example.org/people/b.md?x=1)\n")
+    kb.sync()
+    with kb.workspace() as workspace:
+        database = workspace.ledger.database
+        with database.writing() as connection:
+            assert unlink(database, connection, ["people/b.md"]) == 2
+            assert unlink(database, connection, ["people/b.md"]) == 0
+    kept = extract(kb, "a.md")
+    assert kept is not None and [target for target, _ in kept.links] == ["c.md"]
