@@ -6,9 +6,9 @@ passages, which are read from the store once for each check that asks for them. 
 is complete: what may be right is not found. A code that is not right in nine of ten cases on real documents
 is off until a configuration switches it on.
 
-`age` · `owner` · `review` · `operation` (what kept a text from being found, and what runs have not done) · `repeats` ·
-`numbers`. Pure leaves: `siblings` (versions, translations, series, parallel titles), `sentences` (statements of
-numbers with a unit), `near` (pairs of vectors).
+`age` · `owner` · `review` · `operation` (what kept a text from being found, and what runs have not done) ·
+`repeats` · `numbers`. Leaves: `siblings` (versions, translations, series, parallel titles), `sentences`
+(statements of numbers with a unit), `near` (pairs of vectors).
 
 May import: the room `freshness`.
 """

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from index.phrase import folded
 
 
-
 def _set(words: str) -> frozenset[str]:
     return frozenset(folded(words).split())
 
@@ -105,9 +104,26 @@ _WORDS: Mapping[str, int] = {
     }.items()
     for word in words.split()
 }
-_SCALES = {"k": 3, "thousand": 3, "tausend": 3, "mille": 3, "million": 6, "millions": 6, "millionen": 6, "mio": 6}
+_SCALES = {
+    "k": 3,
+    "thousand": 3,
+    "tausend": 3,
+    "mille": 3,
+    "million": 6,
+    "millions": 6,
+    "millionen": 6,
+    "mio": 6,
+}
 _SCALES |= {"billion": 9, "billions": 9, "milliarden": 9, "mrd": 9, "milliards": 9, "milliard": 9}
-_CURRENCY = {"$": "dollar", "€": "euro", "£": "pound", "usd": "dollar", "eur": "euro", "gbp": "pound", "chf": "franc"}
+_CURRENCY = {
+    "$": "dollar",
+    "€": "euro",
+    "£": "pound",
+    "usd": "dollar",
+    "eur": "euro",
+    "gbp": "pound",
+    "chf": "franc",
+}
 _UNIT = "|".join(f"(?P<u_{name}>{forms})" for name, forms in _UNITS.items())
 _DIGITS = r"\d{1,3}(?:[,.'’\u00a0\u202f ]\d{3})+(?:[.,]\d{1,2})?|\d+(?:[.,]\d+)?"
 _NUMBER = rf"(?:{_DIGITS}|(?:{'|'.join(sorted(_WORDS, key=len, reverse=True))})(?:\s?\(\d+\))?)"
@@ -123,33 +139,36 @@ _MEASURE = re.compile(
 #: What ends a sentence: a mark, and a beginning after it.
 _END = re.compile(r"(?<=[.!?…])[\"'”’»)\]]*\s+(?=[\"'“‘«(\[]?[A-ZÀ-ÖØ-Þ0-9])|\n+")
 _ABBREVIATION = re.compile(
-    r"(?:\b(?:e\.g|i\.e|etc|approx|ca|vs|no|nos|nr|art|sec|fig|max|min|incl|excl|mr|mrs|ms|dr|prof|st|bzw|usw|z\. ?b|d\. ?h|"
-    r"u\. ?a|ggf|evtl|inkl|zzgl|abs|p\. ?ex|env|cf|resp)|\b[A-Za-z])\.$",
+    r"(?:\b(?:e\.g|i\.e|etc|approx|ca|vs|no|nos|nr|art|sec|fig|max|min|incl|excl|mr|mrs|ms|dr|prof|st|bzw|usw|"
+    r"z\. ?b|d\. ?h|u\. ?a|ggf|evtl|inkl|zzgl|abs|p\. ?ex|env|cf|resp)|\b[A-Za-z])\.$",
     re.IGNORECASE,
 )
 _CODE = re.compile(r"[{}|=<>\t`\\]|\(\)|::|->|;\s*\S+;|\$[A-Za-z_]|^\s*[$#>]\s|\s--\w|\w_\w")
 #: Markup that a parser left in a sentence: targets of links, tags of templates.
-_MARKUP = re.compile(r"\[([^\]\n]*)\]\((?:[^()]|\([^()]*\))*\)|\{[%{].*?[%}]\}|<[a-z/!][^<>\n]*>|https?://\S+", re.IGNORECASE)
+_MARKUP = re.compile(
+    r"\[([^\]\n]*)\]\((?:[^()]|\([^()]*\))*\)|\{[%{].*?[%}]\}|<[a-z/!][^<>\n]*>|https?://\S+", re.IGNORECASE
+)
 _EXAMPLE = re.compile(
-    r"\b(?:for example|for instance|e\.g|such as|example|suppose|imagine|let's say|zum beispiel|z\. ?b|beispiel\w*|"
-    r"angenommen|par exemple|p\. ?ex|exemple|supposons)\b",
+    r"\b(?:for example|for instance|e\.g|such as|example|suppose|imagine|let's say|zum beispiel|z\. ?b|"
+    r"beispiel\w*|angenommen|par exemple|p\. ?ex|exemple|supposons)\b",
     re.IGNORECASE,
 )
-#: Beginnings that refer to something said before.
+#: Beginnings that refer to something said before, or leave it out, as items of a list do.
 _REFERS = _set(
-    "this that these those it its they their he she his her such dies dieser diese dieses es er sie "
-    "ceci cela ce cet cette ces il elle ils elles"
+    "be must can could should may might shall will is are was has have up between about approximately "
+    "this that these those it its they their he she his her such dies dieser diese dieses es er sie ceci "
+    "cela ce cet cette ces il elle ils elles"
 )
 _FUNCTION = _set(
-    "a an the of to in on at for by from with and or as is are was were be been being has have had do does will would "
-    "can could should must may might shall you your yours we our ours us i my their they them its it this that these "
-    "those which who whom whose if when than then so please all any also just only about up "
-    "der die das den dem des ein eine einen einem einer eines und oder von zu zum zur im in am an auf für mit bei aus "
-    "ist sind war waren wird werden hat haben kann können muss müssen soll sollen darf dürfen sie wir ihr ihre ihren "
-    "sich es er auch nur alle als wenn "
-    "le la les l un une des du de d et ou en à au aux pour par avec sur dans est sont était être a ont avoir peut "
-    "peuvent doit doivent vous votre vos nous notre nos il elle ils elles ce cet cette ces se s qui que si "
-    "get gets take takes make makes"
+    "a an the of to in on at for by from with and or as is are was were be been being has have had do "
+    "does will would can could should must may might shall you your yours we our ours us i my their they "
+    "them its it this that these those which who whom whose if when than then so please all any also just "
+    "only about up der die das den dem des ein eine einen einem einer eines und oder von zu zum zur im in "
+    "am an auf für mit bei aus ist sind war waren wird werden hat haben kann können muss müssen soll "
+    "sollen darf dürfen sie wir ihr ihre ihren sich es er auch nur alle als wenn le la les l un une des "
+    "du de d et ou en à au aux pour par avec sur dans est sont était être a ont avoir peut peuvent doit "
+    "doivent vous votre vos nous notre nos il elle ils elles ce cet cette ces se s qui que si get gets "
+    "take takes make makes"
 )
 #: Words of a statement, and those among them that carry meaning.
 _WORDS_MIN, _WORDS_MAX = 4, 60
@@ -266,7 +285,9 @@ def _plain(number: str) -> str:
     power = sum(_SCALES.get(word, 0) for word in rest)
     if match["number"] is None:
         return str(_WORDS.get(rest[0], rest[0])) if not power else f"{_WORDS.get(rest[0], rest[0])}e{power}"
-    digits = re.sub(r"[,.'’\u00a0\u202f ](?=\d{3}(?!\d))", "", match["number"]) if not match["number"].startswith("0") else match["number"]
+    digits = match["number"]
+    if not digits.startswith("0"):
+        digits = re.sub(r"[,.'’\u00a0\u202f ](?=\d{3}(?!\d))", "", digits)
     value = float(digits.replace(",", ".")) * 10**power
     return f"{value:.6f}".rstrip("0").rstrip(".")
 
