@@ -8,7 +8,7 @@ is off until a configuration switches it on.
 
 `age` · `owner` · `review` · `operation` (what kept a text from being found, and what runs have not done) ·
 `repeats` · `numbers`. Leaves: `siblings` (versions, translations, series, parallel titles), `sentences`
-(statements of numbers with a unit), `near` (pairs of vectors).
+(statements of numbers with a unit), `units` (these numbers), `near` (pairs of vectors).
 
 May import: the room `freshness`.
 """
