@@ -136,8 +136,8 @@ def unit_of(measure: re.Match[str]) -> str:
 def value_of(amount: str) -> str:
     """An amount in its plainest form, so that spellings of one number are equal.
 
-    >>> value_of("1,500.00"), value_of("1.500"), value_of("thirty (30)"), value_of("2 to 3"), value_of("2.5 million")
-    ('1500', '1500', '30', '2-3', '2500000')
+    >>> [value_of(amount) for amount in ("1,500.00", "1.500", "thirty (30)", "2 to 3", "2.5 million")]
+    ['1500', '1500', '30', '2-3', '2500000']
     """
     ends = re.split(r"\s?(?:–|\bto\b|\bbis\b|\bà\b|-)\s?", amount.casefold())
     return "-".join(_plain(end.strip()) for end in ends)
