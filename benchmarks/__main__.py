@@ -19,6 +19,7 @@ from benchmarks import (
     editing,
     embedding,
     erasing,
+    footprint,
     parsing,
     planning,
     processes,
@@ -47,6 +48,7 @@ MEASURES: dict[str, Measure] = {
     "nothing": processes.nothing,
     "cold": embedding.cold,
     "process": processes.whole,
+    "footprint": footprint.footprint,
 }
 
 

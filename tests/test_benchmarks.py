@@ -34,6 +34,7 @@ TINY = Scale(
     pages=2,
     books=2,
     small=60,
+    many=4,
 )
 BENCH = Bench(DOCUMENTS, TINY)
 
@@ -65,11 +66,12 @@ ROWS = {
         "`freshkb search` in them",
         "`freshkb sync` of one edited paragraph",
     ],
+    "footprint": ["`freshkb sync` of 2 new documents: peak memory", "the same of 4 documents, against that"],
 }
 
 
 #: They start whole processes that load the model, again and again. In the short form, "nothing" starts some.
-LONG = ("cold", "process")
+LONG = ("cold", "process", "footprint")
 
 
 @pytest.mark.timeout(400)

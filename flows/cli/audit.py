@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +13,10 @@ from flows.cli.console import Console, warn
 from flows.cli.options import command
 from flows.cli.text import audit_lines
 from flows.cli.workspace import opened, outside_sources
+
+if TYPE_CHECKING:
+    from index.audit.result import Audit
+    from index.config import Config
 
 
 @command()
@@ -76,4 +81,17 @@ def audit(
         console.say(line)
     for path in written:
         console.say(f"Wrote {path}")
+    if os.environ.get("GITHUB_ACTIONS") == "true" and not console.as_json:
+        _annotate(console, workspace.config, found)
     raise typer.Exit(1 if found.fails(named) else 0)
+
+
+def _annotate(console: Console, config: Config, found: Audit) -> None:
+    """Tell GitHub Actions of the findings, which it shows at the lines of their documents."""
+    from index.audit.report.github import annotation_lines
+
+    folders = {source.id: source.connector.folder(config.base) for source in config.sources}
+    known = {source: folder for source, folder in folders.items() if folder is not None}
+    repository = Path(os.environ.get("GITHUB_WORKSPACE") or ".")
+    for line in annotation_lines(found, known, repository):
+        console.say(line)

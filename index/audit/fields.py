@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 from index.model import rfc3339
@@ -26,6 +27,7 @@ def whole_days(span: timedelta | None) -> int | None:
     return None if span is None else span // _DAY
 
 
+@lru_cache(maxsize=1000)
 def policy_days(span: timedelta) -> int | float:
     """Days as a policy has them: 90, or 1.5 for 36 hours."""
     return span // _DAY if span % _DAY == timedelta(0) else round(span / _DAY, 4)

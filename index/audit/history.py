@@ -25,7 +25,6 @@ def compared(ledger: Ledger, audit: Audit, since: datetime | None = None) -> Aud
     """
     known, now = ledger.audits.open(), audit.generated_at
     past = ledger.audits.past(now)
-    begin = since or (past[-1].at if past else now)
     findings = []
     for finding in audit.findings:
         before = known.get(finding.identity)
@@ -35,19 +34,20 @@ def compared(ledger: Ledger, audit: Audit, since: datetime | None = None) -> Aud
     return replace(
         audit,
         findings=tuple(findings),
-        resolved=tuple(_resolved(ledger, audit, known, begin)),
+        resolved=tuple(_resolved(ledger, audit, known, since)),
         past=tuple(_past(ledger, audit, past)),
+        since=since,
     )
 
 
 def _resolved(
-    ledger: Ledger, audit: Audit, known: Mapping[str, KnownFinding], since: datetime
+    ledger: Ledger, audit: Audit, known: Mapping[str, KnownFinding], since: datetime | None
 ) -> list[Resolved]:
     present = {finding.identity for finding in audit.findings}
     uris = {result.document_id: result.uri for result in audit.results}
     # What an audit of one owner does not look at is not resolved.
-    gone = [] if audit.owner is not None else [one for key, one in known.items() if key not in present]
-    before = [one for one in ledger.audits.resolved(since) if one.finding_hash not in present]
+    gone = [] if audit.owner is not None else list(known.values())
+    before = [] if since is None else ledger.audits.resolved(since)
     if audit.owner is not None:
         before = [one for one in before if one.document_id in uris]
     return [
@@ -60,6 +60,7 @@ def _resolved(
             one.resolved_at or audit.generated_at,
         )
         for one in [*gone, *before]
+        if one.finding_hash not in present
     ]
 
 

@@ -57,6 +57,15 @@ def _read(workspace: Workspace, collection: Collection) -> Passages:
     return Passages(found, vectors)
 
 
+def texts_of(workspace: Workspace, document_ids: Iterable[str]) -> Iterator[Passage]:
+    """The passages of these documents, each document's together and in order. What the store has lost is left
+    out. Raises StoreError."""
+    collection = workspace.ledger.collections.current()
+    if collection is not None:
+        for passage, _ in _page(workspace, collection, document_ids):
+            yield passage
+
+
 def _page(
     workspace: Workspace, collection: Collection, documents: Iterable[str]
 ) -> Iterator[tuple[Passage, Sequence[float] | None]]:

@@ -38,6 +38,7 @@ CODES: Final[Mapping[str, Code]] = {
     "changed-since-review": Code("Changed since its review", "note"),
     "review-without-change": Code("Reviewed again and again without a change", "note"),
     "review-in-future": Code("Review is in the future"),
+    "retirement-asked": Code("Its owner asks for its removal", "note"),
     "quarantined": Code("Could not be read", "error"),
     "incomplete": Code("Has lost text", "error"),
     "empty": Code("Holds no text"),

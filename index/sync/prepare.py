@@ -20,9 +20,10 @@ from connectors.base import (
     Entry,
     Fetched,
 )
-from index.config.rules import Rules
+from index.config.rules import Rules, by_codeowners
 from index.freshness.assess import assess
-from index.freshness.properties import said, title
+from index.freshness.extract import extract_of
+from index.freshness.properties import assigned, said, title, with_assigned
 from index.model import Action, Cause, Failure, Item, Parsed, State
 from index.parse import formats
 from index.records import Document
@@ -198,7 +199,10 @@ def _work_of_version(
             title=parsed.title,
             content_type=parsed.content_type,
             language=parsed.language,
-            properties=source.rules.recorded(parsed.properties, entry.properties, authored=authored),
+            properties=with_assigned(
+                source.rules.recorded(parsed.properties, entry.properties, authored=authored),
+                assigned(known.properties),
+            ),
             indexed_at=source.now(),
             findings=list(parsed.findings),
         )
@@ -209,7 +213,9 @@ def _work_of_version(
         if fetched.content_hash != known.content_hash and (why := source.ended(document)):
             return Removal(expired(document, why), Action.EXPIRE)
         chunks = tuple(source.chunk(parsed))
-        return NewVersion(item.action, replace(document, chunk_count=len(chunks)), chunks, frozenset())
+        document = replace(document, chunk_count=len(chunks))
+        extract = extract_of(document.document_id, parsed)
+        return NewVersion(item.action, document, chunks, frozenset(), extract)
 
     return Reading(content, content.stat().st_size, source.parser(content, format), finish, source)
 
@@ -277,7 +283,7 @@ def linked(document: Document, rules: Rules, connector: Connector) -> Document:
 
 def governed(document: Document, rules: Rules, now: datetime) -> Document:
     """The document with its owner and the instants at which it warns and turns stale."""
-    governance = rules.govern(document.uri, document.properties)
+    governance = rules.govern(document.uri, document.properties, by_codeowners(document))
     found = assess(governance.policy, document.properties, document.modified_at, document.reviewed_at, now)
     return replace(
         document,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from index.audit.report import FILES
+from index.audit.report import FILES, page_of
 from index.errors import FreshkbError, code_of
+from tests import forks
 from tests.commands import CommandLine, environment, process
 from tests.knowledge import Knowledge
 
@@ -69,7 +69,7 @@ def test_a_wrong_call_is_an_error_of_its_own(freshkb: CommandLine) -> None:
 
 
 def test_an_error_of_a_real_process_is_the_last_line_of_its_stderr(tmp_path: Path) -> None:
-    done = subprocess.run(
+    done = forks.run(
         process("status", "--json"), cwd=tmp_path, env=environment(), capture_output=True, text=True
     )
     assert (done.returncode, done.stdout) == (2, "")
@@ -130,22 +130,22 @@ def test_a_state_folder_inside_a_root_is_left_out_of_it(freshkb: CommandLine, kb
 # ── Reports ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("name", sorted(FILES))
+@pytest.mark.parametrize("name", [*sorted(FILES), page_of("")])
 def test_an_audit_replaces_only_what_it_wrote(freshkb: CommandLine, kb: Knowledge, name: str) -> None:
     kb.write("a.md", "# A\n\nLeave.\n")
     freshkb("sync")
     out = kb.home / "out"
     freshkb("audit", "--out", "out")
     freshkb("audit", "--out", "out")
-    kept = {path: path.read_bytes() for path in out.iterdir()}
+    kept = set(out.rglob("*"))
     (out / name).write_text("<html>mine</html>")
-    before = {path: path.read_bytes() for path in out.iterdir()}
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     said = freshkb("audit", "--out", "out", code=2).stderr
     assert f"{name} was not written by freshkb" in said
-    assert {path: path.read_bytes() for path in out.iterdir()} == before
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
     (out / name).unlink()
     (out / name).symlink_to("nowhere")
     assert f"{name} was not written by freshkb" in freshkb("audit", "--out", "out", code=2).stderr
     (out / name).unlink()
     freshkb("audit", "--out", "out")
-    assert set(out.iterdir()) == set(kept)
+    assert set(out.rglob("*")) == kept

@@ -1,25 +1,39 @@
-"""The audit on paper: ``report.html``, ``report.md``, ``report.csv`` and ``freshness.json``."""
+"""The audit on paper: the report for browsers with a page for each owner, and the files for other readers.
+
+`rows` makes what the pages show of a document, with its `remedy`; `charts` their numbers; `page` fills the
+template, `owner_pages` says which owner has which page. `plain` is Markdown and CSV, `junit` and `github` are
+for CI.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+from index.audit.report.junit import junit
+from index.audit.report.owner_pages import FOLDER, findings_by_owner, owner_audit, page_of, pages
 from index.audit.report.page import html_page
-from index.audit.report.plain import counts_markdown, csv_table, markdown_page
+from index.audit.report.plain import counts_markdown, csv_table, findings_table, markdown_page
+from index.audit.report.rows import Row, Table, rows
 from index.audit.result import Audit
 from index.disk.atomic import replacing
 from index.disk.private import private_folder
-from index.printable import printable_json
+from index.freshness.owners import fold
+from index.printable import printable_json, printable_line
 
-__all__ = ["FILES", "counts_markdown", "foreign", "write"]
+__all__ = ["FILES", "counts_markdown", "foreign", "page_of", "write"]
 
+#: A page's sign, which owners' pages have, too.
+_PAGE_SIGN = '<meta name="generator" content="freshkb">'
 #: The files, each with a sign near its beginning that tells ours from foreign ones.
 FILES = {
-    "report.html": '<meta name="generator" content="freshkb">',
+    "report.html": _PAGE_SIGN,
     "report.md": "<!-- freshkb -->",
     "report.csv": '"document_id","uri","source","owner"',
+    "findings.csv": '"code","finding","severity","status"',
+    "report.xml": '<testsuites name="freshkb audit',
     "freshness.json": '"trust_score":',
 }
 #: Bytes from the beginning of a file in which its sign lies.
@@ -28,13 +42,17 @@ _HEAD_BYTES = 4096
 
 def foreign(out: Path) -> list[Path]:
     """Files in this folder that `write` would replace, although freshkb did not write them."""
-    return [path for name, sign in FILES.items() if not _ours(path := out / name, sign)]
+    found = [path for name, sign in FILES.items() if not _ours(path := out / name, sign)]
+    folder = out / FOLDER
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        found.append(folder)
+    return [*found, *(path for path in pages(out) if not _ours(path, _PAGE_SIGN))]
 
 
 def _ours(path: Path, sign: str) -> bool:
     try:
         with path.open("rb") as file:
-            return sign.encode() in file.read(_HEAD_BYTES)
+            return sign.encode() in file.read(_HEAD_BYTES) and not path.is_symlink()
     except (FileNotFoundError, NotADirectoryError):
         return not path.is_symlink()
     except OSError:
@@ -42,22 +60,64 @@ def _ours(path: Path, sign: str) -> bool:
 
 
 def write(audit: Audit, out: Path) -> list[Path]:
-    """Write the four files into a folder, which is made when it is missing; each one whole or not at all, and
-    for its owner alone, unless the folder may be read by others."""
+    """Write the files into a folder, which is made when it is missing, and return their paths, without those
+    of the owners' pages; each file whole or not at all, and for its owner alone, unless the folder may be
+    read by others.
+
+    The owners' pages are those of a whole audit: one of a single owner's documents leaves them as they are.
+    """
     private_folder(out)
+    shown = rows(audit)
+    table = Table(shown)
+    said = audit.json()
+    names = _page_names(audit) if audit.owner is None else {}
     texts = (
-        html_page(audit),
-        markdown_page(audit),
-        csv_table(audit),
-        _json_lines(audit),
+        html_page(audit, shown, table, names),
+        markdown_page(audit, shown),
+        csv_table(audit, said["results"]),
+        findings_table(shown),
+        junit(audit),
+        _json_lines(said),
     )
-    return [_replace(out / name, text) for name, text in zip(FILES, texts, strict=True)]
+    written = [_replace(out / name, text) for name, text in zip(FILES, texts, strict=True)]
+    if audit.owner is None:
+        _write_owners(audit, out, shown, table, names)
+    return written
 
 
-def _json_lines(audit: Audit) -> Iterator[str]:
+def _page_names(audit: Audit) -> dict[str, str]:
+    """The page of each owner by its name, in each spelling, as rows have it."""
+    spelled = {owner for result in audit.results for owner in result.owners}
+    nobody = {summary.owner for summary in audit.owners} & {""}
+    return {printable_line(owner): page_of(owner) for owner in sorted(spelled | nobody)}
+
+
+def _write_owners(audit: Audit, out: Path, shown: Iterable[Row], table: Table, names: dict[str, str]) -> None:
+    """Write the owners' pages, and remove those of owners that are gone."""
+    by_owner: dict[str, list[Row]] = {}
+    for row in shown:
+        for owner in dict.fromkeys(map(fold, row.owners or ("",))):
+            by_owner.setdefault(owner, []).append(row)
+    private_folder(out / FOLDER, inside=out)
+    findings = findings_by_owner(audit)
+    kept = set()
+    for summary in audit.owners:
+        theirs = by_owner.get(fold(printable_line(summary.owner)), [])
+        beside = {
+            owner: names[owner].removeprefix(f"{FOLDER}/") for row in theirs for owner in row.owners or ("",)
+        }
+        part = owner_audit(audit, summary, findings.get(fold(summary.owner), ()))
+        path = out / page_of(summary.owner)
+        kept.add(_replace(path, html_page(part, theirs, table, beside, whole=False)))
+    for path in pages(out):
+        if path not in kept and path.is_file() and _ours(path, _PAGE_SIGN):
+            path.unlink(missing_ok=True)
+
+
+def _json_lines(said: Mapping[str, Any]) -> Iterator[str]:
     """The audit's JSON with a line for each entry: it is read by eye and by diff, and written fast."""
     yield "{"
-    for number, (name, value) in enumerate(audit.json().items()):
+    for number, (name, value) in enumerate(said.items()):
         yield f"{',' if number else ''}\n  {json.dumps(name)}: "
         if not isinstance(value, list) or not value:
             yield _json(value)
@@ -68,8 +128,11 @@ def _json_lines(audit: Audit) -> Iterator[str]:
     yield "\n}\n"
 
 
+_encoded = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def _json(value: object) -> str:
-    return printable_json(json.dumps(value, ensure_ascii=False))
+    return printable_json(_encoded(value))
 
 
 def _replace(path: Path, text: Iterable[str]) -> Path:

@@ -5,23 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
-from index.audit.report.wording import (
-    NOBODY,
-    VERDICTS,
-    dated_by,
-    day,
-    days,
-    due,
-    finding_name,
-    name,
-    percent,
-    reviewed,
-)
-from index.audit.result import SEVERITY, Audit, Result
+from index.audit.report.rows import Item, Row
+from index.audit.report.wording import NOBODY, VERDICTS, code_name, day, days, percent
+from index.audit.result import SEVERITY, Audit
+from index.batched import batched
 from index.freshness.assess import Verdict
-from index.printable import printable, printable_line
+from index.freshness.finding import VERDICT_CODES, Finding
+from index.model import rfc3339
+from index.printable import UNPRINTABLE, printable, printable_line
 
 #: Rows of a Markdown report; viewers of Markdown give up on long tables, and the CSV has them all.
 _ROWS_MAX = 500
@@ -35,11 +29,12 @@ def counts_markdown(audit: Audit) -> str:
     return f"| Trust score | {head} |\n|{rule}|\n| {percent(audit.trust_score)} | {row} |\n"
 
 
-def markdown_page(audit: Audit) -> Iterator[str]:
+def markdown_page(audit: Audit, shown: Sequence[Row]) -> Iterator[str]:
     base = _cell(audit.name) or "the knowledge base"
     yield "<!-- freshkb -->\n\n"
     yield f"# Freshness of {base}\n\n{audit.generated_at:%Y-%m-%d %H:%M} UTC\n\n"
     yield counts_markdown(audit)
+    yield from _compared(audit)
     yield "\n## Owners\n\n| Owner | Trust score | Documents | Stale | Unknown | Review due |\n"
     yield "|---|---:|---:|---:|---:|---:|\n"
     for owner in audit.owners:
@@ -48,36 +43,75 @@ def markdown_page(audit: Audit) -> Iterator[str]:
         )
         total = sum(owner.counts.values())
         yield f"| {_cell(owner.owner or NOBODY)} | {percent(owner.trust_score)} | {total:,} | {counts} |\n"
-    attention = [r for r in audit.results if r.verdict not in (Verdict.FRESH, Verdict.EXEMPT)]
+    attention = [row for row in shown if row.items and row.items[0].code in VERDICT_CODES]
     yield "\n## To be looked at\n\n"
     if not attention:
         yield "Nothing: every document that has to be reviewed is fresh.\n"
     else:
-        yield "| Verdict | Document | Owner | Age | Due | Dated by |\n|---|---|---|---:|---|---|\n"
+        yield "| Verdict | Document | Owner | Age | Due | Dated by | What to do |\n"
+        yield "|---|---|---|---:|---|---|---|\n"
         yield from map(_row, attention[:_ROWS_MAX])
         yield _more(len(attention))
-    if audit.findings:
-        yield "\n## Also found\n\n| Finding | Document | Owner | Why |\n|---|---|---|---|\n"
-        for found in audit.findings[:_ROWS_MAX]:
-            place = found.source if found.uri is None else f"{found.source}/{found.uri}"
-            cells = (finding_name(found), place, found.owner or NOBODY, found.sentence)
-            yield f"| {' | '.join(map(_cell, cells))} |\n"
-        yield _more(len(audit.findings), "freshness.json")
+    others = [(row, item) for row in shown for item in row.items if item.code not in VERDICT_CODES]
+    if others:
+        yield "\n## Also found\n\n| Finding | Document | Owner | Why | What to do |\n|---|---|---|---|---|\n"
+        for row, item in others[:_ROWS_MAX]:
+            owner = _cell(", ".join(row.owners) or NOBODY)
+            found = f"{_cell(item.head)}{_new(item)}"
+            yield f"| {found} | {_document(row)} | {owner} | {_cell(item.detail)} | {_todo(row, item)} |\n"
+        yield _more(len(others), "findings.csv")
+    if audit.resolved:
+        yield "\n## Resolved\n\n| Finding | Document | Resolved |\n|---|---|---|\n"
+        for one in audit.resolved[:_ROWS_MAX]:
+            place = f"{one.source}/{one.uri}" if one.uri else one.source
+            yield f"| {_cell(code_name(one.code))} | {_cell(place)} | {day(one.resolved_at)} |\n"
+        yield _more(len(audit.resolved), "freshness.json")
 
 
-def _row(result: Result) -> str:
-    age = result.assessment.age
-    dated = f"{dated_by(result)} {day(result.assessment.dated)}".strip()
-    document = f"**{_cell(name(result))}**<br>{_cell(result.source)}/{_cell(result.uri)}"
+def _compared(audit: Audit) -> Iterator[str]:
+    if audit.compared_with is not None:
+        new = sum(finding.status == "new" for finding in audit.findings)
+        yield (
+            f"\nSince {day(audit.compared_with)}: {new:,} new, {len(audit.findings) - new:,} still open, "
+            f"{len(audit.resolved):,} resolved.\n"
+        )
+
+
+def _row(row: Row) -> str:
+    item = row.items[0]
+    due = f"{_cell(item.head)}{_new(item)}. {_cell(item.detail)}"
     cells = (
-        VERDICTS[result.verdict],
-        document,
-        _cell(", ".join(result.owners) or NOBODY),
-        "" if age is None else days(age.days),
-        _cell(". ".join(part for part in due(result) if part)),
-        _cell(". ".join(part for part in (dated, reviewed(result)) if part)),
+        VERDICTS[Verdict(row.verdict)],
+        _document(row),
+        _cell(", ".join(row.owners) or NOBODY),
+        "" if row.age is None else days(row.age),
+        due.rstrip(". ").replace("..", "."),
+        _cell(". ".join(part for part in (row.dated, row.reviewed) if part)),
+        _todo(row, item),
     )
     return f"| {' | '.join(cells)} |\n"
+
+
+def _document(row: Row) -> str:
+    name = f"**{_cell(row.name)}**"
+    linked = f"[{name}]({_target(row.url)})" if row.url else name
+    place = "/".join(part for part in (row.source, row.uri) if part)
+    return f"{linked}<br>{_cell(place)}"
+
+
+def _target(url: str) -> str:
+    """A safe url as the target of a link: nothing in it ends the link or the cell."""
+    escaped = {sign: f"%{ord(sign):02X}" for sign in "()<>|[]\\`*_~$!\"'"}
+    return "".join(escaped.get(sign, sign) for sign in url).replace("&", "&amp;")
+
+
+def _new(item: Item) -> str:
+    return " (new)" if item.status == "new" else ""
+
+
+def _todo(row: Row, item: Item) -> str:
+    lines = [f"<code>{_cell(row.filled(line))}</code>" for line in item.remedy.lines]
+    return "<br>".join(part for part in (_cell(item.remedy.sentence), *lines) if part)
 
 
 def _more(total: int, where: str = "report.csv") -> str:
@@ -91,22 +125,70 @@ def _cell(text: str) -> str:
     return re.sub(r"(?i)://|www\.|@", lambda match: "".join(f"&#{ord(letter)};" for letter in match[0]), text)
 
 
-def csv_table(audit: Audit) -> Iterator[str]:
-    """Every result. Begins with a byte order mark, without which Excel reads no accented letter right."""
-    columns = [*_CONTRACT, "title", "url"]
+def csv_table(audit: Audit, described: Iterable[Mapping[str, Any]] | None = None) -> Iterator[str]:
+    """Every result. `described` are the results as JSON has them, where they are at hand."""
+
+    def cells() -> Iterator[list[object]]:
+        for result, said in zip(audit.results, described or (r.json() for r in audit.results), strict=True):
+            row = [said[column] for column in _CONTRACT]
+            row[_OWNERS] = "; ".join(result.owners)
+            yield [*row, result.title, result.url]
+
+    return _csv([*_CONTRACT, "title", "url"], cells())
+
+
+_FINDING = (
+    *("code", "finding", "severity", "status", "first_seen_at", "owner", "source", "uri", "line"),
+    *("evidence", "what_to_do", "title", "url", "document_id"),
+)
+
+
+def findings_table(shown: Iterable[Row]) -> Iterator[str]:
+    """Every finding, in the order of the rows, with what to do."""
+    found = ((row, item, item.finding) for row in shown for item in row.items if item.finding)
+    return _csv(_FINDING, (_finding_cells(*each) for each in found))
+
+
+def _finding_cells(row: Row, item: Item, finding: Finding) -> list[object]:
+    lines = " or ".join(f"{line.kind}: {row.filled(line)}" for line in item.remedy.lines)
+    return [
+        *(finding.code, code_name(finding.code), finding.severity, finding.status),
+        *(rfc3339(finding.first_seen_at), finding.owner, finding.source, finding.uri, finding.line),
+        *(
+            finding.evidence,
+            f"{item.remedy.sentence} {lines}".strip(),
+            row.name,
+            row.url,
+            finding.document_id,
+        ),
+    ]
+
+
+#: Rows that are written in one go.
+_BATCH = 500
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """Begins with a byte order mark, without which Excel reads no accented letter right."""
+    yield f"\ufeff{_lines([columns])}"
+    for batch in batched(rows, _BATCH):
+        text = _lines(batch)
+        # Cell by cell takes ten times as long, and hardly any text needs it.
+        yield text if _is_inert(text, len(batch)) else _lines([list(map(_inert, row)) for row in batch])
+
+
+def _lines(rows: Iterable[Sequence[object]]) -> str:
     buffer = io.StringIO()
-    writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)
-    yield "\ufeff"
-    writer.writerow(columns)
-    for result in audit.results:
-        row = {**result.json(), "owners": "; ".join(result.owners)}
-        row |= {"title": result.title, "url": result.url}
-        writer.writerow([_inert(row[column]) for column in columns])
-        if buffer.tell() > 1 << 16:
-            yield buffer.getvalue()
-            buffer.seek(0)
-            buffer.truncate()
-    yield buffer.getvalue()
+    csv.writer(buffer, quoting=csv.QUOTE_ALL).writerows(rows)
+    return buffer.getvalue()
+
+
+def _is_inert(text: str, rows: int) -> bool:
+    """Whether `_inert` would change no cell of these lines."""
+    if text.count("\n") != rows or text.count("\r") != rows or "\t" in text or _SUSPECT.search(text):
+        return False
+    inside = text.replace("\r\n", "")
+    return inside.isprintable() if inside.isascii() else UNPRINTABLE.search(inside) is None
 
 
 _CONTRACT = (
@@ -123,14 +205,19 @@ _CONTRACT = (
         "date_field",
     ),
     *("age_days", "warn_after_days", "stale_after_days", "overdue_days"),
-    *("reviewed_at", "reviewed_by", "review_note", "changed_since_review"),
+    *("reviewed_at", "reviewed_by", "review_note", "changed_since_review", "snoozed_until", "hits"),
 )
 
+
+_OWNERS = _CONTRACT.index("owners")
 
 #: Signs that make a spreadsheet take a cell for a formula, where a cell may begin. Its language decides on
 #: the separator, and behind another one than ours quotes protect nothing: a cell may begin after any
 #: separator. The wide signs are formulas in East Asian versions, the small ones are their kin.
-_FORMULA = re.compile(r"(^|[;|،؛；])([\s\"'“”]*)(?=[=+\-@＝＋－＠﹦﹢﹣﹫])")
+_BETWEEN, _SIGNS = r"[\s\"'“”]*", r"(?=[=+\-@＝＋－＠﹦﹢﹣﹫])"
+_FORMULA = re.compile(rf"(^|[;|،؛；])({_BETWEEN}){_SIGNS}")
+#: The same in lines of cells, each of which begins with a quote.
+_SUSPECT = re.compile(rf"[\";|،؛；]{_BETWEEN}{_SIGNS}")
 
 
 def _inert(value: object) -> object:

@@ -7,7 +7,7 @@ from datetime import date
 from index.audit.fields import whole_days
 from index.audit.result import Result
 from index.freshness.assess import MODIFIED_AT, REVIEWED_AT, Verdict
-from index.freshness.finding import Finding
+from index.freshness.finding import CODES, Finding
 
 NOBODY = "Nobody"
 
@@ -27,21 +27,6 @@ MEANINGS = {
     Verdict.EXEMPT: "Not subject to review, as the configuration says.",
 }
 
-_FINDINGS = {
-    "quarantined": "Could not be read",
-    "empty": "Holds no text",
-    "incomplete": "Has lost text",
-    "unowned": "Has no owner",
-    "owner-invalid": "Owner is no name",
-    "date-invalid": "Date cannot be read",
-    "front-matter-invalid": "Front matter is broken",
-    "review-in-future": "Review is in the future",
-    "changed-since-review": "Changed since its review",
-    "checkout-dates": "File dates are a checkout's",
-    "too-deep": "Lies too deep",
-}
-
-
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -58,8 +43,13 @@ def name(result: Result) -> str:
     return result.title or result.uri.rpartition("/")[2]
 
 
+def code_name(code: str) -> str:
+    """A finding's code in words."""
+    return CODES[code].title if code in CODES else code
+
+
 def finding_name(finding: Finding) -> str:
-    return _FINDINGS.get(finding.code, finding.code)
+    return code_name(finding.code)
 
 
 def reviewed(result: Result) -> str:
@@ -91,11 +81,13 @@ def due(result: Result) -> tuple[str, str]:
     )
 
 
+_DATED_BY = {REVIEWED_AT: "Attested review", MODIFIED_AT: "Last changed"}
+
+
 def dated_by(result: Result) -> str:
     """The origin of the date, in words."""
     field = result.assessment.date_field
-    named = {REVIEWED_AT: "Attested review", MODIFIED_AT: "Last changed"}
-    return named.get(field, f"“{field}”") if field else ""
+    return (_DATED_BY.get(field) or f"“{field}”") if field else ""
 
 
 def percent(score: float | None) -> str:

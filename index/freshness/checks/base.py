@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from index.freshness.assess import Assessment
 from index.freshness.finding import Finding
 from index.freshness.governance import Governance
-from index.records import Document, Extract, Review, SourceRecord
+from index.records import Answer, AnswerKind, Document, Extract, Review, SourceRecord
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,6 +66,8 @@ class Subject:
     """Oldest first; the last one counts."""
     extract: Extract | None = None
     """None of a document that was indexed before there were any, or that has no text."""
+    answers: Mapping[AnswerKind, Answer] = field(default_factory=dict)
+    """Standing answers of its owners."""
     configured: bool = True
     """Whether the configuration has its source."""
 
@@ -115,6 +117,10 @@ class SourceState:
     """None before its first complete listing."""
     checked_out_at: datetime | None = None
     """When version control last wrote its work tree; None where there is none."""
+    template: str = ""
+    """Template of the links to its documents; "" when it has none."""
+    hides: Callable[[str], bool] = lambda _: False
+    """Whether something may be at a path of it, or is, although its listing does not show it."""
 
     def finding(self, code: str, evidence: str, *, uri: str | None = None, remedy: str = "") -> Finding:
         """A finding on it as a whole, or on a folder of it."""
@@ -134,7 +140,18 @@ class Base:
     """Time after which a source that was not brought up to date is a finding; None: never."""
     verified: Mapping[str, int] | None = None
     """Differences by kind that the last verify found; None when there was none yet."""
+    why_nobody: Callable[[str], str] = lambda owner: ""
+    """Why an owner stands for no person that can be told, as a sentence; "" when it stands for one, and when
+    no directory of owners says."""
     by_id: Mapping[str, Subject] = field(default_factory=dict)
+    others: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """Uris by source of what is there besides the subjects: of a type that cannot be parsed, or expired."""
+    moved: Callable[[str, str], str | None] = lambda _source, _uri: None
+    """The id of the document that was moved away from a place (source and uri)."""
+    texts: Callable[[Collection[str]], Iterable[Passage]] = lambda _: ()
+    """The passages of these documents, without vectors. Each call reads the store."""
+    gone: Callable[[str], Sequence[str]] = lambda _: ()
+    """The days on which checks of an external address have found it gone, one after the other."""
 
 
 def base(
@@ -144,7 +161,8 @@ def base(
     passages: Callable[[], Passages] = Passages,
     max_lag: timedelta | None = None,
     verified: Mapping[str, int] | None = None,
+    why_nobody: Callable[[str], str] = lambda owner: "",
 ) -> Base:
     """A base with its documents by id."""
     known = {subject.document.document_id: subject for subject in subjects}
-    return Base(now, subjects, sources, passages, max_lag, verified, known)
+    return Base(now, subjects, sources, passages, max_lag, verified, why_nobody, known)

@@ -12,6 +12,7 @@ from index.audit.result import SEVERITY, Audit
 from index.config import FreshnessPolicy, Rule, SourceConfig
 from index.errors import ConfigError
 from index.freshness.assess import Verdict
+from index.freshness.finding import VERDICT_CODES, Finding
 from index.freshness.owners import fold
 from index.model import LIVE, State
 from index.records import Document, Review
@@ -36,6 +37,11 @@ def document(uri: str, age: float | None = 0, **values: Any) -> Document:
     modified = None if age is None else NOW - timedelta(days=age)
     given = {"state": State.INDEXED, "version": 1, "chunk_count": 1, "modified_at": modified, **values}
     return Document(f"id-{uri}", given.pop("source", "handbook"), uri, **given)
+
+
+def defects(found: Audit) -> list[Finding]:
+    """The findings besides verdicts."""
+    return [finding for finding in found.findings if finding.code not in VERDICT_CODES]
 
 
 def run(*documents: Document, owner: str | None = None) -> Audit:
@@ -80,6 +86,8 @@ def test_the_json_is_what_the_contract_says() -> None:
                 "reviewed_by": None,
                 "review_note": None,
                 "changed_since_review": None,
+                "snoozed_until": None,
+                "hits": 0,
             },
             {
                 "document_id": "id-hr/b.md",
@@ -101,9 +109,38 @@ def test_the_json_is_what_the_contract_says() -> None:
                 "reviewed_by": None,
                 "review_note": None,
                 "changed_since_review": None,
+                "snoozed_until": None,
+                "hits": 0,
             },
         ],
-        "findings": [],
+        "findings": [
+            {
+                "code": code,
+                "severity": severity,
+                "uri": uri,
+                "document_id": f"id-{uri}",
+                "source": "handbook",
+                "owner": owner,
+                "evidence": evidence,
+                "line": None,
+                "remedy": "",
+                "first_seen_at": None,
+                "status": "new",
+            }
+            for code, severity, uri, owner, evidence in (
+                (
+                    "stale",
+                    "error",
+                    "a.md",
+                    "group:docs",
+                    "Dated 2025-10-13 by modified_at; stale since 2026-04-11.",
+                ),
+                ("warn", "note", "hr/b.md", "user:anna", found.results[1].assessment.reason),
+            )
+        ],
+        "resolved": [],
+        "past": [],
+        "use": None,
     }
     json.dumps(found.json())
 
@@ -151,7 +188,7 @@ def test_an_owner_sees_only_what_is_theirs() -> None:
     assert [result.uri for result in found.results] == ["hr/a.md"]
     assert [owner.owner for owner in found.owners] == ["user:anna"]
     assert found.counts == {Verdict.STALE: 1}
-    assert not found.findings
+    assert not defects(found)
     assert run(document("b.md", 200), document("hr/a.md"), owner="USER:Anna").counts == {Verdict.FRESH: 1}
 
 
@@ -184,7 +221,7 @@ def test_each_of_several_owners_sees_the_document_and_the_first_is_asked_to_act(
         theirs = run(shared, alone, owner=asked)
         assert [result.uri for result in theirs.results] == uris
         assert [fold(summary.owner) for summary in theirs.owners] == [fold(asked)]
-        assert [(f.code, f.owner) for f in theirs.findings] == [("empty", "User:Anna")]
+        assert [(f.code, f.owner) for f in defects(theirs)] == [("empty", "User:Anna")]
 
 
 def test_nobodys_documents_are_asked_for_by_an_empty_name() -> None:
@@ -226,7 +263,7 @@ def test_a_document_says_who_reviewed_it_and_whether_it_changed_since() -> None:
     assert [rows["none.md"][name] for name in said] == [None] * 3
     assert rows["ahead.md"]["verdict"] == "stale"
     assert "lies in the future" in rows["ahead.md"]["reason"]
-    assert [(f.code, f.severity, f.uri) for f in found.findings] == [
+    assert [(f.code, f.severity, f.uri) for f in defects(found)] == [
         ("review-in-future", "warning", "ahead.md"),
         ("changed-since-review", "note", "changed.md"),
     ]
@@ -240,7 +277,7 @@ def test_what_a_document_says_of_itself_and_is_none_is_found() -> None:
         document("archive/c.md", properties={"last_reviewed": "soon"}),
         document("d.md", properties={"Last-Reviewed": ["2026-04-01"]}, reviewed_at=NOW),
     )
-    assert [(f.code, f.uri, f.line, f.evidence) for f in found.findings] == [
+    assert [(f.code, f.uri, f.line, f.evidence) for f in defects(found)] == [
         ("date-invalid", "b.md", None, "The date in last_reviewed is empty or cannot be read."),
         ("date-invalid", "d.md", None, "The date in last_reviewed is a list."),
         ("front-matter-invalid", "a.md", 3, "The front matter is not valid YAML."),
@@ -256,8 +293,8 @@ def test_file_dates_that_are_a_checkouts_are_found() -> None:
             document(f"{n}.md", age, date_used=NOW - timedelta(days=age)) for n, age in enumerate(ages)
         ]
         told = audit(documents, {"handbook": SOURCE}, NOW, checked_out={"handbook": written})
-        assert {(f.code, f.uri, f.owner) for f in told.findings} <= {("checkout-dates", None, "group:docs")}
-        return [f.evidence for f in told.findings]
+        assert {(f.code, f.uri, f.owner) for f in defects(told)} <= {("checkout-dates", None, "group:docs")}
+        return [f.evidence for f in defects(told)]
 
     minute = 1 / 24 / 60
     assert "1 of 1 documents" in found(40)[0], "it was written with its work tree"
@@ -267,7 +304,7 @@ def test_file_dates_that_are_a_checkouts_are_found() -> None:
     assert not found(40, 40, 40, written=None), "no work tree"
     own = document("own.md", 40, date_used=NOW, properties={"last_reviewed": "2026-04-30"})
     told = audit([own], {"handbook": SOURCE}, NOW, checked_out={"handbook": NOW - timedelta(days=40)})
-    assert not told.findings, "a document with a date of its own needs none of its file"
+    assert not defects(told), "a document with a date of its own needs none of its file"
 
 
 def test_findings_name_what_age_does_not_show() -> None:
@@ -285,18 +322,19 @@ def test_findings_name_what_age_does_not_show() -> None:
         {"handbook": SOURCE, "inbox": nobody},
         NOW,
     )
-    assert [(finding.code, finding.uri) for finding in found.findings] == [
+    assert [(finding.code, finding.uri) for finding in defects(found)] == [
         ("incomplete", "rest.md"),
         ("quarantined", "new.pdf"),
         ("quarantined", "old.pdf"),
         ("empty", "empty.md"),
         ("unowned", "mail.eml"),
     ]
-    assert found.findings[1].evidence == "The file has a password."
-    assert found.findings[2].evidence.endswith("The index still has its last good version.")
-    assert found.json()["findings"][1] == {
+    assert defects(found)[1].evidence == "The file has a password."
+    assert defects(found)[2].evidence.endswith("The index still has its last good version.")
+    assert defects(found)[1].json() == {
         "code": "quarantined", "severity": "error", "uri": "new.pdf", "document_id": "id-new.pdf",
         "source": "handbook", "owner": "group:docs", "evidence": "The file has a password.", "line": None,
+        "remedy": "", "first_seen_at": None, "status": "new",
     }  # fmt: skip
 
 
