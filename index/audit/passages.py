@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from index import payload
@@ -12,8 +12,6 @@ from index.model import State
 from index.records import Collection, Document
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from index.workspace import Workspace
 
 #: States of documents that a search shows; those in quarantine with their last good version.
@@ -70,7 +68,8 @@ def texts_of(workspace: Workspace, document_ids: Iterable[str]) -> Iterator[Pass
 
 def _page(
     workspace: Workspace, collection: Collection, documents: Iterable[str]
-) -> Iterator[tuple[Passage, np.ndarray | None]]:
+) -> Iterator[tuple[Passage, Sequence[float] | None]]:
+    """The passages of these documents with their vectors; None where the store has lost it."""
     records = workspace.ledger.chunks.of(collection.name, list(documents))
     ids = [record.point_id for own in records.values() for record in own]
     if not ids:

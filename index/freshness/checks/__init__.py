@@ -2,13 +2,13 @@
 
 A *check* looks for one or several codes of `index.freshness.finding.CODES`, and has no I/O and no clock. What
 it needs of texts it takes from extracts (links, anchors, claims: kept since the text was read) or from
-passages, which are read from the store once for each check that asks for them. A check is precise before it
+passages, which are read from the store once, for all checks that ask for them. A check is precise before it
 is complete: what may be right is not found. A code that is not right in nine of ten cases on real documents
 is off until a configuration switches it on.
 
 `age` · `owner` · `review` · `links` · `claims` · `operation` (what kept a text from being found, and what
-runs have not done) · `repeats` · `numbers`. Pure leaves: `siblings` (versions, translations, series, parallel titles),
-`sentences` (statements of numbers with a unit), `near` (pairs of vectors).
+runs have not done) · `repeats` · `numbers`. Leaves: `siblings` (versions, translations, series, parallel
+titles), `sentences` (statements of numbers with a unit), `units` (these numbers), `near` (pairs of vectors).
 
 May import: the room `freshness`.
 """

@@ -47,6 +47,13 @@ class Passages:
         numbers: dict[str, int] = {}
         return [numbers.setdefault(passage.document_id, len(numbers)) for passage in self.all]
 
+    def titles(self) -> dict[str, str]:
+        """The first heading of each document by id; "" where it has none."""
+        found: dict[str, str] = {}
+        for passage in self.all:
+            found.setdefault(passage.document_id, passage.heading_path[0] if passage.heading_path else "")
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 _BLOCK = 2048
 
 
-def near(vectors: np.ndarray, groups: np.ndarray, least: float, most: int) -> Iterator[tuple[int, int, float]]:
+def near(
+    vectors: np.ndarray, groups: np.ndarray, least: float, most: int
+) -> Iterator[tuple[int, int, float]]:
     """Pairs of rows with a cosine of at least `least`, the lower row first.
 
     `vectors`: float32 [rows, dimension], of length 1. `groups`: int [rows]; rows of one group are no pair. A

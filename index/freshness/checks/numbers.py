@@ -59,6 +59,8 @@ def find(base: Base) -> Iterator[Finding]:
             found[pages.id(conflict.here), pages.id(conflict.there)].append(conflict)
     for (here, there), conflicts in found.items():
         one, other = base.by_id[here], base.by_id[there]
+        if _same_owner(one, other) and (there, here) in found and _age(one) > _age(other):
+            continue
         yield _finding(one, other, conflicts, passages)
 
 
@@ -72,10 +74,14 @@ def _finding(one: Subject, other: Subject, conflicts: Sequence[Conflict], passag
         f"{_quote(there, passages)}.{more}",
         key=other.document.document_id,
         related=(other.document.document_id,),
-        remedy="Agree with the other owner on the right number, and correct the document that has the wrong one."
-        if fold(owner) != fold(one.governance.owner)
-        else "Correct the document that has the wrong number.",
+        remedy="Correct the document that has the wrong number."
+        if _same_owner(one, other)
+        else "Agree with the other owner on the right number, and correct the document that has another.",
     )
+
+
+def _same_owner(one: Subject, other: Subject) -> bool:
+    return fold(one.governance.owner) == fold(other.governance.owner)
 
 
 def _quote(said: Said, passages: Passages) -> str:
@@ -94,6 +100,7 @@ class _Pages:
 
     def __init__(self, base: Base, passages: Passages) -> None:
         self._base, self._passages = base, passages
+        self._titles = passages.titles()
         self._headings: dict[str, set[str]] = defaultdict(set)
         for passage in passages.all:
             self._headings[passage.document_id].update(heading.casefold() for heading in passage.heading_path)
@@ -105,7 +112,7 @@ class _Pages:
         return self._base.by_id[self.id(said)]
 
     def comparable(self, one: Said, other: Said) -> bool:
-        """Whether two statements of different documents are about the same thing, as far as their places say."""
+        """Whether two statements of different documents are about one thing, as far as their places say."""
         first, second = self.subject(one).document, self.subject(other).document
         if siblings(first.uri, second.uri):
             return False
@@ -126,8 +133,7 @@ class _Pages:
         return any(stem(word) in said.statement.subject for part in above for word in folded(part).split())
 
     def _title(self, document_id: str) -> str:
-        document = self._base.by_id[document_id].document
-        return document.title or document.uri.rpartition("/")[2].rpartition(".")[0]
+        return self._base.by_id[document_id].document.title or self._titles[document_id]
 
 
 def _groups(passages: Passages) -> Iterator[list[Said]]:

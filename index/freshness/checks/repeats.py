@@ -12,7 +12,7 @@ several has one finding, on the one that it shares most with.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import combinations, product
 from typing import NamedTuple
@@ -84,7 +84,8 @@ def _finding(shared: Shared, passages: Passages) -> Finding:
     rest = f", {shared.share_newer:.0%} of the text there" if shared.share_newer > shared.share else ""
     return older.finding(
         "repeat",
-        f"{text} stand in {'the newer ' if shared.dated else ''}{newer.name} too, the same or nearly so{where}{rest}.",
+        f"{text} stand in {'the newer ' if shared.dated else ''}{newer.name} too, "
+        f"the same or nearly so{where}{rest}.",
         key=newer.document.document_id,
         related=(newer.document.document_id,),
         remedy="Keep the text in one of the two, the newer as a rule, and link to it from here; retire this "
@@ -147,7 +148,8 @@ def _repeated(
             single.append(rows)
     for one, other in _near(passages, documents, [rows[0] for rows in single]):
         alike += product(single[one], single[other])
-    kept = [(a, b) for a, b in alike if documents[a] != documents[b] and not _on_purpose(base, passages, a, b)]
+    on_purpose = _on_purpose(base, passages)
+    kept = [(a, b) for a, b in alike if documents[a] != documents[b] and not on_purpose(a, b)]
     stands: dict[int, set[int]] = defaultdict(set)
     for a, b in kept:
         stands[a].add(documents[b])
@@ -177,13 +179,17 @@ def _near(passages: Passages, documents: Sequence[int], rows: Sequence[int]) -> 
             yield one, other
 
 
-def _on_purpose(base: Base, passages: Passages, a: int, b: int) -> bool:
-    one = base.by_id[passages.all[a].document_id].document
-    other = base.by_id[passages.all[b].document_id].document
-    return _siblings(one.uri, other.uri) or _parallel(one.title, other.title)
+def _on_purpose(base: Base, passages: Passages) -> Callable[[int, int], bool]:
+    """Whether two passages are of documents that are alike on purpose."""
+    titles = passages.titles()
 
+    @lru_cache(1 << 16)
+    def alike(one: str, other: str) -> bool:
+        first, second = base.by_id[one].document, base.by_id[other].document
+        named = first.title or titles[one], second.title or titles[other]
+        return siblings(first.uri, second.uri) or parallel(*named)
 
-_siblings, _parallel = lru_cache(1 << 14)(siblings), lru_cache(1 << 14)(parallel)
+    return lambda a, b: alike(passages.all[a].document_id, passages.all[b].document_id)
 
 
 def shingles(text: str) -> frozenset[int]:

@@ -6,19 +6,24 @@ import re
 
 from index.phrase import folded
 
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 #: A version that says so, or that has a dot: 7.4, v2, 1.x, 10.0.3rc1, 2.0-beta.
 _VERSION = re.compile(
     r"(?:v(?:er(?:sion)?)?[ ._-]?\d+[\w.-]*|r(?:elease|el)[ ._-]?\d+[\w.-]*|version[ ._-][\w.-]+"
     r"|\d+(?:\.(?:\d+|x))+(?:[._-]?(?:x|a|b|rc|alpha|beta|dev|preview|lts|final|snapshot|sp)[\d.]*)?)"
 )
-_CHANNEL = frozenset(
-    "latest stable current next main master trunk head dev develop development nightly edge beta alpha canary "
-    "preview unstable lts vnext staging".split()
+_CHANNEL = _set(
+    "latest stable current next main master trunk head dev develop development nightly edge beta alpha "
+    "canary preview unstable lts vnext staging"
 )
 #: Folders of what is kept for the record, is not yet in force, or is there to be copied.
-_KEPT = frozenset(
-    "old older legacy previous archive archived archives deprecated obsolete eol draft drafts template templates "
-    "_templates vorlagen _includes includes _partials partials _snippets snippets".split()
+_KEPT = _set(
+    "old older legacy previous archive archived archives deprecated obsolete eol draft drafts template "
+    "templates _templates vorlagen _includes includes _partials partials _snippets snippets"
 )
 _DATE = re.compile(
     r"(?<!\d)(?:(?:19|20)\d\d(?:[-_./]?(?:0[1-9]|1[0-2])(?:[-_./]?(?:0[1-9]|[12]\d|3[01]))?)?"
@@ -104,16 +109,16 @@ def _bare(stem: str) -> str:
 
 
 #: Words of a title that tell what kind of a text it is, or nothing, and not its subject.
-_GENRE = frozenset(
-    "a an and are as at by can do for from how i in into is it of on or our the this to us we what when where "
-    "which who why with you your about all before after new more overview introduction intro guide guides "
-    "guideline guidelines handbook manual policy policies procedure procedures process processes page pages faq "
-    "faqs question questions answer answers rule rules reference checklist summary information info details note "
-    "notes resource resources tips steps step documentation docs readme getting started basics general "
-    "der die das den dem des ein eine einer und oder für mit von zu zum zur im am auf über wie was leitfaden "
-    "richtlinie richtlinien handbuch regeln regelung überblick übersicht fragen antworten merkblatt "
-    "le la les l un une des du de d et ou pour avec sur au aux en comment guide politique règles procédure "
-    "manuel présentation".split()
+_GENRE = _set(
+    "a an and are as at by can do for from how i in into is it of on or our the this to us we what when "
+    "where which who why with you your about all before after new more overview introduction intro guide "
+    "guides guideline guidelines handbook manual policy policies procedure procedures process processes "
+    "page pages faq faqs question questions answer answers rule rules reference checklist summary "
+    "information info details note notes resource resources tips steps step documentation docs readme "
+    "getting started basics general der die das den dem des ein eine einer und oder für mit von zu zum "
+    "zur im am auf über wie was leitfaden richtlinie richtlinien handbuch regeln regelung überblick "
+    "übersicht fragen antworten merkblatt le la les l un une du de d et ou pour avec sur au aux en "
+    "comment politique règles procédure manuel présentation"
 )
 
 

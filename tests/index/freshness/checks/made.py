@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from index.embed.embedder import ModelIdentity
+from index.embed.identity import ModelIdentity
 from index.freshness.assess import Assessment, Verdict
 from index.freshness.checks.base import Base, Passage, Passages, Subject, base
 from index.freshness.governance import Governance
@@ -42,7 +43,7 @@ def made(
         subjects.append(found)
         for number, (headings, text) in enumerate([((), parts)] if isinstance(parts, str) else parts):
             passages.append(Passage(found.document.document_id, number, text, headings))
-    embedder = HashEmbedder(ModelIdentity("none", "", 64), "float32")
+    embedder = HashEmbedder(ModelIdentity("none", "", Path(), 64, 256, "", Path()), "float32")
     vectors = embedder.embed_documents([passage.text for passage in passages])
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     read = Passages(passages, (vectors / lengths).astype(np.float32))

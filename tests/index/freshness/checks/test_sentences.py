@@ -9,7 +9,11 @@ from index.freshness.checks.sentences import sentences, statement
 STATED = [
     ("Employees get 25 days of annual leave.", "employees get # day of annual leave", ("25",)),
     ("Receipts are due within thirty (30) calendar days.", "receipts are due within # calendar day", ("30",)),
-    ("Spending above $5,000 needs two signatures.", "spending above # dollar needs # reviewer", ("5000", "2")),
+    (
+        "Spending above $5,000 needs two signatures.",
+        "spending above # dollar needs # reviewer",
+        ("5000", "2"),
+    ),
     ("Passwords must be changed every 90 days;", "passwords must be changed every # day", ("90",)),
     ("Backups have a 30-day retention period.", "backups have a # day retention period", ("30",)),
     ("Teams may work remotely 2 to 3 days a week.", "teams may work remotely # day a week", ("2-3",)),
@@ -32,7 +36,7 @@ SILENT = [
     "Annual leave | 25 days | per calendar year",
     "timeout_seconds = 30 seconds",
     "Wait 5 minutes.",
-    "The release of 2019 days came late.".replace("2019 days", "2019"),
+    "The release of 2019 came late for all teams.",
     "Open the page between 9:30 and 10:15 every morning.",
 ]
 
@@ -50,11 +54,11 @@ def test_dates_versions_questions_examples_tables_and_code_state_nothing(sentenc
 
 
 def test_a_text_is_split_at_marks_and_blocks_and_not_at_abbreviations() -> None:
-    text = "Leave\n\nAsk Dr. Weber, e.g. by mail. Then book.\n\nNr. 7 is free! (Really.) Yes"
+    text = "Leave\n\nAsk Dr. Weber, e.g. by mail. Then book.\n\nNr. 7 is free! Yes"
     assert list(sentences(text)) == [
         "Leave",
         "Ask Dr. Weber, e.g. by mail.",
         "Then book.",
         "Nr. 7 is free!",
-        "(Really.) Yes",
+        "Yes",
     ]
