@@ -22,6 +22,7 @@ from index.redact import remember
 COLUMNS = ("owner", "name", "email", "manager", "members", "rota", "apprise")
 
 _SIZE_MAX = 10_000_000
+_HOST = re.compile(r"(?:[a-z0-9-]{1,63}\.)+[a-z0-9-]{1,63}", re.IGNORECASE)
 #: Errors of one message.
 _SHOWN_MAX = 100
 
@@ -52,11 +53,12 @@ def _once(owners: Mapping[str, Person], where: str) -> None:
 
 
 def _remember(entry: Person) -> None:
-    """Cover what may be a secret in an Apprise url: the url, and its parts with a digit."""
+    """Cover what may be a secret in an Apprise url: the url, and its parts with a digit, but for names of
+    hosts and addresses, which other messages need."""
     for url in entry.apprise:
         text = url.get_secret_value()
-        parts = (part for part in re.split(r"[/?&=@:]+", text) if re.search(r"\d", part))
-        remember(text, *parts)
+        parts = re.split(r"[/?&=@:]+", text)
+        remember(text, *(part for part in parts if re.search(r"\d", part) and not _HOST.fullmatch(part)))
 
 
 def _read(path: Path) -> dict[str, Person]:
