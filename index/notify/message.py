@@ -32,9 +32,7 @@ def message(digest: Digest, sender: str, at: datetime, identity: str) -> EmailMe
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(_utf8(render.text(digest)))
     mail.add_alternative(_utf8(render.html(digest)), subtype="html")
-    mail.add_attachment(
-        _utf8(render.table(digest)).encode(), maintype="text", subtype="csv", filename="findings.csv"
-    )
+    mail.add_attachment(_utf8(render.table(digest)), subtype="csv", filename="findings.csv")
     return mail
 
 
