@@ -101,7 +101,7 @@ def _document(row: Row) -> str:
 
 def _target(url: str) -> str:
     """A safe url as the target of a link: nothing in it ends the link or the cell."""
-    escaped = {sign: f"%{ord(sign):02X}" for sign in "()<>|[]\\`*_~$!\"'"}
+    escaped = {sign: f"%{ord(sign):02X}" for sign in "()<>|[]`\"'"}
     return "".join(escaped.get(sign, sign) for sign in url).replace("&", "&amp;")
 
 
