@@ -41,6 +41,8 @@ MEASURES: dict[str, Measure] = {
     "purge": purging.purged,
     "erase": erasing.erased,
     "verdicts": auditing.verdicts,
+    "links": auditing.linked,
+    "report": auditing.reported,
     "texts": auditing.texts,
     "pdf": parsing.pdf_text,
     "children": parsing.two_children,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,16 +11,21 @@ from benchmarks import synthetic
 from benchmarks.measure import Bench, Row, best, seconds
 from benchmarks.searching import CHUNKS_PER_DOCUMENT, large_index
 from benchmarks.workplace import SOURCE, workspace, write_configuration
+from index.audit import report
 from index.audit.audit import base_of, judge
 from index.audit.passages import passages
 from index.audit.result import Audit
-from index.freshness.checks import numbers, repeats
-from index.freshness.checks.base import Base, Passages
+from index.freshness.checks import links, numbers, repeats
+from index.freshness.checks.base import Base, Passages, SourceState, Subject, base
+from index.freshness.extract import anchor_hash
 from index.freshness.finding import VERDICT_CODES, Finding
+from index.records import Extract
 from index.workspace import Workspace
 
 #: One document in so many repeats another.
 REPEATED = 100
+#: Links of a document; the first of one document in so many leads nowhere.
+LINKS, DEAD = 10, 50
 
 
 def verdicts(bench: Bench) -> Iterator[Row]:
@@ -45,6 +50,70 @@ def verdicts(bench: Bench) -> Iterator[Row]:
         "≤",
         "rows read from the ledger, judged, sorted and summed up by owner",
     )
+
+
+def reported(bench: Bench) -> Iterator[Row]:
+    """All files of the report on as many documents."""
+    count = bench.scale.files
+    with bench.folder() as folder:
+        path = write_configuration(folder, {"type": synthetic.TYPE, "documents": count})
+        with workspace(path) as knowledge_base:
+            synthetic.record_all(knowledge_base, SOURCE)
+            audit = judge(_base(knowledge_base))
+        took = seconds(lambda: report.write(audit, folder / "report"))
+        size = sum(file.stat().st_size for file in (folder / "report").rglob("*.*"))
+    yield Row(
+        f"report of {count:,} documents",
+        took,
+        " s",
+        5,
+        "≤",
+        f"{size / 1e6:,.0f} MB; a document has its verdict, and a finding",
+    )
+
+
+def linked(bench: Bench) -> Iterator[Row]:
+    """Dead links among documents whose links and anchors are on record: each links to some after it, one of
+    some leads nowhere."""
+    count = bench.scale.files // 10
+    with bench.folder() as folder:
+        path = write_configuration(folder, {"type": synthetic.TYPE, "documents": count})
+        with workspace(path) as knowledge_base:
+            synthetic.record_all(knowledge_base, SOURCE)
+            now = knowledge_base.now()
+            seen = _base(knowledge_base)
+            records = [replace(one, listed_at=now) for one in knowledge_base.ledger.sources.all()]
+        subjects = [
+            replace(subject, extract=_linking(seen.subjects, number))
+            for number, subject in enumerate(seen.subjects)
+        ]
+        states = [SourceState(record.source, record=record) for record in records]
+        found: list[list[Finding]] = []
+        took = seconds(lambda: found.append(list(links.find(base(now, subjects, states)))))
+    dead = len(range(0, count, DEAD))
+    if len(found[0]) != dead:
+        raise RuntimeError(f"Of {dead} dead links {len(found[0])} were found.")
+    yield Row(
+        f"links of {count:,} documents",
+        took,
+        " s",
+        10,
+        "≤",
+        f"{LINKS} links and {LINKS} anchors each; {dead:,} lead nowhere",
+    )
+
+
+def _linking(subjects: Sequence[Subject], number: int) -> Extract:
+    """What extraction keeps of a document with links to those after it."""
+    targets = [
+        f"/{subjects[(number + step) % len(subjects)].document.uri}#section-{step}"
+        for step in range(1, LINKS + 1)
+    ]
+    if number % DEAD == 0:
+        targets[0] = f"/department-000/gone-{number}.md"
+    anchors = [anchor_hash(f"section-{step}") for step in range(1, LINKS + 1)]
+    rows = [(target, line) for line, target in enumerate(targets, 1)]
+    return Extract(subjects[number].document.document_id, rows, anchors)
 
 
 def texts(bench: Bench) -> Iterator[Row]:

@@ -55,6 +55,8 @@ ROWS = {
     "purge": ["purge of 40 chunks, one in 100 removed", "search of all files of the store for 1 removed"],
     "erase": ["erasure of a document in an index of 40 chunks"],
     "verdicts": ["verdicts for 40 documents"],
+    "links": ["links of 4 documents"],
+    "report": ["report of 40 documents"],
     "texts": ["near-repeats of 40 chunks", "numbers that disagree in 40 chunks"],
     "pdf": ["text of a PDF of 2 pages, against pdfminer.six"],
     "children": ["text of 2 pages in 2 PDFs, two children against one"],

@@ -52,7 +52,7 @@ CODES: Final[Mapping[str, Code]] = {
     "dead-external-link": Code("External link is gone", on=False),
     "claim-expired": Code("Says that it holds no longer"),
     "repeat": Code("Repeats another document", "note"),
-    "numbers-disagree": Code("Numbers disagree"),
+    "numbers-disagree": Code("Numbers disagree", on=False),
 }
 
 #: Codes that the verdict of a document has, worst first.

@@ -95,7 +95,7 @@ def beside(home: Path, *programs: str) -> Iterator[list[subprocess.Popen[str]]]:
     try:
         for program in programs:
             command = [sys.executable, "-c", program, str(home)]
-            child = forks.Popen(
+            child: subprocess.Popen[str] = forks.Popen(
                 command,
                 env=environment(),
                 text=True,

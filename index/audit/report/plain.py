@@ -56,9 +56,9 @@ def markdown_page(audit: Audit, shown: Sequence[Row]) -> Iterator[str]:
     if others:
         yield "\n## Also found\n\n| Finding | Document | Owner | Why | What to do |\n|---|---|---|---|---|\n"
         for row, item in others[:_ROWS_MAX]:
-            owner = _cell(", ".join(row.owners) or NOBODY)
+            asked = _cell(", ".join(row.owners) or NOBODY)
             found = f"{_cell(item.head)}{_new(item)}"
-            yield f"| {found} | {_document(row)} | {owner} | {_cell(item.detail)} | {_todo(row, item)} |\n"
+            yield f"| {found} | {_document(row)} | {asked} | {_cell(item.detail)} | {_todo(row, item)} |\n"
         yield _more(len(others), "findings.csv")
     if audit.resolved:
         yield "\n## Resolved\n\n| Finding | Document | Resolved |\n|---|---|---|\n"
@@ -101,7 +101,7 @@ def _document(row: Row) -> str:
 
 def _target(url: str) -> str:
     """A safe url as the target of a link: nothing in it ends the link or the cell."""
-    escaped = {sign: f"%{ord(sign):02X}" for sign in "()<>|[]\\`*_~$!\"'"}
+    escaped = {sign: f"%{ord(sign):02X}" for sign in "()<>|[]`\"'"}
     return "".join(escaped.get(sign, sign) for sign in url).replace("&", "&amp;")
 
 

@@ -37,7 +37,7 @@
   function filled(row, [kind, text]) {
     if (kind !== "Command") return text;
     const target = row[TARGET] || `${row[SOURCE]}:${row[URI]}`;
-    return text.split("{document}").join(target).split("{by}").join(row[BY]);
+    return text.replace(/\{(document|by)\}/g, (_, name) => name === "document" ? target : row[BY]);
   }
 
   function item(row, found) {
@@ -112,9 +112,11 @@
   const compare = {
     name: (a, b) => collator.compare(a[NAME], b[NAME]),
     owner: (a, b) => collator.compare(a[OWNERS][0] ?? "", b[OWNERS][0] ?? ""),
-    age: (a, b) => (b[AGE] ?? -1) - (a[AGE] ?? -1),
-    found: (a, b) => b[ITEMS].length - a[ITEMS].length,
+    age: (a, b) => (a[AGE] ?? -1) - (b[AGE] ?? -1),
+    found: (a, b) => a[ITEMS].length - b[ITEMS].length,
   };
+  // Of these, the most comes first.
+  const FALLING = ["age", "found"];
 
   function render() {
     const asked = {owner: "", status: "", ...Object.fromEntries(fields.map((f) => [f.name, f.value]))};
@@ -168,7 +170,7 @@
     const button = element("button", {type: "button"}, heading.textContent);
     button.addEventListener("click", () => {
       const key = heading.dataset.sort;
-      order.down = order.key === key && !order.down;
+      order.down = order.key === key ? !order.down : FALLING.includes(key);
       order.key = key;
       ask();
     });

@@ -24,6 +24,10 @@ from index.printable import printable_line
 _ATTENTION = (Verdict.STALE, Verdict.UNKNOWN, Verdict.WARN)
 
 
+#: What a line of a command leaves open.
+_PLACE = re.compile(r"\{(document|by)\}")
+
+
 class Item(NamedTuple):
     """Something that was found, and what to do about it."""
 
@@ -72,7 +76,7 @@ class Row(NamedTuple):
         """A line of a remedy with the names of this row."""
         if line.kind != "Command":
             return line.text
-        return line.text.replace("{document}", self.target).replace("{by}", self.by)
+        return _PLACE.sub(lambda found: self.target if found[1] == "document" else self.by, line.text)
 
 
 def rows(audit: Audit) -> list[Row]:

@@ -144,7 +144,7 @@ def test_the_reports_say_what_is_new_open_and_resolved(tmp_path: Path) -> None:
     text = (tmp_path / "report.md").read_text()
     assert "Since 24 Apr 2026: 1 new, 1 still open, 1 resolved." in text
     assert "| Link leads nowhere (new) | **b.md**<br>handbook/b.md |" in text
-    assert "[**a.md**](https://wiki.example/a%5F%28b%29)" in text
+    assert "[**a.md**](https://wiki.example/a_%28b%29)" in text
     assert "<code>last\\_reviewed: 2026-05-01</code>" in text
     assert "## Resolved" in text
 

@@ -11,7 +11,8 @@ from index.freshness.checks.near import near
 
 def vectors(count: int, seed: int = 1) -> np.ndarray:
     found = np.random.default_rng(seed).standard_normal((count, 16)).astype(np.float32)
-    return found / np.linalg.norm(found, axis=1, keepdims=True)
+    found /= np.linalg.norm(found, axis=1, keepdims=True)
+    return found
 
 
 @pytest.mark.parametrize("block", [1, 3, 7, 100])
