@@ -345,8 +345,8 @@ def test_the_counts_for_other_systems_name_nobody(tmp_path: Path) -> None:
 
 def test_long_reports_say_what_they_leave_out(tmp_path: Path) -> None:
     files = reports(tmp_path, *(document(f"{n}.md", 200, chunk_count=0) for n in range(1234)))
-    assert "… and 1,034 more in report.csv." in files["report.html"]
-    assert "… and 2,268 more in freshness.json." in files["report.html"]
+    assert "… and 234 more in report.csv." in files["report.html"]
+    assert "… and 734 more in findings.csv." in files["report.md"]
     assert "… and 734 more in report.csv." in files["report.md"]
     assert len(json.loads(files["freshness.json"])["results"]) == 1234
 
