@@ -30,6 +30,7 @@ COMPILE := $(BIN)/python -m compileall -q connectors index flows freshkb
 
 test: .venv/test
 	$(COMPILE) tests
+	$(BIN)/python -m tests.rewritten
 	$(PYTEST) -n $(WORKERS) $(PYTEST_ARGS)
 
 # 100,000 operations first: their trace is written out when one fails.

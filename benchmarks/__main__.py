@@ -13,7 +13,19 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import corpus, editing, embedding, erasing, parsing, planning, processes, purging, searching
+from benchmarks import (
+    auditing,
+    corpus,
+    editing,
+    embedding,
+    erasing,
+    footprint,
+    parsing,
+    planning,
+    processes,
+    purging,
+    searching,
+)
 from benchmarks.machine import Machine, describe
 from benchmarks.measure import Bench, Measure, Row, Scale
 
@@ -28,12 +40,17 @@ MEASURES: dict[str, Measure] = {
     "search": searching.large,
     "purge": purging.purged,
     "erase": erasing.erased,
+    "verdicts": auditing.verdicts,
+    "links": auditing.linked,
+    "report": auditing.reported,
+    "texts": auditing.texts,
     "pdf": parsing.pdf_text,
     "children": parsing.two_children,
     "small": parsing.small,
     "nothing": processes.nothing,
     "cold": embedding.cold,
     "process": processes.whole,
+    "footprint": footprint.footprint,
 }
 
 

@@ -32,6 +32,8 @@ class Scale:
     books: int = 12
     """PDFs that have these pages together, where several children read them."""
     small: int = 20_000
+    many: int = 3_000
+    """Documents that a sync takes no more memory for than for `documents`."""
 
 
 @dataclass(frozen=True, slots=True)

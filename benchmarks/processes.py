@@ -129,15 +129,20 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command that must succeed (quarantined documents are a success), untouched by the environment's
     own settings. Raises RuntimeError with what it said."""
+    settings = environment()
+    if state_dir is not None:
+        settings["FRESHKB_STATE_DIR"] = str(state_dir)
+    done = subprocess.run(command, input=stdin, env=settings, capture_output=True, text=True, check=False)
+    if done.returncode not in (0, 3):
+        raise RuntimeError(f"{' '.join(command[:3])} … ended with {done.returncode}: {done.stderr[-2000:]}")
+    return done
+
+
+def environment() -> dict[str, str]:
+    """This environment without its own settings."""
     # As installers do, the first command keeps compiled modules, also where the environment says not to.
-    environment = {
+    return {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("FRESHKB_", "PREFECT_")) and name != "PYTHONDONTWRITEBYTECODE"
     }
-    if state_dir is not None:
-        environment["FRESHKB_STATE_DIR"] = str(state_dir)
-    done = subprocess.run(command, input=stdin, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode not in (0, 3):
-        raise RuntimeError(f"{' '.join(command[:3])} … ended with {done.returncode}: {done.stderr[-2000:]}")
-    return done

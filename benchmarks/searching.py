@@ -21,7 +21,7 @@ from index.run import Run
 from index.search.knowledge_base import KnowledgeBase
 from index.store.base import EVERYTHING, Mode
 from index.sync.apply import apply
-from index.sync.prepare import governed
+from index.sync.govern import governed
 from index.sync.source import source_of
 from index.sync.target import target_of
 from index.sync.work import NewVersion

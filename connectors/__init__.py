@@ -11,7 +11,8 @@ module                  holds
 `connectors.stable_read`    one whole version of a file that others may be writing
 `connectors.watching`   hints from the operating system (the only module that imports watchdog)
 `connectors.urls`       urls in settings, checked when they are read
-`connectors.worktree`   whether a folder lies in a git work tree, and when that was checked out
+`connectors.worktree`   the git work tree that a folder lies in, and when that was checked out
+`connectors.codeowners`     the CODEOWNERS file of a folder or its work tree
 ======================  ===========================================================================
 
 Nothing here imports anything of ours from outside the package, and nothing here decides what should happen.

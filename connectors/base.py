@@ -29,6 +29,7 @@ from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from connectors.codeowners import OwnersFile as OwnersFile
 from connectors.patterns import Patterns as Patterns
 from connectors.urls import check_url as check_url
 
@@ -246,6 +247,13 @@ class Connector(ABC):
     def checked_out_at(self) -> int | None:
         """When version control last wrote the place that is mirrored, nanoseconds since the epoch, UTC:
         modification times may be those of a checkout. None where it does not write it."""
+        return None
+
+    def codeowners(self) -> OwnersFile | None:
+        """The CODEOWNERS file that is kept beside the documents; None where there is none, or never any.
+
+        MUST raise SourceUnavailable when there may be one, and it cannot be read.
+        """
         return None
 
     def watch(

@@ -1,7 +1,8 @@
 """Documents in a folder.
 
 Only regular files are documents: links are not followed, neither to files nor to folders, and neither on
-the way to a file; so nothing outside the root is ever read. Nothing is ever written below the root.
+the way to a file; so nothing outside the root is ever read, but for the CODEOWNERS file of the git work tree
+that the root lies in. Nothing is ever written below the root.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from connectors.base import (
     Unlisted,
     shortened,
 )
+from connectors.codeowners import OwnersFile, owners_file
 from connectors.paths import descend, encode, split
 from connectors.stable_read import document_errors, read_whole
 from connectors.walk import PathFilter, entry_of, walk
@@ -159,6 +161,16 @@ class FilesConnector(Connector):
 
     def checked_out_at(self) -> int | None:
         return checked_out_at(self.root)
+
+    def codeowners(self) -> OwnersFile | None:
+        with self._opened():
+            try:
+                return owners_file(self.root)
+            except OSError as error:
+                raise SourceUnavailable(
+                    f"The file {str(error.filename)!r}, which names the owners of source "
+                    f"{self.context.source!r}, cannot be read: {error.strerror}. Mend or remove it."
+                ) from error
 
     def watch(
         self, on_hint: Callable[[str | None], None], *, polling: bool = False

@@ -1,4 +1,4 @@
-"""Whether a folder lies in a git work tree, and when git last wrote one there."""
+"""The git work tree that a folder lies in, and when git last wrote one there."""
 
 from __future__ import annotations
 
@@ -15,10 +15,22 @@ def checked_out_at(folder: Path) -> int | None:
 
     Git writes HEAD then, and not at a commit.
     """
+    found = _found(folder)
+    return None if found is None else found[1]
+
+
+def work_tree(folder: Path) -> Path | None:
+    """The top of the work tree that this folder lies in; None where it lies in none."""
+    found = _found(folder)
+    return None if found is None else found[0]
+
+
+def _found(folder: Path) -> tuple[Path, int] | None:
+    """(top of the work tree, when its HEAD was written)."""
     here = Path(os.path.realpath(folder))
     for place in (here, *here.parents):
         try:
-            return (_git(place) / "HEAD").stat().st_mtime_ns
+            return place, (_git(place) / "HEAD").stat().st_mtime_ns
         except (OSError, ValueError):
             continue
     return None

@@ -23,6 +23,7 @@ from prefect.types.entrypoint import EntrypointType
 from flows import orchestration
 from flows.audit import audit
 from flows.erase import erase
+from flows.notify import notify
 from flows.purge import purge
 from flows.retention import retention
 from flows.sync import sync
@@ -121,6 +122,7 @@ class Served(threading.Thread):
         for flow, cron in (
             (sync, schedules.sync),
             (audit, schedules.audit),
+            (notify, schedules.notify),
             (verify, schedules.verify),
             (retention, schedules.retention),
             (purge, schedules.purge),

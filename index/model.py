@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 #: Namespace of every point id; part of the on-disk format.
 POINT_NAMESPACE = uuid.UUID("6f1f3c0e-6a4b-5c0e-9d53-2f5b1f4c7a10")
@@ -95,6 +95,28 @@ class Diagnostic(TypedDict):
     """A sentence."""
 
 
+class Link(NamedTuple):
+    """A place that a document points to: a link or an image."""
+
+    target: str
+    """As the document has it: a path with or without fragment, a fragment, or an http(s) url."""
+    line: int | None
+    """Line of the document, from 1; None where it is not known."""
+
+
+class Claim(NamedTuple):
+    """A sentence that says until when it holds."""
+
+    cue: str
+    """A code of `index.freshness.validity`."""
+    day: str
+    """Its date, in ISO form."""
+
+
+#: Among a document's anchors: it may have others, which its reader does not see.
+ANY_ANCHOR = "*"
+
+
 @dataclass(frozen=True, slots=True)
 class Parsed:
     """The result of parsing one version."""
@@ -107,6 +129,11 @@ class Parsed:
     properties: Mapping[str, Any] = field(default_factory=dict)
     """Front matter or the document's own properties; see `index.freshness.properties`."""
     findings: Sequence[Diagnostic] = ()
+    links: Sequence[Link] = ()
+    """Each target once, in order; of formats whose links are read."""
+    anchors: Sequence[str] = ()
+    """Names inside of it that a link may end in."""
+    claims: Sequence[Claim] = ()
 
     @property
     def text(self) -> str:

@@ -163,6 +163,8 @@ class Intent:
     action: Action
     document: Document
     chunks: tuple[ChunkRecord, ...] = ()
+    extract: Extract | None = None
+    """Of a new text. It is not announced: after a crash the text is read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +209,7 @@ class RunRecord:
 
     run_id: str
     kind: str
-    """sync, watch, retention, verify, audit, review, reindex, retry, purge."""
+    """sync, watch, retention, verify, audit, notify, review, reindex, retry, purge."""
     started_at: datetime
     finished_at: datetime | None = None
     outcome: str = ""

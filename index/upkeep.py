@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from index.erase import TRACES
 from index.outcome import RunReport
-from index.purge.purge import keep_bound
+from index.purge.bound import keep_bound
 from index.run import Run
 
 

@@ -34,7 +34,8 @@ from index.store.base import VectorStore
 if TYPE_CHECKING:
     import numpy as np
 
-    from index.embed.embedder import ModelIdentity, Tokenizer
+    from index.embed.identity import ModelIdentity
+    from index.embed.tokenizer import Tokenizer
 
 
 log = logging.getLogger("freshkb.workspace")
@@ -172,7 +173,7 @@ class Workspace:
 
     @cached_property
     def identity(self) -> ModelIdentity:
-        from index.embed.embedder import identify
+        from index.embed.identity import identify
 
         return identify(self.config.embedding.model)
 
@@ -191,7 +192,7 @@ class Workspace:
         if name not in self._embedders:
             identity = self.identity
             if (identity.model, identity.revision) != (collection.model, collection.revision):
-                from index.embed.embedder import identify
+                from index.embed.identity import identify
 
                 identity = identify(collection.model)
                 if identity.revision != collection.revision:
@@ -230,10 +231,10 @@ class Workspace:
     @cached_property
     def extraction(self) -> dict[str, str]:
         """Extraction fingerprints by suffix. The chunker counts in the model's tokens, so it is named too."""
-        from index.chunk import chunker as chunk
+        from index.chunk.fingerprint import fingerprint
         from index.parse.formats import fingerprints
 
-        return fingerprints(chunk.fingerprint(self.identity.tokenizer_fingerprint, self.identity.max_tokens))
+        return fingerprints(fingerprint(self.identity.tokenizer_fingerprint, self.identity.max_tokens))
 
     # ── Collection ────────────────────────────────────────────────────────────────────────────────────
 

@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from flows.cli.app import application
+from tests import forks
 from tests.embedders import HashEmbedder
 from tests.knowledge import Knowledge
 
@@ -70,45 +71,6 @@ def environment() -> dict[str, str]:
     return clean | {"PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
 
 
-#: Runs commands one after another, each in a fork that has done nothing before, and says how each one ended.
-FORKING = """
-import json, os, signal, sys, tempfile
-import index.embed.embedder
-import index.parse
-from importlib import import_module
-from flows import cli
-from flows.cli import app
-from tests.embedders import HashEmbedder
-index.embed.embedder.Embedder = HashEmbedder
-index.parse.Parser.warm = index.parse.Parser.walls
-sys.argv[0] = "freshkb"
-app.application()
-for name in sys.argv[1:]:
-    import_module(name)
-for arguments in json.load(sys.stdin):
-    with tempfile.TemporaryFile() as output:
-        pid = os.fork()
-        if not pid:
-            # What would go on until it is interrupted is interrupted.
-            signal.alarm(300)
-            os.dup2(output.fileno(), 1)
-            os.dup2(output.fileno(), 2)
-            sys.argv[1:] = arguments
-            code = 1
-            try:
-                cli.main()
-            except SystemExit as end:
-                code = end.code or 0
-            finally:
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(code)
-        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        output.seek(0)
-        print(json.dumps([arguments, code, output.read().decode(errors="backslashreplace")]), flush=True)
-"""
-
-
 class Ended(NamedTuple):
     """A command that has ended; negative codes are signals. It printed to stdout and stderr together."""
 
@@ -117,30 +79,26 @@ class Ended(NamedTuple):
     printed: str
 
 
-#: What most commands import: each fork would do it again.
-LIBRARIES = (
-    "alembic.command", "alembic.runtime.migration", "tokenizers", "rich.progress", "index.audit.report",
-    "index.health.doctor", "index.health.status", "index.ledger.migrations", "index.parse.parser",
-    "index.reindex", "index.search.knowledge_base", "index.store.edge.store", "index.sync.sync",
-    "index.verify.compare", "index.verify.repair", "flows.orchestration", "flows.watch",
-)  # fmt: skip
-
-
 def forked(
     home: Path,
     commands: Sequence[Sequence[str]],
     environ: Mapping[str, str],
     libraries: Sequence[str] = (),
 ) -> list[Ended]:
-    """Many commands as processes, for the price of one start. Their model is a stand-in. `libraries` are
-    imported before the first, besides these."""
-    done = subprocess.run(
-        [sys.executable, "-c", FORKING, *LIBRARIES, *libraries],
-        cwd=home,
-        env={**environment(), **environ},
-        input=json.dumps([list(command) for command in commands]),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    return [Ended(*json.loads(line)) for line in done.stdout.splitlines()]
+    """Many commands as processes, one after another. Their model is a stand-in. `libraries` are imported
+    before the first, so that not each of them does it again."""
+    ended = []
+    for command in map(list, commands):
+        done = forks.run(
+            process(*command),
+            libraries=libraries,
+            cwd=home,
+            env={**environment(), **environ},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            # What would go on until it is interrupted is interrupted.
+            timeout=300,
+        )
+        ended.append(Ended(command, done.returncode, done.stdout.decode(errors="backslashreplace")))
+    return ended

@@ -14,19 +14,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from index.parse import Parser
 from index.store.base import Each
 from index.store.edge.store import EdgeStore
 from index.store.examine import faults
-from tests import forked_scan
+from tests import forked_scan, forks
 from tests.browser import Browser, started
 from tests.knowledge import Knowledge
 from tests.memory import roomy_memory
 from tests.ready import make_ready
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    # Enough for each kind of value that a property distinguishes.
+    examples = 500 if config.getoption("--soak") else 50
+    settings.register_profile("short", settings(), max_examples=examples)
+    settings.load_profile("short")
     if (memory := roomy_memory()) is not None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", memory)
     if "PYTEST_XDIST_WORKER" not in os.environ:
@@ -34,6 +39,13 @@ def pytest_configure() -> None:
         place = os.environ.get("PYTEST_DEBUG_TEMPROOT")
         os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(dir=place, prefix="freshkb-test-cache-")
     make_ready(Path(os.environ["XDG_CACHE_HOME"]))
+    fork_what_is_examined_apart()
+
+
+def fork_what_is_examined_apart() -> None:
+    """Collections and files are examined in processes of their own: these start at once."""
+    for module in ("index.store.edge.apart", "index.purge.apart"):
+        vars(import_module(module))["subprocess"] = forks
 
 
 def pytest_unconfigure() -> None:
@@ -129,7 +141,7 @@ def examined_here(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def scanned_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files are scanned by a fork of this process, for the same reason."""
-    monkeypatch.setattr("index.purge.apart.found", forked_scan.found)
+    monkeypatch.setattr("index.purge.apart.scanner", forked_scan.scanner)
 
 
 @pytest.fixture

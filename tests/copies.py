@@ -1,4 +1,5 @@
-"""Copies of folders whose files are mostly holes: the engine makes its files with room for many points."""
+"""Copies of folders whose files are mostly holes: the engine makes its files with room for many points, and
+writes zeros to much of it when it loads them."""
 
 from __future__ import annotations
 
@@ -6,14 +7,18 @@ import os
 import shutil
 from pathlib import Path
 
+#: Bytes that are written, or left a hole, as one.
+_PIECE = 1 << 16
+_ZEROS = bytes(_PIECE)
+
 
 def copy(folder: Path, target: Path) -> None:
-    """Copy a folder with modes and times; holes stay holes. The target may be there."""
+    """Copy a folder with modes and times; zeros become holes. The target may be there."""
     shutil.copytree(folder, target, copy_function=_copy, dirs_exist_ok=True)
 
 
 def _copy(source: str, target: str) -> None:
-    with Path(source).open("rb") as file, Path(target).open("wb") as copied:
+    with Path(source).open("rb", buffering=0) as file, Path(target).open("wb", buffering=0) as copied:
         at, size = 0, os.fstat(file.fileno()).st_size
         copied.truncate(size)
         while at < size:
@@ -22,5 +27,9 @@ def _copy(source: str, target: str) -> None:
             except OSError:  # The rest is a hole.
                 break
             at = os.lseek(file.fileno(), start, os.SEEK_HOLE)
-            os.pwrite(copied.fileno(), os.pread(file.fileno(), at - start, start), start)
+            while start < at:
+                piece = os.pread(file.fileno(), min(_PIECE, at - start), start)
+                if piece != _ZEROS[: len(piece)]:
+                    os.pwrite(copied.fileno(), piece, start)
+                start += len(piece)
     shutil.copystat(source, target)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -39,6 +40,11 @@ class HashEmbedder:
     def _vector(self, text: str) -> np.ndarray:
         total = np.zeros(self.dimension)
         for word in re.findall(r"\w+", text.lower()) or [text]:
-            seed = hashlib.shake_256(word.encode("utf-8", "surrogatepass")).digest(self.dimension)
-            total += np.frombuffer(seed, dtype=np.uint8).astype(float) - 127.5
+            total += _direction(word, self.dimension)
         return total / np.linalg.norm(total)
+
+
+@lru_cache(maxsize=4096)
+def _direction(word: str, dimension: int) -> np.ndarray:
+    seed = hashlib.shake_256(word.encode("utf-8", "surrogatepass")).digest(dimension)
+    return np.frombuffer(seed, dtype=np.uint8).astype(float) - 127.5

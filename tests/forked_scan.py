@@ -6,10 +6,18 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from index.purge.apart import Search
 from index.purge.scan import Scan, Trace
+
+
+@contextmanager
+def scanner() -> Iterator[Search]:
+    """As `index.purge.apart.scanner`; it starts when it is asked."""
+    yield found
 
 
 def found(folders: Iterable[Path], traces: Iterable[Trace]) -> dict[Path, set[str]]:

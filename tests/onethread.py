@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from connectors.base import Connector, Entry, Fetched, Listing
+from connectors.base import Connector, Entry, Fetched, Listing, OwnersFile
 
 
 class OneThread(Connector):
@@ -75,6 +75,10 @@ class OneThread(Connector):
     def checked_out_at(self) -> int | None:
         with self._alone("checked_out_at"):
             return self._inner.checked_out_at()
+
+    def codeowners(self) -> OwnersFile | None:
+        with self._alone("codeowners"):
+            return self._inner.codeowners()
 
     def watch(
         self, on_hint: Callable[[str | None], None], *, polling: bool = False

@@ -71,16 +71,20 @@ class Server:
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://freshkb:{_QUOTED}@/{database}?host={self.folder}"
 
-    def create_database(self) -> str:
-        """The URL of a new, empty database."""
+    def create_database(self, template: str = "template1") -> str:
+        """The URL of a new database: an empty one, or a copy of another, which nobody has open."""
         import psycopg
 
         name = f"test_{next(self.numbers)}"
         with psycopg.connect(
             host=str(self.folder), user="freshkb", password=PASSWORD, dbname="postgres", autocommit=True
         ) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
         return self.url(name)
+
+    def copy_database(self, url: str) -> str:
+        """The URL of a copy of this database."""
+        return self.create_database(url.partition("@/")[2].partition("?")[0])
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 from qdrant_client import QdrantClient
+from qdrant_client.hybrid import formula
 from qdrant_client.local import distances
 
 _similarity = distances.cosine_similarity
@@ -18,6 +19,18 @@ def _leaving_them_alone(query: Any, vectors: Any) -> Any:
 
 
 distances.cosine_similarity = _leaving_them_alone
+
+
+_value = vars(formula)["value_by_key"]
+
+
+def _without_null(payload: Any, key: Any) -> Any:
+    """To the in-memory engine null is a value of a formula; to a server it is none."""
+    found = _value(payload, key)
+    return [one for one in found if one is not None] if isinstance(found, list) else found
+
+
+vars(formula)["value_by_key"] = _without_null
 
 
 class OneAtATime:

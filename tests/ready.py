@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-import index.store.edge.store
+import index.store.edge.build
 from index.ledger import migrations
 from tests.copies import copy
 
@@ -33,24 +33,49 @@ STATEMENTS = Statements()
 
 
 class Schema:
-    """Brings an empty SQLite ledger to the newest schema by the statements that the migrations left of it."""
+    """Brings an empty ledger to the newest schema: on SQLite by the statements that the migrations left of
+    one, on PostgreSQL by those that they gave."""
 
     def __init__(self) -> None:
         self._migrate = migrations.upgrade
-        self._statements: list[str] = []
+        self._left: list[str] = []
+        self._given: list[tuple[str, Any]] = []
 
     def upgrade(self, connection: sa.Connection, to: str = "head") -> None:
-        if to != "head" or connection.dialect.name != "sqlite" or sa.inspect(connection).get_table_names():
+        if to != "head" or sa.inspect(connection).get_table_names():
             self._migrate(connection, to)
-            return
+        elif connection.dialect.name == "sqlite":
+            self._on_sqlite(connection)
+        else:
+            self._on_server(connection)
+
+    def _on_sqlite(self, connection: sa.Connection) -> None:
         raw = connection.connection.driver_connection
         assert isinstance(raw, sqlite3.Connection)
-        if self._statements:
-            for statement in self._statements:
+        if self._left:
+            for statement in self._left:
                 raw.execute(statement)
         else:
-            self._migrate(connection, to)
-            self._statements = [s for s in raw.iterdump() if s not in ("BEGIN TRANSACTION;", "COMMIT;")]
+            self._migrate(connection, "head")
+            self._left = [s for s in raw.iterdump() if s not in ("BEGIN TRANSACTION;", "COMMIT;")]
+
+    def _on_server(self, connection: sa.Connection) -> None:
+        if self._given:
+            for statement, parameters in self._given:
+                connection.exec_driver_sql(statement, parameters)
+            return
+        given: list[tuple[str, Any]] = []
+
+        def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+            if not statement.lstrip().upper().startswith(("SELECT", "SHOW")):
+                given.append((statement, parameters))
+
+        sa.event.listen(connection, "before_cursor_execute", note)
+        try:
+            self._migrate(connection, "head")
+        finally:
+            sa.event.remove(connection, "before_cursor_execute", note)
+        self._given = given
 
 
 class Shards:
@@ -58,16 +83,18 @@ class Shards:
 
     def __init__(self, place: Path) -> None:
         self._place = place
-        self._store: Any = index.store.edge.store
-        self._make = self._store._build
+        self._real: Any = index.store.edge.build
+        self._make = self._real.build
         self._first: dict[tuple[int, int], Path] = {}
 
     def build(self, shard: Path, dimension: int) -> None:
         # Tests change how the engine keeps points.
-        key = dimension, id(self._store.COPIES)
+        key = dimension, id(self._real.COPIES)
         if key not in self._first:
             folder = Path(tempfile.mkdtemp(dir=self._place, prefix="shard-"))
-            self._make(folder, dimension)
+            with tempfile.TemporaryDirectory(dir=self._place) as made:
+                self._make(Path(made), dimension)
+                copy(Path(made), folder)
             self._first[key] = folder
         copy(self._first[key], shard)
         # As private as the files that the engine would make here.
@@ -83,5 +110,5 @@ def make_ready(place: Path) -> None:
     engine._compiled_cache = property(lambda _: STATEMENTS, lambda *_: None)
     migrating: Any = migrations
     migrating.upgrade = Schema().upgrade
-    storing: Any = index.store.edge.store
-    storing._build = Shards(place).build
+    making: Any = index.store.edge.build
+    making.build = Shards(place).build

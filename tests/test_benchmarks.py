@@ -34,6 +34,7 @@ TINY = Scale(
     pages=2,
     books=2,
     small=60,
+    many=4,
 )
 BENCH = Bench(DOCUMENTS, TINY)
 
@@ -53,6 +54,10 @@ ROWS = {
     ],
     "purge": ["purge of 40 chunks, one in 100 removed", "search of all files of the store for 1 removed"],
     "erase": ["erasure of a document in an index of 40 chunks"],
+    "verdicts": ["verdicts for 40 documents"],
+    "links": ["links of 4 documents"],
+    "report": ["report of 40 documents"],
+    "texts": ["near-repeats of 40 chunks", "numbers that disagree in 40 chunks"],
     "pdf": ["text of a PDF of 2 pages, against pdfminer.six"],
     "children": ["text of 2 pages in 2 PDFs, two children against one"],
     "small": ["sync of 60 Markdown files of 1 KB with 50 known texts, documents per second"],
@@ -63,11 +68,12 @@ ROWS = {
         "`freshkb search` in them",
         "`freshkb sync` of one edited paragraph",
     ],
+    "footprint": ["`freshkb sync` of 2 new documents: peak memory", "the same of 4 documents, against that"],
 }
 
 
 #: They start whole processes that load the model, again and again. In the short form, "nothing" starts some.
-LONG = ("cold", "process")
+LONG = ("cold", "process", "footprint")
 
 
 @pytest.mark.timeout(400)

@@ -46,6 +46,7 @@ ROOMS = [
     "embed",
     "parse",
     "config",
+    "people",
     "chunk",
     "ledger",
     "store",
@@ -58,6 +59,7 @@ ROOMS = [
     "sync",
     "purge",
     "audit",
+    "notify",
     "health",
     "search",
     "erase",
@@ -67,8 +69,8 @@ ROOMS = [
     "verify",
 ]
 
-#: SDK → the only place that imports it.
-HOMES = {
+#: SDK → the only places that import it.
+HOMES: dict[str, str | tuple[str, ...]] = {
     "prefect": "flows/",
     "qdrant_client": "index/store/",
     "qdrant_edge": "index/store/",
@@ -78,7 +80,10 @@ HOMES = {
     "sentence_transformers": "index/embed/torch_model.py",
     "torch": "index/embed/torch_model.py",
     "huggingface_hub": "index/",
-    "jinja2": "index/audit/report/",
+    "jinja2": ("index/audit/report/", "flows/ui/", "index/notify/"),
+    "starlette": "flows/ui/",
+    "uvicorn": "flows/ui/",
+    "apprise": "index/notify/",
     "tokenizers": "index/embed/tokenizer.py",
     "transformers": "index/embed/tokenizer.py",
     "openvino": "index/embed/openvino_model.py",

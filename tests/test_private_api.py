@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
@@ -109,6 +110,11 @@ def test_unstructured_asks_one_function_for_its_pipeline() -> None:
 def test_the_tests_find_what_they_use_of_others() -> None:
     scheduling: Any = import_module("xdist.scheduler").LoadFileScheduling
     assert callable(scheduling._split_scope)
+    rewrite: Any = import_module("_pytest.assertion.rewrite")
+    assert all(map(callable, (rewrite._read_pyc, rewrite._rewrite_test, rewrite._write_pyc)))
+    assert {"_execute_child", "_try_wait", "_internal_poll", "_close_pipe_fds"} <= vars(
+        subprocess.Popen
+    ).keys()
     known = len(STATEMENTS)
     with sa.create_engine("sqlite://").connect() as connection:
         connection.execute(sa.select(sa.literal(1).label("compiled_by_this_test")))

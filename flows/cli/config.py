@@ -38,6 +38,9 @@ def config(
         return
     loaded = load_config(config)
     if action is ConfigAction.check:
+        from index.people import directory_of
+
+        directory_of(loaded)
         console.data({"ok": True, "config": str(loaded.path)})
         console.say(f"{loaded.path}: no errors.")
     elif console.as_json:

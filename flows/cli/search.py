@@ -30,6 +30,9 @@ def search(
     fresh_only: Annotated[
         bool, typer.Option("--fresh-only", help="Only fresh and exempt documents.")
     ] = False,
+    prefer_fresh: Annotated[
+        bool, typer.Option("--prefer-fresh", help="Documents whose review has long been due come later.")
+    ] = False,
     source: SourceOption = None,
     owner: Annotated[
         str | None, typer.Option("--owner", metavar="O", help="Only this owner's documents.")
@@ -44,7 +47,14 @@ def search(
 
         kb.workspace.waiting = waiting(quiet=console.quiet)
         hits = kb.search(
-            query, k=k, mode=mode.value, fresh_only=fresh_only, source=source, owner=owner, held=held
+            query,
+            k=k,
+            mode=mode.value,
+            fresh_only=fresh_only,
+            source=source,
+            owner=owner,
+            held=held,
+            prefer_fresh=prefer_fresh,
         )
     if console.as_json:
         return console.data([hit.json() for hit in hits])

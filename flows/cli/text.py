@@ -121,6 +121,8 @@ def hit_text(number: int, hit: SearchHit) -> str:
     link = "" if hit.url.startswith("file:") else f"   {printable_line(hit.url)}\n"
     places = ", ".join(printable_line(f"{other.source}:{other.uri}") for other in hit.duplicates)
     copies = f"   also in {places}\n" if places else ""
+    if hit.findings:
+        copies += f"   found in its document: {', '.join(hit.findings)}\n"
     text = " ".join(hit.text.split())
     shown = text if len(text) <= _TEXT_LENGTH else text[:_TEXT_LENGTH].rsplit(" ", 1)[0] + " …"
     return (

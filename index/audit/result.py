@@ -10,12 +10,13 @@ from difflib import get_close_matches
 from typing import Any
 
 from index.audit.fields import policy_days, review_fields, rounded, whole_days
+from index.audit.use import Use
 from index.errors import ConfigError
 from index.freshness.assess import Assessment, Policy, Verdict, trust_score
 from index.freshness.finding import CODES, Finding
 from index.freshness.owners import fold, folded
 from index.model import rfc3339
-from index.records import Review
+from index.records import Answer, Review
 
 #: Worst first.
 SEVERITY = (Verdict.STALE, Verdict.UNKNOWN, Verdict.WARN, Verdict.FRESH, Verdict.EXEMPT)
@@ -43,6 +44,11 @@ class Result:
     """The document's last review."""
     changed_since_review: bool | None = None
     """Whether the document changed since; None without a review, and when that is not known."""
+    snooze: Answer | None = None
+    """What an owner promised: to change it by a date, until which nobody is asked again."""
+
+    hits: int = 0
+    """How often searches showed it in the last 30 days, where that is counted."""
 
     @property
     def owner(self) -> str:
@@ -74,6 +80,8 @@ class Result:
             "stale_after_days": policy and policy_days(policy.stale_after),
             "overdue_days": whole_days(self.overdue),
             **review_fields(self.review, self.changed_since_review),
+            "snoozed_until": rfc3339(self.snooze.until) if self.snooze else None,
+            "hits": self.hits,
         }
 
 
@@ -163,6 +171,8 @@ class Audit:
     """Findings of the audit before that are no more; the last ones first."""
     past: tuple[PastAudit, ...] = ()
     """Earlier audits on record, oldest first."""
+    use: Use | None = None
+    """What readers were shown; None where that is not counted."""
     since: datetime | None = None
     """The moment from which on findings are new, when it was asked for; None: the last audit on record."""
 
@@ -200,6 +210,7 @@ class Audit:
             "findings": [finding.json() for finding in self.findings],
             "resolved": [resolved.json() for resolved in self.resolved],
             "past": [audit.json() for audit in self.past],
+            "use": self.use.json() if self.use else None,
         }
 
 

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from index.config import SourceConfig
-from index.config.rules import Rules
+from index.config.codeowners import CodeOwners
+from index.config.rules import Rules, by_codeowners
 from index.freshness.assess import Assessment, Verdict, assess
 from index.freshness.governance import Governance
 from index.records import Document
 
 
 class Verdicts:
-    """The rules of each configured source, compiled at a document's first need. Threads may share it."""
+    """The rules of each configured source, compiled at a document's first need. Threads may share it.
 
-    def __init__(self, sources: Iterable[SourceConfig]) -> None:
+    `codeowners` reads the CODEOWNERS file of a source, once, and by one thread at a time.
+    """
+
+    def __init__(
+        self,
+        sources: Iterable[SourceConfig],
+        codeowners: Callable[[str], CodeOwners] = lambda source: CodeOwners(),
+    ) -> None:
+        self._codeowners = codeowners
+        self._reading = threading.Lock()
         self._sources = {source.id: source for source in sources}
         #: Ids of the configured sources.
         self.sources = tuple(self._sources)
@@ -26,13 +37,17 @@ class Verdicts:
         if source not in self._rules:
             if source not in self._sources:
                 return None
-            self._rules[source] = Rules(self._sources[source])
+            with self._reading:
+                if source not in self._rules:
+                    self._rules[source] = Rules(self._sources[source], self._codeowners(source))
         return self._rules[source]
 
     def governance(self, document: Document) -> Governance | None:
         """Owners and policy of a document; None when its source is not in the configuration."""
         rules = self.rules(document.source)
-        return None if rules is None else rules.govern(document.uri, document.properties)
+        if rules is None:
+            return None
+        return rules.govern(document.uri, document.properties, by_codeowners(document))
 
     def of(self, document: Document, now: datetime) -> Assessment:
         """The verdict on a document at an instant."""

@@ -8,10 +8,8 @@ from hashlib import blake2b
 from math import log
 from typing import NamedTuple
 
+from index.chunk.fingerprint import WINDOW
 from index.model import Element
-
-#: Characters after a place that its hash is made of.
-WINDOW = 64
 
 
 class Atom(NamedTuple):

@@ -16,19 +16,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
 from math import ceil
 
-from index.chunk.atoms import WINDOW, Atom, Slice, best_cut, key, sections
+from index.chunk.atoms import Atom, Slice, best_cut, key, sections
 from index.chunk.boundaries import ANYWHERE, BLOCK, HEADING, WORD, Places, inhabited, joined, places_in
+from index.chunk.fingerprint import CHARS_PER_TOKEN, FLOOR
 from index.embed.tokenizer import TokenCounter
-from index.model import Chunk, Element, Parsed, digest
-
-#: Counts the changes of the algorithm that change chunks.
-VERSION = 2
-
-#: No cut leaves less than this part of the room on one side, where there is another place to cut.
-FLOOR = 0.25
-
-#: So many characters that are not blank count as a token at least: to some models an endless word is one.
-CHARS_PER_TOKEN = 16
+from index.model import Chunk, Element, Parsed
 
 #: Smallest limit that leaves room for text beside a prefix.
 LIMIT_MIN = 32
@@ -39,11 +31,6 @@ _SLAB = 1 << 16
 
 #: Characters between two places in a longer line, at least and at most.
 _APART = 32, 128
-
-
-def fingerprint(tokenizer_fingerprint: str, limit: int) -> str:
-    """Equal fingerprints make equal chunks of equal documents."""
-    return digest(["chunk", VERSION, FLOOR, CHARS_PER_TOKEN, WINDOW, tokenizer_fingerprint, limit])[:16]
 
 
 def chunk(document: Parsed, tokenizer: TokenCounter, *, limit: int) -> list[Chunk]:

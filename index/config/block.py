@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic.fields import FieldInfo
 
 
 class Block(BaseModel):
@@ -15,7 +16,13 @@ class Block(BaseModel):
     def _leave_out_empty(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
-        return {key: value for key, value in data.items() if value is not None or key not in cls.model_fields}
+        known = keys_of(cls)
+        return {key: value for key, value in data.items() if value is not None or key not in known}
+
+
+def keys_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a block by the keys that a file writes."""
+    return {about.alias or name: about for name, about in model.model_fields.items()}
 
 
 def one_or_many(value: Any) -> Any:

@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from index.anchors.spec import parse as parse_anchor
-from index.config.audit_blocks import Audit
+from index.config.audit_blocks import Audit, Notify, Ui
 from index.config.block import Block, Owners, Words, one_or_many
 from index.config.patterns import rule_pattern
 from index.config.schedule import Cron
@@ -233,6 +233,8 @@ class Schedules(Block):
     """Bring the index to what the sources hold, such as "*/15 * * * *"."""
     audit: Cron | None = None
     """Judge freshness and write reports, such as "0 7 * * 1"."""
+    notify: Cron | None = None
+    """Tell owners what the audit finds, such as "0 8 * * 1"."""
     verify: Cron | None = None
     """Compare source, ledger and store, such as "0 3 * * 0"."""
     retention: Cron | None = None
@@ -266,5 +268,9 @@ class Settings(Block):
     """The log of changes, and the proof that it was not rewritten."""
     audit: Audit = Audit()
     """The freshness audit."""
+    ui: Ui = Ui()
+    """The owners' page."""
+    notify: Notify = Notify()
+    """How owners are told what the audit found."""
     schedules: Schedules = Schedules()
     """When `freshkb serve` runs what: minute, hour, day, month, weekday."""

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from connectors.base import ConnectorError, ConnectorSettings, connector_class
+from index.config.block import keys_of
 from index.config.blocks import Settings, Source
 from index.config.messages import block_of, explain, nearest, report
 from index.config.patterns import check_pattern
@@ -60,7 +61,7 @@ def load(path: Path | None, environ: Mapping[str, str], cwd: Path) -> Config:
     problems = _once([*text.problems, *problems])
     if config is None or problems:
         raise ConfigError(report(name, text, origins, problems))
-    remember(*secrets_of([config.index, *(source.connector for source in config.sources)]))
+    remember(*secrets_of([config.index, config.notify.owners, *(s.connector for s in config.sources)]))
     return config
 
 
@@ -107,19 +108,20 @@ def variables() -> dict[str, tuple[str, ...]]:
     """Every environment variable that overrides a setting, and the setting it overrides.
 
     Sources have none, because a position in a list is no stable name. Their values may name variables in the
-    file. The rules of retention are overridden as a list.
+    file. The rules of retention are overridden as a list, the owners of notify as a path or a mapping.
     """
     return {PREFIX + "__".join(path).upper(): path for path in _leaves(Settings, ())}
 
 
 def _leaves(model: type[BaseModel], at: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    for name, about in model.model_fields.items():
+    for name, about in keys_of(model).items():
         if (*at, name) in (("version",), ("sources",)):
             continue
         block = block_of(about.annotation)
-        if block is None or name in ("freshness", "retention"):
+        whole = (*at, name) in (("retention",), ("notify", "owners"))
+        if block is None or whole or name == "freshness":
             yield (*at, name)
-        if block is not None and (*at, name) != ("retention",):
+        if block is not None and not whole:
             yield from _leaves(block, (*at, name))
 
 

@@ -11,6 +11,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from index.config.block import keys_of
 from index.config.blocks import COLLECTION, SOURCE_ID, TAG_MARK, Settings, Source
 from index.config.text import Location, Problem, Text
 from index.redact import REDACTED, redact, secret_name
@@ -28,7 +29,7 @@ def _problem(details: ErrorDetails, at: Location, model: type[BaseModel]) -> Pro
     inside = tuple(part for part in details["loc"] if not str(part).startswith(TAG_MARK))
     where = (*at, *inside)
     if details["type"] == "extra_forbidden":
-        known = set(_block_at(model, inside[:-1]).model_fields)
+        known = set(keys_of(_block_at(model, inside[:-1])))
         if model is not Settings and len(inside) == 1:
             known |= set(Source.model_fields)
         return where, f"unknown key{nearest(str(inside[-1]), known)}"

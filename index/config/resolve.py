@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from connectors.base import ConnectorSettings
 from index.anchors.spec import parse as parse_anchor
-from index.config.audit_blocks import Audit
+from index.config.audit_blocks import Audit, Notify
 from index.config.blocks import (
     Delete,
     Freshness,
@@ -29,9 +29,11 @@ from index.config.resolved import (
     DeletionGuard,
     DocumentLimits,
     LogConfig,
+    NotifyConfig,
     Owner,
     Rule,
     SourceConfig,
+    UiConfig,
 )
 from index.config.text import Location, Problem
 from index.config.units import written
@@ -87,6 +89,8 @@ def resolve(
         schedules=settings.schedules,
         log=log,
         audit=_audit(settings.audit),
+        ui=UiConfig(settings.ui.user_header, settings.ui.proxies, (settings.ui.address or "").rstrip("/")),
+        notify=_notify(settings.notify, path.parent),
         retention=retention,
     )
     return config, problems
@@ -94,7 +98,20 @@ def resolve(
 
 def _audit(written: Audit) -> AuditConfig:
     chosen = {code: known.on for code, known in CODES.items()} | written.checks
-    return AuditConfig(frozenset(code for code, on in chosen.items() if on), written.max_lag)
+    codes = frozenset(code for code, on in chosen.items() if on)
+    return AuditConfig(codes, written.max_lag, written.count_hits, written.fresh_hits)
+
+
+def _notify(written: Notify, base: Path) -> NotifyConfig:
+    owners = written.owners
+    return NotifyConfig(
+        written.sender or "",
+        written.smtp or "",
+        written.period,
+        written.escalate_after,
+        written.page or "",
+        base / Path(owners).expanduser() if isinstance(owners, str) else owners,
+    )
 
 
 def _retention(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
@@ -13,6 +14,7 @@ from pydantic import SecretStr
 
 from connectors.base import ConnectorSettings, Context
 from index.anchors.spec import AnchorSpec
+from index.config.audit_blocks import Person
 from index.config.blocks import (
     Embedding,
     Index,
@@ -25,7 +27,7 @@ from index.errors import ConfigError
 from index.freshness.assess import FreshnessPolicy, Policy
 from index.freshness.finding import CODES
 from index.model import digest
-from index.redact import redact
+from index.redact import REDACTED, redact
 from index.retention import RetentionRule
 
 #: One owner, or several of which the first is asked to act.
@@ -153,6 +155,44 @@ class AuditConfig:
     codes: frozenset[str] = frozenset()
     """The codes of findings that are looked for."""
     max_lag: timedelta | None = None
+    count_hits: bool = False
+    """Whether searches count what they show."""
+    fresh_hits: float = 0.9
+    """Share of the hits that should be fresh."""
+
+
+@dataclass(frozen=True, slots=True)
+class UiConfig:
+    user_header: str | None = None
+    proxies: tuple[str, ...] = ()
+    address: str = ""
+    """Without a slash at its end; "" when it is not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyConfig:
+    sender: str = ""
+    smtp: str = ""
+    """May hold a password."""
+    period: timedelta = timedelta(days=7)
+    escalate_after: timedelta | None = None
+    page: str = ""
+    owners: Path | Mapping[str, Person] | None = None
+    """The directory of owners: an absolute path of a CSV file, or its entries; None where there is none."""
+
+    def show(self) -> dict[str, Any]:
+        people = self.owners if isinstance(self.owners, Mapping) else {}
+        entries = {
+            owner: shown(one) | {"apprise": [REDACTED] * len(one.apprise)} for owner, one in people.items()
+        }
+        return {
+            "from": self.sender or None,
+            "smtp": redact(self.smtp) or None,
+            "period": plain(self.period),
+            "escalate_after": plain(self.escalate_after),
+            "page": redact(self.page) or None,
+            "owners": str(self.owners) if isinstance(self.owners, Path) else entries or None,
+        }
 
 
 @dataclass(frozen=True)
@@ -173,6 +213,8 @@ class Config:
     schedules: Schedules
     log: LogConfig = LogConfig()
     audit: AuditConfig = AuditConfig()
+    ui: UiConfig = UiConfig()
+    notify: NotifyConfig = NotifyConfig()
     retention: tuple[RetentionRule, ...] = ()
     """The last that matches a document decides how long it is kept."""
 
@@ -199,6 +241,11 @@ class Config:
         """The default folder of `freshkb audit`."""
         return self.state_dir / "reports"
 
+    @property
+    def digests(self) -> Path:
+        """The default folder of what `freshkb notify --dry-run` writes."""
+        return self.reports / "digests"
+
     def source(self, source_id: str) -> SourceConfig:
         """The source of this id. Raises ConfigError, naming the nearest."""
         for source in self.sources:
@@ -211,7 +258,8 @@ class Config:
 
     def context(self, source: SourceConfig) -> Context:
         """The context that the source's connector needs besides its settings."""
-        private = frozenset(path.resolve() for path in (self.state_dir, self.path))
+        directory = [self.notify.owners] if isinstance(self.notify.owners, Path) else []
+        private = frozenset(path.resolve() for path in (self.state_dir, self.path, *directory))
         return Context(source.id, base=self.base, max_size=source.limits.max_size, private=private)
 
     def show(self) -> dict[str, Any]:
@@ -240,6 +288,10 @@ class Config:
             "audit": {
                 "checks": {code: code in self.audit.codes for code in CODES},
                 "max_lag": plain(self.audit.max_lag),
+                "count_hits": self.audit.count_hits,
+                "fresh_hits": self.audit.fresh_hits,
             },
+            "ui": plain(self.ui) | {"address": self.ui.address or None},
+            "notify": self.notify.show(),
             "schedules": self.schedules.model_dump(mode="json"),
         }

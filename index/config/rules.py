@@ -7,18 +7,33 @@ from typing import Any
 
 from connectors.base import Patterns
 from index.config import SourceConfig
+from index.config.codeowners import CodeOwners
 from index.freshness import link
 from index.freshness.assess import read_date
 from index.freshness.governance import Governance
 from index.freshness.owners import distinct
-from index.freshness.properties import PROGRAM, SOURCE, by_name, canonical, declared, described, said, title
+from index.freshness.properties import (
+    PROGRAM,
+    SOURCE,
+    assigned,
+    by_name,
+    canonical,
+    declared,
+    described,
+    said,
+    title,
+)
 from index.model import digest
+from index.records import Document
 from index.retention import RetentionRules
 
 #: Longest owner that is taken from a document; longer text is prose.
 _OWNER_LENGTH_MAX = 200
 #: Owners of one document; every point names them.
 _OWNERS_MAX = 20
+
+#: `Governance.owner_source` of owners that a CODEOWNERS file names.
+CODEOWNERS = "CODEOWNERS"
 
 #: Properties that name owners.
 OWNER_NAMES = ("owner", "owners")
@@ -28,16 +43,25 @@ OWNER_NAMES = ("owner", "owners")
 RULES_REVISION = 2
 
 
-def rules_fingerprint(source: SourceConfig, home: str) -> str:
+def rules_fingerprint(source: SourceConfig, home: str, codeowners: CodeOwners | None = None) -> str:
     """Hash of everything that decides a document's metadata; links depend on `home`, the address of the
-    source's root."""
-    return digest([RULES_REVISION, source.rules_fingerprint, home])
+    source's root, and owners on a CODEOWNERS file."""
+    deciding = [RULES_REVISION, source.rules_fingerprint, home]
+    beside = codeowners.fingerprint if codeowners is not None else ""
+    return digest([*deciding, beside] if beside else deciding)
+
+
+def by_codeowners(document: Document) -> tuple[str, ...]:
+    """The owners on record that a CODEOWNERS file named."""
+    return tuple(document.owners) if document.owner_source == CODEOWNERS else ()
 
 
 class Rules:
     """A source's rules, compiled once for all of its documents."""
 
-    def __init__(self, source: SourceConfig) -> None:
+    def __init__(self, source: SourceConfig, codeowners: CodeOwners | None = None) -> None:
+        #: The CODEOWNERS file beside the documents.
+        self.codeowners = codeowners or CodeOwners()
         self._policy = source.freshness
         self._owner = (_names(source.owner), source.owner_source)
         #: The source's own; "" when it has none.
@@ -53,18 +77,27 @@ class Rules:
             canonical(name) for policy in policies if policy != "exempt" for name in policy.field
         }
 
-    def govern(self, uri: str, properties: Mapping[str, Any]) -> Governance:
-        """Owners: front matter, last matching rule with one, the source's property of the document, source,
-        default. Policy: last matching rule with one, source (whose policy has the defaults in it)."""
+    def govern(self, uri: str, properties: Mapping[str, Any], recorded: tuple[str, ...] = ()) -> Governance:
+        """Owners: front matter, the owner it was assigned to, last matching rule with one, CODEOWNERS, the
+        source's property of the document, source, default. Policy: last matching rule with one, source (whose
+        policy has the defaults in it). `recorded` are those that CODEOWNERS gave when it was last read: they
+        count while it cannot be."""
         owners, unusable = named_owners(declared(properties))
         owner_source = "front matter"
+        if not owners and (chosen := assigned(properties)):
+            owners, owner_source = (chosen,), "assignment"
         if not owners:
             owners, owner_source = next(
                 ((owners, "rule") for match, owners in self._owners if match(uri)),
-                self._of_source(properties),
+                self._of_codeowners(uri, recorded) or self._of_source(properties),
             )
         policy = next((policy for match, policy in self._policies if match(uri)), self._policy)
         return Governance(owners, owner_source, policy, unusable)
+
+    def _of_codeowners(self, uri: str, recorded: tuple[str, ...]) -> tuple[tuple[str, ...], str] | None:
+        """None where the file names nobody."""
+        owners = recorded if self.codeowners.trouble else self.codeowners.owners(uri)
+        return (owners[:_OWNERS_MAX], CODEOWNERS) if owners else None
 
     def _of_source(self, properties: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
         owners, _ = named_owners(said(properties) or {})

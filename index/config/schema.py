@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from connectors.base import BUILT_IN, ENTRY_POINT_GROUP, connector_class
+from index.config.block import keys_of
 from index.config.blocks import Settings
 from index.config.messages import block_of
 
@@ -53,8 +54,9 @@ def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
     blocks = {model.__name__: found, **found.get("$defs", {})}
     for block in _blocks(model):
         properties = blocks.get(block.__name__, {}).get("properties", {})
-        for key, text in _documented(block).items():
-            if key in properties:
+        written = {name: key for key, name in zip(keys_of(block), block.model_fields, strict=True)}
+        for name, text in _documented(block).items():
+            if (key := written.get(name, name)) in properties:
                 properties[key].setdefault("description", text)
     return found
 

@@ -83,10 +83,21 @@ log:
   anchors: []
   # anchors: ["file:/var/lib/anchors/kb", "git:/srv/anchors.git", "syslog:"]
 
+# How owners are told what the audit finds: `freshkb notify`, once a period. `owners` is a CSV file that says
+# which person an owner's name stands for: owner,name,email,manager,members,rota,apprise. See docs/notify.md
+# notify:
+#   from: kb@example.org
+#   smtp: smtp+starttls://kb:${SMTP_PASSWORD}@mail.example.org:587
+#   period: 7d
+#   escalate_after: 21d
+#   page: https://wiki.example.org/owners
+#   owners: owners.csv
+
 # When `freshkb serve` runs what: minute, hour, day, month, weekday.
 schedules:
   sync: "*/15 * * * *"
   audit: "0 7 * * 1"
+  # notify: "0 8 * * 1"
   verify: "0 3 * * 0"
   # Documents whose retention has ended are removed by syncs, too, unless their source cannot be asked.
   # retention: "0 2 * * *"

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 #: Characters handed to the tokenizer in one call; an encoding takes some hundred bytes a token.
 _SLAB = 1 << 20
+#: Characters that are counted here: to hand so few to the tokenizer's threads, and to wait for them, takes
+#: longer than their help saves.
+_ALONE = 8 << 10
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -57,7 +60,10 @@ class Tokenizer:
         """Tokens of each text, without the added ones."""
         counts: list[int] = []
         for slab in _slabs(texts):
-            counts += map(len, self._backend.encode_batch_fast(slab, add_special_tokens=False))
+            if sum(map(len, slab)) <= _ALONE:
+                counts += (len(self._backend.encode(text, add_special_tokens=False)) for text in slab)
+            else:
+                counts += map(len, self._backend.encode_batch_fast(slab, add_special_tokens=False))
         return counts
 
     def offsets(self, text: str) -> list[tuple[int, int]]:

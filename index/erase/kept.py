@@ -17,9 +17,10 @@ def is_report(workspace: Workspace, path: Path) -> bool:
 
 
 def remove_reports(workspace: Workspace, held: Iterable[Path]) -> Place:
-    """Remove those of these files that are reports."""
+    """Remove those of these files that are reports. Mails encode their texts, so that nobody can tell whom
+    they name: all that a dry run has left are removed."""
     gone = [path for path in held if is_report(workspace, path)]
-    for path in gone:
+    for path in (*gone, *workspace.config.digests.glob("*")):
         path.unlink(missing_ok=True)
     if not gone:
         said = "No report in the state folder names an erased document."

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import ExitStack
 from pathlib import Path
 
 from index.erase import traces as tracing
 from index.erase.kept import caches_of_user, clear_scratch, is_report, remove_reports
 from index.erase.traces import Traces
+from index.purge import apart
 from index.purge.purge import Place, purge_places
 from index.run import Run
 from index.store.base import Claim
@@ -18,13 +20,15 @@ def prove(run: Run, traces: Traces | None) -> tuple[list[Place], str]:
     """Purge every place, and search all files again. Returns the places, and why it is no proof; "" when it
     is."""
     workspace = run.workspace
-    purged = purge_places(run)
-    if purged.outcome != "done":
-        why = " ".join(purged.errors) or "The purge was interrupted."
-        return list(purged.places), why
-    scratch = clear_scratch(workspace)
-    caches = caches_of_user()
-    held = tracing.search(workspace, traces, caches) if traces else {}
+    with ExitStack() as started:
+        scan = started.enter_context(apart.scanner()) if traces else None
+        purged = purge_places(run)
+        if purged.outcome != "done":
+            why = " ".join(purged.errors) or "The purge was interrupted."
+            return list(purged.places), why
+        scratch = clear_scratch(workspace)
+        caches = caches_of_user()
+        held = tracing.search(workspace, traces, scan, caches) if traces and scan else {}
     reports = remove_reports(workspace, held)
     held = {path: names for path, names in held.items() if not is_report(workspace, path)}
     if traces is not None and held:

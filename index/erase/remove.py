@@ -13,6 +13,7 @@ from index.erase.traces import Traces
 from index.errors import Locked, StoreDamaged
 from index.ledger import LogAction, Order, OrderKind
 from index.model import State
+from index.purge import apart
 from index.records import Collection as StoreCollection
 from index.records import Document
 from index.run import Run
@@ -131,8 +132,9 @@ def _traces(
     kept = tracing.kept(workspace, order.order_id, order.trace_key) if order.trace_key else None
     if kept is not None or not found:
         return kept
-    traces = tracing.gather(workspace, current, found)
-    held = tracing.search(workspace, traces)
+    with apart.scanner() as scan:
+        traces = tracing.gather(workspace, current, found)
+        held = tracing.search(workspace, traces, scan)
     traces.control = tracing.counted(held)
     tracing.keep(workspace, order.order_id, traces)
     return traces

@@ -26,7 +26,8 @@ from index.disk.atomic import leftovers, replacing, sync_folder
 from index.disk.private import private_folder
 from index.erase import TRACES
 from index.model import Point
-from index.purge import apart, scan
+from index.purge import scan
+from index.purge.apart import Search
 from index.purge.scan import PIECE_BYTES, Scan, Trace
 from index.records import Collection as StoreCollection
 from index.records import Document
@@ -179,7 +180,9 @@ def _own(workspace: Workspace, names: list[list[bytes]]) -> list[list[bytes]]:
 # ── Searching ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def search(workspace: Workspace, traces: Traces, others: Collection[Path] = ()) -> dict[Path, set[str]]:
+def search(
+    workspace: Workspace, traces: Traces, look: Search, others: Collection[Path] = ()
+) -> dict[Path, set[str]]:
     """The files of the state folder, and of other folders, that hold a piece, with the names of the pieces.
     Raises FreshkbError for a file that cannot be read.
 
@@ -192,7 +195,7 @@ def search(workspace: Workspace, traces: Traces, others: Collection[Path] = ()) 
     index, own, ledger = folder / "index", folder / TRACES, workspace.ledger.files
     short = {t.name for t in traces.pieces() if min(map(len, t.pieces)) < PIECE_BYTES}
     held = {}
-    for path, names in apart.found([folder, *others], list(traces.pieces())).items():
+    for path, names in look([folder, *others], list(traces.pieces())).items():
         if path in ledger:
             names = {name for name in names if not name.startswith("ids:")}
         elif path.is_relative_to(index) or not path.is_relative_to(folder):

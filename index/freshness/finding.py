@@ -38,6 +38,7 @@ CODES: Final[Mapping[str, Code]] = {
     "changed-since-review": Code("Changed since its review", "note"),
     "review-without-change": Code("Reviewed again and again without a change", "note"),
     "review-in-future": Code("Review is in the future"),
+    "retirement-asked": Code("Its owner asks for its removal", "note"),
     "quarantined": Code("Could not be read", "error"),
     "incomplete": Code("Has lost text", "error"),
     "empty": Code("Holds no text"),
@@ -51,7 +52,7 @@ CODES: Final[Mapping[str, Code]] = {
     "dead-external-link": Code("External link is gone", on=False),
     "claim-expired": Code("Says that it holds no longer"),
     "repeat": Code("Repeats another document", "note"),
-    "numbers-disagree": Code("Numbers disagree"),
+    "numbers-disagree": Code("Numbers disagree", on=False),
 }
 
 #: Codes that the verdict of a document has, worst first.

@@ -9,13 +9,14 @@ once the store has proved that it does not, and gone from the ledger when its by
 changes. No text of a document is stored here.
 
 `Ledger` is composed of parts over one `Database`, each the methods of some tables: `sources`, `documents`,
-`chunks`, `collections`, `runs`, `reviews`, `holds`, `erasures`, `tombstones`, `log`, `history`. Two parts
+`chunks`, `collections`, `runs`, `reviews`, `audits`, `extracts`, `holds`, `erasures`, `tombstones`, `log`,
+`history`. Two parts
 span tables: `points` reads which points the store may hold, in every role, and `writes` has the transactions
 that change several tables at once. `erased` and `reduction` have what orders forbid to write and what they
 delete. `database`, `sqlite` and `file` hold the engine and its file, `schema`, `rows`, `types` and
 `migrations` the tables, `locks` the writer locks, `copy` the rows of one moment, to be loaded into another
-ledger, `damage` and `rebuild` the reading of damaged files and the log's head after it, `vacuum` the removal
-of deleted bytes.
+ledger, `damage`, `sound` and `rebuild` the reading of damaged files and the log's head after it, `vacuum` the
+removal of deleted bytes.
 
 An entry of the log has a number, time, actor, run, action, source, subject and facts: ids, codes and counts,
 never a path, a title, a reason or a text, because no erasure reaches the log. Every method that writes takes
@@ -50,6 +51,7 @@ from index.ledger.database import damaged
 from index.ledger.entry import LogAction, LogEntry
 from index.ledger.erased import Erased
 from index.ledger.erasures import HeldBack
+from index.ledger.extracts import LinkCheck
 from index.ledger.history import generation_id
 from index.ledger.hold import Hold, HoldKind, hold_id
 from index.ledger.ledger import Ledger
@@ -69,6 +71,7 @@ __all__ = [
     "HoldKind",
     "Keys",
     "Ledger",
+    "LinkCheck",
     "LogAction",
     "LogCheck",
     "LogEntry",

@@ -112,3 +112,6 @@ link_checks = sa.Table(
     _column("status", sa.BigInteger),
     _column("gone_days", Json),
 )
+
+#: All of them.
+TABLES = (extracts, former_uris, audits, audit_counts, findings, answers, usage, notices, link_checks)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from index.freshness.finding import VERDICT_CODES
 from index.ledger import schema
 from index.ledger.audit_tables import audit_counts, audits, findings
 from index.ledger.database import Tables
@@ -46,6 +47,20 @@ class Audits(Tables):
         query = sa.select(*_FINDING).where(findings.c.resolved_at.is_(None))
         with self._database.reading() as connection:
             return {row[0]: KnownFinding(*row) for row in connection.execute(query)}
+
+    def codes(self, document_ids: Collection[str]) -> dict[str, list[str]]:
+        """The codes of the open findings of these documents, besides their verdicts, in order."""
+        query = sa.select(findings.c.document_id, findings.c.code).distinct()
+        query = query.where(
+            self._database.among(findings.c.document_id, document_ids),
+            findings.c.resolved_at.is_(None),
+            findings.c.code.not_in(VERDICT_CODES),
+        )
+        found: dict[str, list[str]] = {}
+        with self._database.reading() as connection:
+            for document_id, code in connection.execute(query.order_by(findings.c.code)):
+                found.setdefault(document_id, []).append(code)
+        return found
 
     def resolved(self, since: datetime) -> list[KnownFinding]:
         """Findings that were resolved at `since` or later, the last ones first."""

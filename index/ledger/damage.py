@@ -6,33 +6,31 @@ type of its column. A damaged table is read row by row as far as its pages lead,
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_bytes
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 
-from index.errors import LedgerDamaged
-from index.ledger import tombstone
+from index.ledger import audit_tables, tombstone
 from index.ledger.chain import KEY, Head
-from index.ledger.intents import unpacked
-from index.ledger.schema import VERSION, held_documents, metadata, order_documents, orders
-from index.ledger.types import Code, Json, Moment
+from index.ledger.schema import VERSION, held_documents, metadata
+from index.ledger.sound import any_text, reader, unsound
 
 #: Problems of a file that a message lists; one damaged page can cause thousands.
 FAULTS_MAX = 3
 #: Rows that are read one by one in and behind a hole.
 PROBED = 10_000
 
-#: The schema from which on there are orders to erase.
-ORDERS = "m008"
-_DIALECT = sqlite_dialect()
+#: The schema from which on there is a table that came later than others.
+_SINCE = {
+    **dict.fromkeys(("orders", "order_documents"), "m008"),
+    **dict.fromkeys((table.name for table in audit_tables.TABLES), "m009"),
+}
 _Row = tuple[Any, ...]
 
 
@@ -41,13 +39,10 @@ def faults(connection: sa.Connection) -> list[str]:
     lines = connection.exec_driver_sql(f"PRAGMA integrity_check({FAULTS_MAX})").scalars()
     found = [" ".join(line.split()) for line in lines if line != "ok"]
     driver: Any = connection.connection.dbapi_connection
-    with _any_text(driver):
-        for table in metadata.sorted_tables:
-            sound = _reader(table)
-            columns = ", ".join(column.name for column in table.c)
-            wrong = sum(not sound(row) for row in driver.execute(f"SELECT {columns} FROM {table.name}"))
-            if wrong:
-                found.append(f"{wrong:,} rows of {table.name} hold what freshkb cannot have written")
+    for table in metadata.sorted_tables:
+        if wrong := unsound(driver, table):
+            found.append(f"{wrong:,} rows of {table.name} hold what freshkb cannot have written")
+    with any_text(driver):
         if not _has_head(driver):
             found.append("the log has lost its head")
         if not _has_tombstone_key(driver):
@@ -74,52 +69,6 @@ def _has_tombstone_key(driver: sqlite3.Connection) -> bool:
         return False
 
 
-@contextmanager
-def _any_text(driver: sqlite3.Connection) -> Iterator[None]:
-    """Texts that are not UTF-8 come with lone surrogates, instead of raising."""
-    before = driver.text_factory
-    driver.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
-    try:
-        yield
-    finally:
-        driver.text_factory = before
-
-
-def _reader(table: sa.Table, names: Sequence[str] = ()) -> Callable[[_Row], bool]:
-    """Whether freshkb can have written a row of these columns (default: all)."""
-    checks = [_check(table.c[name]) for name in names or table.c.keys()]
-
-    def sound(row: _Row) -> bool:
-        return all(check(value) for check, value in zip(checks, row, strict=True))
-
-    return sound
-
-
-def _check(column: sa.Column[Any]) -> Callable[[Any], bool]:
-    kind, nullable = column.type, bool(column.nullable)
-    number = isinstance(kind, sa.Integer | Moment)
-    process = kind.process_result_value if isinstance(kind, Moment | Json | Code) else None
-    packed = column.name == "payload"  # An intent's column.
-
-    def check(value: Any) -> bool:
-        if value is None:
-            return nullable
-        if not isinstance(value, int if number else str):
-            return False
-        try:
-            if isinstance(value, str):
-                value.encode()
-            if process is not None:
-                process(value, _DIALECT)
-            if packed and isinstance(value, str):
-                unpacked(json.loads(value))
-        except (LedgerDamaged, UnicodeEncodeError, ValueError, TypeError, KeyError, AttributeError):
-            return False
-        return True
-
-    return check
-
-
 # ── What can still be read ────────────────────────────────────────────────────────────────────────────
 
 
@@ -138,7 +87,7 @@ def rescue(file: Path, into: Path) -> Rescued:
     that is closed."""
     taken = Rescued()
     _restore_header(file)
-    with closing(sqlite3.connect(file)) as old, closing(sqlite3.connect(into)) as new, _any_text(old):
+    with closing(sqlite3.connect(file)) as old, closing(sqlite3.connect(into)) as new, any_text(old):
         # Lets a truncated file and a partly damaged schema be read.
         old.execute("PRAGMA writable_schema=ON")
         new.execute("BEGIN")
@@ -183,14 +132,14 @@ def _take(table: sa.Table, old: sqlite3.Connection, new: sqlite3.Connection, tak
     there = _columns(old, table.name)
     names = [column.name for column in table.c if column.name in there]
     # In an earlier schema the documents stood in the rows of the holds, which are torn if there are any; and
-    # there was no order.
+    # there was no order and no audit on record.
     whole = (
         bool(names)
         or (table is held_documents and "document_id" in _columns(old, "holds"))
-        or (table in (orders, order_documents) and _schema(old) < ORDERS)
+        or _schema(old) < _SINCE.get(table.name, "")
     )
     if names:
-        sound = _reader(table, names)
+        sound = reader(table, names)
         keys = [column.name for column in table.primary_key]
         marks = ", ".join("?" * len(names))
         insert = f"INSERT OR IGNORE INTO {table.name} ({', '.join(names)}) VALUES ({marks})"

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from index.ledger import schema
 from index.ledger.database import STREAM_ROWS, Database, Tables
 from index.ledger.entry import LogEntry
+from index.ledger.extracts import follow
 from index.ledger.holds import extend, kept, matching, under_hold
 from index.ledger.log import append
 from index.ledger.schema import documents
@@ -31,6 +32,7 @@ def replace(database: Database, connection: sa.Connection, records: Sequence[Doc
     if not records:
         return
     holds = matching(database, connection)
+    follow(database, connection, records)
     ids = [record.document_id for record in records if record.state is not State.ERASED]
     own = [record.document_id for record in records if record.state is State.ERASED]
     connection.execute(

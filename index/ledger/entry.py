@@ -43,6 +43,11 @@ class LogAction(StrEnum):
     ROWS_DELETED = "rows-deleted"
 
     REVIEWED = "reviewed"
+    #: An owner's answer: asked again later; another owner is asked; its removal is asked for; taken back.
+    SNOOZED = "snoozed"
+    REASSIGNED = "reassigned"
+    RETIREMENT_ASKED = "retirement-asked"
+    ANSWER_WITHDRAWN = "answer-withdrawn"
     #: The subject is the hold.
     HOLD_PLACED = "hold-placed"
     HOLD_RELEASED = "hold-released"

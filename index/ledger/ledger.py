@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from index.disk.private import tighten
 from index.errors import LedgerDamaged, LedgerError, LedgerReadOnly
 from index.ledger import file
+from index.ledger.answers import Answers
 from index.ledger.audits import Audits
 from index.ledger.chunks import Chunks
 from index.ledger.collections import Collections
@@ -23,16 +24,19 @@ from index.ledger.copy import MIGRATION_KEY, Snapshot, snapshot
 from index.ledger.database import Database, damaged
 from index.ledger.documents import Documents
 from index.ledger.erasures import Erasures
+from index.ledger.extracts import Extracts
 from index.ledger.history import History
 from index.ledger.holds import Holds
 from index.ledger.locks import AdvisoryLocks, FileLocks, Writer
 from index.ledger.log import Log
+from index.ledger.notices import Notices
 from index.ledger.points import Points
 from index.ledger.reviews import Reviews
 from index.ledger.runs import Runs
 from index.ledger.schema import VERSION, meta
 from index.ledger.sources import Sources
 from index.ledger.tombstones import Tombstones
+from index.ledger.usage import Usage
 from index.ledger.vacuum import Vacuumed, vacuum
 from index.ledger.writes import Writes
 from index.model import utc_now
@@ -60,7 +64,11 @@ class Ledger:
         self.collections = Collections(database)
         self.runs = Runs(database)
         self.reviews = Reviews(database)
+        self.answers = Answers(database)
         self.audits = Audits(database)
+        self.usage = Usage(database)
+        self.extracts = Extracts(database)
+        self.notices = Notices(database)
         self.holds = Holds(database)
         self.erasures = Erasures(database)
         self.tombstones = Tombstones(database)

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from index.ledger import audit_tables
+from index.ledger import audit_tables, extracts
 from index.ledger.database import Database
 from index.ledger.erased import rows
 from index.ledger.log import hide_subjects
@@ -50,6 +50,7 @@ def reduced(database: Database, connection: sa.Connection, own: Collection[str])
     for column in (items.c.uri, items.c.old_uri):
         gone = sa.delete(items).where(database.among(column, uris))
         number += connection.execute(gone).rowcount
+    number += extracts.unlink(database, connection, uris)
     words = {*uris, *(document.title for document in found)}
     needles = [word for word in words if len(word) >= _SHORTEST]
     if needles:

@@ -52,6 +52,14 @@ class Keys:
         """Of an owner's folded name, in records that outlive its documents."""
         return self._key("person", name)
 
+    def links(self) -> bytes:
+        """The secret of signed links to the owners' page."""
+        return hmac.digest(self._secret, b"freshkb links", "sha256")
+
+    def url(self, url: str) -> str:
+        """Of an external address."""
+        return self._key("url", url)
+
     def _key(self, kind: str, value: str) -> str:
         data = f"{kind}\n{value}".encode("utf-8", "surrogatepass")
         return hmac.digest(self._secret, data, "sha256").hex()

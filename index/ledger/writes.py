@@ -17,7 +17,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from index.errors import LedgerError
-from index.ledger import schema
+from index.ledger import extracts, schema
 from index.ledger.database import Tables
 from index.ledger.documents import replace
 from index.ledger.entry import LogEntry
@@ -140,6 +140,7 @@ class Writes(Tables):
             if rows:
                 connection.execute(sa.insert(chunks), rows)
             replace(self._database, connection, [intent.document for intent in done])
+            extracts.put(self._database, connection, done)
             if gone:
                 # The store may hold a point again that was absent before.
                 self._forget(connection, collection, [row["point_id"] for row in gone])

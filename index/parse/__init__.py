@@ -13,6 +13,7 @@ be fooled. So nothing is parsed in the process that holds the ledger and the sto
 `walls/`        rights that the child gives up before it reads anything
 `worker`        the child's side: a loop over requests
 `outline`       elements and their headings, as every reader builds them
+`references`    links and anchors of a tree of HTML, which four readers make
 `readers/`      `markdown`, `html`, `text`, `pdf`, `ocr`, `office`, `opendocument`, `tables`, `mail`,
                 `pandoc`, `data`: one function ``parse(path, format) -> Parsed`` each; they raise
                 `outline.Unreadable` with the reason

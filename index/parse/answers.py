@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
-from index.model import Diagnostic, Element, Failure, Parsed
+from index.model import Claim, Diagnostic, Element, Failure, Link, Parsed
 
 #: Characters of a reason.
 REASON_MAX = 400
 #: Findings of one document.
 FINDINGS_MAX = 20
+#: Links, and claims, of one document.
+LINKS_MAX = 5000
+CLAIMS_MAX = 200
 
 
 def result_of(answer: dict[str, Any]) -> Parsed | Failure:
@@ -22,8 +26,14 @@ def result_of(answer: dict[str, Any]) -> Parsed | Failure:
         Element(e["text"], e["kind"], tuple(e["heading_path"]), e["page"]) for e in parsed.pop("elements")
     )
     findings = [_diagnostic(f) for f in parsed.pop("findings", [])[:FINDINGS_MAX]]
-    found = Parsed(elements=elements, findings=findings, **parsed)
-    texts = [found.title, found.content_type, found.language or ""]
+    links = tuple(_link(*link) for link in parsed.pop("links", [])[:LINKS_MAX])
+    anchors = tuple(parsed.pop("anchors", []))
+    claims = tuple(_claim(*claim) for claim in parsed.pop("claims", [])[:CLAIMS_MAX])
+    found = Parsed(
+        elements=elements, findings=findings, links=links, anchors=anchors, claims=claims, **parsed
+    )
+    texts = [found.title, found.content_type, found.language or "", *anchors]
+    texts += [link.target for link in links] + [claim.cue for claim in claims]
     for element in elements:
         texts += (element.text, element.kind, *element.heading_path)
     for text in texts:
@@ -34,6 +44,14 @@ def result_of(answer: dict[str, Any]) -> Parsed | Failure:
     if not all(_is_property(value) for value in {**found.properties}.values()):
         raise ValueError("These are no properties.")
     return found
+
+
+def _link(target: str, line: int | None) -> Link:
+    return Link(target, None if line is None else int(line))
+
+
+def _claim(cue: str, day: str) -> Claim:
+    return Claim(cue, date.fromisoformat(day).isoformat())
 
 
 def _sentence(said: str) -> str:

@@ -23,8 +23,9 @@ from index.parse import nlp
 if TYPE_CHECKING:
     from connectors.base import Entry
 
-#: Goes into every fingerprint: raise it when `outline` or `language` make other elements of the same file.
-COMMON_REVISION = 2
+#: Goes into every fingerprint: raise it when `outline` or `language` make other elements of the same file, or
+#: `index.freshness.validity` other claims.
+COMMON_REVISION = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from index.model import Diagnostic, Element, Parsed
+from index.freshness.validity import claims
+from index.model import Diagnostic, Element, Link, Parsed
 from index.parse.language import language_of
 
 #: Control characters other than tab and newline, lone surrogates, soft hyphens and byte order marks:
@@ -14,6 +15,8 @@ from index.parse.language import language_of
 _UNWANTED = re.compile("[\x00-\x08\x0b-\x1f\x7f\xad\ud800-\udfff\ufeff\ufffe\uffff]")
 _SPACES = re.compile(r"[ \t\r\n\f\v\u00a0]+")
 
+#: Kinds of elements that hold sentences.
+_SENTENCES = frozenset({"NarrativeText", "ListItem"})
 
 #: Characters of text that every chunk repeats: a longer heading is none, other text is cut.
 HEADING_MAX = 2000
@@ -40,8 +43,11 @@ def _short(value: Any) -> Any:
 class Outline:
     """Collects the elements of one document."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, letter: bool = False) -> None:
+        """`letter`: its sentences speak of the day on which it was sent, and claim nothing of later ones."""
         self.elements: list[Element] = []
+        self._letter = letter
+        self._said: list[tuple[str, tuple[str, ...]]] = []
         self._path: list[tuple[int, str]] = []
         self._title = ""
 
@@ -64,11 +70,16 @@ class Outline:
         """End all headings: another slide, the notes at the end."""
         self._path.clear()
 
-    def add(self, text: str, kind: str, page: int | None = None) -> None:
-        """A block below the current headings. Blank ones are left out; newlines inside are kept."""
+    def add(self, text: str, kind: str, page: int | None = None, said: str | None = None) -> None:
+        """A block below the current headings. Blank ones are left out; newlines inside are kept.
+
+        `said` is what the document itself says there, without quotes and code; None: all of the text.
+        """
         text = clean(text).strip("\n").rstrip()
         if text.strip():
             self._append(text if kind == "CodeSnippet" else text.strip(), kind, page)
+            if kind in _SENTENCES:
+                self._said.append((text if said is None else said, self.elements[-1].heading_path))
 
     def table(self, rows: list[list[str]], page: int | None = None) -> None:
         """A table: a line for each row, its cells separated by bars, the header row first."""
@@ -94,6 +105,8 @@ class Outline:
         language: str | None = None,
         properties: Mapping[str, Any] | None = None,
         findings: Sequence[Diagnostic] = (),
+        links: Sequence[Link] = (),
+        anchors: Sequence[str] = (),
     ) -> Parsed:
         """The document. Its title is `title`, else the first top heading, else `fallback_title`."""
         return Parsed(
@@ -102,6 +115,9 @@ class Outline:
             language=language or language_of(self.elements),
             properties={name: _short(value) for name, value in (properties or {}).items()},
             findings=findings,
+            links=links,
+            anchors=anchors,
+            claims=() if self._letter else claims(self._said),
         )
 
     def _append(self, text: str, kind: str, page: int | None) -> None:

@@ -8,9 +8,10 @@ Vocabulary
     id; a *scan* finds the files that hold traces.
 
 Modules
-    `lag` (what waits, since when, and whether a purge is due) · `purge` (the verb) · `copy` (live points into
-    a fresh collection, which replaces the former one: how a server is purged, and how a damaged collection is
-    rebuilt) · `scan` (traces and files, pure; `apart` runs it in a process of its own).
+    `lag` (what waits, since when, and whether a purge is due) · `bound` (after each run that writes) ·
+    `purge` (the verb) · `copy` (live points into a fresh collection, which replaces the former one: how a
+    server is purged, and how a damaged collection is rebuilt) · `scan` (traces and files, pure; `apart` runs
+    it in a process of its own).
 
 How it goes
     1. What interrupted runs left is recovered, as at the start of a sync. Sources that another process is

@@ -8,13 +8,11 @@ from datetime import timedelta
 from itertools import takewhile
 from typing import Any
 
-from index.errors import FreshkbError, Locked, StoreError
+from index.errors import Locked, StoreError
 from index.ledger import LogAction, LogEntry
-from index.outcome import RunReport
 from index.purge.copy import copied, every_point, fresh, switch
-from index.purge.lag import gap_before, is_due, lag_of, seconds
+from index.purge.lag import lag_of, seconds
 from index.records import Collection
-from index.redact import redact
 from index.run import Run
 from index.store.base import Claim
 from index.sync.collection import drop, retire
@@ -116,27 +114,6 @@ def purge(run: Run) -> PurgeReport:
         report = purge_places(run)
         run.ends(report.outcome, report.json(), " ".join(report.errors))
     return report
-
-
-def keep_bound(run: Run, report: RunReport) -> None:
-    """Purge when it is due, after a run that writes; a failure is an error of its report. Costs some queries
-    when it is not due. What another process holds is left to the next run."""
-    if run.stop.is_set() or report.interrupted:
-        return
-    workspace = run.workspace
-    try:
-        if not is_due(lag_of(workspace), gap_before(workspace)):
-            return
-        done = purge(Run(workspace, "purge", stop=run.stop))
-    except Locked:
-        return
-    except FreshkbError as error:
-        failure = redact(str(error))
-    else:
-        failure = " ".join(done.errors) if done.outcome == "failed" else ""
-    if failure:
-        said = f"What was removed could not be purged: {failure}"
-        report.error = f"{report.error} {said}" if report.error else said
 
 
 def purge_places(run: Run) -> PurgeReport:

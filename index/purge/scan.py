@@ -24,6 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,8 +37,8 @@ PIECE_BYTES = 16
 SHORTEST_BYTES = 4
 #: A piece in which a word has fewer different bytes, as a rule of dashes or a row of zeros, tells nothing.
 _DIFFERENT_BYTES = 3
-#: Bytes that are searched at a time.
-WINDOW_BYTES = 8 << 20
+#: Bytes that are searched at a time: what is read stays in the processor's cache until it is searched.
+WINDOW_BYTES = 1 << 20
 #: Of the number of slots of the table in which words are looked up first, and words that are looked up at a
 #: time: so that both stay in the processor's cache.
 _TABLE_BITS = 20
@@ -127,8 +128,9 @@ class Scan:
 
     def __init__(self, traces: Collection[Trace]) -> None:
         self._short: list[tuple[bytes, str]] = []
-        self._at: dict[int, list[tuple[bytes, int, str]]] = {}
-        """By the word that an aligned place of a file has: pieces with the place of this word, and their
+        self._at: dict[bytes, list[tuple[bytes, int, str]]] = {}
+        """By the word that an aligned place of a file has, or by two in a row for a piece that has two
+        wherever it lies, as words of a text are met everywhere: pieces with the place of this word, and their
         trace."""
         self._overlap = 0
         for trace in traces:
@@ -137,16 +139,18 @@ class Scan:
                 if len(piece) < 2 * _WORD - 1:
                     self._short.append((piece, trace.name))
                     continue
+                length = 2 * _WORD if len(piece) >= 3 * _WORD - 1 else _WORD
                 for offset in range(_WORD):
-                    word = int.from_bytes(piece[offset : offset + _WORD], "little")
-                    self._at.setdefault(word, []).append((piece, offset, trace.name))
+                    words = piece[offset : offset + length]
+                    self._at.setdefault(words, []).append((piece, offset, trace.name))
         self._all = frozenset(trace.name for trace in traces if trace.pieces)
 
     @cached_property
     def _words(self) -> np.ndarray:
         import numpy as np
 
-        return np.sort(np.fromiter(self._at, np.uint64, len(self._at)))
+        first = {int.from_bytes(words[:_WORD], "little") for words in self._at}
+        return np.sort(np.fromiter(first, np.uint64, len(first)))
 
     @cached_property
     def _table(self) -> np.ndarray:
@@ -156,7 +160,7 @@ class Scan:
         table[_slots(self._words)] = True
         return table
 
-    def within(self, content: bytes) -> set[str]:
+    def within(self, content: bytes | bytearray) -> set[str]:
         """Names of the traces of which a piece stands in these bytes."""
         found = {name for piece, name in self._short if piece in content}
         if not self._at or len(content) < _WORD:
@@ -169,10 +173,12 @@ class Scan:
             block = words[first : first + _BLOCK_WORDS]
             # Files of the store are larger than what they hold, and no piece has a word of zeros.
             for place in self._places(block, mixed, seen) if block.any() else ():
-                for piece, offset, name in self._at[int(block[place])]:
-                    start = (first + place) * _WORD - offset
-                    if name not in found and start >= 0 and content.startswith(piece, start):
-                        found.add(name)
+                at = (first + place) * _WORD
+                for length in (_WORD, 2 * _WORD):
+                    for piece, offset, name in self._at.get(bytes(content[at : at + length]), ()):
+                        start = at - offset
+                        if name not in found and start >= 0 and content.startswith(piece, start):
+                            found.add(name)
         return found
 
     def _places(self, words: np.ndarray, mixed: np.ndarray, seen: np.ndarray) -> list[int]:
@@ -195,7 +201,7 @@ class Scan:
         is gone holds nothing."""
         found = set[str]()
         with suppress(FileNotFoundError), path.open("rb", buffering=0) as file:
-            for window in _windows(file.fileno(), self._overlap):
+            for window in _windows(file, self._overlap):
                 found |= self.within(window)
                 if found == self._all:
                     break
@@ -205,13 +211,12 @@ class Scan:
         """{file: names of the traces in it, or in its path from there} of the files below these folders that
         hold any. Raises OSError when a folder or a file cannot be read."""
         held: dict[Path, set[str]] = {}
+        below = {path: folder for folder in folders for path in files(folder)}
         with ThreadPoolExecutor(min(_THREADS_MAX, os.cpu_count() or 1)) as pool:
-            for folder in folders:
-                paths = list(files(folder))
-                for path, within in zip(paths, pool.map(self.file, paths), strict=True):
-                    named = self.within(os.fsencode(path.relative_to(folder)))
-                    if found := named | within:
-                        held[path] = found
+            for (path, folder), within in zip(below.items(), pool.map(self.file, below), strict=True):
+                named = self.within(os.fsencode(path.relative_to(folder)))
+                if found := named | within:
+                    held[path] = found
         return held
 
 
@@ -239,22 +244,24 @@ def _slots(words: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     return mixed
 
 
-def _windows(file: int, overlap: int) -> Iterator[bytes]:
-    """The bytes of an open file without its holes; each window begins with the end of the one before."""
-    end = os.fstat(file).st_size
-    at = 0
+def _windows(file: FileIO, overlap: int) -> Iterator[bytes | bytearray]:
+    """The bytes of an open file without its holes; each window begins with the end of the one before. Each
+    may be written over by the next one."""
+    end = os.fstat(file.fileno()).st_size
+    room, at = bytearray(min(WINDOW_BYTES + overlap, end)), 0
     while at < end:
         try:
-            at = os.lseek(file, at, os.SEEK_DATA)
+            at = file.seek(at, os.SEEK_DATA)
         except OSError:
             # The rest is a hole.
             return
-        until = os.lseek(file, at, os.SEEK_HOLE)
+        until = file.seek(at, os.SEEK_HOLE)
         # A piece may have zeros at its ends.
         at, until = max(0, at - overlap), min(end, until + overlap)
         while at < until:
-            window = os.pread(file, min(WINDOW_BYTES + overlap, until - at), at)
-            if not window:
+            file.seek(at)
+            count = file.readinto(memoryview(room)[: until - at])
+            if not count:
                 return
-            yield window
-            at += max(1, len(window) - overlap) if at + len(window) < until else len(window)
+            yield room if count == len(room) else bytes(room[:count])
+            at += max(1, count - overlap) if at + count < until else count

@@ -82,16 +82,22 @@ class SearchHit:
     """Reason of the verdict."""
     duplicates: tuple[Place, ...] = ()
     """Other places of the same text."""
+    findings: tuple[str, ...] = ()
+    """Codes of what the last audit found in its document, besides its verdict."""
     held: bool = False
     """Whether its document is gone at its source, and stays because of a hold."""
 
     def json(self) -> dict[str, Any]:
         places = [place._asdict() for place in self.duplicates]
-        return asdict(self) | {"heading_path": list(self.heading_path), "duplicates": places}
+        lists = {"heading_path": list(self.heading_path), "findings": list(self.findings)}
+        return asdict(self) | lists | {"duplicates": places}
 
 
-def search_hit(best: Candidate, copies: Iterable[Candidate], verdict: Assessment) -> SearchHit:
-    """The hit of a text that stands in several places, `best` the first of them."""
+def search_hit(
+    best: Candidate, copies: Iterable[Candidate], verdict: Assessment, findings: Sequence[str] = ()
+) -> SearchHit:
+    """The hit of a text that stands in several places, `best` the first of them. `findings` are codes of its
+    document."""
     hit, passage, document = best.hit, best.passage, best.document
     places = dict.fromkeys(copy.place for copy in copies)
     return SearchHit(
@@ -118,6 +124,7 @@ def search_hit(best: Candidate, copies: Iterable[Candidate], verdict: Assessment
         language=document.language,
         date_used=verdict.date_text,
         duplicates=tuple(place for place in places if place != best.place),
+        findings=tuple(findings),
         held=document.state is State.HELD,
     )
 

@@ -18,6 +18,7 @@ from index.search.describe import describe, summaries
 from index.search.hits import SearchHit
 from index.search.query import Query, check, search
 from index.search.reader import Reader
+from index.search.usage import HitCounter
 from index.store.base import Mode
 from index.sync.source import chosen_sources
 from index.workspace import Workspace, require_collection
@@ -38,6 +39,9 @@ class KnowledgeBase:
             require_orders(workspace)
         self.workspace = workspace
         self.reader = Reader(workspace)
+        self._counter: HitCounter | None = None
+        if workspace.config.audit.count_hits:
+            self._counter = HitCounter(workspace.ledger, workspace.now())
         self._collection: Collection | None = None
         """The one that was current at the last search."""
 
@@ -70,6 +74,8 @@ class KnowledgeBase:
         self.close()
 
     def close(self) -> None:
+        if self._counter is not None:
+            self._counter.close()
         self.workspace.close()
 
     def search(
@@ -81,16 +87,21 @@ class KnowledgeBase:
         source: str | None = None,
         owner: str | None = None,
         held: bool = False,
+        prefer_fresh: bool = False,
     ) -> list[SearchHit]:
         """The `k` best chunks, best first; none for a blank query. A text that stands in several places is
         one hit, with the other places as its `duplicates`. See `SearchHit` for its numbers.
 
-        `fresh_only` keeps fresh and exempt documents; `owner` those of which this is one of the owners,
+        `fresh_only` keeps fresh and exempt documents; with `prefer_fresh` others come later, the longer their
+        review has been due; `owner` those of which this is one of the owners,
         compared without case; `held` lets documents in that are gone at their source and stay because of a
         hold. Raises ConfigError for another mode, a query that is not Unicode, and an unknown source or
         owner; StoreError when there is no index, ModelChanged when it was built with another model.
         """
-        return self._answered(Query(query, k, mode, fresh_only, source, owner, held))
+        hits = self._answered(Query(query, k, mode, fresh_only, source, owner, prefer_fresh, held))
+        if self._counter is not None:
+            self._counter.add(hits, self.workspace.now())
+        return hits
 
     def _answered(self, query: Query) -> list[SearchHit]:
         """Search the collection of the last search, and again when another has become current meanwhile: the

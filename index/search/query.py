@@ -44,6 +44,8 @@ class Query:
     source: str | None = None
     owner: str | None = None
     """Only documents with this owner among theirs, compared without case."""
+    prefer_fresh: bool = False
+    """Documents whose review has long been due come later."""
     held: bool = False
     """Also documents that are gone at their source, and stay because of a hold."""
 
@@ -85,16 +87,25 @@ def search(reader: Reader, collection: Collection, query: Query) -> list[SearchH
     dense = reader.embedded(collection, query.text) if query.mode != "sparse" else None
     words = bm25.query(query.text) if query.mode != "dense" else None
     limit, rounds = 2 * query.k + 10, 1
+    fresh_first = now if query.prefer_fresh else None
     while True:
         with reader.store.session(collection.name) as session:
-            found = session.search(mode=query.mode, dense=dense, sparse=words, limit=limit, where=where)
+            found = session.search(
+                mode=query.mode, dense=dense, sparse=words, limit=limit, where=where, fresh_first=fresh_first
+            )
             # Before the session ends: an embedded store has no writer as long as it lasts, so that no hit
             # becomes obsolete before its replacement can be found.
             shown = _shown(reader, collection, found, query, now)
         # One text more than `k`: the copies of the k-th are then among those found.
         if len(shown) > query.k or len(found) < limit:
+            known = reader.ledger.audits.codes([best.document.document_id for best, *_ in shown[: query.k]])
             hits = [
-                search_hit(best, copies, reader.verdicts.of(best.document, now))
+                search_hit(
+                    best,
+                    copies,
+                    reader.verdicts.of(best.document, now),
+                    known.get(best.document.document_id, ()),
+                )
                 for best, *copies in shown[: query.k]
             ]
             took = time.perf_counter() - begun

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from index.audit.verdicts import Verdicts
+from index.config.codeowners import codeowners_of
 from index.config.rules import rules_fingerprint
 from index.ledger import Ledger
 from index.records import Collection, SourceRecord
@@ -19,7 +20,9 @@ class Reader:
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
-        self.verdicts = Verdicts(workspace.config.sources)
+        self.verdicts = Verdicts(
+            workspace.config.sources, lambda source: codeowners_of(workspace.connector(source))
+        )
         self._model = threading.Lock()
         self._in_force: dict[str, str] = {}
 
@@ -43,7 +46,9 @@ class Reader:
     def _rules_in_force(self, source: str) -> str:
         if source not in self._in_force:
             settings, connector = self.workspace.config.source(source), self.workspace.connector(source)
-            self._in_force[source] = rules_fingerprint(settings, connector.home())
+            rules = self.verdicts.rules(source)
+            codeowners = rules.codeowners if rules is not None else None
+            self._in_force[source] = rules_fingerprint(settings, connector.home(), codeowners)
         return self._in_force[source]
 
     def embedded(self, collection: Collection, query: str) -> Sequence[float]:

@@ -30,6 +30,10 @@ Mode = Literal["hybrid", "dense", "sparse"]
 RRF_K = 10
 CANDIDATES = 100
 
+#: What is left of a score when a review is long due, and the time after which half of the rest is gone.
+FADED_LEAST = 0.5
+HALF_LIFE_SECONDS = 180 * 86_400
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:
@@ -132,9 +136,18 @@ class Session(Protocol):
         something else than their own vectors; 0 where the store keeps nothing else to rank by."""
 
     def search(
-        self, *, mode: Mode, dense: Sequence[float] | None, sparse: Sparse | None, limit: int, where: Filter
+        self,
+        *,
+        mode: Mode,
+        dense: Sequence[float] | None,
+        sparse: Sparse | None,
+        limit: int,
+        where: Filter,
+        fresh_first: datetime | None = None,
     ) -> list[Hit]:
-        """Best points, best first; `dense` and `sparse` as the mode needs them."""
+        """Best points, best first; `dense` and `sparse` as the mode needs them. With `fresh_first`, scores
+        fade with the time that has passed at this instant since a review became due: by
+        `HALF_LIFE_SECONDS`, down to `FADED_LEAST`. Points without `warn_at` fade most."""
 
 
 @contextmanager

@@ -8,12 +8,12 @@ whose payload has that value.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from index.batched import batched
 from index.freshness.owners import fold
@@ -30,15 +30,22 @@ INSTANTS = 64
 REACHED = 200_000
 
 
+class _Filtered(NamedTuple):
+    """The fields of a payload that filters use. All points of a document have the same."""
+
+    source: str | None
+    document: str | None
+    owners: tuple[str, ...]
+    """As filters compare them: each once."""
+    warn_at: str | None
+
+
 @dataclass(slots=True)
 class Payloads:
     """Counts of points by the fields of their payloads that filters use."""
 
     points: int = 0
-    sources: Counter[str] = field(default_factory=Counter)
-    owners: Counter[str] = field(default_factory=Counter)
-    documents: Counter[str] = field(default_factory=Counter)
-    instants: Counter[datetime] = field(default_factory=Counter)
+    alike: Counter[_Filtered] = field(default_factory=Counter)
     worded: int = 0
     """Number of points that have words."""
     words: set[int] = field(default_factory=set)
@@ -49,36 +56,50 @@ class Payloads:
             if point.sparse is not None and point.sparse.indices:
                 self.worded += 1
                 self.words.update(point.sparse.indices)
-            metadata: Any = point.payload.get("metadata")
-            metadata = metadata if isinstance(metadata, dict) else {}
-            for name, counter in (("source", self.sources), ("document_id", self.documents)):
-                value = metadata.get(name)
-                if isinstance(value, str):
-                    counter[value] += 1
-            # A filter takes an owner as it is compared, or as a point without `owners` has it written.
-            owners = metadata.get("owners")
-            names = [metadata.get("owner"), *(owners if isinstance(owners, list) else ())]
-            self.owners.update({o for o in names if isinstance(o, str) and o == fold(o)})
-            warn_at = metadata.get("warn_at")
-            if isinstance(warn_at, str) and warn_at.endswith("Z"):
-                with suppress(ValueError):
-                    self.instants[datetime.fromisoformat(warn_at)] += 1
+            self.alike[_filtered(point.payload)] += 1
 
     def expected(self) -> Iterator[tuple[str, Filter, int]]:
         """(what it filters by, conditions, how many points meet them)."""
+        sources, owners, documents = Counter[str](), Counter[str](), Counter[str]()
+        dates = Counter[datetime]()
+        for fields, count in self.alike.items():
+            for name, counter in ((fields.source, sources), (fields.document, documents)):
+                if name is not None:
+                    counter[name] += count
+            for owner in fields.owners:
+                owners[owner] += count
+            if fields.warn_at is not None:
+                with suppress(ValueError):
+                    dates[datetime.fromisoformat(fields.warn_at)] += count
         yield "nothing", Filter(), self.points
-        for source, count in self.sources.items():
+        for source, count in sources.items():
             yield "source", Filter(sources=(source,)), count
-        for owner, count in self.owners.items():
+        for owner, count in owners.items():
             yield "owner", Filter(owner=owner), count
-        for some in batched(sorted(self.documents), DOCUMENTS):
-            yield "document", Filter(document_ids=tuple(some)), sum(self.documents[one] for one in some)
-        instants, later = sorted(self.instants), self.instants.total()
+        for some in batched(sorted(documents), DOCUMENTS):
+            yield "document", Filter(document_ids=tuple(some)), sum(documents[one] for one in some)
+        instants, later = sorted(dates), dates.total()
         step = max(1, len(instants) // INSTANTS)
         for number, instant in enumerate(instants):
-            later -= self.instants[instant]
+            later -= dates[instant]
             if number % step == 0 or number == len(instants) - 1:
                 yield "freshness", Filter(fresh_at=instant), later
+
+
+def _filtered(payload: Mapping[str, Any]) -> _Filtered:
+    metadata: Any = payload.get("metadata")
+    if not isinstance(metadata, dict):
+        return _Filtered(None, None, (), None)
+    source, document, warn_at = map(metadata.get, ("source", "document_id", "warn_at"))
+    # A filter takes an owner as it is compared, or as a point without `owners` has it written.
+    owner, owners = metadata.get("owner"), metadata.get("owners")
+    names = [owner, *(owners if isinstance(owners, list) else ())]
+    return _Filtered(
+        source if isinstance(source, str) else None,
+        document if isinstance(document, str) else None,
+        tuple(sorted({o for o in names if isinstance(o, str) and o == fold(o)})),
+        warn_at if isinstance(warn_at, str) and warn_at.endswith("Z") else None,
+    )
 
 
 def faults(

@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from index.freshness.properties import with_assigned
 from index.model import Action, Item, State
 from index.outcome import Counts, Seconds
 from index.records import Document
@@ -122,11 +123,16 @@ def carry_out_items(run: Run, target: Target, source: str, items: Sequence[Item]
 
 
 def known_documents(workspace: Workspace, items: Sequence[Item]) -> dict[str, Document]:
-    """The ledger's rows of these items by document id, each with its last review."""
+    """The ledger's rows of these items by document id, each with its last review and the owner that it was
+    assigned to."""
     ids, ledger = [item.document_id for item in items], workspace.ledger
-    reviews = ledger.reviews.of(ids)
+    reviews, owners = ledger.reviews.of(ids), ledger.answers.owners(ids)
     return {
-        d.document_id: replace(d, reviewed_at=own[-1].at if (own := reviews.get(d.document_id)) else None)
+        d.document_id: replace(
+            d,
+            reviewed_at=own[-1].at if (own := reviews.get(d.document_id)) else None,
+            properties=with_assigned(d.properties, owners.get(d.document_id, "")),
+        )
         for d in ledger.documents.find(document_ids=ids)
     }
 

@@ -80,7 +80,9 @@ def drafted(
             case _:
                 continue
         drafts += own
-        intents.append(Intent(item.action, item.document, tuple(draft.record for draft in own)))
+        records = tuple(draft.record for draft in own)
+        extract = item.extract if isinstance(item, NewVersion) else None
+        intents.append(Intent(item.action, item.document, records, extract))
     if instead:
         items = [item for item in instead if isinstance(item, Item)]
         settled = [item for item in instead if not isinstance(item, Item)]

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from index.config.units import written_span
 from index.model import Action, Cause, Item, State, rfc3339
 from index.precedence import Fate, fate
 from index.records import Document
 from index.retention import Expiry
-from index.sync.work import Removal
+
+if TYPE_CHECKING:
+    from index.sync.work import Removal
 
 
 class Ending(NamedTuple):
@@ -62,5 +64,8 @@ def expired(document: Document, why: str, *, gone_at: datetime | None = None) ->
 def expiring(item: Item, known: Document, now: datetime) -> Removal:
     """The work of an item that expires: the text goes; the row stays, unless a listing lacks the document,
     too."""
+    # Not imported by the many surveys in which nothing has expired.
+    from index.sync.work import Removal
+
     gone_at = now if item.cause is Cause.LISTING else None
     return Removal(expired(known, item.reason, gone_at=gone_at), Action.EXPIRE)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from connectors.base import (
-    Connector,
     DocumentChanging,
     DocumentError,
     DocumentTooLarge,
@@ -20,15 +19,15 @@ from connectors.base import (
     Entry,
     Fetched,
 )
-from index.config.rules import Rules
-from index.freshness.assess import assess
-from index.freshness.properties import said, title
+from index.freshness.extract import extract_of
+from index.freshness.properties import assigned, said, title, with_assigned
 from index.model import Action, Cause, Failure, Item, Parsed, State
 from index.parse import formats
 from index.records import Document
 from index.redact import redact
 from index.sync.diff import same_version, token_of
 from index.sync.expiry import expired, expiring
+from index.sync.govern import governed, linked
 from index.sync.reading import Reading
 from index.sync.source import Source
 from index.sync.work import NewMetadata, NewVersion, Removal, RowOnly, Skip, Withheld, Work
@@ -198,7 +197,10 @@ def _work_of_version(
             title=parsed.title,
             content_type=parsed.content_type,
             language=parsed.language,
-            properties=source.rules.recorded(parsed.properties, entry.properties, authored=authored),
+            properties=with_assigned(
+                source.rules.recorded(parsed.properties, entry.properties, authored=authored),
+                assigned(known.properties),
+            ),
             indexed_at=source.now(),
             findings=list(parsed.findings),
         )
@@ -209,7 +211,9 @@ def _work_of_version(
         if fetched.content_hash != known.content_hash and (why := source.ended(document)):
             return Removal(expired(document, why), Action.EXPIRE)
         chunks = tuple(source.chunk(parsed))
-        return NewVersion(item.action, replace(document, chunk_count=len(chunks)), chunks, frozenset())
+        document = replace(document, chunk_count=len(chunks))
+        extract = extract_of(document.document_id, parsed)
+        return NewVersion(item.action, document, chunks, frozenset(), extract)
 
     return Reading(content, content.stat().st_size, source.parser(content, format), finish, source)
 
@@ -266,28 +270,6 @@ def metadata_work(item: Item, known: Document, ruled: Document, document: Docume
     if known.version and ruled != known:
         return NewMetadata(item.action, document or ruled, noted)
     return noted
-
-
-def linked(document: Document, rules: Rules, connector: Connector) -> Document:
-    """The document with the link that a person opens. Raises ValueError for a uri that the source cannot
-    have."""
-    link = rules.link(document.uri, document.properties)
-    return replace(document, url=link or connector.url(document.uri))
-
-
-def governed(document: Document, rules: Rules, now: datetime) -> Document:
-    """The document with its owner and the instants at which it warns and turns stale."""
-    governance = rules.govern(document.uri, document.properties)
-    found = assess(governance.policy, document.properties, document.modified_at, document.reviewed_at, now)
-    return replace(
-        document,
-        owner=governance.owner,
-        owner_source=governance.owner_source,
-        owners=list(governance.owners),
-        date_used=found.date_used,
-        warn_at=found.warn_at,
-        stale_at=found.stale_at,
-    )
 
 
 def moment(nanoseconds: int | None) -> datetime | None:

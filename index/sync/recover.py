@@ -15,7 +15,6 @@ from index.ledger import LogAction, LogEntry
 from index.model import REMOVALS, Point, digest
 from index.records import ChunkRecord, Document, Intent
 from index.store.base import Session
-from index.sync.apply import read_back, remove
 from index.sync.target import Target
 
 
@@ -37,6 +36,9 @@ def recover(target: Target, source: str, run_id: str | None = None) -> int:
     intents = [intent for place, intent in left if place == name]
     if not (intents or ledger.points.removals(name) or ledger.log.pending(name)):
         return 0
+    # Not imported by the many runs that have nothing to mend.
+    from index.sync.apply import remove
+
     ids = [intent.document.document_id for intent in intents]
     committed = ledger.chunks.of(name, ids)
     documents = {d.document_id: d for d in ledger.documents.find(document_ids=ids)}
@@ -69,6 +71,8 @@ def recover(target: Target, source: str, run_id: str | None = None) -> int:
 
 def _restore(session: Session, document: Document, records: Sequence[ChunkRecord], size: int) -> bool:
     """Write these points as the committed version has them; False when the store has lost what that takes."""
+    from index.sync.apply import read_back
+
     found = session.retrieve([record.point_id for record in records], vectors=True) if records else {}
     points = as_committed(document, records, found)
     if points:

@@ -37,11 +37,11 @@ def retry(run: Run, uris: Sequence[str] | None = None) -> RunReport:
                 see="freshkb ls --state quarantined",
                 nothing="Nothing was tried." if len(uris) > 1 else "",
             )
-            found = _configured(run, look.named(uris))
+            found = configured(run, look.named(uris))
         else:
-            configured = {source.id for source in run.workspace.config.sources}
-            found = [d for d in ledger.documents.find(states=states) if d.source in configured]
-        _carry_out(run, report, found, Action.UPDATE, Cause.RETRY)
+            sources = {source.id for source in run.workspace.config.sources}
+            found = [d for d in ledger.documents.find(states=states) if d.source in sources]
+        carry_out(run, report, found, Action.UPDATE, Cause.RETRY)
     return report
 
 
@@ -74,19 +74,19 @@ def review(
         if not names and owner is None:
             raise ConfigError("A review needs documents: name them, or their owner with --owner.")
         look = Lookup(ledger, source, KEPT, nothing="Nothing was attested." if len(names) > 1 else "")
-        found = _configured(run, look.matching(names, owner))
-        _carry_out(run, report, found, Action.TOUCH, Cause.RULES, attest)
+        found = configured(run, look.matching(names, owner))
+        carry_out(run, report, found, Action.TOUCH, Cause.RULES, attest)
     return report
 
 
-def _configured(run: Run, documents: Sequence[Document]) -> Sequence[Document]:
+def configured(run: Run, documents: Sequence[Document]) -> Sequence[Document]:
     """The same. Raises ConfigError for one whose source is in the configuration no more."""
     for document in documents:
         run.workspace.config.source(document.source)
     return documents
 
 
-def _carry_out(
+def carry_out(
     run: Run,
     report: RunReport,
     documents: Sequence[Document],

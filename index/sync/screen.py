@@ -17,7 +17,8 @@ from index.ledger import WITHHELD, withheld_by
 from index.model import Action, Cause, Chunk, Item, State
 from index.records import Document
 from index.sync.diff import same_properties
-from index.sync.prepare import governed, linked, metadata_work, prepare
+from index.sync.govern import governed, linked
+from index.sync.prepare import metadata_work, prepare
 from index.sync.reading import Reading
 from index.sync.source import Source
 from index.sync.withhold import Suppressed, kept_out, texts_of
@@ -80,11 +81,20 @@ def _unspoken(item: Item, known: Document | None, source: Source, made: Work, ph
             return made
     order = phrases.order(texts_of(document, chunks))
     if not order:
-        return replace(made, searched=phrases.hashes) if isinstance(made, NewVersion) else made
+        return _searched(made, phrases) if isinstance(made, NewVersion) else made
     if known is None:
         known = Document(item.document_id, source.id, item.uri, State.PENDING, first_seen_at=source.now())
     looked_at = replace(document, seen_extraction=source.extraction.failed(document.seen_extraction))
     return _kept(item, known, source, looked_at, withheld_by(order))
+
+
+def _searched(made: NewVersion, phrases: Suppressed) -> NewVersion:
+    """The version on whose text no order stands. Links whose targets have a phrase are not kept."""
+    extract = made.extract
+    if extract is not None:
+        links = [link for link in extract.links if not phrases.order([unquote(link[0])])]
+        extract = replace(extract, links=links)
+    return replace(made, searched=phrases.hashes, extract=extract)
 
 
 def _as_before(made: Work | Reading, known: Document) -> TypeGuard[NewMetadata | RowOnly]:

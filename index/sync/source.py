@@ -9,8 +9,9 @@ from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 
-from connectors.base import Connector, DocumentError, Fetched
+from connectors.base import Connector, DocumentError, Fetched, SourceUnavailable
 from index.config import SourceConfig
+from index.config.codeowners import codeowners_of
 from index.config.rules import Rules
 from index.errors import ConfigError, scratch_errors
 from index.model import Chunk, Failure, Parsed, digest
@@ -18,6 +19,7 @@ from index.outcome import Seconds
 from index.parse import formats
 from index.precedence import Fate, fate
 from index.records import Document
+from index.redact import redact
 from index.retention import RetentionRules
 from index.sync.diff import Extraction
 from index.sync.expiry import reason
@@ -51,6 +53,14 @@ class Source:
     @property
     def id(self) -> str:
         return self.settings.id
+
+    def identity(self) -> str:
+        """The identity of its place. Raises SourceUnavailable when the source, or its CODEOWNERS file, cannot
+        be read."""
+        found = redact(self.connector.probe())
+        if self.rules.codeowners.trouble:
+            raise SourceUnavailable(self.rules.codeowners.trouble)
+        return found
 
     def ended(self, document: Document) -> str:
         """Why the document is not kept, as a sentence; "" while its retention has not ended, or a hold
@@ -97,10 +107,11 @@ def source_of(workspace: Workspace, name: str) -> Source:
 
         return chunk(parsed, workspace.tokenizer, limit=workspace.identity.max_tokens)
 
+    connector = workspace.connector(name)
     return Source(
         settings=settings,
-        connector=workspace.connector(name),
-        rules=Rules(settings),
+        connector=connector,
+        rules=Rules(settings, codeowners_of(connector)),
         extraction=Extraction(workspace.extraction, digest([settings.limits.max_size, timeout])[:8]),
         parser=lambda content, format: workspace.parser.submit(content, format, timeout_seconds=timeout),
         chunker=chunker,

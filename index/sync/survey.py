@@ -18,7 +18,6 @@ from index.sync import diff as comparing
 from index.sync import plan as planning
 from index.sync.diff import Diff, Extraction
 from index.sync.plan import Plan, SourceState
-from index.sync.prepare import governed, linked, moment
 from index.sync.source import Source, source_of
 from index.sync.unasked import endings, unasked
 from index.sync.withhold import redescribed, take_out
@@ -73,7 +72,7 @@ def _survey(
     here = source_of(workspace, source)
     connector = here.connector
     try:
-        identity = redact(connector.probe())
+        identity = here.identity()
         rerooted = _rerooted(source, remembered.identity, identity)
         if rerooted:
             # Hints may come from another source in its place: only a whole listing can be judged.
@@ -99,7 +98,8 @@ def _survey(
     hashes = {uri: read.content_hash for uri, read in fetched.items()}
     moves: list[tuple[Entry, PlanRow]] = []
     if listing.complete and not partial and found.missing:
-        hashes |= _hash(connector, [e.uri for e in comparing.candidates(found)])
+        new = _read(connector, [e.uri for e in comparing.candidates(found)])
+        hashes |= {uri: read.content_hash for uri, read in new.items()}
         moves = comparing.pair_moves(found, hashes, lambda e, r: _likeness(workspace, source, e, r))
     governing = rules_fingerprint(here)
     touched: list[str] = []
@@ -154,10 +154,6 @@ def _rerooted(source: str, before: str, now: str) -> str:
     return f"Source {source!r} is another place than it was ({now}, was {before})."
 
 
-def _hash(connector: Connector, uris: Sequence[str]) -> dict[str, str]:
-    return {uri: read.content_hash for uri, read in _read(connector, uris).items()}
-
-
 def _read(
     connector: Connector, uris: Sequence[str], stop: threading.Event | None = None
 ) -> dict[str, Fetched]:
@@ -191,6 +187,8 @@ def _settle(workspace: Workspace, found: Diff, fetched: dict[str, Fetched], here
     doubtful = [(e, r) for e, r in found.changed if _same(e, r, fetched, here.extraction)]
     if not doubtful:
         return []
+    from index.sync.prepare import moment
+
     documents = {
         d.document_id: d
         for d in workspace.ledger.documents.find(document_ids=[r.document_id for _, r in doubtful])
@@ -198,17 +196,15 @@ def _settle(workspace: Workspace, found: Diff, fetched: dict[str, Fetched], here
     settled, same = [], set()
     for entry, row in doubtful:
         document, read = documents.get(row.document_id), fetched[entry.uri]
-        if document is None:
+        if document is None or redescribed(document, read.entry, here.rules):
             continue
         if row.state != State.QUARANTINED and document.modified_at != moment(read.entry.modified_at):
             continue
-        if redescribed(document, read.entry, here.rules):
-            continue
         same.add(entry.uri)
-        version = (comparing.token_of(read.entry), read.entry.native_id, read.entry.size)
-        if read.entry.token is not None and (document.token, document.native_id, document.size) != version:
-            token, native_id, size = version
-            settled.append(replace(document, token=token, native_id=native_id, size=size))
+        token, native_id, size = comparing.token_of(read.entry), read.entry.native_id, read.entry.size
+        seen = replace(document, token=token, native_id=native_id, size=size)
+        if read.entry.token is not None and seen != document:
+            settled.append(seen)
     found.expired += [(e, r) for e, r in found.changed if e.uri in same and r.state == State.EXPIRED]
     found.changed = [(e, r) for e, r in found.changed if e.uri not in same]
     found.unchanged += len(same)
@@ -244,19 +240,22 @@ def forget_rules(workspace: Workspace, source: str) -> None:
     remembered = workspace.ledger.sources.get(source)
     if remembered is None or source not in {s.id for s in workspace.config.sources}:
         return
-    now = rules_fingerprint(source_of(workspace, source))
+    here = source_of(workspace, source)
+    now = remembered.rules_fingerprint if here.rules.codeowners.trouble else rules_fingerprint(here)
     if remembered.rules_fingerprint not in ("", now):
         workspace.ledger.sources.put(replace(remembered, rules_fingerprint=""))
 
 
 def rules_fingerprint(source: Source) -> str:
     """`index.config.rules.rules_fingerprint` of a source."""
-    return ruling.rules_fingerprint(source.settings, source.connector.home())
+    return ruling.rules_fingerprint(source.settings, source.connector.home(), source.rules.codeowners)
 
 
 def _ruled(workspace: Workspace, source: Source) -> tuple[list[str], list[Document]]:
     """Ids of documents whose owner, dates or link change under the rules in force, or that are withheld: a
     rule may have the phrase. And the new rows of those without any text whose link changes."""
+    from index.sync.govern import governed, linked
+
     now = workspace.now()
     changed: list[str] = []
     relinked: list[Document] = []
@@ -283,6 +282,8 @@ def noted(
         news[document.document_id] = LogAction.TOUCHED
         rows[document.document_id] = replace(rows.get(document.document_id, document), url=document.url)
     if seen.unsupported:
+        from index.sync.govern import linked
+
         here = source_of(workspace, source)
         for entry in seen.unsupported:
             why = formats.why_unsupported(formats.of(entry))

@@ -22,7 +22,6 @@ from index.records import SourceRecord
 from index.redact import redact
 from index.run import Run
 from index.sync.approval import check_approval
-from index.sync.batches import Batches
 from index.sync.collection import count_points, retire
 from index.sync.plan import Plan
 from index.sync.recover import recover
@@ -55,6 +54,11 @@ class InProcess:
         return turn()
 
     def batches(self, source: str, numbers: Sequence[int]) -> Iterator[Counts]:
+        if not numbers:
+            return
+        # Not imported by the many runs that have nothing to do.
+        from index.sync.batches import Batches
+
         with Batches(self._run, source, numbers) as batches:
             for number in numbers:
                 yield batches.carry_out(number)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from connectors.base import Entry, Fetched
@@ -18,7 +19,9 @@ from index.model import REMOVALS, Chunk, State
 from index.phrase import passages, readings, strings
 from index.records import Document, Intent
 from index.sync.diff import Diff, same_properties, token_of
-from index.sync.work import NewVersion, Work
+
+if TYPE_CHECKING:
+    from index.sync.work import Work
 
 #: Paths that are looked up at once.
 _PATHS = 1000
@@ -143,6 +146,8 @@ def forbidden(ledger: Ledger, work: Iterable[Work], intents: Iterable[Intent]) -
         return set()
     found = ledger.tombstones.barred([i.document for i in intents if i.action not in REMOVALS])
     if TombstoneKind.PHRASE in kinds:
+        from index.sync.work import NewVersion
+
         keys, phrases = ledger.tombstones.keys(), ledger.tombstones.phrases()
         for one in work:
             if isinstance(one, NewVersion) and one.searched is not None:

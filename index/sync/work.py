@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from index.model import Action, Chunk, Item
-from index.records import Document
+from index.records import Document, Extract
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,8 @@ class NewVersion:
     searched: frozenset[str] | None = None
     """Keyed hashes of the suppressed phrases that it was searched for; None of a text that is in the index
     already."""
+    extract: Extract | None = None
+    """What is kept of a text that was read; None: what is kept already stays."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from index.model import KEPT, Action, Cause, Item, State
 from index.records import Collection, Document
 from index.store.base import Each
 from index.sync.collection import orphans
-from index.sync.prepare import governed, linked
+from index.sync.govern import governed, linked
 from index.sync.source import Source, known_sources, source_of
 from index.sync.survey import rules_fingerprint, survey
 from index.verify.checks import Announced, Defect, judge_collection, judge_pending, judge_row, judge_rules

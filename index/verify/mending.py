@@ -17,7 +17,7 @@ from index.records import ChunkRecord, Document, Review
 from index.run import Run
 from index.sync.apply import apply
 from index.sync.batches import known_documents, prepare_items
-from index.sync.prepare import governed
+from index.sync.govern import governed
 from index.sync.source import known_sources, source_of
 from index.sync.sync import plan_of
 from index.sync.target import Target

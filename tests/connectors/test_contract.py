@@ -42,6 +42,11 @@ class FilesDriver:
     def describe(self, uri: str, properties: dict[str, str]) -> bool:
         return False
 
+    def own(self, text: str) -> bool:
+        (self.connector.root / ".github").mkdir(exist_ok=True)
+        (self.connector.root / ".github" / "CODEOWNERS").write_text(text)
+        return True
+
     def forbid(self, uri: str) -> None:
         really = os.open
 
@@ -92,6 +97,9 @@ class MemoryDriver:
         self.connector.describe(uri, properties)
         return True
 
+    def own(self, text: str) -> bool:
+        return False
+
     def conceal(self, folder: str) -> None:
         self.connector.errors.append(f"{folder!r} could not be listed.")
 
@@ -120,6 +128,9 @@ class WikiDriver:
     def describe(self, uri: str, properties: dict[str, str]) -> bool:
         self._wiki.pages[uri].properties = properties
         return True
+
+    def own(self, text: str) -> bool:
+        return False
 
 
 class TestWiki(ConnectorContract):

@@ -55,6 +55,9 @@ class Driver(Protocol):
         """The source says this of the document from now on, and its version stays. False: it never says
         anything of its documents."""
 
+    def own(self, text: str) -> bool:
+        """Keep this CODEOWNERS file beside the documents from now on. False: the source never has any."""
+
     def forbid(self, uri: str) -> None:
         """Reading this document is refused from now on."""
 
@@ -198,6 +201,24 @@ class ConnectorContract:
         assert after == before._replace(properties=after.properties)
         assert list(driver.connector.list()) == [after]
         assert driver.connector.fetch("a.md", None).entry == after
+
+    def test_its_codeowners_are_those_of_now_and_no_silence_means_that_there_are_none(
+        self, driver: Driver
+    ) -> None:
+        driver.put("a.md", b"x")
+        assert driver.connector.codeowners() is None
+        before = driver.connector.stat("a.md")
+        for text in ("* @anna\n", "* @bo\n"):
+            if not driver.own(text):
+                assert driver.connector.codeowners() is None
+                return
+            found = driver.connector.codeowners()
+            assert found is not None
+            assert (found.text, found.top) == (text, "")
+        assert driver.connector.stat("a.md") == before
+        driver.take_away()
+        with pytest.raises(SourceUnavailable, match=r"\.$|\?$"):
+            driver.connector.codeowners()
 
     def test_a_format_is_one_for_every_way_to_ask(self, driver: Driver) -> None:
         driver.put("v1.2/intro", b"x")

@@ -35,6 +35,7 @@ from index.records import (
     Review,
     SourceRecord,
 )
+from tests import forks
 from tests.erasures import placed
 from tests.holds import order
 
@@ -126,7 +127,7 @@ def published(ledger: Ledger) -> list[LogEntry]:
 
 def run_python(code: str, *arguments: str) -> subprocess.Popen[str]:
     """Another process that prints a line when it has come to where the test wants it."""
-    return subprocess.Popen(
+    return forks.Popen(
         [sys.executable, "-c", code, *arguments],
         cwd=ROOT,
         stdin=subprocess.PIPE,
@@ -197,8 +198,11 @@ if sys.argv[1] == "sqlite":
     heavy |= {"psycopg", "sqlalchemy.dialects.postgresql", "filelock"}
 print(heavy & set(sys.modules))
 """
-        with other_process(code, url, str(tmp_path)) as process:
-            assert process.communicate(timeout=60)[0] == "[] [] None\nset()\n"
+        done = subprocess.run(
+            [sys.executable, "-c", code, url, str(tmp_path)],
+            cwd=ROOT, capture_output=True, text=True, timeout=60, check=True,
+        )  # fmt: skip
+        assert done.stdout == "[] [] None\nset()\n"
 
     def test_a_newer_ledger_is_refused_and_left_alone(self, ledger: Ledger, url: str, tmp_path: Path) -> None:
         with ledger.database.writing() as connection:

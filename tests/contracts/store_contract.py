@@ -430,6 +430,37 @@ class StoreContract:
             assert kept(Filter(("it",), "anna", document_ids=("d5", "d1"), fresh_at=noon)) == [5]
             assert kept(Filter(sources=("nowhere",))) == [] == kept(Filter(sources=()))
 
+    @pytest.mark.parametrize("mode", ["dense", "sparse", "hybrid"])
+    def test_what_was_due_long_ago_comes_later_where_that_is_asked_for(
+        self, store: VectorStore, mode: Mode
+    ) -> None:
+        noon = datetime(2026, 6, 15, 12, tzinfo=UTC)
+        due = {
+            0: "2020-01-01T00:00:00Z", 1: "2025-12-17T12:00:00Z", 2: "2026-06-15T11:00:00Z",
+            3: "2026-06-16T00:00:00Z", 4: rfc3339(NEVER), 5: None,
+        }  # fmt: skip
+        with store.session(NAME) as session:
+            same = [replace(point(n, "leave", warn_at=at), dense=dense(0)) for n, at in due.items()]
+            session.upsert(
+                [*same, replace(point(6, "leave"), dense=dense(0)), point(7, "pay", warn_at=due[3])]
+            )
+            asked: dict[str, Any] = {"mode": mode, "dense": dense(0), "sparse": bm25.query("leave")}
+            usual = session.search(**asked, limit=9, where=ANY)
+            faded = session.search(**asked, limit=9, where=ANY, fresh_first=noon)
+            only = session.search(**asked, limit=9, where=Filter(document_ids=("d0",)), fresh_first=noon)
+        assert found(usual)[:7] == [uid(n) for n in (0, 1, 2, 3, 4, 5, 6)]
+        ranked = [identifier for identifier in found(faded) if identifier != uid(7)]
+        assert set(ranked[:2]) == {uid(3), uid(4)} and ranked[2:4] == [uid(2), uid(1)]
+        assert set(ranked[4:]) == {uid(0), uid(5), uid(6)}
+        assert found(only) == [uid(0)]
+        scores = {hit.point.id: hit.score for hit in faded}
+        if mode != "hybrid":
+            assert scores[uid(1)] == pytest.approx(0.75 * scores[uid(3)], rel=1e-3)
+            assert scores[uid(5)] == pytest.approx(0.5 * scores[uid(3)], rel=1e-3)
+        assert {hit.point.id: hit.relevance for hit in faded} == {
+            hit.point.id: hit.relevance for hit in usual
+        }
+
     def test_what_meets_conditions_is_counted(self, store: VectorStore) -> None:
         noon = datetime(2026, 6, 15, 12, tzinfo=UTC)
         with store.session(NAME) as session:

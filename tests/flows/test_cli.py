@@ -20,6 +20,7 @@ from flows.cli.options import Group
 from index.config import load
 from index.model import State
 from index.workspace import require_collection
+from tests import forks
 from tests.commands import CommandLine, environment, process
 from tests.erasures import carried_out, placed
 from tests.knowledge import Knowledge
@@ -506,7 +507,7 @@ def test_an_audit_writes_four_files_and_fails_on_what_it_is_told_to(
     assert set(found["results"][0]) == {
         "document_id", "uri", "source", "owner", "owners", "owner_source", "verdict", "reason", "date_used",
         "date_field", "age_days", "warn_after_days", "stale_after_days", "overdue_days",
-        "reviewed_at", "reviewed_by", "review_note", "changed_since_review",
+        "reviewed_at", "reviewed_by", "review_note", "changed_since_review", "snoozed_until", "hits",
     }  # fmt: skip
     names = [
         *("findings.csv", "freshness.json", "owners"),
@@ -521,7 +522,12 @@ def test_an_audit_writes_four_files_and_fails_on_what_it_is_told_to(
     freshkb("sync")
     freshkb("audit", code=1)
     freshkb("audit", "--fail-on", "never")
-    freshkb("audit", "--fail-on", "rain", code=2)
+    assert "no finding 'rain'" in freshkb("audit", "--fail-on", "rain", code=2).stderr
+    freshkb("audit", "--fail-on", "unowned")
+    kb.write("empty.md", "---\nowner: user:anna\n---\n")
+    freshkb("sync")
+    freshkb("audit", "--fail-on", "unowned", "--fail-on", "empty", code=1)
+    assert len(freshkb.json("audit", "--fail-on", "never", "--since", "2020-01-01")["past"]) > 1
 
 
 def test_github_is_told_of_findings_unless_json_is_asked_for(
@@ -672,7 +678,7 @@ class Interrupted(HashEmbedder):
         return super().embed_documents(texts, on_progress)
 index.embed.embedder.Embedder = Interrupted
 """
-    ran = subprocess.run(
+    ran = forks.run(
         process("sync", "--json", more=more), capture_output=True, text=True, env=environment(), cwd=kb.home
     )
     assert ran.returncode == 130, ran.stderr
@@ -689,7 +695,7 @@ def test_a_reader_that_has_enough_is_no_error(freshkb: CommandLine, kb: Knowledg
     freshkb("sync")
     read, write = os.pipe()
     os.close(read)
-    ran = subprocess.run(
+    ran = forks.run(
         process("ls"), stdout=write, stderr=subprocess.PIPE, text=True, env=environment(), cwd=kb.home
     )
     os.close(write)

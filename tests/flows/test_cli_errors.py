@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from index.audit.report import FILES, page_of
 from index.errors import FreshkbError, code_of
+from tests import forks
 from tests.commands import CommandLine, environment, process
 from tests.knowledge import Knowledge
 
@@ -69,7 +69,7 @@ def test_a_wrong_call_is_an_error_of_its_own(freshkb: CommandLine) -> None:
 
 
 def test_an_error_of_a_real_process_is_the_last_line_of_its_stderr(tmp_path: Path) -> None:
-    done = subprocess.run(
+    done = forks.run(
         process("status", "--json"), cwd=tmp_path, env=environment(), capture_output=True, text=True
     )
     assert (done.returncode, done.stdout) == (2, "")

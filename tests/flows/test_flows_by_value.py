@@ -46,6 +46,7 @@ def test_every_flow_and_task_works_where_it_arrives_by_value(tmp_path: Path) -> 
         "freshkb-sync-source",
         "freshkb-batch",
         "freshkb-audit",
+        "freshkb-notify",
         "freshkb-verify",
         "freshkb-purge",
         "freshkb-erase",

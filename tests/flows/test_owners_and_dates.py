@@ -18,7 +18,7 @@ from index.records import Document
 from index.run import Run
 from index.search.knowledge_base import KnowledgeBase
 from index.store.edge import session as edge_session
-from index.sync import prepare
+from index.sync import govern, prepare
 from index.sync import survey as scan
 from index.sync.requests import review
 from index.verify.compare import verify
@@ -175,7 +175,7 @@ def test_an_index_of_an_older_freshkb_is_brought_up_to_date_and_embeds_nothing(
     page(kb, "none.md", "last_reviewed: 2026-05-20")
     kb.write("b.txt", "Text of nobody.")
 
-    governed = prepare.governed
+    governed = govern.governed
 
     def older(document: Document, *arguments: Any) -> Document:
         found = governed(document, *arguments)

@@ -27,6 +27,7 @@ from index.workspace import Workspace
 from tests.embedders import HashEmbedder
 from tests.flows.canaries import places
 from tests.flows.conftest import Base, Server, until
+from tests.smtp import free_port, serving
 
 #: The first test waits for a server to start.
 pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("harness")]
@@ -319,6 +320,29 @@ def test_the_purge_flow_takes_the_bytes_off_the_disk_and_publishes_counts(
     assert apart.found([state_dir], trace) == {}
     shown = artifact("freshkb-purge")
     assert "| purged | 1 |" in shown and "| store | purged |" in shown
+
+
+def test_the_notify_flow_tells_owners_and_publishes_counts(
+    make_base: MakeBase, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from flows.notify import notify
+
+    base = make_base(documents=2)
+    base.put("old.md", "---\nowner: zoe@example.org\nlast_reviewed: 2020-01-01\n---\n# Old\n\nText.\n")
+    port = free_port()
+    notice = f"notify: {{from: kb@example.org, smtp: 'smtp://127.0.0.1:{port}'}}\n"
+    base.config.write_text(notice + base.config.read_text(encoding="utf-8"), encoding="utf-8")
+    with base.open() as workspace:
+        directly(workspace)
+    monkeypatch.setenv("FRESHKB_CONFIG", str(base.config))
+    assert notify(return_state=True).is_failed()
+    with serving(port) as mailbox:
+        counts: Any = notify()
+        assert mailbox.to == ["zoe@example.org"]
+    assert (counts["sent"], counts["failed"], counts["unknown"]) == (1, 0, 0)
+    shown = artifact("freshkb-notify")
+    assert "| sent | 1 |" in shown
+    assert "zoe" not in shown + caplog.text and "old.md" not in shown + caplog.text
 
 
 def test_the_retention_flow_removes_what_has_expired_and_publishes_counts(

@@ -91,7 +91,7 @@ def test_serve_runs_the_flows_of_its_configuration_until_it_is_stopped(
         until(lambda: b"Ready: watching handbook" in output.read_bytes(), process)
         until(lambda: b"prefect: Runs" in output.read_bytes(), process)
         deployments = {d["name"]: d for d in ask(server, "/deployments/filter", {})}
-        flows = ("sync", "audit", "verify", "retention", "purge", "erase")
+        flows = ("sync", "audit", "notify", "verify", "retention", "purge", "erase")
         assert set(deployments) == {f"freshkb-{name}" for name in flows}
         crons = {
             name: [(s["schedule"]["cron"], s["schedule"]["timezone"], s["active"]) for s in d["schedules"]]
@@ -100,6 +100,7 @@ def test_serve_runs_the_flows_of_its_configuration_until_it_is_stopped(
         assert crons == {
             "freshkb-sync": [("0 5 1 1 *", "UTC", True)],
             "freshkb-audit": [("0 7 1 1 *", "UTC", True)],
+            "freshkb-notify": [],
             "freshkb-verify": [],
             "freshkb-retention": [],
             "freshkb-purge": [],

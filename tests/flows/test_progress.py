@@ -11,6 +11,7 @@ import termios
 
 import pytest
 
+from tests import forks
 from tests.commands import environment, process
 from tests.knowledge import Knowledge
 
@@ -29,7 +30,7 @@ def in_terminal(kb: Knowledge, columns: int, *arguments: str) -> str:
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     clean = {name: value for name, value in environment().items() if name not in ("COLUMNS", "LINES")}
     command, env = process(*arguments), clean | {"TERM": "xterm"}
-    running = subprocess.Popen(command, cwd=kb.home, env=env, stdout=subprocess.DEVNULL, stderr=theirs)
+    running = forks.Popen(command, cwd=kb.home, env=env, stdout=subprocess.DEVNULL, stderr=theirs)
     os.close(theirs)
     said = b""
     while True:
@@ -68,8 +69,8 @@ def test_a_log_says_it_only_when_it_takes_long(kb: Knowledge) -> None:
 
     def said(*arguments: str, more: str = "") -> str:
         command = process(*arguments, more=more)
-        done = subprocess.run(command, cwd=kb.home, env=environment(), capture_output=True, check=True)
-        return done.stderr.decode()
+        done = forks.run(command, cwd=kb.home, env=environment(), capture_output=True, check=True)
+        return str(done.stderr.decode())
 
     assert said("search", "leave") == ""
     assert said("search", "leave", more=PATIENT).startswith("Loading the model ")

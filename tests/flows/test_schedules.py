@@ -21,6 +21,7 @@ from index.audit.report import FILES
 from index.config import load
 from index.run import Run
 from index.sync.sync import sync
+from tests import forks
 from tests.commands import environment
 from tests.commands import process as without_model
 from tests.flows.conftest import Base, Server, ask, free_port, program, served, started, until
@@ -51,7 +52,8 @@ def test_runs_that_come_from_the_schedule_do_their_work(
     # The others in the minute after the sync: runs that nobody looks at would take as long as these.
     first = (datetime.now(UTC) + timedelta(seconds=80)).minute % 2
     then = f"{1 - first}-59/2 * * * *"
-    schedule(base, sync=f"{first}-59/2 * * * *", audit=then, verify=then, purge=then, retention=then)
+    others = dict.fromkeys(("audit", "notify", "verify", "purge", "retention"), then)
+    schedule(base, sync=f"{first}-59/2 * * * *", **others)
     environ = {
         "PREFECT_API_URL": server.api_url,
         "PREFECT_HOME": str(tmp_path / "client"),
@@ -82,6 +84,7 @@ def test_runs_that_come_from_the_schedule_do_their_work(
             synced = until(lambda: ended("freshkb-sync", saying="1 added"), process, every=2)
             since = datetime.fromisoformat(synced["end_time"])
             audited = until(lambda: ended("freshkb-audit", after=since), process, every=2)
+            notified = until(lambda: ended("freshkb-notify", after=since), process, every=2)
             verified = until(lambda: ended("freshkb-verify", after=since), process, every=2)
             purged = until(lambda: ended("freshkb-purge", after=since), process, every=2)
             retained = until(lambda: ended("freshkb-retention", after=since), process, every=2)
@@ -90,6 +93,7 @@ def test_runs_that_come_from_the_schedule_do_their_work(
                 ask(server, f"/deployments/{deployment}", method="DELETE")
         assert synced["state_type"] == "COMPLETED", synced["state"]
         assert audited["state_type"] == "COMPLETED", audited["state"]
+        assert notified["state_type"] == "COMPLETED", notified["state"]
         assert verified["state_type"] == "COMPLETED", verified["state"]
         assert purged["state_type"] == "COMPLETED", purged["state"]
         assert retained["state_type"] == "COMPLETED", retained["state"]
@@ -173,7 +177,7 @@ def kept(base: Base, url: str) -> tuple[bool, str]:
 
 def told(base: Base, environ: dict[str, str]) -> tuple[bool, str]:
     """The same check, as `freshkb doctor` prints it."""
-    ended = subprocess.run(
+    ended = forks.run(
         without_model("doctor", "--json", more=IMPATIENT),
         cwd=base.folder,
         env=environ,

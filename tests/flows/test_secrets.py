@@ -7,7 +7,6 @@ every message about it is made; a plug-in's connector puts all it knows into its
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 import yaml
 
 from flows.cli.app import COMMANDS
+from tests import forks
 from tests.commands import environment, forked
 from tests.flows.canaries import Canaries, core, names, quoted
 
@@ -80,6 +80,7 @@ EVERY = [
     ["config", "show"], ["config", "check"], ["plan"], ["sync"], ["status"], ["ls"], ["show", "a.md"],
     ["search", "leave"], ["verify"], ["audit"], ["review", "a.md", "--by", "anna"], ["runs"], ["retry"],
     ["reindex"], ["doctor"], ["watch"], ["serve"], ["hold", "list"], ["find", "--exact", "leave"], ["purge"],
+    ["notify", "--dry-run"],
     ["log", "verify"], ["backup", "create", "copy"], ["erase"], ["receipts", "list"],
 ]  # fmt: skip
 
@@ -213,6 +214,30 @@ def test_a_prefect_api_that_does_not_answer(tmp_path: Path) -> None:
     assert found_in(printed, tmp_path, secrets) == set()
 
 
+def test_ways_to_owners_that_do_not_answer(tmp_path: Path) -> None:
+    secrets = names("password", "apprise password", "apprise token")
+    given = {name: quoted(secret) for name, secret in secrets.items()}
+    told = f"json://kb:{given['apprise password']}@127.0.0.1:9/{given['apprise token']}"
+    notify = {
+        "from": "kb@example.org",
+        "smtp": f"smtp://kb:{given['password']}@127.0.0.1:9",
+        "owners": {"user:anna": {"email": "anna@example.org", "apprise": [told]}},
+    }
+    files = [{"id": "docs", "type": "files", "root": "docs", "owner": "user:anna"}]
+    write(tmp_path, notify=notify, sources=files)
+    (tmp_path / "docs" / "a.md").write_text("---\nlast_reviewed: 2020-01-01\n---\n# Page\n\nOf leave.\n")
+    commands = [["config", "show"], ["sync"], ["notify"], ["notify", "--json"], ["notify", "-v"], ["runs"]]
+    printed, codes = run(tmp_path, commands, {"PREFECT_API_URL": ""}, "apprise")
+    assert codes["sync"] == 0 and codes["notify"] == 1
+    assert "The mail server 127.0.0.1:9 cannot be used" in printed
+    assert "Apprise could not deliver it." in printed
+    (tmp_path / "owners.csv").write_text(f"owner;email;apprise\nuser:anna;x;{told}\n")
+    write(tmp_path, notify={**notify, "owners": "owners.csv"}, sources=files)
+    more, codes = run(tmp_path, [["notify"], ["config", "check"]], {"PREFECT_API_URL": ""})
+    assert set(codes.values()) == {2} and "owners.csv:2: email: 'x' is no mail address" in more
+    assert found_in(printed + more, tmp_path, secrets) == set()
+
+
 def test_an_unforeseen_error_shows_none_either(tmp_path: Path) -> None:
     write(tmp_path, index={"store": "qdrant", "url": "http://127.0.0.1:9", "api_key": "K4narienv0gel-99"})
     script = (
@@ -222,7 +247,7 @@ def test_an_unforeseen_error_shows_none_either(tmp_path: Path) -> None:
         "QdrantStore._marks = broken\nQdrantStore.collections = broken\n"
         "from flows.cli import main\nmain()"
     )
-    done = subprocess.run(
+    done = forks.run(
         [sys.executable, "-c", script],
         cwd=tmp_path,
         env=environment() | {"PREFECT_API_URL": ""},

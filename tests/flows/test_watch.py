@@ -7,6 +7,7 @@ import queue
 import re
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,7 @@ from index.config import Watch
 from index.errors import ModelChanged
 from index.search.knowledge_base import KnowledgeBase
 from index.workspace import Workspace
+from tests import forks
 from tests.commands import environment, process
 from tests.embedders import HashEmbedder
 from tests.fakes import MemoryConnector
@@ -420,7 +422,8 @@ class Process:
     """`freshkb watch --json` in a process of its own."""
 
     def __init__(self, command: Sequence[str], home: Path) -> None:
-        self.process = subprocess.Popen(
+        start: Any = forks.Popen if command[0] == sys.executable else subprocess.Popen
+        self.process: subprocess.Popen[str] = start(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=home, env=environment()
         )
 

@@ -114,6 +114,8 @@ def differences(mine: Image, theirs: Image) -> list[str]:
 def _same_vectors(one: Point, other: Point) -> bool:
     if one.dense is None or other.dense is None or one.sparse is None or other.sparse is None:
         return False
+    if (one.dense, one.sparse) == (other.dense, other.sparse):
+        return True
     if list(one.sparse.indices) != list(other.sparse.indices):
         return False
     numbers = zip((*one.dense, *one.sparse.values), (*other.dense, *other.sparse.values), strict=True)

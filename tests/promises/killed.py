@@ -39,9 +39,9 @@ from sqlalchemy import event
 
 import index.purge.apart
 import index.reindex
+import index.store.edge.build
 import index.store.edge.session
 import index.store.edge.shards
-import index.store.edge.store
 import index.sync.apply
 import index.sync.plan
 import index.sync.requests
@@ -322,9 +322,9 @@ def obey(order: Order) -> None:
         # Several calls of the engine for each of ours, and some of them seal what was written.
         (index.store.edge.session, "SLICE_POINTS", 4),
         (index.store.edge.session, "SEAL_POINTS", 24),
-        (index.store.edge.store, "_build", copied(Path(order.notes) / "shard")),
+        (index.store.edge.build, "build", copied(Path(order.notes) / "shard")),
         (index.store.edge.shards, "load", loaded),
-        (index.purge.apart, "found", forked_scan.found),
+        (index.purge.apart, "scanner", forked_scan.scanner),
     ):
         setattr(module, name, value)
     if order.statements:

@@ -1,4 +1,4 @@
-"""Readers that ask a knowledge base without pause while others write it, and check every answer.
+"""Readers that ask a knowledge base again and again while others write it, and check every answer.
 
 ``python -m tests.promises.readers ROLE CONFIGURATION PAGES SEED`` says "ready" and asks until its input ends.
 It answers each line of its input with its counts since the last, as JSON. The line ``gone N`` says that, from
@@ -16,6 +16,7 @@ import re
 import select
 import subprocess
 import sys
+import time
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -28,6 +29,7 @@ from index.audit.audit import audit
 from index.search.knowledge_base import KnowledgeBase
 from index.store.base import Mode
 from index.verify.compare import verify
+from tests import forks
 from tests.commands import environment, process
 from tests.embedders import HashEmbedder
 
@@ -78,6 +80,8 @@ class Reader:
                 except Exception as error:
                     self._fault(f"{self._ask.__name__}: {type(error).__name__}: {error}")
                 self.seen.asked += 1
+                # Others have the processors, too.
+                time.sleep(0.02)
 
     def _obey(self) -> bool:
         """Obey what stands in the input. False at its end."""
@@ -113,7 +117,7 @@ class Reader:
             self._fault("command: status knows too few points")
 
     def _run(self, *arguments: str) -> Any:
-        ended = subprocess.run(
+        ended = forks.run(
             process(*arguments, "--json"),
             cwd=self.config.parent,
             env=environment(),

@@ -24,6 +24,7 @@ from index.search.reader import Reader
 from index.store.base import Filter, Mode
 from index.verify.compare import verify
 from index.workspace import Workspace, require_collection
+from tests import forks
 from tests.commands import environment
 from tests.knowledge import Knowledge
 from tests.promises import bytes_left
@@ -90,11 +91,11 @@ print(asked)
 @contextmanager
 def beside(home: Path, *programs: str) -> Iterator[list[subprocess.Popen[str]]]:
     """Processes that go on until a file says that it is the end."""
-    started = []
+    started: list[subprocess.Popen[str]] = []
     try:
         for program in programs:
             command = [sys.executable, "-c", program, str(home)]
-            child = subprocess.Popen(
+            child: subprocess.Popen[str] = forks.Popen(
                 command,
                 env=environment(),
                 text=True,
@@ -137,7 +138,8 @@ def test_what_has_a_receipt_is_found_by_nothing(kb: Knowledge, soak: bool) -> No
                 assert tried < 10 + number, report.error
             assert report.receipt is not None and report.receipt.exists()
             _not_found(workspace, n, uri, vectors[uri])
-            assert all(child.poll() is None for child in others), [child.communicate() for child in others]
+            ended = [child.communicate() for child in others if child.poll() is not None]
+            assert not ended, ended
         (kb.home / "end").touch()
         said = [child.communicate(timeout=120) for child in others]
         assert all(child.returncode == 0 for child in others), said

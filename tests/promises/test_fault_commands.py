@@ -20,6 +20,7 @@ from index.ledger import sqlite
 from index.parse import Parser
 from index.store.edge import shards
 from index.workspace import Workspace
+from tests import forks
 from tests.commands import CommandLine, environment, process
 from tests.embedders import HashEmbedder
 from tests.knowledge import Knowledge
@@ -148,7 +149,7 @@ def test_no_temporary_folder_is_an_error_that_names_it(
 
 def test_output_that_finds_its_disk_full_is_an_error(freshkb: CommandLine, kb: Knowledge) -> None:
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
+        done = forks.run(
             process("sync", "--json"),
             cwd=kb.home,
             env=environment(),
@@ -179,7 +180,7 @@ def _disk(folder: Path, kilobytes: int) -> Iterator[None]:
 
 
 def _run(kb: Knowledge, *arguments: str, more: str = "") -> tuple[int, Any, str]:
-    done = subprocess.run(
+    done = forks.run(
         process(*arguments, "--json", more=more),
         cwd=kb.home,
         env=environment(),

@@ -14,6 +14,7 @@ from index.reindex import reindex
 from index.run import Run
 from index.search.knowledge_base import KnowledgeBase
 from index.verify.compare import verify
+from tests import forks
 from tests.commands import environment
 from tests.knowledge import Knowledge, counts
 from tests.promises.image import differences, image, rebuilt
@@ -72,7 +73,7 @@ def _counts(children: Sequence[subprocess.Popen[str]], line: str) -> list[dict[s
 @contextmanager
 def _reading(kb: Knowledge, role: str, seed: int) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "tests.promises.readers", role, str(kb.home / "freshkb.yaml")]
-    child = subprocess.Popen(
+    child = forks.Popen(
         [*command, str(PAGES), str(seed)],
         env=environment(),
         text=True,

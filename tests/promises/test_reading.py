@@ -20,6 +20,7 @@ from index.errors import StoreError
 from index.ledger import sqlite
 from index.ledger.sqlite import SqliteFile
 from index.store.edge.lock import FolderLock
+from tests import forks
 from tests.commands import CommandLine, environment
 from tests.knowledge import Knowledge
 
@@ -83,7 +84,7 @@ def freshkb(kb: Knowledge, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
 
 def read(home: Path, *lines: list[str], user: str = "nobody") -> dict[str, tuple[int, str, str]]:
     """(exit code, stdout, stderr) of each command."""
-    done = subprocess.run(
+    done = forks.run(
         [sys.executable, "-c", READER, str(home), user, json.dumps(lines)],
         env=environment(),
         capture_output=True,
@@ -181,9 +182,7 @@ def test_readers_see_what_a_living_writer_committed_and_what_a_killed_one_left(
     state = kb.home / ".freshkb"
     command = [sys.executable, "-c", WRITER, str(state)]
     lines = [["runs", "--json"], ["search", "leave", "--json"]]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()
-    ) as writer:
+    with forks.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()) as writer:
         assert writer.stdout is not None
         assert writer.stdout.readline() == b"ready\n"
         try:
@@ -275,7 +274,7 @@ def test_a_copy_that_a_writer_came_across_is_taken_again(
     if left:
         kill = "import os, sqlite3, sys\nc = sqlite3.connect(sys.argv[1])\n"
         kill += "c.execute('UPDATE rows SET number = 1')\nc.commit()\nos._exit(0)"
-        subprocess.run([sys.executable, "-c", kill, str(path)], check=True)
+        forks.run([sys.executable, "-c", kill, str(path)], check=True)
         assert path.with_name("ledger.db-wal").stat().st_size
     came: list[Path] = []
 
@@ -308,7 +307,7 @@ def test_a_copy_never_holds_half_a_transaction(tmp_path: Path) -> None:
     numbered(path)
     seen: set[int] = set()
     tries = 0
-    with subprocess.Popen([sys.executable, "-c", COMING_AND_GOING, str(path)]) as writer:
+    with forks.Popen([sys.executable, "-c", COMING_AND_GOING, str(path)]) as writer:
         try:
             while len(seen) < 8 and tries < 3000:
                 tries += 1
@@ -342,7 +341,7 @@ def test_a_reader_of_a_copy_sees_what_was_written_since(freshkb: CommandLine, kb
     )
     state = kb.home / ".freshkb"
     command = [sys.executable, "-c", script, str(state)]
-    with subprocess.Popen(
+    with forks.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(), text=True
     ) as reader:
         assert reader.stdin is not None
@@ -378,9 +377,7 @@ def test_readers_share_the_store_and_keep_writers_out(freshkb: CommandLine, kb: 
     command = [sys.executable, "-c", script, str(index)]
     with shut(index):
         readers = [
-            subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(), text=True
-            )
+            forks.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(), text=True)
             for _ in range(2)
         ]
         try:

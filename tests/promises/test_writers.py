@@ -20,6 +20,7 @@ import pytest
 from index.errors import Locked, StoreError
 from index.ledger import Ledger
 from index.store.edge.lock import FolderLock
+from tests import forks
 from tests.commands import environment, process
 from tests.knowledge import Knowledge
 from tests.promises.image import differences, image, rebuilt
@@ -35,7 +36,7 @@ PATIENCE_SECONDS = 60.0
 def played(lock: str, rounds: int, seed: int, folder: Path, url: str = "sqlite") -> dict[str, Any]:
     """The referee's counts; see `tests.promises.writers`."""
     command = [sys.executable, "-m", "tests.promises.writers", lock, str(rounds), str(seed), str(folder), url]
-    ended = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=280)
+    ended = forks.run(command, env=environment(), capture_output=True, text=True, timeout=280)
     assert (ended.returncode, ended.stderr) == (0, "")
     seen: dict[str, Any] = json.loads(ended.stdout)
     return seen
@@ -44,7 +45,7 @@ def played(lock: str, rounds: int, seed: int, folder: Path, url: str = "sqlite")
 @contextmanager
 def running(*command: str, **more: Any) -> Iterator[subprocess.Popen[str]]:
     """A process with pipes to it; it is gone afterwards."""
-    child = subprocess.Popen(
+    child = forks.Popen(
         command,
         env=environment(),
         text=True,

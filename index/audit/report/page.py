@@ -41,7 +41,7 @@ _BUFFER = 500
 
 _FOLDER = Path(__file__).parent
 
-_SYMBOLS = {
+SYMBOLS = {
     Verdict.STALE: "✕",
     Verdict.UNKNOWN: "?",
     Verdict.WARN: "!",
@@ -116,7 +116,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
-        finalize=_visible,
+        finalize=visible,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -135,7 +135,7 @@ def _environment() -> Environment:
         percent=wording.percent,
         segments=charts.segments,
         severity=SEVERITY,
-        symbols=_SYMBOLS,
+        symbols=SYMBOLS,
         verdicts=wording.VERDICTS,
     )
     return environment
@@ -154,7 +154,7 @@ def _hash(content: bytes) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(content).digest()).decode()}"
 
 
-def _visible(value: Any) -> Any:
+def visible(value: Any) -> Any:
     """Text made printable; markup of the template and numbers as they are."""
     return value if hasattr(value, "__html__") or not isinstance(value, str) else printable_line(value)
 

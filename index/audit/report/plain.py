@@ -56,9 +56,9 @@ def markdown_page(audit: Audit, shown: Sequence[Row]) -> Iterator[str]:
     if others:
         yield "\n## Also found\n\n| Finding | Document | Owner | Why | What to do |\n|---|---|---|---|---|\n"
         for row, item in others[:_ROWS_MAX]:
-            owner = _cell(", ".join(row.owners) or NOBODY)
+            asked = _cell(", ".join(row.owners) or NOBODY)
             found = f"{_cell(item.head)}{_new(item)}"
-            yield f"| {found} | {_document(row)} | {owner} | {_cell(item.detail)} | {_todo(row, item)} |\n"
+            yield f"| {found} | {_document(row)} | {asked} | {_cell(item.detail)} | {_todo(row, item)} |\n"
         yield _more(len(others), "findings.csv")
     if audit.resolved:
         yield "\n## Resolved\n\n| Finding | Document | Resolved |\n|---|---|---|\n"
@@ -205,7 +205,7 @@ _CONTRACT = (
         "date_field",
     ),
     *("age_days", "warn_after_days", "stale_after_days", "overdue_days"),
-    *("reviewed_at", "reviewed_by", "review_note", "changed_since_review"),
+    *("reviewed_at", "reviewed_by", "review_note", "changed_since_review", "snoozed_until", "hits"),
 )
 
 

@@ -64,6 +64,7 @@ _BY_CODE = {
     "dead-anchor": Remedy("Correct the part of the link after #."),
     "dead-external-link": Remedy("Link to another page, or take the link out."),
     "claim-expired": Remedy("Write what holds now, or take the sentence out."),
+    "retirement-asked": Remedy("Delete it at its source; the next sync removes it here."),
     "repeat": Remedy("Keep one of the two, and link to it from the other."),
     "numbers-disagree": Remedy("Find out which number is right, and correct the other."),
 }

@@ -1,14 +1,17 @@
-"""Documents that nobody answers for."""
+"""Documents that nobody answers for, owners that nobody can tell, and what owners asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from index.freshness.checks.base import Base
+from index.freshness.checks.base import Base, Subject
 from index.freshness.finding import Finding
+from index.freshness.owners import fold
+from index.records import AnswerKind
 
 
 def find(base: Base) -> Iterator[Finding]:
+    yield from _unresolved(base)
     for subject in base.subjects:
         governance = subject.governance
         if governance.unusable:
@@ -18,3 +21,31 @@ def find(base: Base) -> Iterator[Finding]:
         if not governance.owners:
             evidence = "It has no owner: name one in the document, a rule or the defaults."
             yield subject.finding("unowned", evidence)
+        asked = subject.answers.get(AnswerKind.RETIRE)
+        if asked is not None:
+            note = f": “{asked.note}”" if asked.note else ""
+            yield subject.finding(
+                "retirement-asked",
+                f"{asked.by} asked on {asked.at:%Y-%m-%d} for its removal{note}.",
+                remedy="Delete it at its source; the next sync removes it here.",
+            )
+
+
+def _unresolved(base: Base) -> Iterator[Finding]:
+    """One finding for each owner and source, on the first of the documents: a thousand documents of a group
+    have one fault."""
+    owned: dict[tuple[str, str], list[Subject]] = {}
+    for subject in base.subjects:
+        if subject.governance.owner:
+            owned.setdefault((subject.document.source, fold(subject.governance.owner)), []).append(subject)
+    for own in owned.values():
+        first = min(own, key=lambda subject: subject.document.uri)
+        why = base.why_nobody(first.governance.owner)
+        if not why:
+            continue
+        more = f" So it is with {len(own) - 1:,} more documents of this source." if len(own) > 1 else ""
+        yield first.finding(
+            "owner-unresolved",
+            f"Nobody can be told of it: {why}{more}",
+            remedy="Give the owner a mail address, or members, in the directory of owners (notify.owners).",
+        )

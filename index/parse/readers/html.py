@@ -14,10 +14,11 @@ from typing import Any
 
 from lxml import etree
 
-from index.model import Parsed
+from index.model import ANY_ANCHOR, Parsed
 from index.parse.formats import Format
 from index.parse.outline import Outline, Unreadable, squeeze
 from index.parse.readers.text import decode
+from index.parse.references import LINE, references
 
 _BLOCK_TAGS = """
     address article aside blockquote body button caption center dd details dialog div dl dt fieldset
@@ -27,7 +28,12 @@ _BLOCK_TAGS = """
 _BLOCKS = frozenset(_BLOCK_TAGS.split())
 _INVISIBLE_TAGS = "audio canvas datalist head iframe noscript object script style template video"
 _INVISIBLE = frozenset(_INVISIBLE_TAGS.split())
+#: Elements that quote others, or are code, or are struck out; and the mark that stands for their text.
+_UNSAID = frozenset({"blockquote", "q", "cite", "code", "kbd", "samp", "tt", "del", "s", "strike"})
+_LEFT_OUT = " … "
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_WHOLE = re.compile(r"<(?:html|body)[\s>]", re.IGNORECASE)
+_TEMPLATE = re.compile(r"\{\{|\{%|<%")
 _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 #: Elements inside a table that show it as page layout rather than data.
 _LAYOUT = ".//table | .//pre | .//h1 | .//h2 | .//h3 | .//h4 | .//h5 | .//h6"
@@ -37,14 +43,31 @@ _AROUND_BREAK = re.compile(r" *\n *")
 
 
 def parse(path: Path, format: Format) -> Parsed:
-    root = tree(decode(path.read_bytes(), markup=True))
+    text = decode(path.read_bytes(), markup=True)
+    root = tree(text)
     if root is None:
         return Outline().parsed()
     outline = Outline()
     walk(root, outline)
+    _number(root)
+    links, anchors = references(root)
+    if not _WHOLE.search(text) or _TEMPLATE.search(text):
+        # Another file has the rest of the page.
+        anchors = (*anchors, ANY_ANCHOR)
     return outline.parsed(
-        fallback_title=title_of(root), language=language_of(root), properties=properties_of(root)
+        fallback_title=title_of(root),
+        language=language_of(root),
+        properties=properties_of(root),
+        links=links,
+        anchors=anchors,
     )
+
+
+def _number(root: Any) -> None:
+    """Say of each link on which line of the file it stands."""
+    for node in root.iter("a", "area", "img"):
+        if node.sourceline:
+            node.set(LINE, str(node.sourceline))
 
 
 def tree(text: str) -> Any | None:
@@ -98,6 +121,10 @@ class _Walk:
         self.outline = outline
         self.page = page
         self.inline: list[str] = []
+        self.said: list[str] = []
+        """The same without quotes and code."""
+        self.unsaid = 0
+        """Elements that are open and hold the words of others."""
         self.level = 0
         self.items = 0
 
@@ -137,6 +164,8 @@ class _Walk:
             self.level = _HEADINGS[tag]
         elif tag == "li":
             self.items += 1
+        if tag in _UNSAID:
+            self.unsaid += 1
         if node.text:
             self._text(node.text)
         return True
@@ -149,18 +178,24 @@ class _Walk:
             self.level = 0
         elif tag == "li":
             self.items -= 1
+        if tag in _UNSAID:
+            self.unsaid -= 1
 
     def _text(self, text: str) -> None:
-        self.inline.append(_SPACES.sub(" ", text))
+        text = _SPACES.sub(" ", text)
+        self.inline.append(text)
+        self.said.append(_LEFT_OUT if self.unsaid else text)
 
     def _flush(self) -> None:
         text = _AROUND_BREAK.sub("\n", _SPACE_RUNS.sub(" ", "".join(self.inline))).strip()
+        said = "".join(self.said)
         self.inline.clear()
+        self.said.clear()
         if self.level:
             # Documentation generators close a heading with a link to itself.
             self.outline.heading(text.removesuffix("¶"), self.level, self.page)
         else:
-            self.outline.add(text, "ListItem" if self.items else "NarrativeText", self.page)
+            self.outline.add(text, "ListItem" if self.items else "NarrativeText", self.page, said)
 
     def _table(self, table: Any) -> None:
         for caption in table.iterfind("caption"):

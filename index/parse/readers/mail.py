@@ -30,7 +30,7 @@ def _eml(path: Path) -> Parsed:
     message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
     if not message.keys():
         raise Unreadable("The document is damaged: it has no mail headers.")
-    outline = Outline()
+    outline = Outline(letter=True)
     attachments: list[str] = []
     _bodies(message, outline, attachments, 0)
     return outline.parsed(title=_header(message, "subject"), properties=_properties(message, attachments))
@@ -101,7 +101,7 @@ def _msg(path: Path) -> Parsed:
     headers = message.message_headers
     if "encrypted" in headers.get("Content-Type", "") or "SMIME" in (message.message_class or ""):
         raise Unreadable(_ENCRYPTED)
-    outline = Outline()
+    outline = Outline(letter=True)
     if message.html_body:
         _body(message.html_body, "text/html", outline)
     elif message.body:

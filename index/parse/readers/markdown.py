@@ -6,20 +6,23 @@ needs two, and takes the fences out of code inside lists; markdown-it-py renders
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_block.reference import reference
+from markdown_it.token import Token
 
 from index.freshness.properties import by_name
-from index.model import Parsed
+from index.model import Link, Parsed
 from index.parse.formats import Format
 from index.parse.frontmatter import front_matter
 from index.parse.outline import Outline, Unreadable
 from index.parse.readers import html
 from index.parse.readers.text import decode
+from index.parse.references import LINE, references, written_in
 
 
 def _reference(state: StateBlock, start: int, end: int, silent: bool) -> bool:
@@ -36,15 +39,20 @@ _MARKDOWN.block.ruler.at("reference", _reference)
 
 
 def parse(path: Path, format: Format) -> Parsed:
-    front = front_matter(decode(path.read_bytes()))
+    text = decode(path.read_bytes())
+    front = front_matter(text)
     outline = Outline()
     environment: dict[str, Any] = {}
     tokens = _MARKDOWN.parse(front.body, environment)
     if any(token.level >= _DEPTH_MAX - 1 for token in tokens):
         raise Unreadable("The document nests its parts too deeply.")
+    _number(tokens, text.count("\n") - front.body.count("\n"))
     root = html.tree(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, environment))
+    links: Sequence[Link] = ()
+    anchors: Sequence[str] = ()
     if root is not None:
         html.walk(root, outline)
+        links, anchors = references(root, named=True)
     named = by_name(front.properties)
     language = _text(named.get("lang")) or _text(named.get("language"))
     return outline.parsed(
@@ -52,7 +60,22 @@ def parse(path: Path, format: Format) -> Parsed:
         language=language.replace("_", "-").partition("-")[0].lower() or None,
         properties=front.properties,
         findings=front.findings,
+        links=links,
+        anchors=(*anchors, *written_in(front.body)),
     )
+
+
+def _number(tokens: Sequence[Token], above: int) -> None:
+    """Say of each link and image on which line it stands, `above` lines being before the first token."""
+    for token in tokens:
+        if token.map is None or not token.children:
+            continue
+        line = above + token.map[0] + 1
+        for child in token.children:
+            if child.type in ("softbreak", "hardbreak"):
+                line += 1
+            elif child.type in ("link_open", "image"):
+                child.attrSet(LINE, str(line))
 
 
 def _text(value: Any) -> str:

@@ -11,24 +11,34 @@ from typing import Any
 import pypandoc
 from lxml import etree
 
-from index.model import Parsed
+from index.model import ANY_ANCHOR, Link, Parsed
 from index.parse import archive, soffice
 from index.parse.formats import Format
 from index.parse.outline import Outline, Unreadable, squeeze
 from index.parse.readers import html, opendocument
 from index.parse.readers.text import decode
+from index.parse.references import References, references, unique
 
 #: In these the title that pandoc prints stands in the text; in the others it repeats a property.
 _TITLE_IS_TEXT = frozenset({"rst", "org"})
 #: The title of RTF, which pandoc passes over. Only plain ones: escapes are left out.
 _RTF_TITLE = re.compile(rb"\{\\title ([^{}\\]{1,500})\}")
+#: reStructuredText: a label, the document of a role, and directives that make anchors or add text.
+_LABEL = re.compile(r"^\s*\.\. _`?([^:`\n]+)`?:[ \t]*$", re.MULTILINE)
+_ROLE_TARGET = re.compile(r"(?:.*<)?([^<>]+)>?\Z")
+_DIRECTIVE = re.compile(
+    r"^\s*\.\. (?!(?:note|tip|hint|warning|caution|danger|error|important|attention|image|figure|code|"
+    r"code-block|sourcecode|highlight|contents|toctree|list-table|table|csv-table|rubric|versionadded|"
+    r"versionchanged|deprecated|seealso|admonition|math|epigraph|replace|class|tab|tabs|only)::)[\w:-]+::",
+    re.MULTILINE,
+)
 _LOCKS = "META-INF/encryption.xml"
 #: Fonts may be obfuscated in a book that anyone may read.
 _FONT_ALGORITHMS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
 
 
 def parse(path: Path, format: Format) -> Parsed:
-    rtf_title = ""
+    rtf_title = text = ""
     if format.name == "epub":
         archive.check(path)
         _refuse_locked(path)
@@ -61,6 +71,7 @@ def parse(path: Path, format: Format) -> Parsed:
             link.text = None
             link[:] = []
     outline = Outline()
+    found = _references(root, text, format)
     notes = root.find(".//section[@role='doc-endnotes']")
     if notes is not None:
         notes.getparent().remove(notes)
@@ -74,7 +85,26 @@ def parse(path: Path, format: Format) -> Parsed:
         fallback_title=title or rtf_title,
         language=html.language_of(root),
         properties=html.properties_of(root),
+        links=found.links,
+        anchors=found.anchors,
     )
+
+
+def _references(root: Any, text: str, format: Format) -> References:
+    """Those of reStructuredText and Org; books and letters point to parts of themselves."""
+    if format.name not in _TITLE_IS_TEXT:
+        return References()
+    for link in root.iter("a") if format.name == "org" else ():
+        # After two colons comes a search in the target.
+        link.set("href", link.get("href", "").partition("::")[0])
+    links, anchors = references(root, named=True)
+    if format.name == "org":
+        return References(links, anchors)
+    roles = root.iterfind(".//code[@role='doc']")
+    named = [_ROLE_TARGET.search(squeeze("".join(role.itertext()))) for role in roles]
+    pages = [Link(found[1], None) for found in named if found is not None and ":" not in found[1]]
+    made = [ANY_ANCHOR] if _DIRECTIVE.search(text) else []
+    return References(tuple(unique([*links, *pages])), (*anchors, *_LABEL.findall(text), *made))
 
 
 def _put_below_title(root: Any, header: Any) -> None:

@@ -58,7 +58,8 @@ def paragraphs(text: str, outline: Outline, page: int | None = None) -> None:
         elif not rest and first.isupper() and _could_head(first):
             outline.heading(first, 2, page)
             continue
-        outline.add(paragraph, "ListItem" if _BULLET.match(paragraph) else "NarrativeText", page)
+        said = "" if paragraph.lstrip().startswith(">") else None
+        outline.add(paragraph, "ListItem" if _BULLET.match(paragraph) else "NarrativeText", page, said)
 
 
 def _could_head(line: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from itertools import takewhile
 from math import inf
 from pathlib import Path
@@ -21,7 +22,9 @@ from index.payload import PASSAGE_FIELDS
 from index.store import fusion
 from index.store.base import EVERYTHING, SPARSE_NAME, Filter, Hit, Mode
 from index.store.convert import FIELDS, INSTANT_FIELDS, KEYWORD_FIELDS, check_vectors, sparse
-from index.store.edge.shards import Shards, engine_errors, require_room
+from index.store.edge.decay import faded
+from index.store.edge.errors import engine_errors
+from index.store.edge.shards import Shards, require_room
 
 #: Unsealed points load at 9 µs each. Sealing takes 60 µs a point, and twice that with the merges that follow;
 #: its memory, 4 KB a point, is what a long sync needs beside a short one.
@@ -176,7 +179,14 @@ class EdgeSession:
         )
 
     def search(
-        self, *, mode: Mode, dense: Sequence[float] | None, sparse: Sparse | None, limit: int, where: Filter
+        self,
+        *,
+        mode: Mode,
+        dense: Sequence[float] | None,
+        sparse: Sparse | None,
+        limit: int,
+        where: Filter,
+        fresh_first: datetime | None = None,
     ) -> list[Hit]:
         conditions = _conditions(where)
 
@@ -185,6 +195,8 @@ class EdgeSession:
                 engine.QueryRequest(limit=limit, query=_nearest(query), filter=conditions, params=_RESCORED)
                 for query in queries
             ]
+            if fresh_first is not None:
+                asked = [faded(request, fresh_first) for request in asked]
             self._did["ranked"] += limit * len(asked)
             ranked = self._shard.query_batch(engine.QueryBatchRequest(asked))
             return [[(row.id, row.score) for row in rows] for rows in ranked]

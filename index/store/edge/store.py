@@ -24,7 +24,7 @@ a collection that an older freshkb made writes all segments anew, 8 s for 100,00
 
 A loaded shard holds the copies and the ids of its points in memory, and maps the rest from its files, of
 which the engine reads the vectors ahead: without that, a hybrid search took half as long again. Sealing maps
-a segment's old and new files whole, and a merge up to `SEGMENT_POINTS`.
+a segment's old and new files whole, and a merge up to `build.SEGMENT_POINTS`.
 
 A float in a payload keeps 15 significant digits: the engine reads JSON that way.
 """
@@ -40,23 +40,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
-
-import qdrant_edge as engine
+from typing import TYPE_CHECKING, Literal
 
 from index.disk.atomic import sync_folder
 from index.disk.scratch import room
 from index.errors import StoreDamaged, StoreError
 from index.store.base import Each, Purge, measured
 from index.store.convert import check_name
-from index.store.edge.purge import proof, purge
-from index.store.edge.session import SEAL_ROOM_BYTES, EdgeSession, missing_indexes
-from index.store.edge.shards import COPIES, WORDS, Shards, engine_errors, require_room
+from index.store.edge.errors import engine_errors
 
-#: Several segments keep every core busy with a search, and sealing never merges those that are full.
-SEGMENT_POINTS = 25_000
-#: More than so many are merged, the smallest first: each costs a search the ranking by vectors of its best.
-SEGMENTS = 8
+if TYPE_CHECKING:
+    from index.store.edge.session import EdgeSession
+    from index.store.edge.shards import Shards
+
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -67,9 +63,22 @@ class EdgeStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._shards = Shards(path)
-        # Also when the process ends: an open shard is closed while the lock is still held.
-        self._closing = weakref.finalize(self, self._shards.close)
+        self._opening = threading.Lock()
+        self._opened: Shards | None = None
+
+    @property
+    def _shards(self) -> Shards:
+        if self._opened is None:
+            # The engine is not imported by the many commands that only ask which collections there are.
+            from index.store.edge.shards import Shards
+
+            with self._opening:
+                if self._opened is None:
+                    opened = Shards(self._path)
+                    # Also when the process ends: an open shard is closed while the lock is still held.
+                    weakref.finalize(self, opened.close)
+                    self._opened = opened
+        return self._opened
 
     def instance(self, collection: str) -> str | None:
         check_name(collection)
@@ -90,6 +99,9 @@ class EdgeStore:
         return instance
 
     def create(self, collection: str, *, dimension: int, instance: str) -> None:
+        from index.store.edge.build import build
+        from index.store.edge.shards import require_room
+
         check_name(collection)
         with self._shards.held(), engine_errors(f"make collection {collection!r}"):
             home, building = self._path / collection, self._path / f".new-{collection}"
@@ -99,7 +111,7 @@ class EdgeStore:
             self._sweep()
             require_room(self._path)
             (building / "shard").mkdir(parents=True)
-            _build(building / "shard", dimension)
+            build(building / "shard", dimension)
             with (building / "instance").open("w", encoding="utf-8") as file:
                 file.write(f"{instance} {_check(instance)}")
                 file.flush()
@@ -131,6 +143,8 @@ class EdgeStore:
 
     @contextmanager
     def session(self, collection: str) -> Iterator[EdgeSession]:
+        from index.store.edge.session import EdgeSession
+
         check_name(collection)
         # The measurement includes the wait for the turn and the loading of the shard.
         with measured(collection) as did, self._shards.held():
@@ -149,7 +163,7 @@ class EdgeStore:
 
         check_name(collection)
         # The child takes the lock.
-        self._shards.close()
+        self.close()
         found = examine(self._path, collection, stop, each)
         try:
             self.instance(collection)
@@ -162,6 +176,9 @@ class EdgeStore:
         meanwhile: of 100,000 points 2 s when none was deleted, 3 s for one, 7 s for one in a hundred.
         Dropped collections that a kill left behind are removed.
         """
+        from index.store.edge.purge import proof, purge
+        from index.store.edge.session import SEAL_ROOM_BYTES
+
         check_name(collection)
         home = self._path / collection
         with self._shards.held(), engine_errors(f"purge collection {collection!r}"):
@@ -186,34 +203,10 @@ class EdgeStore:
 
     def close(self) -> None:
         """Release the store now. A later session opens it again."""
-        self._shards.close()
+        if self._opened is not None:
+            self._opened.close()
 
 
 def _check(instance: str) -> str:
     """A checksum, which tells a damaged instance id from that of another ledger."""
     return sha256(instance.encode()).hexdigest()[:8]
-
-
-def _build(shard: Path, dimension: int) -> None:
-    segment_kilobytes = SEGMENT_POINTS * dimension * 4 // 1024
-    config = engine.EdgeConfig(
-        vectors=engine.EdgeVectorParams(size=dimension, distance=engine.Distance.Cosine),
-        sparse_vectors=WORDS,
-        quantization_config=COPIES,
-        # Without edges there is no graph to build.
-        hnsw_config=engine.HnswIndexConfig(m=0, ef_construct=100, full_scan_threshold=segment_kilobytes),
-        # `optimize` seals what is unsealed, and rewrites every segment that holds a deleted point.
-        optimizers=engine.EdgeOptimizersConfig(
-            deleted_threshold=1e-9,
-            vacuum_min_vector_number=1,
-            default_segment_number=SEGMENTS,
-            max_segment_size=segment_kilobytes,
-            indexing_threshold=1,
-        ),
-        wal_enabled=False,
-    )
-    made = engine.EdgeShard.create(str(shard), config)
-    for operation in missing_indexes(made):
-        made.update(operation)
-    made.flush()
-    made.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from index.payload import PASSAGE_FIELDS
 from index.store import fusion
 from index.store.base import EVERYTHING, SPARSE_NAME, Filter, Hit, Mode
 from index.store.convert import FIELDS, check_vectors, float32, sparse
+from index.store.qdrant.decay import faded
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient, models
@@ -126,7 +128,14 @@ class QdrantSession:
         return 0
 
     def search(
-        self, *, mode: Mode, dense: Sequence[float] | None, sparse: Sparse | None, limit: int, where: Filter
+        self,
+        *,
+        mode: Mode,
+        dense: Sequence[float] | None,
+        sparse: Sparse | None,
+        limit: int,
+        where: Filter,
+        fresh_first: datetime | None = None,
     ) -> list[Hit]:
         from qdrant_client import models
 
@@ -144,6 +153,8 @@ class QdrantSession:
                 )
                 for query in queries
             ]
+            if fresh_first is not None:
+                requests = [faded(request, fresh_first) for request in requests]
             return [
                 [(str(row.id), row.score) for row in response.points]
                 for response in self._client.query_batch_points(self._name, requests)

@@ -86,6 +86,8 @@ def test_the_json_is_what_the_contract_says() -> None:
                 "reviewed_by": None,
                 "review_note": None,
                 "changed_since_review": None,
+                "snoozed_until": None,
+                "hits": 0,
             },
             {
                 "document_id": "id-hr/b.md",
@@ -107,6 +109,8 @@ def test_the_json_is_what_the_contract_says() -> None:
                 "reviewed_by": None,
                 "review_note": None,
                 "changed_since_review": None,
+                "snoozed_until": None,
+                "hits": 0,
             },
         ],
         "findings": [
@@ -136,6 +140,7 @@ def test_the_json_is_what_the_contract_says() -> None:
         ],
         "resolved": [],
         "past": [],
+        "use": None,
     }
     json.dumps(found.json())
 

@@ -31,7 +31,7 @@ def test_a_finding_is_new_then_open_then_resolved_and_new_again(kb: Knowledge) -
     kb.sync()
     first = kb.clock()
     found = audited(kb)
-    assert statuses(found) == {("stale", "a.md"): "new"} and found.resolved == found.past == ()
+    assert statuses(found) == {("stale", "a.md"): "new"} and not found.resolved and not found.past
 
     kb.clock.forward(days=1)
     found = audited(kb)

@@ -187,9 +187,14 @@ def test_a_hold_in_the_backup_comes_first(older: Knowledge, other: Knowledge, tm
 
 
 def test_an_encrypted_backup_is_asked_as_well(older: Knowledge, other: Knowledge, tmp_path: Path) -> None:
-    made(older, tmp_path / "sealed", passphrase="correct horse")
+    from pyrage import x25519
+
+    # A passphrase is made a key of slowly, by design.
+    key = x25519.Identity.generate()
+    (tmp_path / "key").write_text(f"{key}\n")
+    made(older, tmp_path / "sealed", recipient=str(key.to_public()))
     order = erased(older, "staff/zoe.md")
-    options: dict[str, Any] = {"passphrase": lambda: "correct horse"}
+    options: dict[str, Any] = {"identity": tmp_path / "key"}
     with pytest.raises(Refused, match=order.order_id):
         restored(other, tmp_path / "sealed", **options)
     assert nothing(other)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from index.chunk.chunker import LIMIT_MIN, _Chunker, chunk, fingerprint
+from index.chunk.chunker import LIMIT_MIN, _Chunker, chunk
+from index.chunk.fingerprint import fingerprint
 from index.embed.identity import DEFAULT, identify
 from index.embed.tokenizer import TokenCounter, Tokenizer
 from index.model import Chunk, Element, Parsed
@@ -86,7 +87,7 @@ DOCUMENTS = st.builds(
     elements=st.lists(ELEMENTS, max_size=8).map(tuple),
     title=st.one_of(st.just(""), st.text(max_size=600)),
 )
-ANY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+ANY = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @ANY
@@ -129,6 +130,13 @@ def test_a_very_long_line_costs_no_place_a_word_and_an_insertion_few_chunks(toke
     before = {chunk.text for chunk in check(document, tokenizer, 256)}
     after = {chunk.text for chunk in check(Parsed((prose(f"One more. {line}"),)), tokenizer, 256)}
     assert len(after - before) < 4 < len(before) / 100
+
+
+def test_texts_count_as_many_tokens_alone_as_among_many_others(tokenizer: Tokenizer) -> None:
+    texts = ["", "Stop the pump.", "naïve\u00adly 試験 \ud800", "word " * 300, *map(str, range(50))]
+    alone = [tokenizer.count([text])[0] for text in texts]
+    assert alone == tokenizer.count([*texts, "word " * 10_000])[:-1]
+    assert alone[1] == 4
 
 
 def test_a_document_without_text_has_no_chunks(tokenizer: Tokenizer) -> None:

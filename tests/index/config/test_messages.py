@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import re
-import subprocess
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -16,6 +15,7 @@ import yaml
 
 from index.config import load
 from index.errors import ConfigError
+from tests import forks
 from tests.commands import environment, process
 from tests.index.config.test_config import EXAMPLE
 
@@ -116,7 +116,7 @@ def keys(node: Any, at: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
 
 def test_an_editor_has_something_to_show_of_every_key() -> None:
     # In a process of its own: connectors that other tests register have keys, too.
-    shown = subprocess.run(
+    shown = forks.run(
         process("config", "schema"), env=environment(), capture_output=True, text=True, check=True
     )
     found = dict(keys(json.loads(shown.stdout)))

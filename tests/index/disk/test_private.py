@@ -18,6 +18,7 @@ from index.health.doctor import examine
 from index.ledger import Ledger
 from index.ledger.database import Database
 from index.store.edge.lock import FolderLock
+from tests import forks
 from tests.commands import environment, process
 from tests.index.audit.test_report import run as judged
 from tests.knowledge import Knowledge
@@ -30,7 +31,7 @@ def open_to_others(*folders: Path) -> list[str]:
 
 
 def freshkb(home: Path, *arguments: str, umask: int = 0o000) -> None:
-    done = subprocess.run(
+    done = forks.run(
         process(*arguments), cwd=home, env=environment(), umask=umask, capture_output=True, timeout=250
     )
     assert done.returncode == 0, done.stderr.decode()

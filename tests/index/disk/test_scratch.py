@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from index.disk import scratch
 from index.disk.flock import Lock
 from index.disk.scratch import Scratch, clear
 from index.errors import ScratchError
+from tests import forks
 from tests.commands import environment
 from tests.knowledge import Knowledge
 
@@ -28,7 +28,7 @@ os.kill(os.getpid(), 9)
 def test_the_folder_of_a_process_that_was_killed_goes_and_that_of_a_living_one_stays(tmp_path: Path) -> None:
     living = Scratch(tmp_path / "scratch")
     (living.folder / "a.md").write_text("text")
-    subprocess.run([sys.executable, "-c", LEFT, str(tmp_path / "scratch")], env=environment())
+    forks.run([sys.executable, "-c", LEFT, str(tmp_path / "scratch")], env=environment())
     assert len(list((tmp_path / "scratch").glob("*/private.md"))) == 1
     clear(tmp_path / "scratch")
     assert list((tmp_path / "scratch").rglob("*")) == [living.folder, living.folder / "a.md"]
@@ -69,7 +69,7 @@ def test_the_next_sync_clears_it_also_when_there_is_nothing_else_to_do(kb: Knowl
     kb.write("a.md", "# A\n\nText.\n")
     kb.sync()
     folder = kb.config().state_dir / "scratch"
-    subprocess.run([sys.executable, "-c", LEFT, str(folder)], env=environment())
+    forks.run([sys.executable, "-c", LEFT, str(folder)], env=environment())
     assert len(list(folder.iterdir())) == 1
     kb.sync()
     assert list(folder.iterdir()) == []

@@ -50,7 +50,7 @@ def judge(
     warn=st.timedeltas(timedelta(minutes=1), timedelta(days=3000)),
     more=st.timedeltas(timedelta(0), timedelta(days=3000)),
 )
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 def test_a_document_turns_at_the_instant_itself(start: datetime, warn: timedelta, more: timedelta) -> None:
     policy = FreshnessPolicy(warn, warn + more, (MODIFIED_AT,))
 
@@ -346,7 +346,7 @@ def test_month_first_dates_are_read_in_ms_date_only() -> None:
 
 
 @given(st.text(max_size=70) | st.integers() | st.floats() | st.dates() | st.datetimes())
-@settings(max_examples=300, deadline=None)
+@settings(deadline=None)
 def test_no_value_breaks_the_reader(value: Any) -> None:
     found = judge({"ms.date": value}, modified_at=NOW)
     assert found.verdict in Verdict

@@ -27,6 +27,7 @@ from index.run import Run
 from index.verify.compare import verify
 from index.verify.repair import repair
 from index.workspace import Workspace, require_collection
+from tests import forks
 from tests.commands import CommandLine, environment, process
 from tests.embedders import HashEmbedder
 from tests.knowledge import Knowledge
@@ -51,7 +52,7 @@ def until(condition: Callable[[], Any], running: subprocess.Popen[str]) -> Any:
 
 
 def start(kb: Knowledge, command: Sequence[str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+    return forks.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=kb.home, env=environment()
     )
 

@@ -12,6 +12,11 @@ PACKAGE = Path(index.ledger.__file__).parent
 
 #: Methods that write bookkeeping, which takes no entry.
 BOOKKEEPING = {
+    # A digest's own record: what a person was told changes no document.
+    "Notices.claim",
+    "Notices.settle",
+    "Notices.give_up",
+    "Notices.forget",
     # How a source was listed last, its cursor, and which rules its documents have.
     "Sources.put",
     # Rows in which only tokens and marks to look again have changed.
@@ -37,6 +42,10 @@ BOOKKEEPING = {
     "History.begin",
     # What an audit found: its run says when, and no document changes.
     "Audits.record",
+    # Answers of external addresses.
+    "Extracts.record_checks",
+    # How often documents were found: no change of theirs.
+    "Usage.count",
     # A path that joins an order: the log would say where erased bytes lie.
     "Tombstones.withhold",
 }

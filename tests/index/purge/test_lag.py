@@ -7,8 +7,9 @@ from random import Random
 
 import pytest
 
+from index.purge.bound import keep_bound
 from index.purge.lag import Lag, is_due, lag_of
-from index.purge.purge import keep_bound, purge
+from index.purge.purge import purge
 from index.run import Run
 from index.sync.sync import sync
 from index.workspace import Workspace

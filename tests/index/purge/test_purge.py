@@ -18,8 +18,9 @@ from index.errors import FreshkbError, Locked, StoreError
 from index.ledger import LogAction, vacuum
 from index.outcome import RunReport
 from index.purge import apart
+from index.purge.bound import keep_bound
 from index.purge.lag import lag_of
-from index.purge.purge import keep_bound, preview, purge
+from index.purge.purge import preview, purge
 from index.purge.scan import text
 from index.run import Run
 from index.search.knowledge_base import KnowledgeBase

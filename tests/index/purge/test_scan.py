@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import uuid
 from array import array
 from pathlib import Path
@@ -40,13 +41,14 @@ def test_random_bytes_give_what_a_plain_search_gives() -> None:
     random = Random(3)
     # Few letters, so that pieces are often met in part.
     content = bytes(random.choices(b"abcdefg", k=20_000))
-    pieces = [content[n : n + 16] for n in range(0, 20_000, 997)]
-    pieces += [bytes(random.choices(b"abcdefg", k=16)) for _ in range(50)]
+    pieces = [content[n : n + 15 + n % 32] for n in range(0, 20_000 - 46, 97)]
+    pieces += [bytes(random.choices(b"abcdefg", k=size)) for size in range(16, 66)]
+    pieces += [piece[:-1] + b"h" for piece in pieces[:50]]
     pieces += [bytes(random.choices(b"abcdefg", k=size)) for size in range(4, 16)]
     traces = [Trace(str(number), frozenset({piece})) for number, piece in enumerate(pieces)]
     plain = {str(number) for number, piece in enumerate(pieces) if piece in content}
     assert Scan(traces).within(content) == plain
-    assert len(plain) > 20
+    assert len(pieces) > len(plain) + 90 and len(plain) > 200
 
 
 def test_holes_are_passed_over_and_what_lies_behind_them_is_found(tmp_path: Path) -> None:
@@ -131,6 +133,7 @@ def test_an_unreadable_file_is_an_error(tmp_path: Path) -> None:
 def test_a_scan_apart_finds_the_same_and_tells_why_it_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(apart, "subprocess", subprocess)
     (tmp_path / "a").write_text("Zanzibar")
     (tmp_path / "b").write_text("nothing")
     traces = [text("t", "Zanzibar"), text("u", "Obsidian")]

@@ -22,6 +22,7 @@ from index.run import Run
 from index.search.hits import SearchHit
 from index.sync.sync import sync
 from index.workspace import require_collection
+from tests import forks
 from tests.commands import environment, process
 from tests.embedders import HashEmbedder
 from tests.holds import order
@@ -138,7 +139,7 @@ def test_a_hit_has_every_key_that_it_is_said_to_have(kb: Knowledge) -> None:
     assert [*hit] == [
         "score", "text", "title", "heading_path", "page", "uri", "url", "document_id", "source", "owner",
         "modified_at", "reviewed_at", "age_days", "verdict", "relevance", "chunk_index", "chunk_count",
-        "point_id", "content_type", "language", "date_used", "duplicates", "held",
+        "point_id", "content_type", "language", "date_used", "duplicates", "findings", "held",
     ]  # fmt: skip
     point = kb.points()[hit["point_id"]]
     assert point.payload["page_content"] == hit["text"]
@@ -337,7 +338,7 @@ def test_it_answers_while_another_process_syncs(kb: Knowledge, opened: Callable[
     for number in range(200):
         page(kb, f"{number:03}.md", f"Leave number {number}.")
     with opened() as base:
-        syncing = subprocess.Popen(process("sync", "-q"), cwd=kb.home, env=environment())
+        syncing = forks.Popen(process("sync", "-q"), cwd=kb.home, env=environment())
         counted = []
         while syncing.poll() is None:
             hits = base.search("leave", k=500)

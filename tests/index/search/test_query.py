@@ -361,3 +361,19 @@ def test_another_encoder_of_words_is_refused_until_a_reindex(kb: Knowledge) -> N
         assert [hit.uri for hit in base.search("leave", mode="sparse")] == ["a.md"]
     assert kb.sync().outcome == "done"
     assert {d.uri for d in kb.documents().values() if d.state is State.INDEXED} == {"a.md", "b.md"}
+
+
+def test_documents_whose_review_is_long_due_come_later_where_that_is_asked_for(kb: Knowledge) -> None:
+    kb.write("old.md", "---\nlast_reviewed: 2023-01-01\n---\nFour hours of leave a week.\n")
+    kb.write(
+        "new.md", "---\nlast_reviewed: 2026-05-30\n---\nFour hours of leave a week, says the new page.\n"
+    )
+    kb.sync()
+    with kb.workspace() as workspace:
+        base = KnowledgeBase(workspace)
+        query = "four hours of leave a week"
+        assert [hit.uri for hit in base.search(query, mode="dense")] == ["old.md", "new.md"]
+        assert [hit.uri for hit in base.search(query, mode="dense", prefer_fresh=True)] == [
+            "new.md",
+            "old.md",
+        ]

@@ -23,8 +23,10 @@ from index.model import Point
 from index.store import open_store
 from index.store.base import EVERYTHING, Filter, VectorStore
 from index.store.edge import shards
+from index.store.edge.build import SEGMENTS
 from index.store.edge.lock import FolderLock
-from index.store.edge.store import SEGMENTS, EdgeStore
+from index.store.edge.store import EdgeStore
+from tests import forks
 from tests.contracts.store_contract import (
     DIMENSION,
     NAME,
@@ -87,7 +89,7 @@ def child(folder: Path) -> Iterator[Child]:
 
     def child(code: str) -> subprocess.Popen[str]:
         started.append(
-            subprocess.Popen(
+            forks.Popen(
                 [sys.executable, "-c", PRELUDE + code, str(folder)],
                 cwd=ROOT,
                 text=True,
@@ -270,7 +272,7 @@ with store.session(NAME) as session:
 os.kill(os.getpid(), 9)
 """
     store.close()
-    process = subprocess.Popen(
+    process = forks.Popen(
         [sys.executable, "-W", "ignore", "-c", PRELUDE + code, str(folder)],
         cwd=ROOT,
         text=True,
@@ -395,7 +397,7 @@ def test_a_collection_cut_short_while_it_was_made_is_made_anew(
 
     with monkeypatch.context() as patch:
         if cut == "mkdir":
-            patch.setattr("index.store.edge.store._build", killed)
+            patch.setattr("index.store.edge.build.build", killed)
         elif cut == "shard":
             patch.setattr(Path, "open", killed)
         elif cut == "instance":
@@ -508,7 +510,7 @@ def test_a_collection_without_copies_is_searched_as_it_is_and_gets_them_when_it_
     opened: Opened, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        for module in ("shards", "store"):
+        for module in ("shards", "build"):
             patch.setattr(f"index.store.edge.{module}.COPIES", None)
         older = opened()
         older.create(NAME, dimension=DIMENSION, instance="ledger-1")
@@ -608,7 +610,7 @@ def test_a_purge_that_rewrites_nothing_says_that_bytes_may_be_left(
         session.delete([uid(3)])
     with monkeypatch.context() as patch:
         # An engine that no longer writes segments anew.
-        patch.setattr("index.store.edge.store.purge", lambda shard, home: frozenset(segments(home)))
+        patch.setattr("index.store.edge.purge.purge", lambda shard, home: frozenset(segments(home)))
         found = store.purge(NAME)
     assert (found.claim, found.points) == ("unretrievable", 99)
     assert "1 may still hold deleted points" in found.evidence

@@ -688,7 +688,7 @@ def test_a_store_that_cannot_make_a_collection_leaves_none_behind(
 
     page(kb, "a.md")
     with monkeypatch.context() as patched:
-        patched.setattr("index.store.edge.store._build", full)
+        patched.setattr("index.store.edge.build.build", full)
         with pytest.raises(StoreError, match="No space left"):
             kb.sync()
     assert kb.ask(lambda m: m.ledger.collections.all()) == []

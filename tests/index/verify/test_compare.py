@@ -26,6 +26,7 @@ from index.verify.compare import verify
 from index.verify.differences import Verification
 from index.verify.repair import repair
 from index.workspace import Workspace
+from tests import forks
 from tests.commands import environment, process
 from tests.knowledge import Knowledge
 
@@ -235,7 +236,7 @@ def test_a_verify_that_is_asked_to_stop_ends_after_the_page_in_hand(
     sealed: Knowledge, number: signal.Signals, deep: str | None
 ) -> None:
     sealed.config()
-    with subprocess.Popen(
+    with forks.Popen(
         process("verify", *([deep] if deep else []), "--json", more=SLOW),
         cwd=sealed.home,
         env=environment(),

@@ -22,6 +22,7 @@ from index.sync.requests import review
 from index.verify.compare import verify
 from index.verify.mend import mend_ledger
 from index.verify.repair import repair
+from tests import forks
 from tests.commands import forked
 from tests.holds import order
 from tests.knowledge import Knowledge
@@ -221,7 +222,7 @@ def test_a_ledger_that_another_process_has_open_is_not_replaced(grown: Knowledge
         "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT 1 FROM meta').fetchall(); "
         "print('open', flush=True); sys.stdin.read()"
     )
-    with subprocess.Popen(
+    with forks.Popen(
         [sys.executable, "-c", holding, str(ledger(grown))],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -1,0 +1,34 @@
+"""A document under the rules in force: its link, its owner, and the instants at which it warns and turns
+stale."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from connectors.base import Connector
+from index.config.rules import Rules, by_codeowners
+from index.freshness.assess import assess
+from index.records import Document
+
+
+def linked(document: Document, rules: Rules, connector: Connector) -> Document:
+    """The document with the link that a person opens. Raises ValueError for a uri that the source cannot
+    have."""
+    link = rules.link(document.uri, document.properties)
+    return replace(document, url=link or connector.url(document.uri))
+
+
+def governed(document: Document, rules: Rules, now: datetime) -> Document:
+    """The document with its owner and the instants at which it warns and turns stale."""
+    governance = rules.govern(document.uri, document.properties, by_codeowners(document))
+    found = assess(governance.policy, document.properties, document.modified_at, document.reviewed_at, now)
+    return replace(
+        document,
+        owner=governance.owner,
+        owner_source=governance.owner_source,
+        owners=list(governance.owners),
+        date_used=found.date_used,
+        warn_at=found.warn_at,
+        stale_at=found.stale_at,
+    )
