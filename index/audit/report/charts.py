@@ -1,4 +1,5 @@
-"""The charts of a report: ages of documents, and the trend over past audits. Numbers and SVG paths alone."""
+"""The charts of a report: ages of documents, the trend over past audits, and what readers were shown. Numbers
+and SVG paths alone."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from index.audit.result import Audit, PastAudit, Result
+from index.audit.use import Use
 from index.freshness.assess import Verdict
 
 #: Ages in days that end a bar, and its name.
@@ -129,6 +131,31 @@ def _layers(moments: Sequence[Moment], across: Sequence[float], most: int) -> It
             )
             yield verdict, f"{_line([*upper, *reversed(lower)])}Z"
         below = above
+
+
+class Budget(NamedTuple):
+    """What is left of the hits that may be not fresh, day by day, in a square of 100 by 100: all of it above,
+    and nothing at `nothing`."""
+
+    path: str
+    end: str
+    nothing: float
+    left: float
+    """Share of it that is left now; below 0 when it is overspent."""
+
+
+def budget(use: Use) -> Budget | None:
+    """The budget of the window; None when nothing was shown."""
+    days = use.burn_down()
+    if not days:
+        return None
+    least = min(0.0, *(left for _, left in days))
+    height = 1 - least
+    points = [
+        (round(100 * number / max(len(days) - 1, 1), 2), round(100 * (1 - left) / height, 2))
+        for number, (_, left) in enumerate(days)
+    ]
+    return Budget(_line(points), f"M{points[-1][0]} {points[-1][1]}h0", round(100 / height, 2), days[-1][1])
 
 
 def _line(points: Sequence[tuple[float, float]]) -> str:

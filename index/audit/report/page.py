@@ -81,6 +81,7 @@ def html_page(
             table=_Embedded(table.json(shown, dict(pages))),
             total=len(shown),
             trend=charts.trend(audit),
+            use=audit.use if whole else None,
         )
     )
     page.enable_buffering(_BUFFER)
@@ -125,6 +126,7 @@ def _environment() -> Environment:
     environment.filters["thousands"] = "{:,}".format
     environment.globals.update(
         bar_order=_BAR_ORDER,
+        budget=charts.budget,
         code_name=wording.code_name,
         day=wording.day,
         days=wording.days,

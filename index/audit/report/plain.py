@@ -35,6 +35,10 @@ def markdown_page(audit: Audit, shown: Sequence[Row]) -> Iterator[str]:
     yield f"# Freshness of {base}\n\n{audit.generated_at:%Y-%m-%d %H:%M} UTC\n\n"
     yield counts_markdown(audit)
     yield from _compared(audit)
+    if audit.use is not None and audit.use.all.hits:
+        share, use = percent(audit.use.all.share), audit.use
+        yield f"\n{share} of the {use.all.hits:,} hits of the last {len(use.days)} days were fresh; "
+        yield f"{percent(use.target)} should be.\n"
     yield "\n## Owners\n\n| Owner | Trust score | Documents | Stale | Unknown | Review due |\n"
     yield "|---|---:|---:|---:|---:|---:|\n"
     for owner in audit.owners:

@@ -23,8 +23,10 @@ from index.audit.report.junit import junit
 from index.audit.report.remedy import of_finding
 from index.audit.report.rows import Row, rows
 from index.audit.result import Audit, PastAudit, Resolved
+from index.audit.use import use_of
 from index.config import FreshnessPolicy, SourceConfig
 from index.freshness.finding import CODES, Finding
+from index.ledger.usage import Shown
 from index.model import State
 from index.records import Document
 
@@ -272,3 +274,27 @@ def test_no_more_annotations_are_written_than_github_shows(tmp_path: Path) -> No
     audited = run(*(document(f"{n}.md", 200 if n < 30 else 100) for n in range(60)))
     told = list(annotation_lines(audited, {}, tmp_path))
     assert [line.partition(" ")[0] for line in told] == ["::error"] * 10 + ["::notice"] * 10
+
+
+# ── What readers were shown ───────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("fresh", "said", "left"),
+    [(95, "95 % of 100 hits were fresh; 90 % should be. The target is reached.", "50 %"),
+     (80, "80 % of 100 hits were fresh; 90 % should be. The target is missed.", "overspent")],
+)  # fmt: skip
+def test_a_report_tells_the_share_of_fresh_hits(tmp_path: Path, fresh: int, said: str, left: str) -> None:
+    shown = [Shown("id-a.md", f"{NOW.date()}", 100, fresh)]
+    use = use_of(shown, {"id-a.md": ("user:anna", "handbook")}, NOW, 0.9)
+    folder = tmp_path / "out"
+    write(replace(run(document("a.md", 700)), use=use), folder)
+    tree = etree.HTML((folder / "report.html").read_text())
+    (section,) = tree.xpath("//section[@aria-labelledby='shown']")
+    text = " ".join("".join(section.itertext()).split())
+    assert said in text and f"may be not fresh {left}" in text
+    assert "user:anna100" in text and "source handbook100" in text
+    assert section.xpath(".//svg/path[@class='line']/@d")[0].startswith("M0.0 0.0L")
+    assert said.partition(" of")[0] in (folder / "report.md").read_text()
+    for page in (folder / "owners").iterdir():
+        assert "What readers were shown" not in page.read_text()
