@@ -177,11 +177,14 @@ class OwnersPage:
             return self._shown(visitor, document_id, action, error=busy)
         except ConfigError as error:
             return self._shown(visitor, document_id, action, error=str(error))
-        # The same page, unless it is somebody else's now.
-        stays = self._board.row(visitor, document_id) is not None
-        where = action if stays or visitor.grant is not None else "/"
+        done, where = kind.partition("-")[0], action
+        if self._board.row(visitor, document_id) is None:
+            # It is somebody else's now.
+            if visitor.grant is not None and visitor.grant.document_id:
+                return self._message(200, "Thank you", _SAID[done])
+            where = "/" if visitor.grant is None else action.partition("?")[0]
         mark = "&" if "?" in where else "?"
-        return RedirectResponse(f"{where}{mark}said={kind.partition('-')[0]}", status_code=303)
+        return RedirectResponse(f"{where}{mark}said={done}", status_code=303)
 
     def _page(self, template: str, visitor: Visitor | None, *, status: int = 200, **values: Any) -> Response:
         text = page(template, base=self._base, root="", visitor=visitor, **{"link": "/documents/"} | values)

@@ -219,6 +219,17 @@ def test_a_link_of_a_digest_lets_its_person_answer_for_its_document(site: Site) 
     assert "user:ben" not in link and "pay" not in link
 
 
+def test_who_gives_a_document_away_is_thanked_and_not_refused(site: Site) -> None:
+    path = f"/documents/{site.id('leave.md')}"
+    link = site.link("user:anna", site.id("leave.md"))
+    assert "Recorded: somebody else is asked" in site.answer(link, "reassign", owner="user:carl")
+    assert "somebody else answers" in site.text(link, 403)
+    site.answer(path, "withdraw-reassign")
+    mine = site.link("user:anna")
+    page = site.answer(f"{mine}?document={site.id('leave.md')}", "reassign", owner="user:carl")
+    assert "My documents" in page and "Recorded: somebody else is asked" in page
+
+
 @pytest.mark.parametrize("altered", ["cut", "flipped", "ended", "stranger"])
 def test_a_link_that_is_not_whole_opens_nothing(site: Site, altered: str) -> None:
     link = site.link("user:ben", site.id("pay.md"))
