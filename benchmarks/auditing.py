@@ -19,6 +19,7 @@ from index.freshness.checks import links, numbers, repeats
 from index.freshness.checks.base import Base, Passages, SourceState, Subject, base
 from index.freshness.extract import anchor_hash
 from index.freshness.finding import VERDICT_CODES, Finding
+from index.model import digest
 from index.records import Extract
 from index.workspace import Workspace
 
@@ -145,8 +146,14 @@ def texts(bench: Bench) -> Iterator[Row]:
 
 
 def _base(knowledge_base: Workspace, texts: Passages | None = None) -> Base:
+    documents = knowledge_base.ledger.documents.find()
+    if texts is not None:
+        # Made documents are named like a series, whose members repeat each other on purpose.
+        documents = (
+            replace(document, title="", uri=f"{digest(document.uri)[:12]}.md") for document in documents
+        )
     return base_of(
-        knowledge_base.ledger.documents.find(),
+        documents,
         {source.id: source for source in knowledge_base.config.sources},
         knowledge_base.now(),
         reviews=knowledge_base.ledger.reviews.of(),
@@ -165,7 +172,9 @@ def _repeating(texts: Passages) -> tuple[Passages, int]:
         for row in range(first, first + size):
             words = altered[row].text.split(" ")
             text = " ".join([*words[:-4], *altered[row + size].text.split(" ")[-4:]])
-            altered[row + size] = replace(altered[row + size], text=text)
+            altered[row + size] = replace(
+                altered[row + size], text=text, heading_path=altered[row].heading_path
+            )
             near = vectors[row] + 0.2 * vectors.shape[1] ** -0.5 * noise.standard_normal(vectors.shape[1])
             vectors[row + size] = near / np.linalg.norm(near)
     return Passages(altered, vectors), len(repeated)

@@ -29,7 +29,8 @@ def audit(fail_on: str | list[str] = "never") -> State[Any]:
         with job.run("audit", required=False) as run:
             found = audit_of(workspace)
             write(found, workspace.config.reports)
-            history.record(workspace.ledger, found, run.run_id)
+            if run.recorded:
+                history.record(workspace.ledger, found, run.run_id)
             run.ends("failed" if found.fails(named) else "done", found.by_verdict)
         create_markdown_artifact(
             _markdown(found), key="freshkb-audit", description="Freshness of the documents"

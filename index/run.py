@@ -89,6 +89,11 @@ class Run:
         self._end = outcome, counts, error
 
     @property
+    def recorded(self) -> bool:
+        """Whether it is on record; not where the ledger cannot be written, and it does without."""
+        return self._recorded
+
+    @property
     def outcome(self) -> str:
         return self._end[0]
 

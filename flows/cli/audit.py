@@ -73,7 +73,8 @@ def audit(
                 # The JSON that was asked for goes to stdout.
                 warn(said)
                 written = []
-            history.record(workspace.ledger, found, run.run_id)
+            if run.recorded:
+                history.record(workspace.ledger, found, run.run_id)
             run.ends("failed" if found.fails(named) else "done", found.by_verdict)
     if console.as_json:
         console.data(found.json())

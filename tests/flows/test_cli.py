@@ -26,7 +26,7 @@ from tests.erasures import carried_out, placed
 from tests.knowledge import Knowledge
 
 #: Commands of the contract's table with a JSON column.
-WITH_JSON = set(COMMANDS) - {"init", "serve", "review"}
+WITH_JSON = set(COMMANDS) - {"init", "serve", "review", "ui"}
 
 pytestmark = pytest.mark.usefixtures("examined_here")
 
@@ -444,7 +444,7 @@ def test_search_cites_filters_and_keeps_only_fresh_ones_when_asked(
     assert set(hits[0]) == {
         "score", "text", "title", "heading_path", "page", "uri", "url", "document_id", "source", "owner",
         "modified_at", "reviewed_at", "age_days", "verdict", "relevance", "chunk_index", "chunk_count",
-        "point_id", "content_type", "language", "date_used", "duplicates", "held",
+        "point_id", "content_type", "language", "date_used", "duplicates", "findings", "held",
     }  # fmt: skip
     assert [hit["uri"] for hit in freshkb.json("search", "leave", "--fresh-only")] == ["new.md"]
     assert [hit["uri"] for hit in freshkb.json("search", "leave", "--owner", "group:hr")] == ["old.md"]

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-import index.chunk.chunker
+import index.chunk.fingerprint
 import index.reindex
 from index.model import State
 from index.outcome import NoProgress
@@ -95,7 +95,7 @@ def test_what_a_reindex_did_is_told_as_reindexed_and_the_sync_after_it_did_nothi
 def test_documents_are_extracted_again_where_the_new_model_counts_other_tokens(
     grown: Knowledge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index.chunk.chunker, "fingerprint", lambda *_: "of another tokenizer")
+    monkeypatch.setattr(index.chunk.fingerprint, "fingerprint", lambda *_: "of another tokenizer")
     other_model(grown, Bar())
     assert counts(grown.sync())["updated"] == 3
     assert grown.parser.parsed.count(".md") == 3

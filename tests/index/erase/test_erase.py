@@ -177,7 +177,7 @@ def test_reviews_runs_and_reports_forget_it(grown: Knowledge) -> None:
     (kb.docs / "tamarind/zeppelin.md").write_text("\0")
     report = erased(kb, "tamarind/zeppelin.md")
     assert report.done and files_with(kb, SECRETS) == set()
-    assert "4 reports" in report.places[2].evidence
+    assert "7 reports" in report.places[2].evidence
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,7 @@ def test_statements_that_are_nearly_the_same_need_near_passages() -> None:
 def test_an_audit_finds_numbers_that_disagree_and_quotes_no_document_that_a_search_does_not_show(
     kb: Knowledge,
 ) -> None:
+    kb.settings["audit"] = {"checks": {"numbers-disagree": True}}
     kb.write("leave.md", f"# Leave\n\n{LEAVE.format(25)}\n")
     kb.write("joining.md", f"# Joining\n\n{LEAVE.format(30)}\n")
     kb.sync()
