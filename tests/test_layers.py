@@ -26,6 +26,7 @@ MORE = {"freshkb/__main__.py": ("flows.cli",)}
 ROOMS = [
     "cores",
     "idle",
+    "uncollected",
     "redact",
     "printable",
     "phrase",

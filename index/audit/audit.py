@@ -28,6 +28,7 @@ from index.freshness.owners import distinct, fold, require
 from index.model import KEPT, LIVE
 from index.people import directory_of
 from index.records import Answer, AnswerKind, Document, Extract, Review, SourceRecord
+from index.uncollected import uncollected
 
 if TYPE_CHECKING:
     from index.ledger import Ledger
@@ -110,6 +111,7 @@ def audit(
     return judge(seen, owner, name=name)
 
 
+@uncollected()
 def base_of(
     documents: Iterable[Document],
     sources: Mapping[str, SourceConfig],
@@ -168,6 +170,7 @@ def base_of(
     return replace(seen, others=others, texts=texts, moved=moved or seen.moved)
 
 
+@uncollected()
 def judge(
     seen: Base,
     owner: str | None = None,

@@ -22,6 +22,7 @@ from index.disk.atomic import replacing
 from index.disk.private import private_folder
 from index.freshness.owners import fold
 from index.printable import printable_json, printable_line
+from index.uncollected import uncollected
 
 __all__ = ["FILES", "counts_markdown", "foreign", "page_of", "write"]
 
@@ -59,6 +60,7 @@ def _ours(path: Path, sign: str) -> bool:
         return False
 
 
+@uncollected()
 def write(audit: Audit, out: Path) -> list[Path]:
     """Write the files into a folder, which is made when it is missing, and return their paths, without those
     of the owners' pages; each file whole or not at all, and for its owner alone, unless the folder may be
