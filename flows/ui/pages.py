@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from index.audit.report import wording
-from index.audit.report.page import SYMBOLS, visible
+from index.audit.report.page import SYMBOLS, environment_of
 from index.audit.report.rows import safe_url
 from index.freshness.finding import CODES
 
@@ -29,17 +29,7 @@ ROWS_MAX = 200
 
 @cache
 def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(_HERE),
-        autoescape=True,
-        finalize=visible,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["thousands"] = "{:,}".format
+    environment = environment_of(_HERE)
     environment.globals |= {
         "codes": CODES,
         "day": wording.day,

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from index.audit.report.page import environment_of
 from index.audit.report.plain import findings_table
 from index.audit.report.rows import rows, safe_url
 from index.audit.result import Audit
@@ -50,18 +51,7 @@ def heading(item: Item) -> str:
 
 
 def _rendered(template: str, digest: Digest, *, escape: bool) -> str:
-    # The import takes 45 ms: only a digest waits for it.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=escape,
-        finalize=_visible,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = environment_of(Path(__file__).parent, escape=escape)
     shown = digest.shown
     remedies = _remedies(digest)
     return environment.get_template(template).render(
@@ -128,8 +118,3 @@ def _span(digest: Digest) -> str:
 def _short(said: str) -> str:
     said = " ".join(said.split())
     return said if len(said) <= _TEXT_MAX else f"{said[: _TEXT_MAX - 2].rsplit(' ', 1)[0]} …"
-
-
-def _visible(value: Any) -> Any:
-    """Text made printable; markup of the template and numbers as they are."""
-    return value if hasattr(value, "__html__") or not isinstance(value, str) else printable_line(value)

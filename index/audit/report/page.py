@@ -109,21 +109,28 @@ def _owner_counts(shown: Sequence[Row]) -> list[tuple[str, int]]:
     return sorted((names[owner], count) for owner, count in counts.items())
 
 
-@cache
-def _environment() -> Environment:
-    # The import takes 45 ms: only an audit waits for it.
+def environment_of(folder: Path, *, escape: bool = True) -> Environment:
+    """The templates of a folder: each value that they print is made printable, and escaped unless the result
+    is plain text."""
+    # The import takes 45 ms: only who writes pages waits for it.
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        finalize=visible,
+        loader=FileSystemLoader(folder),
+        autoescape=escape,
+        finalize=_visible,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
     environment.filters["thousands"] = "{:,}".format
+    return environment
+
+
+@cache
+def _environment() -> Environment:
+    environment = environment_of(_FOLDER)
     environment.globals.update(
         bar_order=_BAR_ORDER,
         budget=charts.budget,
@@ -156,7 +163,7 @@ def _hash(content: bytes) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(content).digest()).decode()}"
 
 
-def visible(value: Any) -> Any:
+def _visible(value: Any) -> Any:
     """Text made printable; markup of the template and numbers as they are."""
     return value if hasattr(value, "__html__") or not isinstance(value, str) else printable_line(value)
 
