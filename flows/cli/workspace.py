@@ -48,7 +48,8 @@ def knowledge_base(config: Path | None, source: str | None = None) -> Iterator[K
     with opened(config, source) as workspace:
         from index.search.knowledge_base import KnowledgeBase
 
-        yield KnowledgeBase(workspace)
+        with KnowledgeBase(workspace) as found:
+            yield found
 
 
 def outside_sources(workspace: Workspace, out: Path, option: str) -> Path:

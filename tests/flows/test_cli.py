@@ -559,6 +559,19 @@ def test_reports_are_never_written_into_a_source(freshkb: CommandLine, kb: Knowl
     assert [row["uri"] for row in freshkb.json("ls", "--state", "indexed")] == ["docs/a.md"]
 
 
+def test_what_searches_show_is_counted_where_that_is_asked_for(freshkb: CommandLine, kb: Knowledge) -> None:
+    kb.settings["audit"] = {"count_hits": True}
+    kb.config()
+    page(kb, "old.md", days=365)
+    page(kb, "new.md", "Other words.", days=400)
+    freshkb("sync")
+    for _ in range(2):
+        freshkb("search", "leave", "--mode", "sparse")
+    found = freshkb.json("audit", "--fail-on", "never")
+    assert [(row["uri"], row["hits"]) for row in found["results"]] == [("old.md", 2), ("new.md", 0)]
+    assert (found["use"]["hits"], found["use"]["share"]) == (2, 0.0)
+
+
 def test_a_review_makes_a_document_fresh_for_every_reader(freshkb: CommandLine, kb: Knowledge) -> None:
     page(kb, "old.md", days=365)
     freshkb("sync")
