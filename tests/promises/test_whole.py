@@ -65,7 +65,8 @@ def test_every_version_in_the_index_existed_whole(
             texts = kb.texts()
             for uri, document in kb.documents().items():
                 if document.version:
-                    seen[str(document.content_hash)] = words(texts[uri])
+                    # A writer that paused behind its truncation leaves an empty file.
+                    seen[str(document.content_hash)] = words(texts.get(uri, ""))
     monkeypatch.setattr(FilesConnector, "fetch", really)
     assert writer.returncode == 0
     whole, paused = ({path.name: path for path in (kept / name).iterdir()} for name in ("whole", "paused"))
