@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from prefect import State, flow
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from flows.prefect_runs import FlowInput, ended, run_reduced, table
 from index.audit import history
@@ -14,6 +14,9 @@ from index.audit.report.wording import percent
 from index.audit.result import Audit, fail_on_codes
 from index.freshness.assess import Verdict
 from index.outcome import in_words
+
+#: Findings that the table has; the reports have all.
+_ROWS_MAX = 500
 
 
 @flow(name="freshkb-audit", persist_result=False, log_prints=False)
@@ -35,10 +38,29 @@ def audit(fail_on: str | list[str] = "never") -> State[Any]:
         create_markdown_artifact(
             _markdown(found), key="freshkb-audit", description="Freshness of the documents"
         )
+        create_table_artifact(
+            _table(found),
+            key="freshkb-findings",
+            description="Findings of the audit, the worst first: ids only",
+        )
         counts = found.by_verdict
         return ended(run.outcome, f"Run {job.run_id}: {in_words(counts)}", counts)
 
     return run_reduced(body)
+
+
+def _table(found: Audit) -> list[dict[str, Any]]:
+    """Findings by code, source and document id; no path, title, owner or sentence."""
+    return [
+        {
+            "code": finding.code,
+            "severity": finding.severity,
+            "status": finding.status,
+            "source": finding.source,
+            "document": finding.document_id or "",
+        }
+        for finding in found.findings[:_ROWS_MAX]
+    ]
 
 
 def _markdown(found: Audit) -> str:

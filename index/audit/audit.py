@@ -181,7 +181,8 @@ def judge(
     """Verdicts and findings of a base; only those of `owner` when given. `codes` are those that are looked
     for, `hits` how often searches showed documents. Raises ConfigError for an owner of nothing."""
     results = [_result(subject, seen.now, hits) for subject in seen.subjects]
-    findings = list(find(seen, default_codes() if codes is None else codes))
+    sought = default_codes() if codes is None else frozenset(codes)
+    findings = list(find(seen, sought))
     asked = None if owner is None else require(owner, (name for r in results for name in r.owners))
     if asked is not None:
         results = [result for result in results if result.is_of(asked)]
@@ -198,6 +199,7 @@ def judge(
         counts=Counter(result.verdict for result in results),
         owners=owners(results, asked),
         name=name,
+        codes=sought,
         owner=asked,
     )
 

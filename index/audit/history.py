@@ -60,7 +60,7 @@ def _resolved(
             one.resolved_at or audit.generated_at,
         )
         for one in [*gone, *before]
-        if one.finding_hash not in present
+        if one.finding_hash not in present and one.code in audit.codes
     ]
 
 

@@ -165,6 +165,8 @@ class Audit:
     """Worst first: lowest trust score, then most stale documents."""
     name: str = ""
     """Of the knowledge base."""
+    codes: frozenset[str] = frozenset()
+    """The codes that were looked for: what others found before is neither there nor resolved."""
     owner: str | None = None
     """The folded owner whose documents alone it is about; None: it is about all."""
     resolved: tuple[Resolved, ...] = ()

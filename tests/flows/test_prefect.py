@@ -277,7 +277,12 @@ def test_the_audit_flow_writes_the_reports_and_publishes_counts(
     assert {path.name for path in reports.iterdir()} >= {"report.html", "report.md", "freshness.json"}
     shown = artifact("freshkb-audit")
     assert "| handbook |" in shown and "Trust score" in shown
-    assert "group:hr" not in shown and "old.md" not in shown
+    listed = artifact("freshkb-findings")
+    with base.open() as workspace:
+        (old,) = (d for d in workspace.ledger.documents.find() if d.uri == "old.md")
+    assert old.document_id in listed and "stale" in listed and "handbook" in listed
+    for words in ("group:hr", "old.md", "Dated"):
+        assert words not in shown and words not in listed
     assert audit(fail_on="stale", return_state=True).is_failed()
 
 

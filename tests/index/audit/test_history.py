@@ -60,6 +60,18 @@ def test_a_finding_is_new_then_open_then_resolved_and_new_again(kb: Knowledge) -
     assert found.findings[0].first_seen_at == kb.clock()
 
 
+def test_a_check_that_is_switched_off_resolves_nothing(kb: Knowledge) -> None:
+    kb.write("a.md", "---\nlast_reviewed: 2026-05-30\n---\nRules.\n")
+    kb.sync()
+    assert statuses(audited(kb)) == {("unowned", "a.md"): "new"}
+    kb.settings["audit"] = {"checks": {"unowned": False}}
+    kb.clock.forward(days=1)
+    found = audited(kb)
+    assert statuses(found) == {} and found.resolved == ()
+    kb.clock.forward(days=1)
+    assert audited(kb, days=3).resolved == ()
+
+
 def test_an_audit_of_one_owner_resolves_nothing_of_others(kb: Knowledge) -> None:
     kb.write("a.md", "---\nlast_reviewed: 2025-01-01\nowner: user:anna\n---\nRules.\n")
     kb.write("b.md", "---\nlast_reviewed: 2025-01-01\nowner: user:ben\n---\nMore rules.\n")
