@@ -85,7 +85,7 @@ lock: .venv/runtime
 	  sep="\n")' > .venv/lock/test.in
 	printf '%s\n' 'whenever<0.11' 'hatchling<2' editables > .venv/lock/runtime.in
 	$(PIP_COMPILE) -o .venv/lock/runtime.txt pyproject.toml .venv/lock/runtime.in
-	$(PIP_COMPILE) -o .venv/lock/test.txt -c .venv/lock/runtime.txt pyproject.toml .venv/lock/runtime.in .venv/lock/test.in
+	$(PIP_COMPILE) --all-extras -o .venv/lock/test.txt -c .venv/lock/runtime.txt pyproject.toml .venv/lock/runtime.in .venv/lock/test.in
 	$(PIP_COMPILE) -o .venv/lock/peers.txt benchmarks/peers/requirements.in
 	for name in runtime test peers; do \
 	  sed -E -i.bak -e '/^ *#/d; s/\+[a-z0-9.]+$$//' \

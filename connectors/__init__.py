@@ -3,13 +3,18 @@
 ======================  ===========================================================================
 module                  holds
 ======================  ===========================================================================
-`connectors.base`       the seam: `Connector`, the values it hands over, errors, plug-ins
+`connectors.errors`     what connectors raise
+`connectors.base`       the seam: `Connector`, the values it hands over, plug-ins; errors too
 `connectors.files`      the connector for folders: settings, `list`, `stat`, `fetch`, `watch`
 `connectors.paths`      file names as uris and back; opening without following links
-`connectors.patterns`   `include` and `exclude`: which uris a source takes
+`connectors.patterns`   `include`, `exclude` and hidden names: which uris a source takes
 `connectors.walk`       a folder tree in ascending order of uri
 `connectors.stable_read`    one whole version of a file that others may be writing
 `connectors.watching`   hints from the operating system (the only module that imports watchdog)
+`connectors.ascending`  a listing sorted on disk, for a source that does not list in order
+`connectors.receive`    bytes that arrive in blocks, written, hashed and limited
+`connectors.cache`      a folder for what a connector can get again; purged with documents
+`connectors.extras`     packages that only some sources need
 `connectors.urls`       urls in settings, checked when they are read
 `connectors.worktree`   the git work tree that a folder lies in, and when that was checked out
 `connectors.codeowners`     the CODEOWNERS file of a folder or its work tree

@@ -4,17 +4,6 @@ A connector answers two questions about one source: *what exists now* (`list`, `
 it hold* (`fetch`). It never decides what should happen: plans, deletions and retries belong to
 `index`. A new source implements `Connector`, names its settings model, and registers under the entry-point
 group ``freshkb.connectors``; nothing else in the project has to know about it.
-
-Errors::
-
-    ConnectorError
-    ├── SourceUnavailable      the source as a whole cannot be asked: unmounted, offline, forbidden
-    ├── UnknownConnector       the configuration names a type that is not installed
-    └── DocumentError          one document cannot be had; the others can
-        ├── DocumentVanished   it is gone (or became something that is not a document)
-        ├── DocumentForbidden  it exists and may not be read
-        ├── DocumentChanging   it never held still long enough to be read whole
-        └── DocumentTooLarge   it is larger than the configured limit
 """
 
 from __future__ import annotations
@@ -29,7 +18,36 @@ from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from connectors.cache import BYTES as BYTES
+from connectors.cache import forget as forget
 from connectors.codeowners import OwnersFile as OwnersFile
+from connectors.errors import (
+    ConnectorError as ConnectorError,
+)
+from connectors.errors import (
+    DocumentChanging as DocumentChanging,
+)
+from connectors.errors import (
+    DocumentError as DocumentError,
+)
+from connectors.errors import (
+    DocumentForbidden as DocumentForbidden,
+)
+from connectors.errors import (
+    DocumentTooLarge as DocumentTooLarge,
+)
+from connectors.errors import (
+    DocumentVanished as DocumentVanished,
+)
+from connectors.errors import (
+    SourceUnavailable as SourceUnavailable,
+)
+from connectors.errors import (
+    UnknownConnector as UnknownConnector,
+)
+from connectors.errors import (
+    shortened as shortened,
+)
 from connectors.patterns import Patterns as Patterns
 from connectors.urls import check_url as check_url
 
@@ -37,38 +55,6 @@ ENTRY_POINT_GROUP = "freshkb.connectors"
 
 #: Connectors that ship with freshkb; looked up without scanning the installed distributions.
 BUILT_IN = {"files": "connectors.files:FilesConnector"}
-
-
-class ConnectorError(Exception):
-    """Base of everything a connector raises on purpose."""
-
-
-class SourceUnavailable(ConnectorError):
-    """The source cannot be asked at all. Never to be read as "the source is empty"."""
-
-
-class UnknownConnector(ConnectorError):
-    """No installed connector has this type."""
-
-
-class DocumentError(ConnectorError):
-    """One document cannot be had. The message is a full sentence that a person understands."""
-
-
-class DocumentVanished(DocumentError):
-    """The document is gone from the source."""
-
-
-class DocumentForbidden(DocumentError):
-    """The document exists and may not be read."""
-
-
-class DocumentChanging(DocumentError):
-    """The document changed during every attempt to read it whole."""
-
-
-class DocumentTooLarge(DocumentError):
-    """The document is larger than the limit."""
 
 
 class Entry(NamedTuple):
@@ -138,6 +124,9 @@ class Fetched:
     """sha256 of the bytes, hex."""
 
 
+Detection = Literal["renames", "owners", "dates", "titles", "links"]
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """The abilities of a connector beyond the mandatory methods."""
@@ -147,6 +136,9 @@ class Capabilities:
     plan hashes the document to tell; with the others a changed token is a changed document. Without
     a token a document is hashed by every plan."""
     watch: bool = False
+    detects: frozenset[Detection] = frozenset()
+    """The things that it tells of its documents, beyond which ones exist: ``renames`` by a native identity,
+    ``owners``, ``dates`` of modification, ``titles``, ``links`` that a person opens."""
 
 
 class ConnectorSettings(BaseModel):
@@ -186,6 +178,9 @@ class Context:
     """Bytes; `fetch` raises DocumentTooLarge above."""
     private: frozenset[Path] = frozenset()
     """Resolved paths that are never documents, also inside a root: state folder, configuration, reports."""
+    cache: Path | None = None
+    """A folder of this source's own, for what can be had again: clones, validators. It may be gone at the
+    next call; a connector uses it through `connectors.cache.held`. None: there is none, as in a test."""
 
 
 class Connector(ABC):
@@ -269,16 +264,6 @@ class Connector(ABC):
     def close(self) -> None:
         """Give back what is held. May be called twice."""
         return
-
-
-def shortened(text: str, most: int = 200) -> str:
-    """The text for a message: of a longer one the middle is left out.
-
-    >>> shortened("a/very/long/path.md", 11)
-    'a/ve … h.md'
-    """
-    half = (most - 3) // 2
-    return text if len(text) <= most else f"{text[:half]} … {text[-half:]}"
 
 
 def connector_class(type_name: str) -> type[Connector]:

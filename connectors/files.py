@@ -34,8 +34,9 @@ from connectors.base import (
 )
 from connectors.codeowners import OwnersFile, owners_file
 from connectors.paths import descend, encode, split
+from connectors.patterns import PathFilter
 from connectors.stable_read import document_errors, read_whole
-from connectors.walk import PathFilter, entry_of, walk
+from connectors.walk import entry_of, walk
 from connectors.worktree import checked_out_at
 
 #: Without O_NONBLOCK the opening of a pipe would wait for its writer.
@@ -69,7 +70,9 @@ class FilesConnector(Connector):
     """A folder of the local file system, or of one that is mounted."""
 
     settings_model = FilesSettings
-    capabilities: ClassVar[Capabilities] = Capabilities(token="mtime", watch=True)
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        token="mtime", watch=True, detects=frozenset({"renames", "owners", "dates"})
+    )
 
     def __init__(self, settings: ConnectorSettings, context: Context) -> None:
         super().__init__(settings, context)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from connectors.urls import check_url as check_url
 
@@ -75,3 +76,36 @@ def _literal(pattern: str) -> str:
     if "\\" in pattern or "[" in pattern:
         return ""
     return max(re.split(r"[*?/]", pattern.removeprefix("!").rstrip()), key=len)
+
+
+@dataclass(frozen=True, slots=True)
+class PathFilter:
+    """Which paths below a root are documents."""
+
+    include: Patterns
+    exclude: Patterns
+    hidden: bool
+    private: frozenset[str] = frozenset()
+    """Uris that are left out, with everything below them."""
+
+    def enters(self, folder: str) -> bool:
+        """Whether documents may lie below this folder, provided that its parent is entered."""
+        if not self.hidden and folder.rpartition("/")[2].startswith("."):
+            return False
+        return folder not in self.private and not self.exclude.match_all_below(folder)
+
+    def takes(self, uri: str) -> bool:
+        """Whether this file is a document."""
+        name = uri.rpartition("/")[2]
+        if uri in self.private or (not self.hidden and name.startswith(".")):
+            return False
+        return self.include.match(uri) and not self.exclude.match(uri) and self.covers(uri)
+
+    def covers(self, uri: str) -> bool:
+        """Whether every folder above this path is entered."""
+        cut = uri.find("/")
+        while cut >= 0:
+            if not self.enters(uri[:cut]):
+                return False
+            cut = uri.find("/", cut + 1)
+        return True

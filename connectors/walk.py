@@ -10,11 +10,11 @@ import errno
 import os
 import stat
 from collections.abc import Collection, Iterator, MutableSequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from connectors.base import Entry, Patterns, Unlisted, shortened
+from connectors.base import Entry, Unlisted, shortened
 from connectors.paths import encode, enter, split
+from connectors.patterns import PathFilter
 
 #: Each level costs a descriptor, of which a process has some hundreds.
 MAX_DEPTH = 200
@@ -22,39 +22,6 @@ MAX_DEPTH = 200
 MAX_ERRORS = 100
 #: The name is gone, or is something else now.
 GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
-
-
-@dataclass(frozen=True, slots=True)
-class PathFilter:
-    """Which paths below a root are documents."""
-
-    include: Patterns
-    exclude: Patterns
-    hidden: bool
-    private: frozenset[str]
-    """Uris that are left out, with everything below them."""
-
-    def enters(self, folder: str) -> bool:
-        """Whether documents may lie below this folder, provided that its parent is entered."""
-        if not self.hidden and folder.rpartition("/")[2].startswith("."):
-            return False
-        return folder not in self.private and not self.exclude.match_all_below(folder)
-
-    def takes(self, uri: str) -> bool:
-        """Whether this file is a document."""
-        name = uri.rpartition("/")[2]
-        if uri in self.private or (not self.hidden and name.startswith(".")):
-            return False
-        return self.include.match(uri) and not self.exclude.match(uri) and self.covers(uri)
-
-    def covers(self, uri: str) -> bool:
-        """Whether every folder above this path is entered."""
-        cut = uri.find("/")
-        while cut >= 0:
-            if not self.enters(uri[:cut]):
-                return False
-            cut = uri.find("/", cut + 1)
-        return True
 
 
 class _Level(NamedTuple):

@@ -34,7 +34,7 @@ from watchdog.utils import BaseThread
 
 from connectors.base import SourceUnavailable
 from connectors.paths import encode
-from connectors.walk import PathFilter
+from connectors.patterns import PathFilter
 
 if TYPE_CHECKING:
     from watchdog.observers.inotify_c import InotifyFD

@@ -198,6 +198,8 @@ class Source(Block):
     url: Annotated[Words, AfterValidator(check_link)] | None = None
     """What a person opens, such as https://wiki.example.org/{path}; {stem} is the path without its suffix.
     A document that names its own address keeps it; without a template, links lead to the source itself."""
+    link: Annotated[Words, AfterValidator(check_link)] | None = None
+    """What a person opens, as a template, for sources whose own url says where they are, such as s3."""
 
 
 class Log(Block):

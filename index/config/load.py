@@ -214,6 +214,8 @@ def _split(block: Any, at: Location) -> tuple[Any, ConnectorSettings | None, lis
     common = {key: value for key, value in common.items() if key not in model.model_fields}
     rest = {key: value for key, value in block.items() if key not in common}
     problems = list(_pattern_problems(rest, at))
+    if common.get("link") is not None and "url" not in model.model_fields:
+        problems.append(((*at, "link"), f"is for sources whose url says where they are; {type_name} has url"))
     if problems:
         return common, None, problems
     try:

@@ -203,7 +203,7 @@ def _source(
         limits=_over(defaults.limits, source.limits),
         watch=source.watch,
         rules=rules,
-        url=source.url or "",
+        url=source.url or source.link or "",
     )
 
 

@@ -15,12 +15,7 @@ from pydantic import SecretStr
 from connectors.base import ConnectorSettings, Context
 from index.anchors.spec import AnchorSpec
 from index.config.audit_blocks import Person
-from index.config.blocks import (
-    Embedding,
-    Index,
-    Schedules,
-    Watch,
-)
+from index.config.blocks import Embedding, Index, Schedules, Watch
 from index.config.show import plain, shown
 from index.config.units import written_span
 from index.errors import ConfigError
@@ -125,11 +120,12 @@ class SourceConfig:
 
     def show(self) -> dict[str, Any]:
         """Effective settings, as a source block would write them."""
+        template = "link" if "url" in type(self.connector).model_fields else "url"
         return {
             "id": self.id,
             "type": self.type,
             **shown(self.connector),
-            **({"url": redact(self.url)} if self.url else {}),
+            **({template: redact(self.url)} if self.url else {}),
             "owner": plain(self.owner),
             "freshness": plain(self.freshness),
             "delete": plain(self.delete),
@@ -242,6 +238,11 @@ class Config:
         return self.state_dir / "reports"
 
     @property
+    def caches(self) -> Path:
+        """The folder of what connectors keep and can get again, a folder for each source."""
+        return self.state_dir / "cache"
+
+    @property
     def digests(self) -> Path:
         """The default folder of what `freshkb notify --dry-run` writes."""
         return self.reports / "digests"
@@ -260,7 +261,8 @@ class Config:
         """The context that the source's connector needs besides its settings."""
         directory = [self.notify.owners] if isinstance(self.notify.owners, Path) else []
         private = frozenset(path.resolve() for path in (self.state_dir, self.path, *directory))
-        return Context(source.id, base=self.base, max_size=source.limits.max_size, private=private)
+        limit, cache = source.limits.max_size, self.caches / source.id
+        return Context(source.id, base=self.base, max_size=limit, private=private, cache=cache)
 
     def show(self) -> dict[str, Any]:
         """Effective settings as JSON values, secrets redacted."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from connectors.base import forget
 from index.disk.cache import user_cache
 from index.disk.scratch import clear
-from index.purge.purge import Place
+from index.purge.purge import SOURCE_CACHES, Place
 from index.workspace import Workspace
 
 
@@ -44,3 +45,10 @@ def clear_scratch(workspace: Workspace) -> Place:
     clear(workspace.scratches)
     said = "Folders that killed runs had left were removed; those of living ones end with them."
     return Place("scratch", "purged", said)
+
+
+def clear_source_caches(workspace: Workspace) -> Place:
+    """Remove what connectors keep of their sources and can get again. Raises OSError."""
+    gone = [folder.name for folder in sorted(workspace.config.caches.glob("*")) if forget(folder)]
+    kept = f"What was kept of {', '.join(gone)} was removed" if gone else "Nothing was kept of the sources"
+    return Place(SOURCE_CACHES, "purged", f"{kept}; a sync gets again what it needs.")

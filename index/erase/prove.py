@@ -7,10 +7,16 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from index.erase import traces as tracing
-from index.erase.kept import caches_of_user, clear_scratch, is_report, remove_reports
+from index.erase.kept import (
+    caches_of_user,
+    clear_scratch,
+    clear_source_caches,
+    is_report,
+    remove_reports,
+)
 from index.erase.traces import Traces
 from index.purge import apart
-from index.purge.purge import Place, purge_places
+from index.purge.purge import SOURCE_CACHES, Place, purge_places
 from index.run import Run
 from index.store.base import Claim
 from index.workspace import Workspace
@@ -27,6 +33,10 @@ def prove(run: Run, traces: Traces | None) -> tuple[list[Place], str]:
             why = " ".join(purged.errors) or "The purge was interrupted."
             return list(purged.places), why
         scratch = clear_scratch(workspace)
+        try:
+            sources = clear_source_caches(workspace)
+        except OSError as error:
+            return list(purged.places), f"{error.filename} cannot be removed: {error.strerror}."
         caches = caches_of_user()
         held = tracing.search(workspace, traces, scan, caches) if traces and scan else {}
     reports = remove_reports(workspace, held)
@@ -35,8 +45,9 @@ def prove(run: Run, traces: Traces | None) -> tuple[list[Place], str]:
         names = set().union(*held.values())
         stay = tracing.staying(workspace, traces, names)
         held = {path: left for path, found in held.items() if (left := found - stay)}
-    places = [_place(workspace, place, traces, held) for place in purged.places]
-    places += [reports, scratch, *map(_cache_place, caches if traces else ()), _log_place()]
+    rewritten = [place for place in purged.places if place.place != SOURCE_CACHES]
+    places = [_place(workspace, place, traces, held) for place in rewritten]
+    places += [reports, scratch, sources, *map(_cache_place, caches if traces else ()), _log_place()]
     if not held:
         return places, ""
     shown = ", ".join(sorted(path.name for path in held)[:5])

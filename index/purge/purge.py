@@ -8,6 +8,7 @@ from datetime import timedelta
 from itertools import takewhile
 from typing import Any
 
+from connectors.base import BYTES, forget
 from index.errors import Locked, StoreError
 from index.ledger import LogAction, LogEntry
 from index.purge.copy import copied, every_point, fresh, switch
@@ -22,6 +23,7 @@ from index.sync.target import target_of
 from index.workspace import Workspace
 
 COMMAND = "freshkb purge"
+SOURCE_CACHES = "source_caches"
 
 #: What no purge reaches, whatever it claims.
 NOT_COVERED = (
@@ -137,6 +139,7 @@ def purge_places(run: Run) -> PurgeReport:
             places.append(store)
         if not run.stop.is_set():
             places.append(_ledger(workspace))
+            places += _caches(workspace, removals)
         if current is not None and not run.stop.is_set() and not any(place.left for place in places):
             claims = {place.place: place.claim for place in places}
             facts = {"removals": proved, "until": last, **claims}
@@ -229,6 +232,23 @@ def _replaced(run: Run, former: Collection) -> tuple[Collection, Place]:
         "them is not known."
     )
     return made, Place("store", "unretrievable", evidence)
+
+
+def _caches(workspace: Workspace, removals: int) -> list[Place]:
+    """Bytes of documents that connectors keep and can get again; they stay while nothing was removed."""
+    folders = sorted(p for p in workspace.config.caches.glob("*") if (p / BYTES).is_dir()) if removals else []
+    if not folders:
+        return []
+    try:
+        for folder in folders:
+            forget(folder, names=False)
+    except OSError as error:
+        said = f"{error.filename} cannot be removed: {error.strerror}. Remove it, and run: {COMMAND}"
+        return [Place(SOURCE_CACHES, "unretrievable", said, True)]
+    said = (
+        f"Copies of documents kept for {', '.join(p.name for p in folders)} were removed, and are had again."
+    )
+    return [Place(SOURCE_CACHES, "purged", said)]
 
 
 def _ledger(workspace: Workspace) -> Place:

@@ -10,7 +10,7 @@ import pathspec
 import pytest
 from pydantic import ValidationError
 
-from connectors import base
+from connectors import errors
 from connectors.base import ConnectorSettings, Patterns, UnknownConnector, connector_class
 from connectors.files import FilesConnector
 from tests.fakes import MemoryConnector
@@ -37,8 +37,8 @@ PATTERNS = [
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
-    assert doctest.testmod(base).failed == 0
-    assert doctest.testmod(base).attempted > 0
+    assert doctest.testmod(errors).failed == 0
+    assert doctest.testmod(errors).attempted > 0
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)

@@ -168,6 +168,18 @@ def test_the_row_of_a_deleted_document_goes_too(grown: Knowledge) -> None:
     assert files_with(kb, SECRETS) == set()
 
 
+def test_what_connectors_keep_is_forgotten_whole(grown: Knowledge) -> None:
+    kept = grown.home / ".freshkb" / "cache" / "docs"
+    (kept / "bytes").mkdir(parents=True)
+    (kept / "bytes" / "page").write_text("Zeppelin")
+    (kept / "validators").write_text("tamarind/zeppelin.md")
+    (grown.docs / "tamarind/zeppelin.md").unlink()
+    report = erased(grown, "tamarind/zeppelin.md")
+    assert report.done and not kept.exists()
+    (place,) = [place for place in report.places if place.place == "source_caches"]
+    assert (place.claim, "docs was removed" in place.evidence) == ("purged", True)
+
+
 def test_reviews_runs_and_reports_forget_it(grown: Knowledge) -> None:
     kb = grown
     with kb.workspace() as workspace:

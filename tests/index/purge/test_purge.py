@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -109,6 +110,37 @@ def test_without_an_index_there_is_nothing_to_do(kb: Knowledge) -> None:
     report = purged(kb)
     assert (report.removals, report.purged, report.outcome) == (0, 0, "done")
     assert [place.place for place in report.places] == ["ledger"]
+
+
+def test_copies_that_connectors_keep_are_purged_with_what_was_removed(kb: Knowledge) -> None:
+    kept = kb.home / ".freshkb" / "cache" / "docs"
+    for name in ("bytes/clone/blob", "validators"):
+        (kept / name).parent.mkdir(parents=True, exist_ok=True)
+        (kept / name).write_text("kookaburra")
+    assert "source_caches" not in {place.place for place in purged(kb).places}
+    assert (kept / "bytes").exists()
+    grown(kb)
+    places = {place.place: place for place in purged(kb).places}
+    assert places["source_caches"].claim == "purged"
+    assert [path.name for path in kept.iterdir()] == ["validators"]
+
+
+def test_a_copy_that_cannot_be_removed_leaves_the_removals_waiting(
+    kb: Knowledge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grown(kb)
+    (kb.home / ".freshkb" / "cache" / "docs" / "bytes").mkdir(parents=True)
+
+    def refuse(folder: Path, names: bool = True) -> bool:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr("index.purge.purge.forget", refuse)
+    report = purged(kb)
+    assert (report.outcome, report.purged) == ("failed", 0)
+    assert report.pending > 0
+    assert "Permission denied" in report.errors[-1]
+    monkeypatch.undo()
+    assert purged(kb).pending == 0
 
 
 def test_what_was_removed_after_the_store_began_waits_for_the_next_purge(
