@@ -624,6 +624,21 @@ def test_forwarded_and_encrypted_mails(parser: Parser, tmp_path: Path) -> None:
     assert "is encrypted" in failure(parser, written(tmp_path / "b.eml", secret))
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["Word Document", "Untitled spreadsheet", "PowerPoint Presentation", "Presentation (2)", "1st", "[Title]",
+     "6.4 Internal PXC", "Microsoft Word - Leave.doc", "report_final.indd", "- 3 -"],
+)  # fmt: skip
+def test_a_title_that_names_nothing_is_none(parser: Parser, tmp_path: Path, name: str) -> None:
+    pages = [[(12, "Plain words in a line that is long enough to be a sentence of its own.")]]
+    assert parsed(parser, documents.pdf(tmp_path / "a.pdf", pages, info={"Title": name})).title == ""
+    assert parsed(parser, documents.pdf(tmp_path / "b.pdf", pages, info={"Title": f"On {name} 7"})).title
+
+
+def test_an_authors_title_stands_whatever_it_is(parser: Parser, tmp_path: Path) -> None:
+    assert parsed(parser, written(tmp_path / "a.md", "---\ntitle: Word\n---\nText.\n")).title == "Word"
+
+
 def _alternatives(*parts: tuple[str, str]) -> str:
     said = "".join(f"--b\nContent-Type: {kind}\n\n{text}\n" for kind, text in parts)
     return f"From: x@y.z\nSubject: S\nContent-Type: multipart/alternative; boundary=b\n\n{said}--b--\n"
