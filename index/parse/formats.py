@@ -80,7 +80,7 @@ _FORMATS: dict[Format, str] = {
     Format("text", "text/plain", "text", 1, _TEXT): "txt text log",
     Format("html", "text/html", "html", 2, _MARKUP): "html htm xhtml",
     Format(
-        "pdf", "application/pdf", "pdf", 2, ("pypdfium2", *_SPACY), ("tesseract",), classifies=True
+        "pdf", "application/pdf", "pdf", 3, ("pypdfium2", *_SPACY), ("tesseract",), classifies=True
     ): "pdf",
     Format(
         "docx",
