@@ -4,9 +4,9 @@ The documents of the source are those of the inbox, of the quarantine and of the
 one document, wherever its file lies, and the inbox comes first, the archive last. So a move is no change to
 the index, and a file that is deleted in the archive is a document that is gone.
 
-A file is moved once the index has settled its very bytes, nobody has written to it for a while, and nobody has
-it open to write. What lay under its name before is kept below `FORMER`, which no listing shows. This is the
-one connector that writes into its source.
+A file is moved once the index has settled its very bytes, nobody has written to it for a while, and nobody
+has it open to write. What lay under its name before is kept below `FORMER`, which no listing shows. This is
+the one connector that writes into its source.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ class Rows:
         """Id, time, format, size, hash or content, and what the source says: in this order."""
         nothing = sa.null()
         size, digest = self._content.size, self._content.digest
-        fingerprint = nothing
+        fingerprint: sa.ColumnElement[Any] | None = None
         if self._updated_at is None:
             fingerprint = self._content.body if digest is None else digest
         columns = (self._id, self._updated_at, self._format, size, fingerprint)

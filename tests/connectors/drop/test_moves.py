@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -333,7 +333,7 @@ def test_a_plain_folder_is_never_written_to(folders: Folders) -> None:
 
 def test_each_of_its_places_is_watched(folders: Folders) -> None:
     for place in ("inbox", "archive", "quarantine"):
-        hinted = threading.Event()
-        with folders.connector().watch(lambda folder, hinted=hinted: hinted.set()):
+        hints: SimpleQueue[str | None] = SimpleQueue()
+        with folders.connector().watch(hints.put):
             folders.put(place, f"{place}.md", b"x")
-            assert hinted.wait(20)
+            assert hints.get(timeout=20) == ""

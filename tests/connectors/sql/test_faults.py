@@ -17,7 +17,8 @@ import pytest
 from pydantic import ValidationError
 
 from connectors.base import Context, SourceUnavailable
-from connectors.sql.connector import SqlConnector, SqlSettings
+from connectors.sql.connector import SqlConnector
+from connectors.sql.settings import SqlSettings
 from tests.connectors.sql.tables import Table
 from tests.postgres import PASSWORD, Server
 
