@@ -49,7 +49,7 @@ class Rows:
         named = settings.columns
         wanted = {key: column for key, column in named.model_dump().items() if column is not None}
         names = {key: self._column(column, f"columns.{key}") for key, column in wanted.items()}
-        asked = {column: self._column(column, "properties") for column in settings.properties}
+        asked = {column: self._column(column, "metadata") for column in settings.metadata}
         here = dict.fromkeys([*names.values(), *asked.values()])
         self._q = sa.text(query).columns(*(sa.column(name) for name in here)).subquery("q")
         self._id = self._q.c[names["id"]]

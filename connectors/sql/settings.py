@@ -21,15 +21,17 @@ class Columns(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
-    """Says which row is which document; unique."""
+    """Says which row is which document: unique, never NULL."""
     text: str | None = None
-    """The document, when it is text."""
+    """The document, where it is text."""
     file: str | None = None
-    """The document, when it is bytes: a PDF, a Word file."""
+    """The document, where it is bytes: a PDF, a Word file."""
     format: str | None = None
     """The type of its bytes: a content type, a suffix or a file name."""
     title: str | None = None
+    """Shown with each hit, where the document has no title of its own."""
     owner: str | None = None
+    """The person or group that answers for the document, where it names none itself."""
     updated_at: str | None = None
     """Another one whenever the row's document is another one."""
     url: str | None = None
@@ -50,7 +52,8 @@ class SqlSettings(ConnectorSettings):
     query: str
     """One SELECT, each of whose rows is a document."""
     columns: Columns
-    properties: tuple[str, ...] = ()
+    """The columns of the query that hold the documents and what is said of them."""
+    metadata: tuple[str, ...] = ()
     """Further columns that say something of the document, by front-matter names: last_reviewed …"""
     format: str | None = None
     """The type of every row's bytes, as a content type or a suffix; texts are Markdown without it."""

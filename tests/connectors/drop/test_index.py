@@ -150,3 +150,33 @@ def test_a_wrong_place_is_an_error_of_the_configuration(kb: Knowledge, folders: 
     kb.source["archive"] = "./drop/inbox/done"
     with pytest.raises(ConfigError, match="has its archive in its root"):
         kb.config()
+
+
+def test_what_an_order_to_erase_keeps_out_is_put_nowhere_else(
+    kb: Knowledge, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither bytes that were erased, under another name, nor a note that would name them."""
+    run = CommandLine(kb, monkeypatch)
+    text = b"# Zoe\n\nThe kookaburra laughed at noon.\n"
+    folders.put("inbox", "zoe.md", text)
+    folders.put("inbox", "stays.md", b"# Stays\n")
+    run("sync")
+    run("erase", "zoe.md", "--by", "Anna", "--reason", "Art. 17", "--yes")
+    (folders.home / "archive/zoe.md").unlink()
+    folders.put("inbox", "copy.md", text)
+    folders.put("inbox", "zoe.md", b"# Zoe\n\nShe is back.\n")
+    run("sync")
+    trees = folders.trees()
+    assert trees["inbox"].keys() == {"copy.md", "zoe.md"}
+    assert trees["archive"].keys() == {"stays.md"} and trees["quarantine"] == {}
+    assert kb.documents().keys() == {"stays.md"}
+
+
+def test_a_document_whose_retention_has_ended_moves_on_too(kb: Knowledge, folders: Folders) -> None:
+    kb.settings["retention"] = [{"source": "drop", "after": "30d", "field": "reviewed"}]
+    folders.put("inbox", "old.md", b"---\nreviewed: 2020-01-01\n---\n# Old\n")
+    folders.put("inbox", "new.md", b"# New\n")
+    kb.sync()
+    kb.sync()
+    assert folders.trees()["archive"].keys() == {"old.md", "new.md"}
+    assert kb.texts().keys() == {"new.md"}

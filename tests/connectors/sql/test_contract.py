@@ -66,7 +66,7 @@ class SqlContract(ConnectorContract):
     def connector(self, pages: Table, **settings: Any) -> SqlConnector:
         columns = {**COLUMNS, "file": "file", "updated_at": "updated_at" if self.dated else None}
         return pages.connector(
-            "file", max_size=MAX_SIZE, columns=columns, properties=["last_reviewed"], **settings
+            "file", max_size=MAX_SIZE, columns=columns, metadata=["last_reviewed"], **settings
         )
 
     def test_a_document_that_never_holds_still_is_given_up(self, driver: Driver, tmp_path: Path) -> None:

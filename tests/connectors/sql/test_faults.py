@@ -79,8 +79,8 @@ def test_a_password_is_not_in_the_settings_as_they_are_shown_nor_in_links(postgr
 def test_a_wrong_column_is_named_with_those_that_there_are(pages: Table) -> None:
     said = refused(pages.connector(columns={"id": "id", "text": "content"}))
     assert "gives no column 'content' (columns.text); it gives: id, body, file, format, title" in said
-    said = refused(pages.connector(properties=["department"]))
-    assert "gives no column 'department' (properties)" in said
+    said = refused(pages.connector(metadata=["department"]))
+    assert "gives no column 'department' (metadata)" in said
     if pages.on_sqlite:
         # It renames the second one itself.
         return

@@ -49,7 +49,7 @@ def sqlite(kb: Knowledge) -> Any:
 
 
 def test_rows_are_found_edited_and_gone_again(kb: Knowledge, pages: Table, use: Use) -> None:
-    use(pages, properties=["last_reviewed"], link="https://intranet.example.org/{path}")
+    use(pages, metadata=["last_reviewed"], link="https://intranet.example.org/{path}")
     pages.put("hr/leave", "# Leave\n\nParents take sixteen weeks.\n")
     pages.put("hr/travel", "# Travel\n\nTrains come first.\n")
     pages.run(
