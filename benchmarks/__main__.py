@@ -25,6 +25,7 @@ from benchmarks import (
     processes,
     purging,
     searching,
+    source_sql,
 )
 from benchmarks.machine import Machine, describe
 from benchmarks.measure import Bench, Measure, Row, Scale
@@ -50,6 +51,7 @@ MEASURES: dict[str, Measure] = {
     "nothing": processes.nothing,
     "cold": embedding.cold,
     "process": processes.whole,
+    "sql": source_sql.listed,
     "footprint": footprint.footprint,
 }
 

@@ -17,6 +17,11 @@ module                  holds
 `connectors.extras`     packages that only some sources need
 `connectors.urls`       urls in settings, checked when they are read
 `connectors.worktree`   the git work tree that a folder lies in, and when that was checked out
+`connectors.settled`    what became of documents, for sources that do something with them then
+`connectors.drop`       the folder that people put files into: inbox, archive and quarantine
+`connectors.moving`     a file moved from one tree to another, whole at any moment
+`connectors.quiet`      whether anybody is still writing a file
+`connectors.sql`        the connector for databases
 `connectors.codeowners`     the CODEOWNERS file of a folder or its work tree
 ======================  ===========================================================================
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,12 +49,17 @@ from connectors.errors import (
     shortened as shortened,
 )
 from connectors.patterns import Patterns as Patterns
+from connectors.settled import Settled as Settled
+from connectors.settled import Settlement as Settlement
 from connectors.urls import check_url as check_url
 
 ENTRY_POINT_GROUP = "freshkb.connectors"
 
 #: Connectors that ship with freshkb; looked up without scanning the installed distributions.
-BUILT_IN = {"files": "connectors.files:FilesConnector"}
+BUILT_IN = {
+    "files": "connectors.files:FilesConnector",
+    "sql": "connectors.sql.connector:SqlConnector",
+}
 
 
 class Entry(NamedTuple):
@@ -260,6 +265,11 @@ class Connector(ABC):
         lost, doubled and reordered; they never say what changed. Only with `capabilities.watch`.
         """
         raise ConnectorError(f"{type(self).__name__} cannot be watched.")
+
+    def settle(self, settled: Settlement) -> Sequence[str]:
+        """Called at the end of a sync: do with documents what the source does once they are settled. What is
+        left undone is done next time. Sentences say what could not be done."""
+        return ()
 
     def close(self) -> None:
         """Give back what is held. May be called twice."""

@@ -68,6 +68,10 @@ ROWS = {
         "`freshkb search` in them",
         "`freshkb sync` of one edited paragraph",
     ],
+    "sql": [
+        "statements to a database for 1,000 unchanged documents of 40",
+        "listing of 40 rows of a database",
+    ],
     "footprint": ["`freshkb sync` of 2 new documents: peak memory", "the same of 4 documents, against that"],
 }
 

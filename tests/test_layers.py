@@ -90,7 +90,7 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "openvino": "index/embed/openvino_model.py",
     "cryptography": "index/signed/",
     "pyrage": "index/backup/age.py",
-    "sqlalchemy": "index/ledger/",
+    "sqlalchemy": ("index/ledger/", "connectors/sql/"),
     "alembic": "index/ledger/",
     "watchdog": "connectors/watching.py",
     "typer": "flows/cli/",

@@ -100,7 +100,7 @@ def test_what_is_no_pattern_is_refused_with_the_key(pattern: str) -> None:
 def test_the_place_is_named_by_keys_that_there_are() -> None:
     for settings in (ConnectorSettings, FilesConnector.settings_model):
         assert settings.place <= settings.model_fields.keys() - {"include", "exclude"}
-    assert FilesConnector.settings_model.place == {"root"}
+    assert FilesConnector.settings_model.place == {"root", "mode", "archive", "quarantine"}
 
 
 def test_the_files_connector_is_built_in() -> None:
