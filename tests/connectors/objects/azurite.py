@@ -41,7 +41,7 @@ def program() -> str:
 def azurite(folder: Path) -> Iterator[int]:
     """Its port, while it runs."""
     options = ["--inMemoryPersistence", "--blobPort", "0", "--blobHost", "127.0.0.1", "--disableTelemetry"]
-    command = [program(), *options, "--skipApiVersionCheck", "--location", str(folder)]
+    command = [program(), *options, "--skipApiVersionCheck"]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as server:
         try:
             assert server.stdout is not None

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 _HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host"}
 
 
-@dataclass(frozen=True)
+@dataclass
 class Asked:
     method: str
     target: str
