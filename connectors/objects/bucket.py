@@ -20,8 +20,10 @@ class Bucket(Protocol):
     place: Place
     right: str
     """What credentials need for a listing, for messages."""
-    store: S3Store | GCSStore | AzureStore
-    """Its bytes."""
+
+    @property
+    def store(self) -> S3Store | GCSStore | AzureStore:
+        """Its bytes."""
 
     def prove(self) -> None:
         """Returns when the bucket itself answers, and may be listed."""

@@ -37,11 +37,13 @@ class CloudBucket:
     def prove(self) -> None:
         import obstore
 
-        # A page may be empty because it is none: any XML is one to obstore. That a name which nobody has is
-        # not there, in the service's own words, only the bucket says.
-        nobody = f"freshkb-{uuid.uuid4()}"
-        next(iter(obstore.list(self.store, nobody)), None)
-        if self._get(nobody) is not None:
+        next(iter(obstore.list(self.store, f"freshkb-{uuid.uuid4()}")), None)
+        self._answers()
+
+    def _answers(self) -> None:
+        """Returns when the bucket itself answers: a page may be empty because it is none, since any XML is
+        one to obstore. That a name which nobody has is not there, only the bucket says in these words."""
+        if self._get(f"freshkb-{uuid.uuid4()}") is not None:
             raise SourceUnavailable(
                 f"{self.place} cannot be listed: {self.place.host} has an answer to every name, so it is not "
                 "the service. Check endpoint, and whether a portal stands in between."
@@ -58,7 +60,7 @@ class CloudBucket:
             found = obstore.list_with_delimiter(self.store, below)
             yield self._objects(found["objects"], prefix)
             if not found["objects"]:
-                self.prove()
+                self._answers()
             return
         count, last = 0, ""
         try:
@@ -74,7 +76,7 @@ class CloudBucket:
             following = next(iter(obstore.list(self.store, below, offset=last)), [])
             if any(meta["path"] > last for meta in following):
                 errors.append(cut_short(self.place, count, last))
-        self.prove()
+        self._answers()
 
     def find(self, key: str) -> StoredObject | None:
         import obstore

@@ -51,7 +51,6 @@ class _Broken(Exception):
 class ObjectConnector(Connector):
     """A bucket, or a folder of one."""
 
-    settings_model = ObjectSettings
     capabilities: ClassVar[Capabilities] = Capabilities(token="etag", detects=frozenset({"dates"}))
 
     pause: Callable[[float], None] = staticmethod(time.sleep)
@@ -65,7 +64,8 @@ class ObjectConnector(Connector):
         self._descriptions = Descriptions(context.cache, self._described)
         self._opened: Bucket | None = None
         if settings.metadata:
-            self.capabilities = Capabilities(
+            # Of this source alone.
+            vars(self)["capabilities"] = Capabilities(
                 token="etag", detects=frozenset({"dates", "owners", "titles", "links"})
             )
 

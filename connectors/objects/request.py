@@ -11,6 +11,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from email.message import Message
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException, HTTPMessage
 from typing import IO, NamedTuple
@@ -89,7 +90,7 @@ class Requests:
             raise Refusal(None, why="connection") from None
 
 
-def _whole(status: int, headers: HTTPMessage, body: IO[bytes]) -> Answer:
+def _whole(status: int, headers: Message, body: IO[bytes]) -> Answer:
     """Raises HTTPException when fewer bytes came than were announced."""
     data = body.read(MAX_PAGE + 1)
     if len(data) > MAX_PAGE:
@@ -119,7 +120,7 @@ def _refused(answer: Answer) -> Refusal:
 
 def _pause_seconds(after: str | None, attempt: int) -> float:
     """Seconds until the next attempt: as the service asks (``Retry-After``), else longer each time."""
-    usual = FIRST_PAUSE_SECONDS * 2**attempt * random.uniform(0.5, 1.5)
+    usual: float = FIRST_PAUSE_SECONDS * 2**attempt * random.uniform(0.5, 1.5)
     if after is not None:
         try:
             asked = float(after)

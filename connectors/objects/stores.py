@@ -48,7 +48,8 @@ def s3_store(
     elif not settings.anonymous:
         names = ("access_key_id", "secret_access_key", "session_token")
         config |= {name: getattr(credentials, name) for name in names if getattr(credentials, name)}
-    return _made(S3Store, settings, context, config, credentials.provider)
+    made: S3Store = _made(S3Store, settings, context, config, credentials.provider)
+    return made
 
 
 def gcs_store(settings: GcsSettings, context: Context) -> GCSStore:
@@ -63,7 +64,8 @@ def gcs_store(settings: GcsSettings, context: Context) -> GCSStore:
         config["service_account_key"] = _told(settings.service_account_key)
     if settings.endpoint is not None:
         config["base_url"] = settings.endpoint.rstrip("/")
-    return _made(GCSStore, settings, context, config)
+    made: GCSStore = _made(GCSStore, settings, context, config)
+    return made
 
 
 def azure_store(settings: AzureSettings, context: Context) -> AzureStore:
@@ -84,7 +86,8 @@ def azure_store(settings: AzureSettings, context: Context) -> AzureStore:
             config[name] = told
     if settings.endpoint is not None:
         config["endpoint"] = settings.endpoint.rstrip("/")
-    return _made(AzureStore, settings, context, config)
+    made: AzureStore = _made(AzureStore, settings, context, config)
+    return made
 
 
 def _made(

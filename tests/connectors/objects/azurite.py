@@ -9,12 +9,12 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import formatdate
 from http.client import HTTPConnection
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 import pytest
 
@@ -57,21 +57,30 @@ def azurite(folder: Path) -> Iterator[int]:
             server.terminate()
 
 
+def authorization(method: str, target: str, headers: Mapping[str, str], length: int = 0) -> str:
+    """The header that a shared key makes for this request; `target` is the path, escaped, and the query."""
+    path, _, query = target.partition("?")
+    own = {name.lower(): value for name, value in headers.items() if name.lower().startswith("x-ms-")}
+    told = "".join(f"{name}:{own[name]}\n" for name in sorted(own))
+    asked = "".join(f"\n{name}:{value}" for name, value in sorted(parse_qsl(query, True)))
+    date = "" if "x-ms-date" in own else {name.lower(): headers[name] for name in headers}["date"]
+    # The empty lines are of headers that no request of ours has.
+    signed = f"{method}\n\n\n{length or ''}\n\n\n{date}\n\n\n\n\n\n{told}/{ACCOUNT}{path}{asked}"
+    signature = hmac.new(base64.b64decode(KEY), signed.encode(), hashlib.sha256).digest()
+    return f"SharedKey {ACCOUNT}:{base64.b64encode(signature).decode()}"
+
+
 def ask(port: int, method: str, name: str, query: str = "", body: bytes = b"") -> int:
     """The status of a request with a shared key, for what obstore does not do; `name` is a path below the
     account."""
     headers = {"x-ms-date": formatdate(usegmt=True), "x-ms-version": "2021-12-02"}
     if method == "PUT" and not query:
         headers["x-ms-blob-type"] = "BlockBlob"
-    told = "".join(f"{key}:{headers[key]}\n" for key in sorted(headers))
-    path = f"/{ACCOUNT}/{quote(name)}"
-    resource = f"/{ACCOUNT}{path}" + (f"\n{query.replace('=', ':')}" if query else "")
-    signed = f"{method}\n\n\n{len(body) or ''}\n\n\n\n\n\n\n\n\n{told}{resource}"
-    signature = hmac.new(base64.b64decode(KEY), signed.encode(), hashlib.sha256).digest()
-    headers["Authorization"] = f"SharedKey {ACCOUNT}:{base64.b64encode(signature).decode()}"
+    target = f"/{ACCOUNT}/{quote(name)}" + (f"?{query}" if query else "")
+    headers["Authorization"] = authorization(method, target, headers, len(body))
     connection = HTTPConnection("127.0.0.1", port, timeout=30)
     try:
-        connection.request(method, path + (f"?{query}" if query else ""), body, headers)
+        connection.request(method, target, body, headers)
         with connection.getresponse() as response:
             response.read()
             return response.status

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 from connectors.base import Connector, ConnectorSettings, Context
 from connectors.objects.connector import ObjectConnector
 from connectors.objects.services import AzureConnector, GcsConnector, S3Connector
-from tests.connectors.objects.azurite import ACCOUNT, KEY, ask
+from tests.connectors.objects.azurite import ACCOUNT, KEY, ask, authorization
 from tests.connectors.objects.relay import Asked, Relay, Reply, refusal
 from tests.contracts.connector_contract import MAX_SIZE
 
@@ -59,8 +59,22 @@ class Bucket:
         """Whether this request is for the object of this key."""
         return asked.path.endswith(f"/{self.name}/{key}") and not asked.query.keys() & {"list-type", "comp"}
 
+    def page_by(self, count: int) -> None:
+        """Pages have so many keys from now on."""
+        name = "maxresults" if self.scheme == "az" else "max-keys"
+
+        def limited(asked: Asked) -> None:
+            if asked.lists and name not in asked.query:
+                asked.target += f"&{name}={count}"
+                self.resign(asked)
+
+        self.relay.before.insert(0, limited)
+
     def put(self, key: str, data: bytes, **metadata: str) -> None: ...
     def remove(self, key: str) -> None: ...
+
+    def resign(self, asked: Asked) -> None:
+        """The request was altered on its way."""
 
     def put_raw(self, key: str, data: bytes) -> None:
         """Under a key that need not be a path."""
@@ -68,7 +82,7 @@ class Bucket:
 
 
 class S3Bucket(Bucket):
-    kind = S3Connector
+    kind: ClassVar[type[ObjectConnector]] = S3Connector
     scheme = "s3"
 
     def __init__(self, name: str, relay: Relay, folder: Path) -> None:
@@ -141,6 +155,10 @@ class AzureBucket(Bucket):
         kind = metadata.pop("content_type", "application/octet-stream")
         self.store.put(key, data, attributes={"Content-Type": kind, **metadata})
 
+    def resign(self, asked: Asked) -> None:
+        headers = {name: value for name, value in asked.headers.items() if name.lower() != "authorization"}
+        asked.headers = {**headers, "Authorization": authorization(asked.method, asked.target, headers)}
+
     def put_raw(self, key: str, data: bytes) -> None:
         assert ask(self.relay.upstream, "PUT", f"{self.name}/{key}", body=data) == 201
 
@@ -149,9 +167,10 @@ class AzureBucket(Bucket):
 
 
 def _client(port: int) -> Any:
-    import boto3
+    from importlib import import_module
 
-    return boto3.client(
+    # It has no types.
+    return import_module("boto3").client(
         "s3",
         endpoint_url=f"http://127.0.0.1:{port}",
         region_name="us-east-1",

@@ -1,0 +1,353 @@
+"""Listings of the three, of look-alikes, and of bad days: whole, incomplete or refused, never empty."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from email.utils import formatdate
+
+import pytest
+
+from connectors.base import Connector, Listing, SourceUnavailable
+from connectors.objects import s3_bucket
+from tests.connectors.objects.buckets import SECRET_KEY, Bucket, S3Bucket
+from tests.connectors.objects.relay import Asked, Reply, refusal
+
+KEYS = ["docs/a.md", "docs/b.md", "docs/c.md", "docs/d.md", "docs/e.md"]
+
+
+def filled(bucket: Bucket) -> Bucket:
+    for key in KEYS:
+        bucket.put(key, key.encode())
+    return bucket
+
+
+def uris(listing: Listing) -> list[str]:
+    return [entry.uri for entry in listing]
+
+
+def refused(connector: Connector, *said: str) -> str:
+    """Every way to ask is refused with a sentence that says this, and no secret; the sentence."""
+    for ask in (
+        connector.probe,
+        connector.list,
+        lambda: connector.list(["a"]),
+        lambda: connector.stat("a.md"),
+    ):
+        with pytest.raises(SourceUnavailable, match=r"\.\)?$") as raised:
+            ask()
+        message = str(raised.value)
+        assert all(part in message for part in said), message
+        assert "SECRET" not in message and SECRET_KEY not in message and "Signature" not in message
+    return message
+
+
+def first_page_alone(bucket: Bucket) -> str:
+    """A listing of which the second page fails has the first one, and is incomplete; its error. Where obstore
+    lists, several small pages are one to it, and fail together."""
+    try:
+        listing = bucket.connect("docs").list()
+    except SourceUnavailable as error:
+        assert bucket.scheme != "s3"
+        return str(error)
+    assert uris(listing) == ["a.md", "b.md"]
+    assert not listing.complete
+    return listing.errors[0]
+
+
+# ── Look-alikes ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def alter(bucket: Bucket, old: bytes, new: bytes, *, only: Callable[[Asked], bool] | None = None) -> None:
+    """Replaces this in each page."""
+
+    def altered(asked: Asked, reply: Reply) -> Reply:
+        if asked.lists and (only is None or only(asked)):
+            return reply.with_body(reply.body.replace(old, new))
+        return reply
+
+    bucket.relay.after.append(altered)
+
+
+def test_all_pages_are_listed_in_order(bucket: Bucket) -> None:
+    filled(bucket).page_by(2)
+    listing = bucket.connect("docs").list()
+    assert uris(listing) == ["a.md", "b.md", "c.md", "d.md", "e.md"]
+    assert listing.complete
+
+
+def test_a_listing_that_a_look_alike_cuts_short_is_incomplete(s3: S3Bucket) -> None:
+    filled(s3).page_by(2)
+    alter(s3, b"<IsTruncated>true</IsTruncated>", b"<IsTruncated>false</IsTruncated>")
+    listing = s3.connect("docs").list()
+    assert uris(listing) == ["a.md", "b.md"]
+    assert not listing.complete
+    assert "is cut short: the service ended it after 2 objects" in listing.errors[0]
+
+
+def test_a_listing_that_ends_without_its_next_page_is_incomplete_where_obstore_lists(cloud: Bucket) -> None:
+    filled(cloud).page_by(2)
+
+    def ended(asked: Asked, reply: Reply) -> Reply:
+        body = reply.body
+        for name in (b"NextContinuationToken", b"NextMarker"):
+            before, found, after = body.partition(b"<%s>" % name)
+            if found and asked.lists:
+                body = before + after.partition(b"</%s>" % name)[2]
+        return reply.with_body(body)
+
+    cloud.relay.after.append(ended)
+    listing = cloud.connect("docs").list()
+    assert uris(listing) == ["a.md", "b.md"]
+    assert not listing.complete
+    assert "is cut short" in listing.errors[0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (b"<Name>", b"<Name>other-", "is of the bucket 'other-bucket"),
+        (b"<IsTruncated>false</IsTruncated>", b"", "does not say whether more keys follow"),
+        (
+            b"<IsTruncated>false</IsTruncated>",
+            b"<IsTruncated>true</IsTruncated>",
+            "does not say how to ask for them",
+        ),
+        (b"<KeyCount>5</KeyCount>", b"<KeyCount>9</KeyCount>", "says that it has 9 keys and shows 5"),
+        (b"<Key>docs", b"<Key>dogs", "do not begin with the prefix"),
+        (b"ListBucketResult", b"Listing", "is a 'Listing' and no ListBucketResult"),
+        (b"<ListBucketResult", b"<ListBucketResult<", "is not XML"),
+    ],
+)
+def test_a_page_that_is_not_surely_a_page_of_this_bucket_is_refused(
+    s3: S3Bucket, old: bytes, new: bytes, said: str
+) -> None:
+    filled(s3)
+    alter(s3, old, new)
+    with pytest.raises(SourceUnavailable, match="cannot be listed") as raised:
+        s3.connect("docs").list()
+    assert said in str(raised.value)
+
+
+def test_an_endpoint_without_its_bucket_is_refused_although_it_looks_empty(s3: S3Bucket) -> None:
+    """The list of buckets is what the endpoint answers."""
+    filled(s3)
+    refused(s3.connect("docs", virtual_hosted=True), "is the list of buckets", "virtual_hosted")
+
+
+def test_a_portal_that_answers_everything_is_refused(bucket: Bucket) -> None:
+    filled(bucket)
+    page = Reply(200, b"<html><body>Welcome</body></html>", {"Content-Type": "text/html"})
+    connector = bucket.connect("docs")
+    assert connector.probe()
+    bucket.relay.before.append(lambda asked: page)
+    for ask in (connector.probe, connector.list, lambda: connector.stat("a.md")):
+        with pytest.raises(SourceUnavailable, match=r"\.$"):
+            ask()
+
+
+def test_a_portal_on_the_second_page_makes_the_listing_incomplete(bucket: Bucket) -> None:
+    filled(bucket).page_by(2)
+    portal = Reply(200, b"<html><body>Welcome</body></html>", {"Content-Type": "text/html"})
+    bucket.relay.before.append(lambda asked: portal if asked.next_page else None)
+    listing = bucket.connect("docs").list()
+    assert uris(listing) == ["a.md", "b.md"]
+    assert not listing.complete
+
+
+def test_a_service_that_shows_a_page_again_has_no_whole_listing(s3: S3Bucket) -> None:
+    filled(s3).page_by(2)
+
+    def first_again(asked: Asked) -> None:
+        if asked.next_page:
+            asked.target = re.sub("continuation-token=[^&]*&", "", asked.target)
+
+    s3.relay.before.append(first_again)
+    listing = s3.connect("docs").list()
+    assert uris(listing) == ["a.md", "b.md"]
+    assert "goes back to keys" in listing.errors[0]
+
+
+def test_a_service_that_lists_in_no_order_is_listed_in_order(s3: S3Bucket) -> None:
+    filled(s3)
+
+    def backwards(asked: Asked, reply: Reply) -> Reply:
+        head, *rest = reply.body.split(b"<Contents>")
+        if not asked.lists or len(rest) < 2:
+            return reply
+        last, tail = rest[-1].split(b"</Contents>")
+        parts = [part.removesuffix(b"</Contents>") for part in rest[:-1]] + [last]
+        records = b"".join(b"<Contents>%s</Contents>" % part for part in reversed(parts))
+        return reply.with_body(head + records + tail)
+
+    s3.relay.after.append(backwards)
+    listing = s3.connect("docs").list()
+    assert uris(listing) == ["a.md", "b.md", "c.md", "d.md", "e.md"]
+    assert listing.complete
+
+
+# ── Bad days ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "InvalidToken"])
+def test_credentials_that_expire_on_the_second_page_make_the_listing_incomplete(
+    bucket: Bucket, code: str
+) -> None:
+    filled(bucket).page_by(2)
+    bucket.relay.before.append(lambda asked: refusal(400, code) if asked.next_page else None)
+    said = first_page_alone(bucket)
+    assert "the credentials have expired" in said
+    assert said.endswith("sync again.")
+
+
+def test_credentials_that_are_revoked_half_way_are_no_absence(bucket: Bucket) -> None:
+    filled(bucket)
+    connector = bucket.connect("docs")
+    assert len(uris(connector.list())) == 5
+    bucket.relay.before.append(lambda asked: refusal(403, "InvalidAccessKeyId"))
+    refused(connector, "does not know these credentials", "Check the keys")
+    with pytest.raises(SourceUnavailable, match="credentials"):
+        connector.fetch("a.md", None)
+
+
+def test_what_may_be_read_and_not_listed_is_refused_naming_the_right(bucket: Bucket) -> None:
+    filled(bucket)
+    bucket.relay.before.append(lambda asked: refusal(403, "AccessDenied") if asked.lists else None)
+    connector = bucket.connect("docs")
+    right = {"s3": "s3:ListBucket", "gs": "storage.objects.list", "az": "Storage Blob Data Reader"}
+    with pytest.raises(SourceUnavailable, match=rf"They need .*{right[bucket.scheme]}"):
+        connector.list()
+    assert connector.fetch("a.md", None).entry.size == len("docs/a.md")
+
+
+def test_a_bucket_that_is_not_there_is_named(bucket: Bucket) -> None:
+    filled(bucket)
+    settings = bucket.settings() | {"url": f"{bucket.scheme}://no-such-bucket/docs"}
+    connector = bucket.connected(settings)
+    refused(connector, "no-such-bucket", "has no such bucket or container", "Check url and endpoint")
+    with pytest.raises(SourceUnavailable, match="no such bucket"):
+        connector.fetch("a.md", None)
+
+
+@pytest.mark.parametrize("code", ["PermanentRedirect", "AuthorizationHeaderMalformed"])
+def test_a_bucket_of_another_region_names_the_region(s3: S3Bucket, code: str) -> None:
+    answer = refusal(301, code, x_amz_bucket_region="eu-west-1")
+    if code != "PermanentRedirect":
+        body = b"<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1</Region></Error>"
+        answer = Reply(400, body)
+    s3.relay.before.append(lambda asked: answer)
+    refused(s3.connect("docs"), "lies in region eu-west-1: set region: eu-west-1")
+
+
+@pytest.mark.parametrize(("asked_for", "least", "most"), [("7", 7, 7), ("86400", 60, 60), ("soon", 0.1, 0.3)])
+def test_a_service_that_asks_for_a_pause_is_given_it_within_bounds(
+    s3: S3Bucket, asked_for: str, least: float, most: float
+) -> None:
+    filled(s3)
+    left = [refusal(503, "SlowDown", Retry_After=asked_for), refusal(429, "SlowDown")]
+    s3.relay.before.append(lambda asked: left.pop(0) if left else None)
+    listing = s3.connect("docs", retries=3).list()
+    assert len(uris(listing)) == 5
+    assert listing.complete
+    assert len(s3.pauses) == 2
+    assert least <= s3.pauses[0] <= most
+
+
+def test_a_service_that_never_recovers_is_given_up(bucket: Bucket) -> None:
+    bucket.relay.before.append(lambda asked: refusal(503, "SlowDown", Retry_After="1"))
+    refused(bucket.connect("docs", retries=1), "503", "asks for fewer requests")
+    assert len(bucket.pauses) == (4 if bucket.scheme == "s3" else 0)
+
+
+def test_an_error_inside_of_a_200_is_one(s3: S3Bucket) -> None:
+    filled(s3)
+    left = [Reply(200, refusal(200, "InternalError").body)]
+    s3.relay.before.append(lambda asked: left.pop() if left else None)
+    assert len(uris(s3.connect("docs", retries=1).list())) == 5
+    left = [Reply(200, refusal(200, "InternalError").body)]
+    with pytest.raises(SourceUnavailable, match="InternalError"):
+        s3.connect("docs").list()
+
+
+def test_a_page_that_breaks_off_is_asked_for_again_or_incomplete(bucket: Bucket) -> None:
+    filled(bucket).page_by(2)
+    times = [2]
+
+    def broken(asked: Asked, reply: Reply) -> Reply:
+        if asked.next_page and times[0]:
+            times[0] -= 1
+            return Reply(reply.status, reply.body, reply.headers, cut=len(reply.body) // 2)
+        return reply
+
+    bucket.relay.after.append(broken)
+    first_page_alone(bucket)
+    if bucket.scheme == "s3":
+        listing = bucket.connect("docs", retries=1).list()
+        assert len(uris(listing)) == 5
+        assert listing.complete
+
+
+def test_a_clock_that_is_wrong_is_named(s3: S3Bucket) -> None:
+    s3.relay.before.append(lambda asked: refusal(403, "RequestTimeTooSkewed"))
+    refused(s3.connect("docs"), "this machine's clock differs", "Set the clock")
+
+
+def test_a_clock_that_is_wrong_is_told_from_a_refusal_without_a_code(s3: S3Bucket) -> None:
+    date = formatdate(1_600_000_000, usegmt=True)
+    s3.relay.before.append(lambda asked: refusal(403, "AccessDenied", Date=date))
+    message = refused(s3.connect("docs"), "this machine's clock differs", "seconds")
+    assert "s3:ListBucket" not in message
+
+
+def test_silence_ends(bucket: Bucket) -> None:
+    filled(bucket)
+    over = threading.Event()
+
+    def silent(asked: Asked) -> None:
+        over.wait(20)
+
+    bucket.relay.before.append(silent)
+    try:
+        with pytest.raises(SourceUnavailable, match=r"did not answer in time"):
+            bucket.connect("docs", timeout=1).list()
+    finally:
+        over.set()
+
+
+def test_a_failure_of_one_hinted_folder_is_none_of_the_others(s3: S3Bucket) -> None:
+    for key in ("docs/a/1.md", "docs/b/2.md"):
+        s3.put(key, b"x")
+    s3.relay.before.append(
+        lambda asked: refusal(500, "InternalError") if asked.query.get("prefix") == "docs/b/" else None
+    )
+    listing = s3.connect("docs").list(["a", "b"])
+    assert uris(listing) == ["a/1.md"]
+    assert not listing.complete
+
+
+# ── What a listing costs ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_listing_asks_once_a_page_and_once_for_its_end(bucket: Bucket) -> None:
+    filled(bucket).page_by(2)
+    assert len(uris(bucket.connect("docs").list())) == 5
+    assert bucket.relay.requests(lists=True) == 4
+    assert bucket.relay.requests(lists=False) == (0 if bucket.scheme == "s3" else 1)
+
+
+def test_credentials_are_looked_for_once(s3: S3Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(s3).page_by(2)
+    looked: list[str | None] = []
+    really = s3_bucket.credentials_of
+
+    def counted(profile: str | None) -> object:
+        looked.append(profile)
+        return really(profile)
+
+    monkeypatch.setattr(s3_bucket, "credentials_of", counted)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+    connector = s3.connect("docs", access_key_id=None, secret_access_key=None)
+    assert len(uris(connector.list())) == 5
+    assert looked == [None]
