@@ -62,7 +62,7 @@ def authorization(method: str, target: str, headers: Mapping[str, str], length: 
     path, _, query = target.partition("?")
     own = {name.lower(): value for name, value in headers.items() if name.lower().startswith("x-ms-")}
     told = "".join(f"{name}:{own[name]}\n" for name in sorted(own))
-    asked = "".join(f"\n{name}:{value}" for name, value in sorted(parse_qsl(query, True)))
+    asked = "".join(sorted(f"\n{name.lower()}:{value}" for name, value in parse_qsl(query, True)))
     date = "" if "x-ms-date" in own else {name.lower(): headers[name] for name in headers}["date"]
     # The empty lines are of headers that no request of ours has.
     signed = f"{method}\n\n\n{length or ''}\n\n\n{date}\n\n\n\n\n\n{told}/{ACCOUNT}{path}{asked}"
