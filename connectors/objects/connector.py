@@ -149,7 +149,17 @@ class ObjectConnector(Connector):
             except SourceUnavailable as error:
                 errors.append(str(error))
                 return
-            yield from (_entry(one, uri, about) for (one, uri), about in zip(taken, said, strict=True))
+            without: list[str] = []
+            for (one, uri), about in zip(taken, said, strict=True):
+                if about is None:
+                    without.append(uri)
+                else:
+                    yield _entry(one, uri, about)
+            if without:
+                errors.append(
+                    f"The metadata of {shortened(without[0])!r} and {len(without) - 1:,} more of "
+                    f"{self._bucket.place} may not be read. Allow it, or exclude them."
+                )
         if whole and self._with_metadata and not errors:
             self._descriptions.forget_others(listing)
 
@@ -163,7 +173,10 @@ class ObjectConnector(Connector):
                 return None
             if not self._with_metadata:
                 return found.entry(uri)
-            return _entry(found, uri, self._descriptions.of([found])[0])
+            (about,) = self._descriptions.of([found])
+            if about is None:
+                raise Refusal(403)
+            return _entry(found, uri, about)
 
     def fetch(self, uri: str, into: Path | None) -> Fetched:
         key = key_of(uri, self._prefix)
@@ -200,10 +213,18 @@ class ObjectConnector(Connector):
             found.entry(uri) if about is None else _entry(found, uri, about), received.content_hash
         )
 
-    def _described(self, key: str) -> Description:
+    def _described(self, key: str) -> Description | None:
+        """None when it is refused for this object, or the object is gone."""
         import obstore
+        from obstore.exceptions import BaseError
 
-        return description_of(obstore.get(self._bucket.store, key, options={"head": True}).attributes)
+        try:
+            return description_of(obstore.get(self._bucket.store, key, options={"head": True}).attributes)
+        except (BaseError, FileNotFoundError) as error:
+            refusal = refusal_of(error)
+            if refusal.of_the_object:
+                return None
+            raise refusal from None
 
     def url(self, uri: str) -> str:
         return f"{self._address()}/{quote(key_of(uri, self._prefix) or '')}"

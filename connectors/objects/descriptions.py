@@ -64,12 +64,12 @@ def description_of(attributes: Mapping[str, str]) -> Description:
 class Descriptions:
     """Of one source. `look` asks the bucket; it is called by several threads at once."""
 
-    def __init__(self, cache: Path | None, look: Callable[[str], Description]) -> None:
+    def __init__(self, cache: Path | None, look: Callable[[str], Description | None]) -> None:
         self._cache, self._look = cache, look
 
-    def of(self, found: Sequence[StoredObject], listing: str = "") -> list[Description]:
-        """Those of these objects, in this order; `listing` names the listing that they are of. Raises what
-        `look` raises."""
+    def of(self, found: Sequence[StoredObject], listing: str = "") -> list[Description | None]:
+        """Those of these objects, in this order, and None where `look` says so; `listing` names the listing
+        that they are of. Raises what `look` raises."""
         with self._database() as database:
             known = {} if database is None else dict(_known(database, found))
             unknown = [one for one in found if one.key not in known]
@@ -81,10 +81,12 @@ class Descriptions:
                         strict=True,
                     )
                 )
-            said = known | fresh
+            said: dict[str, Description | None] = {**known, **fresh}
             if database is not None and found:
                 rows = [
-                    (one.key, one.etag, one.modified_at, json.dumps(said[one.key]), listing) for one in found
+                    (one.key, one.etag, one.modified_at, json.dumps(said[one.key]), listing)
+                    for one in found
+                    if said[one.key] is not None
                 ]
                 with database:
                     database.executemany("INSERT OR REPLACE INTO description VALUES (?, ?, ?, ?, ?)", rows)

@@ -20,6 +20,11 @@ from connectors.base import (
 
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>\s*([A-Za-z0-9]{1,64})\s*</Code>")
+#: The places that obstore gets credentials from: their refusals are not the bucket's.
+_CREDENTIALS = re.compile(
+    r"token request|performing PUT \S+/latest/api/token|performing GET \S+/latest/meta-data/iam/"
+    r"|Action=AssumeRole|[Cc]redential"
+)
 _REGION = re.compile(r"<Region>\s*([a-z0-9-]{1,40})\s*</Region>")
 
 _CLOCK = {"RequestTimeTooSkewed", "RequestExpired"}
@@ -85,27 +90,22 @@ class Refusal(Exception):
 
 def refusal_of(error: Exception) -> Refusal:
     """What obstore was refused."""
-    text = str(error)
+    text, _, debug = str(error).partition("\n\nDebug source")
+    if _CREDENTIALS.search(text):
+        return Refusal(None, why="credentials")
     status, code, region = _STATUS.search(text), _CODE.search(text), _REGION.search(text)
     found = int(status[1]) if status else None
     if found is None and isinstance(error, FileNotFoundError):
         found = 404
-    if found is None and "redirect" in text.lower():
+    if found is None and "Received redirect without LOCATION" in text:
         found = 301
     why = ""
     if found is None:
-        lowered = text.lower()
-        if "169.254.169.254" in lowered or "metadata.google" in lowered or "credential" in lowered:
-            why = "credentials"
-        elif (
-            "timed out" in lowered
-            or "timedout" in lowered
-            or "timeout" in lowered.partition("debug source")[0]
-        ):
-            why = "time-out"
-        elif "invalid path" in lowered or "error parsing path" in lowered:
+        if "invalid path" in text or "Error parsing Path" in text:
             why = "key"
-        elif "connect" in lowered:
+        elif "TimedOut" in debug or "kind: Timeout" in debug:
+            why = "time-out"
+        elif "kind: Connect" in debug or "error sending request" in text:
             why = "connection"
     return Refusal(found, code[1] if code else None, region[1] if region else None, why=why)
 
@@ -163,8 +163,8 @@ def _reason(refusal: Refusal, place: Place, right: str) -> str:
             )
         case "credentials":
             return (
-                "cannot be asked: no credentials were found in the configuration, the environment, files or "
-                "this machine's identity. Give some, or set anonymous: true for a public bucket."
+                "cannot be asked: no credentials that work were found in the configuration, the environment, "
+                "files or this machine's identity. Give some, or set anonymous: true for a public bucket."
             )
         case "key":
             return (
