@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import MutableSequence
 from typing import NamedTuple
 
 from connectors.base import Entry, Unlisted, shortened
 from connectors.paths import encode, split
+
+#: Characters that obstore's clients take in no key.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 #: More keys than this that are no path are not named one by one.
 NAMED = 100
@@ -39,8 +43,7 @@ def uri_of(key: str, prefix: str) -> str | None:
     """The uri of a key below this prefix; None when no path can be spelled so."""
     uri = encode(key.removeprefix(prefix))
     try:
-        # The clients of obstore take no control character in a key either.
-        clean = bool(split(uri)) and not any(char < " " or char == "\x7f" for char in uri)
+        clean = bool(split(uri)) and not _CONTROL.search(uri)
     except ValueError:
         return None
     return uri if clean and key.startswith(prefix) else None

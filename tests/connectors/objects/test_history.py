@@ -27,7 +27,7 @@ class Faults:
         self.hits = 0
         self.name: str | None = None
         self._answers: dict[str, Callable[[Asked], Reply | None]] = {
-            "portal": lambda asked: PORTAL if asked.lists else None,
+            "portal": lambda asked: PORTAL,
             "portal on page 2": lambda asked: PORTAL if asked.next_page else None,
             "expired on page 2": lambda asked: refusal(400, "ExpiredToken") if asked.next_page else None,
             "forbidden": lambda asked: refusal(403, "AccessDenied") if asked.lists else None,
