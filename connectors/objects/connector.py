@@ -44,10 +44,6 @@ ATTEMPTS = 3
 _BLOCK = 1_000_000
 
 
-class _Broken(Exception):
-    """A body ended early, and could not be resumed: the object may have another version now."""
-
-
 class ObjectConnector(Connector):
     """A bucket, or a folder of one."""
 
@@ -188,7 +184,7 @@ class ObjectConnector(Connector):
             try:
                 with self._asking(uri):
                     return self._received(key, uri, into)
-            except (_Broken, DocumentChanging):
+            except DocumentChanging:
                 continue
         raise DocumentChanging(
             f"{shortened(uri)!r} changed or broke off during each of {ATTEMPTS} attempts to read it whole."
@@ -205,7 +201,8 @@ class ObjectConnector(Connector):
             try:
                 yield from answer.stream(min_chunk_size=_BLOCK)
             except (BaseError, FileNotFoundError) as error:
-                raise _Broken from error
+                # It ended early, and could not be resumed: the object may have another version now.
+                raise _changing(uri) from error
 
         received = receive(blocks(), uri, into, self.context.max_size, announced=found.size)
         about = description_of(answer.attributes) if self._with_metadata else None
@@ -261,9 +258,13 @@ class ObjectConnector(Connector):
             with self._asking():
                 bucket.prove()
                 if refusal.status == 404 and bucket.find(key_of(uri, self._prefix) or "") is not None:
-                    return _Broken()
+                    return _changing(uri)
             return document_error(refusal, uri)
         return unavailable(refusal, bucket.place, bucket.right)
+
+
+def _changing(uri: str) -> DocumentChanging:
+    return DocumentChanging(f"{shortened(uri)!r} changed while it was read. The next sync reads it again.")
 
 
 def _entry(found: StoredObject, uri: str, about: Description) -> Entry:

@@ -70,6 +70,14 @@ class Descriptions:
     def of(self, found: Sequence[StoredObject], listing: str = "") -> list[Description | None]:
         """Those of these objects, in this order, and None where `look` says so; `listing` names the listing
         that they are of. Raises what `look` raises."""
+        try:
+            return self._of(found, listing)
+        except sqlite3.Error:
+            # Damaged: everything can be asked for again.
+            self._remove()
+            return self._of(found, listing)
+
+    def _of(self, found: Sequence[StoredObject], listing: str) -> list[Description | None]:
         with self._database() as database:
             known = {} if database is None else dict(_known(database, found))
             unknown = [one for one in found if one.key not in known]
@@ -105,16 +113,12 @@ class Descriptions:
         if self._cache is None:
             yield None
             return
+        with held(self._cache) as folder, closing(_opened(folder / _FILE)) as database:
+            yield database
+
+    def _remove(self) -> None:
         with held(self._cache) as folder:
-            path = folder / _FILE
-            try:
-                database = _opened(path)
-            except sqlite3.Error:
-                # Damaged, or of another version: they can be asked for again.
-                path.unlink(missing_ok=True)
-                database = _opened(path)
-            with closing(database):
-                yield database
+            (folder / _FILE).unlink(missing_ok=True)
 
 
 def _opened(path: Path) -> sqlite3.Connection:
@@ -124,7 +128,6 @@ def _opened(path: Path) -> sqlite3.Connection:
         database.execute("PRAGMA synchronous = OFF")
         database.execute("PRAGMA secure_delete = ON")
         database.execute(_TABLE)
-        database.execute("SELECT key, etag, modified_at, said, listing FROM description LIMIT 1").fetchone()
     except BaseException:
         database.close()
         raise

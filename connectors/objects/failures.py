@@ -27,6 +27,12 @@ _CREDENTIALS = re.compile(
 )
 _REGION = re.compile(r"<Region>\s*([a-z0-9-]{1,40})\s*</Region>")
 
+#: Azure gives one code for many reasons.
+_AZURE = {
+    "Request date header too old": "RequestTimeTooSkewed",
+    "The Date header in the request is incorrect": "RequestTimeTooSkewed",
+    "Signature not valid in the specified time frame": "ExpiredToken",
+}
 _CLOCK = {"RequestTimeTooSkewed", "RequestExpired"}
 _EXPIRED = {"ExpiredToken", "TokenRefreshRequired", "InvalidToken", "ExpiredTokenException"}
 _UNKNOWN_KEYS = {
@@ -93,6 +99,9 @@ def refusal_of(error: Exception) -> Refusal:
     text, _, debug = str(error).partition("\n\nDebug source")
     if _CREDENTIALS.search(text):
         return Refusal(None, why="credentials")
+    for word, meaning in _AZURE.items():
+        if word in text:
+            return Refusal(403, meaning)
     status, code, region = _STATUS.search(text), _CODE.search(text), _REGION.search(text)
     found = int(status[1]) if status else None
     if found is None and isinstance(error, FileNotFoundError):
@@ -193,4 +202,4 @@ def document_error(refusal: Refusal, uri: str) -> DocumentError:
         case 404:
             return DocumentVanished(f"{name} is gone from the bucket.")
         case _:
-            return DocumentChanging(f"{name} changed while it was read. The next sync reads it again.")
+            return DocumentChanging(f"{name} changed while it was asked for. The next sync reads it again.")

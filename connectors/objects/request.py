@@ -59,6 +59,9 @@ class Requests:
             try:
                 answer = self._once(signed(), headers)
             except Refusal as refusal:
+                if refusal.why == "credentials":
+                    # Looked for with pauses of their own.
+                    raise
                 failed, after = refusal, None
             else:
                 if answer.status == 200 and not _failed_inside(answer.body):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,7 +47,7 @@ def s3_store(
     elif not settings.anonymous:
         names = ("access_key_id", "secret_access_key", "session_token")
         config |= {name: getattr(credentials, name) for name in names if getattr(credentials, name)}
-    made: S3Store = _made(S3Store, settings, context, config, credentials.provider)
+    made: S3Store = _made(S3Store, settings, context, config, endpoint, credentials.provider)
     return made
 
 
@@ -64,7 +63,7 @@ def gcs_store(settings: GcsSettings, context: Context) -> GCSStore:
         config["service_account_key"] = _told(settings.service_account_key)
     if settings.endpoint is not None:
         config["base_url"] = settings.endpoint.rstrip("/")
-    made: GCSStore = _made(GCSStore, settings, context, config)
+    made: GCSStore = _made(GCSStore, settings, context, config, settings.endpoint)
     return made
 
 
@@ -86,12 +85,17 @@ def azure_store(settings: AzureSettings, context: Context) -> AzureStore:
             config[name] = told
     if settings.endpoint is not None:
         config["endpoint"] = settings.endpoint.rstrip("/")
-    made: AzureStore = _made(AzureStore, settings, context, config)
+    made: AzureStore = _made(AzureStore, settings, context, config, settings.endpoint)
     return made
 
 
 def _made(
-    kind: Any, settings: ObjectSettings, context: Context, config: dict[str, Any], provider: Any = None
+    kind: Any,
+    settings: ObjectSettings,
+    context: Context,
+    config: dict[str, Any],
+    endpoint: str | None,
+    provider: Any = None,
 ) -> Any:
     from obstore.exceptions import BaseError
 
@@ -99,8 +103,8 @@ def _made(
         "connect_timeout": timedelta(seconds=min(CONNECT_SECONDS, settings.timeout)),
         "read_timeout": timedelta(seconds=settings.timeout),
         "timeout": WHOLE,
-        # Said by the endpoint itself; whatever has none goes over TLS.
-        "allow_http": (settings.endpoint or os.environ.get("AWS_ENDPOINT_URL", "")).startswith("http://"),
+        # Without an endpoint everything goes over TLS.
+        "allow_http": (endpoint or "").startswith("http://"),
         "user_agent": "freshkb",
     }
     try:

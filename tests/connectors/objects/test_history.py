@@ -116,14 +116,14 @@ class History:
         uri = self.random.choice([*sorted(expected), "gone.md"])
         self.faults.hits = 0
         try:
-            entry = self.connector.stat(uri)
-            fetched = self.connector.fetch(uri, None) if entry is not None else None
+            asked_for = self.connector.stat(uri)
+            fetched = self.connector.fetch(uri, None) if asked_for is not None else None
         except SourceUnavailable:
             assert self.faults.hits
         else:
-            assert (entry is None) == (uri not in expected)
+            assert (asked_for is None) == (uri not in expected)
             if fetched is not None:
-                assert fetched.entry == entry
+                assert fetched.entry == asked_for
                 assert fetched.content_hash == hashlib.sha256(expected[uri]).hexdigest()
 
     def _same_version(self, entry: Entry, data: bytes) -> None:

@@ -10,8 +10,8 @@ from email.utils import formatdate
 import pytest
 
 from connectors.base import Connector, Listing, SourceUnavailable
-from connectors.objects import s3_bucket
-from tests.connectors.objects.buckets import SECRET_KEY, Bucket, S3Bucket
+from connectors.objects.aws import credentials_of
+from tests.connectors.objects.buckets import SECRET_KEY, AzureBucket, Bucket, S3Bucket
 from tests.connectors.objects.relay import Asked, Reply, refusal
 
 KEYS = ["docs/a.md", "docs/b.md", "docs/c.md", "docs/d.md", "docs/e.md"]
@@ -298,6 +298,23 @@ def test_a_clock_that_is_wrong_is_told_from_a_refusal_without_a_code(s3: S3Bucke
     assert "s3:ListBucket" not in message
 
 
+@pytest.mark.parametrize(
+    ("detail", "said"),
+    [
+        ("Request date header too old: 'Mon, 01 Jan 2024'", "this machine's clock differs"),
+        (
+            "Signature not valid in the specified time frame: Start [x] - Expiry [y]",
+            "credentials have expired",
+        ),
+    ],
+)
+def test_reasons_that_azure_gives_in_words_are_understood(azure: AzureBucket, detail: str, said: str) -> None:
+    body = f"<Error><Code>AuthenticationFailed</Code><Message>{detail}</Message></Error>".encode()
+    azure.relay.before.append(lambda asked: Reply(403, body))
+    with pytest.raises(SourceUnavailable, match=said):
+        azure.connect("docs").list()
+
+
 def test_silence_ends(bucket: Bucket) -> None:
     filled(bucket)
     over = threading.Event()
@@ -337,13 +354,12 @@ def test_a_listing_asks_once_a_page_and_once_for_its_end(bucket: Bucket) -> None
 def test_credentials_are_looked_for_once(s3: S3Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     filled(s3).page_by(2)
     looked: list[str | None] = []
-    really = s3_bucket.credentials_of
 
     def counted(profile: str | None) -> object:
         looked.append(profile)
-        return really(profile)
+        return credentials_of(profile)
 
-    monkeypatch.setattr(s3_bucket, "credentials_of", counted)
+    monkeypatch.setattr("connectors.objects.s3_bucket.credentials_of", counted)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
     connector = s3.connect("docs", access_key_id=None, secret_access_key=None)

@@ -7,6 +7,7 @@ import hmac
 import json
 import stat
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import pytest
@@ -16,7 +17,7 @@ from connectors.objects.aws import credentials_of, endpoint_of, region_of
 from tests.connectors.objects.buckets import ACCESS_KEY, SECRET_KEY, Bucket, S3Bucket
 from tests.connectors.objects.relay import Asked
 
-KEYS = {"access_key_id": None, "secret_access_key": None}
+KEYS: dict[str, Any] = {"access_key_id": None, "secret_access_key": None}
 
 
 def signature(asked: Asked, secret: str) -> str:
