@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote, unquote
@@ -166,7 +167,9 @@ class AzureBucket(Bucket):
         self.store.delete(key)
 
 
+@cache
 def _client(port: int) -> Any:
+    """Made once: it reads descriptions of all of AWS."""
     from importlib import import_module
 
     # It has no types.

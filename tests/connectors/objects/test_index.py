@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from index.model import State
 from index.search.knowledge_base import KnowledgeBase
 from index.verify.compare import verify
@@ -11,6 +13,13 @@ from tests.knowledge import Knowledge, counts
 
 LEAVE = "# Leave\n\nParents take sixteen weeks.\n"
 TRAVEL = "# Travel\n\nTrains come first.\n"
+
+
+@pytest.fixture(params=["s3", "azure"])
+def indexed(request: pytest.FixtureRequest) -> Bucket:
+    """One that we list, and one that obstore lists."""
+    found: Bucket = request.getfixturevalue(request.param)
+    return found
 
 
 def source(kb: Knowledge, bucket: Bucket, **more: object) -> None:
@@ -23,7 +32,8 @@ def hits(kb: Knowledge, query: str) -> list[str]:
         return [hit.uri for hit in KnowledgeBase(workspace).search(query, mode="sparse")]
 
 
-def test_a_bucket_is_found_edited_gone_and_back(kb: Knowledge, bucket: Bucket) -> None:
+def test_a_bucket_is_found_edited_gone_and_back(kb: Knowledge, indexed: Bucket) -> None:
+    bucket = indexed
     source(kb, bucket)
     bucket.put("docs/leave.md", LEAVE.encode())
     bucket.put("docs/a/travel.md", TRAVEL.encode())
@@ -43,7 +53,8 @@ def test_a_bucket_is_found_edited_gone_and_back(kb: Knowledge, bucket: Bucket) -
     assert kb.ask(lambda workspace: verify(workspace, deep=True)).ok
 
 
-def test_unchanged_objects_cost_no_download(kb: Knowledge, bucket: Bucket) -> None:
+def test_unchanged_objects_cost_no_download(kb: Knowledge, indexed: Bucket) -> None:
+    bucket = indexed
     source(kb, bucket)
     for number in range(20):
         bucket.put(f"docs/{number:02}.md", f"# Page {number}\n\nText.\n".encode())
@@ -54,7 +65,8 @@ def test_unchanged_objects_cost_no_download(kb: Knowledge, bucket: Bucket) -> No
     assert len(bucket.relay.asked) <= 7
 
 
-def test_what_a_bucket_hides_is_not_removed(kb: Knowledge, bucket: Bucket) -> None:
+def test_what_a_bucket_hides_is_not_removed(kb: Knowledge, indexed: Bucket) -> None:
+    bucket = indexed
     source(kb, bucket)
     for number in range(4):
         bucket.put(f"docs/{number}.md", f"# Page {number}\n\nText {number}.\n".encode())
