@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from connectors.base import DocumentForbidden, Entry
-from connectors.objects.descriptions import description_of
+from connectors.objects.descriptions import Description, Descriptions, description_of
+from connectors.objects.keys import StoredObject
 from tests.connectors.objects.buckets import Bucket, S3Bucket
 from tests.connectors.objects.relay import refusal
 
@@ -93,6 +94,17 @@ def test_the_cache_forgets_the_names_of_what_is_gone(s3: S3Bucket, tmp_path: Pat
     with sqlite3.connect(cache / "descriptions.db") as database:
         assert database.execute("SELECT key FROM description").fetchall() == [("docs/b.md",)]
     database.close()
+
+
+def test_no_byte_of_a_forgotten_name_is_left(tmp_path: Path) -> None:
+    kept = Descriptions(tmp_path / "cache", lambda key: Description(None, {"title": key}))
+    found = [StoredObject(f"docs/{number:03}-secret-plan.md", "e", 1, 1) for number in range(300)]
+    kept.of(found, "first")
+    kept.of([one for one in found if one.key.startswith("docs/0")], "second")
+    kept.forget_others("second")
+    left = b"".join(path.read_bytes() for path in (tmp_path / "cache").iterdir())
+    assert b"docs/099-secret-plan" in left
+    assert not any(one.key.encode() in left for one in found[100:])
 
 
 def test_metadata_changed_in_place_is_seen_although_the_bytes_stay(s3: S3Bucket, tmp_path: Path) -> None:
