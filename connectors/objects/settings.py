@@ -98,8 +98,11 @@ class S3Settings(ObjectSettings):
     profile: str | None = None
     """A profile of ``~/.aws/config`` and ``~/.aws/credentials``."""
     access_key_id: str | None = None
+    """The name of a key; with it comes its secret."""
     secret_access_key: SecretStr | None = None
+    """The secret of the key, as ``${VARIABLE}``."""
     session_token: SecretStr | None = None
+    """The third part of a key that expires."""
     requester_pays: bool = False
     """Pay for the requests, as some public buckets demand."""
 
@@ -141,11 +144,15 @@ class AzureSettings(ObjectSettings):
     account: Annotated[str, Field(pattern=r"^[a-z0-9]{3,24}$")]
     """The storage account."""
     account_key: SecretStr | None = None
+    """The key of the account, as ``${VARIABLE}``."""
     sas_token: SecretStr | None = None
     """A shared access signature that may read and list."""
     client_id: str | None = None
+    """The application (service principal) that asks, or a managed identity of several."""
     client_secret: SecretStr | None = None
+    """The secret of the application, as ``${VARIABLE}``."""
     tenant_id: str | None = None
+    """The directory that the application is in."""
 
     @model_validator(mode="after")
     def _credentials_are_of_one_kind(self) -> Self:

@@ -79,7 +79,8 @@ def azure_store(settings: AzureSettings, context: Context) -> AzureStore:
         ("client_secret", "client_secret"),
     ):
         if (secret := getattr(settings, name)) is not None:
-            config[key] = _told(secret)
+            # The portal shows a signature with the mark that it follows in a url.
+            config[key] = _told(secret).removeprefix("?")
     for name in ("client_id", "tenant_id"):
         if (told := getattr(settings, name)) is not None:
             config[name] = told

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import stat
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -14,7 +15,7 @@ import pytest
 
 from connectors.base import SourceUnavailable
 from connectors.objects.aws import credentials_of, endpoint_of, region_of
-from tests.connectors.objects.buckets import ACCESS_KEY, SECRET_KEY, Bucket, S3Bucket
+from tests.connectors.objects.buckets import ACCESS_KEY, SECRET_KEY, AzureBucket, Bucket, S3Bucket
 from tests.connectors.objects.relay import Asked
 
 KEYS: dict[str, Any] = {"access_key_id": None, "secret_access_key": None}
@@ -90,6 +91,21 @@ def test_nobody_signs_what_is_public(bucket: Bucket) -> None:
     assert "x-amz-signature" not in sent
     if bucket.scheme != "gs":
         assert "authorization" not in sent
+
+
+def test_azure_takes_a_shared_access_signature_as_its_portal_shows_it(azure: AzureBucket) -> None:
+    from obstore import sign
+
+    azure.put("docs/a.md", b"x")
+    # It may read this one object, and may not list.
+    url = sign(azure.store, "GET", "docs/a.md", timedelta(minutes=5))
+    settings = {name: value for name, value in azure.settings("docs").items() if name != "account_key"}
+    connector = azure.connected({**settings, "sas_token": f"?{urlsplit(url).query}"})
+    assert connector.fetch("a.md", None).entry.size == 1
+    with pytest.raises(SourceUnavailable) as raised:
+        connector.list()
+    assert "sig=" not in str(raised.value)
+    assert "authorization" not in {name.lower() for asked in azure.relay.asked for name in asked.headers}
 
 
 def test_who_pays_for_requests_says_so(s3: S3Bucket) -> None:
