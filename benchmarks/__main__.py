@@ -25,6 +25,7 @@ from benchmarks import (
     processes,
     purging,
     searching,
+    source_objects,
     source_sql,
 )
 from benchmarks.machine import Machine, describe
@@ -45,6 +46,7 @@ MEASURES: dict[str, Measure] = {
     "links": auditing.linked,
     "report": auditing.reported,
     "texts": auditing.texts,
+    "objects": source_objects.listed,
     "pdf": parsing.pdf_text,
     "children": parsing.two_children,
     "small": parsing.small,

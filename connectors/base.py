@@ -59,6 +59,9 @@ ENTRY_POINT_GROUP = "freshkb.connectors"
 BUILT_IN = {
     "files": "connectors.files:FilesConnector",
     "sql": "connectors.sql.connector:SqlConnector",
+    "s3": "connectors.objects.services:S3Connector",
+    "gcs": "connectors.objects.services:GcsConnector",
+    "azure": "connectors.objects.services:AzureConnector",
 }
 
 

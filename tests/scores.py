@@ -348,8 +348,8 @@ def mean(scores: Sequence[Scores]) -> Scores:
     values = [one.values() for one in scores]
 
     def of(name: str) -> Any:
-        given = [value[name] for value in values]
-        return None if None in given else sum(given) / len(given)
+        given = [found for value in values if (found := value[name]) is not None]
+        return sum(given) / len(given) if given else None
 
     return Scores(**{name: of(name) for name in values[0]})
 

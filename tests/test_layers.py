@@ -93,6 +93,7 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "sqlalchemy": ("index/ledger/", "connectors/sql/"),
     "alembic": "index/ledger/",
     "watchdog": "connectors/watching.py",
+    "obstore": "connectors/objects/",
     "typer": "flows/cli/",
     "rich": "flows/cli/",
 }

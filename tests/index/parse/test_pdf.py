@@ -90,10 +90,10 @@ def test_a_word_that_a_line_breaks_is_whole_and_begins_no_paragraph(tmp_path: Pa
 
 def test_a_paragraph_goes_on_in_the_next_column_and_on_the_next_page(tmp_path: Path) -> None:
     whole = prose(2, 30)
-    note = (60.0, 520.0, 7.0, "1 A note in smaller type at the foot of the page.", "F1")
+    note = (60.0, 480.0, 7.0, "1 A note in smaller type at the foot of the page.", "F1")
     pages = [
-        [*column(60, 700, whole[:12]), *column(330, 700, whole[12:24]), note],
-        column(60, 700, whole[24:]),
+        [*column(60, 660, whole[:12]), *column(330, 660, whole[12:24]), note],
+        column(60, 660, whole[24:]),
     ]
     found = read(documents.placed_pdf(tmp_path / "a.pdf", pages))
     assert [(e.text, e.page) for e in found.elements] == [(text_of(whole), 1), (note[3], 1)]
