@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +48,8 @@ from connectors.errors import (
 from connectors.errors import (
     shortened as shortened,
 )
+from connectors.needs import Need as Need
+from connectors.needs import packages as packages
 from connectors.patterns import Patterns as Patterns
 from connectors.urls import check_url as check_url
 
@@ -238,6 +240,11 @@ class Connector(ABC):
 
         The links of all documents are made anew once it is another one.
         """
+
+    def needs(self) -> Sequence[Need]:
+        """The programs, packages and credentials that it needs besides its settings, and where each was
+        found; no server is asked. The packages of an extra that is called like the type need no mention."""
+        return ()
 
     def checked_out_at(self) -> int | None:
         """When version control last wrote the place that is mirrored, nanoseconds since the epoch, UTC:

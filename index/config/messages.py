@@ -37,7 +37,7 @@ def _problem(details: ErrorDetails, at: Location, model: type[BaseModel]) -> Pro
         return where, "is missing"
     message, value = _words(details), details["input"]
     if isinstance(value, str | int | float | date):
-        secret = _is_secret(_block_at(model, inside[:-1]), inside)
+        secret = is_secret(_block_at(model, inside[:-1]), inside)
         message = f"{REDACTED if secret else _shown(value)} {message}"
     return where, message
 
@@ -89,7 +89,9 @@ def _words(details: ErrorDetails) -> str:
     return re.sub(r"^(?:Value error, |Assertion failed, |\w+ (?=should ))", "", details["msg"])
 
 
-def _is_secret(block: type[BaseModel], location: Location) -> bool:
+def is_secret(block: type[BaseModel], location: Location) -> bool:
+    """Whether the value at a location is a secret, by the names of its keys or by its field in the block that
+    has it."""
     keys = [part for part in location if isinstance(part, str)]
     about = block.model_fields.get(keys[-1]) if keys else None
     return any(map(secret_name, keys)) or (about is not None and "SecretStr" in str(about.annotation))

@@ -57,6 +57,15 @@ class Text:
         return self.lines.get(location, 1)
 
 
+def named_variables(text: str) -> dict[str, str]:
+    """The variables that a value names as ``${VAR}`` or ``${VAR:-default}``, with their defaults or "".
+
+    >>> named_variables("https://${USER}:${TOKEN:-none}@example.org/$${x}")
+    {'USER': '', 'TOKEN': 'none'}
+    """
+    return {found[1]: found[2] or "" for found in _VARIABLE.finditer(text) if found[1]}
+
+
 def read(text: str, environ: Mapping[str, str] | None) -> Text:
     """Parse YAML, replacing ``${VAR}`` and ``${VAR:-default}`` in strings; ``$${`` stands for ``${``.
 
