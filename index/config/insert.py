@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from index.config.text import UnreadableFile, read
+from index.config.text import LOADER, UnreadableFile, read
 from index.errors import ConfigError
 from index.printable import printable
 
@@ -70,7 +70,7 @@ def _flow(value: Any) -> str:
 
 
 def _edited(text: str, block: Mapping[str, Any], line_end: str) -> str:
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    root = yaml.compose(text, Loader=LOADER)
     if not isinstance(root, yaml.MappingNode):
         # An empty file, or none of ours: what is missing is said by the validation.
         return f"{_ended(text, line_end)}sources:{line_end}{written(block, 2, line_end)}"
@@ -138,7 +138,7 @@ def _ends(text: str, start: int, end: int) -> list[tuple[Any, int]]:
     """(token, where it ends) of each token that has characters, and begins between these positions."""
     return [
         (token, token.end_mark.index)
-        for token in yaml.scan(text, Loader=yaml.SafeLoader)
+        for token in yaml.scan(text, Loader=LOADER)
         if start <= token.start_mark.index < end and token.end_mark.index > token.start_mark.index
     ]
 

@@ -95,9 +95,7 @@ def many(type_name: str, path: KeyPath) -> bool:
 def _kinds(type_name: str, path: KeyPath) -> set[str]:
     """JSON's types of the values that a key takes; "" where its model does not say."""
     model = connector_class(type_name).settings_model
-    if path[0] not in keys_of(model):
-        model = Source
-    whole = model.model_json_schema()
+    whole = (model if path[0] in keys_of(model) else Source).model_json_schema()
     block: Mapping[str, Any] = whole
     for part in path:
         choices = list(_choices(block, whole))

@@ -101,7 +101,7 @@ def _read(file: Path, name: str, environ: Mapping[str, str], instead: bytes | No
             f"{name} cannot be read: {error.strerror}. `freshkb init` writes a new one."
         ) from error
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
+        line = error.object.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{name}:{line}: is not UTF-8 text. Save it as UTF-8.") from error
     except UnreadableFile as error:
         raise ConfigError(
