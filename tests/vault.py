@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 import connectors.base
 from connectors.base import (
@@ -100,6 +100,14 @@ class TableSettings(ConnectorSettings):
     query: str = "select"
     columns: Columns
     settings: dict[str, Any] = Field(default_factory=dict)
+    first: str = ""
+    last: str = ""
+
+    @model_validator(mode="after")
+    def _both_ends(self) -> TableSettings:
+        if bool(self.first) != bool(self.last):
+            raise ValueError("first and last go together")
+        return self
 
 
 class Table(MemoryConnector):

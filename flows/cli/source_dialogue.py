@@ -37,21 +37,60 @@ class Dialogue:
         self._block["id"] = source_id or self._id(chosen)
         self._check(("id",))
         for setting in settings:
-            name, equals, text = setting.partition("=")
-            if not equals:
-                raise ConfigError(f"--set {name} has no value; write --set KEY=VALUE.")
-            if name in ("id", "type"):
-                raise ConfigError(f"{name} is an option of its own: --{name}.")
-            assign(self._block, name, text)
-            self._check(tuple(name.split(".")))
+            self._option(setting)
         for key in known:
             if key.required and not self._has(key):
                 self._ask_key(key)
         if everything and self._answers:
-            for key in known:
-                if not key.required and (key.place or key.secret) and not self._has(key):
-                    self._ask_key(key)
+            self._ask_others([key for key in known if not (key.required or self._has(key))])
         return self._block
+
+    def _ask_others(self, keys: Sequence[Key]) -> None:
+        """Those that say where the source is, open it, or belong to a block that has to be there, one by one;
+        then any of the rest."""
+        asked = [key for key in keys if key.place or key.secret or len(key.path) > 1]
+        for key in asked:
+            self._ask_key(key)
+        rest = [key for key in keys if key not in asked]
+        if rest:
+            self._console.say(
+                "\nFurther keys, those of every source among them; `config schema` has them all:"
+            )
+        for key in rest:
+            self._console.say(f"  {key}: {key.about}" if key.about else f"  {key}")
+        told = False
+        while True:
+            if self._ask("NAME=VALUE", self._set, default=""):
+                told = False
+                continue
+            wrong = wrong_with(self._block, (), os.environ)
+            if told or not wrong:
+                return
+            # Keys that are right one by one may be wrong together. A second Enter leaves them so.
+            for why in wrong:
+                warn(why)
+            told = True
+
+    def _set(self, text: str) -> str:
+        """Set a key as ``--set`` does; why that is wrong, or ""."""
+        before = copy.deepcopy(self._block)
+        try:
+            self._option(text)
+        except ConfigError as error:
+            self._block = before
+            return str(error)
+        return ""
+
+    def _option(self, setting: str) -> None:
+        """Set a key by an option. Raises ConfigError when it is wrong."""
+        name, equals, text = setting.partition("=")
+        name = name.strip()
+        if not equals:
+            raise ConfigError(f"{name} has no value; write NAME=VALUE.")
+        if name in ("id", "type"):
+            raise ConfigError(f"{name} is an option of its own: --{name}.")
+        assign(self._block, name, text.strip())
+        self._check(tuple(name.split(".")))
 
     def confirmed(self, question: str, *, default: bool) -> bool:
         return not self._answers or typer.confirm(question, default=default, err=self._console.as_json)
@@ -59,7 +98,7 @@ class Dialogue:
     def _check(self, path: tuple[str, ...]) -> None:
         """Raise ConfigError when an option is wrong."""
         if wrong := wrong_with(self._block, path, os.environ):
-            raise ConfigError(". ".join(wrong))
+            raise ConfigError(f"{'. '.join(wrong)}.")
         if path == ("id",) and self._block["id"] in self._taken:
             raise ConfigError(f"{self._block['id']!r} is the id of a source already.")
 

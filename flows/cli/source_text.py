@@ -33,10 +33,11 @@ def _known(checked: Checked) -> Iterator[tuple[str, str]]:
     if checked.detects:
         yield "detects", ", ".join(_detected(name, tally) for name in checked.detects)
     for need in checked.needs:
-        if need.kind == "credential":
-            yield "credential", f"{need.name}: {need.origin or 'not given'}"
-        elif need.origin is not None:
-            yield need.kind, f"{need.name} {need.origin}"
+        if need.origin is not None:
+            colon = ":" if need.kind == "credential" else ""
+            yield need.kind, f"{need.name}{colon} {need.origin}"
+    if lacking := [need.name for need in checked.needs if need.origin is None and not need.missing]:
+        yield "not given", ", ".join(lacking)
     if tally is not None:
         if not tally.documents and checked.ok:
             yield "documents", "none: is this the place, and do include and exclude let any pass?"

@@ -84,7 +84,7 @@ def add(
         list[str] | None,
         typer.Option(
             "--set",
-            metavar="KEY=VALUE",
+            metavar="NAME=VALUE",
             help="A key of the source; a secret as '${VARIABLE}'. May be given again, for a list, too.",
         ),
     ] = None,

@@ -15,8 +15,9 @@ from pydantic import BaseModel
 from connectors.base import BUILT_IN, ENTRY_POINT_GROUP, ConnectorSettings, connector_class
 from index.config.block import keys_of
 from index.config.blocks import Source
-from index.config.messages import block_of, is_secret
+from index.config.messages import block_of, is_secret_type
 from index.config.text import UnreadableFile, read
+from index.redact import secret_name
 
 KeyPath = tuple[str, ...]
 
@@ -66,8 +67,10 @@ def _keys(model: type[BaseModel], above: KeyPath, places: frozenset[str]) -> Ite
         if below is not None and field.is_required():
             yield from _keys(below, path, places)
         else:
-            place = path[0] in places
-            yield Key(path, texts.get(name, ""), field.is_required(), is_secret(model, path), place)
+            secret = is_secret_type(field.annotation) or (
+                field.annotation in (str, str | None) and secret_name(written)
+            )
+            yield Key(path, texts.get(name, ""), field.is_required(), secret, path[0] in places)
 
 
 def value_of(type_name: str, path: KeyPath, text: str) -> Any:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from index.config.block import keys_of
-from index.config.messages import block_of, is_secret
+from index.config.messages import block_of, is_secret, is_secret_type
 from index.config.resolved import Config
 from index.config.text import UnreadableFile, named_variables, read
 from index.redact import secret_name, secrets_in
@@ -30,6 +30,8 @@ class Secret(NamedTuple):
     """Whether the file itself holds it, or a default of it."""
     origin: str | None = None
     """Where its value comes from; None: it has none."""
+    whole: bool = True
+    """Whether the whole value is secret, and not a part of it, as in a url."""
 
 
 #: Origin of a value that the file itself holds.
@@ -69,7 +71,7 @@ def secrets_in_block(
         else:
             given = bool(held) and all(environ.get(name) or default for name, default in names.items())
             origin = WRITTEN if given else None
-        yield Secret(key, tuple(names), written, origin)
+        yield Secret(key, tuple(names), written, origin, whole=held == value)
     for key in _declared(model, ()):
         if key not in seen:
             yield Secret(key)
@@ -107,5 +109,5 @@ def _declared(model: type[BaseModel], above: tuple[str, ...]) -> Iterator[str]:
         below = block_of(field.annotation)
         if below is not None:
             yield from _declared(below, (*above, key))
-        elif "SecretStr" in str(field.annotation):
+        elif is_secret_type(field.annotation):
             yield ".".join((*above, key))

@@ -47,13 +47,15 @@ class Addition:
 
 def assign(block: dict[str, Any], name: str, text: str) -> None:
     """Set a key of a source block to what a person wrote for it; a key that takes lists alone is added to.
-    `name` is the key, below another one with a dot: ``columns.id``. The block has its type.
+    `name` is the key, below another one with a dot: ``columns.id``. The block has its id and its type.
 
     Raises ConfigError when the text is not valid for any key, or holds a secret itself.
     """
     path = tuple(name.split("."))
     if not all(path):
-        raise ConfigError(f"{name!r} is no key; write KEY=VALUE, or KEY.KEY=VALUE for a key below another.")
+        raise ConfigError(
+            f"{name!r} is no key; write NAME=VALUE, or NAME.NAME=VALUE for a key below another."
+        )
     try:
         value = value_of(block["type"], path, text)
     except ValueError as error:
@@ -79,7 +81,7 @@ def refuse_secrets(block: Mapping[str, Any], path: KeyPath) -> None:
     name = ".".join(path)
     for secret in secrets_in_block(block, model, {}):
         if secret.written and (secret.key == name or secret.key.startswith(f"{name}.")):
-            proposed = variable_for(str(block.get("id", "source")), secret.key)
+            proposed = variable_for(block["id"], secret.key if secret.whole else "password")
             raise ConfigError(
                 f"{secret.key} has a secret in it, and secrets are not written into the file. Put it into an "
                 f"environment variable, such as {proposed}, and write ${{{proposed}}} in its place."
@@ -109,7 +111,7 @@ def wrong_with(block: Mapping[str, Any], path: KeyPath, environ: Mapping[str, st
     """What is wrong with the values at or below this key, as sentences; what is missing elsewhere is not."""
     found = problems_of(block, _complete(block, environ))
     return [
-        f"{key_path(where)} {problem}"
+        f"{key_path(where)} {problem}".strip()
         for where, problem in found
         if tuple(str(part) for part in where[: len(path)]) == path and problem != "is missing"
     ]

@@ -109,7 +109,7 @@ def test_what_is_missing_and_where_credentials_come_from_is_said(
     ]
     said = freshkb("sources", "check").stdout
     assert "credential   token: environment variable VAULT_TOKEN\n" in said
-    assert "credential   pin: not given\n" in said
+    assert "not given    pin\n" in said
     assert "credential   agent: socket /run/agent\n" in said
     assert "program      turner /bin/turner\n" in said
     assert "documents    none: is this the place" in said
@@ -220,17 +220,19 @@ def test_a_dialogue_asks_for_what_a_type_needs_and_asks_again_when_an_answer_is_
 ) -> None:
     (kb.home / "more").mkdir()
     (kb.home / "more" / "a.md").write_text("# A\n")
-    answers = ["flies", "files", "docs", "Docs", "more", " ", "./more", ""]
+    answers = ["flies", "files", "docs", "Docs", "more", " ", "./more", "rot=x", "owner=user:bo", "", ""]
     said = freshkb("sources", "add", given="\n".join(answers) + "\n")
     assert "There is no type 'flies'; did you mean files?" in said.stderr
     assert "'docs' is the id of a source already." in said.stderr
     assert "id 'Docs' should begin with a lower-case letter" in said.stderr
     assert "  files  A folder of the local file system, or of one that is mounted.\n" in said.stdout
     assert "root: The folder, relative to the configuration" in said.stdout
+    assert "  hidden: Whether files and folders" in said.stdout
     assert "- id: more\n  type: files\n  root: ./more\n" in said.stdout
     assert "ok  more (files)  1 document" in said.stdout
     assert "Next: freshkb sync --source more" in said.stdout
-    assert sources(kb)[1:] == [{"id": "more", "type": "files", "root": "./more"}]
+    assert "rot unknown key; did you mean root?" in said.stderr
+    assert sources(kb)[1:] == [{"id": "more", "type": "files", "root": "./more", "owner": "user:bo"}]
     assert state(kb) == set()
 
 
@@ -238,8 +240,8 @@ def test_a_dialogue_asks_for_the_name_of_a_variable_and_never_for_a_secret(
     freshkb: CommandLine, kb: Knowledge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("V_TOKEN", Vault.opens_with)
-    # Type, id, server, the secret itself, the proposed name, shelf and pin left out, and yes.
-    answers = ["vault", "v", "east", Vault.opens_with, "", "", "", "y"]
+    # Type, id, server, the secret itself, the proposed name; shelf, pin and all others left out; and yes.
+    answers = ["vault", "v", "east", Vault.opens_with, "", "", "", "", "y"]
     said = freshkb("sources", "add", given="\n".join(answers) + "\n")
     assert "Write the name of a variable" in said.stderr
     assert "environment variable that holds token [V_TOKEN]" in said.stdout
@@ -247,12 +249,25 @@ def test_a_dialogue_asks_for_the_name_of_a_variable_and_never_for_a_secret(
     assert sources(kb)[1] == {"id": "v", "type": "vault", "server": "east", "token": "${V_TOKEN}"}
 
 
+def test_a_dialogue_asks_for_the_keys_of_a_block_and_says_what_is_wrong_with_the_whole(
+    freshkb: CommandLine, kb: Knowledge
+) -> None:
+    # Type, id, url, the columns of id, text and owner; half of a pair; the other half; yes.
+    answers = ["table", "t", "east", "i", "t", "", "first=1", "", "last=2", "", "y"]
+    said = freshkb("sources", "add", given="\n".join(answers) + "\n")
+    assert said.stderr.count("first and last go together\n") == 1
+    assert sources(kb)[1] == {
+        "id": "t", "type": "table", "url": "east", "columns": {"id": "i", "text": "t"}, "first": "1",
+        "last": "2",
+    }  # fmt: skip
+
+
 def test_a_source_that_does_not_work_is_added_only_when_that_is_confirmed(
     freshkb: CommandLine, kb: Knowledge
 ) -> None:
     before = (kb.home / "freshkb.yaml").read_bytes()
-    answers = ["files", "more", "./nowhere", "y"]
-    refused = freshkb("sources", "add", given="\n".join([*answers[:3], ""]) + "\n", code=1)
+    answers = ["files", "more", "./nowhere", "", "y"]
+    refused = freshkb("sources", "add", given="\n".join([*answers[:4], ""]) + "\n", code=1)
     assert "does not exist" in refused.stderr and "is as it was" in refused.stdout
     options = ["--type", "files", "--id", "more", "--set", "root=./nowhere", "--yes"]
     assert "--untried" in freshkb("sources", "add", *options, code=1).stderr
@@ -313,7 +328,7 @@ def test_a_variable_that_is_not_set_is_named_and_the_source_not_tried(
         (["--type", "files", "--id", "x", "--yes"], "needs --set root=VALUE: The folder, relative"),
         (["--type", "flies", "--id", "x"], "No connector of type 'flies' is installed; installed are: files"),
         (["--type", "files", "--id", "docs"], "'docs' is the id of a source already"),
-        (["--type", "files", "--id", "x", "--set", "root"], "--set root has no value"),
+        (["--type", "files", "--id", "x", "--set", "root"], "root has no value; write NAME=VALUE"),
         (["--type", "files", "--id", "x", "--set", "id=y"], "id is an option of its own: --id"),
         (["--type", "files", "--id", "x", "--set", "rot=y"], "rot unknown key; did you mean root?"),
         (["--type", "files", "--id", "x", "--set", "hidden=maybe"], "hidden 'maybe' should be true or false"),
