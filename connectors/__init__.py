@@ -16,6 +16,7 @@ module                  holds
 `connectors.cache`      a folder for what a connector can get again; purged with documents
 `connectors.extras`     packages that only some sources need
 `connectors.needs`      packages, programs and credentials, and where they were found
+`connectors.platform`   those of our own types, in one table
 `connectors.urls`       urls in settings, checked when they are read
 `connectors.worktree`   the git work tree that a folder lies in, and when that was checked out
 `connectors.codeowners`     the CODEOWNERS file of a folder or its work tree

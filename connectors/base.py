@@ -49,8 +49,8 @@ from connectors.errors import (
     shortened as shortened,
 )
 from connectors.needs import Need as Need
-from connectors.needs import packages as packages
 from connectors.patterns import Patterns as Patterns
+from connectors.platform import platform_needs as platform_needs
 from connectors.urls import check_url as check_url
 
 ENTRY_POINT_GROUP = "freshkb.connectors"
@@ -243,7 +243,7 @@ class Connector(ABC):
 
     def needs(self) -> Sequence[Need]:
         """The programs, packages and credentials that it needs besides its settings, and where each was
-        found; no server is asked. The packages of an extra that is called like the type need no mention."""
+        found; no server is asked. Those of our own types are in `connectors.platform`."""
         return ()
 
     def checked_out_at(self) -> int | None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from connectors.base import Connector, Need, packages
+from connectors.base import Connector, Need, platform_needs
 from index.config import Config
 from index.config.origin import secrets_in_block, secrets_of_source
 from index.redact import redact
@@ -18,14 +18,24 @@ def needs_of(
     connector: Connector | None = None,
     block: Mapping[str, Any] | None = None,
 ) -> list[Need]:
-    """The needs of a configured source: the packages of the extra that is called like its type, the secrets
-    among its settings, and those that its connector names, where it could be made. Nothing is asked. `block`
-    is the source as the file is to hold it, when that does not yet."""
-    named = connector.needs() if connector is not None else ()
-    own = [need._replace(origin=need.origin and redact(need.origin)) for need in named]
-    found = {(need.kind, need.name): need for need in packages(config.source(source).type)}
-    found |= {("credential", need.name): need for need in credentials(config, source, block)}
-    return list((found | {(need.kind, need.name): need for need in own}).values())
+    """The needs of a configured source: packages and programs of its type, the secrets among its settings,
+    and what its connector names, where it could be made; where no secret is given, also the credentials that
+    libraries find by themselves. Nothing is asked. `block` is the source as the file is to hold it, when that
+    does not yet."""
+    settings = config.source(source)
+    given = list(credentials(config, source, block))
+    own = list(connector.needs()) if connector is not None else []
+    told = any(need.origin is not None for need in given)
+    platform = [
+        need
+        for need in platform_needs(settings.type, settings.connector)
+        if need.kind != "credential" or not told
+    ]
+    return list({(need.kind, need.name): _covered(need) for need in [*platform, *given, *own]}.values())
+
+
+def _covered(need: Need) -> Need:
+    return need if need.origin is None else need._replace(origin=redact(need.origin))
 
 
 def credentials(config: Config, source: str, block: Mapping[str, Any] | None = None) -> Iterator[Need]:

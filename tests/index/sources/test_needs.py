@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 import pytest
 
 from connectors import needs
-from connectors.base import Need
+from connectors.base import ConnectorSettings, Need
+from connectors.platform import platform_needs
 from index.config import Config, load
 from index.health.doctor import examine
 from index.sources.needs import missing, needs_of, written_out
@@ -83,14 +85,14 @@ def test_the_packages_of_the_extra_of_its_type_are_needed(
     kb: Knowledge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = ["fine>=1; extra == 'vault'", 'none-such<2; extra == "vault"', "other; extra == 'x'", "always"]
-    monkeypatch.setattr(needs.metadata, "requires", lambda name: lines)
+    monkeypatch.setattr(metadata, "requires", lambda name: lines)
 
     def version(name: str) -> str:
         if name != "fine":
             raise metadata.PackageNotFoundError
         return "1.2"
 
-    monkeypatch.setattr(needs.metadata, "version", version)
+    monkeypatch.setattr(metadata, "version", version)
     loaded = config(kb, monkeypatch, {})
     assert [need for need in needs_of(loaded, "v") if need.kind == "package"] == [
         Need("package", "fine", "1.2", "pip install 'freshkb[vault]'"),
@@ -116,6 +118,72 @@ def test_programs_variables_and_files_are_looked_for(tmp_path: Path, monkeypatch
     assert needs.file("key", tmp_path / "key").origin is None
     (tmp_path / "key").write_text("secret")
     assert needs.file("key", tmp_path / "key").origin == str(tmp_path / "key")
+
+
+@pytest.mark.parametrize(
+    ("type_name", "place", "environ", "found"),
+    [
+        ("git", "https://example.org/a.git", {"SSH_AUTH_SOCK": "/run/a"}, {"git"}),
+        ("git", "/srv/docs", {"SSH_AUTH_SOCK": "/run/a"}, {"git"}),
+        ("git", "git@example.org:a.git", {"SSH_AUTH_SOCK": "/run/a"}, {"git", "ssh", "ssh's agent"}),
+        ("git", "ssh://git@example.org/a.git", {}, {"git", "ssh"}),
+        ("fsspec", "webdavs://example.org/", {}, {"webdav4"}),
+        ("fsspec", "sftp://a@example.org/", {"SSH_AUTH_SOCK": "/run/a"}, {"sshfs", "ssh's agent"}),
+        ("fsspec", "smb://example.org/", {}, {"smbprotocol"}),
+        ("fsspec", "ftp://example.org/", {}, set()),
+        ("s3", "s3://b", {}, {"obstore"}),
+        ("s3", "s3://b", {"AWS_ACCESS_KEY_ID": "k3y-canary"}, {"obstore", "AWS_ACCESS_KEY_ID"}),
+        ("s3", "s3://b", {"AWS_CONFIG_FILE": "a"}, {"obstore", "AWS configuration"}),
+        (
+            "gcs",
+            "gs://b",
+            {"GOOGLE_APPLICATION_CREDENTIALS": "a"},
+            {"obstore", "Google's default credentials"},
+        ),
+        ("azure", "az://b", {"AZURE_CLIENT_SECRET": "k3y-canary"}, {"obstore", "AZURE_CLIENT_SECRET"}),
+        ("sql", "sqlite:///a", {"PGPASSWORD": "k3y-canary"}, set()),
+        ("sql", "postgresql://a@b/c", {"PGPASSWORD": "k3y-canary"}, {"PGPASSWORD"}),
+        ("vault", "east", {"AWS_ACCESS_KEY_ID": "k3y-canary"}, set()),
+    ],
+)
+def test_each_type_of_ours_has_its_own_needs_of_the_platform(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    type_name: str,
+    place: str,
+    environ: dict[str, str],
+    found: set[str],
+) -> None:
+    class Settings(ConnectorSettings):
+        place = frozenset({"where", "other"})
+        where: str
+        other: tuple[str, ...] = ()
+
+    (tmp_path / "a").write_text("k3y-canary")
+    monkeypatch.chdir(tmp_path)
+    for name in ("SSH_AUTH_SOCK", "PGPASSWORD", "PGPASSFILE", "GOOGLE_APPLICATION_CREDENTIALS"):
+        monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.startswith(("AWS_", "AZURE_", "GOOGLE_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    told = list(platform_needs(type_name, Settings(where=place)))
+    assert {need.name for need in told} == found
+    assert "canary" not in str(told)
+
+
+def test_what_the_platform_has_is_not_named_where_the_settings_give_a_secret(
+    kb: Knowledge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs = [Need("program", "turner", "/bin/turner"), Need("credential", "agent", "socket")]
+    monkeypatch.setattr("index.sources.needs.platform_needs", lambda type_name, settings: iter(needs))
+    assert found(config(kb, monkeypatch, {}, token="${A:-}")) == {
+        "turner": "/bin/turner", "agent": "socket", "token": None, "pin": None,
+    }  # fmt: skip
+    assert found(config(kb, monkeypatch, {"A": "one"}, token="${A:-}")) == {
+        "turner": "/bin/turner", "token": "environment variable A", "pin": None,
+    }  # fmt: skip
 
 
 def test_several_that_one_remedy_gets_are_one_sentence() -> None:
