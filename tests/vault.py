@@ -1,4 +1,4 @@
-"""Sources in memory for tests of `freshkb sources`: one that wants a token, and one whose keys are blocks."""
+"""Sources in memory for tests of `freshkb sources`: with a token, a block of keys, and keys of a library."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 import connectors.base
 from connectors.base import (
@@ -110,6 +110,29 @@ class TableSettings(ConnectorSettings):
         return self
 
 
+class ServiceSettings(ConnectorSettings):
+    place: ClassVar[frozenset[str]] = frozenset({"settings"})
+
+    settings: dict[str, Any]
+    """What the service wants to know."""
+
+    @field_validator("settings")
+    @classmethod
+    def _complete(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        if missing := {"url", "api_key"} - settings.keys():
+            raise ValueError(f"lacks {', '.join(sorted(missing))}")
+        return settings
+
+
+class Service(MemoryConnector):
+    """Whose keys only a library knows."""
+
+    settings_model = ServiceSettings
+
+    def __init__(self, settings: ConnectorSettings, context: Context) -> None:
+        super().__init__({"1.md": b"# One\n"}, settings=settings)
+
+
 class Table(MemoryConnector):
     """Rows as documents. They are two."""
 
@@ -122,12 +145,13 @@ class Table(MemoryConnector):
 
 @contextmanager
 def installed() -> Iterator[None]:
-    """Both are types of sources in the block, and the vault is as it was made."""
+    """All are types of sources in the block, and the vault is as it was made."""
     before = {name: value for name, value in vars(Vault).items() if name in Vault.__annotations__}
     Vault.documents, Vault.made = {}, []
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(connectors.base.BUILT_IN, "vault", f"{__name__}:Vault")
         patch.setitem(connectors.base.BUILT_IN, "table", f"{__name__}:Table")
+        patch.setitem(connectors.base.BUILT_IN, "service", f"{__name__}:Service")
         yield
     for name, value in before.items():
         setattr(Vault, name, value)

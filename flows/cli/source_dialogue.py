@@ -140,9 +140,12 @@ class Dialogue:
         if not self._answers:
             raise ConfigError(f"A source of type {self._block['type']} needs --set {key}=VALUE: {key.about}")
         self._console.say(f"\n{key}: {key.about}" if key.about else f"\n{key}:")
+        if key.kind == "mapping":
+            self._ask_pairs(key)
+            return
         made: dict[str, Any] = {}
         default = None if key.required else ""
-        label = str(key)
+        label = f"{key}, one or [a, b]" if key.kind == "list" else str(key)
         if key.secret:
             label = f"environment variable that holds {key}"
             default = variable_for(self._block["id"], str(key)) if key.required else ""
@@ -163,6 +166,20 @@ class Dialogue:
 
         if self._ask(label, wrong, default=default):
             self._block = copy.deepcopy(made)
+
+    def _ask_pairs(self, key: Key) -> None:
+        """Those of a mapping, one by one; what it still lacks is said after each."""
+        told = False
+        while True:
+            answer = self._ask(f"{key}, NAME=VALUE", lambda text: self._set(f"{key}.{text}"), default="")
+            if key.required and not self._has(key):
+                assign(self._block, str(key), "{}")
+            wrong = wrong_with(self._block, key.path, os.environ) if self._has(key) else []
+            if not answer and (told or not wrong):
+                return
+            for why in wrong:
+                warn(why)
+            told = not answer
 
     def _ask(self, label: str, wrong: Callable[[str], str], default: str | None = None) -> str:
         """The answer, or "" for nothing where that is the default."""

@@ -6,9 +6,9 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -33,6 +33,8 @@ class Key:
     secret: bool
     place: bool
     """Whether it says where the source is."""
+    kind: Literal["value", "list", "mapping"] = "value"
+    """A list or a mapping is one that takes nothing else; its mapping's keys are not known here."""
 
     def __str__(self) -> str:
         return ".".join(self.path)
@@ -56,7 +58,14 @@ def keys(type_name: str) -> list[Key]:
     there one by one. Raises UnknownConnector."""
     model = connector_class(type_name).settings_model
     common = set(ConnectorSettings.model_fields)
-    return [key for key in _keys(model, (), model.place) if key.path[0] not in common]
+    own = (key for key in _keys(model, (), model.place) if key.path[0] not in common)
+    return [replace(key, kind=_kind(_kinds(type_name, key.path))) for key in own]
+
+
+def _kind(kinds: set[str]) -> Literal["value", "list", "mapping"]:
+    if "string" in kinds:
+        return "value"
+    return "list" if "array" in kinds else "mapping" if "object" in kinds else "value"
 
 
 def _keys(model: type[BaseModel], above: KeyPath, places: frozenset[str]) -> Iterator[Key]:
@@ -91,8 +100,7 @@ def value_of(type_name: str, path: KeyPath, text: str) -> Any:
 
 def many(type_name: str, path: KeyPath) -> bool:
     """Whether the key takes a list, and no single text."""
-    kinds = _kinds(type_name, path)
-    return "array" in kinds and "string" not in kinds
+    return _kind(_kinds(type_name, path)) == "list"
 
 
 def _kinds(type_name: str, path: KeyPath) -> set[str]:

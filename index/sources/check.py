@@ -124,12 +124,14 @@ def check(config: Config, source: str, block: Mapping[str, Any] | None = None) -
     detects: set[str] = set()
     try:
         with on_trial(config, source) as (connector, _):
-            detects |= connector.capabilities.detects
+            detects = set(connector.capabilities.detects)
             needs = needs_of(config, source, connector, block)
             if not (lacking := missing(needs)):
                 place = redact(connector.probe())
                 tally = Tally(settings.limits.max_size, _codeowners(connector, problems))
                 unlisted = _count(connector, tally, problems)
+                # Some know it only once their server has answered.
+                detects = set(connector.capabilities.detects)
             else:
                 problems.append(lacking)
     except ConnectorError as error:

@@ -225,7 +225,7 @@ def test_a_dialogue_asks_for_what_a_type_needs_and_asks_again_when_an_answer_is_
     assert "There is no type 'flies'; did you mean files?" in said.stderr
     assert "'docs' is the id of a source already." in said.stderr
     assert "id 'Docs' should begin with a lower-case letter" in said.stderr
-    assert "  files  A folder of the local file system, or of one that is mounted.\n" in said.stdout
+    assert "  files    A folder of the local file system, or of one that is mounted.\n" in said.stdout
     assert "root: The folder, relative to the configuration" in said.stdout
     assert "  hidden: Whether files and folders" in said.stdout
     assert "- id: more\n  type: files\n  root: ./more\n" in said.stdout
@@ -260,6 +260,28 @@ def test_a_dialogue_asks_for_the_keys_of_a_block_and_says_what_is_wrong_with_the
         "id": "t", "type": "table", "url": "east", "columns": {"id": "i", "text": "t"}, "first": "1",
         "last": "2",
     }  # fmt: skip
+
+
+def test_a_dialogue_asks_for_pairs_where_only_a_library_knows_the_keys(
+    freshkb: CommandLine, kb: Knowledge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEY", "a-key-of-2026")
+    answers = [
+        "service",
+        "s",
+        "url=https://e.org",
+        "api_key=a-key-of-2026",
+        "",
+        "api_key=${KEY}",
+        "",
+        "",
+        "y",
+    ]
+    said = freshkb("sources", "add", given="\n".join(answers) + "\n")
+    assert said.stderr.count("settings lacks api_key\n") == 2
+    assert "settings.api_key has a secret in it" in said.stderr
+    assert "credential   settings.api_key: environment variable KEY\n" in said.stdout
+    assert sources(kb)[1]["settings"] == {"url": "https://e.org", "api_key": "${KEY}"}
 
 
 def test_a_source_that_does_not_work_is_added_only_when_that_is_confirmed(

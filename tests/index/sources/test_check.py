@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -53,6 +54,20 @@ def test_what_a_connector_says_it_detects_counts_without_any_document(
     found = checked(kb, monkeypatch)
     assert found.ok and found.detects == ["deletions", "titles"]
     assert found.json()["documents"] == 0
+
+
+def test_what_is_known_once_the_server_has_answered_counts(
+    kb: Knowledge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Vault.documents = {}
+    really = Vault.probe
+
+    def probe(self: Vault) -> str:
+        vars(self)["capabilities"] = replace(self.capabilities, detects=frozenset({"links"}))
+        return really(self)
+
+    monkeypatch.setattr(Vault, "probe", probe)
+    assert checked(kb, monkeypatch).detects == ["deletions", "links"]
 
 
 def test_owners_of_a_codeowners_file_count(kb: Knowledge, monkeypatch: pytest.MonkeyPatch) -> None:
