@@ -13,7 +13,7 @@ from flows.cli.console import Console, warn
 from index.config.keys import Key, about, connector_types, keys
 from index.config.messages import nearest
 from index.errors import ConfigError
-from index.sources.add import VARIABLE, assign, variable_for, wrong_with
+from index.sources.add import VARIABLE, assign, unassign, variable_for, wrong_with
 
 
 class Dialogue:
@@ -53,9 +53,7 @@ class Dialogue:
             self._ask_key(key)
         rest = [key for key in keys if key not in asked]
         if rest:
-            self._console.say(
-                "\nFurther keys, those of every source among them; `config schema` has them all:"
-            )
+            self._console.say("\nFurther keys, beside those of every source; NAME= takes one back:")
         for key in rest:
             self._console.say(f"  {key}: {key.about}" if key.about else f"  {key}")
         told = False
@@ -72,8 +70,14 @@ class Dialogue:
             told = True
 
     def _set(self, text: str) -> str:
-        """Set a key as ``--set`` does; why that is wrong, or ""."""
+        """Set a key as ``--set`` does, anew where it is set; without a value take it back. Why that is wrong,
+        or ""."""
         before = copy.deepcopy(self._block)
+        name, _, value = map(str.strip, text.partition("="))
+        if name not in ("id", "type"):
+            unassign(self._block, name)
+        if text.endswith("=") and not value:
+            return ""
         try:
             self._option(text)
         except ConfigError as error:
@@ -116,7 +120,8 @@ class Dialogue:
             raise ConfigError(f"Name the type of the source: --type {'|'.join(types)}")
         width = max(map(len, types))
         for name in types:
-            self._console.say(f"  {name:<{width}}  {about(name)}.")
+            line = about(name)
+            self._console.say(f"  {name:<{width}}  {line}." if line else f"  {name}")
 
         def wrong(text: str) -> str:
             return "" if text in types else f"There is no type {text!r}{nearest(text, types)}."
@@ -141,6 +146,7 @@ class Dialogue:
             raise ConfigError(f"A source of type {self._block['type']} needs --set {key}=VALUE: {key.about}")
         self._console.say(f"\n{key}: {key.about}" if key.about else f"\n{key}:")
         if key.kind == "mapping":
+            self._console.say("NAME= takes one back.")
             self._ask_pairs(key)
             return
         made: dict[str, Any] = {}

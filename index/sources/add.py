@@ -74,6 +74,16 @@ def assign(block: dict[str, Any], name: str, text: str) -> None:
     refuse_secrets(block, path)
 
 
+def unassign(block: dict[str, Any], name: str) -> None:
+    """Take a key out of a source block again, where it is there."""
+    *above, last = name.split(".")
+    inside: Any = block
+    for part in above:
+        inside = inside.get(part) if isinstance(inside, dict) else None
+    if isinstance(inside, dict):
+        inside.pop(last, None)
+
+
 def refuse_secrets(block: Mapping[str, Any], path: KeyPath) -> None:
     """Raise ConfigError when the block holds a secret itself at or below this key, rather than the name of a
     variable: files are copied, backed up and put under version control. The value is not repeated."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
@@ -28,6 +28,8 @@ class Tally:
     """Counts over the entries of a listing."""
 
     max_size: int
+    url: Callable[[str], str]
+    """The connector's link of a uri."""
     codeowners: CodeOwners = field(default_factory=CodeOwners)
     documents: int = 0
     told: Counter[str] = field(default_factory=Counter)
@@ -58,7 +60,7 @@ class Tally:
             yield "owners"
         if title(said):
             yield "titles"
-        if link.own(by_name(said)):
+        if link.own(by_name(said)) or self.url(entry.uri).startswith(("https://", "http://")):
             yield "links"
 
 
@@ -128,7 +130,7 @@ def check(config: Config, source: str, block: Mapping[str, Any] | None = None) -
             needs = needs_of(config, source, connector, block)
             if not (lacking := missing(needs)):
                 place = redact(connector.probe())
-                tally = Tally(settings.limits.max_size, _codeowners(connector, problems))
+                tally = Tally(settings.limits.max_size, connector.url, _codeowners(connector, problems))
                 unlisted = _count(connector, tally, problems)
                 # Some know it only once their server has answered.
                 detects = set(connector.capabilities.detects)

@@ -68,7 +68,9 @@ def missing(needs: Iterable[Need]) -> str:
 
 
 def not_given(needs: Iterable[Need]) -> str:
-    """The credentials that a source could have and was not given, as a sentence; "" when
-    there are none."""
-    names = [need.name for need in needs if need.kind == "credential" and need.origin is None]
-    return f"Not given: {', '.join(names)}." if names else ""
+    """The credentials that a source could have, as a sentence, when none of them was found; else ""."""
+    credentials = [need for need in needs if need.kind == "credential"]
+    if any(need.origin is not None for need in credentials):
+        return ""
+    names = ", ".join(need.name for need in credentials)
+    return f"Not given: {names}." if names else ""

@@ -266,19 +266,10 @@ def test_a_dialogue_asks_for_pairs_where_only_a_library_knows_the_keys(
     freshkb: CommandLine, kb: Knowledge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KEY", "a-key-of-2026")
-    answers = [
-        "service",
-        "s",
-        "url=https://e.org",
-        "api_key=a-key-of-2026",
-        "",
-        "api_key=${KEY}",
-        "",
-        "",
-        "y",
-    ]
+    pairs = ["url=https://e.com", "ulr=x", "url=https://e.org", "api_key=a-key-of-2026", "ulr=", ""]
+    answers = ["service", "s", *pairs, "api_key=${KEY}", "", "", "y"]
     said = freshkb("sources", "add", given="\n".join(answers) + "\n")
-    assert said.stderr.count("settings lacks api_key\n") == 2
+    assert said.stderr.count("settings lacks api_key\n") == 5
     assert "settings.api_key has a secret in it" in said.stderr
     assert "credential   settings.api_key: environment variable KEY\n" in said.stdout
     assert sources(kb)[1]["settings"] == {"url": "https://e.org", "api_key": "${KEY}"}

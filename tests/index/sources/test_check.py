@@ -70,6 +70,12 @@ def test_what_is_known_once_the_server_has_answered_counts(
     assert checked(kb, monkeypatch).detects == ["deletions", "links"]
 
 
+def test_links_of_the_connector_count(kb: Knowledge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Vault, "url", lambda self, uri: f"https://v.example.org/{uri}")
+    found = checked(kb, monkeypatch)
+    assert found.tally is not None and found.tally.told["links"] == 3
+
+
 def test_owners_of_a_codeowners_file_count(kb: Knowledge, monkeypatch: pytest.MonkeyPatch) -> None:
     Vault.owners = "*.md @docs\n"
     found = checked(kb, monkeypatch)
@@ -108,13 +114,21 @@ def test_a_listing_out_of_order_is_no_success(kb: Knowledge, monkeypatch: pytest
     assert found.tally is not None and found.tally.documents == 1
 
 
-def test_a_source_that_refuses_says_what_was_not_given_and_no_secret(
-    kb: Knowledge, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_source_that_refuses_shows_no_secret(kb: Knowledge, monkeypatch: pytest.MonkeyPatch) -> None:
     found = checked(kb, monkeypatch, "wrong-token-4711")
-    assert found.problems == ["The vault at east refuses the token ***.", "Not given: pin."]
+    assert found.problems == ["The vault at east refuses the token ***."]
     assert found.json()["documents"] is None and found.json()["told"] is None
     assert covered(str(found)) == str(found)
+
+
+def test_a_source_that_refuses_says_what_was_not_given(
+    kb: Knowledge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kb.source["token"] = "${NO_TOKEN:-}"
+    assert checked(kb, monkeypatch).problems == [
+        "The vault at east refuses the token .",
+        "Not given: token, pin.",
+    ]
 
 
 def test_a_missing_program_is_named_before_anything_is_asked(

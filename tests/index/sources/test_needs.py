@@ -208,6 +208,8 @@ def test_the_doctor_names_what_is_missing(kb: Knowledge, monkeypatch: pytest.Mon
         "into an environment variable, and write ${NAME} in its place."
     }
     kb.source["token"] = "another-sesame-2026"
-    assert bad()["source v"] == "The vault at east refuses the token ***. Not given: pin."
+    assert bad()["source v"] == "The vault at east refuses the token ***."
+    kb.source["token"] = ""
+    assert bad()["source v"] == "The vault at east refuses the token . Not given: pin, token."
     Vault.wanting = [Need("program", "key-turner", None, "apt install key-turner")]
     assert bad()["source v"] == "The program key-turner is missing: apt install key-turner."
