@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from index.sources.add import Addition
     from index.sources.check import Checked
 
+#: Problems of a source that are shown.
+_PROBLEMS_MAX = 20
+
 
 @command()
 def check(
@@ -151,8 +154,10 @@ def _tried(console: Console, added: Addition, block: dict[str, Any], untried: bo
 def _show(console: Console, checked: Checked) -> None:
     for line in check_lines(checked):
         console.say(line)
-    for problem in checked.problems:
+    for problem in checked.problems[:_PROBLEMS_MAX]:
         warn(f"{checked.source}: {problem}")
+    if (more := len(checked.problems) - _PROBLEMS_MAX) > 0:
+        warn(f"{checked.source}: and {more:,} more; --json has them all.")
 
 
 sources = Group(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from connectors.base import Connector, ConnectorError, Detection, Entry, Need, Unlisted
+from connectors.base import Connector, ConnectorError, Detection, Entry, Listing, Need, Unlisted
 from index.config import Config
 from index.config.codeowners import CodeOwners, codeowners_of
 from index.config.rules import named_owners
@@ -17,6 +17,9 @@ from index.parse import formats
 from index.redact import redact
 from index.sources.needs import missing, needs_of, not_given
 from index.sources.trial import on_trial
+
+#: Problems that the detail of a check repeats.
+_SAID_MAX = 5
 
 #: Detected in every source, by its complete listings.
 DELETIONS = "deletions"
@@ -55,12 +58,12 @@ class Tally:
             yield "renames"
         if entry.modified_at is not None:
             yield "dates"
-        said = entry.properties or {}
-        if named_owners(said)[0] or self.codeowners.owners(entry.uri):
+        said = entry.properties
+        if (said and named_owners(said)[0]) or self.codeowners.owners(entry.uri):
             yield "owners"
         if title(said):
             yield "titles"
-        if link.own(by_name(said)) or self.url(entry.uri).startswith(("https://", "http://")):
+        if (said and link.own(by_name(said))) or self.url(entry.uri).startswith(("https://", "http://")):
             yield "links"
 
 
@@ -88,7 +91,9 @@ class Checked:
     @property
     def detail(self) -> str:
         """A sentence or more: what is wrong, else where it is."""
-        return " ".join(self.problems) or self.place
+        more = len(self.problems) - _SAID_MAX
+        rest = [f"And {more:,} more."] if more > 0 else []
+        return " ".join([*self.problems[:_SAID_MAX], *rest]) or self.place
 
     def json(self) -> dict[str, Any]:
         tally = self.tally
@@ -130,8 +135,11 @@ def check(config: Config, source: str, block: Mapping[str, Any] | None = None) -
             needs = needs_of(config, source, connector, block)
             if not (lacking := missing(needs)):
                 place = redact(connector.probe())
-                tally = Tally(settings.limits.max_size, connector.url, _codeowners(connector, problems))
-                unlisted = _count(connector, tally, problems)
+                codeowners = _codeowners(connector, problems)
+                listing = connector.list()
+                tally = Tally(settings.limits.max_size, connector.url, codeowners)
+                unlisted = listing.unlisted
+                _count(listing, tally, problems)
                 # Some know it only once their server has answered.
                 detects = set(connector.capabilities.detects)
             else:
@@ -163,15 +171,15 @@ def _codeowners(connector: Connector, problems: list[str]) -> CodeOwners:
     return found
 
 
-def _count(connector: Connector, tally: Tally, problems: list[str]) -> Sequence[Unlisted]:
+def _count(listing: Listing, tally: Tally, problems: list[str]) -> None:
     """Add every entry of the listing to `tally`, and why it is incomplete to `problems`."""
-    listing = connector.list()
     last: str | None = None
-    for entry in listing:
-        if last is not None and entry.uri <= last:
-            problems.append(f"The listing is not in order: {entry.uri!r} is listed after {last!r}.")
-            break
-        last = entry.uri
-        tally.add(entry)
-    problems += map(redact, listing.errors)
-    return listing.unlisted
+    try:
+        for entry in listing:
+            if last is not None and entry.uri <= last:
+                problems.append(f"The listing is not in order: {entry.uri!r} is listed after {last!r}.")
+                break
+            last = entry.uri
+            tally.add(entry)
+    finally:
+        problems += map(redact, listing.errors)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from connectors.base import Entry, Listing, Need, Unlisted
+from connectors.base import Entry, Listing, Need, SourceUnavailable, Unlisted
 from index.config import load
 from index.redact import covered
 from index.sources.check import Checked, check
@@ -104,6 +104,34 @@ def test_a_listing_that_was_cut_short_is_no_success(kb: Knowledge, monkeypatch: 
     found = checked(kb, monkeypatch)
     assert not found.ok and found.json()["documents"] == 3
     assert found.detail == "Page 2 answered 500 with token=***."
+
+
+def test_a_listing_that_raises_half_way_counts_what_it_had_and_one_that_never_began_nothing(
+    kb: Knowledge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> Iterator[Entry]:
+        yield Entry("a.md", "1", 3, None, None)
+        raise SourceUnavailable("The token was revoked.")
+
+    monkeypatch.setattr(Vault, "list", lambda self: Listing(broken(), ["A folder may not be read."]))
+    found = checked(kb, monkeypatch)
+    assert found.problems == ["A folder may not be read.", "The token was revoked."]
+    assert found.json()["documents"] == 1
+
+    def never(self: Vault) -> Listing:
+        raise SourceUnavailable("It may not be listed.")
+
+    monkeypatch.setattr(Vault, "list", never)
+    found = checked(kb, monkeypatch)
+    assert (found.json()["documents"], found.detail) == (None, "It may not be listed.")
+
+
+def test_many_problems_are_not_all_repeated(kb: Knowledge, monkeypatch: pytest.MonkeyPatch) -> None:
+    errors = [f"Folder {number}." for number in range(1_200)]
+    monkeypatch.setattr(Vault, "list", lambda self: Listing(iter(()), errors))
+    found = checked(kb, monkeypatch)
+    assert found.detail == "Folder 0. Folder 1. Folder 2. Folder 3. Folder 4. And 1,195 more."
+    assert len(found.json()["errors"]) == 1_200
 
 
 def test_a_listing_out_of_order_is_no_success(kb: Knowledge, monkeypatch: pytest.MonkeyPatch) -> None:
