@@ -4,7 +4,8 @@
 module                  holds
 ======================  ===========================================================================
 `connectors.errors`     what connectors raise
-`connectors.base`       the seam: `Connector`, the values it hands over, plug-ins; errors too
+`connectors.base`       the seam: `Connector`, and the values it hands over; errors and types, too
+`connectors.registry`   connectors by type: ours, and plug-ins
 `connectors.files`      the connector for folders: settings, `list`, `stat`, `fetch`, `watch`
 `connectors.objects`    object stores: S3, Google Cloud Storage, Azure Blob Storage
 `connectors.paths`      file names as uris and back; opening without following links
@@ -16,6 +17,8 @@ module                  holds
 `connectors.receive`    bytes that arrive in blocks, written, hashed and limited
 `connectors.cache`      a folder for what a connector can get again; purged with documents
 `connectors.extras`     packages that only some sources need
+`connectors.needs`      packages, programs and credentials, and where they were found
+`connectors.platform`   those of our own types, in one table
 `connectors.urls`       urls in settings, checked when they are read
 `connectors.worktree`   the git work tree that a folder lies in, and when that was checked out
 `connectors.settled`    what became of documents, for sources that do something with them then

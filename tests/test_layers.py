@@ -58,6 +58,7 @@ ROOMS = [
     "lookup",
     "hold",
     "sync",
+    "sources",
     "purge",
     "audit",
     "notify",
