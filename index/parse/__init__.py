@@ -16,7 +16,7 @@ be fooled. So nothing is parsed in the process that holds the ledger and the sto
 `references`    links and anchors of a tree of HTML, which four readers make
 `readers/`      `markdown`, `html`, `text`, `pdf`, `ocr`, `office`, `opendocument`, `tables`, `mail`,
                 `pandoc`, `data`: one function ``parse(path, format) -> Parsed`` each; they raise
-                `outline.Unreadable` with the reason
+                `outline.Unreadable` with the reason. `latin` chooses the code page of old texts
 `frontmatter`   the properties that a Markdown file begins with, also where its block is broken
 `archive`       bombs and locks, looked for before a container is opened
 `language`      the language of a document that does not name it

@@ -23,9 +23,9 @@ from index.parse import nlp
 if TYPE_CHECKING:
     from connectors.base import Entry
 
-#: Goes into every fingerprint: raise it when `outline` or `language` make other elements of the same file, or
-#: `index.freshness.validity` other claims.
-COMMON_REVISION = 3
+#: Goes into every fingerprint: raise it when `outline`, `language` or the decoding of texts make other
+#: elements of the same file, or `index.freshness.validity` other claims.
+COMMON_REVISION = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +120,8 @@ _FORMATS: dict[Format, str] = {
     Format("xls", "application/vnd.ms-excel", "tables", 1, ("xlrd",)): "xls",
     Format("csv", "text/csv", "tables", 1, _TEXT): "csv",
     Format("tsv", "text/tab-separated-values", "tables", 1, _TEXT): "tsv",
-    Format("eml", "message/rfc822", "mail", 1, _MARKUP): "eml",
-    Format("msg", "application/vnd.ms-outlook", "mail", 1, (*_MARKUP, "python-oxmsg")): "msg",
+    Format("eml", "message/rfc822", "mail", 2, _MARKUP): "eml",
+    Format("msg", "application/vnd.ms-outlook", "mail", 2, (*_MARKUP, "python-oxmsg")): "msg",
     Format("epub", "application/epub+zip", "pandoc", 1, _PANDOC): "epub",
     Format("odt", "application/vnd.oasis.opendocument.text", "opendocument", 1, ("lxml",)): "odt",
     Format("rtf", "application/rtf", "pandoc", 1, _PANDOC, ("soffice",), needed=False): "rtf",
