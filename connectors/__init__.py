@@ -18,6 +18,7 @@ module                  holds
 `connectors.urls`       urls in settings, checked when they are read
 `connectors.worktree`   the git work tree that a folder lies in, and when that was checked out
 `connectors.codeowners`     the CODEOWNERS file of a folder or its work tree
+`connectors.ingest`     Confluence, SharePoint, Notion and others, through unstructured-ingest
 ======================  ===========================================================================
 
 Nothing here imports anything of ours from outside the package, and nothing here decides what should happen.

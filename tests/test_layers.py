@@ -93,6 +93,10 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "sqlalchemy": "index/ledger/",
     "alembic": "index/ledger/",
     "watchdog": "connectors/watching.py",
+    "unstructured_ingest": "connectors/ingest/",
+    "office365": "connectors/ingest/",
+    "msal": "connectors/ingest/",
+    "atlassian": "connectors/ingest/",
     "typer": "flows/cli/",
     "rich": "flows/cli/",
 }

@@ -132,6 +132,10 @@ class GraphSite(Site):
                     "token_endpoint": f"{base}/oauth2/v2.0/token",
                 },
             )
+        if request.path == "/common/discovery/instance":
+            about = {"preferred_network": LOGIN, "preferred_cache": LOGIN, "aliases": [LOGIN]}
+            endpoint = f"{base}/v2.0/.well-known/openid-configuration"
+            return Answer(200, {"tenant_discovery_endpoint": endpoint, "metadata": [about]})
         given = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
         if not self.tokens or given.get("client_secret") != self.secret or given.get("client_id") != CLIENT:
             about = "AADSTS7000215: Invalid client secret provided."

@@ -180,7 +180,7 @@ def _handler(net: Loopback) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
                 return
             self.rfile = self.connection.makefile("rb")
-            self.wfile = self.connection.makefile("wb", 0)
+            self.wfile = self.connection.makefile("wb")
             self.close_connection = False
 
         def finish(self) -> None:
