@@ -222,7 +222,11 @@ def _same(entry: Entry, row: PlanRow, fetched: dict[str, Fetched], extraction: E
 
 
 def _likeness(workspace: Workspace, source: str, entry: Entry, row: PlanRow) -> float:
-    """The share of the vanished document's chunks that the new one has too."""
+    """The share of the vanished document's chunks that the new one has too. 1 where the source's identities are
+    no inodes: they are never given out again, and a new title alone changes every chunk of a short page."""
+    here = source_of(workspace, source)
+    if here.connector.capabilities.token != "mtime":
+        return 1.0
     collection = workspace.ledger.collections.current()
     if collection is None:
         return 0.0
@@ -230,7 +234,7 @@ def _likeness(workspace: Workspace, source: str, entry: Entry, row: PlanRow) -> 
         c.embedded_hash
         for c in workspace.ledger.chunks.of(collection.name, [row.document_id])[row.document_id]
     }
-    now = {chunk.embedded_hash for chunk in source_of(workspace, source).read(entry.uri)}
+    now = {chunk.embedded_hash for chunk in here.read(entry.uri)}
     return len(before & now) / len(before) if before else 0.0
 
 
