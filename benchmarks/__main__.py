@@ -25,6 +25,7 @@ from benchmarks import (
     processes,
     purging,
     searching,
+    source_ingest,
 )
 from benchmarks.machine import Machine, describe
 from benchmarks.measure import Bench, Measure, Row, Scale
@@ -34,6 +35,7 @@ from benchmarks.measure import Bench, Measure, Row, Scale
 MEASURES: dict[str, Measure] = {
     "plan": planning.unchanged,
     "memory": planning.memory,
+    "ingest": source_ingest.listed,
     "insert": editing.inserted,
     "headless": editing.without_headings,
     "rename": editing.renamed,

@@ -1,7 +1,7 @@
 """Confluence Cloud: pages of spaces.
 
-One question for 250 pages, and none for permissions. The version is the page's number, which each edit and each new title
-raises. A page comes with its version in one answer.
+One question for 250 pages, and none for permissions. The version is the page's number, which each edit and
+each new title raises. A page comes with its version in one answer.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ class _Connection(ConfluenceConnectionConfig):
 
 
 class _NoPermissions(OrderedDict[Any, None]):
-    """The library's cache of the permissions of spaces: they are known not to be had, so none are asked for, and
-    none of pages either."""
+    """The library's cache of the permissions of spaces: they are known not to be had, so none are asked for,
+    and none of pages either."""
 
     def __contains__(self, space: object) -> bool:
         return True

@@ -84,6 +84,9 @@ class IngestConnector(Connector):
         if self._opened is None:
             module, _, name = _CLASSES[self._ingest.connector].partition(":")
             with extra("ingest", self.context.source):
+                from connectors.ingest.heard import listen
+
+                listen()
                 made = getattr(import_module(f"connectors.ingest.{module}"), name)
             try:
                 self._opened = made(self._ingest.blocks(), self.patience())
@@ -172,11 +175,11 @@ class IngestConnector(Connector):
         return None if record is None else record.entry
 
     def _record(self, uri: str) -> Record | None:
-        with self._asking(uri) as service:
-            try:
+        try:
+            with self._asking(uri) as service:
                 record = service.record(uri)
-            except DocumentVanished:
-                return None
+        except DocumentVanished:
+            return None
         return record if record is not None and record.entry.uri == uri else None
 
     def fetch(self, uri: str, into: Path | None) -> Fetched:
@@ -198,8 +201,8 @@ class IngestConnector(Connector):
 
     @contextmanager
     def _folder(self) -> Iterator[Path]:
-        """An empty folder for one download: in the source's cache, so that a purge finds what a killed process
-        left."""
+        """An empty folder for one download: in the source's cache, so that a purge finds what a killed
+        process left."""
         if self.context.cache is None:
             with tempfile.TemporaryDirectory(prefix="freshkb-") as made:
                 yield Path(made)

@@ -1,7 +1,7 @@
 """What the exceptions of these libraries mean.
 
-Each wraps the others' in its own, with statuses that are often guesses; the response that one of the chain carries tells.
-Their messages repeat what the server said, and are not repeated here.
+Each wraps the others' in its own, with statuses that are often guesses; the response that one of the chain
+carries tells. Their messages repeat what the server said, and are not repeated here.
 """
 
 from __future__ import annotations

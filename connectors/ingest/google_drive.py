@@ -1,7 +1,8 @@
 """Google Drive: a folder with what is below it, or one file.
 
-Two files of a folder may have one name, so that uris end in identifiers. The version is the checksum of the bytes where there is one;
-Google's own documents have a number that each change raises. An answer that says that its search was incomplete is an error.
+Two files of a folder may have one name, so that uris end in identifiers. The version is the checksum of the
+bytes where there is one; Google's own documents have a number that each change raises. An answer that says
+that its search was incomplete is an error.
 """
 
 from __future__ import annotations

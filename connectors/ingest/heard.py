@@ -1,6 +1,7 @@
 """What the library says in its log, and goes on: the only trace of much that it swallows.
 
-It has one logger for all services. Its records go nowhere else, since they hold names, addresses and texts of answers.
+It has one logger for all services. Its records go nowhere else, since they hold names, addresses and texts of
+answers.
 """
 
 from __future__ import annotations
@@ -19,6 +20,18 @@ SILENT.propagate = False
 SILENT.addHandler(logging.NullHandler())
 SILENT.setLevel(logging.CRITICAL)
 
+#: They log addresses, headers and the texts of answers; what went wrong they raise, too.
+_TALKATIVE = (
+    "atlassian",
+    "backoff",
+    "googleapiclient",
+    "httpcore",
+    "msal",
+    "notion_client",
+    "office365",
+    "slack_sdk",
+)
+
 _heard: ContextVar[list[str] | None] = ContextVar("heard", default=None)
 
 
@@ -31,28 +44,17 @@ class _Ear(logging.Handler):
                 said.append(message)
 
 
-def _listen() -> None:
+_EAR = _Ear()
+
+
+def listen() -> None:
+    """Take the records of these libraries, whatever has been configured since."""
     logger = logging.getLogger("unstructured_ingest")
-    logger.handlers[:] = [_Ear()]
+    logger.handlers[:] = [_EAR]
     logger.propagate = False
     logger.setLevel(logging.WARNING)
-    for name in (
-        "atlassian",
-        "msal",
-        "office365",
-        "notion_client",
-        "googleapiclient",
-        "slack_sdk",
-        "backoff",
-    ):
-        # They log addresses, headers and bodies; what went wrong they raise, too.
-        other = logging.getLogger(name)
-        other.propagate = False
-        if not other.handlers:
-            other.addHandler(logging.NullHandler())
-
-
-_listen()
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Jira: issues of projects, of boards, or by key.
 
-An issue's text is made of many fields and its comments, and some change without the time of its last change: there are no versions,
-and each issue is read at each sync.
+An issue's text is made of many fields and its comments, and some change without the time of its last change:
+there are no versions, and each issue is read at each sync.
 """
 
 from __future__ import annotations

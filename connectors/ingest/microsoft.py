@@ -1,8 +1,8 @@
 """SharePoint and OneDrive: files of a library, of a drive, or of the channels of a team.
 
-The library resolves the place and downloads. Folders are walked here: its own walk of OneDrive ends with the first answer of
-a folder, that of SharePoint fails as a whole when one folder does, and its relative paths are percent-encoded in part. The version is the
-eTag, which each edit, rename and move changes.
+The library resolves the place and downloads. Folders are walked here: its own walk of OneDrive ends with the
+first answer of a folder, that of SharePoint fails as a whole when one folder does, and its relative paths are
+percent-encoded in part. The version is the eTag, which each edit, rename and move changes.
 """
 
 from __future__ import annotations

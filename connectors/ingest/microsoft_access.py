@@ -18,7 +18,8 @@ _SPARE = 300
 
 
 class _Asking:
-    """Questions go through our session, and a token is used until it ends; the library asks for one each time."""
+    """Questions go through our session, and a token is used until it ends; the library asks for one each
+    time."""
 
     authority_url: Any
     tenant: Any
@@ -56,8 +57,8 @@ class _Asking:
             token = app.acquire_token_for_client(scopes=scopes)
         if "access_token" not in token:
             raise SourceUnavailable(
-                f"Microsoft gives no token ({_word(token.get('error'))}): check tenant, client_id and its secret, "
-                "and whether that has expired."
+                f"Microsoft gives no token ({_word(token.get('error'))}): check tenant, client_id and its "
+                "secret, and whether that has expired."
             )
         return dict(token)
 
@@ -93,5 +94,6 @@ class SharepointAccess(_Asking, SharepointConnectionConfig):
             if drive.name == self.library:
                 return drive.root.get().execute_query()
         raise SourceUnavailable(
-            f"The site {self.site} has no library {self.library!r}, or the account may not see it. Check `library`."
+            f"The site {self.site} has no library {self.library!r}, or the account may not see it. "
+            "Check `library`."
         )

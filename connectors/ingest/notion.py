@@ -1,42 +1,34 @@
 """Notion: pages and databases below those that are named.
 
-Notion says when a page was edited to the minute, so that time is a version only once its minute is over by Notion's own
-clock; until then a page is read to tell. A database shows rows, and values that other pages decide: it has no version. Nor has a page
-that shows blocks of another (a synced block).
+Notion says when a page was edited to the minute, so that time is a version only once its minute is over by
+Notion's own clock; until then a page is read to tell. A database shows rows, and values that other pages
+decide: it has no version. Nor has a page that shows blocks of another (a synced block).
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, MutableSequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 from uuid import UUID
 
-from pydantic import PrivateAttr
 from unstructured_ingest.data_types.file_data import (
     FileData,
     FileDataSourceMetadata,
     SourceIdentifiers,
 )
-from unstructured_ingest.processes.connectors.notion import helpers
-from unstructured_ingest.processes.connectors.notion.client import Client as Api
-from unstructured_ingest.processes.connectors.notion.client import DatabasesEndpoint, PagesEndpoint
 from unstructured_ingest.processes.connectors.notion.connector import (
-    NOTION_API_VERSION,
-    NotionConnectionConfig,
-    NotionDownloader,
     NotionDownloaderConfig,
     NotionIndexerConfig,
 )
 
 from connectors.base import DocumentChanging, DocumentVanished, Entry, SourceUnavailable, shortened
 from connectors.ingest.failures import NotAnAnswer, meaning, status_of
-from connectors.ingest.heard import SILENT
 from connectors.ingest.names import identifier, named
+from connectors.ingest.notion_api import Connection, Downloader
 from connectors.ingest.service import Had, Record, Service, downloaded
 from connectors.ingest.times import nanoseconds
 from connectors.ingest.wire import Client, Patience
@@ -48,52 +40,6 @@ _SETTLED = timedelta(minutes=2)
 _ATTEMPTS = 3
 _PAGE = 100
 _DEEPEST = 100
-
-
-class _Pages(PagesEndpoint):
-    def retrieve_status(self, page_id: str, **kwargs: Any) -> int:
-        """The library asks twice for each row whether it exists; what it makes of that is not used."""
-        return 404
-
-
-class _Databases(DatabasesEndpoint):
-    def retrieve_status(self, database_id: str, **kwargs: Any) -> int:
-        return 404
-
-
-class _Connection(NotionConnectionConfig):
-    _http: Any = PrivateAttr(default=None)
-    _api: Any = PrivateAttr(default=None)
-
-    @contextmanager
-    def get_client(self) -> Iterator[Api]:
-        if self._api is None:
-            self._api = Api(
-                client=self._http,
-                auth=self.access_config.get_secret_value().notion_api_key,
-                notion_version=NOTION_API_VERSION,
-                logger=SILENT,
-                log_level=SILENT.level,
-                retry=False,
-            )
-            self._api.pages = _Pages(parent=self._api)
-            self._api.databases = _Databases(parent=self._api)
-        yield self._api
-
-
-class _Downloader(NotionDownloader):
-    """Raises; the library logs, and gives nothing."""
-
-    def download_page(self, client: Api, page_id: str, file_data: FileData) -> Any:
-        return self._written(helpers.extract_page_html(client, page_id, SILENT).html, file_data)
-
-    def download_database(self, client: Api, database_id: str, file_data: FileData) -> Any:
-        return self._written(helpers.extract_database_html(client, database_id, SILENT).html, file_data)
-
-    def _written(self, html: Any, file: FileData) -> Any:
-        path = self.get_download_path(file)
-        path.write_text(html.render(pretty=True), encoding="utf-8")
-        return self.generate_download_response(file_data=file, download_path=path)
 
 
 @dataclass(slots=True)
@@ -119,10 +65,11 @@ class Notion(Service):
         }
         if not any(self._roots.values()):
             raise SourceUnavailable(
-                "Notion needs page_ids or database_ids: the pages and databases that are listed, with what is below."
+                "Notion needs page_ids or database_ids: the pages and databases that are listed, with what "
+                "is below them."
             )
         self._http = Client(patience)
-        self._connection = _Connection(access_config=blocks["access_config"])
+        self._connection = Connection(access_config=blocks["access_config"])
         self._connection._http = self._http
 
     def _ask(self, method: str, path: str, **options: Any) -> dict[str, Any]:
@@ -175,7 +122,8 @@ class Notion(Service):
                 errors.append(f"{kind}/{number} cannot be listed: {meaning(error)}.")
 
     def _about(self, kind: Kind, number: str) -> tuple[dict[str, Any], bool]:
-        """What Notion says of a page or database, and whether one more edit would have been given another time."""
+        """What Notion says of a page or database, and whether one more edit would have been given another
+        time."""
         about = self._ask("GET", f"{kind}/{number}")
         now, edited = self._http.answered_at, datetime.fromisoformat(about["last_edited_time"])
         return about, now is not None and now - edited >= _SETTLED
@@ -270,9 +218,9 @@ class Notion(Service):
         return False
 
     def had(self, record: Record, folder: Path, max_size: int) -> Had:
-        """A page is many answers. Its version tells whether they belong together; where there is none, two readings
-        that are equal do."""
-        downloader = _Downloader(
+        """A page is many answers. Its version tells whether they belong together; where there is none, two
+        readings that are equal do."""
+        downloader = Downloader(
             connection_config=self._connection,
             download_config=NotionDownloaderConfig(download_dir=folder),
         )

@@ -98,8 +98,8 @@ def files(indexer: Indexer, errors: MutableSequence[str]) -> Iterator[FileData]:
 
 
 def downloaded(downloader: Downloader, file: FileData, folder: Path) -> tuple[FileData, Path]:
-    """The file that the library made of a document, in the folder, and what it says of it then. The name of the
-    document decides nothing."""
+    """The file that the library made of a document, in the folder, and what it says of it then. The name of
+    the document decides nothing."""
     suffix = Path(file.source_identifiers.filename).suffix if file.source_identifiers else ""
     asked = file.model_copy(deep=True)
     asked.source_identifiers.rel_path = f"document{suffix if len(suffix) < 10 else ''}"

@@ -22,8 +22,8 @@ class IngestSettings(ConnectorSettings):
     connector: ServiceName
     """The service: confluence, sharepoint, onedrive, google_drive, notion, jira, slack or zendesk."""
     settings: Mapping[str, Any]
-    """The keys of the library's connection_config, access_config and indexer_config for this service, in these
-    blocks or side by side; credentials from the environment."""
+    """The keys of the library's connection_config, access_config and indexer_config for this service, in
+    these blocks or side by side; credentials from the environment."""
 
     @field_validator("settings")
     @classmethod

@@ -1,7 +1,7 @@
 """Slack: the messages of a channel's day as one document, and the files beside them.
 
-A message that is removed, and an answer that is edited, leave the library's version as it is: there are no versions, and each day is
-read at each sync. Nothing is written: the library's indexer would join channels.
+A message that is removed, and an answer that is edited, leave the library's version as it is: there are no
+versions, and each day is read at each sync. Nothing is written: the library's indexer would join channels.
 """
 
 from __future__ import annotations

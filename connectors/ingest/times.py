@@ -8,8 +8,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def nanoseconds(said: object) -> int | None:
-    """A date, a text in ISO 8601, or seconds as a text; None for what is none of them. A date without a zone is
-    in UTC, as all of these services write it."""
+    """A date, a text in ISO 8601, or seconds as a text; None for what is none of them. A date without a zone
+    is in UTC, as all of these services write it."""
     if isinstance(said, str):
         try:
             return round(float(said) * 1_000_000) * 1_000

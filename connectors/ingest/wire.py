@@ -1,7 +1,7 @@
 """HTTP as each service is asked: time-outs, retries with back-off and ``Retry-After``, limits.
 
-The libraries take a session that is made for them. What they would retry themselves is switched off, so that waiting
-has one bound.
+The libraries take a session that is made for them. What they would retry themselves is switched off, so that
+waiting has one bound.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Confluence Cloud as its REST API v2 shows it.
 
-Shapes and paging follow developer.atlassian.com/cloud/confluence/rest/v2: "Get spaces" (``GET /spaces``), "Get pages"
-(``GET /pages?space-id=``), "Get page by id" (``GET /pages/{id}?body-format=view``); the next page is the address in
-``_links.next``, below ``/wiki``. Authentication is Basic, with an API token.
+Shapes and paging follow developer.atlassian.com/cloud/confluence/rest/v2: "Get spaces" (``GET /spaces``),
+"Get pages" (``GET /pages?space-id=``), "Get page by id" (``GET /pages/{id}?body-format=view``); the next page
+is the address in ``_links.next``, below ``/wiki``. Authentication is Basic, with an API token.
 """
 
 from __future__ import annotations
@@ -67,12 +67,18 @@ class ConfluenceSite(Site):
         path = request.path.removeprefix("/wiki/api/v2/")
         if path == "spaces":
             wanted = request.query.get("keys", "").split(",") if "keys" in request.query else None
-            found = [self._space(number) for number, key in sorted(self.spaces.items())
-                     if wanted is None or key in wanted]
+            found = [
+                self._space(number)
+                for number, key in sorted(self.spaces.items())
+                if wanted is None or key in wanted
+            ]
             return self._listed("spaces", found, request)
         if path == "pages":
-            found = [self._page(page) for page in sorted(self.pages.values(), key=lambda page: int(page.id))
-                     if page.space == request.query.get("space-id") and page.status in ("current", "archived")]
+            found = [
+                self._page(page)
+                for page in sorted(self.pages.values(), key=lambda page: int(page.id))
+                if page.space == request.query.get("space-id") and page.status in ("current", "archived")
+            ]
             return self._listed("pages", found, request)
         page = self.pages.get(path.removeprefix("pages/"))
         if page is None or page.status == "deleted":

@@ -1,9 +1,10 @@
 """A SharePoint site as Microsoft Graph shows it, and the token endpoint of its tenant.
 
-Shapes follow learn.microsoft.com/graph/api: "Get a site" by path, "Get Drive", "List children of a driveItem" (paged by
-``@odata.nextLink`` with a ``$skiptoken``), "Get a DriveItem" by id and by path, "Download driveItem content" (a 302 to an address that
-carries its own token and wants no other). `parentReference.path` is percent-encoded, and paths are found without regard to case, as there.
-The token endpoint follows "OAuth 2.0 client credentials flow".
+Shapes follow learn.microsoft.com/graph/api: "Get a site" by path, "Get Drive", "List children of a driveItem"
+(paged by ``@odata.nextLink`` with a ``$skiptoken``), "Get a DriveItem" by id and by path, "Download driveItem
+content" (a 302 to an address that carries its own token and wants no other). `parentReference.path` is
+percent-encoded, and paths are found without regard to case, as there. The token endpoint follows "OAuth 2.0
+client credentials flow".
 """
 
 from __future__ import annotations
@@ -139,7 +140,9 @@ class GraphSite(Site):
         given = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
         if not self.tokens or given.get("client_secret") != self.secret or given.get("client_id") != CLIENT:
             about = "AADSTS7000215: Invalid client secret provided."
-            return Answer(401, {"error": "invalid_client", "error_description": about, "error_codes": [7000215]})
+            return Answer(
+                401, {"error": "invalid_client", "error_description": about, "error_codes": [7000215]}
+            )
         return Answer(200, {"token_type": "Bearer", "expires_in": 3599, "access_token": min(self.tokens)})
 
     def _graph(self, path: str, request: Request) -> Answer:
@@ -151,7 +154,7 @@ class GraphSite(Site):
         if path in (f"sites/{SITE_ID}/drives", f"sites/{HOST}:/sites/kb:/drives"):
             return Answer(200, {"value": [drive]})
         found = re.fullmatch(
-            r"(?:drives/[^/]+|sites/[^/]+/drive)/(?:root|items/([^/:]+))"
+            r"(?:(?:sites/[^/]+/)?drives/[^/]+|sites/[^/]+/drive)/(?:root|items/([^/:]+))"
             r"(?::?/(children|content)|:/(.+?):?(?:/(content|children))?/?)?",
             path,
         )

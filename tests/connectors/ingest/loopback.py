@@ -1,7 +1,9 @@
-"""The internet as a test has it: a proxy on loopback, behind which stand-ins answer under the services' own names.
+"""The internet as a test has it: a proxy on loopback, behind which stand-ins answer under the services' own
+names.
 
-Clients find it by the environment (``HTTPS_PROXY``, and a certificate authority of the test's own), so that libraries whose
-addresses are fixed ask exactly what they would ask the service. Whatever else is asked for is a stranger, and refused.
+Clients find it by the environment (``HTTPS_PROXY``, and a certificate authority of the test's own), so that
+libraries whose addresses are fixed ask exactly what they would ask the service. Whatever else is asked for is
+a stranger, and refused.
 """
 
 from __future__ import annotations
@@ -75,7 +77,13 @@ class Site:
         raise NotImplementedError
 
     def fail(
-        self, kind: Kind, at: str = "", *, times: int = 1_000_000, skip: int = 0, retry_after: str | None = None
+        self,
+        kind: Kind,
+        at: str = "",
+        *,
+        times: int = 1_000_000,
+        skip: int = 0,
+        retry_after: str | None = None,
     ) -> None:
         self.faults.append(Fault(kind, at, times, skip, retry_after))
 
@@ -244,8 +252,13 @@ def _failed(fault: Fault | None) -> Answer | None:
         return Answer(200, {"surprise": True})
     status = int(fault.kind)
     # Atlassian, Graph and Notion each have other words; only the status is read.
-    said = {"object": "error", "status": status, "code": _NOTION.get(status, "internal_server_error"),
-            "message": "what the stand-in says", "error": {"code": "fault", "message": "what the stand-in says"}}
+    said = {
+        "object": "error",
+        "status": status,
+        "code": _NOTION.get(status, "internal_server_error"),
+        "message": "what the stand-in says",
+        "error": {"code": "fault", "message": "what the stand-in says"},
+    }
     return Answer(status, said, {"Retry-After": fault.retry_after} if fault.retry_after else {})
 
 

@@ -1,8 +1,9 @@
 """Notion as its API, version 2022-06-28, shows it.
 
-Shapes and paging follow developers.notion.com/reference: "Retrieve a page", "Retrieve a database", "Query a database", "Retrieve
-block children" (``has_more``, ``next_cursor``), "Retrieve a block", "Retrieve your token's bot user". `last_edited_time` is rounded down to the
-minute, as there. What is in the trash still answers, with ``in_trash``.
+Shapes and paging follow developers.notion.com/reference: "Retrieve a page", "Retrieve a database", "Query a
+database", "Retrieve block children" (``has_more``, ``next_cursor``), "Retrieve a block", "Retrieve your
+token's bot user". `last_edited_time` is rounded down to the minute, as there. What is in the trash still
+answers, with ``in_trash``.
 """
 
 from __future__ import annotations
@@ -86,7 +87,8 @@ class NotionSite(Site):
         return made
 
     def block(self, page: Thing, text: str, kind: str = "paragraph") -> Thing:
-        made = self._new(kind, {"type": "page_id", "page_id": page.id}, text)
+        above = "page_id" if page.kind == "page" else "block_id"
+        made = self._new(kind, {"type": above, above: page.id}, text)
         page.inside.append(made.id)
         self._touch(page)
         return made
@@ -131,8 +133,11 @@ class NotionSite(Site):
         assert request.headers["notion-version"] == "2022-06-28"
         _, _, kind, *rest = request.path.split("/")
         if (kind, rest) == ("users", ["me"]):
-            bot = {"owner": {"type": "workspace", "workspace": True}, "workspace_name": "Acme",
-                   "workspace_id": "b1946ac9-2491-4b5c-8a5d-7f3e7c1d0001"}
+            bot = {
+                "owner": {"type": "workspace", "workspace": True},
+                "workspace_name": "Acme",
+                "workspace_id": "b1946ac9-2491-4b5c-8a5d-7f3e7c1d0001",
+            }
             return Answer(200, {**_BOT, "type": "bot", "name": "freshkb", "bot": bot})
         thing = self.things.get(rest[0])
         wanted = {"pages": ("page",), "databases": ("database",)}.get(kind)

@@ -1,4 +1,5 @@
-"""From a configuration to answers, and back to nothing: a wiki, its knowledge base, and no secret on the way."""
+"""From a configuration to answers, and back to nothing: a wiki, its knowledge base, and no secret on the
+way."""
 
 from __future__ import annotations
 
@@ -133,9 +134,7 @@ def test_no_secret_is_shown_or_kept(
     assert redact(f"somebody says {TOKEN}") == "somebody says ***"
 
 
-def test_commands_say_what_is_wrong_without_the_values(
-    wiki: Wiki, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_commands_say_what_is_wrong_without_the_values(wiki: Wiki, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = wiki.kb.settings["sources"][0]["settings"]
     line = CommandLine(wiki.kb, monkeypatch)
     shown = line("config", "show")

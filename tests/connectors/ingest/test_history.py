@@ -1,4 +1,5 @@
-"""A wiki over 200 random steps: after each, its listing is what a model says, or says that it is not whole."""
+"""A wiki over 200 random steps: after each, its listing is what a model says, or says that it is not
+whole."""
 
 from __future__ import annotations
 
@@ -96,7 +97,8 @@ def test_confluence(confluence: ConfluenceSite, make: Make, tmp_path: Path, seed
 
 @pytest.mark.parametrize("seed", [3])
 def test_notion(notion: NotionSite, make: Make, tmp_path: Path, seed: int, soak: bool) -> None:
-    """Time passes by seconds and by minutes: no edit goes unseen by a token, within its minute or after it."""
+    """Time passes by seconds and by minutes: no edit goes unseen by a token, within its minute or after
+    it."""
     chance, site = random.Random(seed), notion
     connector = make("notion", NOTION)
     site.block(site.root, "root")
