@@ -48,11 +48,13 @@ class _Connection(ConfluenceConnectionConfig):
     def get_client(self) -> Iterator[Any]:
         """One client for all questions; the library makes one for each."""
         if self._client is None:
-            from atlassian import Confluence as Api
+            from atlassian import Confluence as Untyped
+
+            api: Any = Untyped
 
             access = self.access_config.get_secret_value()
             oauth = bool(access.oauth_token)
-            self._client = Api(
+            self._client = api(
                 url=self.api_url(),
                 username=None if oauth else self.username,
                 password=None if oauth else self.password_or_api_token(),

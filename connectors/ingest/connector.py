@@ -146,7 +146,7 @@ class IngestConnector(Connector):
         return Listing(ascending((entry for entry in found if entry is not None), errors), errors)
 
     def _found(self, errors: MutableSequence[str], folders: Collection[str] | None) -> Iterator[Entry | None]:
-        from connectors.ingest.failures import meaning
+        from connectors.ingest.failures import meaning, status_of
 
         service, begun, said = self._service(), False, list[str]()
         try:
@@ -161,6 +161,8 @@ class IngestConnector(Connector):
         except Exception as error:
             if not begun:
                 raise
+            if status_of(error) == 401:
+                service.forget()
             errors.append(self.covered(f"{service.title} could not be listed to its end: {meaning(error)}."))
         errors += _drained(said, self.covered)
 

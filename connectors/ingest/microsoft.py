@@ -56,7 +56,7 @@ def _check(response: requests.Response) -> None:
 
 
 class _Downloader(OnedriveDownloader):
-    def _fetch_file(self, file_data: FileData) -> DriveItem:
+    def _fetch_file(self, file_data: FileData) -> Any:
         """By identifiers: paths change, and the library's are percent-encoded in part."""
         at = file_data.metadata.record_locator or {}
         client = self.connection_config.get_client()
@@ -98,10 +98,10 @@ class _Drives(Service):
                 raise SourceUnavailable(errors[0])
         return self._found
 
-    def _item(self, drive: str, item: str) -> DriveItem:
+    def _item(self, drive: str, item: str) -> Any:
         return self._connection.get_client().drives[drive].items[item]
 
-    def _addressed(self, item: DriveItem) -> DriveItem:
+    def _addressed(self, item: DriveItem) -> Any:
         return self._item(str(item.parent_reference.driveId), str(item.id))
 
     def identity(self) -> str:

@@ -6,7 +6,6 @@ import time
 from typing import Any
 
 from office365.graph_client import GraphClient
-from office365.onedrive.driveitems.driveItem import DriveItem
 from pydantic import PrivateAttr
 from unstructured_ingest.processes.connectors.onedrive import OnedriveConnectionConfig
 from unstructured_ingest.processes.connectors.sharepoint import SharepointConnectionConfig
@@ -86,7 +85,7 @@ class SharepointAccess(_Asking, SharepointConnectionConfig):
     _token: Any = PrivateAttr(default=None)
     _until: float = PrivateAttr(default=0.0)
 
-    def _get_drive_item(self, client_site: Any) -> DriveItem:
+    def _get_drive_item(self, client_site: Any) -> Any:
         """The library falls back to the default drive when the one that was asked for is missing."""
         if not self.library:
             return client_site.drive.get().execute_query().root.get().execute_query()

@@ -111,7 +111,7 @@ class Notion(Service):
                 inside = self._inside(kind, number)
                 yield self._record(kind, about, settled, inside)
                 if self._recursive:
-                    below = [("pages", page) for page in inside.pages]
+                    below: list[tuple[Kind, str]] = [("pages", page) for page in inside.pages]
                     below += [("databases", database) for database in inside.databases]
                     fresh = [one for one in dict.fromkeys(below) if one not in seen]
                     seen.update(fresh)
@@ -203,7 +203,7 @@ class Notion(Service):
         """Whether a listing would come to it. A page that was moved elsewhere still exists."""
         at: str = kind
         for _ in range(_DEEPEST):
-            if at in self._roots and about["id"] in self._roots[at]:  # type: ignore[index]
+            if at in self._roots and about["id"] in self._roots[at]:
                 return True
             if not self._recursive:
                 return False

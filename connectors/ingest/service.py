@@ -102,7 +102,8 @@ def downloaded(downloader: Downloader, file: FileData, folder: Path) -> tuple[Fi
     the document decides nothing."""
     suffix = Path(file.source_identifiers.filename).suffix if file.source_identifiers else ""
     asked = file.model_copy(deep=True)
-    asked.source_identifiers.rel_path = f"document{suffix if len(suffix) < 10 else ''}"
+    plain = suffix[1:].isalnum() and len(suffix) < 10
+    asked.source_identifiers.rel_path = f"document{suffix if plain else ''}"
     said: list[str] = []
     with hearing(said):
         if type(downloader).run_async is Downloader.run_async:

@@ -9,8 +9,10 @@ from typing import Any, ClassVar
 
 from pydantic import SecretStr, ValidationInfo, field_validator
 
-from connectors.base import ConnectorSettings
+from connectors.base import ConnectorSettings, check_url
 from connectors.ingest.keys import BLOCKS, KEYS, REFUSED, Keys, ServiceName
+
+_URLS = frozenset({"url", "site", "authority_url"})
 
 #: Parts of a service account's key that are secret, and words that no other text has.
 _PRIVATE = ("private_key", "private_key_id")
@@ -37,6 +39,11 @@ class IngestSettings(ConnectorSettings):
                 raise ValueError(f"has {name} twice")
             if value is not None and value != "":
                 found[name] = _covered(name, value) if name in keys.access else value
+        for name in _URLS & found.keys():
+            try:
+                check_url(str(found[name]), ("http", "https"))
+            except ValueError as error:
+                raise ValueError(f"has a {name} that {error}") from None
         if missing := sorted(keys.required - found.keys()):
             raise ValueError(f"lacks {', '.join(missing)}, which {service} needs")
         return found

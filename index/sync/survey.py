@@ -222,8 +222,11 @@ def _same(entry: Entry, row: PlanRow, fetched: dict[str, Fetched], extraction: E
 
 
 def _likeness(workspace: Workspace, source: str, entry: Entry, row: PlanRow) -> float:
-    """The share of the vanished document's chunks that the new one has too. 1 where the source's identities are
-    no inodes: they are never given out again, and a new title alone changes every chunk of a short page."""
+    """The share of the vanished document's chunks that the new one has too.
+
+    1 where the source's identities are no inodes: they are never given out again, and a new title alone changes
+    every chunk.
+    """
     here = source_of(workspace, source)
     if here.connector.capabilities.token != "mtime":
         return 1.0

@@ -18,19 +18,19 @@ from tests.contracts.connector_contract import MAX_SIZE
 
 HOSTS = (confluence_site.HOST, *GraphSite.hosts, notion_site.HOST)
 
-CONFLUENCE = {
+CONFLUENCE: dict[str, Any] = {
     "url": f"https://{confluence_site.HOST}/wiki",
     "username": confluence_site.USER,
     "api_token": confluence_site.TOKEN,
     "cloud": True,
 }
-SHAREPOINT = {
+SHAREPOINT: dict[str, Any] = {
     "site": graph_site.SITE,
     "tenant": graph_site.TENANT,
     "client_id": graph_site.CLIENT,
     "client_cred": graph_site.SECRET,
 }
-NOTION = {"notion_api_key": notion_site.KEY, "page_ids": [notion_site.ROOT]}
+NOTION: dict[str, Any] = {"notion_api_key": notion_site.KEY, "page_ids": [notion_site.ROOT]}
 
 
 class Impatient(IngestConnector):

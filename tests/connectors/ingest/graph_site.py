@@ -139,10 +139,9 @@ class GraphSite(Site):
             return Answer(200, {"tenant_discovery_endpoint": endpoint, "metadata": [about]})
         given = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
         if not self.tokens or given.get("client_secret") != self.secret or given.get("client_id") != CLIENT:
-            about = "AADSTS7000215: Invalid client secret provided."
-            return Answer(
-                401, {"error": "invalid_client", "error_description": about, "error_codes": [7000215]}
-            )
+            why = "AADSTS7000215: Invalid client secret provided."
+            said = {"error": "invalid_client", "error_description": why, "error_codes": [7000215]}
+            return Answer(401, said)
         return Answer(200, {"token_type": "Bearer", "expires_in": 3599, "access_token": min(self.tokens)})
 
     def _graph(self, path: str, request: Request) -> Answer:

@@ -323,9 +323,9 @@ def test_what_the_library_only_logs_makes_a_listing_incomplete(tail: Tail, async
 
 def test_a_listing_that_is_dropped_ends_its_loop(tail: Tail) -> None:
     tail.asynchronous = True
-    found = files(tail, [])  # type: ignore[arg-type]
+    found: Any = files(tail, [])
     next(found)
-    found.close()  # type: ignore[attr-defined]
+    found.close()
 
 
 def test_a_second_look_is_one_more_listing_for_all_documents(tail: Tail) -> None:
@@ -352,7 +352,7 @@ def test_a_second_look_that_is_incomplete_removes_nothing(tail: Tail) -> None:
 
 @pytest.mark.parametrize("name", ["../../../x.md", "/etc/x", "a\0b.md", "x" * 300])
 def test_the_name_of_a_document_does_not_say_where_it_is_written(tmp_path: Path, name: str) -> None:
-    class Careless(Downloader):
+    class Careless(Downloader):  # type: ignore[misc]
         connector_type = "careless"
 
         def __init__(self, folder: Path) -> None:

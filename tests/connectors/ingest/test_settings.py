@@ -96,6 +96,7 @@ def test_keys_stand_in_the_blocks_of_the_library_or_side_by_side() -> None:
         ({**CONFLUENCE, "api_token": 12345678}, "api_token that is no text"),
         ({"username": "a"}, "lacks url, which confluence needs"),
         ({**CONFLUENCE, "url": ""}, "lacks url"),
+        ({**CONFLUENCE, "url": "acme.atlassian.net"}, "has a url that does not begin with http://"),
     ],
 )
 def test_wrong_settings_are_named_without_their_values(given: dict[str, Any], said: str) -> None:
