@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from pydantic import PrivateAttr
 from unstructured_ingest.data_types.file_data import (
@@ -124,9 +125,19 @@ def _results(client: Any, path: str, params: dict[str, Any] | None) -> Iterator[
             raise NotAnAnswer("it answered with something that is no list")
         yield from found
         before, params = following, None
-        following = ConfluenceIndexer._get_next_page_path(answer)
+        following = _next(answer)
         if following == before:
             raise NotAnAnswer("the next page of a list is the same page again")
+
+
+def _next(answer: dict[str, Any]) -> str | None:
+    """The address of the next page, below the context that the client adds."""
+    link = (answer.get("_links") or {}).get("next")
+    if not link:
+        return None
+    parts = urlsplit(str(link))
+    below = parts.path.split("/wiki/", 1)[-1].lstrip("/")
+    return f"{below}?{parts.query}" if parts.query else below
 
 
 class Confluence(Service):

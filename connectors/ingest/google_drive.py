@@ -13,14 +13,13 @@ from typing import Any, ClassVar
 
 from unstructured_ingest.processes.connectors.google_drive import (
     EXPORT_EXTENSION_MAP,
+    GOOGLE_DRIVE_SKIP_MIME_TYPES,
     GOOGLE_EXPORT_MIME_MAP,
     GoogleDriveConnectionConfig,
     GoogleDriveDownloader,
     GoogleDriveDownloaderConfig,
     GoogleDriveIndexer,
     GoogleDriveIndexerConfig,
-    _matches_extension_or_native_export,
-    _should_skip_file,
 )
 
 from connectors.base import DocumentChanging, Entry, shortened
@@ -83,9 +82,11 @@ class GoogleDrive(Service):
                     errors.append(f"The folder {shortened(prefix)!r} cannot be listed: {meaning(error)}.")
 
     def _takes(self, about: dict[str, Any]) -> bool:
-        return not _should_skip_file(about) and _matches_extension_or_native_export(
-            about, self._config.extensions
-        )
+        if about.get("mimeType") in GOOGLE_DRIVE_SKIP_MIME_TYPES:
+            return False
+        wanted = {extension.lower().lstrip(".") for extension in self._config.extensions or ()}
+        suffix = str(about.get("fileExtension") or _exported(about)).lower().lstrip(".")
+        return not wanted or suffix in wanted
 
     def _children(self, client: Any, folder: str) -> Iterator[dict[str, Any]]:
         token: str | None = None
@@ -160,7 +161,7 @@ class GoogleDrive(Service):
 def _record(about: dict[str, Any], prefix: str) -> Record:
     about = {**about}
     about.setdefault("mimeType", "")
-    exported = EXPORT_EXTENSION_MAP.get(GOOGLE_EXPORT_MIME_MAP.get(about["mimeType"], ""), "")
+    exported = _exported(about)
     name, suffix = str(about["name"]), exported
     if not exported:
         suffix = PurePosixPath(name.replace("/", "_")).suffix
@@ -175,6 +176,12 @@ def _record(about: dict[str, Any], prefix: str) -> Record:
         format=exported or None,
     )
     return Record(entry, GoogleDriveIndexer.map_file_data(about))
+
+
+def _exported(about: dict[str, Any]) -> str:
+    """The suffix of what a document of Google's own becomes; "" of other files."""
+    suffix: str = EXPORT_EXTENSION_MAP.get(GOOGLE_EXPORT_MIME_MAP.get(about.get("mimeType", ""), ""), "")
+    return suffix
 
 
 def _token(about: dict[str, Any]) -> str | None:

@@ -27,9 +27,9 @@ from unstructured_ingest.processes.connectors.onedrive import (
     OnedriveIndexerConfig,
 )
 from unstructured_ingest.processes.connectors.sharepoint import (
+    NON_INGESTIBLE_EXTENSIONS,
     SharepointIndexer,
     SharepointIndexerConfig,
-    _is_non_ingestible_artifact,
 )
 
 from connectors.base import DocumentChanging, Entry, SourceUnavailable, shortened
@@ -131,7 +131,7 @@ class _Drives(Service):
             for child in children:
                 uri = f"{prefix}{encode(str(child.name))}"
                 if not child.is_folder:
-                    if not _is_non_ingestible_artifact(child.name):
+                    if not _unreadable(child):
                         yield uri, child
                 elif self._recursive:
                     waiting.append((self._addressed(child), f"{uri}/"))
@@ -150,7 +150,7 @@ class _Drives(Service):
                 if status_of(error) == 404:
                     continue
                 raise
-            if item.is_folder or _is_non_ingestible_artifact(item.name):
+            if item.is_folder or _unreadable(item):
                 continue
             above, slash, _ = uri.rpartition("/")
             # Paths are looked up without regard to case: the name tells whether it is this file.
@@ -194,16 +194,20 @@ class Sharepoint(_Drives):
     def _indexer(self) -> _Teams:
         config = SharepointIndexerConfig(**self.blocks["indexer_config"])
         indexer = _Teams(connection_config=self._connection, index_config=config)
-        indexer._validate_targeting()
         return indexer
 
     def tops(self, errors: MutableSequence[str]) -> dict[str, DriveItem]:
         indexer = self._indexer()
-        if indexer._is_team_mode():
+        if self._connection.site and indexer.index_config.team_id:
+            raise SourceUnavailable("SharePoint needs a site or a team_id, not both.")
+        if indexer.index_config.team_id:
             return self._channels(indexer, errors)
+        if not self._connection.site:
+            raise SourceUnavailable("SharePoint needs a site, or the team_id of a team.")
         site = self._connection.get_client().sites.get_by_url(self._connection.site).execute_query()
         root = self._connection._get_drive_item(site)
-        return {"": indexer._get_target_drive_item(root, indexer.index_config.path)}
+        below = indexer.index_config.path.strip("/")
+        return {"": root.get_by_path(quote(below, safe="/")).get().execute_query() if below else root}
 
     def _channels(self, indexer: _Teams, errors: MutableSequence[str]) -> dict[str, DriveItem]:
         token, said = self._connection.get_token()["access_token"], list[str]()
@@ -230,6 +234,11 @@ class Onedrive(_Drives):
         config = OnedriveIndexerConfig(**self.blocks["indexer_config"])
         indexer = OnedriveIndexer(connection_config=self._connection, index_config=config)
         return {"": indexer.get_root_sync(self._connection.get_client()).get().execute_query()}
+
+
+def _unreadable(item: DriveItem) -> bool:
+    """Whether its text is not in its bytes: Loop, Fluid and Whiteboard."""
+    return str(item.name).lower().endswith(NON_INGESTIBLE_EXTENSIONS)
 
 
 def _native(item: DriveItem) -> str:

@@ -34,11 +34,11 @@ class _Api(ZendeskClient):
         self._base_url = f"https://{self.subdomain}.zendesk.com/api/v2"
 
     async def __aenter__(self) -> ZendeskClient:
-        self._async_client = AsyncClient(self.patience, auth=self._auth())
+        self._async_client = AsyncClient(self.patience, auth=(f"{self.email}/token", self.token))
         return self
 
     def check(self) -> None:
-        with Client(self.patience, auth=self._auth()) as client:
+        with Client(self.patience, auth=(f"{self.email}/token", self.token)) as client:
             client.head(f"{self._base_url}/groups.json").raise_for_status()
 
 

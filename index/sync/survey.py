@@ -222,17 +222,10 @@ def _same(entry: Entry, row: PlanRow, fetched: dict[str, Fetched], extraction: E
 
 
 def _likeness(workspace: Workspace, source: str, entry: Entry, row: PlanRow) -> float:
-    """The share of the vanished document's chunks that the new one has too.
-
-    1 where the source's identities are no inodes: they are never given out again, and a new title alone changes
-    every chunk.
-    """
-    here = source_of(workspace, source)
-    if here.connector.capabilities.token != "mtime":
-        return 1.0
-    collection = workspace.ledger.collections.current()
-    if collection is None:
-        return 0.0
+    """The share of the vanished document's chunks that the new one has too; 1 where no identity is reused."""
+    here, collection = source_of(workspace, source), workspace.ledger.collections.current()
+    if (lasting := here.connector.capabilities.token != "mtime") or collection is None:
+        return float(lasting)  # Inodes alone are given out again.
     before = {
         c.embedded_hash
         for c in workspace.ledger.chunks.of(collection.name, [row.document_id])[row.document_id]
