@@ -56,8 +56,8 @@ class _Asking:
             token = app.acquire_token_for_client(scopes=scopes)
         if "access_token" not in token:
             raise SourceUnavailable(
-                f"Microsoft refuses the credentials ({_word(token.get('error'))}): check tenant, client_id and "
-                "its secret, and whether that has expired."
+                f"Microsoft refuses the credentials ({_word(token.get('error'))}): check tenant, client_id "
+                "and its secret, and whether that has expired."
             )
         return dict(token)
 
