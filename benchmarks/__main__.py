@@ -25,6 +25,7 @@ from benchmarks import (
     processes,
     purging,
     searching,
+    source_ingest,
     source_objects,
     source_sql,
 )
@@ -36,6 +37,7 @@ from benchmarks.measure import Bench, Measure, Row, Scale
 MEASURES: dict[str, Measure] = {
     "plan": planning.unchanged,
     "memory": planning.memory,
+    "ingest": source_ingest.listed,
     "insert": editing.inserted,
     "headless": editing.without_headings,
     "rename": editing.renamed,

@@ -27,6 +27,7 @@ module                  holds
 `connectors.quiet`      whether anybody is still writing a file
 `connectors.sql`        the connector for databases
 `connectors.codeowners`     the CODEOWNERS file of a folder or its work tree
+`connectors.ingest`     Confluence, SharePoint, Notion and others, through unstructured-ingest
 ======================  ===========================================================================
 
 Nothing here imports anything of ours from outside the package, and nothing here decides what should happen.

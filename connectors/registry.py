@@ -15,6 +15,7 @@ ENTRY_POINT_GROUP = "freshkb.connectors"
 #: Connectors that ship with freshkb; looked up without scanning the installed distributions.
 BUILT_IN = {
     "files": "connectors.files:FilesConnector",
+    "ingest": "connectors.ingest:IngestConnector",
     "sql": "connectors.sql.connector:SqlConnector",
     "s3": "connectors.objects.services:S3Connector",
     "gcs": "connectors.objects.services:GcsConnector",

@@ -42,6 +42,7 @@ BENCH = Bench(DOCUMENTS, TINY)
 ROWS = {
     "plan": ["plan for 40 unchanged files, against scandir and stat"],
     "memory": ["plan with 60 documents in the ledger, nothing changed: peak memory"],
+    "ingest": ["listing of 40 pages of Confluence", "requests for 1,000 unchanged pages of Confluence"],
     "insert": ["a paragraph inserted in 2 real documents: chunks embedded per edit"],
     "headless": ["the same in a text of 12 paragraphs without a heading, 2 places"],
     "rename": ["2 renamed files: chunks embedded"],

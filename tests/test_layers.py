@@ -95,6 +95,10 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "alembic": "index/ledger/",
     "watchdog": "connectors/watching.py",
     "obstore": "connectors/objects/",
+    "unstructured_ingest": "connectors/ingest/",
+    "office365": "connectors/ingest/",
+    "msal": "connectors/ingest/",
+    "atlassian": "connectors/ingest/",
     "typer": "flows/cli/",
     "rich": "flows/cli/",
 }

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from tests.ready import STATEMENTS
@@ -21,6 +22,10 @@ USED = {
         "flows/serve.py",
         "_tmp_dir",
     ): "Prefect's runner has no setting for its folder, which is one for all users",
+    ("connectors/ingest/confluence.py", "_get_space_ids_and_keys"): "only run() asks for spaces by key",
+    ("connectors/ingest/microsoft.py", "_filter_channels"): "only run_async() asks for channels",
+    ("connectors/ingest/microsoft.py", "_get_channel_files_folder_sync"): "as above",
+    ("connectors/ingest/microsoft.py", "_list_channels_sync"): "as above",
     ("index/parse/nlp.py", "_get_nlp"): "unstructured's only way to another pipeline is to download one",
 }
 
@@ -105,6 +110,28 @@ def test_unstructured_asks_one_function_for_its_pipeline() -> None:
     assert users, "nobody asks it any more"
     others = {name for name, text in found.items() if "spacy.load" in text} - {"_get_nlp"}
     assert all(name in found["_get_nlp"] for name in others), f"{others} load a pipeline, too"
+
+
+@pytest.mark.parametrize(
+    ("module", "names"),
+    [
+        (
+            "confluence",
+            "_get_space_ids_and_keys _paginate_v2_results _get_docs_ids_within_one_space _permissions_cache",
+        ),
+        (
+            "sharepoint",
+            "_filter_channels _get_channel_files_folder_sync _list_channels_sync _graph_get _get_drive_item",
+        ),
+        ("onedrive", "_fetch_file get_root_sync get_token"),
+        ("slack", "_validate_channels _get_granted_scopes _messages_to_file_data"),
+    ],
+)
+def test_unstructured_ingest_has_what_our_services_call_and_replace(module: str, names: str) -> None:
+    """A method that is replaced, and has another name in a new release, would be itself again in silence."""
+    tree = source("unstructured_ingest", "processes", "connectors", f"{module}.py")
+    found = set(functions(tree)) | {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert set(names.split()) <= found
 
 
 def test_the_tests_find_what_they_use_of_others() -> None:

@@ -222,15 +222,15 @@ def _same(entry: Entry, row: PlanRow, fetched: dict[str, Fetched], extraction: E
 
 
 def _likeness(workspace: Workspace, source: str, entry: Entry, row: PlanRow) -> float:
-    """The share of the vanished document's chunks that the new one has too."""
-    collection = workspace.ledger.collections.current()
-    if collection is None:
-        return 0.0
+    """The share of the vanished document's chunks that the new one has too; 1 where no identity is reused."""
+    here, collection = source_of(workspace, source), workspace.ledger.collections.current()
+    if (lasting := here.connector.capabilities.token != "mtime") or collection is None:
+        return float(lasting)  # Inodes alone are given out again.
     before = {
         c.embedded_hash
         for c in workspace.ledger.chunks.of(collection.name, [row.document_id])[row.document_id]
     }
-    now = {chunk.embedded_hash for chunk in source_of(workspace, source).read(entry.uri)}
+    now = {chunk.embedded_hash for chunk in here.read(entry.uri)}
     return len(before & now) / len(before) if before else 0.0
 
 

@@ -1,0 +1,1 @@
+"""The long tail, against stand-ins that speak the services' HTTP behind a proxy on loopback."""
