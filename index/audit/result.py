@@ -222,9 +222,10 @@ def owners(results: Iterable[Result], asked: str | None) -> tuple[OwnerSummary, 
     owned: dict[str, list[Result]] = {}
     for result in results:
         for owner in result.owners or ("",):
-            if asked in (None, fold(owner)):
-                names.setdefault(fold(owner), owner)
-                owned.setdefault(fold(owner), []).append(result)
+            folded_owner = fold(owner)
+            if asked in (None, folded_owner):
+                names.setdefault(folded_owner, owner)
+                owned.setdefault(folded_owner, []).append(result)
     summaries = [OwnerSummary(names[owner], tuple(own)) for owner, own in owned.items()]
 
     def worst_first(summary: OwnerSummary) -> tuple[float, int, str]:

@@ -36,6 +36,8 @@ NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 #: Dates go up to the year 9999; no computed instant may reach NEVER.
 _LAST = NEVER - timedelta(seconds=1)
 
+_NO_TIME = timedelta(0)
+
 #: Field name that stands for the source's own modification time.
 MODIFIED_AT: Final = "modified_at"
 
@@ -64,6 +66,8 @@ class FreshnessPolicy:
     field: tuple[str, ...] = ("last_reviewed", "ms.date", MODIFIED_AT)
     """Names of properties, in order; ``modified_at`` is the source's modification time."""
 
+
+_USUAL: Final = FreshnessPolicy()
 
 Policy = FreshnessPolicy | Literal["exempt"]
 
@@ -119,34 +123,25 @@ def assess(
     now: datetime,
 ) -> Assessment:
     """Judge one document. All datetimes carry a zone."""
-    fields = tuple(map(canonical, policy.field if policy != "exempt" else FreshnessPolicy().field))
+    fields = tuple(map(canonical, policy.field if policy != "exempt" else _USUAL.field))
     name, value, found = first_date(fields, properties, modified_at)
-    unreadable = f"The date in {name} is {described(value)}." if name and found is None else ""
-    if found is None and isinstance(value, str) and value.strip():
-        unreadable = f"The date in {name} cannot be read: {described(value)}."
-    candidates = [(begins(d), d, f) for d, f in ((found, name), (reviewed_at, REVIEWED_AT)) if d is not None]
-    past = [candidate for candidate in candidates if candidate[0] <= now]
-    used, dated, field = max(past or candidates, default=(None, None, name), key=lambda found: found[0])
-    age = max(now - counts_from(dated), timedelta(0)) if dated is not None and past else None
+    unreadable = _unreadable(name, value) if name and found is None else ""
+    used, dated, field = _used(found, name, reviewed_at, now)
+    start = counts_from(dated) if dated is not None else None
+    age = max(now - start, _NO_TIME) if start is not None and used is not None and used <= now else None
 
     if policy == "exempt":
         reason = "Exempt from freshness checks."
         return Assessment(Verdict.EXEMPT, reason, used, dated, field, warn_at=NEVER, stale_at=NEVER, age=age)
-    if used is None or dated is None:
+    if used is None or dated is None or start is None:
         reason = unreadable or f"It has no date: none of {', '.join(fields)} is there."
         return Assessment(Verdict.UNKNOWN, reason, date_field=name, unreadable=unreadable)
 
-    start = counts_from(dated)
-    warn_at, stale_at = (
-        start + min(after, _LAST - start) for after in (policy.warn_after, policy.stale_after)
-    )
+    left = _LAST - start
+    warn_at, stale_at = start + min(policy.warn_after, left), start + min(policy.stale_after, left)
     verdict = verdict_at(used, warn_at, stale_at, now)
-    reason = _REASONS[verdict].format(
-        source="an attested review" if field == REVIEWED_AT else attributed(field, properties),
-        date=_day(dated),
-        warn=str(warn_at.date()),
-        stale=str(stale_at.date()),
-    )
+    source = "an attested review" if field == REVIEWED_AT else attributed(field, properties)
+    reason = f"Dated {_day(dated)} by {source}{_then(verdict, warn_at, stale_at)}"
     if unreadable:
         reason += f" {unreadable}"
     elif found is not None and field == REVIEWED_AT and verdict != Verdict.UNKNOWN and begins(found) > now:
@@ -156,12 +151,34 @@ def assess(
     return Assessment(verdict, reason, used, dated, field, warn_at, stale_at, age, unreadable)
 
 
-_REASONS = {
-    Verdict.FRESH: "Dated {date} by {source}; to be reviewed by {warn}.",
-    Verdict.WARN: "Dated {date} by {source}; to be reviewed since {warn}; stale from {stale} on.",
-    Verdict.STALE: "Dated {date} by {source}; stale since {stale}.",
-    Verdict.UNKNOWN: "Dated {date} by {source}, which lies in the future.",
-}
+def _used(
+    found: date | None, name: str, reviewed_at: datetime | None, now: datetime
+) -> tuple[datetime | None, date | None, str]:
+    """(where it begins, the date, its field) of the newest that is not in the future, else of the newest."""
+    if found is None and reviewed_at is None:
+        return None, None, name
+    if reviewed_at is None or found is None:
+        return (begins(found), found, name) if found is not None else (reviewed_at, reviewed_at, REVIEWED_AT)
+    begun = begins(found)
+    newer = (begun <= now, begun) >= (reviewed_at <= now, reviewed_at)
+    return (begun, found, name) if newer else (reviewed_at, reviewed_at, REVIEWED_AT)
+
+
+def _unreadable(name: str, value: Any) -> str:
+    if isinstance(value, str) and value.strip():
+        return f"The date in {name} cannot be read: {described(value)}."
+    return f"The date in {name} is {described(value)}."
+
+
+def _then(verdict: Verdict, warn_at: datetime, stale_at: datetime) -> str:
+    """The end of the sentence that begins with a document's date."""
+    if verdict is Verdict.FRESH:
+        return f"; to be reviewed by {_day(warn_at)}."
+    if verdict is Verdict.WARN:
+        return f"; to be reviewed since {_day(warn_at)}; stale from {_day(stale_at)} on."
+    if verdict is Verdict.STALE:
+        return f"; stale since {_day(stale_at)}."
+    return ", which lies in the future."
 
 
 def trust_score(verdicts: Mapping[Verdict, int]) -> float | None:

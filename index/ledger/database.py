@@ -140,8 +140,8 @@ class Database:
     def stream_plain(
         self, query: sa.Select[Any], given: Mapping[str, Any] | None = None
     ) -> Iterator[Sequence[Any]]:
-        """The same for columns that need no conversion: SQLite's rows as its driver gives them, as those of
-        SQLAlchemy cost as much again."""
+        """The same for columns that need no conversion, or that `converter` converts: SQLite's rows as its
+        driver gives them, as those of SQLAlchemy cost as much again."""
         if not self.on_sqlite:
             yield from self.stream(query, given)
             return
@@ -157,17 +157,18 @@ class Database:
             return cursor.fetchall() if self.on_sqlite else result.all()
 
     def converter(self, columns: Sequence[sa.Column[Any]]) -> Callable[[Sequence[Any]], list[Any]]:
-        """The function that makes values of a row of these columns from what `plain` gave."""
+        """The function that makes values of a row of these columns from what `plain` or `stream_plain` gave."""
         if not self.on_sqlite:
             return list
         dialect = self.engine.dialect
-        processors = [c.type.dialect_impl(dialect).result_processor(dialect, None) for c in columns]
+        made = [c.type.dialect_impl(dialect).result_processor(dialect, None) for c in columns]
+        processors = [(place, process) for place, process in enumerate(made) if process is not None]
 
         def converted(row: Sequence[Any]) -> list[Any]:
-            return [
-                value if process is None else process(value)
-                for process, value in zip(processors, row, strict=True)
-            ]
+            values = list(row)
+            for place, process in processors:
+                values[place] = process(values[place])
+            return values
 
         return converted
 
