@@ -9,7 +9,7 @@ from connectors.base import Patterns
 from index.config import SourceConfig
 from index.config.codeowners import CodeOwners
 from index.freshness import link
-from index.freshness.assess import read_date
+from index.freshness.dates import read_date
 from index.freshness.governance import Governance
 from index.freshness.owners import distinct
 from index.freshness.properties import (

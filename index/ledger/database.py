@@ -157,7 +157,7 @@ class Database:
             return cursor.fetchall() if self.on_sqlite else result.all()
 
     def converter(self, columns: Sequence[sa.Column[Any]]) -> Callable[[Sequence[Any]], list[Any]]:
-        """The function that makes values of a row of these columns from what `plain` or `stream_plain` gave."""
+        """The function that makes values of a row of these columns of what `plain` or `stream_plain` gave."""
         if not self.on_sqlite:
             return list
         dialect = self.engine.dialect

@@ -1,7 +1,7 @@
 """Column types: how Python values become what every database stores and orders alike.
 
-Values of rows are made by a `result_processor` of each type: by SQLAlchemy's `process_result_value` there would
-be two calls for each, and a reader of all documents makes millions.
+Values of rows are made by a `result_processor` of each type: SQLAlchemy's `process_result_value` takes two
+calls for each, and a reader of all documents makes millions.
 """
 
 from __future__ import annotations
@@ -103,7 +103,8 @@ class Code(TypeDecorator[Any]):
         self.codes = codes
 
     def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[Any], StrEnum | None]:
-        known = {None: None, **{code.value: code for code in self.codes}}
+        known: dict[str | None, StrEnum | None] = {code.value: code for code in self.codes}
+        known[None] = None
 
         def made(value: Any) -> StrEnum | None:
             try:
