@@ -21,6 +21,7 @@ from index.freshness.extract import anchor_hash
 from index.freshness.finding import VERDICT_CODES, Finding
 from index.model import digest
 from index.records import Document, Extract
+from index.uncollected import uncollected
 from index.workspace import Workspace
 
 #: One document in so many repeats another.
@@ -40,10 +41,11 @@ def verdicts(bench: Bench) -> Iterator[Row]:
         with workspace(path) as knowledge_base:
             synthetic.record_all(knowledge_base, SOURCE)
             found: list[Audit] = []
-            (took,) = best(
-                bench.scale.long_rounds,
-                lambda: found.append(judge(_base(knowledge_base), codes=VERDICT_CODES)),
-            )
+            with uncollected():  # As `audit_of` does.
+                (took,) = best(
+                    bench.scale.long_rounds,
+                    lambda: found.append(judge(_base(knowledge_base), codes=VERDICT_CODES)),
+                )
     if len(found[-1].results) != count:
         raise RuntimeError(f"Of {count} documents {len(found[-1].results)} have a verdict.")
     yield Row(

@@ -10,7 +10,7 @@ from typing import Any
 from connectors.base import Patterns
 from index.actor import login
 from index.errors import ConfigError
-from index.freshness.assess import counts_from, read_date
+from index.freshness.dates import counts_from, read_date
 from index.freshness.owners import require
 from index.ledger import Hold, HoldKind, LogAction, LogEntry, hold_id
 from index.lookup import Lookup

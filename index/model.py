@@ -236,4 +236,7 @@ def utc_now() -> datetime:
 
 def rfc3339(moment: datetime | None) -> str | None:
     """UTC with a Z, microseconds only where there are any."""
-    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if moment is None:
+        return None
+    in_utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return f"{in_utc.isoformat()[:-6]}Z"

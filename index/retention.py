@@ -16,7 +16,8 @@ from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from connectors.base import Patterns
-from index.freshness.assess import MODIFIED_AT, NEVER, counts_from, first_date
+from index.freshness.assess import MODIFIED_AT, NEVER, first_date
+from index.freshness.dates import counts_from
 from index.freshness.properties import canonical
 
 

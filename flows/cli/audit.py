@@ -52,6 +52,7 @@ def audit(
         from index.audit.result import fail_on_codes
         from index.errors import ConfigError, StoreError
         from index.run import Run
+        from index.uncollected import uncollected
 
         named = fail_on_codes(fail_on or ["stale"])
         folder = workspace.config.reports if out is None else outside_sources(workspace, out, "--out")
@@ -62,7 +63,7 @@ def audit(
             )
         if not (workspace.ledger.sources.all() or workspace.ledger.documents.counts()):
             raise StoreError("Nothing was ever synced, so there is nothing to judge. First: freshkb sync")
-        with Run(workspace, "audit", required=False) as run:
+        with uncollected(), Run(workspace, "audit", required=False) as run:
             found = audit_of(workspace, owner, since.replace(tzinfo=UTC) if since else None)
             try:
                 written = write(found, folder)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from index.audit.report import wording
-from index.audit.report.page import SYMBOLS, environment_of
+from index.audit.report.markup import SYMBOLS
+from index.audit.report.page import environment_of
 from index.audit.report.rows import safe_url
 from index.freshness.finding import CODES
 

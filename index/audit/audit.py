@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from index.ledger import Ledger
     from index.workspace import Workspace
 
+_NO_TIME = timedelta(0)
 _RANK = {verdict: rank for rank, verdict in enumerate(SEVERITY)}
 
 
+@uncollected()
 def audit_of(
     workspace: Workspace, owner: str | None = None, since: datetime | None = None, *, texts: bool = True
 ) -> Audit:
@@ -233,7 +235,7 @@ def _judged(document: Document, verdicts: Verdicts, now: datetime) -> tuple[Gove
 def _result(subject: Subject, now: datetime, hits: Mapping[str, int]) -> Result:
     assessment, document, review = subject.assessment, subject.document, subject.review
     judged = assessment.verdict in (Verdict.FRESH, Verdict.WARN, Verdict.STALE)
-    overdue = max(now - assessment.warn_at, timedelta(0)) if judged and assessment.warn_at else None
+    overdue = max(now - assessment.warn_at, _NO_TIME) if judged and assessment.warn_at else None
     return Result(
         document_id=document.document_id,
         uri=document.uri,
@@ -254,7 +256,7 @@ def _result(subject: Subject, now: datetime, hits: Mapping[str, int]) -> Result:
 
 def _worst_first(result: Result) -> tuple[int, timedelta, str, str]:
     """By verdict, and within one by the damage: how long it is overdue, times how often it is found."""
-    overdue = result.overdue or result.assessment.age or timedelta(0)
+    overdue = result.overdue or result.assessment.age or _NO_TIME
     return (
         _RANK[result.verdict],
         -overdue * (1 + result.hits),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from difflib import get_close_matches
+from functools import cached_property
 from typing import Any
 
-from index.audit.fields import policy_days, review_fields, rounded, whole_days
+from index.audit.fields import policy_days, rounded, whole_days
 from index.audit.use import Use
 from index.errors import ConfigError
 from index.freshness.assess import Assessment, Policy, Verdict, trust_score
@@ -21,6 +22,14 @@ from index.records import Answer, Review
 #: Worst first.
 SEVERITY = (Verdict.STALE, Verdict.UNKNOWN, Verdict.WARN, Verdict.FRESH, Verdict.EXEMPT)
 _RANK = {verdict: rank for rank, verdict in enumerate(SEVERITY)}
+
+
+#: Names of what reports say of a document, in order.
+FIELDS = (
+    *("document_id", "uri", "source", "owner", "owners", "owner_source", "verdict", "reason"),
+    *("date_used", "date_field", "age_days", "warn_after_days", "stale_after_days", "overdue_days"),
+    *("reviewed_at", "reviewed_by", "review_note", "changed_since_review", "snoozed_until", "hits"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,39 +71,42 @@ class Result:
     def verdict(self) -> Verdict:
         return self.assessment.verdict
 
-    def json(self) -> dict[str, Any]:
+    def values(self) -> tuple[Any, ...]:
+        """The values of `FIELDS`."""
         policy = self.policy if self.policy != "exempt" else None
-        return {
-            "document_id": self.document_id,
-            "uri": self.uri,
-            "source": self.source,
-            "owner": self.owner,
-            "owners": list(self.owners),
-            "owner_source": self.owner_source,
-            "verdict": str(self.verdict),
-            "reason": self.assessment.reason,
-            "date_used": self.assessment.date_text,
-            "date_field": self.assessment.date_field or None,
-            "age_days": whole_days(self.assessment.age),
-            "warn_after_days": policy and policy_days(policy.warn_after),
-            "stale_after_days": policy and policy_days(policy.stale_after),
-            "overdue_days": whole_days(self.overdue),
-            **review_fields(self.review, self.changed_since_review),
-            "snoozed_until": rfc3339(self.snooze.until) if self.snooze else None,
-            "hits": self.hits,
-        }
+        assessment, review = self.assessment, self.review
+        return (
+            self.document_id,
+            self.uri,
+            self.source,
+            self.owner,
+            list(self.owners),
+            self.owner_source,
+            assessment.verdict.value,
+            assessment.reason,
+            assessment.date_text,
+            assessment.date_field or None,
+            whole_days(assessment.age),
+            policy and policy_days(policy.warn_after),
+            policy and policy_days(policy.stale_after),
+            whole_days(self.overdue),
+            *((rfc3339(review.at), review.reviewed_by, review.note) if review else (None, None, None)),
+            self.changed_since_review,
+            rfc3339(self.snooze.until) if self.snooze else None,
+            self.hits,
+        )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OwnerSummary:
     owner: str
     """"" stands for documents without an owner."""
     results: tuple[Result, ...]
     """Worst first. A document of several owners is in the summary of each."""
 
-    @property
+    @cached_property
     def counts(self) -> Mapping[Verdict, int]:
-        return Counter(result.verdict for result in self.results)
+        return Counter([result.assessment.verdict for result in self.results])
 
     @property
     def by_verdict(self) -> dict[str, int]:
@@ -203,15 +215,21 @@ class Audit:
         return verdicts or any(finding.code in named for finding in self.findings)
 
     def json(self) -> dict[str, Any]:
+        parts = self.json_parts(result.values() for result in self.results).items()
+        return {name: list(part) if isinstance(part, Iterator) else part for name, part in parts}
+
+    def json_parts(self, values: Iterable[tuple[Any, ...]]) -> dict[str, Any]:
+        """The same, with an iterator in place of each list: a large audit is written as it is made. `values`
+        are those of the results."""
         return {
             "generated_at": rfc3339(self.generated_at),
             "counts": self.by_verdict,
             "trust_score": rounded(self.trust_score),
-            "owners": [owner.json() for owner in self.owners],
-            "results": [result.json() for result in self.results],
-            "findings": [finding.json() for finding in self.findings],
-            "resolved": [resolved.json() for resolved in self.resolved],
-            "past": [audit.json() for audit in self.past],
+            "owners": (owner.json() for owner in self.owners),
+            "results": (dict(zip(FIELDS, own, strict=True)) for own in values),
+            "findings": (finding.json() for finding in self.findings),
+            "resolved": (resolved.json() for resolved in self.resolved),
+            "past": (audit.json() for audit in self.past),
             "use": self.use.json() if self.use else None,
         }
 
@@ -222,9 +240,10 @@ def owners(results: Iterable[Result], asked: str | None) -> tuple[OwnerSummary, 
     owned: dict[str, list[Result]] = {}
     for result in results:
         for owner in result.owners or ("",):
-            if asked in (None, fold(owner)):
-                names.setdefault(fold(owner), owner)
-                owned.setdefault(fold(owner), []).append(result)
+            folded_owner = fold(owner)
+            if asked in (None, folded_owner):
+                names.setdefault(folded_owner, owner)
+                owned.setdefault(folded_owner, []).append(result)
     summaries = [OwnerSummary(names[owner], tuple(own)) for owner, own in owned.items()]
 
     def worst_first(summary: OwnerSummary) -> tuple[float, int, str]:

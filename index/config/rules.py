@@ -9,7 +9,7 @@ from connectors.base import Patterns
 from index.config import SourceConfig
 from index.config.codeowners import CodeOwners
 from index.freshness import link
-from index.freshness.assess import read_date
+from index.freshness.dates import read_date
 from index.freshness.governance import Governance
 from index.freshness.owners import distinct
 from index.freshness.properties import (
@@ -82,7 +82,7 @@ class Rules:
         source's property of the document, source, default. Policy: last matching rule with one, source (whose
         policy has the defaults in it). `recorded` are those that CODEOWNERS gave when it was last read: they
         count while it cannot be."""
-        owners, unusable = named_owners(declared(properties))
+        owners, unusable = named_owners(declared(properties)) if properties else ((), "")
         owner_source = "front matter"
         if not owners and (chosen := assigned(properties)):
             owners, owner_source = (chosen,), "assignment"
@@ -100,7 +100,8 @@ class Rules:
         return (owners[:_OWNERS_MAX], CODEOWNERS) if owners else None
 
     def _of_source(self, properties: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
-        owners, _ = named_owners(said(properties) or {})
+        given = said(properties)
+        owners = named_owners(given)[0] if given else ()
         return (owners, "source property") if owners else self._owner
 
     def link(self, uri: str, properties: Mapping[str, Any]) -> str:

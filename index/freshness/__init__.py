@@ -6,7 +6,7 @@ Vocabulary
     file give a document, by canonical names.
 
 Modules
-    `assess` (verdicts, dates) · `properties` (names, precedence) · `owners` (names compared) · `link` ·
+    `assess` (verdicts) · `dates` · `properties` (names, precedence) · `owners` (names compared) · `link` ·
     `extract` (what is kept of a text for the checks) · `validity` (sentences that say until when they hold) ·
     `places` (where a path leads) · `finding` and `checks` (the findings of the audit).
 

@@ -19,13 +19,13 @@ payloads, too, so that ``date_used <= now < warn_at`` is fresh for any reader, w
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Literal
 
+from index.freshness.dates import begins, counts_from, day, read_date
 from index.freshness.properties import attributed, by_name, canonical, described
 from index.model import rfc3339
 
@@ -36,15 +36,13 @@ NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 #: Dates go up to the year 9999; no computed instant may reach NEVER.
 _LAST = NEVER - timedelta(seconds=1)
 
+_NO_TIME = timedelta(0)
+
 #: Field name that stands for the source's own modification time.
 MODIFIED_AT: Final = "modified_at"
 
 #: `Assessment.date_field` when the date is that of an attested review.
 REVIEWED_AT: Final = "reviewed_at"
-
-#: Zones where a date begins first on earth, and last.
-_FIRST_ZONE: Final = timezone(timedelta(hours=14))
-_LAST_ZONE: Final = timezone(timedelta(hours=-12))
 
 
 class Verdict(StrEnum):
@@ -64,6 +62,8 @@ class FreshnessPolicy:
     field: tuple[str, ...] = ("last_reviewed", "ms.date", "sent", MODIFIED_AT)
     """Names of properties, in order; ``sent`` is a mail's, ``modified_at`` the source's modification time."""
 
+
+_USUAL: Final = FreshnessPolicy()
 
 Policy = FreshnessPolicy | Literal["exempt"]
 
@@ -119,49 +119,62 @@ def assess(
     now: datetime,
 ) -> Assessment:
     """Judge one document. All datetimes carry a zone."""
-    fields = tuple(map(canonical, policy.field if policy != "exempt" else FreshnessPolicy().field))
+    fields = tuple(map(canonical, policy.field if policy != "exempt" else _USUAL.field))
     name, value, found = first_date(fields, properties, modified_at)
-    unreadable = f"The date in {name} is {described(value)}." if name and found is None else ""
-    if found is None and isinstance(value, str) and value.strip():
-        unreadable = f"The date in {name} cannot be read: {described(value)}."
-    candidates = [(begins(d), d, f) for d, f in ((found, name), (reviewed_at, REVIEWED_AT)) if d is not None]
-    past = [candidate for candidate in candidates if candidate[0] <= now]
-    used, dated, field = max(past or candidates, default=(None, None, name), key=lambda found: found[0])
-    age = max(now - counts_from(dated), timedelta(0)) if dated is not None and past else None
+    unreadable = _unreadable(name, value) if name and found is None else ""
+    used, dated, field = _used(found, name, reviewed_at, now)
+    start = counts_from(dated) if dated is not None else None
+    age = max(now - start, _NO_TIME) if start is not None and used is not None and used <= now else None
 
     if policy == "exempt":
         reason = "Exempt from freshness checks."
         return Assessment(Verdict.EXEMPT, reason, used, dated, field, warn_at=NEVER, stale_at=NEVER, age=age)
-    if used is None or dated is None:
+    if used is None or dated is None or start is None:
         reason = unreadable or f"It has no date: none of {', '.join(fields)} is there."
         return Assessment(Verdict.UNKNOWN, reason, date_field=name, unreadable=unreadable)
 
-    start = counts_from(dated)
-    warn_at, stale_at = (
-        start + min(after, _LAST - start) for after in (policy.warn_after, policy.stale_after)
-    )
+    left = _LAST - start
+    warn_at, stale_at = start + min(policy.warn_after, left), start + min(policy.stale_after, left)
     verdict = verdict_at(used, warn_at, stale_at, now)
-    reason = _REASONS[verdict].format(
-        source="an attested review" if field == REVIEWED_AT else attributed(field, properties),
-        date=_day(dated),
-        warn=str(warn_at.date()),
-        stale=str(stale_at.date()),
-    )
+    source = "an attested review" if field == REVIEWED_AT else attributed(field, properties)
+    reason = f"Dated {day(dated)} by {source}{_then(verdict, warn_at, stale_at)}"
     if unreadable:
         reason += f" {unreadable}"
     elif found is not None and field == REVIEWED_AT and verdict != Verdict.UNKNOWN and begins(found) > now:
-        reason += f" The date in {name} lies in the future: {_day(found)}."
+        reason += f" The date in {name} lies in the future: {day(found)}."
     if reviewed_at is not None and field != REVIEWED_AT and reviewed_at > now:
-        reason += f" Its attested review lies in the future, and is not used: {_day(reviewed_at)}."
+        reason += f" Its attested review lies in the future, and is not used: {day(reviewed_at)}."
     return Assessment(verdict, reason, used, dated, field, warn_at, stale_at, age, unreadable)
 
 
-_REASONS = {
-    Verdict.FRESH: "Dated {date} by {source}; to be reviewed by {warn}.",
-    Verdict.WARN: "Dated {date} by {source}; to be reviewed since {warn}; stale from {stale} on.",
-    Verdict.STALE: "Dated {date} by {source}; stale since {stale}.",
-    Verdict.UNKNOWN: "Dated {date} by {source}, which lies in the future.",
-}
+def _used(
+    found: date | None, name: str, reviewed_at: datetime | None, now: datetime
+) -> tuple[datetime | None, date | None, str]:
+    """(where it begins, the date, its field) of the newest that is not in the future, else of the newest."""
+    if found is None and reviewed_at is None:
+        return None, None, name
+    if reviewed_at is None or found is None:
+        return (begins(found), found, name) if found is not None else (reviewed_at, reviewed_at, REVIEWED_AT)
+    begun = begins(found)
+    newer = (begun <= now, begun) >= (reviewed_at <= now, reviewed_at)
+    return (begun, found, name) if newer else (reviewed_at, reviewed_at, REVIEWED_AT)
+
+
+def _unreadable(name: str, value: Any) -> str:
+    if isinstance(value, str) and value.strip():
+        return f"The date in {name} cannot be read: {described(value)}."
+    return f"The date in {name} is {described(value)}."
+
+
+def _then(verdict: Verdict, warn_at: datetime, stale_at: datetime) -> str:
+    """The end of the sentence that begins with a document's date."""
+    if verdict is Verdict.FRESH:
+        return f"; to be reviewed by {day(warn_at)}."
+    if verdict is Verdict.WARN:
+        return f"; to be reviewed since {day(warn_at)}; stale from {day(stale_at)} on."
+    if verdict is Verdict.STALE:
+        return f"; stale since {day(stale_at)}."
+    return ", which lies in the future."
 
 
 def trust_score(verdicts: Mapping[Verdict, int]) -> float | None:
@@ -180,116 +193,3 @@ def first_date(
         if name in named and not (name == MODIFIED_AT and modified_at is None):
             return name, named[name], read_date(named[name], american=name == "ms.date")
     return "", None, None
-
-
-# ── Dates ─────────────────────────────────────────────────────────────────────────────────────────────
-
-_MONTHS = (
-    *("january", "february", "march", "april", "may", "june"),
-    *("july", "august", "september", "october", "november", "december"),
-)
-_TIME = (
-    r"(?:[T\s]+(?P<time>\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?)"
-    r"\s*(?P<zone>Z|UTC?|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})?)?"
-)
-_WEEKDAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?\s+)?"
-_FORMS = [
-    re.compile(form + _TIME, re.ASCII | re.IGNORECASE)
-    for form in (
-        r"(?P<year>\d{4})(?P<sep>[-/.])(?P<month>\d{1,2})(?P=sep)(?P<day>\d{1,2})",
-        r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})",
-        _WEEKDAY + r"(?P<day>\d{1,2})(?:st|nd|rd|th)?[\s-]+(?P<name>[a-z]{3,9})\.?,?[\s-]+(?P<year>\d{4})",
-        _WEEKDAY + r"(?P<name>[a-z]{3,9})\.?\s+(?P<day>\d{1,2})(?:st|nd|rd|th)?,?\s+(?P<year>\d{4})",
-    )
-]
-_AMERICAN = re.compile(
-    r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4})" + _TIME, re.ASCII | re.IGNORECASE
-)
-
-
-def begins(dated: date) -> datetime:
-    """From here on a date is not in the future, UTC."""
-    return dated if isinstance(dated, datetime) else _midnight(dated, _FIRST_ZONE)
-
-
-def counts_from(dated: date) -> datetime:
-    """From here on a date has an age, UTC."""
-    return dated if isinstance(dated, datetime) else _midnight(dated, _LAST_ZONE)
-
-
-def _midnight(day: date, zone: timezone) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
-
-
-def _day(dated: date) -> str:
-    return str(dated.date() if isinstance(dated, datetime) else dated)
-
-
-def read_date(value: Any, *, american: bool = False) -> date | None:
-    """The date that a front-matter value names, or the instant, a datetime in UTC, when it has a time; None
-    when it cannot be read for certain.
-
-    Read are ISO 8601 dates and datetimes, ``2024/05/01``, RFC 2822, ``May 1, 2024`` and ``1 May 2024``.
-    ``05/01/2024`` is the first of May or the fifth of January: it is read, as the former, only when
-    `american` says so (Microsoft's ``ms.date`` is defined that way).
-    """
-    if isinstance(value, datetime):
-        return _utc(value if value.tzinfo else value.replace(tzinfo=UTC))
-    if isinstance(value, date):
-        return _whole(value)
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return None
-    text = str(value).strip()
-    if len(text) > 60:
-        return None
-    for form in (*_FORMS, _AMERICAN) if american else _FORMS:
-        if match := form.fullmatch(text):
-            return _from_parts(match.groupdict())
-    return None
-
-
-def _from_parts(parts: Mapping[str, str | None]) -> date | None:
-    name = parts.get("name")
-    month = int(parts["month"] or 0) if name is None else _month(name.lower())
-    try:
-        day = date(int(parts["year"] or 0), month, int(parts["day"] or 0))
-        if parts["time"] is None:
-            return _whole(day)
-        hour, minute, second = [*parts["time"].replace(",", ".").split(":"), "0"][:3]
-        whole, _, fraction = second.partition(".")
-        micro = int(fraction[:6].ljust(6, "0"))
-        return _utc(
-            datetime(*day.timetuple()[:3], int(hour), int(minute), int(whole), micro, _zone(parts["zone"]))
-        )
-    except ValueError:
-        return None
-
-
-def _whole(day: date) -> date | None:
-    """The date, unless it begins before the calendar does."""
-    return day if day > date.min else None
-
-
-def _month(name: str) -> int:
-    """1 to 12 for ``may``, ``sep``, ``sept`` or ``september``; else 0, which no calendar has."""
-    months = (
-        number
-        for number, month in enumerate(_MONTHS, start=1)
-        if name in (month, month[:3]) or (name, month) == ("sept", "september")
-    )
-    return next(months, 0)
-
-
-def _zone(text: str | None) -> timezone:
-    if text is None or text[0] not in "+-":
-        return UTC
-    digits = text[1:].replace(":", "").ljust(4, "0")
-    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-    return timezone(-offset if text[0] == "-" else offset)
-
-
-def _utc(moment: datetime) -> datetime | None:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from index.errors import ConfigError
 
@@ -10,6 +11,8 @@ from index.errors import ConfigError
 _LISTED_MAX = 8
 
 
+#: Few owners have many documents, and an audit asks several times of each.
+@lru_cache(maxsize=4096)
 def fold(owner: str) -> str:
     """The form that all spellings of an owner share.
 

@@ -24,9 +24,12 @@ chose here, who comes behind the author's and before all others.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 
+#: Few names occur in many documents.
+@lru_cache(maxsize=4096)
 def canonical(name: str) -> str:
     """
     >>> canonical("Last-Reviewed")
@@ -85,7 +88,8 @@ def said(properties: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def attributed(name: str, properties: Mapping[str, Any]) -> str:
     """The canonical name, in words that tell the source's properties from the document's own."""
-    of_source = name not in declared(properties) and name in declared(said(properties) or {})
+    given = said(properties)
+    of_source = given is not None and name not in declared(properties) and name in declared(given)
     return f"{name} of its source" if of_source else name
 
 

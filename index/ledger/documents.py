@@ -121,8 +121,9 @@ class Documents(Tables):
         if document_ids is not None:
             query = query.where(self._database.among(documents.c.document_id, document_ids))
         query = query.where(schema.live if states is None else documents.c.state.in_(sorted(states)))
-        for row in self._database.stream(query):
-            yield Document(*row)
+        converted = self._database.converter(_DOCUMENT)
+        for row in self._database.stream_plain(query):
+            yield Document(*converted(row))
 
     def names(self) -> Iterator[str]:
         """Path and title of every document that is not erased."""

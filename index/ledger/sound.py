@@ -80,8 +80,9 @@ def _type_of(column: sa.Column[Any]) -> type:
     return int if isinstance(column.type, sa.Integer | Moment) else str
 
 
-def _process(column: sa.Column[Any]) -> Callable[[Any, Any], Any] | None:
-    return column.type.process_result_value if isinstance(column.type, Moment | Json | Code) else None
+def _process(column: sa.Column[Any]) -> Callable[[Any], Any] | None:
+    made = isinstance(column.type, Moment | Json | Code)
+    return column.type.result_processor(_DIALECT, None) if made else None
 
 
 def _packed(column: sa.Column[Any]) -> bool:
@@ -102,7 +103,7 @@ def _check(column: sa.Column[Any]) -> Callable[[Any], bool]:
             if isinstance(value, str):
                 value.encode()
             if process is not None:
-                process(value, _DIALECT)
+                process(value)
             if packed and isinstance(value, str):
                 unpacked(json.loads(value))
         except (LedgerDamaged, UnicodeEncodeError, ValueError, TypeError, KeyError, AttributeError):

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.freshness.assess import NEVER, counts_from
+from index.freshness.assess import NEVER
+from index.freshness.dates import counts_from
 from index.freshness.properties import PROGRAM, SOURCE
 from index.retention import Expiry, RetentionRule, RetentionRules, Span
 

@@ -8,7 +8,7 @@ each needle to be found.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from struct import pack
@@ -16,13 +16,13 @@ from struct import pack
 from index.erase.receipt import opened
 from index.ledger import LogAction, OrderState
 from index.workspace import Workspace
+from tests.copies import written
 
 Needles = Mapping[str, bytes]
 """{name: bytes that must be in no file}."""
 
 #: Numbers of a vector in a row.
 _NUMBERS = 4
-_ZEROS = 4096
 
 
 def word(random: Random, letters: int = 14) -> str:
@@ -47,26 +47,12 @@ def held(folders: Iterable[Path], needles: Needles) -> dict[str, set[str]]:
     wanted = [(name, needle, needle.lower()) for name, needle in needles.items()]
     for folder in folders:
         for path in (path for path in folder.rglob("*") if path.is_file()):
-            content = b"\0".join((os.fsencode(path), *_written(path)))
+            content = b"\0".join((os.fsencode(path), *written(path)))
             lower = content.lower()
             for name, needle, small in wanted:
                 if needle in content or small in lower:
                     found.setdefault(name, set()).add(path.relative_to(folder).as_posix())
     return found
-
-
-def _written(path: Path) -> Iterator[bytes]:
-    """The bytes of a file without its holes and pages of zeros, of which the store's files mostly consist."""
-    with path.open("rb", buffering=0) as file:
-        at, end = 0, os.fstat(file.fileno()).st_size
-        while at < end:
-            try:
-                at = os.lseek(file.fileno(), at, os.SEEK_DATA)
-            except OSError:
-                return
-            until = os.lseek(file.fileno(), at, os.SEEK_HOLE)
-            yield from filter(None, os.pread(file.fileno(), until - at, at).split(bytes(_ZEROS)))
-            at = until
 
 
 def receipted(workspace: Workspace) -> set[str]:

@@ -18,6 +18,7 @@ from index.audit.report.page import html_page
 from index.audit.report.plain import counts_markdown, csv_table, findings_table, markdown_page
 from index.audit.report.rows import Row, Table, rows
 from index.audit.result import Audit
+from index.batched import batched
 from index.disk.atomic import replacing
 from index.disk.private import private_folder
 from index.freshness.owners import fold
@@ -71,15 +72,15 @@ def write(audit: Audit, out: Path) -> list[Path]:
     private_folder(out)
     shown = rows(audit)
     table = Table(shown)
-    said = audit.json()
+    values = [result.values() for result in audit.results]
     names = _page_names(audit) if audit.owner is None else {}
     texts = (
         html_page(audit, shown, table, names),
         markdown_page(audit, shown),
-        csv_table(audit, said["results"]),
+        csv_table(audit, values),
         findings_table(shown),
         junit(audit),
-        _json_lines(said),
+        _json_lines(audit.json_parts(values)),
     )
     written = [_replace(out / name, text) for name, text in zip(FILES, texts, strict=True)]
     if audit.owner is None:
@@ -105,9 +106,10 @@ def _write_owners(audit: Audit, out: Path, shown: Iterable[Row], table: Table, n
     kept = set()
     for summary in audit.owners:
         theirs = by_owner.get(fold(printable_line(summary.owner)), [])
-        beside = {
-            owner: names[owner].removeprefix(f"{FOLDER}/") for row in theirs for owner in row.owners or ("",)
-        }
+        together = [
+            owner for owners in dict.fromkeys(row.owners for row in theirs) for owner in owners or ("",)
+        ]
+        beside = {owner: names[owner].removeprefix(f"{FOLDER}/") for owner in together}
         part = owner_audit(audit, summary, findings.get(fold(summary.owner), ()))
         path = out / page_of(summary.owner)
         kept.add(_replace(path, html_page(part, theirs, table, beside, whole=False)))
@@ -121,15 +123,20 @@ def _json_lines(said: Mapping[str, Any]) -> Iterator[str]:
     yield "{"
     for number, (name, value) in enumerate(said.items()):
         yield f"{',' if number else ''}\n  {json.dumps(name)}: "
-        if not isinstance(value, list) or not value:
+        if not isinstance(value, Iterator):
             yield _json(value)
             continue
-        for position, entry in enumerate(value):
-            yield f"{',' if position else '['}\n    {_json(entry)}"
-        yield "\n  ]"
+        before = "["
+        for some in batched(value, _BATCH):
+            yield f"{before}\n    {_BETWEEN.join(map(_json, some))}"
+            before = ","
+        yield "[]" if before == "[" else "\n  ]"
     yield "\n}\n"
 
 
+#: Entries that are written in one go, and what is between them.
+_BATCH = 500
+_BETWEEN = ",\n    "
 _encoded = json.JSONEncoder(ensure_ascii=False).encode
 
 

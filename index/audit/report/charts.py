@@ -39,16 +39,17 @@ class Bar(NamedTuple):
 def ages(results: Iterable[Result]) -> list[Bar]:
     """A bar for each span of ages, the youngest first; those of no date last, and only if there are any."""
     counts: dict[str, Counter[Verdict]] = {name: Counter() for name in (*dict(_AGES).values(), _OLDER)}
-    for result in results:
-        counts.setdefault(_span(result), Counter())[result.verdict] += 1
+    judged = [result.assessment for result in results]
+    days_of = Counter([(None if a.age is None else a.age.days, a.verdict) for a in judged])
+    for (days, verdict), count in days_of.items():
+        counts.setdefault(_span(days), Counter())[verdict] += count
     return [Bar(name, count) for name, count in counts.items()]
 
 
-def _span(result: Result) -> str:
-    age = result.assessment.age
+def _span(age: int | None) -> str:
     if age is None:
         return _UNDATED
-    return next((name for days, name in _AGES if age.days < days), _OLDER)
+    return next((name for days, name in _AGES if age < days), _OLDER)
 
 
 class Segment(NamedTuple):

@@ -12,12 +12,17 @@ from xml.sax.saxutils import escape, quoteattr
 
 from index.audit.report.wording import finding_name
 from index.audit.result import Audit, Result
+from index.batched import batched
 from index.freshness.assess import Verdict
 from index.freshness.finding import Finding
 from index.printable import printable_line
 
 #: Characters that no XML may hold, besides those that `printable_line` escapes.
 _NEVER = re.compile("[\ufffe\uffff]")
+#: Characters of a printable line that are escaped.
+#: Cases that are written in one go.
+_BATCH = 500
+_MARKUP = re.compile('[&<>"]')
 
 
 def junit(audit: Audit) -> Iterator[str]:
@@ -50,7 +55,7 @@ def junit(audit: Audit) -> Iterator[str]:
             f'failures="{failed[source]}" errors="0" skipped="{skipped.get(source, 0)}" time="0" '
             f'timestamp="{audit.generated_at:%Y-%m-%dT%H:%M:%S}">\n'
         )
-        yield from cases
+        yield from map("".join, batched(cases, _BATCH))
         yield "</testsuite>\n"
     yield "</testsuites>\n"
 
@@ -65,8 +70,10 @@ def _fails(finding: Finding) -> bool:
 
 def _case(source: str, name: str, findings: Sequence[Finding], exempt: bool) -> tuple[str, bool]:
     """(the element, whether it failed)."""
-    failing = [finding for finding in findings if _fails(finding)]
-    notes = [finding for finding in findings if not _fails(finding)]
+    failing: list[Finding] = []
+    notes: list[Finding] = []
+    for finding in findings:
+        (failing if _fails(finding) else notes).append(finding)
     inside = ""
     if failing:
         first = failing[0]
@@ -74,7 +81,7 @@ def _case(source: str, name: str, findings: Sequence[Finding], exempt: bool) -> 
         if len(failing) > 1:
             message += f" (and {len(failing) - 1} more)"
         said = "\n".join(map(_said, failing))
-        inside += f"<failure type={_quoted(first.code)} message={_quoted(message)}>{_text(said)}</failure>"
+        inside += f"<failure type={_code(first.code)} message={_quoted(message)}>{_text(said)}</failure>"
     elif exempt:
         inside += '<skipped message="Exempt"/>'
     if notes:
@@ -90,16 +97,25 @@ def _said(finding: Finding) -> str:
 
 
 @lru_cache(maxsize=1000)
+def _code(code: str) -> str:
+    return _quoted(code)
+
+
+@lru_cache(maxsize=1000)
 def _suite(source: str) -> str:
     return _quoted(source or "knowledge base")
 
 
 def _quoted(text: str) -> str:
     text = printable_line(text)
-    return quoteattr(text if text.isascii() else _NEVER.sub(_escaped, text))
+    if text.isascii():
+        return quoteattr(text) if _MARKUP.search(text) else f'"{text}"'
+    return quoteattr(_NEVER.sub(_escaped, text))
 
 
 def _text(text: str) -> str:
+    if text.isascii():
+        return escape(text) if _MARKUP.search(text) else text
     return escape(_NEVER.sub(_escaped, text))
 
 

@@ -47,9 +47,14 @@ def findings_by_owner(audit: Audit) -> dict[str, list[Finding]]:
     found: dict[str, list[Finding]] = {}
     for finding in audit.findings:
         theirs = owners.get(finding.document_id or "") or (finding.owner,)
-        for owner in dict.fromkeys(map(fold, theirs)):
+        for owner in _distinct(theirs):
             found.setdefault(owner, []).append(finding)
     return found
+
+
+def _distinct(owners: tuple[str, ...]) -> Iterable[str]:
+    """The folded owners, each once."""
+    return (fold(owners[0]),) if len(owners) == 1 else dict.fromkeys(map(fold, owners))
 
 
 def owner_audit(audit: Audit, summary: OwnerSummary, findings: Iterable[Finding]) -> Audit:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from index.audit.report import charts, wording
+from index.audit.report.markup import Markup, badge, row_markup
 from index.audit.report.rows import Row, Table
 from index.audit.result import SEVERITY, Audit
 from index.freshness.assess import Verdict
@@ -36,18 +37,7 @@ _RESOLVED_MAX = 100
 #: From left to right; those that nobody has to review stand apart, at the end.
 _BAR_ORDER = (Verdict.FRESH, Verdict.WARN, Verdict.UNKNOWN, Verdict.STALE, Verdict.EXEMPT)
 
-#: Pieces of the template that are written in one go.
-_BUFFER = 500
-
 _FOLDER = Path(__file__).parent
-
-SYMBOLS = {
-    Verdict.STALE: "✕",
-    Verdict.UNKNOWN: "?",
-    Verdict.WARN: "!",
-    Verdict.FRESH: "✓",
-    Verdict.EXEMPT: "–",
-}
 
 
 def html_page(
@@ -56,13 +46,14 @@ def html_page(
     """The page in parts. `shown` are its rows, `pages` the pages of owners by their names as rows have them,
     relative to this one, and `whole` is False on an owner's page."""
     limit = _ROWS_MAX if whole else _ROWS_MAX_OF_OWNER
-    codes = Counter(item.code for row in shown for item in row.items)
-    found = Counter(fold(f.owner) for f in audit.findings if f.code not in VERDICT_CODES)
+    codes = Counter([item.code for row in shown for item in row.items])
+    found = Counter([fold(f.owner) for f in audit.findings if f.code not in VERDICT_CODES])
     others = {finding.code for finding in audit.findings} - set(VERDICT_CODES)
-    page = (
+    # The pieces are not joined: the largest is plain ASCII, and stays so.
+    yield from (
         _environment()
         .get_template("report.html.jinja")
-        .stream(
+        .generate(
             audit=audit,
             ages=charts.ages(audit.results),
             base=audit.name or "the knowledge base",
@@ -75,37 +66,25 @@ def html_page(
             owner_counts=_owner_counts(shown),
             pages=pages,
             resolved=audit.resolved[:_RESOLVED_MAX],
-            rows=shown[:limit],
+            rows=row_markup(shown[:limit], pages),
             subject="" if whole else audit.owners[0].owner or wording.NOBODY,
             summary=_summary(audit),
-            table=_Embedded(table.json(shown, dict(pages))),
+            table=Markup(table.json(shown, dict(pages))),
             total=len(shown),
             trend=charts.trend(audit),
             use=audit.use if whole else None,
         )
     )
-    page.enable_buffering(_BUFFER)
-    yield from page
-
-
-class _Embedded:
-    """JSON in which nothing ends an element: `Table.json` has escaped it."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def __html__(self) -> str:
-        return self._text
 
 
 def _owner_counts(shown: Sequence[Row]) -> list[tuple[str, int]]:
     """The owners of these rows, each as it comes first, in order of their names."""
     names: dict[str, str] = {}
+    spelled = Counter([owner for row in shown for owner in row.owners or ("",)])
     counts: Counter[str] = Counter()
-    for row in shown:
-        for owner in row.owners or ("",):
-            names.setdefault(fold(owner), owner)
-            counts[fold(owner)] += 1
+    for owner, count in spelled.items():
+        names.setdefault(fold(owner), owner)
+        counts[fold(owner)] += count
     return sorted((names[owner], count) for owner, count in counts.items())
 
 
@@ -132,11 +111,11 @@ def environment_of(folder: Path, *, escape: bool = True) -> Environment:
 def _environment() -> Environment:
     environment = environment_of(_FOLDER)
     environment.globals.update(
+        badge=badge,
         bar_order=_BAR_ORDER,
         budget=charts.budget,
         code_name=wording.code_name,
         day=wording.day,
-        days=wording.days,
         layers=charts.LAYERS,
         meanings=wording.MEANINGS,
         nobody=wording.NOBODY,
@@ -144,7 +123,6 @@ def _environment() -> Environment:
         percent=wording.percent,
         segments=charts.segments,
         severity=SEVERITY,
-        symbols=SYMBOLS,
         verdicts=wording.VERDICTS,
     )
     return environment

@@ -9,6 +9,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -22,10 +23,6 @@ from index.freshness.owners import fold
 from index.printable import printable_line
 
 _ATTENTION = (Verdict.STALE, Verdict.UNKNOWN, Verdict.WARN)
-
-
-#: What a line of a command leaves open.
-_PLACE = re.compile(r"\{(document|by)\}")
 
 
 class Item(NamedTuple):
@@ -76,7 +73,8 @@ class Row(NamedTuple):
         """A line of a remedy with the names of this row."""
         if line.kind != "Command":
             return line.text
-        return _PLACE.sub(lambda found: self.target if found[1] == "document" else self.by, line.text)
+        before, place, after = line.text.partition("{document}")
+        return f"{before}{self.target}{after.replace('{by}', self.by)}" if place else line.text
 
 
 def rows(audit: Audit) -> list[Row]:
@@ -109,18 +107,22 @@ class _Maker:
         self._compared = audit.compared_with is not None
 
     def document(self, result: Result, findings: Iterable[Finding]) -> Row:
-        by_code = {finding.code: finding for finding in findings if finding.code in VERDICT_CODES}
-        others = [finding for finding in findings if finding.code not in VERDICT_CODES]
+        verdict, judged, others = result.verdict, None, []
+        for finding in findings:
+            if finding.code not in VERDICT_CODES:
+                others.append(finding)
+            elif finding.code == verdict:
+                judged = finding
         items = []
         what, why = wording.due(result)
-        if result.verdict in _ATTENTION:
+        if verdict in _ATTENTION:
             unread = any(finding.code == "quarantined" for finding in others)
-            items.append(self._verdict(result, by_code.get(result.verdict.value), what, why, unread))
+            items.append(self._verdict(result, judged, what, why, unread))
         items += [self._finding(finding, result) for finding in others]
         dated = f"{wording.dated_by(result)} {wording.day(result.assessment.dated)}".strip()
         source, uri = map(printable_line, (result.source, result.uri))
         return Row(
-            result.verdict.value,
+            verdict.value,
             source,
             uri,
             printable_line(wording.name(result)),
@@ -129,7 +131,7 @@ class _Maker:
             whole_days(result.assessment.age),
             printable_line(dated),
             printable_line(wording.reviewed(result)),
-            what if result.verdict is Verdict.FRESH else "",
+            what if verdict is Verdict.FRESH else "",
             shlex.quote(f"{source}:{uri}"),
             _by(result.owner),
             tuple(items),
@@ -162,6 +164,7 @@ class _Maker:
         return Item(code, head, printable_line(detail), status, since, then, finding)
 
 
+@lru_cache(maxsize=4096)
 def _by(owner: str) -> str:
     """A group attests nothing: where there is no person, the command asks the system for the login."""
     return (
@@ -171,15 +174,16 @@ def _by(owner: str) -> str:
     )
 
 
-#: A web address of plain characters, as most are.
-_PLAIN_URL = re.compile(r"https?://[a-z0-9]+(?:[.-][a-z0-9]+)*/[!-\[\]-~]*")
+#: Addresses of plain characters, as most are, and the schemes that may be linked.
+_PLAIN_URL = re.compile(r"https?://[a-z0-9]+(?:[.-][a-z0-9]+)*/[!-\[\]-~]*|file:///(?!/)[!-\[\]-~]*")
+_SCHEME = re.compile(r"(?:https?|file):", re.IGNORECASE)
 
 
 def safe_url(url: str) -> bool:
     """Whether a report may link this url: web addresses and files of this machine, never code."""
     if _PLAIN_URL.fullmatch(url):
         return True
-    if not url or not url.isprintable() or " " in url or "\\" in url:
+    if not _SCHEME.match(url) or not url.isprintable() or " " in url or "\\" in url:
         return False
     try:
         parts = urlsplit(url)
@@ -203,7 +207,7 @@ class Table:
         """These rows, for an element `script`: nothing in it ends the element. `pages` are the owners'."""
         shared = [[remedy.sentence, remedy.lines] for remedy in self._remedies]
         head = _safe(json.dumps({"pages": pages, "remedies": shared}, ensure_ascii=False))
-        body = ",\n".join(self._rows[id(row)] for row in shown)
+        body = ",\n".join(map(self._rows.__getitem__, map(id, shown)))
         return f'{head[:-1]}, "rows": [\n{body}\n]}}'
 
     def _row(self, row: Row) -> str:

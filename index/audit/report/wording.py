@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 
 from index.audit.fields import whole_days
 from index.audit.result import Result
@@ -32,7 +33,14 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 def day(moment: date | None) -> str:
     """``1 May 2024``; the same on every machine, whatever its language."""
-    return "" if moment is None else f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}"
+    return "" if moment is None else _day(moment.toordinal())
+
+
+#: Thousands of documents share a day.
+@lru_cache(maxsize=4096)
+def _day(ordinal: int) -> str:
+    found = date.fromordinal(ordinal)
+    return f"{found.day} {_MONTHS[found.month - 1]} {found.year}"
 
 
 def days(count: int) -> str:
@@ -65,14 +73,15 @@ def reviewed(result: Result) -> str:
 def due(result: Result) -> tuple[str, str]:
     """The action that its owner has to take, and the date or reason."""
     assessment = result.assessment
-    if result.verdict == Verdict.FRESH:
+    verdict = assessment.verdict
+    if verdict is Verdict.FRESH:
         return f"Review by {day(assessment.warn_at)}", ""
-    if result.verdict == Verdict.EXEMPT:
+    if verdict is Verdict.EXEMPT:
         return "Nothing", ""
-    if result.verdict == Verdict.UNKNOWN:
+    if verdict is Verdict.UNKNOWN:
         return "Give it a date, or attest a review", assessment.reason
     overdue = whole_days(result.overdue)
-    if result.verdict == Verdict.WARN:
+    if verdict is Verdict.WARN:
         since = f"for {days(overdue)}" if overdue else "now"
         return f"Review due {since}", f"Stale on {day(assessment.stale_at)}"
     return (

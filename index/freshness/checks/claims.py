@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
-from index.freshness.assess import Verdict, counts_from
+from index.freshness.assess import Verdict
 from index.freshness.checks.base import Base, Subject
+from index.freshness.dates import counts_from
 from index.freshness.finding import Finding
 from index.freshness.validity import AS_OF_AGE, CUES, is_history, stated_in
 from index.model import Claim

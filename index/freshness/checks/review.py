@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime
 
-from index.freshness.assess import MODIFIED_AT, begins
+from index.freshness.assess import MODIFIED_AT
 from index.freshness.checks.base import Base, Subject
+from index.freshness.dates import begins
 from index.freshness.finding import Finding
 
 #: Reviews of one text from which on it is worth asking whether anybody read it.

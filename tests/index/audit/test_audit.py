@@ -343,7 +343,7 @@ def test_documents_of_a_source_that_left_the_configuration_are_unknown() -> None
     (result,) = found.results
     assert (result.verdict, result.owner) == (Verdict.UNKNOWN, "user:bo")
     assert "not in the configuration" in result.assessment.reason
-    assert result.json()["warn_after_days"] is None
+    assert found.json()["results"][0]["warn_after_days"] is None
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from index.sync.requests import review
 from index.sync.sync import sync
 from index.upkeep import upkeep
 from index.verify.compare import verify
+from tests.copies import written
 from tests.holds import order as hold
 from tests.knowledge import Knowledge
 
@@ -53,7 +54,7 @@ def files_with(kb: Knowledge, words: list[str]) -> set[str]:
     found = set()
     for path in state.rglob("*"):
         if path.is_file():
-            content = path.read_bytes() + str(path).encode()
+            content = b"\0".join((str(path).encode(), *written(path)))
             if any(word.encode() in content for word in words):
                 found.add(str(path.relative_to(state)))
     return found

@@ -21,10 +21,10 @@ from index.freshness.assess import (
     Policy,
     Verdict,
     assess,
-    read_date,
     trust_score,
     verdict_at,
 )
+from index.freshness.dates import read_date
 
 NOW = datetime(2026, 5, 1, 12, 30, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
