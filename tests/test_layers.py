@@ -93,6 +93,11 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "sqlalchemy": "index/ledger/",
     "alembic": "index/ledger/",
     "watchdog": "connectors/watching.py",
+    "httpx": "connectors/remote/webdav.py",
+    "asyncssh": "connectors/remote/sftp.py",
+    "fsspec": "connectors/remote/sftp.py",
+    "smbclient": "connectors/remote/smb.py",
+    "smbprotocol": "connectors/remote/smb.py",
     "typer": "flows/cli/",
     "rich": "flows/cli/",
 }

@@ -117,6 +117,7 @@ class FsspecConnector(Connector):
         """The url, and what tells its folder from another one there: the real path and file system (SFTP),
         file ids (Nextcloud, SMB, some FTP servers). Where a disk is not mounted, there is another folder."""
         told = self._root()
+        self._describe()
         home = f"{self._address.scheme}://{self._address.hostport}{_path(self._address.path)}"
         return f"{home} ({told})" if told else home
 
@@ -211,7 +212,8 @@ class FsspecConnector(Connector):
     def _received(self, uri: str, names: Names, item: Item, into: Path | None) -> Received:
         def read() -> Received:
             with closing(self._server.read(names, item)) as blocks:
-                return receive(blocks, uri, into, self.context.max_size, announced=item.size)
+                limited = _limited(blocks, item.size)
+                return receive(limited, uri, into, self.context.max_size, announced=item.size)
 
         try:
             return self._ask(read)
@@ -288,6 +290,16 @@ class FsspecConnector(Connector):
         if isinstance(trouble, Missing):
             return SourceUnavailable(f"{self._place} does not exist; is it mounted there, or was it renamed?")
         return SourceUnavailable(f"{self._place} cannot be asked: {trouble}.")
+
+
+def _limited(blocks: Iterator[bytes], size: int | None) -> Iterator[bytes]:
+    """The same, as long as they are not more than this version has: a file that grows has no end."""
+    done = 0
+    for block in blocks:
+        done += len(block)
+        if size is not None and done > size:
+            raise Changed("it changed while it was read")
+        yield block
 
 
 def _path(names: Names) -> str:

@@ -13,6 +13,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from connectors.base import Detection
 from connectors.remote.ftp_lines import of_facts, of_list
 from connectors.remote.server import (
     BLOCK,
@@ -51,6 +52,8 @@ class _Unavailable(Failed):
 
 
 class FtpServer(Server):
+    detects: frozenset[Detection] = frozenset()
+
     def __init__(self, access: Access) -> None:
         super().__init__(access)
         self._open: ftplib.FTP | None = None
@@ -212,6 +215,8 @@ class FtpServer(Server):
             ftp.close()
             raise
         self._open = ftp
+        if "MLST" in self._features:
+            self.detects = self.detects | {"dates"}
 
 
 def _features(ftp: ftplib.FTP) -> frozenset[str]:

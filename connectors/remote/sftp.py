@@ -110,6 +110,9 @@ class SftpServer(Server):
             while block := self._ask(lambda _: file.read(BLOCK)):
                 assert isinstance(block, bytes)
                 yield block
+        except Dropped:
+            self.close()
+            raise
         finally:
             # Not over a new connection, if this one was lost.
             if self._connection is not None:

@@ -22,6 +22,7 @@ from smbprotocol.exceptions import (
 )
 from smbprotocol.header import NtStatus
 
+from connectors.base import Detection
 from connectors.remote.server import (
     BLOCK,
     TIMEOUT_SECONDS,
@@ -82,7 +83,7 @@ _LATER = frozenset(
 
 
 class SmbServer(Server):
-    detects = frozenset({"dates", "renames"})
+    detects: frozenset[Detection] = frozenset({"dates", "renames"})
 
     def __init__(self, access: Access) -> None:
         super().__init__(access)

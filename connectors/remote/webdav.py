@@ -17,6 +17,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
+from connectors.base import Detection
 from connectors.remote.multistatus import QUESTION, Part, moment, parts, strong
 from connectors.remote.server import (
     BLOCK,
@@ -47,7 +48,7 @@ class _Redirected(Failed):
 
 class WebdavServer(Server):
     token: Literal["mtime", "etag"] = "etag"
-    detects = frozenset({"dates", "links"})
+    detects: frozenset[Detection] = frozenset({"dates", "links"})
 
     def __init__(self, access: Access) -> None:
         super().__init__(access)

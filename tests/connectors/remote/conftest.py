@@ -19,8 +19,8 @@ from tests.connectors.remote.sites import (
     SftpSite,
     Site,
     SmbSite,
+    VsftpdSite,
     WebdavSite,
-    certificate,
     closing,
 )
 from tests.contracts.connector_contract import MAX_SIZE
@@ -50,11 +50,10 @@ def sftp_site(top: Callable[[str], Path]) -> Iterator[SftpSite]:
 
 
 @pytest.fixture(scope="session")
-def openssh_site(top: Callable[[str], Path]) -> Iterator[OpensshSite]:
+def openssh_site() -> Iterator[OpensshSite]:
     if OpensshSite.program is None:
         pytest.skip("sshd is not installed")
-    folder = top("openssh")
-    yield from closing(OpensshSite(folder, folder.parent))
+    yield from closing(OpensshSite())
 
 
 @pytest.fixture(scope="session")
@@ -69,18 +68,17 @@ def old_ftp_site(top: Callable[[str], Path]) -> Iterator[FtpSite]:
 
 
 @pytest.fixture(scope="session")
-def ftps_site(top: Callable[[str], Path]) -> Iterator[FtpSite]:
-    folder = top("ftps")
-    both, _ = certificate(folder.parent)
-    yield from closing(FtpSite(folder, tls=both))
+def vsftpd_site() -> Iterator[VsftpdSite]:
+    if VsftpdSite.program is None:
+        pytest.skip("vsftpd is not installed")
+    yield from closing(VsftpdSite())
 
 
 @pytest.fixture(scope="session")
-def smb_site(top: Callable[[str], Path]) -> Iterator[SmbSite]:
+def smb_site() -> Iterator[SmbSite]:
     if SmbSite.program is None or SmbSite.smbpasswd is None:
         pytest.skip("smbd is not installed")
-    folder = top("smb")
-    yield from closing(SmbSite(folder, folder.parent))
+    yield from closing(SmbSite())
 
 
 class Place:

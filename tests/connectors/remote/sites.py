@@ -10,14 +10,17 @@ import pwd
 import shutil
 import socket
 import subprocess
-import sys
+import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+from tests.memory import roomy_memory
 
 USER = "anna"
 PASSWORD = "quite-secret-8431"
@@ -78,7 +81,11 @@ class WebdavSite(Site):
             {
                 "provider_mapping": {"/": {"root": str(top)}},
                 "simple_dc": {"user_mapping": {"*": {USER: {"password": PASSWORD}}}},
-                "http_authenticator": {"accept_basic": True, "accept_digest": False, "default_to_digest": False},
+                "http_authenticator": {
+                    "accept_basic": True,
+                    "accept_digest": False,
+                    "default_to_digest": False,
+                },
                 "logging": {"enable": False},
                 "dir_browser": {"enable": False},
                 "property_manager": False,
@@ -232,21 +239,19 @@ class SftpSite(Site):
 
 
 class ProgramSite(Site):
-    """A server that is a program. Permissions refuse: it serves as a user that is not root."""
+    """A server that is a program. Permissions refuse: it serves as a user that is not root, who has to get
+    through to the documents, and pytest's folders let nobody through."""
 
-    def __init__(self, top: Path, home: Path) -> None:
-        super().__init__(top)
-        self.home = home
-        home.chmod(0o755)
+    def __init__(self) -> None:
+        self.home = Path(tempfile.mkdtemp(prefix="freshkb-site-", dir=roomy_memory()))
+        self.home.chmod(0o755)
+        super().__init__(self.home / "top")
+        self.top.mkdir()
         self.user = "nobody" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self._modes: dict[Path, int] = {}
-        for folder in (top, *top.parents):
-            # The user has to get through to the documents; what is below the temporary folder is ours.
-            if os.getuid() == 0 and folder.stat().st_uid == 0 and "pytest" in str(folder):
-                folder.chmod(folder.stat().st_mode | 0o055)
 
     def refuse(self, path: Path) -> None:
         self._modes[path] = path.stat().st_mode
@@ -259,10 +264,10 @@ class ProgramSite(Site):
                 path.chmod(mode)
         self._modes.clear()
 
-    def _start(self, *command: str, **environment: str) -> None:
+    def _start(self, *command: str) -> None:
         with (self.home / "output").open("wb") as output:
             self._process = subprocess.Popen(
-                command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, env=os.environ | environment
+                command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True
             )
         for _ in range(200):
             if self._process.poll() is None:
@@ -280,6 +285,7 @@ class ProgramSite(Site):
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        shutil.rmtree(self.home)
 
 
 class OpensshSite(ProgramSite):
@@ -288,12 +294,12 @@ class OpensshSite(ProgramSite):
     scheme = "sftp"
     program = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")
 
-    def __init__(self, top: Path, home: Path) -> None:
-        super().__init__(top, home)
+    def __init__(self) -> None:
+        super().__init__()
         import asyncssh
 
         assert self.program is not None
-        self.prefix = str(top)
+        home, self.prefix = self.home, str(self.top)
         key = asyncssh.generate_private_key("ssh-ed25519")
         host_key = asyncssh.generate_private_key("ssh-ed25519")
         self.key_file, self.known_hosts = home / "key", home / "known_hosts"
@@ -322,17 +328,22 @@ class OpensshSite(ProgramSite):
 
 
 class FtpSite(Site):
-    """pyftpdlib; `facts` says whether it has MLSD, `tls` a certificate and its key in one file."""
+    """pyftpdlib; `facts` says whether it has MLSD."""
 
-    def __init__(self, top: Path, *, facts: bool = True, tls: Path | None = None) -> None:
+    scheme = "ftp"
+
+    def __init__(self, top: Path, *, facts: bool = True) -> None:
         super().__init__(top)
-        from pyftpdlib.authorizers import DummyAuthorizer
-        from pyftpdlib.handlers import FTPHandler, TLS_FTPHandler
-        from pyftpdlib.log import config_logging
-        from pyftpdlib.servers import FTPServer
+        with warnings.catch_warnings():
+            # With Python 3.11 it takes modules of the standard library that later ones do not have.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            from pyftpdlib.authorizers import DummyAuthorizer
+            from pyftpdlib.handlers import FTPHandler
+            from pyftpdlib.ioloop import IOLoop
+            from pyftpdlib.log import config_logging
+            from pyftpdlib.servers import FTPServer
 
         site = self
-        self.scheme = "ftp" if tls is None else "ftps"
 
         class Authorizer(DummyAuthorizer):  # type: ignore[misc]
             def has_perm(self, username: str, perm: str, path: str | None = None) -> bool:
@@ -343,7 +354,7 @@ class FtpSite(Site):
         authorizer = Authorizer()
         authorizer.add_user(USER, PASSWORD, str(top), perm="elr")
 
-        class Handler(FTPHandler if tls is None else TLS_FTPHandler):  # type: ignore[misc]
+        class Handler(FTPHandler):  # type: ignore[misc]
             banner = "ready"
             auth_failed_timeout = 0
 
@@ -352,14 +363,13 @@ class FtpSite(Site):
                 super().pre_process_command(line, cmd, arg)
 
         Handler.authorizer = authorizer
-        if tls is not None:
-            Handler.certfile, Handler.tls_control_required, Handler.tls_data_required = str(tls), True, True
         if not facts:
             Handler.proto_cmds = {
                 name: about for name, about in FTPHandler.proto_cmds.items() if name not in ("MLSD", "MLST")
             }
         config_logging(level=logging.CRITICAL)
-        self._server = FTPServer(("127.0.0.1", 0), Handler)
+        # Its usual loop is one for the process.
+        self._server = FTPServer(("127.0.0.1", 0), Handler, ioloop=IOLoop())
         self.port = self._server.address[1]
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -375,6 +385,35 @@ class FtpSite(Site):
         self._thread.join()
 
 
+class VsftpdSite(ProgramSite):
+    """vsftpd over TLS: without MLSD, it demands that data connections take up the control connection's
+    session, and serves anybody."""
+
+    scheme = "ftps"
+    program = shutil.which("vsftpd") or shutil.which("vsftpd", path="/usr/sbin:/usr/local/sbin")
+
+    def __init__(self) -> None:
+        super().__init__()
+        assert self.program is not None
+        certificate, self.ca_file = _certificate(self.home)
+        configuration = self.home / "vsftpd.conf"
+        # Its home has to exist, and nobody's does not.
+        user = "daemon" if os.getuid() == 0 else self.user
+        (self.home / "empty").mkdir()
+        configuration.write_text(
+            f"listen=YES\nbackground=NO\nlisten_address=127.0.0.1\nlisten_port={self.port}\n"
+            f"anonymous_enable=YES\nanon_root={self.top}\nno_anon_password=YES\nftp_username={user}\n"
+            f"secure_chroot_dir={self.home}/empty\nseccomp_sandbox=NO\nxferlog_enable=NO\n"
+            f"ssl_enable=YES\nallow_anon_ssl=YES\nforce_anon_logins_ssl=YES\nforce_anon_data_ssl=YES\n"
+            f"rsa_cert_file={certificate}\nrequire_ssl_reuse=YES\nssl_ciphers=HIGH\n"
+            f"run_as_launching_user={'NO' if os.getuid() == 0 else 'YES'}\n"
+        )
+        self._start(self.program, str(configuration))
+
+    def settings(self) -> dict[str, Any]:
+        return {"ca_file": str(self.ca_file)}
+
+
 class SmbSite(ProgramSite):
     """Samba, with a configuration and a database of its own."""
 
@@ -383,10 +422,11 @@ class SmbSite(ProgramSite):
     program = shutil.which("smbd") or shutil.which("smbd", path="/usr/sbin:/usr/local/sbin")
     smbpasswd = shutil.which("smbpasswd")
 
-    def __init__(self, top: Path, home: Path) -> None:
-        super().__init__(top, home)
+    def __init__(self) -> None:
+        super().__init__()
         assert self.program is not None
         assert self.smbpasswd is not None
+        home = self.home
         for name in ("private", "state", "cache", "lock", "pid", "ncalrpc"):
             (home / name).mkdir()
         configuration = home / "smb.conf"
@@ -397,9 +437,8 @@ class SmbSite(ProgramSite):
             f"lock directory = {home}/lock\npid directory = {home}/pid\nncalrpc dir = {home}/ncalrpc\n"
             f"log file = {home}/log\nload printers = no\nprinting = bsd\ndisable spoolss = yes\n"
             "server min protocol = SMB2\nkernel oplocks = no\nmap archive = no\ncase sensitive = yes\n"
-            f"[share]\npath = {top}\nread only = yes\nhide unreadable = no\n"
+            f"[share]\npath = {self.top}\nread only = yes\nhide unreadable = no\n"
         )
-        self._password = PASSWORD
         subprocess.run(
             [self.smbpasswd, "-c", str(configuration), "-L", "-a", "-s", self.user],
             input=f"{PASSWORD}\n{PASSWORD}\n",
@@ -413,13 +452,13 @@ class SmbSite(ProgramSite):
         return {"username": self.user, "password": PASSWORD}
 
 
-def certificate(folder: Path) -> tuple[Path, Path]:
+def _certificate(folder: Path) -> tuple[Path, Path]:
     """A new certificate for 127.0.0.1 and its key in one file, and the certificate alone."""
     both, public = folder / "server.pem", folder / "ca.pem"
     key = folder / "key.pem"
     subprocess.run(
         [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes"),
             *("-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),
             *("-keyout", str(key), "-out", str(public)),
         ],
@@ -428,13 +467,6 @@ def certificate(folder: Path) -> tuple[Path, Path]:
     )
     both.write_bytes(key.read_bytes() + public.read_bytes())
     return both, public
-
-
-def missing(program: str | None, name: str) -> str:
-    """Why a test of this program is skipped; "" when it runs."""
-    if sys.platform != "linux" and program is None:
-        return f"{name} is not installed"
-    return "" if program is not None else f"{name} is not installed"
 
 
 def closing(site: Site) -> Iterator[Any]:

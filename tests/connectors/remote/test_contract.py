@@ -83,5 +83,9 @@ class TestFtpWithoutFacts(RemoteContract):
     site = "old_ftp_site"
 
 
+class TestVsftpd(RemoteContract):
+    site = "vsftpd_site"
+
+
 class TestSmb(RemoteContract):
     site = "smb_site"
