@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, MutableSequence
+from collections.abc import Callable, Collection, Iterator, MutableSequence, Sequence
 from contextlib import closing
 from dataclasses import replace
 from heapq import merge
@@ -242,8 +242,12 @@ class FsspecConnector(Connector):
 
     def _document_error(self, uri: str, trouble: Trouble) -> DocumentError | SourceUnavailable:
         match trouble:
-            case Unusable() | Dropped():
+            case Unusable():
                 return self._unavailable(trouble)
+            case Dropped():
+                # The server may fail for this document alone.
+                self._root()
+                return DocumentError(f"{shortened(uri)!r} cannot be read: {trouble}.")
             case Missing():
                 self._root()
                 return DocumentVanished(f"{shortened(uri)!r} is gone.")
@@ -270,10 +274,10 @@ class FsspecConnector(Connector):
         except Trouble as trouble:
             raise self._unavailable(trouble) from trouble
 
-    def _scan(self, path: Names) -> list[Item]:
-        return [*self._server.scan(path)]
+    def _scan(self, path: Names) -> Sequence[Item]:
+        return self._server.scan(path)
 
-    def _scanned(self, path: Names) -> list[Item]:
+    def _scanned(self, path: Names) -> Sequence[Item]:
         return self._ask(lambda: self._scan(path))
 
     def _looked(self, path: Names) -> Item:

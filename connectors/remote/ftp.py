@@ -10,7 +10,7 @@ import ftplib
 import os
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 
 from connectors.base import Detection
@@ -95,7 +95,7 @@ class FtpServer(Server):
                 raise Missing
         return self._described(path)
 
-    def read(self, path: Names, item: Item) -> Iterator[bytes]:
+    def read(self, path: Names, item: Item) -> Generator[bytes, None, None]:
         try:
             yield from self._transfer(f"RETR {self._full(path)}")
         except _Unavailable as error:

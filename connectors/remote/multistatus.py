@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from email.utils import parsedate_to_datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes, urlsplit
 from xml.etree.ElementTree import Element, ParseError, XMLPullParser
 
@@ -33,10 +33,12 @@ class Part(NamedTuple):
 def parts(blocks: Iterable[bytes]) -> Iterator[Part]:
     """The parts of an answer that comes in these blocks. Raises Dropped when it is cut off, Failed when it is
     none."""
-    parser = XMLPullParser(events=("start", "end"))
+    parser: XMLPullParser[Any] = XMLPullParser(events=("start", "end"))
     root: Element | None = None
+    came = 0
     try:
         for block in blocks:
+            came += len(block)
             parser.feed(block)
             for event, element in parser.read_events():
                 assert isinstance(element, Element)
@@ -50,11 +52,9 @@ def parts(blocks: Iterable[bytes]) -> Iterator[Part]:
                     root.clear()
         parser.close()
     except ParseError as error:
-        if root is None:
+        if root is None and came:
             raise Failed("the server's answer is not WebDAV") from error
         raise Dropped(f"the server's answer is cut off or damaged ({error})") from error
-    if root is None:
-        raise Dropped("the server's answer is empty")
 
 
 def _part(response: Element) -> Part:

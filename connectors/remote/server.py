@@ -15,7 +15,7 @@ document::
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -135,7 +135,7 @@ class Server(ABC):
         when links lead to it."""
 
     @abstractmethod
-    def read(self, path: Names, item: Item) -> Iterator[bytes]:
+    def read(self, path: Names, item: Item) -> Generator[bytes, None, None]:
         """The bytes of this version of a file, in blocks. Raises Changed when it is another one, as far as
         the protocol tells. Closing the iterator ends the transfer."""
 

@@ -7,7 +7,7 @@ thread of its own: so any thread may ask, and a fork starts a new one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -73,7 +73,7 @@ class SftpServer(Server):
     def scan(self, path: Names) -> list[Item]:
         async def ask(client: asyncssh.SFTPClient) -> list[Item]:
             listing: AsyncIterator[asyncssh.SFTPName] = client.scandir(self._full(path))
-            found = []
+            found: list[Item] = []
             while True:
                 async with asyncio.timeout(TIMEOUT_SECONDS):
                     name = await anext(listing, None)
@@ -101,7 +101,7 @@ class SftpServer(Server):
 
         return self._ask(ask)
 
-    def read(self, path: Names, item: Item) -> Iterator[bytes]:
+    def read(self, path: Names, item: Item) -> Generator[bytes, None, None]:
         file = self._ask(lambda client: client.open(self._full(path), "rb"))
         try:
             attributes = self._ask(lambda _: file.stat())

@@ -7,7 +7,7 @@ that others may go on reading, writing and removing them.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -112,7 +112,7 @@ class SmbServer(Server):
                 self._folders.add(path[:count])
         return self._described(path)
 
-    def read(self, path: Names, item: Item) -> Iterator[bytes]:
+    def read(self, path: Names, item: Item) -> Generator[bytes, None, None]:
         with self._asked() as options:
             file = smbclient.open_file(self._full(path), "rb", buffering=0, share_access="rwd", **options)
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Literal
@@ -102,7 +102,7 @@ class WebdavServer(Server):
             raise Failed("the server describes another file in its place")
         return part.item
 
-    def read(self, path: Names, item: Item) -> Iterator[bytes]:
+    def read(self, path: Names, item: Item) -> Generator[bytes, None, None]:
         etag = item.token if (item.token or "").startswith('"') else None
         asked = {} if etag is None else {"If-Match": etag}
         with self._answer("GET", self._url(path, slash=False), asked) as answer:

@@ -92,7 +92,7 @@ class WebdavSite(Site):
                 "lock_storage": False,
             }
         )
-        logging.getLogger("wsgidav").handlers.clear()
+        logging.getLogger("wsgidav").setLevel(logging.CRITICAL)
         self._server = wsgi.Server(("127.0.0.1", 0), self._answered, numthreads=3)
         self._server.prepare()
         self.port = self._server.bind_addr[1]
@@ -104,9 +104,9 @@ class WebdavSite(Site):
         path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "surrogateescape")
         self.requests.append(f"{method} {path}")
         own = self.answer(method, path) if self.answer is not None else None
-        if own is None and Path(f"{self.top}{path.rstrip('/')}") in self.refused:
-            if method == "GET" or environ.get("HTTP_DEPTH") == "1":
-                own = "403 Forbidden", [], b""
+        reads = method == "GET" or environ.get("HTTP_DEPTH") == "1"
+        if own is None and reads and Path(f"{self.top}{path.rstrip('/')}") in self.refused:
+            own = "403 Forbidden", [], b""
         if own is not None:
             start(own[0], own[1])
             return [own[2]]
@@ -312,8 +312,8 @@ class OpensshSite(ProgramSite):
         )
         (home / "sshd_config").write_text(
             f"ListenAddress 127.0.0.1:{self.port}\nHostKey {home}/host_key\nPidFile {home}/pid\n"
-            f"AuthorizedKeysFile {home}/authorized_keys\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
-            "Subsystem sftp internal-sftp\nForceCommand internal-sftp\n"
+            f"AuthorizedKeysFile {home}/authorized_keys\nStrictModes no\nUsePAM no\n"
+            "PasswordAuthentication no\nSubsystem sftp internal-sftp\nForceCommand internal-sftp\n"
         )
         if os.getuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
