@@ -25,6 +25,7 @@ from benchmarks import (
     processes,
     purging,
     searching,
+    source_fsspec,
 )
 from benchmarks.machine import Machine, describe
 from benchmarks.measure import Bench, Measure, Row, Scale
@@ -51,6 +52,7 @@ MEASURES: dict[str, Measure] = {
     "cold": embedding.cold,
     "process": processes.whole,
     "footprint": footprint.footprint,
+    "fsspec": source_fsspec.listed,
 }
 
 

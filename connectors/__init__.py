@@ -17,6 +17,7 @@ module                  holds
 `connectors.extras`     packages that only some sources need
 `connectors.urls`       urls in settings, checked when they are read
 `connectors.worktree`   the git work tree that a folder lies in, and when that was checked out
+`connectors.remote`     folders on WebDAV, SFTP, SMB and FTP servers
 `connectors.codeowners`     the CODEOWNERS file of a folder or its work tree
 ======================  ===========================================================================
 
