@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import asyncssh
 import pytest
@@ -62,7 +63,7 @@ def test_a_key_a_password_and_an_encrypted_key_log_in_and_wrong_ones_are_named(
     site.key.write_private_key(key)
     site.key.write_private_key(locked, "pkcs8-pem", "open-sesame-77")
     asyncssh.generate_private_key("ssh-ed25519").write_private_key(unknown)
-    by_key = {"password": None, "key_file": str(key)}
+    by_key: dict[str, Any] = {"password": None, "key_file": str(key)}
     here = place.connect().probe()
     assert place.connect(**by_key).probe() == here
     assert place.connect(**by_key | {"key_file": str(locked), "passphrase": "open-sesame-77"}).probe() == here
