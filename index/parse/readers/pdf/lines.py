@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from ctypes import byref, c_double, c_int, create_string_buffer
+from ctypes import byref, c_int, create_string_buffer
 from dataclasses import dataclass
 from math import pi, radians
 from typing import Any
@@ -27,6 +27,9 @@ _FIXED_FLAG, _BOLD_FLAG = 1, 1 << 18
 
 #: Heights of a line: a wider gap between two words parts columns or cells.
 GAP = 1.3
+#: Heights of a line: the mean width of the letters of a word is more; what stands higher or lower is beside
+#: nothing in its line.
+_NARROW, _JUMP = 0.25, 0.7
 #: Points that text may lie outside of the visible part.
 _SLACK = 2.0
 _NAME_BYTES = 80
@@ -71,33 +74,29 @@ def lines(page: Any) -> list[Line]:
 
 def _lines(text: _Text) -> Iterator[Line]:
     for found in _LINE.finditer(text.characters):
-        broken = found[0][-1] in "\x02\ufffe"
+        if (whole := text.whole(found.start(), found.end())) is not None:
+            whole.broken = found[0][-1] in "\x02\ufffe"
+            yield whole
+            continue
         piece: Line | None = None
-        for start, end, jumped in text.words(found.start(), found.end()):
-            word = text.characters[start:end]
-            box = text.box(start, end - 1)
-            if not text.visible(box):
-                continue
-            left, _, right, _ = box
-            if piece is not None and not piece.sideways and not jumped:
-                gap = left - piece.right
-                if -piece.height <= gap <= GAP * piece.height:
-                    piece.text += f" {word}"
-                    piece.right = right
-                    if piece.fixed or piece.bold:
-                        bold, fixed = text.font(end - 1)
-                        piece.bold, piece.fixed = piece.bold and bold, piece.fixed and fixed
-                    continue
-            if piece is not None and piece.sideways:
+        for word, box, start, jumped in text.words(found.start(), found.end()):
+            left, bottom, right, top = box
+            if piece is not None and (
+                piece.sideways
+                or (not jumped and -piece.height <= left - piece.right <= GAP * (piece.top - piece.bottom))
+            ):
                 piece.text += f" {word}"
+                piece.right = right
+                if piece.fixed or piece.bold:
+                    bold, fixed = text.font(start + len(word) - 1)
+                    piece.bold, piece.fixed = piece.bold and bold, piece.fixed and fixed
                 continue
             if piece is not None:
                 yield piece
-            bottom, top = text.extent(start)
             bold, fixed = text.font(start)
             piece = Line(word, left, bottom, right, top, bold, fixed, sideways=text.sideways(start))
         if piece is not None:
-            piece.broken = broken
+            piece.broken = found[0][-1] in "\x02\ufffe"
             yield piece
 
 
@@ -114,56 +113,98 @@ class _Text:
         self.characters = characters.translate(_ONE_TO_ONE)
         self._turn = _turned(page)
         self._rotated = radians(page.get_rotation())
-        self._visible = self._turn(page.get_cropbox())
+        left, bottom, right, top = page.get_cropbox()
+        self._visible = left - _SLACK, bottom - _SLACK, right + _SLACK, top + _SLACK
         self._fonts: dict[tuple[bytes, int], tuple[bool, bool]] = {}
         # Made once: a page has thousands of characters.
-        self._place = c_double(), c_double(), c_double(), c_double()
-        self._places = tuple(map(byref, self._place))
+        self._box = pdfium.FS_RECTF()
+        self._at_box = byref(self._box)
         self._name = create_string_buffer(_NAME_BYTES)
 
-    def words(self, start: int, end: int) -> Iterator[tuple[int, int, bool]]:
-        """From where to where each word reaches, and whether it stands above or below the one before: pdfium
-        puts nothing between them then."""
-        for word in _WORD.finditer(self.characters, start, end):
-            begun, last, jumped = word.start(), word.end() - 1, False
-            _, low, _, high = self.box(begun, last)
-            bottom, top = self.extent(begun) if last > begun else (low, high)
-            if high - low > 1.5 * (top - bottom) and not self.sideways(begun):
-                for number in range(begun + 1, word.end()):
-                    if abs(self.box(number, number)[1] - self.box(begun, begun)[1]) > 0.7 * (top - bottom):
-                        yield begun, number, jumped
-                        begun, jumped = number, True
-            yield begun, word.end(), jumped
+    def whole(self, start: int, end: int) -> Line | None:
+        """The line when it has no gap and lies upright within the page, as most do; else None: its words have
+        to be looked at. A word's end is looked for only where a gap may follow, narrow as its letters may be."""
+        if self._turn is not _upright:
+            return None
+        spans = [found.span() for found in _WORD.finditer(self.characters, start, end)]
+        if not spans:
+            return None
+        place, raw, at, box = pdfium.FPDFText_GetLooseCharBox, self._textpage, self._at_box, self._box
+        begun, last = spans[0][0], spans[-1][1] - 1
+        begin, bottom, right, top = self._place(begun)
+        height = top - bottom
+        narrow, gap, jump = _NARROW * height, GAP * height, _JUMP * height
+        before, length, ended = begin, spans[0][1] - begun, spans[0][1] - 1
+        for first, end in spans[1:]:
+            if not place(raw, first, at):
+                return None
+            left = box.left
+            if abs(min(box.bottom, box.top) - bottom) > jump or left <= before:
+                return None
+            if left - before > narrow * length + gap:
+                place(raw, ended, at)
+                if left - box.right > gap or abs(min(box.bottom, box.top) - bottom) > jump:
+                    return None
+            before, length, ended = left, end - first, end - 1
+        _, low, right, _ = self._place(last)
+        low_x, low_y, high_x, high_y = self._visible
+        inside = low_x <= begin and right <= high_x and low_y <= bottom and top <= high_y
+        if height <= 0 or not inside or abs(low - bottom) > jump or right <= begin or self.sideways(begun):
+            return None
+        bold, fixed = self.font(begun)
+        if bold or fixed:
+            other_bold, other_fixed = self.font(last)
+            bold, fixed = bold and other_bold, fixed and other_fixed
+        words = " ".join(self.characters[first:end] for first, end in spans)
+        return Line(words, begin, bottom, right, top, bold, fixed)
 
-    def box(self, first: int, last: int) -> Box:
-        """The box around two characters; zeros where pdfium cannot say."""
-        left, bottom, right, top = self._box(first)
-        if last != first:
-            left2, bottom2, right2, top2 = self._box(last)
-            left, bottom = min(left, left2), min(bottom, bottom2)
-            right, top = max(right, right2), max(top, top2)
-        return self._turn((left, bottom, right, top))
+    def words(self, start: int, end: int) -> Iterator[tuple[str, Box, int, bool]]:
+        """Each visible word with its place, the number of its first character, and whether it stands above or
+        below the one before, though pdfium puts nothing between them."""
+        low_x, low_y, high_x, high_y = self._visible
+        upright = self._turn is _upright
+        for found in _WORD.finditer(self.characters, start, end):
+            first, last = found.start(), found.end() - 1
+            left, bottom, right, top = self._place(first)
+            pieces = [(first, last)]
+            if last > first:
+                _, low, right, _ = self._place(last)
+                if abs(low - bottom) > _JUMP * (top - bottom) and upright and not self.sideways(first):
+                    pieces = list(self._pieces(first, last))
+            for number, (begun, ended) in enumerate(pieces):
+                if len(pieces) > 1:
+                    left, bottom, _, top = self._place(begun)
+                    right = self._place(ended)[2]
+                across, up = (left + right) / 2, (bottom + top) / 2
+                unplaced = top == bottom == 0
+                if (low_x <= across <= high_x and low_y <= up <= high_y) or unplaced:
+                    box = left, bottom, right, top
+                    if not upright:
+                        box = self._turn(self._around(begun, ended))
+                    yield self.characters[begun : ended + 1], box, begun, number > 0
 
-    def _box(self, number: int) -> Box:
-        if not pdfium.FPDFText_GetCharBox(self._textpage, number, *self._places):
+    def _pieces(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """From where to where the characters stand beside each other."""
+        _, base, _, top = self._place(first)
+        begun = first
+        for number in range(first + 1, last + 1):
+            _, bottom, _, _ = self._place(number)
+            if abs(bottom - base) > _JUMP * (top - base):
+                yield begun, number - 1
+                begun, base = number, bottom
+        yield begun, last
+
+    def _place(self, number: int) -> Box:
+        """The place of a character, with the ascenders and descenders of its line; zeros where pdfium cannot
+        say."""
+        if not pdfium.FPDFText_GetLooseCharBox(self._textpage, number, self._at_box):
             return 0.0, 0.0, 0.0, 0.0
-        left, right, bottom, top = self._place
-        return left.value, bottom.value, right.value, top.value
+        box = self._box
+        return box.left, min(box.bottom, box.top), box.right, max(box.bottom, box.top)
 
-    def extent(self, number: int) -> tuple[float, float]:
-        """Bottom and top of the line that the character stands in, ascenders and descenders included."""
-        box = pdfium.FS_RECTF()
-        if not pdfium.FPDFText_GetLooseCharBox(self._textpage, number, byref(box)):
-            return 0.0, 0.0
-        low, high = sorted((box.bottom, box.top))
-        _, bottom, _, top = self._turn((box.left, low, box.right, high))
-        return bottom, top
-
-    def visible(self, box: Box) -> bool:
-        across, up = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-        left, bottom, right, top = self._visible
-        within = left - _SLACK <= across <= right + _SLACK and bottom - _SLACK <= up <= top + _SLACK
-        return within or box == self._turn((0.0, 0.0, 0.0, 0.0))
+    def _around(self, first: int, last: int) -> Box:
+        one, other = self._place(first), self._place(last)
+        return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
 
     def sideways(self, number: int) -> bool:
         # Both clockwise.
