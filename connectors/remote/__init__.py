@@ -5,6 +5,7 @@ module                  holds
 ======================  ===========================================================================
 `remote.settings`       the url, the user and what logs in: `FsspecSettings`
 `remote.server`         the seam between the connector and a protocol: `Server`, `Item`, its errors
+`remote.opening`        settings to a server, whose packages are imported then
 `remote.asking`         one question asked until the server answers: back-off, ``Retry-After``
 `remote.tree`           the documents below a server's folder, in ascending order of uri
 `remote.clock`          whether a later change could get the time that a version has

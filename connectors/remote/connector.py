@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Iterator, MutableSequence, Seq
 from contextlib import closing
 from dataclasses import replace
 from heapq import merge
-from importlib import import_module
 from pathlib import Path
 from typing import ClassVar, TypeVar
 from urllib.parse import quote
@@ -34,14 +33,13 @@ from connectors.base import (
     Unlisted,
     shortened,
 )
-from connectors.extras import extra
 from connectors.paths import split
 from connectors.patterns import PathFilter
 from connectors.receive import Received, receive, too_large
 from connectors.remote.asking import ask
 from connectors.remote.clock import Clock, just_now
+from connectors.remote.opening import server_of
 from connectors.remote.server import (
-    Access,
     Changed,
     Dropped,
     Item,
@@ -52,19 +50,10 @@ from connectors.remote.server import (
     Trouble,
     Unusable,
 )
-from connectors.remote.settings import FsspecSettings, address, local_file
+from connectors.remote.settings import FsspecSettings, address
 from connectors.remote.tree import directly, entry_of, walk
 from connectors.stable_read import PAUSES
 
-#: Scheme → module, class, extra of the distribution that the module needs.
-_SERVERS = {
-    "webdav": ("webdav", "WebdavServer", "webdav"),
-    "webdavs": ("webdav", "WebdavServer", "webdav"),
-    "sftp": ("sftp", "SftpServer", "sftp"),
-    "smb": ("smb", "SmbServer", "smb"),
-    "ftp": ("ftp", "FtpServer", ""),
-    "ftps": ("ftp", "FtpServer", ""),
-}
 #: What a browser opens a WebDAV folder with.
 _LINKS = {"webdav": "http", "webdavs": "https"}
 
@@ -81,16 +70,7 @@ class FsspecConnector(Connector):
         super().__init__(settings, context)
         assert isinstance(settings, FsspecSettings)
         self._url, self._address = settings.url, address(settings.url)
-        self._access = Access(
-            self._address,
-            settings.username,
-            settings.password,
-            None if settings.key_file is None else local_file(settings.key_file, context.base),
-            settings.passphrase,
-            local_file(settings.known_hosts, context.base),
-            None if settings.ca_file is None else local_file(settings.ca_file, context.base),
-            settings.hidden,
-        )
+        self._settings = settings
         self._filter = PathFilter(Patterns(settings.include), Patterns(settings.exclude), settings.hidden)
         self._made: Server | None = None
         self._clock = Clock()
@@ -98,10 +78,7 @@ class FsspecConnector(Connector):
     @property
     def _server(self) -> Server:
         if self._made is None:
-            module, name, packages = _SERVERS[self._address.scheme]
-            with extra(packages, self.context.source):
-                made: Server = getattr(import_module(f"connectors.remote.{module}"), name)(self._access)
-            self._made = made
+            self._made = server_of(self._settings, self.context.base, self.context.source)
             self._describe()
         return self._made
 
