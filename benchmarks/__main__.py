@@ -26,6 +26,8 @@ from benchmarks import (
     purging,
     searching,
     source_fsspec,
+    source_objects,
+    source_sql,
 )
 from benchmarks.machine import Machine, describe
 from benchmarks.measure import Bench, Measure, Row, Scale
@@ -45,12 +47,14 @@ MEASURES: dict[str, Measure] = {
     "links": auditing.linked,
     "report": auditing.reported,
     "texts": auditing.texts,
+    "objects": source_objects.listed,
     "pdf": parsing.pdf_text,
     "children": parsing.two_children,
     "small": parsing.small,
     "nothing": processes.nothing,
     "cold": embedding.cold,
     "process": processes.whole,
+    "sql": source_sql.listed,
     "footprint": footprint.footprint,
     "fsspec": source_fsspec.listed,
 }

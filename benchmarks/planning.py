@@ -74,7 +74,8 @@ def report_peak(path: str) -> None:
 
 
 def peak_bytes() -> int:
-    """Linux counts what a process was started from into its ru_maxrss, and forgets that in VmHWM."""
+    """Of this process. Linux counts what a process was started from into its ru_maxrss, and forgets that in
+    VmHWM."""
     try:
         status = Path("/proc/self/status").read_text()
     except OSError:

@@ -6,6 +6,7 @@ module                  holds
 `connectors.errors`     what connectors raise
 `connectors.base`       the seam: `Connector`, the values it hands over, plug-ins; errors too
 `connectors.files`      the connector for folders: settings, `list`, `stat`, `fetch`, `watch`
+`connectors.objects`    object stores: S3, Google Cloud Storage, Azure Blob Storage
 `connectors.paths`      file names as uris and back; opening without following links
 `connectors.patterns`   `include`, `exclude` and hidden names: which uris a source takes
 `connectors.walk`       a folder tree in ascending order of uri
@@ -18,6 +19,11 @@ module                  holds
 `connectors.urls`       urls in settings, checked when they are read
 `connectors.worktree`   the git work tree that a folder lies in, and when that was checked out
 `connectors.remote`     folders on WebDAV, SFTP, SMB and FTP servers
+`connectors.settled`    what became of documents, for sources that do something with them then
+`connectors.drop`       the folder that people put files into: inbox, archive and quarantine
+`connectors.moving`     a file moved from one tree to another, whole at any moment
+`connectors.quiet`      whether anybody is still writing a file
+`connectors.sql`        the connector for databases
 `connectors.codeowners`     the CODEOWNERS file of a folder or its work tree
 ======================  ===========================================================================
 

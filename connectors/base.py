@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +49,8 @@ from connectors.errors import (
     shortened as shortened,
 )
 from connectors.patterns import Patterns as Patterns
+from connectors.settled import Settled as Settled
+from connectors.settled import Settlement as Settlement
 from connectors.urls import check_url as check_url
 
 ENTRY_POINT_GROUP = "freshkb.connectors"
@@ -57,6 +59,10 @@ ENTRY_POINT_GROUP = "freshkb.connectors"
 BUILT_IN = {
     "files": "connectors.files:FilesConnector",
     "fsspec": "connectors.remote.connector:FsspecConnector",
+    "sql": "connectors.sql.connector:SqlConnector",
+    "s3": "connectors.objects.services:S3Connector",
+    "gcs": "connectors.objects.services:GcsConnector",
+    "azure": "connectors.objects.services:AzureConnector",
 }
 
 
@@ -263,6 +269,11 @@ class Connector(ABC):
         lost, doubled and reordered; they never say what changed. Only with `capabilities.watch`.
         """
         raise ConnectorError(f"{type(self).__name__} cannot be watched.")
+
+    def settle(self, settled: Settlement) -> Sequence[str]:
+        """Called at the end of a sync: do with documents what the source does once they are settled. What is
+        left undone is done next time. Sentences say what could not be done."""
+        return ()
 
     def close(self) -> None:
         """Give back what is held. May be called twice."""

@@ -90,7 +90,7 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "openvino": "index/embed/openvino_model.py",
     "cryptography": "index/signed/",
     "pyrage": "index/backup/age.py",
-    "sqlalchemy": "index/ledger/",
+    "sqlalchemy": ("index/ledger/", "connectors/sql/"),
     "alembic": "index/ledger/",
     "watchdog": "connectors/watching.py",
     "httpx": "connectors/remote/webdav.py",
@@ -98,6 +98,7 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "fsspec": "connectors/remote/sftp.py",
     "smbclient": "connectors/remote/smb.py",
     "smbprotocol": "connectors/remote/smb.py",
+    "obstore": "connectors/objects/",
     "typer": "flows/cli/",
     "rich": "flows/cli/",
 }
