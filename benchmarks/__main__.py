@@ -26,6 +26,7 @@ from benchmarks import (
     purging,
     searching,
     source_ingest,
+    source_fsspec,
     source_objects,
     source_sql,
 )
@@ -57,6 +58,7 @@ MEASURES: dict[str, Measure] = {
     "process": processes.whole,
     "sql": source_sql.listed,
     "footprint": footprint.footprint,
+    "fsspec": source_fsspec.listed,
 }
 
 

@@ -21,6 +21,7 @@ module                  holds
 `connectors.platform`   those of our own types, in one table
 `connectors.urls`       urls in settings, checked when they are read
 `connectors.worktree`   the git work tree that a folder lies in, and when that was checked out
+`connectors.remote`     folders on WebDAV, SFTP, SMB and FTP servers
 `connectors.settled`    what became of documents, for sources that do something with them then
 `connectors.drop`       the folder that people put files into: inbox, archive and quarantine
 `connectors.moving`     a file moved from one tree to another, whole at any moment

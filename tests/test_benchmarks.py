@@ -75,6 +75,11 @@ ROWS = {
         "listing of 40 rows of a database",
     ],
     "footprint": ["`freshkb sync` of 2 new documents: peak memory", "the same of 4 documents, against that"],
+    "fsspec": [
+        "WebDAV: requests for 40 unchanged documents",
+        "WebDAV: a listing of 40 documents, 100 a folder",
+        "WebDAV: a listing of 40 documents, in one folder",
+    ],
 }
 
 
