@@ -6,6 +6,7 @@ module                  holds
 `connectors.errors`     what connectors raise
 `connectors.base`       the seam: `Connector`, the values it hands over, plug-ins; errors too
 `connectors.files`      the connector for folders: settings, `list`, `stat`, `fetch`, `watch`
+`connectors.web`        the connector for web sites, a package
 `connectors.paths`      file names as uris and back; opening without following links
 `connectors.patterns`   `include`, `exclude` and hidden names: which uris a source takes
 `connectors.walk`       a folder tree in ascending order of uri
@@ -52,6 +53,7 @@ from connectors.base import (
     Entry,
     Fetched,
     Listing,
+    Notice,
     SourceUnavailable,
     UnknownConnector,
     Unlisted,
@@ -72,6 +74,7 @@ __all__ = [
     "Entry",
     "Fetched",
     "Listing",
+    "Notice",
     "SourceUnavailable",
     "UnknownConnector",
     "Unlisted",

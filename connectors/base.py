@@ -54,7 +54,10 @@ from connectors.urls import check_url as check_url
 ENTRY_POINT_GROUP = "freshkb.connectors"
 
 #: Connectors that ship with freshkb; looked up without scanning the installed distributions.
-BUILT_IN = {"files": "connectors.files:FilesConnector"}
+BUILT_IN = {
+    "files": "connectors.files:FilesConnector",
+    "web": "connectors.web.connector:WebConnector",
+}
 
 
 class Entry(NamedTuple):
@@ -113,6 +116,15 @@ class Listing:
         return self.ended and not self.errors
 
 
+class Notice(NamedTuple):
+    """A defect of a version that its owner should look at, found while it was fetched."""
+
+    code: str
+    """For programs, such as ``shrunk``; `index.freshness.finding.CODES` has them."""
+    reason: str
+    """A sentence for people. It does not change while the version stays."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """One whole version of a document."""
@@ -122,6 +134,8 @@ class Fetched:
     within its clock's granularity of the reading): such a version is looked at again next time."""
     content_hash: str
     """sha256 of the bytes, hex."""
+    notices: tuple[Notice, ...] = ()
+    """They stay with the version as long as it is in the index."""
 
 
 Detection = Literal["renames", "owners", "dates", "titles", "links"]

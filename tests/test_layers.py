@@ -93,6 +93,9 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "sqlalchemy": "index/ledger/",
     "alembic": "index/ledger/",
     "watchdog": "connectors/watching.py",
+    "httpcore": "connectors/web/",
+    "protego": "connectors/web/robots.py",
+    "trafilatura": "connectors/web/text.py",
     "typer": "flows/cli/",
     "rich": "flows/cli/",
 }

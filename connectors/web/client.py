@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
@@ -15,7 +15,6 @@ import httpcore
 from connectors.base import (
     DocumentChanging,
     DocumentError,
-    DocumentForbidden,
     DocumentTooLarge,
     SourceUnavailable,
     shortened,
@@ -74,6 +73,15 @@ class Answer:
             )
         yield from gunzip(self._response.iter_stream(), self.url)
 
+    def drain(self) -> None:
+        """Read a short body to its end, so that the connection can be used again."""
+        with suppress(httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError):
+            left = _BLOCK
+            for block in self._response.iter_stream():
+                left -= len(block)
+                if left < 0:
+                    break
+
     def read(self, limit: int) -> bytes:
         """The whole body. Raises DocumentTooLarge above `limit` bytes, before it reads more."""
         if self.announced is not None and self.announced > limit:
@@ -84,9 +92,7 @@ class Answer:
         for block in self.blocks():
             found += block
             if len(found) > limit:
-                raise DocumentTooLarge(
-                    f"{shortened(self.url)} has more bytes than the limit of {limit:,}."
-                )
+                raise DocumentTooLarge(f"{shortened(self.url)} has more bytes than the limit of {limit:,}.")
         return bytes(found)
 
 
@@ -115,7 +121,7 @@ class Client:
     ) -> Result:
         """What `handle` makes of the answer; it may be called again when the body breaks off.
 
-        Raises SourceUnavailable when the host cannot be reached, DocumentForbidden when it may not be,
+        Raises SourceUnavailable when the host cannot be reached, or may not be,
         DocumentChanging when the answer breaks off each time, DocumentError when the server fails or asks
         to wait for longer than a sync can.
         """
@@ -136,7 +142,7 @@ class Client:
                         )
                     delay = max(delay, wait)
             except Refused as error:
-                raise DocumentForbidden(str(error)) from error
+                raise SourceUnavailable(str(error)) from error
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 why = str(error) or "it does not answer in time"
                 trouble = SourceUnavailable(f"The host {address.host!r} cannot be reached: {why}.")
@@ -171,7 +177,10 @@ class Client:
         self.requests += 1
         self._guard.begin()
         with self._pool.stream("GET", url, headers=sent, extensions={"timeout": timeout}) as response:
-            yield Answer(address.url, response)
+            answer = Answer(address.url, response)
+            yield answer
+            if answer.status != 200:
+                answer.drain()
 
     def _common(self) -> dict[str, str]:
         contact = f" (+{self._settings.contact})" if self._settings.contact else ""

@@ -83,8 +83,8 @@ class Guard(httpcore.NetworkBackend):
 
     def _why(self, host: str, address: str, kind: str) -> str:
         return (
-            f"The host {host!r} has the address {address}, which is not public ({kind}). If it is meant, allow "
-            f"it by name: allow: [{host if kind in ('loopback', 'private', 'reserved') else address}]."
+            f"The host {host!r} has the address {address}, which is not public ({kind}). If it is meant, "
+            f"allow it by name: allow: [{host if kind in ('loopback', 'private', 'reserved') else address}]."
         )
 
 
@@ -126,5 +126,9 @@ def pool(guard: Guard) -> httpcore.ConnectionPool:
     trusted = ssl.create_default_context()
     trusted.load_verify_locations(certifi.where())
     return httpcore.ConnectionPool(
-        ssl_context=trusted, max_connections=4, max_keepalive_connections=2, keepalive_expiry=30, network_backend=guard
+        ssl_context=trusted,
+        max_connections=4,
+        max_keepalive_connections=2,
+        keepalive_expiry=30,
+        network_backend=guard,
     )
