@@ -110,7 +110,7 @@ class Client:
     ) -> None:
         self._settings, self._pause, self._timeout = settings, pause, timeout
         self._guard = Guard(settings.allow, resolve, patience)
-        self._pool: httpcore.ConnectionPool | None = None
+        self._pools: dict[str, httpcore.ConnectionPool] = {}
         self._next: dict[str, float] = {}
         self.delays: dict[str, float] = {}
         """Seconds between two requests to a host, as its robots.txt demands."""
@@ -137,9 +137,8 @@ class Client:
                     times = "" if attempt == 0 else f" ({attempt + 1} times)"
                     trouble = DocumentError(f"{shown} answers {answer.status}{times}.")
                     if wait > _WAIT_MAX:
-                        raise DocumentError(
-                            f"{shown} answers {answer.status}, and asks to wait for {wait:,.0f} s; sync later."
-                        )
+                        long = f"asks to wait for {wait:,.0f} s. Sync later."
+                        raise DocumentError(f"{shown} answers {answer.status}, and {long}")
                     delay = max(delay, wait)
             except Refused as error:
                 raise SourceUnavailable(str(error)) from error
@@ -156,15 +155,16 @@ class Client:
         raise trouble
 
     def close(self) -> None:
-        if self._pool is not None:
-            self._pool.close()
-            self._pool = None
+        for connections in self._pools.values():
+            connections.close()
+        self._pools.clear()
 
     @contextmanager
     def _asked(self, address: Address, headers: Mapping[str, str]) -> Iterator[Answer]:
         self._take_turn(address.host)
-        if self._pool is None:
-            self._pool = pool(self._guard)
+        if address.scheme not in self._pools:
+            # Reading the certificates takes longer than a request.
+            self._pools[address.scheme] = pool(self._guard, secure=address.scheme == "https")
         timeout = dict.fromkeys(("connect", "read", "write", "pool"), self._timeout)
         url = httpcore.URL(
             scheme=address.scheme.encode(),
@@ -176,7 +176,9 @@ class Client:
         sent += [(n.encode(), v.encode()) for n, v in {**self._common(), **headers}.items()]
         self.requests += 1
         self._guard.begin()
-        with self._pool.stream("GET", url, headers=sent, extensions={"timeout": timeout}) as response:
+        with self._pools[address.scheme].stream(
+            "GET", url, headers=sent, extensions={"timeout": timeout}
+        ) as response:
             answer = Answer(address.url, response)
             yield answer
             if answer.status != 200:

@@ -264,8 +264,8 @@ def _notices(row: Row) -> tuple[Notice, ...]:
     return (
         Notice(
             "shrunk",
-            f"Its text has shrunk from {row.before:,} to {row.length:,} characters: read the page, and see whether "
-            "its text was cut, or is only built otherwise.",
+            f"Its text has shrunk from {row.before:,} to {row.length:,} characters: read the page, and see "
+            "whether its text was cut, or is only built otherwise.",
         ),
     )
 

@@ -4,10 +4,10 @@ Pages are asked for by their distance from the start pages; those that were docu
 leads to any more come last, and so does every page of a sitemap that no link leads to. All that is found is
 in tables of a database, so that a site of any size is listed in the same memory.
 
-A document leaves the listing only when its own server says so: it answers 410; or, in two listings in a row,
-404, a permanent redirect to another document, that it is another document (canonical), or that it wants to be
-in no index. In every other case it stays as it was read last: an error, a page to log in, a page that is none,
-a rule of robots.txt.
+A document leaves the listing only when its own server says so: it answers 410; or, in two listings in a
+row, 404, a permanent redirect to another document, that it is another document (canonical), or that it wants
+to be in no index. In every other case it stays as it was read last: an error, a page to log in, a page that
+is none, a rule of robots.txt.
 """
 
 from __future__ import annotations
@@ -113,20 +113,20 @@ class Crawl:
 
     def _add(self, found: Iterator[tuple[str, int, str]], *, named: bool = False) -> None:
         self._db.executemany(
-            "INSERT INTO seen (uri, depth, changed, named) VALUES (?, ?, ?, ?) ON CONFLICT (uri) DO UPDATE SET "
-            "depth = min(depth, excluded.depth), named = max(named, excluded.named) WHERE asked = 0",
+            "INSERT INTO seen (uri, depth, changed, named) VALUES (?, ?, ?, ?) ON CONFLICT (uri) DO UPDATE "
+            "SET depth = min(depth, excluded.depth), named = max(named, excluded.named) WHERE asked = 0",
             ((uri, depth, changed, int(named)) for uri, depth, changed in found),
         )
 
     def _walks(self, uri: str) -> bool:
-        """Whether a page may be asked for: `exclude` keeps out pages and all behind them, `include` does not."""
+        """Whether a page may be asked for: `exclude` keeps it out, with all behind it; `include` does not."""
         return not self._filter.exclude.match(uri) and self._filter.covers(uri)
 
     def _leave_out(self, uri: str) -> None:
         if not self._beyond:
             reason = (
-                f"It and others were found after {self._settings.pages:,} pages, the limit of `pages`: they are not "
-                "listed. Raise it, or exclude what need not be there."
+                f"It and others were found after {self._settings.pages:,} pages, the limit of `pages`: they "
+                "are not listed. Raise it, or exclude what need not be there."
             )
             self._unlisted.append(Unlisted(uri, "too-many-pages", reason))
         self._beyond += 1
@@ -243,8 +243,8 @@ class Crawl:
         takes = self._filter.takes
         self._db.create_function("takes", 1, takes, deterministic=True)
         self._db.execute(
-            "UPDATE page SET listed = EXISTS (SELECT 1 FROM seen WHERE seen.uri = page.uri AND outcome IN ('document', 'bare') "
-            "AND takes(seen.uri))"
+            "UPDATE page SET listed = EXISTS (SELECT 1 FROM seen WHERE seen.uri = page.uri "
+            "AND outcome IN ('document', 'bare') AND takes(seen.uri))"
         )
         self._db.execute("DELETE FROM page WHERE misses >= ? AND NOT listed", (_FORGOTTEN,))
         # What no link leads to any more, and is no document, need not be remembered.

@@ -254,11 +254,8 @@ def _row_of_page(answer: Answer, uri: str, page: Page, known: Row | None) -> Row
     own = page.modified if page.modified is not None and _instant(page.modified) <= answer.asked_at else None
     at = _instant(own) if own is not None else instant(answer.headers.get("last-modified", ""))
     same = known is not None and known.token == token
-    if same and known is not None and own is None:
-        # The server dates each way to write the page; the text is as old as it was.
-        modified_at = known.modified_at
-    else:
-        modified_at = _nanoseconds(at)
+    # The server dates each way to write the page; a text that is the same is as old as it was.
+    modified_at = known.modified_at if known is not None and same and own is None else _nanoseconds(at)
     before = 0 if known is None else known.before if same else known.length
     return Row(
         uri,

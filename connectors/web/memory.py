@@ -62,7 +62,8 @@ class Memory:
     def __init__(self, connection: sqlite3.Connection, made_by: str) -> None:
         self.db = connection
         self.db.execute(
-            f"CREATE TABLE IF NOT EXISTS page (uri TEXT PRIMARY KEY, {', '.join(Row._fields[1:])}) WITHOUT ROWID"
+            "CREATE TABLE IF NOT EXISTS page "
+            f"(uri TEXT PRIMARY KEY, {', '.join(Row._fields[1:])}) WITHOUT ROWID"
         )
         self.db.execute("CREATE TABLE IF NOT EXISTS made (by TEXT)")
         if self.db.execute("SELECT by FROM made").fetchall() != [(made_by,)]:

@@ -20,50 +20,10 @@ from connectors.web.text import document, main_of
 #: Links of one page that are followed.
 _LINKS_MAX = 5_000
 #: Never documents: asking for them would only cost requests.
-_MEDIA = tuple(
-    [
-        ".png",
-        ".jpg",
-        ".jpeg",
-        ".gif",
-        ".webp",
-        ".svg",
-        ".ico",
-        ".avif",
-        ".bmp",
-        ".css",
-        ".js",
-        ".mjs",
-        ".map",
-        ".woff",
-        ".woff2",
-        ".ttf",
-        ".eot",
-        ".mp3",
-        ".mp4",
-        ".webm",
-        ".ogg",
-        ".wav",
-        ".mov",
-        ".avi",
-        ".mkv",
-        ".zip",
-        ".gz",
-        ".tgz",
-        ".bz2",
-        ".xz",
-        ".7z",
-        ".rar",
-        ".exe",
-        ".dmg",
-        ".iso",
-        ".deb",
-        ".rpm",
-        ".apk",
-        ".msi",
-        ".jar",
-        ".whl",
-    ]
+_MEDIA = re.compile(
+    r"\.(?:png|jpe?g|gif|webp|svg|ico|avif|bmp|css|m?js|map|woff2?|ttf|eot|mp[34]|webm|og[gv]|wav|mov|avi|mkv|zip"
+    r"|t?gz|bz2|xz|7z|rar|exe|dmg|iso|deb|rpm|apk|msi|jar|whl)$",
+    re.IGNORECASE,
 )
 _CHARSET = re.compile(
     rb"<(?:meta|\?xml)[^>]{0,200}?(?:charset|encoding)\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]{2,40})", re.I
@@ -260,7 +220,7 @@ def _links(root: Any, base: str, site: Site) -> list[str]:
         if not href or "nofollow" in (node.get("rel") or "").lower().split():
             continue
         uri = site.uri(href, base)
-        if uri is not None and not uri.partition("?")[0].lower().endswith(_MEDIA):
+        if uri is not None and not _MEDIA.search(uri.partition("?")[0]):
             found[uri] = None
             if len(found) >= _LINKS_MAX:
                 break

@@ -18,22 +18,13 @@ from lxml import etree, html
 #: Raised when the same page gives another text.
 REVISION = 1
 
-_NEVER = [
-    "script",
-    "style",
-    "noscript",
-    "template",
-    "svg",
-    "canvas",
-    "iframe",
-    "object",
-    "embed",
-    "nav",
-    "dialog",
-    "video",
-    "audio",
-]
-_ROLES = ["navigation", "banner", "contentinfo", "search", "alertdialog", "dialog", "menu", "menubar"]
+_NEVER = frozenset(
+    {"script", "style", "noscript", "template", "svg", "canvas", "iframe", "object", "embed", "nav", "dialog"}
+    | {"video", "audio"}
+)
+_ROLES = frozenset(
+    {"navigation", "banner", "contentinfo", "search", "alertdialog", "dialog", "menu", "menubar"}
+)
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 #: Outside of the main part these belong to the site.
 _SITE = ("header", "footer", "aside")

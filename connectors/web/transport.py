@@ -62,7 +62,7 @@ class Guard(httpcore.NetworkBackend):
             addresses = self._resolve(host, port)
         except (OSError, UnicodeError) as error:
             raise httpcore.ConnectError(f"its name cannot be resolved: {error}") from error
-        refused, failed = "", httpcore.ConnectError("its name has no address")
+        refused, failed = "", None
         for address in addresses:
             if kind := refusal(address, host, self._allowed):
                 refused = refused or self._why(host, address, kind)
@@ -77,9 +77,9 @@ class Guard(httpcore.NetworkBackend):
                 stream.close()
                 raise Refused(self._why(host, peer, kind))
             return Stream(stream, self)
-        if refused:
+        if failed is None and refused:
             raise Refused(refused)
-        raise failed
+        raise failed or httpcore.ConnectError("its name has no address")
 
     def _why(self, host: str, address: str, kind: str) -> str:
         return (
@@ -119,12 +119,14 @@ class Stream(httpcore.NetworkStream):
         return self._inner.get_extra_info(info)
 
 
-def pool(guard: Guard) -> httpcore.ConnectionPool:
+def pool(guard: Guard, *, secure: bool) -> httpcore.ConnectionPool:
     """Connections that are kept for the next request; certificates as the system and certifi have them."""
-    import certifi
+    trusted = None
+    if secure:
+        import certifi
 
-    trusted = ssl.create_default_context()
-    trusted.load_verify_locations(certifi.where())
+        trusted = ssl.create_default_context()
+        trusted.load_verify_locations(certifi.where())
     return httpcore.ConnectionPool(
         ssl_context=trusted,
         max_connections=4,
