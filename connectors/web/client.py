@@ -42,6 +42,7 @@ class Answer:
 
     def __init__(self, url: str, response: httpcore.Response) -> None:
         self.url, self.status, self._response = url, response.status, response
+        self._begun = False
         self.headers: dict[str, str] = {}
         for name, value in response.headers:
             self.headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1").strip())
@@ -63,6 +64,7 @@ class Answer:
 
     def blocks(self) -> Iterator[bytes]:
         """The body, decompressed in small blocks. Raises DocumentError for what was not asked for."""
+        self._begun = True
         encoding = self.headers.get("content-encoding", "").lower()
         if not self.encoded:
             yield from self._response.iter_stream()
@@ -75,6 +77,8 @@ class Answer:
 
     def drain(self) -> None:
         """Read a short body to its end, so that the connection can be used again."""
+        if self._begun:
+            return
         with suppress(httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError):
             left = _BLOCK
             for block in self._response.iter_stream():

@@ -97,8 +97,8 @@ class Crawl:
             if depth and not self._walks(uri):
                 # The filters may have changed since it was a document.
                 continue
-            if depth and (row is None or not row.listed):
-                if known + self._asked >= self._settings.pages:
+            if row is None or not row.listed:
+                if depth and known + self._asked >= self._settings.pages:
                     self._leave_out(uri)
                     continue
                 self._asked += 1

@@ -69,7 +69,7 @@ def test_retry_after_is_waited_for_and_counts_from_the_clock_of_the_server(
     )
     site.answers["/a"] = lambda _: next(answers)
     assert asking.get("/a") == (200, b"x")
-    assert [round(pause) for pause in asking.pauses if pause >= 1] in ([7, 30], [7, 4])
+    assert [round(pause) for pause in asking.pauses if pause >= 1] == [7, 30]
 
 
 def test_a_wait_for_longer_than_a_sync_can_ends_the_attempts(site: Website, asking: Asking) -> None:
@@ -185,7 +185,7 @@ def test_a_server_that_drips_is_left(before: bytes, drop: bytes) -> None:
         with pytest.raises(
             DocumentError, match=r"cannot be read: (timed out|it sends less than 16,384 bytes a second)\.$"
         ):
-            asking.get("/")
+            asking.get("/", limit=2_000_000)
         asking.client.close()
 
 

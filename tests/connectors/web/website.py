@@ -101,6 +101,8 @@ class Website:
 def _handler(site: Website) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Else head and body are two packets, and the second waits for the first to be acknowledged.
+        wbufsize = -1
 
         def do_GET(self) -> None:
             site.seen_headers.append(dict(self.headers))
@@ -111,7 +113,9 @@ def _handler(site: Website) -> type[BaseHTTPRequestHandler]:
             if answer.status == 200 and etag and self.headers.get("If-None-Match") == etag:
                 answer = Answer(b"", 304, {"ETag": etag})
             site.asked.append((path, answer.status))
-            self.send_response(answer.status)
+            self.send_response_only(answer.status)
+            if "Date" not in answer.headers:
+                self.send_header("Date", self.date_time_string())
             if answer.status != 304:
                 self.send_header("Content-Length", str(len(answer.body) + answer.cut))
             for name, value in answer.headers.items():
