@@ -25,6 +25,7 @@ from benchmarks import (
     processes,
     purging,
     searching,
+    source_web,
 )
 from benchmarks.machine import Machine, describe
 from benchmarks.measure import Bench, Measure, Row, Scale
@@ -47,6 +48,8 @@ MEASURES: dict[str, Measure] = {
     "pdf": parsing.pdf_text,
     "children": parsing.two_children,
     "small": parsing.small,
+    "web": source_web.unchanged,
+    "web-listing": source_web.listing,
     "nothing": processes.nothing,
     "cold": embedding.cold,
     "process": processes.whole,

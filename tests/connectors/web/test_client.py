@@ -199,7 +199,7 @@ def test_a_server_that_says_nothing_is_left() -> None:
 
 def test_a_server_that_speaks_no_http_is_an_error(site: Website) -> None:
     with _dripping(b"SSH-2.0-OpenSSH_9.2\r\n\r\n", b"") as url:
-        asking = Asking(url)
+        asking = Asking(url, timeout=0.2)
         with pytest.raises(DocumentError, match=r"\.$"):
             asking.get("/")
         asking.client.close()

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from connectors.base import Connector, Context, Entry, Fetched, Listing
+from connectors.base import Connector, Entry, Fetched, Listing
 from connectors.web.connector import WebConnector
 from tests.connectors.web.website import Answer, Website, connect
 from tests.contracts.connector_contract import MAX_SIZE, ConnectorContract, Driver

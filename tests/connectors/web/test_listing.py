@@ -518,10 +518,10 @@ def test_a_file_without_validators_has_no_token_and_one_of_a_moment_ago_neither(
 
 
 def test_dates_of_a_page_are_its_own_word_before_its_servers(site: Website, make: Make) -> None:
-    server = {"Last-Modified": "Fri, 01 May 2026 09:00:00 GMT"}
-    site.page("/", links=("/own", "/future"), **server)
-    site.page("/own", head='<meta property="article:modified_time" content="2026-03-01">', **server)
-    site.page("/future", head='<meta property="article:modified_time" content="2999-03-01">', **server)
+    server = "Fri, 01 May 2026 09:00:00 GMT"
+    site.page("/", links=("/own", "/future"), modified=server)
+    site.page("/own", head='<meta property="article:modified_time" content="2026-03-01">', modified=server)
+    site.page("/future", head='<meta property="article:modified_time" content="2999-03-01">', modified=server)
     found = {e.uri.partition("/")[2]: e for e in make().list()}
     assert found[""].modified_at == found["future"].modified_at == 1_777_626_000_000_000_000
     assert found["own"].modified_at == 1_772_323_200_000_000_000

@@ -18,7 +18,8 @@ LEAVE = """
 <h2>Duration</h2>
 <ul><li>Mothers: sixteen weeks</li><li>Fathers: <b>twelve</b> weeks<ol><li>at once</li></ol></li></ul>
 <h2>Pay</h2>
-<table><caption>Pay by month</caption><tr><th>Month</th><th>Pay</th></tr><tr><td>1</td><td>100 %</td></tr></table>
+<table><caption>Pay by month</caption><tr><th>Month</th><th>Pay</th></tr>
+<tr><td>1</td><td>100 %</td></tr></table>
 <aside class="note">Ask the desk <em>before</em> the birth.</aside>
 <pre><code>def weeks():
     return 16
@@ -29,8 +30,9 @@ LEAVE = """
 
 def page(main: str, *, head: str = "", menu: str = "<a href='/a'>Home</a>", outer: str = "main") -> Page:
     body = (
-        f"<html lang='en-GB'><head><title>Leave · Acme</title>{head}</head><body><header>Acme, the best {menu}"
-        f"</header><nav>{menu}</nav><{outer}>{main}</{outer}><div role='contentinfo'>{menu}</div>"
+        f"<html lang='en-GB'><head><title>Leave · Acme</title>{head}</head><body>"
+        f"<header>Acme, the best {menu}</header><nav>{menu}</nav>"
+        f"<{outer}>{main}</{outer}><div role='contentinfo'>{menu}</div>"
         f"<footer>Imprint {menu}</footer></body></html>"
     )
     return read(body.encode(), "text/html; charset=utf-8", URL, SITE)
@@ -77,8 +79,9 @@ def test_a_page_without_text_is_an_empty_document() -> None:
 
 def test_links_are_those_of_the_site_and_of_no_other_kind() -> None:
     found = page(
-        "<a href='a#x'>a</a><a href='/docs/a'>a</a><a rel='nofollow ugc' href='/ad'>b</a><a href='//cdn.example/x'>c</a>"
-        "<a href='/photo.JPG?w=1'>d</a><a href='javascript:x()'>e</a><area href='/map'><a>f</a><img src='/pic'>",
+        "<a href='a#x'>a</a><a href='/docs/a'>a</a><a rel='nofollow ugc' href='/ad'>b</a>"
+        "<a href='//cdn.example/x'>c</a><a href='/photo.JPG?w=1'>d</a><a href='javascript:x()'>e</a>"
+        "<area href='/map'><a>f</a><img src='/pic'>",
         menu="<a href='/from-the-menu'>m</a>",
     )
     assert found.links == [f"www.example.org/{p}" for p in ("from-the-menu", "docs/a", "map")]
@@ -114,7 +117,8 @@ def test_its_canonical_address_is_taken_within_the_site() -> None:
 
 DATES = """<meta property="article:modified_time" content="2026-05-03T10:00:00+02:00">
 <meta property="article:published_time" content="2025-01-02"><meta name="author" content="Anna Bo">
-<meta name="last-reviewed" content="2026-04-01"><meta name="owner" content="group:hr"><meta name="generator" content="x">
+<meta name="last-reviewed" content="2026-04-01"><meta name="owner" content="group:hr">
+<meta name="generator" content="x">
 <meta name="csrf-token" content="a1"><meta property="og:title" content="Leave">"""
 GRAPH = """<script type="application/ld+json">{"@graph": [{"@type": "Article", "datePublished": "2025-01-02",
 "dateModified": "2026-05-03T08:00:00Z", "author": [{"@type": "Person", "name": "Anna Bo"}]}, 7]}</script>
@@ -174,7 +178,7 @@ def test_characters_are_those_that_were_written(body: bytes, type: str) -> None:
         b"<div>" * 5_000 + b"deep",
         b"<table>" * 300 + b"x",
         b"\x00\xff\xfe<html>\x00",
-        b"<html><body>" + b"<p>a</p>" * 20_000,
+        b"<html><body>" + b"<p>a</p>" * 5_000,
         b"<!ENTITY x SYSTEM 'file:///etc/passwd'>&x;",
         b"<script type='application/ld+json'>" + b"[" * 100_000 + b"</script><p>x",
     ],

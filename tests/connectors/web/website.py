@@ -56,9 +56,17 @@ class Website:
         self.otherwise = Answer(b"<h1>Not found</h1>", 404, {"Content-Type": "text/html"})
 
     def page(
-        self, path: str, text: str = WORDS, links: tuple[str, ...] = (), *, head: str = "", **headers: str
+        self,
+        path: str,
+        text: str = WORDS,
+        links: tuple[str, ...] = (),
+        *,
+        head: str = "",
+        modified: str = "",
     ) -> None:
         """An HTML page with a strong validator, a menu, and a main part of this text and these links."""
+        headers = {"Content-Type": "text/html; charset=utf-8"}
+        headers |= {"Last-Modified": modified} if modified else {}
         anchors = "".join(f'<li><a href="{link}">{link}</a></li>' for link in links)
 
         def answer(_: Any) -> Answer:
@@ -68,7 +76,7 @@ class Website:
                 "<footer>Imprint</footer></body></html>"
             ).encode()
             etag = f'"{hashlib.sha256(body).hexdigest()[:12]}"'
-            return Answer(body, 200, {"Content-Type": "text/html; charset=utf-8", "ETag": etag} | headers)
+            return Answer(body, 200, headers | {"ETag": etag})
 
         self.answers[path] = answer
 
