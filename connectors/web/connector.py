@@ -62,8 +62,10 @@ class WebConnector(Connector):
         self._web = settings
         self._filter = PathFilter(Patterns(settings.include), Patterns(settings.exclude), hidden=True)
         self._shelf = Shelf(context.cache, _made_by())
-        self._kept: dict[str, int] = {}
-        """Pages whose bytes the last listing kept, and how many bytes these are."""
+        self._kept: set[str] = set()
+        """Pages whose bytes the last listing kept."""
+        self._room = 0
+        """Bytes that may still be kept."""
 
     @cached_property
     def client(self) -> Client:
@@ -194,7 +196,8 @@ class WebConnector(Connector):
         return (*self._web.start, *self._web.sitemaps)[0]
 
     def close(self) -> None:
-        self.client.close()
+        if "client" in vars(self):
+            self.client.close()
         self._shelf.close()
 
     # ── What is kept ──────────────────────────────────────────────────────────────────────────────────
@@ -205,23 +208,26 @@ class WebConnector(Connector):
 
     def _clear(self) -> None:
         self._kept.clear()
+        self._room = _KEPT_MAX
         if self._shelf.folder is not None:
             shutil.rmtree(self._shelf.folder / BYTES, ignore_errors=True)
 
     def _keep(self, uri: str, clean: bytes) -> None:
         """Keep what a listing downloaded, so that the same page is not asked for twice."""
-        if self._shelf.folder is None or sum(self._kept.values()) + len(clean) > _KEPT_MAX:
+        if self._shelf.folder is None or len(clean) > self._room:
             return
         folder = self._shelf.folder / BYTES
         folder.mkdir(mode=0o700, exist_ok=True)
         (folder / _name(uri)).write_bytes(clean)
-        self._kept[uri] = len(clean)
+        self._kept.add(uri)
+        self._room -= len(clean)
 
     def _kept_bytes(self, uri: str, known: Row | None) -> bytes | None:
         """The bytes that this connector's last listing kept of this version; None when it kept none. They
         are gone then."""
-        if self._kept.pop(uri, None) is None or self._shelf.folder is None or known is None:
+        if uri not in self._kept or self._shelf.folder is None or known is None:
             return None
+        self._kept.remove(uri)
         path = self._shelf.folder / BYTES / _name(uri)
         try:
             clean = path.read_bytes()
