@@ -25,6 +25,8 @@ from benchmarks import (
     processes,
     purging,
     searching,
+    source_objects,
+    source_sql,
     source_web,
 )
 from benchmarks.machine import Machine, describe
@@ -45,6 +47,7 @@ MEASURES: dict[str, Measure] = {
     "links": auditing.linked,
     "report": auditing.reported,
     "texts": auditing.texts,
+    "objects": source_objects.listed,
     "pdf": parsing.pdf_text,
     "children": parsing.two_children,
     "small": parsing.small,
@@ -53,6 +56,7 @@ MEASURES: dict[str, Measure] = {
     "nothing": processes.nothing,
     "cold": embedding.cold,
     "process": processes.whole,
+    "sql": source_sql.listed,
     "footprint": footprint.footprint,
 }
 

@@ -4,9 +4,11 @@
 module                  holds
 ======================  ===========================================================================
 `connectors.errors`     what connectors raise
-`connectors.base`       the seam: `Connector`, the values it hands over, plug-ins; errors too
+`connectors.base`       the seam: `Connector`, and the values it hands over; errors and types, too
+`connectors.registry`   connectors by type: ours, and plug-ins
 `connectors.files`      the connector for folders: settings, `list`, `stat`, `fetch`, `watch`
 `connectors.web`        the connector for web sites, a package
+`connectors.objects`    object stores: S3, Google Cloud Storage, Azure Blob Storage
 `connectors.paths`      file names as uris and back; opening without following links
 `connectors.patterns`   `include`, `exclude` and hidden names: which uris a source takes
 `connectors.walk`       a folder tree in ascending order of uri
@@ -16,8 +18,15 @@ module                  holds
 `connectors.receive`    bytes that arrive in blocks, written, hashed and limited
 `connectors.cache`      a folder for what a connector can get again; purged with documents
 `connectors.extras`     packages that only some sources need
+`connectors.needs`      packages, programs and credentials, and where they were found
+`connectors.platform`   those of our own types, in one table
 `connectors.urls`       urls in settings, checked when they are read
 `connectors.worktree`   the git work tree that a folder lies in, and when that was checked out
+`connectors.settled`    what became of documents, for sources that do something with them then
+`connectors.drop`       the folder that people put files into: inbox, archive and quarantine
+`connectors.moving`     a file moved from one tree to another, whole at any moment
+`connectors.quiet`      whether anybody is still writing a file
+`connectors.sql`        the connector for databases
 `connectors.codeowners`     the CODEOWNERS file of a folder or its work tree
 ======================  ===========================================================================
 

@@ -8,9 +8,8 @@ group ``freshkb.connectors``; nothing else in the project has to know about it.
 
 from __future__ import annotations
 
-import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,16 +47,15 @@ from connectors.errors import (
 from connectors.errors import (
     shortened as shortened,
 )
+from connectors.needs import Need as Need
 from connectors.patterns import Patterns as Patterns
+from connectors.platform import platform_needs as platform_needs
+from connectors.registry import BUILT_IN as BUILT_IN
+from connectors.registry import ENTRY_POINT_GROUP as ENTRY_POINT_GROUP
+from connectors.registry import connector_class as connector_class
+from connectors.settled import Settled as Settled
+from connectors.settled import Settlement as Settlement
 from connectors.urls import check_url as check_url
-
-ENTRY_POINT_GROUP = "freshkb.connectors"
-
-#: Connectors that ship with freshkb; looked up without scanning the installed distributions.
-BUILT_IN = {
-    "files": "connectors.files:FilesConnector",
-    "web": "connectors.web.connector:WebConnector",
-}
 
 
 class Entry(NamedTuple):
@@ -253,6 +251,11 @@ class Connector(ABC):
         The links of all documents are made anew once it is another one.
         """
 
+    def needs(self) -> Sequence[Need]:
+        """The programs, packages and credentials that it needs besides its settings, and where each was
+        found; no server is asked. Those of our own types are in `connectors.platform`."""
+        return ()
+
     def checked_out_at(self) -> int | None:
         """When version control last wrote the place that is mirrored, nanoseconds since the epoch, UTC:
         modification times may be those of a checkout. None where it does not write it."""
@@ -275,22 +278,11 @@ class Connector(ABC):
         """
         raise ConnectorError(f"{type(self).__name__} cannot be watched.")
 
+    def settle(self, settled: Settlement) -> Sequence[str]:
+        """Called at the end of a sync: do with documents what the source does once they are settled. What is
+        left undone is done next time. Sentences say what could not be done."""
+        return ()
+
     def close(self) -> None:
         """Give back what is held. May be called twice."""
         return
-
-
-def connector_class(type_name: str) -> type[Connector]:
-    """The connector of this type. Raises UnknownConnector, naming those that are installed."""
-    if type_name in BUILT_IN:
-        module, _, name = BUILT_IN[type_name].partition(":")
-        found: type[Connector] = getattr(importlib.import_module(module), name)
-        return found
-    from importlib.metadata import entry_points
-
-    installed = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
-    if type_name in installed:
-        loaded: type[Connector] = installed[type_name].load()
-        return loaded
-    names = ", ".join(sorted({*BUILT_IN, *installed}))
-    raise UnknownConnector(f"No connector of type {type_name!r} is installed; installed are: {names}.")

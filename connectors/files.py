@@ -2,7 +2,8 @@
 
 Only regular files are documents: links are not followed, neither to files nor to folders, and neither on
 the way to a file; so nothing outside the root is ever read, but for the CODEOWNERS file of the git work tree
-that the root lies in. Nothing is ever written below the root.
+that the root lies in. Nothing is ever written below the root, but by the mode that is a drop folder:
+`connectors.drop`.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from collections.abc import Callable, Collection, Iterator, MutableSequence, Seq
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from stat import S_ISREG
-from typing import ClassVar
+from typing import ClassVar, Literal
 from urllib.parse import quote_from_bytes
 
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
 from connectors.base import (
     Capabilities,
@@ -44,16 +45,24 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
 
 class FilesSettings(ConnectorSettings):
-    place: ClassVar[frozenset[str]] = frozenset({"root"})
+    place: ClassVar[frozenset[str]] = frozenset({"root", "mode", "archive", "quarantine"})
 
     root: str
     """The folder, relative to the configuration; ``~`` is the home folder."""
     hidden: bool = False
     """Whether files and folders whose names start with a dot are documents, too."""
+    mode: Literal["mirror", "drop"] = "mirror"
+    """``drop``: people put files in, and freshkb moves them on once they are in the index."""
+    archive: str | None = None
+    """Of a drop folder: where files go that are in the index. Without it they stay."""
+    quarantine: str | None = None
+    """Of a drop folder: where files go that could not be indexed, with a note beside each that says why."""
 
-    @field_validator("root")
+    @field_validator("root", "archive", "quarantine")
     @classmethod
-    def _root_is_a_path(cls, root: str) -> str:
+    def _root_is_a_path(cls, root: str | None) -> str | None:
+        if root is None:
+            return None
         if not root.strip() or "\0" in root:
             raise ValueError("must name a folder")
         try:
@@ -62,8 +71,23 @@ class FilesSettings(ConnectorSettings):
             raise ValueError(f"{root!r} names the home folder of an unknown user") from error
         return root
 
+    @model_validator(mode="after")
+    def _places_are_apart(self) -> FilesSettings:
+        """As far as the names tell: the connector looks at the folders themselves."""
+        places = {"root": self.root, "archive": self.archive, "quarantine": self.quarantine}
+        given = {
+            key: _below(Path("/configuration"), path) for key, path in places.items() if path is not None
+        }
+        if self.mode != "drop" and len(given) > 1:
+            raise ValueError(f"has {' and '.join([*given][1:])}, which need `mode: drop`")
+        for inner, path in given.items():
+            for outer, other in given.items():
+                if inner != outer and path.is_relative_to(other):
+                    raise ValueError(f"has its {inner} in its {outer}; name folders apart from each other")
+        return self
+
     def folder(self, base: Path) -> Path:
-        return Path(os.path.normpath(base.resolve() / Path(self.root).expanduser()))
+        return _below(base.resolve(), self.root)
 
 
 class FilesConnector(Connector):
@@ -73,6 +97,13 @@ class FilesConnector(Connector):
     capabilities: ClassVar[Capabilities] = Capabilities(
         token="mtime", watch=True, detects=frozenset({"renames", "owners", "dates"})
     )
+
+    def __new__(cls, settings: ConnectorSettings, context: Context) -> FilesConnector:
+        if cls is FilesConnector and isinstance(settings, FilesSettings) and settings.mode == "drop":
+            from connectors.drop import DropConnector
+
+            return super().__new__(DropConnector)
+        return super().__new__(cls)
 
     def __init__(self, settings: ConnectorSettings, context: Context) -> None:
         super().__init__(settings, context)
@@ -225,6 +256,10 @@ class FilesConnector(Connector):
             case _:
                 why = f"cannot be read: {error.strerror or error}."
         return SourceUnavailable(f"The folder {str(self.root)!r} of source {self.context.source!r} {why}")
+
+
+def _below(base: Path, name: str) -> Path:
+    return Path(os.path.normpath(base / Path(name).expanduser()))
 
 
 def _link(path: Path) -> str:

@@ -223,14 +223,15 @@ class Watcher:
 
 def _synced(source: str, report: RunReport, since_hint: float | None) -> dict[str, Any]:
     """`since_hint`: seconds from the first hint that this sync followed to its end; None for a sweep.
-    `failed`: documents that it put into quarantine. `reasons`: why removals were refused."""
+    `failed`: documents that it put into quarantine. `reasons`: why removals were refused, and what
+    else could not be done."""
     return {
         "event": "sync",
         "source": source,
         "outcome": report.outcome,
         "since_hint": None if since_hint is None else round(since_hint, 3),
         "failed": sum(s.counts.documents["quarantined"] for s in report.sources),
-        "reasons": [reason for s in report.sources for reason in s.reasons],
+        "reasons": [reason for s in report.sources for reason in (*s.reasons, *s.findings)],
         **report.json(),
     }
 

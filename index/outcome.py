@@ -95,7 +95,7 @@ class SourceReport:
     """Listed documents that an order to erase keeps out, as planned; the counts have those that were found
     meanwhile."""
     findings: tuple[str, ...] = ()
-    """Sentences about folders that are left out for good."""
+    """Sentences about folders that are left out for good, and files that could not be moved on."""
 
     def json(self) -> dict[str, Any]:
         done = self.counts.documents

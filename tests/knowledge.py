@@ -109,9 +109,13 @@ class Knowledge:
         return found
 
     def config(self) -> Config:
+        return load(self.config_text(), {}, self.home)
+
+    def config_text(self) -> Path:
+        """The file with the settings, which need not be valid."""
         path = self.home / "freshkb.yaml"
         path.write_text(yaml.safe_dump(self.settings), encoding="utf-8")
-        return load(path, {}, self.home)
+        return path
 
     @contextmanager
     def workspace(self, **parts: Any) -> Iterator[Workspace]:

@@ -58,6 +58,7 @@ ROWS = {
     "links": ["links of 4 documents"],
     "report": ["report of 40 documents"],
     "texts": ["near-repeats of 40 chunks", "numbers that disagree in 40 chunks"],
+    "objects": ["listing of 40 objects of S3", "requests for 1,000 unchanged objects of S3"],
     "pdf": ["text of a PDF of 2 pages, against pdfminer.six"],
     "children": ["text of 2 pages in 2 PDFs, two children against one"],
     "small": ["sync of 60 Markdown files of 1 KB with 50 known texts, documents per second"],
@@ -72,6 +73,10 @@ ROWS = {
         "`freshkb sync` of 2 new documents, against imports, model load, encode",
         "`freshkb search` in them",
         "`freshkb sync` of one edited paragraph",
+    ],
+    "sql": [
+        "statements to a database for 1,000 unchanged documents of 40",
+        "listing of 40 rows of a database",
     ],
     "footprint": ["`freshkb sync` of 2 new documents: peak memory", "the same of 4 documents, against that"],
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterator, MutableSequence
+from collections.abc import Collection, Iterator, MutableSequence, Sequence
 from contextlib import suppress
 from functools import cached_property
 from hashlib import sha256
@@ -24,12 +24,14 @@ from connectors.base import (
     Entry,
     Fetched,
     Listing,
+    Need,
     Notice,
     Patterns,
     SourceUnavailable,
     Unlisted,
     shortened,
 )
+from connectors.needs import packages
 from connectors.patterns import PathFilter
 from connectors.receive import Received, receive
 from connectors.web.memory import Memory, Row, Shelf
@@ -194,6 +196,9 @@ class WebConnector(Connector):
 
     def home(self) -> str:
         return (*self._web.start, *self._web.sitemaps)[0]
+
+    def needs(self) -> Sequence[Need]:
+        return tuple(packages("web"))
 
     def close(self) -> None:
         if "client" in vars(self):

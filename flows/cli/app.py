@@ -27,6 +27,7 @@ log = logging.getLogger("freshkb.cli")
 COMMANDS = (
     "init",
     "config",
+    "sources",
     "plan",
     "sync",
     "watch",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -41,18 +42,16 @@ _GIVEN_TO_OTHERS = ("PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PGPASSWORD", 
 _SIZE_MAX = 1_000_000
 
 
-def load(path: Path | None, environ: Mapping[str, str], cwd: Path) -> Config:
+def load(path: Path | None, environ: Mapping[str, str], cwd: Path, *, instead: bytes | None = None) -> Config:
     """The effective configuration of a file; without one, of that which FRESHKB_CONFIG names, else of the
-    ``freshkb.yaml`` in `cwd` or the nearest parent.
+    ``freshkb.yaml`` in `cwd` or the nearest parent. With `instead`, as it would be if the file held this.
 
     Raises ConfigError, which lists every problem with its line and key.
     """
-    if path is None and environ.get(CONFIG):
-        path = Path(environ[CONFIG])
-    file = find(cwd) if path is None else _absolute(cwd / path.expanduser())
+    file = file_of(path, environ, cwd)
     name = os.path.relpath(file, cwd) if file.is_relative_to(cwd) else str(file)
     remember({v: value for v, value in environ.items() if v in _GIVEN_TO_OTHERS or "://" in value})
-    text = _read(file, name, environ)
+    text = _read(file, name, environ, instead)
     origins: dict[Location, str] = {}
     if isinstance(text.value, dict):
         text.problems += _override(text.value, environ, origins)
@@ -63,6 +62,13 @@ def load(path: Path | None, environ: Mapping[str, str], cwd: Path) -> Config:
         raise ConfigError(report(name, text, origins, problems))
     remember(*secrets_of([config.index, config.notify.owners, *(s.connector for s in config.sources)]))
     return config
+
+
+def file_of(path: Path | None, environ: Mapping[str, str], cwd: Path) -> Path:
+    """The absolute path of the configuration that `load` reads. Raises ConfigError when there is none."""
+    if path is None and environ.get(CONFIG):
+        path = Path(environ[CONFIG])
+    return find(cwd) if path is None else _absolute(cwd / path.expanduser())
 
 
 def find(cwd: Path) -> Path:
@@ -81,10 +87,12 @@ def _absolute(path: Path) -> Path:
     return Path(os.path.normpath(Path.cwd() / path))
 
 
-def _read(file: Path, name: str, environ: Mapping[str, str]) -> Text:
+def _read(file: Path, name: str, environ: Mapping[str, str], instead: bytes | None) -> Text:
     try:
-        with file.open("rb") as opened:
-            raw = opened.read(_SIZE_MAX + 1)
+        raw = instead
+        if raw is None:
+            with file.open("rb") as opened:
+                raw = opened.read(_SIZE_MAX + 1)
         if len(raw) > _SIZE_MAX:
             raise ConfigError(f"{name} is larger than {_SIZE_MAX:,} bytes; is it a freshkb configuration?")
         return read(raw.decode("utf-8-sig"), environ)
@@ -93,7 +101,7 @@ def _read(file: Path, name: str, environ: Mapping[str, str]) -> Text:
             f"{name} cannot be read: {error.strerror}. `freshkb init` writes a new one."
         ) from error
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
+        line = error.object.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{name}:{line}: is not UTF-8 text. Save it as UTF-8.") from error
     except UnreadableFile as error:
         raise ConfigError(
@@ -196,6 +204,18 @@ def _validate(value: Any, file: Path) -> tuple[Config | None, list[Problem]]:
         return None, problems
     config, late = resolve(settings, settled, file)
     return config, problems + late
+
+
+def problems_of(block: Mapping[str, Any], environ: Mapping[str, str]) -> list[Problem]:
+    """What is wrong with a source block by itself, with its locations inside it; what is missing included.
+    Variables are replaced."""
+    text = read(json.dumps(block), environ)
+    common, _, problems = _split(text.value, ())
+    try:
+        Source.model_validate(common)
+    except ValidationError as error:
+        problems += explain(error, (), Source)
+    return _once([*text.problems, *problems])
 
 
 def _split(block: Any, at: Location) -> tuple[Any, ConnectorSettings | None, list[Problem]]:

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import date
 from difflib import get_close_matches
-from typing import Any, get_args
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from index.config.block import keys_of
@@ -37,7 +38,7 @@ def _problem(details: ErrorDetails, at: Location, model: type[BaseModel]) -> Pro
         return where, "is missing"
     message, value = _words(details), details["input"]
     if isinstance(value, str | int | float | date):
-        secret = _is_secret(_block_at(model, inside[:-1]), inside)
+        secret = is_secret(_block_at(model, inside[:-1]), inside)
         message = f"{REDACTED if secret else _shown(value)} {message}"
     return where, message
 
@@ -89,10 +90,18 @@ def _words(details: ErrorDetails) -> str:
     return re.sub(r"^(?:Value error, |Assertion failed, |\w+ (?=should ))", "", details["msg"])
 
 
-def _is_secret(block: type[BaseModel], location: Location) -> bool:
+def is_secret(block: type[BaseModel], location: Location) -> bool:
+    """Whether the value at a location is a secret, by the names of its keys or by its field in the block that
+    has it."""
     keys = [part for part in location if isinstance(part, str)]
     about = block.model_fields.get(keys[-1]) if keys else None
     return any(map(secret_name, keys)) or (about is not None and "SecretStr" in str(about.annotation))
+
+
+def is_secret_type(annotation: Any) -> bool:
+    """Whether a field's value is one secret: ``SecretStr``, or that or None."""
+    parts = get_args(annotation) if get_origin(annotation) in (Annotated, Union, UnionType) else ()
+    return annotation is SecretStr or any(map(is_secret_type, parts))
 
 
 def _shown(value: object) -> str:

@@ -136,8 +136,8 @@ def _log(
     sources: Sequence[Source],
     connectors: Sequence[ConnectorSettings],
 ) -> tuple[LogConfig, list[Problem]]:
-    """An anchor in the state folder would be lost, or rewritten, with what it is to prove; and nothing is
-    ever written into a source."""
+    """An anchor in the state folder would be lost, or rewritten, with what it is to prove; and no file of
+    ours is ever written into a source, but for the notes of a drop folder."""
     problems: list[Problem] = []
     closed = {"state_dir": state_dir}
     for source, connector in zip(sources, connectors, strict=True):
@@ -156,7 +156,7 @@ def _log(
 
 
 def _own_folder(state_dir: Path, source: str, root: Path | None) -> Iterator[Problem]:
-    """Refuse a state folder that is, or lies around, a source: nothing is ever written into a source, and no
+    """Refuse a state folder that is, or lies around, a source: it is not written into a source, and no
     file of the state folder is a document. Inside a root the state folder is left out of the source."""
     if root is None:
         return

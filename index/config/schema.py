@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
-import textwrap
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any
 
 from pydantic import BaseModel
 
-from connectors.base import BUILT_IN, ENTRY_POINT_GROUP, connector_class
+from connectors.base import connector_class
 from index.config.block import keys_of
 from index.config.blocks import Settings
+from index.config.keys import connector_types, documented
 from index.config.messages import block_of
 
 
 def schema() -> dict[str, Any]:
     """JSON Schema 2020-12. A source is one of the installed connectors' blocks, discriminated by `type`."""
-    from importlib.metadata import entry_points
-
     found = _schema_of(Settings)
     definitions = found["$defs"]
     common = definitions.pop("Source")
-    types = sorted({*BUILT_IN, *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))})
+    types = connector_types()
     for type_name in types:
         own = _schema_of(connector_class(type_name).settings_model)
         definitions.update(own.pop("$defs", {}))
@@ -55,7 +50,7 @@ def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
     for block in _blocks(model):
         properties = blocks.get(block.__name__, {}).get("properties", {})
         written = {name: key for key, name in zip(keys_of(block), block.model_fields, strict=True)}
-        for name, text in _documented(block).items():
+        for name, text in documented(block).items():
             if (key := written.get(name, name)) in properties:
                 properties[key].setdefault("description", text)
     return found
@@ -67,24 +62,3 @@ def _blocks(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
     for about in model.model_fields.values():
         if (block := block_of(about.annotation)) is not None:
             yield from _blocks(block)
-
-
-def _documented(model: type[BaseModel]) -> dict[str, str]:
-    """The texts below the keys of a model and of those that it extends; none without its source."""
-    found: dict[str, str] = {}
-    for block in reversed(model.__mro__):
-        if not issubclass(block, BaseModel) or block is BaseModel:
-            continue
-        try:
-            tree = ast.parse(textwrap.dedent(inspect.getsource(block)))
-        except (OSError, TypeError):
-            continue
-        body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
-        for key, below in pairwise(body):
-            match key, below:
-                case (
-                    ast.AnnAssign(target=ast.Name(id=name)),
-                    ast.Expr(value=ast.Constant(value=str(text))),
-                ):
-                    found[name] = " ".join(text.split())
-    return found

@@ -51,6 +51,7 @@ defaults:
     max_size: 50mb
     parse_timeout: 60s
 
+# `freshkb sources add` asks for what a source of another type needs, tries it, and writes it here.
 sources:
   - id: documents
     type: files

@@ -15,7 +15,7 @@ Location = tuple[str | int, ...]
 Problem = tuple[Location, str]
 """(location by keys and positions, sentence)."""
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MERGE, _TEXT = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:str"
 _VARIABLE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{")
 
@@ -57,6 +57,15 @@ class Text:
         return self.lines.get(location, 1)
 
 
+def named_variables(text: str) -> dict[str, str]:
+    """The variables that a value names as ``${VAR}`` or ``${VAR:-default}``, with their defaults or "".
+
+    >>> named_variables("https://${USER}:${TOKEN:-none}@example.org/$${x}")
+    {'USER': '', 'TOKEN': 'none'}
+    """
+    return {found[1]: found[2] or "" for found in _VARIABLE.finditer(text) if found[1]}
+
+
 def read(text: str, environ: Mapping[str, str] | None) -> Text:
     """Parse YAML, replacing ``${VAR}`` and ``${VAR:-default}`` in strings; ``$${`` stands for ``${``.
 
@@ -66,7 +75,7 @@ def read(text: str, environ: Mapping[str, str] | None) -> Text:
     try:
         # PyYAML composes nodes recursively, in C: too many levels would end the process.
         _check_measure(text)
-        node = yaml.compose(text, Loader=_Loader)
+        node = yaml.compose(text, Loader=LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         words = " ".join(part for part in (error.context, error.problem) if part)
@@ -81,7 +90,7 @@ def read(text: str, environ: Mapping[str, str] | None) -> Text:
 
 def _check_measure(text: str) -> None:
     depth = values = 0
-    for event in yaml.parse(text, Loader=_Loader):
+    for event in yaml.parse(text, Loader=LOADER):
         values += isinstance(event, yaml.NodeEvent)
         # Keys count as values here.
         if values > 2 * _VALUES_MAX:

@@ -22,6 +22,8 @@ from index.ledger import Ledger
 from index.purge.lag import lag_of
 from index.redact import redact
 from index.run import alive
+from index.sources.needs import missing as missing_needs
+from index.sources.needs import needs_of, not_given, written_out
 from index.sync.collection import orphans
 from index.sync.prepare import moment
 from index.workspace import Workspace
@@ -227,10 +229,22 @@ def _model(workspace: Workspace) -> Iterator[Check]:
 
 def _sources(workspace: Workspace) -> Iterator[Check]:
     for source in workspace.config.sources:
+        needs = needs_of(workspace.config, source.id)
         try:
-            yield Check(f"source {source.id}", True, workspace.connector(source.id).probe())
+            connector = workspace.connector(source.id)
+            needs = needs_of(workspace.config, source.id, connector)
+            trouble = missing_needs(needs)
+            yield Check(f"source {source.id}", not trouble, trouble or connector.probe())
         except ConnectorError as error:
-            yield Check(f"source {source.id}", False, str(error))
+            trouble = f"{error} {not_given(needs)}".strip()
+            yield Check(f"source {source.id}", False, trouble)
+        if literal := ", ".join(written_out(workspace.config, source.id)):
+            detail = (
+                f"{literal}: written in {workspace.config.path.name} itself, for everyone who may read that "
+                "file. Put it into an environment variable, and write ${NAME} in its place."
+            )
+            yield Check(f"secrets {source.id}", True, detail)
+        if trouble:
             continue
         written = moment(workspace.connector(source.id).checked_out_at())
         found = checkout(written, workspace.ledger.documents.find(source=source.id)) if written else None

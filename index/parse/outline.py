@@ -76,7 +76,8 @@ class Outline:
         self._letter = letter
         self._said: list[tuple[str, tuple[str, ...]]] = []
         self._path: list[tuple[int, str]] = []
-        self._title = ""
+        self._tops: list[str] = []
+        """The headings at the top."""
 
     def heading(self, text: str, level: int, page: int | None = None) -> None:
         """A heading; those of the same or a deeper level before it end here. Level 1 is the top."""
@@ -89,8 +90,8 @@ class Outline:
             self._append(text, "NarrativeText", page)
             return
         self._path.append((level, text))
-        if level == 1 and not self._title and not _FRAGMENT.fullmatch(text):
-            self._title = text
+        if level == 1 and not _FRAGMENT.fullmatch(text):
+            self._tops.append(text)
         self._append(text, "Title", page)
 
     def end_sections(self) -> None:
@@ -135,10 +136,12 @@ class Outline:
         links: Sequence[Link] = (),
         anchors: Sequence[str] = (),
     ) -> Parsed:
-        """The document. Its title is `title`, as its author gave it, else the first top heading, else
-        `fallback_title`, a property that a program may have filled: the first that names it, or ""."""
+        """The document. Its title is `title`, as its author gave it, else its one top heading, else
+        `fallback_title`, a property that a program may have filled, when it names it, else the first of
+        several top headings, which are chapters."""
         fallback = squeeze(clean(fallback_title))
-        named = (squeeze(clean(title)), self._title, fallback if _names(fallback) else "")
+        (first, *more) = self._tops or [""]
+        named = (squeeze(clean(title)), "" if more else first, fallback if _names(fallback) else "", first)
         return Parsed(
             elements=tuple(self.elements),
             title=next(filter(None, named), "")[:HEADING_MAX],

@@ -12,8 +12,8 @@ Modules, in the order in which a document passes through them
     `screen` around `prepare` → `reading` → `work` (one thread that asks the source, while parsers read) ·
     `apply`, `draft`, `target` (the write order) · `withhold` (tombstones, looked up by all of these) ·
     `expiry`, `unasked` (documents whose retention has ended) · `recover` (mend after a crash) · `collection`
-    (made, in use, retired) · `sync` (the algorithm) · `approval`, `requests` (made by a person: removals,
-    retries, reviews).
+    (made, in use, retired) · `settle` (the source told of what became of them) · `sync` (the algorithm) ·
+    `approval`, `requests` (made by a person: removals, retries, reviews).
 
 Invariants
     `diff`, `plan` and the decisions of `recover` take values and return values. A connector is used by one

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -99,6 +99,16 @@ class Source:
 
 def source_of(workspace: Workspace, name: str) -> Source:
     """The source of this name. Raises ConfigError when it is not configured."""
+    return replace(
+        assembled(workspace, name, workspace.connector(name), lambda: workspace.scratch),
+        tombstones=Tombstones(workspace.ledger),
+        held=lambda document: _held(workspace, document),
+    )
+
+
+def assembled(workspace: Workspace, name: str, connector: Connector, scratch: Callable[[], Path]) -> Source:
+    """The source of this name with this connector and folder, without the ledger: no order keeps anything out
+    of it, and nothing is held. Raises ConfigError when it is not configured."""
     settings = workspace.config.source(name)
     timeout = settings.limits.parse_timeout.total_seconds()
 
@@ -107,7 +117,6 @@ def source_of(workspace: Workspace, name: str) -> Source:
 
         return chunk(parsed, workspace.tokenizer, limit=workspace.identity.max_tokens)
 
-    connector = workspace.connector(name)
     return Source(
         settings=settings,
         connector=connector,
@@ -115,11 +124,10 @@ def source_of(workspace: Workspace, name: str) -> Source:
         extraction=Extraction(workspace.extraction, digest([settings.limits.max_size, timeout])[:8]),
         parser=lambda content, format: workspace.parser.submit(content, format, timeout_seconds=timeout),
         chunker=chunker,
-        scratch=lambda: workspace.scratch,
+        scratch=scratch,
         now=workspace.now,
-        tombstones=Tombstones(workspace.ledger),
+        tombstones=Tombstones(),
         retention=RetentionRules(workspace.config.retention, name),
-        held=lambda document: _held(workspace, document),
     )
 
 

@@ -25,6 +25,7 @@ from index.sync.approval import check_approval
 from index.sync.collection import count_points, retire
 from index.sync.plan import Plan
 from index.sync.recover import recover
+from index.sync.settle import settle
 from index.sync.source import chosen_sources
 from index.sync.survey import Survey, forget_rules, noted, survey
 from index.sync.target import target_of
@@ -152,6 +153,8 @@ def _sync_source(run: Run, source: str, look: Look, runner: BatchRunner) -> Sour
         report.error = f"{redact(str(error))} What was done before is whole."
     else:
         _remember(run.workspace, planned)
+        if look.asked and report.error is None and source in {s.id for s in run.workspace.config.sources}:
+            report.findings += settle(run.workspace, source)
     return with_states(run.workspace, report)
 
 

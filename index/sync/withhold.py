@@ -59,17 +59,22 @@ class Suppressed:
 
 class Tombstones:
     """The tombstones that stand, as a survey or a batch asks for them. Which kinds there are is asked once:
-    `forbidden` finds what was placed meanwhile.
+    `forbidden` finds what was placed meanwhile. Without a ledger there are none.
 
     Raises LedgerDamaged when some stand and the ledger has lost their key.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, ledger: Ledger | None = None) -> None:
+        self._optional = ledger
+
+    @property
+    def _ledger(self) -> Ledger:
+        assert self._optional is not None, "asked for tombstones where there are none"
+        return self._optional
 
     @cached_property
     def _kinds(self) -> set[TombstoneKind]:
-        return self._ledger.tombstones.kinds()
+        return set() if self._optional is None else self._ledger.tombstones.kinds()
 
     @cached_property
     def _keys(self) -> Keys:
@@ -102,7 +107,7 @@ class Tombstones:
         return found
 
     def held(self, document_id: str) -> bool:
-        return bool(self._ledger.holds.of([document_id]))
+        return self._optional is not None and bool(self._ledger.holds.of([document_id]))
 
 
 def take_out(found: Diff, source: str, tombstones: Tombstones) -> None:

@@ -105,7 +105,8 @@ def test_json_stands_alone_on_stdout_and_quiet_says_nothing(freshkb: CommandLine
     page(kb, "a.md")
     for command in (
         ["plan"], ["sync"], ["status"], ["ls"], ["show", "a.md"], ["search", "leave"], ["verify"], ["audit"],
-        ["runs"], ["retry"], ["doctor"], ["config", "show"], ["config", "check"],
+        ["runs"], ["retry"], ["doctor"], ["config", "show"], ["config", "check"], ["sources", "check"],
+        ["sources", "sample", "docs"],
     ):  # fmt: skip
         freshkb.json(*command)
         assert freshkb(*command).stdout
@@ -120,7 +121,8 @@ def test_every_command_says_more_when_asked_and_json_stays_alone(freshkb: Comman
     for command in (
         ["plan"], ["sync"], ["status"], ["ls"], ["show", "a.md"], ["search", "leave"], ["verify"], ["audit"],
         ["runs"], ["retry"], ["doctor"], ["config", "show"], ["config", "check"], ["reindex"],
-        ["review", "a.md", "--by", "anna"], ["init", "elsewhere"],
+        ["review", "a.md", "--by", "anna"], ["init", "elsewhere"], ["sources", "check"],
+        ["sources", "sample", "docs"],
     ):  # fmt: skip
         said = freshkb(*command, "-v", code=None).stderr
         assert re.search(r"(?m)^\S+Z DEBUG freshkb\.cli: Python ", said), command

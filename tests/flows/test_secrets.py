@@ -80,14 +80,14 @@ EVERY = [
     ["config", "show"], ["config", "check"], ["plan"], ["sync"], ["status"], ["ls"], ["show", "a.md"],
     ["search", "leave"], ["verify"], ["audit"], ["review", "a.md", "--by", "anna"], ["runs"], ["retry"],
     ["reindex"], ["doctor"], ["watch"], ["serve"], ["hold", "list"], ["find", "--exact", "leave"], ["purge"],
-    ["notify", "--dry-run"],
+    ["notify", "--dry-run"], ["sources", "check"], ["sources", "sample", "docs"],
     ["log", "verify"], ["backup", "create", "copy"], ["erase"], ["receipts", "list"],
 ]  # fmt: skip
 
 
 def with_json(commands: Sequence[Sequence[str]]) -> list[list[str]]:
     """The commands, and once more as JSON those that have something of their own to say there."""
-    twice = ("config", "plan", "sync", "status", "runs", "verify", "audit", "doctor")
+    twice = ("config", "plan", "sync", "status", "runs", "verify", "audit", "doctor", "sources")
     return [*map(list, commands), *([*command, "--json"] for command in commands if command[0] in twice)]
 
 
@@ -179,13 +179,21 @@ def test_what_a_connector_of_others_says(tmp_path: Path) -> None:
     }
     environ = {"WIKI_API_TOKEN": secrets["token"], "WIKI_PASSWORD": secrets["pin"], "PREFECT_API_URL": ""}
     write(tmp_path, sources=[source])
-    commands = with_json([c for c in EVERY if c[0] not in ("watch", "serve", "reindex")])
+    every = [*EVERY, ["sources", "sample", "wiki"]]
+    commands = with_json([c for c in every if c[0] not in ("watch", "serve", "reindex")])
     printed, codes = run(tmp_path, commands, environ)
     assert codes["sync"] == 1 and codes["ls"] == codes["status"] == codes["show a.md"] == 0
     assert "gave up half-way" in printed and "said 403" in printed
+    assert codes["sources check"] == codes["sources sample wiki"] == 1
+    assert "credential   token: environment variable WIKI_API_TOKEN" in printed
+    assert "credential   headers.Authorization: the configuration" in printed
     assert (tmp_path / ".freshkb" / "reports" / "report.html").exists()
     write(tmp_path, sources=[{**source, "away": True}])
-    more, codes = run(tmp_path, with_json([["plan"], ["sync"], ["doctor"], ["verify"], ["runs"]]), environ)
+    more, codes = run(
+        tmp_path,
+        with_json([["plan"], ["sync"], ["doctor"], ["verify"], ["runs"], ["sources", "check"]]),
+        environ,
+    )
     assert "was refused" in more
     # Pydantic's message about a setting that is wrong repeats it.
     write(tmp_path, sources=[{**source, "token": [secrets["token"]], "url": 7, "pin": {"x": secrets["pin"]}}])

@@ -125,7 +125,7 @@ def _pptx(path: Path) -> Parsed:
             if element.category == "Table":
                 _table(element, outline)
             elif element.category == "Title" and squeeze(element.text) in titles[:1]:
-                hidden = " (hidden)" if slide._element.get("show") in ("0", "false") else ""
+                hidden = " (hidden)" if slide.element.get("show") in ("0", "false") else ""
                 outline.heading(element.text + hidden, 1, page)
                 titles.clear()
             else:

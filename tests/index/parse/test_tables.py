@@ -79,7 +79,7 @@ def test_slides(tmp_path: Path) -> None:
     show = pptx.Presentation()
     slide = show.slides.add_slide(show.slide_layouts[5])
     slide.shapes.title.text = "Plans"
-    slide._element.set("show", "0")
+    slide.element.set("show", "0")
     _filled(slide.shapes.add_table(4, 3, 0, Inches(3), Inches(5), Inches(3)).table)
     show.save(str(tmp_path / "a.pptx"))
     found = office.parse(tmp_path / "a.pptx", BY_SUFFIX[".pptx"])

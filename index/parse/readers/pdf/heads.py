@@ -21,18 +21,19 @@ _NUMBER = re.compile(r"\d+|\b[ivxlc]+\b", re.IGNORECASE)
 def without_heads(pages: Sequence[list[Line]], heights: Sequence[float]) -> list[list[Line]]:
     """The lines of consecutive pages, of each running head and foot only the first; `heights` are the pages'.
 
-    A head is a line at an edge that at least three pages have there, numbers apart. The first stays: a title
-    that slides repeat is not lost.
+    A head is a line at an edge that at least three pages have there, numbers apart, or both of two. The first
+    stays: a title that slides repeat is not lost.
     """
     edges = [_edges(page, height) for page, height in zip(pages, heights, strict=True)]
     seen = Counter(key for page in edges for key in dict.fromkeys(page.values()))
+    least = min(_PAGES_MIN, max(2, len(pages)))
     kept: set[_Key] = set()
     result: list[list[Line]] = []
     for page, keys in zip(pages, edges, strict=True):
         left: list[Line] = []
         for number, line in enumerate(page):
             key = keys.get(number)
-            if key is None or seen[key] < _PAGES_MIN or (key not in kept and key.words):
+            if key is None or seen[key] < least or (key not in kept and key.words):
                 left.append(line)
             if key is not None:
                 kept.add(key)

@@ -123,7 +123,7 @@ class _Text:
 
     def whole(self, start: int, end: int) -> Line | None:
         """The line when it has no gap and lies upright within the page, as most do; else None: its words have
-        to be looked at. A word's end is looked for only where a gap may follow, narrow as its letters may be."""
+        to be looked at. The end of a word is looked for only where a gap may follow."""
         if self._turn is not _upright:
             return None
         spans = [found.span() for found in _WORD.finditer(self.characters, start, end)]

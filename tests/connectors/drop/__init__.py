@@ -1,0 +1,1 @@
+"""The drop folder: what people put in, and where it goes once it is in the index."""

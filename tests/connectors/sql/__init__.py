@@ -1,0 +1,1 @@
+"""The connector for databases: SQLite, and a real PostgreSQL server."""
