@@ -29,6 +29,7 @@ from benchmarks import (
     source_fsspec,
     source_objects,
     source_sql,
+    source_web,
 )
 from benchmarks.machine import Machine, describe
 from benchmarks.measure import Bench, Measure, Row, Scale
@@ -53,6 +54,8 @@ MEASURES: dict[str, Measure] = {
     "pdf": parsing.pdf_text,
     "children": parsing.two_children,
     "small": parsing.small,
+    "web": source_web.unchanged,
+    "web-listing": source_web.listing,
     "nothing": processes.nothing,
     "cold": embedding.cold,
     "process": processes.whole,

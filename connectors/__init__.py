@@ -7,6 +7,7 @@ module                  holds
 `connectors.base`       the seam: `Connector`, and the values it hands over; errors and types, too
 `connectors.registry`   connectors by type: ours, and plug-ins
 `connectors.files`      the connector for folders: settings, `list`, `stat`, `fetch`, `watch`
+`connectors.web`        the connector for web sites, a package
 `connectors.objects`    object stores: S3, Google Cloud Storage, Azure Blob Storage
 `connectors.paths`      file names as uris and back; opening without following links
 `connectors.patterns`   `include`, `exclude` and hidden names: which uris a source takes
@@ -63,6 +64,7 @@ from connectors.base import (
     Entry,
     Fetched,
     Listing,
+    Notice,
     SourceUnavailable,
     UnknownConnector,
     Unlisted,
@@ -83,6 +85,7 @@ __all__ = [
     "Entry",
     "Fetched",
     "Listing",
+    "Notice",
     "SourceUnavailable",
     "UnknownConnector",
     "Unlisted",

@@ -114,6 +114,15 @@ class Listing:
         return self.ended and not self.errors
 
 
+class Notice(NamedTuple):
+    """A defect of a version that its owner should look at, found while it was fetched."""
+
+    code: str
+    """For programs, such as ``shrunk``; `index.freshness.finding.CODES` has them."""
+    reason: str
+    """A sentence for people. It does not change while the version stays."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """One whole version of a document."""
@@ -123,6 +132,8 @@ class Fetched:
     within its clock's granularity of the reading): such a version is looked at again next time."""
     content_hash: str
     """sha256 of the bytes, hex."""
+    notices: tuple[Notice, ...] = ()
+    """They stay with the version as long as it is in the index."""
 
 
 Detection = Literal["renames", "owners", "dates", "titles", "links"]

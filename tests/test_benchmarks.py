@@ -63,6 +63,11 @@ ROWS = {
     "pdf": ["text of a PDF of 2 pages, against pdfminer.six"],
     "children": ["text of 2 pages in 2 PDFs, two children against one"],
     "small": ["sync of 60 Markdown files of 1 KB with 50 known texts, documents per second"],
+    "web": [
+        "web, listing of 40 pages, first: requests per 1,000 documents",
+        "web, listing of 40 pages, unchanged: requests per 1,000 documents",
+    ],
+    "web-listing": ["web, listing of 40 pages, first", "web, listing of 40 pages, unchanged"],
     "nothing": ["`freshkb sync` with nothing to do, 2 documents", "heavy packages that it imports"],
     "cold": ["cold sync of 2 documents, against encode at its defaults", "cold sync of 2 documents, against"],
     "process": [

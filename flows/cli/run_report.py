@@ -31,6 +31,10 @@ def print_report(console: Console, report: RunReport) -> None:
         if source.by_state.get("quarantined"):
             count = plural(source.by_state["quarantined"], "document")
             warn(f"{source.source}: {count} in quarantine; see: freshkb ls --state quarantined")
+        if shrunk := source.counts.documents["shrunk"]:
+            its = "its text" if shrunk == 1 else "their text"
+            count = plural(shrunk, "document")
+            warn(f"{source.source}: {count} lost half of {its}; see: freshkb audit")
         for reason in [*([source.error] if source.error else source.reasons), *source.findings]:
             warn(f"{source.source}: {reason}")
     if report.error:

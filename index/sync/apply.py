@@ -42,6 +42,9 @@ PAST = {
     Action.REINDEX: LogAction.REINDEXED,
 }
 
+#: The code of a text that lost half of itself: an update that is never silent.
+SHRUNK = "shrunk"
+
 
 def apply(target: Target, run_id: str, batch: Iterable[Work], reread: Reread) -> Counts:
     """Bring the documents of one batch to what was prepared. Repeating it reaches the same state (I3).
@@ -216,6 +219,8 @@ def _count(
     counts = Counts()
     for intent in intents:
         counts.documents[_past(intent)] += 1
+        if intent.extract is not None and any(found["code"] == SHRUNK for found in intent.document.findings):
+            counts.documents[SHRUNK] += 1
     for document in noted:
         if document.state is not State.INDEXED:
             counts.documents[document.state.value] += 1

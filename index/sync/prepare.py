@@ -18,10 +18,11 @@ from connectors.base import (
     DocumentVanished,
     Entry,
     Fetched,
+    Notice,
 )
 from index.freshness.extract import extract_of
 from index.freshness.properties import assigned, said, title, with_assigned
-from index.model import Action, Cause, Failure, Item, Parsed, State
+from index.model import Action, Cause, Diagnostic, Failure, Item, Parsed, State
 from index.parse import formats
 from index.records import Document
 from index.redact import redact
@@ -202,7 +203,7 @@ def _work_of_version(
                 assigned(known.properties),
             ),
             indexed_at=source.now(),
-            findings=list(parsed.findings),
+            findings=[*parsed.findings, *map(_diagnostic, fetched.notices)],
         )
         document = _governed_now(document, source)
         if known.state is State.EXPIRED and (stays := _still_expired(item, document, source)):
@@ -216,6 +217,10 @@ def _work_of_version(
         return NewVersion(item.action, document, chunks, frozenset(), extract)
 
     return Reading(content, content.stat().st_size, source.parser(content, format), finish, source)
+
+
+def _diagnostic(notice: Notice) -> Diagnostic:
+    return {"code": notice.code, "line": None, "reason": redact(notice.reason)}
 
 
 def _skipped_work(item: Item, known: Document, entry: Entry) -> Work:

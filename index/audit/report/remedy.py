@@ -53,11 +53,13 @@ _BY_CODE = {
     "empty": Remedy(
         "Write text into it. Pictures of text need OCR (tesseract); what is no text belongs under `exclude`."
     ),
+    "shrunk": Remedy("Compare the page with its text in the index.", (_SHOW,)),
     "front-matter-invalid": Remedy(
         "Mend the block between the lines ---, and quote values that hold a colon."
     ),
     "parts-left-out": Remedy("Save the document anew, with a program that writes it whole.", (_SHOW,)),
     "too-deep": Remedy("Make the tree of folders flatter, or exclude the folder."),
+    "too-many-pages": Remedy("Raise `pages` of the source, or exclude what need not be there."),
     "sync-lag": Remedy("Sync, and see to it that syncs run on schedule.", (_SYNC,)),
     "listing-incomplete": Remedy("Sync, and read what it says about the source.", (_SYNC,)),
     "drift": Remedy("Mend the index.", (Line("Command", "freshkb verify --repair"),)),

@@ -38,7 +38,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         (
             *("quarantined", "incomplete", "empty", "front-matter-invalid", "parts-left-out", "too-deep"),
-            *("sync-lag", "listing-incomplete", "drift"),
+            *("shrunk", "too-many-pages", "sync-lag", "listing-incomplete", "drift"),
         ),
         operation.find,
     ),
