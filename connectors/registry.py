@@ -16,6 +16,7 @@ ENTRY_POINT_GROUP = "freshkb.connectors"
 BUILT_IN = {
     "files": "connectors.files:FilesConnector",
     "ingest": "connectors.ingest:IngestConnector",
+    "fsspec": "connectors.remote.connector:FsspecConnector",
     "web": "connectors.web.connector:WebConnector",
     "sql": "connectors.sql.connector:SqlConnector",
     "s3": "connectors.objects.services:S3Connector",
