@@ -54,7 +54,10 @@ from connectors.urls import check_url as check_url
 ENTRY_POINT_GROUP = "freshkb.connectors"
 
 #: Connectors that ship with freshkb; looked up without scanning the installed distributions.
-BUILT_IN = {"files": "connectors.files:FilesConnector"}
+BUILT_IN = {
+    "files": "connectors.files:FilesConnector",
+    "git": "connectors.git.connector:GitConnector",
+}
 
 
 class Entry(NamedTuple):
