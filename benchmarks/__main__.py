@@ -25,6 +25,7 @@ from benchmarks import (
     processes,
     purging,
     searching,
+    source_git,
 )
 from benchmarks.machine import Machine, describe
 from benchmarks.measure import Bench, Measure, Row, Scale
@@ -44,6 +45,7 @@ MEASURES: dict[str, Measure] = {
     "links": auditing.linked,
     "report": auditing.reported,
     "texts": auditing.texts,
+    "git": source_git.listed,
     "pdf": parsing.pdf_text,
     "children": parsing.two_children,
     "small": parsing.small,

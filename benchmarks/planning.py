@@ -70,10 +70,10 @@ def report_peak(path: str) -> None:
     with workspace(Path(path)) as knowledge_base:
         found: list[Plan] = []
         (took,) = best(1, lambda: found.append(_nothing_to_do(plan_of(knowledge_base, SOURCE))))
-    print(_peak_bytes(), found[0].unchanged, took)
+    print(peak_bytes(), found[0].unchanged, took)
 
 
-def _peak_bytes() -> int:
+def peak_bytes() -> int:
     """Linux counts what a process was started from into its ru_maxrss, and forgets that in VmHWM."""
     try:
         status = Path("/proc/self/status").read_text()

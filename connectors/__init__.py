@@ -6,6 +6,7 @@ module                  holds
 `connectors.errors`     what connectors raise
 `connectors.base`       the seam: `Connector`, the values it hands over, plug-ins; errors too
 `connectors.files`      the connector for folders: settings, `list`, `stat`, `fetch`, `watch`
+`connectors.git`        the connector for git repositories
 `connectors.paths`      file names as uris and back; opening without following links
 `connectors.patterns`   `include`, `exclude` and hidden names: which uris a source takes
 `connectors.walk`       a folder tree in ascending order of uri

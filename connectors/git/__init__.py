@@ -8,6 +8,7 @@ module           holds
 `repository`     one repository, local or cloned: its head, tree, blobs
 `history`        one walk of the log: date, author and identity of each path
 `tree`           the tree of one commit with what the log says of it, in SQLite
+`blob`           the bytes of one document
 `lfs`            documents that Git LFS keeps
 `reasons`        what to do about a repository that cannot be read
 `hosting`        links to the pages of GitHub, GitLab, Gitea, Bitbucket and Azure DevOps

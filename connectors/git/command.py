@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -77,7 +77,15 @@ _PASSING = re.compile(
 _LASTING = re.compile(
     r"error: 4(0\d|1\d)|connection refused|permission denied|it timed out after", re.IGNORECASE
 )
-_REFUSED = re.compile(r"not our ref|unadvertised object|missing blob|bad object|unable to read", re.IGNORECASE)
+_REFUSED = re.compile(
+    r"not our ref|unadvertised object|missing blob|bad object|unable to read", re.IGNORECASE
+)
+_DAMAGE = re.compile(
+    r"bad (object|revision|tree|config)|corrupt|unable to read|not a git repository"
+    r"|missing (blob|tree|commit)|loose object|packfile"
+    r"|not a (valid|tree|commit) object|did not receive expected|broken",
+    re.IGNORECASE,
+)
 _TRACED = re.compile(r"^\d\d:\d\d:\d\d\.\d+ ")
 _RETRY_AFTER = re.compile(r"Recv header: retry-after: *(.+)", re.IGNORECASE)
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
@@ -102,6 +110,10 @@ class GitError(Exception):
     def passing(self) -> bool:
         return _PASSING.search(self.said) is not None and _LASTING.search(self.said) is None
 
+    @property
+    def damage(self) -> bool:
+        """Whether objects that should be here are missing or unreadable."""
+        return any(_DAMAGE.search(line) for line in self.said.splitlines() if not line.startswith("remote:"))
 
     @property
     def refused(self) -> bool:
@@ -116,7 +128,7 @@ class Git:
     folder: Path
     place: Place
     patience: Patience
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     key: Path | None = None
 
     def run(
@@ -165,7 +177,12 @@ class Git:
             except FileNotFoundError as error:
                 raise GitMissing(program[0]) from error
             late: list[bool] = []
-            timer = Timer(limit, lambda: (late.append(True), _end(process)))
+
+            def expire() -> None:
+                late.append(True)
+                _end(process)
+
+            timer = Timer(limit, expire)
             timer.daemon = True
             timer.start()
             assert process.stdout is not None

@@ -8,7 +8,7 @@ import time
 from collections.abc import Collection, Iterator, MutableSequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, ClassVar
+from typing import ClassVar
 from urllib.parse import quote_from_bytes
 
 from connectors.base import (
@@ -30,19 +30,18 @@ from connectors.base import (
 )
 from connectors.cache import held
 from connectors.codeowners import PLACES, SIZE_MAX
+from connectors.git.blob import read
 from connectors.git.command import Git, GitError, GitMissing, Patience
 from connectors.git.history import renames, walk
 from connectors.git.hosting import links
-from connectors.git.lfs import POINTER_MAX, POINTER_MIN, Pointer, content, pointer_of
+from connectors.git.lfs import POINTER_MAX, POINTER_MIN
 from connectors.git.reasons import reason
 from connectors.git.repository import REGULAR, SUBMODULE, NoRepository, RefMissing, Repository, folder_of
 from connectors.git.settings import GitSettings, place_of
 from connectors.git.tree import Row, Tree, suffix_of
 from connectors.paths import split
 from connectors.patterns import PathFilter
-from connectors.receive import receive, too_large
 
-_BLOCK = 1 << 16
 #: Blobs of one request: few at first, as nobody knows how many are wanted.
 _BLOBS_FIRST, _BLOBS_MOST = 32, 512
 
@@ -124,35 +123,9 @@ class GitConnector(Connector):
 
     def _read(self, row: Row, repository: Repository, into: Path | None) -> Fetched | None:
         """One document; None where the repository lacks its bytes."""
-        with repository.blob(row.blob) as found:
-            if found is None:
-                return None
-            size, out = found
-            if size > self.context.max_size:
-                raise too_large(row.uri, size, self.context.max_size)
-            blocks: Iterator[bytes] = _blocks(out, size)
-            if POINTER_MIN <= size <= POINTER_MAX:
-                text = b"".join(blocks)
-                if (pointer := pointer_of(text)) is not None:
-                    return self._read_lfs(row, repository, pointer, into)
-                blocks = iter([text])
-            received = receive(blocks, row.uri, into, self.context.max_size, announced=size)
-        return Fetched(self._entry(row)._replace(size=received.size), received.content_hash)
-
-    def _read_lfs(self, row: Row, repository: Repository, pointer: Pointer, into: Path | None) -> Fetched:
-        limit = self.context.max_size
-        if pointer.size > limit:
-            raise too_large(row.uri, pointer.size, limit)
-        with content(repository, pointer, row.uri) as out:
-            blocks = iter(lambda: out.read(_BLOCK), b"")
-            received = receive(blocks, row.uri, into, limit, announced=pointer.size)
-        if received.content_hash != pointer.oid:
-            if into is not None:
-                into.unlink()
-            raise DocumentForbidden(
-                f"{shortened(row.uri)!r} is kept by Git LFS, and the bytes that came are not those that its "
-                "pointer names; git lfs fsck says more."
-            )
+        received = read(repository, row.blob, row.uri, into, self.context.max_size)
+        if received is None:
+            return None
         return Fetched(self._entry(row)._replace(size=received.size), received.content_hash)
 
     def _bring(self, row: Row, tree: Tree, repository: Repository) -> None:
@@ -191,6 +164,10 @@ class GitConnector(Connector):
             text = tree.owners
         return None if text is None else OwnersFile(text)
 
+    def close(self) -> None:
+        """Nothing is held but the last answer of a server, which is not believed any more."""
+        self._asked = None
+
     @contextmanager
     def _present(self) -> Iterator[tuple[Tree, Repository]]:
         """The tree of the present head. No other process changes tree or clone meanwhile."""
@@ -219,21 +196,16 @@ class GitConnector(Connector):
     def _update(self, tree: Tree, repository: Repository, head: str) -> None:
         try:
             self._replace(tree, repository, head)
-        except GitError:
-            if repository.local:
+        except GitError as error:
+            if repository.local or not error.damage:
                 raise
-            # A damaged clone is no reason to fail; the repository itself may be one.
             repository.drop()
             self._replace(tree, repository, head)
 
     def _replace(self, tree: Tree, repository: Repository, head: str) -> None:
         commit = repository.bring(head)
-        before = tree.commit if tree.commit and repository.has(tree.commit) else None
-        git, shallow = repository.git, repository.shallow()
-        walked = walk(git, commit, before, shallow) if before else None
-        if walked is None:
-            walked = walk(git, commit, None, shallow)
-            assert walked is not None
+        git, before = repository.git, tree.commit
+        walked = walk(git, commit, before, repository.shallow())
         found = renames(git, before, commit) if before and walked.created else []
         owners = self._owners(repository, commit)
         tree.replace(commit, repository.files(commit), walked, found, owners)
@@ -303,10 +275,3 @@ def _submodule(row: Row) -> Unlisted:
         f"{shortened(row.uri)!r} is a submodule, a repository of its own. To have its documents, add it as a "
         "source.",
     )
-
-
-def _blocks(out: IO[bytes], size: int) -> Iterator[bytes]:
-    """As many bytes, or fewer where the stream ends before."""
-    while size and (block := out.read(min(size, _BLOCK))):
-        size -= len(block)
-        yield block

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, NamedTuple
 
-from connectors.git.command import Git
+from connectors.git.command import Git, GitError
 from connectors.paths import encode
 
 _MARK = b"\x01"
@@ -32,6 +32,17 @@ _LOG = (
     "--no-color",
     "--encoding=UTF-8",
     "--format=tformat:%x01%H%x01%P%x01%ct%x01%an",
+)
+
+_RENAMES = (
+    "diff-tree",
+    "-r",
+    "-z",
+    "--find-renames",
+    "--diff-filter=R",
+    "--name-status",
+    "--no-ext-diff",
+    "--no-textconv",
 )
 
 
@@ -64,22 +75,28 @@ class _Commit(NamedTuple):
     """(A, M, R …, uri before, uri after); both are the same but for a rename."""
 
 
-def walk(git: Git, head: str, since: str | None, shallow: frozenset[str]) -> Walk | None:
-    """What happened from the commit `since` to `head`, or since the beginning. None when the first parents of
-    `head` do not lead to `since`. Commits in `shallow` have parents that the repository lacks.
+def walk(git: Git, head: str, since: str | None, shallow: frozenset[str]) -> Walk:
+    """What happened from the commit `since` to `head`; since the beginning where the first parents of `head`
+    do not lead to `since`. Commits in `shallow` have parents that the repository lacks. Raises GitError."""
+    if since is not None:
+        try:
+            trace = _trace(git, (head, f"^{since}"), shallow)
+        except GitError:
+            # The commit is gone: its branch was forced, or its clone was purged.
+            pass
+        else:
+            if trace.state == since:
+                return Walk(False, trace.last, trace.created, trace.moved)
+    trace = _trace(git, (head,), shallow)
+    return Walk(True, trace.last, trace.created, trace.moved)
 
-    Raises GitError.
-    """
-    if head == since:
-        return Walk(False)
-    wanted = (head,) if since is None else (head, f"^{since}")
-    with git.stream(*_LOG, *wanted, "--") as out:
-        trace = _Trace(head, shallow)
+
+def _trace(git: Git, commits: tuple[str, ...], shallow: frozenset[str]) -> _Trace:
+    trace = _Trace(commits[0], shallow)
+    with git.stream(*_LOG, *commits, "--") as out:
         for commit in _commits(out):
             trace.add(commit)
-    if since is not None and trace.state != since:
-        return None
-    return Walk(since is None, trace.last, trace.created, trace.moved)
+    return trace
 
 
 class _Trace:
@@ -183,22 +200,16 @@ def _fields(out: IO[bytes]) -> Iterator[bytes]:
 
 def renames(git: Git, before: str, after: str) -> list[tuple[str, str]]:
     """(uri before, uri after) of the renames between two commits, as git sees them: by likeness of the bytes,
-    which are brought when they are missing. Raises GitError."""
-    out = git.run(
-        "diff-tree",
-        "-r",
-        "-z",
-        "--find-renames",
-        "--diff-filter=R",
-        "--name-status",
-        "--no-ext-diff",
-        "--no-textconv",
-        before,
-        after,
-        "--",
-        network=not git.place.local,
-        seconds=git.patience.transfer,
-    )
+    which are brought when they are missing. None when the former commit is gone, as a history that was
+    rewritten may leave it. Raises GitError when the network fails."""
+    try:
+        out = git.run(
+            *_RENAMES, before, after, "--", network=not git.place.local, seconds=git.patience.transfer
+        )
+    except GitError as error:
+        if error.passing:
+            raise
+        return []
     parts = out.split(b"\0")
     return [(uri_of(old), uri_of(new)) for old, new in zip(parts[1::3], parts[2::3], strict=True)]
 

@@ -85,7 +85,7 @@ class Repository:
     def bring(self, commit: str) -> str:
         """Have this commit with its history; the commit that was brought, as the branch may have moved on.
         Raises GitError, RefMissing."""
-        if self.local or (self.has(commit) and self._commit(_HEAD) == commit):
+        if self.local:
             return commit
         self._begin(len(commit))
         seconds = self.git.patience.transfer
@@ -95,12 +95,7 @@ class Repository:
             raise RefMissing
         return brought
 
-    def has(self, commit: str) -> bool:
-        return self._commit(commit) is not None
-
     def _commit(self, name: str) -> str | None:
-        if not self.git.folder.is_dir():
-            return None
         try:
             found = self.git.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
         except GitError:

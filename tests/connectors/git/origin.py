@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -38,6 +40,9 @@ class Origin:
     script: list[bytes] = field(default_factory=list)
     begun: set[str] = field(default_factory=set)
     """Branches that the script has commits of."""
+    tips: dict[str, str] = field(default_factory=dict)
+    states: dict[str, dict[bytes, bytes]] = field(default_factory=dict)
+    """The files at each commit that the branch was at."""
 
     def __post_init__(self) -> None:
         if not self.path.exists():
@@ -75,13 +80,14 @@ class Origin:
         said = f"commit {self.commits}".encode()
         lines = [
             f"commit {ref}\nmark :{self.commits}\n".encode(),
-            f"author {author} <a@example.org> {at} +0000\ncommitter {author} <a@example.org> {at} +0000\n".encode(),
+            f"author {author} <a@example.org> {at} +0000\n".encode(),
+            f"committer {author} <a@example.org> {at} +0000\n".encode(),
             b"data %d\n%s\n" % (len(said), said),
         ]
         if onto is not None:
             lines.append(f"from {onto}\n".encode())
-        elif ref not in self.begun and self._exists(ref):
-            lines.append(f"from {ref}^0\n".encode())
+        elif ref not in self.begun and ref in self.tips:
+            lines.append(f"from {self.tips[ref]}\n".encode())
         self.begun.add(ref)
         if merge is not None:
             lines.append(f"merge {merge}\n".encode())
@@ -102,50 +108,36 @@ class Origin:
                 self.files[_raw(path)] = data
         self.script.append(b"".join(lines) + b"\n")
 
-    def _exists(self, ref: str) -> bool:
-        try:
-            git(self.path, "rev-parse", "--verify", "--quiet", ref)
-        except subprocess.CalledProcessError:
-            return False
-        return True
-
     def flush(self) -> str:
         """The commit that the branch is at once all are written."""
+        ref = f"refs/heads/{self.branch}"
         if self.script:
-            git(
-                self.path,
-                "fast-import",
-                "--quiet",
-                "--force",
-                "--done",
-                stdin=b"".join(self.script) + b"done\n",
-            )
+            asked = b"".join(self.script) + f"get-mark :{self.commits}\ndone\n".encode()
+            last = git(self.path, "fast-import", "--quiet", "--force", "--done", stdin=asked)
+            if self.begun == {ref}:
+                self.tips[ref] = last
+            else:
+                self.tips.update((each, git(self.path, "rev-parse", each)) for each in self.begun)
             self.script.clear()
             self.begun.clear()
-        return self.head()
+        self.states[self.tips[ref]] = dict(self.files)
+        return self.tips[ref]
 
     def commit(self, *arguments: object, **keywords: object) -> str:
         self.add(*arguments, **keywords)  # type: ignore[arg-type]
         return self.flush()
 
-    def head(self) -> str:
-        return git(self.path, "rev-parse", f"refs/heads/{self.branch}")
-
     def reset(self, commit: str) -> None:
-        """Force the branch to this commit; `files` are read anew."""
+        """Force the branch to this commit, at which it was before."""
         git(self.path, "update-ref", f"refs/heads/{self.branch}", commit)
-        self.files = self.files_at(commit)
+        self.tips[f"refs/heads/{self.branch}"] = commit
+        self.files = dict(self.states[commit])
 
-    def files_at(self, commit: str) -> dict[bytes, bytes]:
-        names = git(self.path, "ls-tree", "-r", "-z", "--name-only", commit).split("\0")
+    def tokens(self) -> dict[str, str]:
+        """The blob of each file, by path."""
         return {
-            name.encode(errors="surrogateescape"): subprocess.run(
-                ["git", "-C", str(self.path), "cat-file", "blob", f"{commit}:{name}"],
-                capture_output=True,
-                check=True,
-            ).stdout
-            for name in names
-            if name
+            os.fsdecode(path): hashlib.sha1(b"blob %d\0%s" % (len(data), data)).hexdigest()
+            for path, data in self.files.items()
         }
 
 

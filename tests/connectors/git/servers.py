@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 
 @dataclass
 class HttpServer:
-    """``git http-backend`` behind a server, with the objects of Git LFS beside it. What it does wrong is told by
-    its attributes."""
+    """``git http-backend`` behind a server, with the objects of Git LFS beside it. Its attributes say what it
+    does wrong."""
 
     root: Path
     requests: list[str] = field(default_factory=list)
@@ -219,7 +219,7 @@ class SshServer:
         raise TimeoutError("sshd does not listen")
 
     def command(self) -> str:
-        """What GIT_SSH_COMMAND has to be, so that this server's key is known and no file of the user's counts."""
+        """The GIT_SSH_COMMAND by which this server's key is known, and no file of the user's counts."""
         return f"ssh -F /dev/null -oUserKnownHostsFile={self.known_hosts} -oIdentityAgent=none"
 
     def close(self) -> None:
