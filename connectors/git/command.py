@@ -83,12 +83,14 @@ _REFUSED = re.compile(
 _DAMAGE = re.compile(
     r"bad (object|revision|tree|config)|corrupt|unable to read|not a git repository"
     r"|missing (blob|tree|commit)|loose object|packfile"
-    r"|not a (valid|tree|commit) object|did not receive expected|broken",
+    r"|not a (valid|tree|commit) object|did not receive expected|\.lock|inflate",
     re.IGNORECASE,
 )
 _TRACED = re.compile(r"^\d\d:\d\d:\d\d\.\d+ ")
 _RETRY_AFTER = re.compile(r"Recv header: retry-after: *(.+)", re.IGNORECASE)
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
+
+_GRACE_SECONDS = 2
 
 #: Bytes of what git says that are read.
 _SAID_MAX = 100_000
@@ -259,8 +261,13 @@ def _basic(place: Place, token: str) -> str:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the command and what it has started."""
-    if process.poll() is None:
+    """End the command and what it has started. Git removes its locks when it is asked to end."""
+    if process.poll() is not None:
+        return
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(_GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
 
 

@@ -112,8 +112,7 @@ class GitConnector(Connector):
             self._suffixes.add(suffix_of(uri))
             fetched = self._read(row, repository, into)
             if fetched is None and not repository.local:
-                self._bring(row, tree, repository)
-                fetched = self._read(row, repository, into)
+                fetched = self._read_remote(row, tree, repository, into)
         if fetched is None:
             raise DocumentForbidden(
                 f"{shortened(uri)!r} is in the commit, and its bytes, the blob {row.blob}, cannot be read "
@@ -128,27 +127,37 @@ class GitConnector(Connector):
             return None
         return Fetched(self._entry(row)._replace(size=received.size), received.content_hash)
 
-    def _bring(self, row: Row, tree: Tree, repository: Repository) -> None:
-        """Have the bytes of this document, and of those that are likely next."""
+    def _read_remote(self, row: Row, tree: Tree, repository: Repository, into: Path | None) -> Fetched | None:
+        """A document whose bytes are not in the clone; None where the server lacks them, too."""
+        for clone in ("as it is", "made anew"):
+            try:
+                if not self._bring(row, tree, repository):
+                    return None
+                fetched = self._read(row, repository, into)
+            except GitError as error:
+                if clone == "made anew" or not error.damage:
+                    raise
+                fetched = None
+            if fetched is not None:
+                return fetched
+            repository.drop()
+        return None
+
+    def _bring(self, row: Row, tree: Tree, repository: Repository) -> bool:
+        """Have the bytes of this document, and of those that are likely next; whether the server has them."""
         rows = tree.after(row, self._suffixes, self._window)
         self._window = min(2 * self._window, _BLOBS_MOST)
-        try:
-            repository.bring_blobs(sorted({each.blob for each in rows}))
-        except GitError as error:
-            if not error.refused:
-                raise
-            # One that the server lacks must not keep the others away.
-            self._bring_alone(row, repository)
-        else:
-            tree.read(rows)
-
-    @staticmethod
-    def _bring_alone(row: Row, repository: Repository) -> None:
-        try:
-            repository.bring_blobs([row.blob])
-        except GitError as error:
-            if not error.refused:
-                raise
+        # Where the server lacks one of many, that must not keep the others away.
+        for wanted in (rows, [row]):
+            try:
+                repository.bring_blobs(sorted({each.blob for each in wanted}))
+            except GitError as error:
+                if not error.refused:
+                    raise
+            else:
+                tree.read(wanted)
+                return True
+        return False
 
     def url(self, uri: str) -> str:
         path = quote_from_bytes(os.fsencode("/".join(split(uri))))

@@ -241,6 +241,28 @@ def test_a_damaged_cache_is_thrown_away(origin: Origin, url: str, connect: Conne
     assert connector.fetch("b.md", None).entry.size == 1
 
 
+def test_a_clone_that_was_damaged_is_made_again(
+    origin: Origin, url: str, connect: Connect, tmp_path: Path
+) -> None:
+    origin.commit({"a.md": b"1", "b.md": b"2"})
+    connector, clone = connect(url), tmp_path / "cache" / "docs" / "bytes" / "clone.git"
+    listed(connector)
+    connector.fetch("a.md", None)
+    for path in (clone / "objects").rglob("*"):
+        if path.is_file():
+            path.chmod(0o600)
+            path.write_bytes(b"damaged")
+    assert connector.fetch("a.md", None).entry.size == 1
+    # A process that was killed leaves its locks.
+    listed(connector)
+    origin.commit({"c.md": b"3"})
+    listed(connector)
+    (clone / "refs" / "freshkb" / "head.lock").touch()
+    origin.commit({"d.md": b"4"})
+    assert list(listed(connector)) == ["a.md", "b.md", "c.md", "d.md"]
+    assert connector.fetch("d.md", None).entry.size == 1
+
+
 def test_what_git_says_is_short_and_has_no_secret() -> None:
     error = command.GitError("warning: x\nremote: y\nfatal: " + "z" * 500 + ".\n")
     assert str(error).startswith("zzz") and len(str(error)) < 210

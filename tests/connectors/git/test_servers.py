@@ -180,7 +180,7 @@ def test_a_failure_of_the_server_costs_nothing_that_was_brought(
     listed(connector)
     connector.fetch("a.md", None)
     origin.commit({"b.md": b"2"})
-    http.before = lambda path: http.refusals.append((500, {})) if path.endswith("/git-upload-pack") else None
+    http.before = lambda path: http.refusals.append((500, {})) if wanted(http) else None
     with pytest.raises(SourceUnavailable):
         connector.list()
     http.before, http.refusals[:] = lambda path: None, []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import random
 from datetime import UTC, datetime
 
 from index.search.knowledge_base import KnowledgeBase
 from index.verify.compare import verify
 from tests.connectors.git.origin import BEGIN, Origin, git
+from tests.connectors.git.servers import HttpServer
 from tests.connectors.git.test_history import Steps
 from tests.knowledge import Knowledge, counts
 
@@ -44,6 +46,27 @@ def test_a_repository_is_indexed_searched_changed_and_emptied(
     assert set(kb.texts()) == {"rules/travel.md"}
     git(origin.path, "update-ref", "refs/heads/main", "kept")
     assert kb.ask(lambda workspace: verify(workspace, deep=True)).ok
+
+
+def test_a_token_is_in_nothing_that_a_sync_keeps_or_reports(
+    kb: Knowledge, origin: Origin, url: str, http: HttpServer
+) -> None:
+    secret = "verysecrettoken"
+    origin.commit({"a.md": b"One.\n"})
+    http.token = secret
+    kb.settings["sources"] = [{"id": "docs", "type": "git", "repository": url, "token": secret}]
+    assert counts(kb.sync()) == {"added": 1, "embedded": 1}
+    http.token = "another"
+    origin.commit({"b.md": b"Two.\n"})
+    report = kb.sync()
+    assert "refuses these credentials" in (report.sources[0].error or "")
+    basic = base64.b64encode(f"x-access-token:{secret}".encode()).decode()
+    kept = [path for path in kb.home.rglob("*") if path.is_file() and path.name != "freshkb.yaml"]
+    assert any(path.name == "tree.db" for path in kept)
+    for path in kept:
+        content = path.read_bytes()
+        assert secret.encode() not in content and basic.encode() not in content, path
+    assert secret not in str(report.json()) and basic not in str(report.json())
 
 
 def test_an_index_that_followed_a_history_is_that_of_its_end(
