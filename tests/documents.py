@@ -112,6 +112,46 @@ def pdf(
     return file.save(path, tree, kids, info, bookmarks)
 
 
+#: (left, baseline, size in points, text, font): fonts are F1 Helvetica, F2 the same in bold, F3 Courier.
+Placed = tuple[float, float, float, str, str]
+
+
+def placed_pdf(
+    path: Path,
+    pages: Sequence[Sequence[Placed]],
+    *,
+    attributes: str = "",
+    landscape: bool = False,
+    bookmarks: Sequence[tuple[str, int, float]] = (),
+) -> Path:
+    """Pages of texts in their places, drawn in this order; `attributes` are those of all pages, and bookmarks
+    (title, page number, height that they point to). In `landscape` the places are those of the page as it is
+    shown, turned to the right."""
+    file = _Pdf()
+    names = {"F1": "Helvetica", "F2": "Helvetica-Bold", "F3": "Courier"}
+    fonts = {
+        key: file.add(f"<</Type/Font/Subtype/Type1/BaseFont/{name}/Encoding/WinAnsiEncoding>>")
+        for key, name in names.items()
+    }
+    listed = "".join(f"/{key} {number} 0 R" for key, number in fonts.items())
+    tree = file.reserve()
+    kids = []
+    for texts in pages:
+        turned = "0 1 -1 0 {1:g} {0:g} Tm" if landscape else "1 0 0 1 {0:g} {2:g} Tm"
+        drawn = "\n".join(
+            f"BT /{font} {size:g} Tf {turned.format(left, 612 - base, base)} ({text}) Tj ET"
+            for left, base, size, text, font in texts
+        )
+        content = file.add_stream(drawn.encode("cp1252"))
+        kids.append(
+            file.add(
+                f"<</Type/Page/Parent {tree} 0 R/MediaBox[0 0 612 792]{attributes}{'/Rotate 90' * landscape}"
+                f"/Contents {content} 0 R/Resources<</Font<<{listed}>>>>>>"
+            )
+        )
+    return file.save(path, tree, kids, None, bookmarks)
+
+
 def form_pdf(path: Path, printed: str, filled: Sequence[str], *, drawn: bool) -> Path:
     """A page that says `printed`, with a form: text fields that hold these values, and a list from which the
     last one was chosen. Their appearance is in the file (`drawn`), as some programs write it, or not."""
@@ -209,7 +249,7 @@ class _Pdf:
         tree: int,
         kids: Sequence[int],
         info: Mapping[str, str] | None = None,
-        bookmarks: Sequence[tuple[str, int]] = (),
+        bookmarks: Sequence[tuple[str, int] | tuple[str, int, float]] = (),
         trailer: str = "",
         catalog: str = "",
     ) -> Path:
@@ -220,10 +260,11 @@ class _Pdf:
         if bookmarks:
             outline = self.reserve()
             first = len(self.objects) + 1
-            for number, (title, page) in enumerate(bookmarks):
+            for number, (title, page, *top) in enumerate(bookmarks):
+                place = f"/XYZ 0 {top[0]:g} 0" if top else "/Fit"
                 following = f"/Next {first + number + 1} 0 R" if number + 1 < len(bookmarks) else ""
                 self.add(
-                    f"<</Title({title})/Parent {outline} 0 R/Dest[{kids[page - 1]} 0 R/Fit]{following}>>"
+                    f"<</Title({title})/Parent {outline} 0 R/Dest[{kids[page - 1]} 0 R{place}]{following}>>"
                 )
             last = len(self.objects)
             self.objects[outline - 1] = (

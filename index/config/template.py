@@ -40,7 +40,7 @@ defaults:
   freshness:
     warn_after: 90d
     stale_after: 180d
-    field: [last_reviewed, ms.date, modified_at]
+    field: [last_reviewed, ms.date, sent, modified_at]
   # A sync that would remove more than both of a source's documents asks first.
   delete:
     max_fraction: 0.2

@@ -61,8 +61,8 @@ class FreshnessPolicy:
 
     warn_after: timedelta = timedelta(days=90)
     stale_after: timedelta = timedelta(days=180)
-    field: tuple[str, ...] = ("last_reviewed", "ms.date", MODIFIED_AT)
-    """Names of properties, in order; ``modified_at`` is the source's modification time."""
+    field: tuple[str, ...] = ("last_reviewed", "ms.date", "sent", MODIFIED_AT)
+    """Names of properties, in order; ``sent`` is a mail's, ``modified_at`` the source's modification time."""
 
 
 Policy = FreshnessPolicy | Literal["exempt"]

@@ -43,6 +43,7 @@ CODES: Final[Mapping[str, Code]] = {
     "incomplete": Code("Has lost text", "error"),
     "empty": Code("Holds no text"),
     "front-matter-invalid": Code("Front matter is broken"),
+    "parts-left-out": Code("Has parts that cannot be read"),
     "too-deep": Code("Lies too deep"),
     "sync-lag": Code("Index is behind its source", "error"),
     "listing-incomplete": Code("Source was not listed completely", "error"),

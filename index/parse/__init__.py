@@ -16,7 +16,7 @@ be fooled. So nothing is parsed in the process that holds the ledger and the sto
 `references`    links and anchors of a tree of HTML, which four readers make
 `readers/`      `markdown`, `html`, `text`, `pdf`, `ocr`, `office`, `opendocument`, `tables`, `mail`,
                 `pandoc`, `data`: one function ``parse(path, format) -> Parsed`` each; they raise
-                `outline.Unreadable` with the reason
+                `outline.Unreadable` with the reason. `latin` chooses the code page of old texts
 `frontmatter`   the properties that a Markdown file begins with, also where its block is broken
 `archive`       bombs and locks, looked for before a container is opened
 `language`      the language of a document that does not name it
@@ -29,9 +29,11 @@ Invariants of every format
 - Every visible word of the document is in the elements as often as in the document, in reading order.
   Generated numbers and bullets of lists, targets of links, comments and hidden parts are not. Parts that a
   library passes over are the exception: charts and diagrams on slides, and the notes of RTF where
-  LibreOffice is not installed.
+  LibreOffice is not installed. So are the running heads of a PDF, of which the first stays, and the numbers
+  of its pages.
 - A heading is one because the author marked it as one. Only in PDFs without bookmarks is it guessed, and
-  then reluctantly, because headings are hard boundaries between chunks.
+  then reluctantly, because headings are hard boundaries between chunks. A bookmark whose title stands
+  nowhere on its page is a heading, too.
 - A `Title` element's text is the last item of its own heading path. A table is one element: a line for each
   row, the header first, cells separated by `` | ``. Code keeps its characters.
 - The same file gives the same elements on every machine where the extraction fingerprint is the same.

@@ -23,9 +23,9 @@ from index.parse import nlp
 if TYPE_CHECKING:
     from connectors.base import Entry
 
-#: Goes into every fingerprint: raise it when `outline` or `language` make other elements of the same file, or
-#: `index.freshness.validity` other claims.
-COMMON_REVISION = 3
+#: Goes into every fingerprint: raise it when `outline`, `language` or the decoding of texts make other
+#: elements of the same file, or `index.freshness.validity` other claims.
+COMMON_REVISION = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +78,15 @@ _FORMATS: dict[Format, str] = {
         "markdown", "text/markdown", "markdown", 2, (*_MARKUP, "markdown-it-py", "PyYAML")
     ): "md markdown mdx",
     Format("text", "text/plain", "text", 1, _TEXT): "txt text log",
-    Format("html", "text/html", "html", 2, _MARKUP): "html htm xhtml",
+    Format("html", "text/html", "html", 3, _MARKUP): "html htm xhtml",
     Format(
-        "pdf", "application/pdf", "pdf", 2, ("pypdfium2", *_SPACY), ("tesseract",), classifies=True
+        "pdf", "application/pdf", "pdf", 3, ("pypdfium2", *_SPACY), ("tesseract",), classifies=True
     ): "pdf",
     Format(
         "docx",
         f"{_OFFICE}.wordprocessingml.document",
         "office",
-        1,
+        2,
         ("python-docx", "lxml", *_SPACY),
         classifies=True,
     ): "docx",
@@ -94,7 +94,7 @@ _FORMATS: dict[Format, str] = {
         "pptx",
         f"{_OFFICE}.presentationml.presentation",
         "office",
-        1,
+        2,
         ("python-pptx", "lxml", *_SPACY),
         classifies=True,
     ): "pptx",
@@ -102,7 +102,7 @@ _FORMATS: dict[Format, str] = {
         "doc",
         "application/msword",
         "office",
-        1,
+        2,
         ("python-docx", "lxml", *_SPACY),
         ("soffice",),
         classifies=True,
@@ -111,17 +111,17 @@ _FORMATS: dict[Format, str] = {
         "ppt",
         "application/vnd.ms-powerpoint",
         "office",
-        1,
+        2,
         ("python-pptx", "lxml", *_SPACY),
         ("soffice",),
         classifies=True,
     ): "ppt",
-    Format("xlsx", f"{_OFFICE}.spreadsheetml.sheet", "tables", 1, ("openpyxl",)): "xlsx",
-    Format("xls", "application/vnd.ms-excel", "tables", 1, ("xlrd",)): "xls",
+    Format("xlsx", f"{_OFFICE}.spreadsheetml.sheet", "tables", 2, ("openpyxl",)): "xlsx",
+    Format("xls", "application/vnd.ms-excel", "tables", 2, ("xlrd",)): "xls",
     Format("csv", "text/csv", "tables", 1, _TEXT): "csv",
     Format("tsv", "text/tab-separated-values", "tables", 1, _TEXT): "tsv",
-    Format("eml", "message/rfc822", "mail", 1, _MARKUP): "eml",
-    Format("msg", "application/vnd.ms-outlook", "mail", 1, (*_MARKUP, "python-oxmsg")): "msg",
+    Format("eml", "message/rfc822", "mail", 2, _MARKUP): "eml",
+    Format("msg", "application/vnd.ms-outlook", "mail", 2, (*_MARKUP, "python-oxmsg")): "msg",
     Format("epub", "application/epub+zip", "pandoc", 1, _PANDOC): "epub",
     Format("odt", "application/vnd.oasis.opendocument.text", "opendocument", 1, ("lxml",)): "odt",
     Format("rtf", "application/rtf", "pandoc", 1, _PANDOC, ("soffice",), needed=False): "rtf",

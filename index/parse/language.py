@@ -22,7 +22,7 @@ SAMPLE_MIN, SAMPLE_MAX = 80, 800
 PROBABILITY_MIN = 0.95
 
 #: Kinds whose words are mostly names and keywords.
-_NO_PROSE = frozenset({"CodeSnippet", "Table"})
+_NO_PROSE = frozenset({"Address", "CodeSnippet", "Table"})
 
 #: The detector draws random numbers; with a seed the same text has the same language every time.
 _SEED = 0

@@ -22,6 +22,24 @@ _SENTENCES = frozenset({"NarrativeText", "ListItem"})
 HEADING_MAX = 2000
 
 
+#: Titles that programs give to what nobody has named.
+_UNNAMED = re.compile(
+    r"(?:untitled|unbenannt(?:es)?|sans titre|sin título|new|blank|microsoft|office|word|excel|powerpoint"
+    r"|open|libreoffice|google|[\s\-_\[\]()])*"
+    r"(?:document|dokument|presentation|präsentation|spreadsheet|workbook|sheet|book|slide|page|title)?"
+    r"[\s\d_()\[\]]*",
+    re.IGNORECASE,
+)
+#: The name of the file that was printed, with the program that printed it or a suffix.
+_PRINTED = re.compile(
+    r"(?:microsoft (?:office )?(?:word|powerpoint|excel)|word|powerpoint) - .*"
+    r"|\S+\.(?:docx?|pptx?|xlsx?|xlsm|odt|ods|odp|rtf|indd|qxd|pub|pages|tex|dvi|ps|pdf|p65|fm|cdr|ai)",
+    re.IGNORECASE,
+)
+#: Pieces of a title or of a text: "1st", "6.4 Internal PXC", "- 3 -".
+_FRAGMENT = re.compile(r"\d+(?:st|nd|rd|th)|\d+\.\d+.*|[\W\d_]*", re.IGNORECASE | re.DOTALL)
+
+
 class Unreadable(Exception):
     """The document cannot be read. The message is a full sentence that a person understands."""
 
@@ -34,6 +52,15 @@ def squeeze(text: str) -> str:
 def clean(text: str) -> str:
     """The text without characters that are not text."""
     return _UNWANTED.sub("", text)
+
+
+def _names(title: str) -> bool:
+    """Whether a title names its document.
+
+    >>> [_names(title) for title in ("Untitled spreadsheet", "Microsoft Word - a.doc", "Word 365 in brief")]
+    [False, False, True]
+    """
+    return not any(pattern.fullmatch(title) for pattern in (_UNNAMED, _PRINTED, _FRAGMENT))
 
 
 def _short(value: Any) -> Any:
@@ -62,7 +89,7 @@ class Outline:
             self._append(text, "NarrativeText", page)
             return
         self._path.append((level, text))
-        if level == 1 and not self._title:
+        if level == 1 and not self._title and not _FRAGMENT.fullmatch(text):
             self._title = text
         self._append(text, "Title", page)
 
@@ -108,10 +135,13 @@ class Outline:
         links: Sequence[Link] = (),
         anchors: Sequence[str] = (),
     ) -> Parsed:
-        """The document. Its title is `title`, else the first top heading, else `fallback_title`."""
+        """The document. Its title is `title`, as its author gave it, else the first top heading, else
+        `fallback_title`, a property that a program may have filled: the first that names it, or ""."""
+        fallback = squeeze(clean(fallback_title))
+        named = (squeeze(clean(title)), self._title, fallback if _names(fallback) else "")
         return Parsed(
             elements=tuple(self.elements),
-            title=(squeeze(clean(title)) or self._title or squeeze(clean(fallback_title)))[:HEADING_MAX],
+            title=next(filter(None, named), "")[:HEADING_MAX],
             language=language or language_of(self.elements),
             properties={name: _short(value) for name, value in (properties or {}).items()},
             findings=findings,

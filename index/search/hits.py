@@ -60,12 +60,14 @@ class SearchHit:
     title: str
     heading_path: tuple[str, ...]
     page: int | None
+    """From 1; None where its format has no pages."""
     uri: str
     url: str
-    """The link that a person opens."""
+    """The link that a person opens; of a PDF at the passage's page."""
     document_id: str
     source: str
     owner: str
+    """Owners of its document."""
     modified_at: str | None
     reviewed_at: str | None
     age_days: int | None
@@ -74,12 +76,13 @@ class SearchHit:
     chunk_index: int
     """Number in its document, from 0; -1 when it is not known."""
     chunk_count: int
-    """Owners of its document."""
+    """Chunks of its document."""
     point_id: str
+    """Stays the same while its text and its place among its like do."""
     content_type: str
     language: str | None
     date_used: str | None
-    """Reason of the verdict."""
+    """The document's own date by which it is judged, as it is written there."""
     duplicates: tuple[Place, ...] = ()
     """Other places of the same text."""
     findings: tuple[str, ...] = ()
@@ -107,7 +110,7 @@ def search_hit(
         heading_path=passage.heading_path,
         page=passage.page,
         uri=document.uri,
-        url=document.url,
+        url=_at_page(document, passage.page),
         document_id=document.document_id,
         source=document.source,
         owner=document.owner,
@@ -127,6 +130,12 @@ def search_hit(
         findings=tuple(findings),
         held=document.state is State.HELD,
     )
+
+
+def _at_page(document: Document, page: int | None) -> str:
+    """The document's link, with the page for viewers of PDF: RFC 8118, section 3."""
+    whole = page is None or "#" in document.url or document.content_type != "application/pdf"
+    return document.url if whole else f"{document.url}#page={page}"
 
 
 def folded(read: Sequence[Read]) -> list[list[Read]]:

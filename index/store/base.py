@@ -26,8 +26,10 @@ SPARSE_NAME = "bm25"
 
 Mode = Literal["hybrid", "dense", "sparse"]
 
-#: RRF constant and candidates per branch. Measured on Cranfield: nDCG@10 0.411, dense alone 0.369.
-RRF_K = 10
+#: Constant of reciprocal rank fusion, and candidates of each branch. 20 ranks better than 10, in nDCG@10 by
+#: 0.0045 over 401 queries of three collections (95 % interval 0.000 to 0.009). Cranfield: 0.411 fused, dense
+#: alone 0.369.
+RRF_K = 20
 CANDIDATES = 100
 
 #: What is left of a score when a review is long due, and the time after which half of the rest is gone.

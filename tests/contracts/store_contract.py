@@ -373,7 +373,7 @@ class StoreContract:
             alone = session.search(mode="hybrid", dense=dense(4), sparse=Sparse([], []), limit=10, where=ANY)
         scores = {
             identifier: sum(
-                1 / (10 + found(ranking).index(identifier))
+                1 / (20 + found(ranking).index(identifier))
                 for ranking in (by_words, by_sense)
                 if identifier in found(ranking)
             )

@@ -56,6 +56,7 @@ _BY_CODE = {
     "front-matter-invalid": Remedy(
         "Mend the block between the lines ---, and quote values that hold a colon."
     ),
+    "parts-left-out": Remedy("Save the document anew, with a program that writes it whole.", (_SHOW,)),
     "too-deep": Remedy("Make the tree of folders flatter, or exclude the folder."),
     "sync-lag": Remedy("Sync, and see to it that syncs run on schedule.", (_SYNC,)),
     "listing-incomplete": Remedy("Sync, and read what it says about the source.", (_SYNC,)),

@@ -37,7 +37,7 @@ CHECKS: tuple[Check, ...] = (
     Check(("claim-expired",), claims.find),
     Check(
         (
-            *("quarantined", "incomplete", "empty", "front-matter-invalid", "too-deep"),
+            *("quarantined", "incomplete", "empty", "front-matter-invalid", "parts-left-out", "too-deep"),
             *("sync-lag", "listing-incomplete", "drift"),
         ),
         operation.find,

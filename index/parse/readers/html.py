@@ -17,6 +17,7 @@ from lxml import etree
 from index.model import ANY_ANCHOR, Parsed
 from index.parse.formats import Format
 from index.parse.outline import Outline, Unreadable, squeeze
+from index.parse.readers.grid import cell, grid
 from index.parse.readers.text import decode
 from index.parse.references import LINE, references
 
@@ -37,6 +38,9 @@ _TEMPLATE = re.compile(r"\{\{|\{%|<%")
 _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 #: Elements inside a table that show it as page layout rather than data.
 _LAYOUT = ".//table | .//pre | .//h1 | .//h2 | .//h3 | .//h4 | .//h5 | .//h6"
+_ASIDE = "ancestor::nav or ancestor::footer or ancestor::aside"
+#: Characters, and share of a page's text, that its main part has at least.
+_MAIN_MIN, _MAIN_SHARE = 200, 0.2
 _SPACES = re.compile(r"[ \t\r\n\f\u00a0]+")
 _SPACE_RUNS = re.compile(r"  +")
 _AROUND_BREAK = re.compile(r" *\n *")
@@ -48,7 +52,7 @@ def parse(path: Path, format: Format) -> Parsed:
     if root is None:
         return Outline().parsed()
     outline = Outline()
-    walk(root, outline)
+    walk(_main(root), outline)
     _number(root)
     links, anchors = references(root)
     if not _WHOLE.search(text) or _TEMPLATE.search(text):
@@ -61,6 +65,26 @@ def parse(path: Path, format: Format) -> Parsed:
         links=links,
         anchors=anchors,
     )
+
+
+def _main(root: Any) -> Any:
+    """The part of a page that is its own, without the navigation and footers around it. The whole page where
+    no part says so, several do, or the one that does holds little of its text."""
+    found = root.xpath("//main[not(@hidden)] | //*[@role='main'][not(self::main)]") or root.xpath("//article")
+    if len(found) != 1:
+        return root
+    (main,) = found
+    text, whole = (len(squeeze("".join(node.itertext()))) for node in (main, root))
+    if text < max(_MAIN_MIN, _MAIN_SHARE * whole):
+        return root
+    headings = main.xpath(".//h1") or root.xpath(
+        "//h1[not(ancestor::nav or ancestor::footer or ancestor::aside)]"
+    )
+    if len(headings) == 1 and main not in headings[0].iterancestors():
+        # Some pages have their heading above their main part.
+        main.insert(0, headings[0])
+        headings[0].tail, main.text = main.text, None
+    return main
 
 
 def _number(root: Any) -> None:
@@ -200,7 +224,16 @@ class _Walk:
     def _table(self, table: Any) -> None:
         for caption in table.iterfind("caption"):
             self.outline.add(squeeze(_joined(caption)), "NarrativeText", self.page)
-        self.outline.table([[_joined(cell) for cell in _cells(row)] for row in table.iter("tr")], self.page)
+        self.outline.table(rows_of(table), self.page)
+
+
+def rows_of(table: Any) -> list[list[str]]:
+    """The texts of a table's cells, by row and column."""
+    rows = (
+        [cell(_joined(one), one.get("colspan"), one.get("rowspan")) for one in _cells(row)]
+        for row in table.iter("tr")
+    )
+    return grid(rows)
 
 
 def _tag(node: Any) -> str:

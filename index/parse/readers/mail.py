@@ -1,4 +1,4 @@
-"""Mail: the visible bodies, with subject and addresses as properties.
+"""Mail: sender, recipients, date and names of attachments, then the visible bodies.
 
 Attachments are named and not read: they are documents only where a source lists them as such.
 """
@@ -7,19 +7,30 @@ from __future__ import annotations
 
 import email
 import email.policy
+from collections.abc import Mapping
+from datetime import datetime
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
-from index.model import Parsed
+from index.model import Diagnostic, Parsed
 from index.parse.formats import Format
 from index.parse.outline import Outline, Unreadable, squeeze
 from index.parse.readers import html
-from index.parse.readers.text import decode, paragraphs
+from index.parse.readers.text import decode, marked, paragraphs
 
 _ENCRYPTED = "The message is encrypted."
-_DEPTH_MAX = 20
+#: A forwarded mail in a multipart mail takes two or three levels.
+_DEPTH_MAX = 100
+#: Code of what the mail holds and its elements do not.
+_LEFT_OUT = "parts-left-out"
+#: Characters of a header's line: a list of recipients has no end.
+_LINE_MAX = 1000
+#: Alternatives of a body, the one that is read first; others are read where there is none of these.
+_RICHEST = ("text/html", "multipart/related", "multipart/mixed", "text/plain", "text/enriched")
+
+_SHOWN = {"from": "From", "to": "To", "cc": "Cc", "sent": "Date", "attachments": "Attachments"}
 
 
 def parse(path: Path, format: Format) -> Parsed:
@@ -27,23 +38,39 @@ def parse(path: Path, format: Format) -> Parsed:
 
 
 def _eml(path: Path) -> Parsed:
-    message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+    data = path.read_bytes()
+    recoded = marked(data)
+    if recoded is not None:
+        data = recoded.encode("utf-8", "surrogatepass")
+    message = email.message_from_bytes(data, policy=email.policy.default)
     if not message.keys():
         raise Unreadable("The document is damaged: it has no mail headers.")
+    body = _Body(recoded is not None)
+    body.read(message, 0)
+    return _letter(body, _header(message, "subject"), _properties(message, body.attachments))
+
+
+def _letter(body: _Body, subject: str, properties: Mapping[str, str]) -> Parsed:
     outline = Outline(letter=True)
-    attachments: list[str] = []
-    _bodies(message, outline, attachments, 0)
-    return outline.parsed(title=_header(message, "subject"), properties=_properties(message, attachments))
+    sent = properties.get("sent", "")
+    shown = {**properties, "sent": sent[:16].replace("T", " ")}
+    lines = [f"{label}: {shown[name][:_LINE_MAX]}" for name, label in _SHOWN.items() if shown.get(name)]
+    outline.add("\n".join(lines), "Address")
+    outline.extend(body.outline)
+    reasons = dict.fromkeys(body.left_out)
+    findings: list[Diagnostic] = [{"code": _LEFT_OUT, "line": None, "reason": why} for why in reasons]
+    found = {name: value for name, value in properties.items() if value}
+    return outline.parsed(title=subject, properties=found, findings=findings)
 
 
 def _properties(message: EmailMessage, attachments: list[str]) -> dict[str, str]:
     found = {name: _header(message, name) for name in ("from", "to", "cc", "message-id")}
+    date = _header(message, "date")
     try:
-        found["date"] = parsedate_to_datetime(_header(message, "date")).isoformat()
+        found["sent"] = parsedate_to_datetime(date).isoformat()
     except (ValueError, IndexError, OverflowError):
-        found["date"] = _header(message, "date")
-    found["attachments"] = ", ".join(attachments)
-    return {name: value for name, value in found.items() if value}
+        found["sent"] = date
+    return {**found, "attachments": ", ".join(attachments)}
 
 
 def _header(message: EmailMessage, name: str) -> str:
@@ -54,40 +81,80 @@ def _header(message: EmailMessage, name: str) -> str:
         return ""
 
 
-def _bodies(part: Any, outline: Outline, attachments: list[str], depth: int) -> None:
-    kind = part.get_content_type()
-    if kind == "multipart/encrypted" or part.get_param("smime-type") == "enveloped-data":
-        raise Unreadable(_ENCRYPTED)
-    if depth > _DEPTH_MAX:
-        return
-    if kind == "multipart/alternative":
-        choices = {choice.get_content_type(): choice for choice in part.iter_parts()}
-        rich = [c for name, c in choices.items() if name == "text/html" or name.startswith("multipart/")]
-        for choice in rich[-1:] or list(choices.values())[-1:]:
-            _bodies(choice, outline, attachments, depth + 1)
-    elif kind == "message/rfc822":
-        for inner in part.iter_parts():
-            outline.heading(_header(inner, "subject") or "Forwarded message", depth + 1)
-            _bodies(inner, outline, attachments, depth + 1)
-    elif part.is_multipart():
-        for inner in part.iter_parts():
-            _bodies(inner, outline, attachments, depth + 1)
-    elif part.is_attachment() or not kind.startswith("text/"):
-        if name := part.get_filename():
-            attachments.append(squeeze(name))
-    else:
-        _body(_decoded(part), kind, outline)
+class _Body:
+    """The visible parts of a mail, in its order."""
+
+    def __init__(self, recoded: bool) -> None:
+        """`recoded`: its bytes were UTF-16 and are UTF-8 now, whatever its parts say."""
+        self.outline = Outline(letter=True)
+        self.attachments: list[str] = []
+        self.left_out: list[str] = []
+        self._recoded = recoded
+
+    def read(self, part: Any, depth: int) -> None:
+        kind = part.get_content_type()
+        if kind == "multipart/encrypted" or part.get_param("smime-type") == "enveloped-data":
+            raise Unreadable(_ENCRYPTED)
+        if depth > _DEPTH_MAX:
+            self.left_out.append(f"Parts that are nested more than {_DEPTH_MAX} levels deep were left out.")
+        elif kind == "multipart/alternative" and part.is_multipart():
+            self._alternative(list(part.iter_parts()), depth)
+        elif kind == "message/rfc822" and part.is_multipart():
+            for inner in part.iter_parts():
+                self.outline.heading(_header(inner, "subject") or "Forwarded message", depth + 1)
+                self.read(inner, depth + 1)
+        elif part.is_multipart():
+            for inner in part.iter_parts():
+                self.read(inner, depth + 1)
+        elif kind.startswith("multipart/"):
+            self._undivided(part)
+        elif part.is_attachment() or not kind.startswith("text/") or kind == "text/calendar":
+            if name := part.get_filename():
+                self.attachments.append(squeeze(name))
+        else:
+            add(self._decoded(part), kind, self.outline)
+
+    def _alternative(self, choices: list[Any], depth: int) -> None:
+        """The richest that has text. What is no text, such as an invitation's calendar, stands beside it."""
+        for choice in sorted(choices, key=_poverty):
+            before = len(self.outline.elements)
+            self.read(choice, depth + 1)
+            if len(self.outline.elements) > before:
+                break
+        named = (choice.get_filename() for choice in choices if choice.is_attachment())
+        self.attachments += [squeeze(name) for name in named if name and name not in self.attachments]
+
+    def _undivided(self, part: Any) -> None:
+        """A part whose boundary never comes: everything in it is one text, headers of its parts included."""
+        text = self._decoded(part)
+        if text.strip():
+            self.left_out.append("Its parts cannot be told apart: their boundary is missing or wrong.")
+            add(text, "text/plain", self.outline)
+
+    def _decoded(self, part: Any) -> str:
+        data = part.get_payload(decode=True) or b""
+        # A payload that was encoded as ASCII is in the charset that is stated.
+        as_stated = str(part.get("content-transfer-encoding", "")).lower() in ("base64", "quoted-printable")
+        charset = part.get_content_charset("utf-8")
+        try:
+            if self._recoded and not as_stated:
+                charset = "utf-8"
+            return str(data.decode(charset)).replace("\r\n", "\n")
+        except (LookupError, UnicodeDecodeError):
+            return decode(data, markup=True)
 
 
-def _decoded(part: Any) -> str:
-    data = part.get_payload(decode=True) or b""
-    try:
-        return str(data.decode(part.get_content_charset("utf-8"))).replace("\r\n", "\n")
-    except (LookupError, UnicodeDecodeError):
-        return decode(data, markup=True)
+def _person(name: str, address: str) -> str:
+    return f"{name} <{address}>" if name and address and name != address else name or address
 
 
-def _body(text: str, kind: str, outline: Outline) -> None:
+def _poverty(choice: Any) -> int:
+    kind = choice.get_content_type()
+    return _RICHEST.index(kind) if kind in _RICHEST else len(_RICHEST)
+
+
+def add(text: str, kind: str, outline: Outline) -> None:
+    """Append a body of this content type."""
     if kind != "text/html":
         paragraphs(text, outline)
     elif (root := html.tree(text)) is not None:
@@ -96,24 +163,23 @@ def _body(text: str, kind: str, outline: Outline) -> None:
 
 def _msg(path: Path) -> Parsed:
     from oxmsg import Message
+    from oxmsg.domain.constants import PID_SENDER_NAME
 
     message = Message.load(str(path))
     headers = message.message_headers
     if "encrypted" in headers.get("Content-Type", "") or "SMIME" in (message.message_class or ""):
         raise Unreadable(_ENCRYPTED)
-    outline = Outline(letter=True)
+    body = _Body(False)
     if message.html_body:
-        _body(message.html_body, "text/html", outline)
-    elif message.body:
-        _body(message.body.replace("\r\n", "\n"), "text/plain", outline)
-    sent = message.sent_date
+        add(message.html_body, "text/html", body.outline)
+    if not body.outline.elements and message.body:
+        add(message.body.replace("\r\n", "\n"), "text/plain", body.outline)
+    sent: datetime | None = message.sent_date
     properties = {
-        "from": message.sender or "",
-        "to": ", ".join(recipient.email_address for recipient in message.recipients),
+        "from": message.sender or message.properties.str_prop_value(PID_SENDER_NAME) or "",
+        "to": ", ".join(_person(one.name, one.email_address) for one in message.recipients),
         "cc": headers.get("Cc", ""),
-        "date": sent.isoformat() if sent else "",
+        "sent": sent.isoformat() if sent else "",
         "attachments": ", ".join(filter(None, (item.file_name for item in message.attachments))),
     }
-    return outline.parsed(
-        title=message.subject or "", properties={name: value for name, value in properties.items() if value}
-    )
+    return _letter(body, message.subject or "", properties)

@@ -25,7 +25,7 @@ from index.model import Parsed
 from index.parse import archive, nlp, soffice
 from index.parse.formats import Format
 from index.parse.outline import Outline, squeeze
-from index.parse.readers.html import tree
+from index.parse.readers.html import rows_of, tree
 
 nlp.install()
 
@@ -125,7 +125,8 @@ def _pptx(path: Path) -> Parsed:
             if element.category == "Table":
                 _table(element, outline)
             elif element.category == "Title" and squeeze(element.text) in titles[:1]:
-                outline.heading(element.text, 1, page)
+                hidden = " (hidden)" if slide._element.get("show") in ("0", "false") else ""
+                outline.heading(element.text + hidden, 1, page)
                 titles.clear()
             else:
                 # Elsewhere on a slide, short lines are points and labels, not headings.
@@ -142,8 +143,7 @@ def _table(element: Any, outline: Outline) -> None:
     if root is None:
         outline.add(element.text, "Table", page)
         return
-    rows = [["".join(cell.itertext()) for cell in row] for row in root.iter("tr")]
-    outline.table(rows, page)
+    outline.table(rows_of(root), page)
 
 
 def _parsed(outline: Outline, core: Any) -> Parsed:

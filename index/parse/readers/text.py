@@ -11,6 +11,7 @@ from charset_normalizer import from_bytes
 from index.model import Parsed
 from index.parse.formats import Format
 from index.parse.outline import Outline, Unreadable
+from index.parse.readers import latin
 
 #: UTF-32 before UTF-16: their little-endian marks begin alike.
 _MARKS = (
@@ -88,10 +89,17 @@ def decode(data: bytes, *, markup: bool = False) -> str:
 _CONTROLS = tuple(map(chr, [*range(9), *range(14, 27), 127]))
 
 
-def _decoded(data: bytes, markup: bool) -> str:
+def marked(data: bytes) -> str | None:
+    """The text of what begins with a byte order mark; None without one."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return data.decode(encoding, "replace")
+    return None
+
+
+def _decoded(data: bytes, markup: bool) -> str:
+    if (text := marked(data)) is not None:
+        return text
     if b"\0" in data:
         return _unmarked_utf16(data)
     try:
@@ -103,6 +111,8 @@ def _decoded(data: bytes, markup: bool) -> str:
             return data.decode(declared[1].decode("ascii"))
         except (LookupError, UnicodeDecodeError):
             pass
+    if (page := latin.code_page(data[:_SAMPLE])) is not None:
+        return data.decode(page, "replace")
     best = from_bytes(data[:_SAMPLE], cp_isolation=_CODE_PAGES, preemptive_behaviour=False).best()
     if best is None:
         raise Unreadable(_NO_ENCODING)

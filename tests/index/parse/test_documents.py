@@ -591,15 +591,23 @@ def test_a_mail_has_its_subject_and_its_richest_body(parser: Parser, tmp_path: P
     )
     document = parsed(parser, path)
     assert document.title == "Grüße aus Wien"
-    assert shape(document) == [("NarrativeText", "", "rich words"), ("Table", "", "a | b")]
+    head = (
+        "From: Anna Sender <anna@example.com>\nTo: bert@example.com\nDate: 2024-03-05 10:30\n"
+        "Attachments: plan.bin"
+    )
+    assert shape(document) == [
+        ("Address", "", head),
+        ("NarrativeText", "", "rich words"),
+        ("Table", "", "a | b"),
+    ]
     assert document.properties == {
         "from": "Anna Sender <anna@example.com>",
         "to": "bert@example.com",
-        "date": "2024-03-05T10:30:00+01:00",
+        "sent": "2024-03-05T10:30:00+01:00",
         "attachments": "plan.bin",
     }
     plain = parsed(parser, documents.eml(tmp_path / "b.eml", subject="S", text="One.\n\nTwo.\n"))
-    assert [e.text for e in plain.elements] == ["One.", "Two."]
+    assert [e.text for e in plain.elements[1:]] == ["One.", "Two."]
 
 
 def test_forwarded_and_encrypted_mails(parser: Parser, tmp_path: Path) -> None:
@@ -607,9 +615,79 @@ def test_forwarded_and_encrypted_mails(parser: Parser, tmp_path: Path) -> None:
     outer = f"From: x@y.z\nSubject: Fwd\nContent-Type: message/rfc822\n\n{inner}"
     document = parsed(parser, written(tmp_path / "a.eml", outer))
     assert document.title == "Fwd"
-    assert shape(document) == [("Title", "Inner", "Inner"), ("NarrativeText", "Inner", "Inner text.")]
+    assert shape(document) == [
+        ("Address", "", "From: x@y.z"),
+        ("Title", "Inner", "Inner"),
+        ("NarrativeText", "Inner", "Inner text."),
+    ]
     secret = "From: x@y.z\nContent-Type: multipart/encrypted; boundary=b\n\n--b\n\nx\n--b--\n"
     assert "is encrypted" in failure(parser, written(tmp_path / "b.eml", secret))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Word Document", "Untitled spreadsheet", "PowerPoint Presentation", "Presentation (2)", "1st", "[Title]",
+     "6.4 Internal PXC", "Microsoft Word - Leave.doc", "report_final.indd", "- 3 -"],
+)  # fmt: skip
+def test_a_title_that_names_nothing_is_none(parser: Parser, tmp_path: Path, name: str) -> None:
+    pages = [[(12, "Plain words in a line that is long enough to be a sentence of its own.")]]
+    assert parsed(parser, documents.pdf(tmp_path / "a.pdf", pages, info={"Title": name})).title == ""
+    assert parsed(parser, documents.pdf(tmp_path / "b.pdf", pages, info={"Title": f"On {name} 7"})).title
+
+
+def test_an_authors_title_stands_whatever_it_is(parser: Parser, tmp_path: Path) -> None:
+    assert parsed(parser, written(tmp_path / "a.md", "---\ntitle: Word\n---\nText.\n")).title == "Word"
+
+
+def _alternatives(*parts: tuple[str, str]) -> str:
+    said = "".join(f"--b\nContent-Type: {kind}\n\n{text}\n" for kind, text in parts)
+    return f"From: x@y.z\nSubject: S\nContent-Type: multipart/alternative; boundary=b\n\n{said}--b--\n"
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ([("text/plain", "Words."), ("image/png", "x")], "Words."),
+        ([("text/plain", "Words."), ("text/calendar", "BEGIN:VCALENDAR")], "Words."),
+        ([("text/html", "<p>Rich.</p>"), ("text/plain", "Words.")], "Rich."),
+        ([("text/plain", "Words."), ("text/html", "<p></p>")], "Words."),
+    ],
+)
+def test_of_alternatives_the_richest_that_has_text_is_read(
+    parser: Parser, tmp_path: Path, parts: list[tuple[str, str]], said: str
+) -> None:
+    document = parsed(parser, written(tmp_path / "a.eml", _alternatives(*parts)))
+    assert [element.text for element in document.elements[1:]] == [said]
+    assert document.findings == []
+
+
+def test_a_mail_in_utf16_is_read(parser: Parser, tmp_path: Path) -> None:
+    text = "From: x@y.z\nSubject: Grüße\nContent-Type: text/plain; charset=utf-16\n\nEin Gruß aus Köln.\n"
+    path = tmp_path / "a.eml"
+    path.write_bytes(text.encode("utf-16"))
+    document = parsed(parser, path)
+    assert (document.title, document.elements[-1].text) == ("Grüße", "Ein Gruß aus Köln.")
+
+
+def test_what_a_broken_mail_holds_is_read_and_what_is_lost_is_said(parser: Parser, tmp_path: Path) -> None:
+    wrong = _alternatives(("text/plain", "The words.")).replace("boundary=b", "boundary=other")
+    document = parsed(parser, written(tmp_path / "a.eml", wrong))
+    assert "The words." in document.text
+    (found,) = document.findings
+    assert (found["code"], found["line"]) == ("parts-left-out", None)
+    assert "boundary" in found["reason"]
+
+    def forwarded(times: int) -> str:
+        deep = "From: a@b.c\nSubject: The innermost\n\nDeep words.\n"
+        for _ in range(times):
+            deep = f"From: x@y.z\nSubject: Fwd\nContent-Type: message/rfc822\n\n{deep}"
+        return deep
+
+    document = parsed(parser, written(tmp_path / "b.eml", forwarded(30)))
+    assert "Deep words." in document.text and document.findings == []
+    document = parsed(parser, written(tmp_path / "c.eml", forwarded(150)))
+    assert "Deep words." not in document.text
+    assert "nested more than 100 levels deep" in document.findings[0]["reason"]
 
 
 def test_an_outlook_message(parser: Parser, tmp_path: Path) -> None:
@@ -617,11 +695,11 @@ def test_an_outlook_message(parser: Parser, tmp_path: Path) -> None:
         parser, documents.msg(tmp_path / "a.msg", subject="Leave", text="Body one.\r\n\r\nBody two.")
     )
     assert plain.title == "Leave"
-    assert [e.text for e in plain.elements] == ["Body one.", "Body two."]
+    assert [e.text for e in plain.elements] == ["From: Anna Sender", "Body one.", "Body two."]
     html = "<h1>Head</h1>" + "<p>Rich body.</p>" * 300
     rich = parsed(parser, documents.msg(tmp_path / "b.msg", subject="Leave", text="no", html=html))
-    assert len(rich.elements) == 301
-    assert rich.elements[1].heading_path == ("Head",)
+    assert len(rich.elements) == 302
+    assert rich.elements[2].heading_path == ("Head",)
 
 
 def test_a_book_has_its_own_title_and_chapters(parser: Parser, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from index.run import Run
 from index.search.hits import SearchHit
 from index.sync.sync import sync
 from index.workspace import require_collection
-from tests import forks
+from tests import documents, forks
 from tests.commands import environment, process
 from tests.embedders import HashEmbedder
 from tests.holds import order
@@ -80,6 +80,16 @@ def test_a_hit_can_be_cited_and_judged(kb: Knowledge) -> None:
     assert (hit.verdict, hit.age_days, hit.reviewed_at) == ("fresh", 80, None)
     kb.clock.forward(days=10)
     assert [(hit.verdict, hit.age_days) for hit in search(kb, "four hours", k=1)] == [("warn", 90)]
+
+
+def test_the_link_of_a_pdf_leads_to_the_page(kb: Knowledge) -> None:
+    about = ("pumps", "hoses", "filters")
+    pages = [[(12, f"Line {n} of this page is all about {word}.") for n in range(45)] for word in about]
+    documents.pdf(kb.docs / "manual.pdf", pages)
+    kb.sync()
+    hit = search(kb, "filters")[0]
+    assert hit.page is not None and hit.page > 1
+    assert hit.url == f"{(kb.docs / 'manual.pdf').as_uri()}#page={hit.page}"
 
 
 def test_relevance_is_nearness_of_meaning_or_the_share_of_words(kb: Knowledge) -> None:

@@ -1,0 +1,141 @@
+"""A PDF as elements: its pages a window at a time, then headings, then properties."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pypdfium2
+import pypdfium2.raw as pdfium
+
+from index.model import Parsed
+from index.parse import archive, nlp
+from index.parse.formats import Format
+from index.parse.outline import Outline, Unreadable
+from index.parse.readers import ocr
+from index.parse.readers.pdf import headings
+from index.parse.readers.pdf.blocks import Block, continued
+from index.parse.readers.pdf.headings import Bookmark, mark
+from index.parse.readers.pdf.heads import without_heads
+from index.parse.readers.pdf.layout import blocks
+from index.parse.readers.pdf.lines import Line, lines
+
+nlp.install()
+
+#: Pages whose running heads are looked for together.
+_WINDOW = 60
+OCR_DPI = 200
+#: Pixels of a page's longer side, whatever size it claims.
+OCR_SIDE_MAX = 5000
+
+_DATE = re.compile(r"D?:?(\d{4})(\d\d)?(\d\d)?(?:(\d\d)(\d\d)(\d\d)?)?")
+
+
+def parse(path: Path, format: Format) -> Parsed:
+    try:
+        document = pypdfium2.PdfDocument(path)
+    except pypdfium2.PdfiumError as error:
+        if error.err_code == pdfium.FPDF_ERR_PASSWORD:
+            raise Unreadable(archive.PROTECTED) from None
+        if error.err_code == pdfium.FPDF_ERR_SECURITY:
+            raise Unreadable("The document is encrypted in a way that cannot be read.") from None
+        raise Unreadable("The document is damaged: it is no readable PDF file.") from None
+    try:
+        # Before any page is loaded; without effect where there is no form.
+        document.init_forms()
+        named = headings.bookmarks(document)
+        blocks = continued(list(_blocks(document, named)))
+        known = document.get_metadata_dict(skip_empty=True)
+    finally:
+        document.close()
+    outline = Outline()
+    levels = {} if named else headings.guessed(blocks)
+    for number, block in enumerate(blocks):
+        level = block.level or levels.get(number, 0)
+        if level:
+            outline.heading(block.text, level, block.page)
+        elif block.rows:
+            outline.table(block.rows, block.page)
+        else:
+            outline.add(block.text, block.kind, block.page)
+    properties = {
+        "author": known.get("Author"),
+        "subject": known.get("Subject"),
+        "keywords": known.get("Keywords"),
+        "created": _iso(known.get("CreationDate", "")),
+        "modified": _iso(known.get("ModDate", "")),
+    }
+    return outline.parsed(
+        fallback_title=known.get("Title", ""),
+        properties={name: value for name, value in properties.items() if value},
+    )
+
+
+def _blocks(document: Any, named: Mapping[int, Sequence[Bookmark]]) -> Iterator[Block]:
+    pictured: list[int] = []
+    texts = 0
+    for start in range(0, len(document), _WINDOW):
+        pages: list[list[Line]] = []
+        read: list[list[Block]] = []
+        sizes: list[float] = []
+        for number in range(start, min(start + _WINDOW, len(document))):
+            page = _page(document, number)
+            sizes.append(page.get_height())
+            found = lines(page)
+            texts += bool(found)
+            pages.append(mark(found, named.get(number, ())))
+            read.append([])
+            if not found and _has_picture(page):
+                pictured.append(number)
+                read[-1] = _recognised(page, number + 1)
+            page.close()
+        for number, body in enumerate(without_heads(pages, sizes)):
+            yield from blocks(body, start + number + 1)
+            yield from read[number]
+    if pictured and not texts and not ocr.available():
+        raise Unreadable("The document holds only images of its pages and needs OCR; install tesseract.")
+
+
+def _page(document: Any, number: int) -> Any:
+    page = document[number]
+    if document.get_formtype():
+        # Text typed into a form is drawn above the page; this makes it part of the page.
+        page.flatten()
+        page.close()
+        page = document[number]
+    return page
+
+
+def _recognised(page: Any, number: int) -> list[Block]:
+    """The paragraphs that OCR reads from the picture of a page."""
+    if not ocr.available():
+        return []
+    text = ocr.recognise(_rendered(page)).replace("\f", "").strip()
+    paragraphs = (paragraph.strip() for paragraph in re.split(r"\n\s*\n", text))
+    return [Block(number, paragraph.split("\n")) for paragraph in paragraphs if paragraph]
+
+
+def _has_picture(page: Any) -> bool:
+    kinds = [pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_SHADING]
+    return next(iter(page.get_objects(filter=kinds, max_depth=4)), None) is not None
+
+
+def _rendered(page: Any) -> Path:
+    scale = min(OCR_DPI / 72, OCR_SIDE_MAX / max(*page.get_size(), 1))
+    image = page.render(scale=scale, grayscale=True).to_pil()
+    path = Path(tempfile.mkdtemp(), "page.png")
+    image.save(path)
+    return path
+
+
+def _iso(date: str) -> str:
+    """``D:20240131120000Z`` in ISO form, without its zone, which half of all writers get wrong."""
+    match = _DATE.match(date)
+    if match is None:
+        return ""
+    year, month, day, *time = match.groups()
+    iso = f"{year}-{month or '01'}-{day or '01'}"
+    return f"{iso}T{time[0]}:{time[1]}:{time[2] or '00'}" if time[0] else iso
