@@ -112,7 +112,11 @@ class GitSettings(ConnectorSettings):
     @field_validator("repository")
     @classmethod
     def _repository_is_one(cls, repository: str) -> str:
-        place_of(repository)
+        place = place_of(repository)
+        try:
+            Path(place.address if place.local else "").expanduser()
+        except RuntimeError as error:
+            raise ValueError(f"{repository!r} names the home folder of an unknown user") from error
         return repository
 
     @field_validator("branch", "tag")

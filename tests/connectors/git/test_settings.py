@@ -18,6 +18,7 @@ SECRET = "ghp_verysecret"
     ("settings", "says"),
     [
         ({"repository": ""}, "must name a repository"),
+        ({"repository": "~nobody-of-that-name/docs"}, "unknown user"),
         ({"repository": "--upload-pack=touch"}, "hyphen"),
         ({"repository": "ext::sh -c id"}, "helper program"),
         ({"repository": "git://host/x.git"}, "does not begin with"),
