@@ -201,7 +201,7 @@ class Steps:
     def _name(self) -> str:
         while True:
             folder = self.random.choice(("", "a/", "a/b/", "é/"))
-            name = f"{folder}{self.random.choice('xyzäß')}{self.random.randrange(60)}.md"
+            name = f"{folder}{self.random.choice('xyzäß')}{self.random.randrange(9_999)}.md"
             if name.encode() not in self.origin.files:
                 return name
 
