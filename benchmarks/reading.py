@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,8 @@ def _theirs(kind: Kind, path: Path, known: Truth) -> Scores | None:
         return () if parent is None else (*above(parent), parent.text)
 
     found = [(_table(e) or e.text, above(e), e.category == "Table") for e in elements]
-    return score(kind, known, found, "", {})
+    # It gives an element's metadata, and none of the document.
+    return replace(score(kind, known, found, "", {}), title=None, date=None)
 
 
 def _table(element: Any) -> str:

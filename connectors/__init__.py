@@ -9,6 +9,7 @@ module                  holds
 `connectors.files`      the connector for folders: settings, `list`, `stat`, `fetch`, `watch`
 `connectors.web`        the connector for web sites, a package
 `connectors.objects`    object stores: S3, Google Cloud Storage, Azure Blob Storage
+`connectors.git`        the connector for git repositories
 `connectors.paths`      file names as uris and back; opening without following links
 `connectors.patterns`   `include`, `exclude` and hidden names: which uris a source takes
 `connectors.walk`       a folder tree in ascending order of uri

@@ -14,7 +14,7 @@ from connectors.worktree import work_tree
 PLACES = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
 
 #: Bytes; GitHub reads no larger one.
-_SIZE_MAX = 3_000_000
+SIZE_MAX = 3_000_000
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
@@ -51,7 +51,7 @@ def _text(path: Path) -> str | None:
     with os.fdopen(file, "rb") as opened:
         if not S_ISREG(os.fstat(file).st_mode):
             return None
-        raw = opened.read(_SIZE_MAX + 1)
-    if len(raw) > _SIZE_MAX:
-        raise OSError(None, f"is larger than {_SIZE_MAX:,} bytes", str(path))
+        raw = opened.read(SIZE_MAX + 1)
+    if len(raw) > SIZE_MAX:
+        raise OSError(None, f"is larger than {SIZE_MAX:,} bytes", str(path))
     return raw.decode("utf-8-sig", "replace")

@@ -15,6 +15,7 @@ ENTRY_POINT_GROUP = "freshkb.connectors"
 #: Connectors that ship with freshkb; looked up without scanning the installed distributions.
 BUILT_IN = {
     "files": "connectors.files:FilesConnector",
+    "git": "connectors.git.connector:GitConnector",
     "ingest": "connectors.ingest:IngestConnector",
     "fsspec": "connectors.remote.connector:FsspecConnector",
     "web": "connectors.web.connector:WebConnector",

@@ -30,13 +30,13 @@ def _found(folder: Path) -> tuple[Path, int] | None:
     here = Path(os.path.realpath(folder))
     for place in (here, *here.parents):
         try:
-            return place, (_git(place) / "HEAD").stat().st_mtime_ns
+            return place, (git_folder(place) / "HEAD").stat().st_mtime_ns
         except (OSError, ValueError):
             continue
     return None
 
 
-def _git(place: Path) -> Path:
+def git_folder(place: Path) -> Path:
     """Git's own folder. In linked work trees and submodules ``.git`` is a file that names it."""
     git = place / ".git"
     if not git.is_file():

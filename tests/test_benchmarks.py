@@ -60,6 +60,11 @@ ROWS = {
     "report": ["report of 40 documents"],
     "texts": ["near-repeats of 40 chunks", "numbers that disagree in 40 chunks"],
     "objects": ["listing of 40 objects of S3", "requests for 1,000 unchanged objects of S3"],
+    "git": [
+        "first listing of 40 files of git, 1,000 commits: seconds",
+        "listing of 40 unchanged files of git: seconds",
+        "requests for 1,000 unchanged files of git",
+    ],
     "pdf": ["text of a PDF of 2 pages, against pdfminer.six"],
     "children": ["text of 2 pages in 2 PDFs, two children against one"],
     "small": ["sync of 60 Markdown files of 1 KB with 50 known texts, documents per second"],

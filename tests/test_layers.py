@@ -94,7 +94,7 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "sqlalchemy": ("index/ledger/", "connectors/sql/"),
     "alembic": "index/ledger/",
     "watchdog": "connectors/watching.py",
-    "httpx": "connectors/remote/webdav.py",
+    "httpx": ("connectors/remote/webdav.py", "connectors/ingest/"),
     "asyncssh": "connectors/remote/sftp.py",
     "fsspec": "connectors/remote/sftp.py",
     "smbclient": "connectors/remote/smb.py",

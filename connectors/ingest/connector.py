@@ -56,6 +56,9 @@ _BLOCK = 1024 * 1024
 
 
 class IngestConnector(Connector):
+    """Pages and files of a service: Confluence, SharePoint, OneDrive, Google Drive, Notion, Jira, Slack or
+    Zendesk."""
+
     settings_model = IngestSettings
     capabilities: ClassVar[Capabilities] = Capabilities(
         token="version", detects=frozenset({"renames", "dates", "titles", "links"})

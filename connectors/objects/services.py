@@ -13,7 +13,7 @@ from connectors.objects.stores import azure_store, gcs_store
 
 
 class S3Connector(ObjectConnector):
-    """``type: s3``."""
+    """Objects in a bucket of Amazon S3, or of a service that speaks like it."""
 
     settings_model = S3Settings
     settings: S3Settings
@@ -35,7 +35,7 @@ class S3Connector(ObjectConnector):
 
 
 class GcsConnector(ObjectConnector):
-    """``type: gcs``."""
+    """Objects in a bucket of Google Cloud Storage."""
 
     settings_model = GcsSettings
     settings: GcsSettings
@@ -55,7 +55,7 @@ class GcsConnector(ObjectConnector):
 
 
 class AzureConnector(ObjectConnector):
-    """``type: azure``."""
+    """Blobs in a container of Azure Blob Storage."""
 
     settings_model = AzureSettings
     settings: AzureSettings

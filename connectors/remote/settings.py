@@ -45,7 +45,9 @@ class FsspecSettings(ConnectorSettings):
     """The folder: webdavs://, webdav://, sftp://, smb://, ftps:// or ftp://. Blanks and other special letters
     of a name are written as %XX; sftp://host/~/docs lies in the user's home."""
     username: str | None = None
+    """Who logs in; without it nobody does, or the user of this machine by SFTP."""
     password: SecretStr | None = None
+    """Of the user; best as ${VARIABLE}."""
     key_file: str | None = None
     """SFTP: the private key, relative to the configuration. Without one (and without a password): the agent's
     keys and those in ~/.ssh."""

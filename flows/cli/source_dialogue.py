@@ -46,9 +46,9 @@ class Dialogue:
         return self._block
 
     def _ask_others(self, keys: Sequence[Key]) -> None:
-        """Those that say where the source is, open it, or belong to a block that has to be there, one by one;
-        then any of the rest."""
-        asked = [key for key in keys if key.place or key.secret or len(key.path) > 1]
+        """Those that open the source, or belong to a block that has to be there, one by one; then any of the
+        rest."""
+        asked = [key for key in keys if key.secret or len(key.path) > 1]
         for key in asked:
             self._ask_key(key)
         rest = [key for key in keys if key not in asked]

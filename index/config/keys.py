@@ -31,8 +31,6 @@ class Key:
     """Its description, on one line; "" when there is none."""
     required: bool
     secret: bool
-    place: bool
-    """Whether it says where the source is."""
     kind: Literal["value", "list", "mapping"] = "value"
     """A list or a mapping is one that takes nothing else; its mapping's keys are not known here."""
 
@@ -58,7 +56,7 @@ def keys(type_name: str) -> list[Key]:
     there one by one. Raises UnknownConnector."""
     model = connector_class(type_name).settings_model
     common = set(ConnectorSettings.model_fields)
-    own = (key for key in _keys(model, (), model.place) if key.path[0] not in common)
+    own = (key for key in _keys(model, ()) if key.path[0] not in common)
     return [replace(key, kind=_kind(_kinds(type_name, key.path))) for key in own]
 
 
@@ -68,18 +66,18 @@ def _kind(kinds: set[str]) -> Literal["value", "list", "mapping"]:
     return "list" if "array" in kinds else "mapping" if "object" in kinds else "value"
 
 
-def _keys(model: type[BaseModel], above: KeyPath, places: frozenset[str]) -> Iterator[Key]:
+def _keys(model: type[BaseModel], above: KeyPath) -> Iterator[Key]:
     texts = documented(model)
     for name, (written, field) in zip(model.model_fields, keys_of(model).items(), strict=True):
         path = (*above, written)
         below = block_of(field.annotation)
         if below is not None and field.is_required():
-            yield from _keys(below, path, places)
+            yield from _keys(below, path)
         else:
             secret = is_secret_type(field.annotation) or (
                 field.annotation in (str, str | None) and secret_name(written)
             )
-            yield Key(path, texts.get(name, ""), field.is_required(), secret, path[0] in places)
+            yield Key(path, texts.get(name, ""), field.is_required(), secret)
 
 
 def value_of(type_name: str, path: KeyPath, text: str) -> Any:

@@ -336,10 +336,13 @@ def test_a_variable_that_is_not_set_is_named_and_the_source_not_tried(
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (["--id", "x", "--yes"], "Name the type of the source: --type files|"),
+        (["--id", "x", "--yes"], "Name the type of the source: --type azure|files|"),
         (["--type", "files", "--yes"], "Name the source: --id ID"),
         (["--type", "files", "--id", "x", "--yes"], "needs --set root=VALUE: The folder, relative"),
-        (["--type", "flies", "--id", "x"], "No connector of type 'flies' is installed; installed are: files"),
+        (
+            ["--type", "flies", "--id", "x"],
+            "No connector of type 'flies' is installed; installed are: azure, files",
+        ),
         (["--type", "files", "--id", "docs"], "'docs' is the id of a source already"),
         (["--type", "files", "--id", "x", "--set", "root"], "root has no value; write NAME=VALUE"),
         (["--type", "files", "--id", "x", "--set", "id=y"], "id is an option of its own: --id"),

@@ -32,13 +32,13 @@ def home(tmp_path: Path) -> Path:
 
 
 def test_keys_are_those_of_the_connector_with_what_is_said_of_them() -> None:
-    assert [(str(key), key.required, key.secret, key.place, key.about) for key in keys("vault")] == [
-        ("server", True, False, True, "Where it is."),
-        ("shelf", False, False, True, "A part of it."),
-        ("token", True, True, False, "What it wants to see."),
-        ("pin", False, True, False, ""),
-        ("depth", False, False, False, ""),
-        ("start", False, False, False, ""),
+    assert [(str(key), key.required, key.secret, key.about) for key in keys("vault")] == [
+        ("server", True, False, "Where it is."),
+        ("shelf", False, False, "A part of it."),
+        ("token", True, True, "What it wants to see."),
+        ("pin", False, True, ""),
+        ("depth", False, False, ""),
+        ("start", False, False, ""),
     ]
     assert [str(key) for key in keys("table") if key.required] == ["url", "columns.id", "columns.text"]
     assert about("files") == "A folder of the local file system, or of one that is mounted"

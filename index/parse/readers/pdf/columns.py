@@ -109,11 +109,19 @@ def _gutter(found: Sequence[Line]) -> float | None:
 
 
 def _is_prose(side: Sequence[Line]) -> bool:
-    if len(side) < _COLUMN_LINES_MIN:
+    # The cells of a row are one line: a table may stand in a column of prose.
+    rows: dict[int, Line] = {}
+    for line in side:
+        base = round(line.bottom / _GRID)
+        if base not in rows or len(line.text) > len(rows[base].text):
+            rows[base] = line
+    if len(rows) < _COLUMN_LINES_MIN:
         return False
     width = max(line.right for line in side) - min(line.left for line in side)
-    wide = sum(line.right - line.left > 0.7 * width for line in side)
-    return wide * 2 >= len(side) and median(len(line.text) for line in side) >= _COLUMN_CHARACTERS_MIN
+    wide = sum(line.right - line.left > 0.7 * width for line in rows.values())
+    return (
+        wide * 2 >= len(rows) and median(len(line.text) for line in rows.values()) >= _COLUMN_CHARACTERS_MIN
+    )
 
 
 def _side_by_side(left: Sequence[Line], right: Sequence[Line]) -> bool:
