@@ -7,14 +7,16 @@ are read by rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from statistics import median
 
 from index.parse.readers.pdf.lines import Line
 
 #: Points: gutters are looked for on a grid of this width.
-_GRID = 3.0
+_GRID = 1.0
 _GUTTER_MIN = 8.0
+#: Points: lines of one row differ less in their places.
+_SAME_ROW = 3.0
 #: Lines on each side of a gutter, and their mean length in characters: fewer or shorter ones are a table's.
 _COLUMN_LINES_MIN = 4
 _COLUMN_CHARACTERS_MIN = 18
@@ -81,10 +83,12 @@ def _gutter(found: Sequence[Line]) -> float | None:
     if len(found) < 2 * _COLUMN_LINES_MIN:
         return None
     low, high = min(line.left for line in found), max(line.right for line in found)
-    crossed = [0] * (int((high - low) / _GRID) + 2)
+    steps = [0] * (int((high - low) / _GRID) + 3)
     for line in found:
-        for place in range(int((line.left - low) / _GRID), int((line.right - low) / _GRID) + 1):
-            crossed[place] += 1
+        steps[int((line.left - low) / _GRID)] += 1
+        steps[int((line.right - low) / _GRID) + 1] -= 1
+    # Lines over each place of the grid.
+    crossed = list(accumulate(steps))[:-1]
     best: tuple[int, float, float] | None = None
     margin = len(crossed) // 7
     inner = crossed[margin : len(crossed) - margin]
@@ -112,7 +116,7 @@ def _is_prose(side: Sequence[Line]) -> bool:
     # The cells of a row are one line: a table may stand in a column of prose.
     rows: dict[int, Line] = {}
     for line in side:
-        base = round(line.bottom / _GRID)
+        base = round(line.bottom / _SAME_ROW)
         if base not in rows or len(line.text) > len(rows[base].text):
             rows[base] = line
     if len(rows) < _COLUMN_LINES_MIN:
