@@ -70,10 +70,12 @@ def _short(value: Any) -> Any:
 class Outline:
     """Collects the elements of one document."""
 
-    def __init__(self, *, letter: bool = False) -> None:
-        """`letter`: its sentences speak of the day on which it was sent, and claim nothing of later ones."""
+    def __init__(self, *, letter: bool = False, guessed: bool = False) -> None:
+        """`letter`: its sentences speak of the day on which it was sent, and claim nothing of later ones.
+        `guessed`: its headings are, so that a fragment of one is no title."""
         self.elements: list[Element] = []
         self._letter = letter
+        self._guessed = guessed
         self._said: list[tuple[str, tuple[str, ...]]] = []
         self._path: list[tuple[int, str]] = []
         self._tops: list[str] = []
@@ -90,7 +92,7 @@ class Outline:
             self._append(text, "NarrativeText", page)
             return
         self._path.append((level, text))
-        if level == 1 and not _FRAGMENT.fullmatch(text):
+        if level == 1 and not (self._guessed and _FRAGMENT.fullmatch(text)):
             self._tops.append(text)
         self._append(text, "Title", page)
 

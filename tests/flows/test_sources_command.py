@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -225,7 +226,9 @@ def test_a_dialogue_asks_for_what_a_type_needs_and_asks_again_when_an_answer_is_
     assert "There is no type 'flies'; did you mean files?" in said.stderr
     assert "'docs' is the id of a source already." in said.stderr
     assert "id 'Docs' should begin with a lower-case letter" in said.stderr
-    assert "  files    A folder of the local file system, or of one that is mounted.\n" in said.stdout
+    assert re.search(
+        r"  files +A folder of the local file system, or of one that is mounted\.\n", said.stdout
+    )
     assert "root: The folder, relative to the configuration" in said.stdout
     assert "  hidden: Whether files and folders" in said.stdout
     assert "- id: more\n  type: files\n  root: ./more\n" in said.stdout

@@ -448,7 +448,7 @@ class Wiki(MemoryConnector):
         super().__init__({"start.md": b"# Start\n\nText."}, settings=settings)
 
 
-@outage(2, "No connector of type 'wiki' is installed; installed are: files", others=False, embedded=1)
+@outage(2, "No connector of type 'wiki' is installed; installed are: ", others=False, embedded=1)
 def the_type_of_the_source_is_not_installed(at: Place) -> Iterator[None]:
     configuration = at.kb.home / "freshkb.yaml"
     before = configuration.read_text()

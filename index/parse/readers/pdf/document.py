@@ -51,7 +51,7 @@ def parse(path: Path, format: Format) -> Parsed:
         known = document.get_metadata_dict(skip_empty=True)
     finally:
         document.close()
-    outline = Outline()
+    outline = Outline(guessed=True)
     levels = {} if named else headings.guessed(blocks)
     for number, block in enumerate(blocks):
         level = block.level or levels.get(number, 0)
