@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from index.audit.report.encoded import encoded
 from index.audit.report.junit import junit
 from index.audit.report.owner_pages import FOLDER, findings_by_owner, owner_audit, page_of, pages
 from index.audit.report.page import html_page
@@ -137,11 +138,10 @@ def _json_lines(said: Mapping[str, Any]) -> Iterator[str]:
 #: Entries that are written in one go, and what is between them.
 _BATCH = 500
 _BETWEEN = ",\n    "
-_encoded = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def _json(value: object) -> str:
-    return printable_json(_encoded(value))
+    return printable_json(encoded(value))
 
 
 def _replace(path: Path, text: Iterable[str]) -> Path:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from index.audit.fields import whole_days
 from index.audit.report import remedy, wording
+from index.audit.report.encoded import encoded
 from index.audit.report.remedy import Line, Remedy
 from index.audit.result import Audit, Result
 from index.freshness.assess import Verdict
@@ -220,15 +221,12 @@ class Table:
             *(row.verdict, row.source, row.uri, row.name, row.url, row.owners, row.age),
             *(row.dated, row.reviewed, row.due, target, row.by, items),
         )
-        return _safe(_dumps(values))
+        return _safe(encoded(values))
 
     def _remedy(self, remedy: Remedy) -> int | list[object]:
         if remedy.shared:
             return self._remedies.setdefault(remedy, len(self._remedies))
         return [remedy.sentence, remedy.lines]
-
-
-_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def _safe(text: str) -> str:
