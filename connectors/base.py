@@ -20,33 +20,15 @@ from pydantic import BaseModel, ConfigDict, field_validator
 from connectors.cache import BYTES as BYTES
 from connectors.cache import forget as forget
 from connectors.codeowners import OwnersFile as OwnersFile
-from connectors.errors import (
-    ConnectorError as ConnectorError,
-)
-from connectors.errors import (
-    DocumentChanging as DocumentChanging,
-)
-from connectors.errors import (
-    DocumentError as DocumentError,
-)
-from connectors.errors import (
-    DocumentForbidden as DocumentForbidden,
-)
-from connectors.errors import (
-    DocumentTooLarge as DocumentTooLarge,
-)
-from connectors.errors import (
-    DocumentVanished as DocumentVanished,
-)
-from connectors.errors import (
-    SourceUnavailable as SourceUnavailable,
-)
-from connectors.errors import (
-    UnknownConnector as UnknownConnector,
-)
-from connectors.errors import (
-    shortened as shortened,
-)
+from connectors.errors import ConnectorError as ConnectorError
+from connectors.errors import DocumentChanging as DocumentChanging
+from connectors.errors import DocumentError as DocumentError
+from connectors.errors import DocumentForbidden as DocumentForbidden
+from connectors.errors import DocumentTooLarge as DocumentTooLarge
+from connectors.errors import DocumentVanished as DocumentVanished
+from connectors.errors import SourceUnavailable as SourceUnavailable
+from connectors.errors import UnknownConnector as UnknownConnector
+from connectors.errors import shortened as shortened
 from connectors.needs import Need as Need
 from connectors.patterns import Patterns as Patterns
 from connectors.platform import platform_needs as platform_needs
