@@ -141,6 +141,32 @@ class Parsed:
         return "".join(element.text + "\n\n" for element in self.elements)
 
 
+#: Attachments of one mail that are documents; a person attaches few, and a program that attaches more
+#: sends an archive in pieces.
+ATTACHMENTS_MAX = 100
+
+
+class Attachment(NamedTuple):
+    """A file that is attached to a mail, as the mail says."""
+
+    name: str
+    """Any text; "" when it has none."""
+    content_type: str
+    size: int
+    """Bytes."""
+    content_hash: str
+    """sha256 of its bytes, hex."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosed:
+    """The files that are attached to a mail, in its order; the first `ATTACHMENTS_MAX` of them."""
+
+    attachments: tuple[Attachment, ...]
+    sent: str = ""
+    """When the mail was sent, ISO 8601; "" when it does not say."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why a document could not be indexed, in words that a person understands."""

@@ -152,6 +152,35 @@ def placed_pdf(
     return file.save(path, tree, kids, None, bookmarks)
 
 
+def drawn_pdf(
+    path: Path,
+    content: str,
+    *,
+    objects: Sequence[str | tuple[str, bytes]] = (),
+    resources: str = "",
+    attributes: str = "",
+    catalog: str = "",
+) -> Path:
+    """A page with this content, whose font F1 is Helvetica. The objects, numbered from 1, are dictionaries,
+    or streams as (entries, data); the other arguments are entries of the page's resources, of the page and of
+    the catalog, which may name them."""
+    file = _Pdf()
+    for one in objects:
+        if isinstance(one, str):
+            file.add(one)
+        else:
+            file.add_stream(one[1], one[0])
+    font = file.add("<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>")
+    tree = file.reserve()
+    drawn = file.add_stream(content.encode("cp1252"))
+    fonts = "" if "/Font" in resources else f"/Font<</F1 {font} 0 R>>"
+    page = file.add(
+        f"<</Type/Page/Parent {tree} 0 R/MediaBox[0 0 612 792]{attributes}/Contents {drawn} 0 R"
+        f"/Resources<<{fonts}{resources}>>>>"
+    )
+    return file.save(path, tree, [page], catalog=catalog)
+
+
 def form_pdf(path: Path, printed: str, filled: Sequence[str], *, drawn: bool) -> Path:
     """A page that says `printed`, with a form: text fields that hold these values, and a list from which the
     last one was chosen. Their appearance is in the file (`drawn`), as some programs write it, or not."""
@@ -325,6 +354,31 @@ def eml(path: Path, *, subject: str, text: str = "", html: str = "", attachment:
     return path
 
 
+def letter(
+    path: Path,
+    files: Sequence[tuple[str, bytes | str]],
+    *,
+    subject: str = "Letter",
+    text: str = "Please find the files.",
+    kind: str = "application/octet-stream",
+) -> Path:
+    """A mail with attached files, (name, content) each; those that are text have `text/plain`."""
+    from email.message import EmailMessage
+
+    message = EmailMessage()
+    message["Subject"], message["From"] = subject, "Anna Sender <anna@example.com>"
+    message["Date"] = "Tue, 05 Mar 2024 10:30:00 +0100"
+    message.set_content(text)
+    for name, content in files:
+        if isinstance(content, str):
+            message.add_attachment(content, filename=name)
+        else:
+            message.add_attachment(content, *kind.split("/"), filename=name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(message.as_bytes())
+    return path
+
+
 def msg(path: Path, *, subject: str, text: str = "", html: str = "", attachment: str = "") -> Path:
     """An Outlook message: properties as streams of a compound file."""
     strings = {0x001A: "IPM.Note", 0x0037: subject, 0x0C1A: "Anna Sender", 0x1000: text}
@@ -335,6 +389,8 @@ def msg(path: Path, *, subject: str, text: str = "", html: str = "", attachment:
     if attachment:
         streams |= _properties("__attach_version1.0_#00000000/", 8, {0x3704: "evil", 0x3707: attachment})
         streams["__attach_version1.0_#00000000/__substg1.0_37010102"] = b"data"
+        listed = struct.pack("<HHIII", 0x0102, 0x3701, 6, 4, 0)
+        streams["__attach_version1.0_#00000000/__properties_version1.0"] += listed
     path.write_bytes(_compound(streams))
     return path
 

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import bisect
 import html
+import itertools
 import random
 import re
 import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
+
+import docx
 
 from tests import documents
 
@@ -43,6 +46,20 @@ _SYLLABLES = [
     "yo",
     "zu",
 ]
+#: A paragraph in each of some scripts: Greek, Cyrillic, Han, Kana, Hangul, Arabic, Hebrew, Devanagari.
+_SCRIPTS = (
+    "Καλημέρα κόσμε, τι κάνεις σήμερα;",
+    "Съешь ещё этих мягких французских булок.",
+    "你好，世界。",
+    "こんにちは、テスト。",
+    "안녕하세요 여러분",
+    "مرحبا بالعالم",
+    "שלום עולם",
+    "नमस्ते दुनिया",
+)
+_SCRIPTS_HEADING = "Other scripts"
+#: What a document hides: found words of it cost precision.
+_HIDDEN = "Quibble quagmire quokka."
 _COMMON = ["the", "a", "of", "in", "and", "to", "for", "with", "on", "by"]
 
 
@@ -55,7 +72,7 @@ class Section:
     paragraphs: tuple[str, ...]
     items: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
-    """Of a table, the header first."""
+    """Of a table, the header first. A first cell that is "" is merged with the one above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +143,7 @@ def truth(seed: int) -> Truth:
                 (
                     ("Plan", "Price", "Seats"),
                     *((word(), str(chance.randint(10, 999)), word()) for _ in range(4)),
+                    ("", str(chance.randint(1000, 9999)), word()),
                 )
                 if chapter == part
                 else ()
@@ -133,6 +151,8 @@ def truth(seed: int) -> Truth:
             sections.append(
                 Section(f"{word()} {word()}".capitalize(), 2, (paragraph(), paragraph()), listed, table)
             )
+        sections.append(Section(f"{word()} {word()}".capitalize(), 3, (paragraph(),)))
+    sections.append(Section(_SCRIPTS_HEADING, 1, _SCRIPTS))
     return Truth(
         f"Report on {word()} {word()}".title(),
         f"20{chance.randint(10, 25)}-0{chance.randint(1, 9)}-15",
@@ -153,9 +173,19 @@ def _markup(known: Truth, *, page: bool = False) -> str:
         if section.rows:
             head, *rows = section.rows
             cells = "<tr>" + "".join(f"<th>{cell}</th>" for cell in head) + "</tr>"
-            cells += "".join("<tr>" + "".join(f"<td>{c}</td>" for c in row) + "</tr>" for row in rows)
+            cells += "".join("<tr>" + _markup_row(row, below) + "</tr>" for row, below in _pairs(rows))
             parts.append(f"<table>{cells}</table>")
     return "\n".join(parts)
+
+
+def _pairs(rows: Sequence[Sequence[str]]) -> list[tuple[Sequence[str], Sequence[str]]]:
+    """Each row with the one below it."""
+    return list(zip(rows, [*rows[1:], ("-",)], strict=False))
+
+
+def _markup_row(row: Sequence[str], below: Sequence[str]) -> str:
+    first = f"<td{' rowspan=2' if not below[0] else ''}>{row[0]}</td>" if row[0] else ""
+    return first + "".join(f"<td>{cell}</td>" for cell in row[1:])
 
 
 def _html(path: Path, known: Truth) -> None:
@@ -163,7 +193,8 @@ def _html(path: Path, known: Truth) -> None:
         f"<!doctype html><html lang=en><head><title>{known.title}</title>"
         f'<meta name="date" content="{known.date}"></head>'
         "<body><nav><a href=/>Home</a> Products Imprint</nav>"
-        f"<main>{_markup(known)}</main><footer>Copyright by somebody else</footer></body></html>"
+        f"<main>{_markup(known)}<p hidden>{_HIDDEN}</p></main>"
+        "<footer>Copyright by somebody else</footer></body></html>"
     )
 
 
@@ -182,11 +213,13 @@ def _markdown(path: Path, known: Truth) -> None:
 
 
 def _pdf(path: Path, known: Truth, *, columns: int = 1) -> None:
+    known = _for_print(known)
     page = path.with_suffix(".page.html")
     style = (
         f"@page{{margin:2cm;@top-center{{content:'{known.title}'}}@bottom-center{{content:counter(page)}}}}"
         "body{font:10pt serif;text-align:justify;hyphens:auto}"
-        "td,th{padding:2px 14px;border:1px solid} table{margin:8px 0} h1{font-size:15pt} h2{font-size:12pt}"
+        "td,th{padding:2px 14px;border:1px solid} table{margin:8px 0}"
+        "h1{font-size:17pt} h2{font-size:14pt} h3{font-size:12pt}"
     )
     page.write_text(
         f"<html lang=en><head><title>{known.title}</title><style>{style}</style></head>"
@@ -197,6 +230,16 @@ def _pdf(path: Path, known: Truth, *, columns: int = 1) -> None:
          f"--user-data-dir={path.parent / 'chromium'}", f"--print-to-pdf={path}", str(page)],
         check=True, capture_output=True, timeout=120,
     )  # fmt: skip
+
+
+def _for_print(known: Truth) -> Truth:
+    """Without other scripts, for which this machine may have no fonts, and without merged cells."""
+    sections = [
+        replace(section, rows=tuple(row for row in section.rows if row[0]))
+        for section in known.sections
+        if section.heading != _SCRIPTS_HEADING
+    ]
+    return replace(known, sections=tuple(sections))
 
 
 def _two_columns(path: Path, known: Truth) -> None:
@@ -212,6 +255,13 @@ def _docx(path: Path, known: Truth) -> None:
         if section.rows:
             blocks.append(("table", section.rows))
     documents.docx(path, blocks, title=known.title)
+    document = docx.Document(str(path))
+    for table in document.tables:
+        for above, row in itertools.pairwise(table.rows):
+            if not row.cells[0].text:
+                above.cells[0].merge(row.cells[0]).text = above.cells[0].text.strip()
+    document.add_paragraph().add_run(_HIDDEN).font.hidden = True
+    document.save(str(path))
 
 
 def _odt(path: Path, known: Truth) -> None:
@@ -223,23 +273,40 @@ def _odt(path: Path, known: Truth) -> None:
         parts.append(f"<text:list>{items}</text:list>" if items else "")
         rows = "".join(
             "<table:table-row>"
-            + "".join(f"<table:table-cell><text:p>{cell}</text:p></table:table-cell>" for cell in row)
+            + "".join(_odt_cell(cell, below) for cell, below in zip(row, (*under, "-", "-"), strict=False))
             + "</table:table-row>"
-            for row in section.rows
+            for row, under in _pairs(section.rows)
         )
         parts.append(f"<table:table>{rows}</table:table>" if rows else "")
+    parts.append(f"<text:p><text:hidden-text>{_HIDDEN}</text:hidden-text></text:p>")
     documents.odt(path, "".join(parts))
+
+
+def _odt_cell(cell: str, below: str) -> str:
+    if not cell:
+        return "<table:covered-table-cell/>"
+    spans = "" if below else ' table:number-rows-spanned="2"'
+    return f"<table:table-cell{spans}><text:p>{cell}</text:p></table:table-cell>"
 
 
 def _rtf(path: Path, known: Truth) -> None:
     parts = []
     for section in known.sections:
         parts.append(rf"\pard\outlinelevel{section.level - 1}\b {section.heading}\b0\par")
-        parts += [rf"\pard {text}\par" for text in (*section.paragraphs, *section.items)]
-        for row in section.rows:
-            stops = "".join(rf"\cellx{2000 * (n + 1)}" for n in range(len(row)))
+        parts += [rf"\pard {_escaped(text)}\par" for text in (*section.paragraphs, *section.items)]
+        for row, below in _pairs(section.rows):
+            merges = [r"\clvmrg" if not row[0] else r"\clvmgf" if not below[0] else ""]
+            merges += [""] * (len(row) - 1)
+            stops = "".join(rf"{merge}\cellx{2000 * n}" for n, merge in enumerate(merges, start=1))
             parts.append(rf"\trowd{stops}" + "".join(rf"\pard\intbl {cell}\cell" for cell in row) + r"\row")
+    parts.append(rf"\pard{{\v {_HIDDEN}}}\par")
     documents.rtf(path, "\n".join(parts), title=known.title)
+
+
+def _escaped(text: str) -> str:
+    units = text.encode("utf-16-le")
+    codes = (int.from_bytes(units[at : at + 2], "little", signed=True) for at in range(0, len(units), 2))
+    return "".join(chr(code) if 0 < code < 128 else rf"\u{code}?" for code in codes)
 
 
 def _epub(path: Path, known: Truth) -> None:
@@ -268,7 +335,8 @@ def _xlsx(path: Path, known: Truth) -> None:
 
 def _pptx(path: Path, known: Truth) -> None:
     slides = [(s.heading, "\n".join((*s.paragraphs, *s.items)), "") for s in known.sections]
-    documents.pptx(path, slides, title=known.title)
+    # Its properties are those of an older show.
+    documents.pptx(path, [(known.title, "", ""), *slides], title="PowerPoint Presentation")
 
 
 def _reduced_to_table(known: Truth) -> Truth:
@@ -277,8 +345,29 @@ def _reduced_to_table(known: Truth) -> Truth:
 
 
 def _reduced_to_slides(known: Truth) -> Truth:
-    sections = tuple(Section(s.heading, 1, s.paragraphs, s.items) for s in known.sections)
-    return Truth(known.title, known.date, sections)
+    sections = [Section(s.heading, 1, s.paragraphs, s.items) for s in known.sections]
+    return Truth(known.title, known.date, (Section(known.title, 1, ()), *sections))
+
+
+#: Sentences in the code pages of old machines, by page.
+_OLD = {
+    "cp1252": ("The fee is £30 – or €35 – per person.", "Le café est fermé à l’été. Où êtes-vous ?"),
+    "cp1250": ("Příliš žluťoučký kůň úpěl ďábelské ódy.", "Zażółć gęślą jaźń, proszę zapłacić 30 złotych."),
+    "koi8-r": ("Съешь ещё этих мягких французских булок, да выпей чаю.", "Широкая электрификация."),
+    "shift_jis": ("これは日本語のテキストです。", "よろしくお願いします。"),
+    "utf-16": ("Fifteen £ and ten €.", "Ελληνικά και русский."),
+}
+
+
+def _old_text(path: Path, known: Truth) -> None:
+    (section,) = _reduced_to_old(known).sections
+    page = list(_OLD)[sum(map(ord, known.title)) % len(_OLD)]
+    path.write_bytes("\n\n".join(section.paragraphs).encode(page))
+
+
+def _reduced_to_old(known: Truth) -> Truth:
+    page = list(_OLD)[sum(map(ord, known.title)) % len(_OLD)]
+    return Truth("", "", (Section("", 1, _OLD[page]),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,11 +388,12 @@ class Kind:
 KINDS = {
     "Markdown": Kind(".md", _markdown, dated="date"),
     "HTML": Kind(".html", _html, dated="date"),
-    "PDF": Kind(".pdf", _pdf, needs="chromium"),
-    "PDF, two columns": Kind(".pdf", _two_columns, needs="chromium"),
+    "text, old code pages": Kind(".txt", _old_text, holds=_reduced_to_old, titled=False, headed=False),
+    "PDF": Kind(".pdf", _pdf, holds=_for_print, needs="chromium"),
+    "PDF, two columns": Kind(".pdf", _two_columns, holds=_for_print, needs="chromium"),
     "Word": Kind(".docx", _docx),
     "OpenDocument": Kind(".odt", _odt, titled=False),
-    "RTF": Kind(".rtf", _rtf, headed=False),
+    "RTF": Kind(".rtf", _rtf),
     "EPUB": Kind(".epub", _epub),
     "mail": Kind(".eml", _eml, dated="sent"),
     "Excel": Kind(".xlsx", _xlsx, holds=_reduced_to_table),
@@ -331,7 +421,7 @@ def score(kind: Kind, known: Truth, found: Found, title: str, properties: dict[s
     said = [word for text, _, _ in found for word in words(text)]
     wanted = known.words()
     common = (Counter(said) & Counter(wanted)).total()
-    headings = known.sections[0].paragraphs and kind.headed
+    headings = kind.headed and any(section.paragraphs for section in known.sections)
     rows = any(section.rows for section in known.sections)
     return Scores(
         common / len(wanted),
@@ -371,13 +461,12 @@ def _order(wanted: Sequence[str], said: Sequence[str]) -> float:
 
 def _headed(known: Truth, found: Found) -> float:
     right = every = 0
-    chapter = ""
+    path: tuple[str, ...] = ()
     for section in known.sections:
-        path = (section.heading,) if section.level == 1 else (chapter, section.heading)
-        chapter = section.heading if section.level == 1 else chapter
+        path = (*path[: section.level - 1], section.heading)
         for text in section.paragraphs:
             begin = words(text)[:5]
-            above = [path for said, path, _ in found if _within(begin, words(said))]
+            above = [given for said, given, _ in found if _within(begin, words(said))]
             every += 1
             # A title may stand above the chapters.
             right += any(tuple(one[-len(path) :]) == path for one in above)

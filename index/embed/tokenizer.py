@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -20,6 +21,8 @@ _SLAB = 1 << 20
 #: Characters that are counted here: to hand so few to the tokenizer's threads, and to wait for them, takes
 #: longer than their help saves.
 _ALONE = 8 << 10
+#: Texts whose tokens are remembered: passages that many documents have, and those around an edited one.
+_REMEMBERED = 1024
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -55,16 +58,20 @@ class Tokenizer:
         self._backend.no_truncation()
         self._backend.no_padding()
         self.special = len(self._backend.encode(prompt, add_special_tokens=True))
+        self._count = lru_cache(_REMEMBERED)(self._counted)
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, without the added ones."""
         counts: list[int] = []
         for slab in _slabs(texts):
             if sum(map(len, slab)) <= _ALONE:
-                counts += (len(self._backend.encode(text, add_special_tokens=False)) for text in slab)
+                counts += map(self._count, slab)
             else:
                 counts += map(len, self._backend.encode_batch_fast(slab, add_special_tokens=False))
         return counts
+
+    def _counted(self, text: str) -> int:
+        return len(self._backend.encode(text, add_special_tokens=False))
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """Where each token of the text begins and ends, in characters, in ascending order."""

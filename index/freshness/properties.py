@@ -43,6 +43,9 @@ PROGRAM: Final = "PROGRAM"
 #: What people said of the document here: its owner.
 ASSIGNED: Final = "ASSIGNED"
 
+#: The source's property of a file that is attached to a mail: the uri of the mail, which a person opens.
+ENCLOSED_IN: Final = "enclosed_in"
+
 #: Characters of a title.
 _TITLE_MAX = 500
 
@@ -84,6 +87,23 @@ def said(properties: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The source's properties in a row of the ledger; None where it gave none."""
     found = properties.get(SOURCE)
     return found if isinstance(found, Mapping) else None
+
+
+def mail_of(uri: str, properties: Mapping[str, Any]) -> str:
+    """The uri of the mail that a document is attached to, the outermost one; "" where it is attached to
+    none."""
+    mail = (said(properties) or {}).get(ENCLOSED_IN)
+    return mail if isinstance(mail, str) and uri.startswith(f"{mail}/") else ""
+
+
+def mails_above(uri: str, properties: Mapping[str, Any]) -> list[str]:
+    """The uris of the mails that a document is attached to: its own, and those that these are attached to."""
+    mail = mail_of(uri, properties)
+    found: list[str] = []
+    while mail and len(uri) > len(mail):
+        uri = uri.rpartition("/")[0]
+        found.append(uri)
+    return found
 
 
 def attributed(name: str, properties: Mapping[str, Any]) -> str:

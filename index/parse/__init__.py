@@ -7,6 +7,8 @@ be fooled. So nothing is parsed in the process that holds the ledger and the sto
 `formats`       which suffix is which format, and the extraction fingerprint of each; imports nothing heavy
 `parser`        the parent's side: several children, and a queue of documents for them
 `line`          the documents of one child, handed to it ahead of their turn; replaces a child
+`content`       the bytes of a file in a mail, received from a child
+`parsing`       the part of a parser that others use
 `child`         a child as the parent has it: process, pipes, folder
 `answers`       a child's answer as a value, checked
 `sandbox`       the child's processes: limits, environment, and how they are killed
@@ -14,9 +16,11 @@ be fooled. So nothing is parsed in the process that holds the ledger and the sto
 `worker`        the child's side: a loop over requests
 `outline`       elements and their headings, as every reader builds them
 `references`    links and anchors of a tree of HTML, which four readers make
-`readers/`      `markdown`, `html`, `text`, `pdf`, `ocr`, `office`, `opendocument`, `tables`, `mail`,
-                `pandoc`, `data`: one function ``parse(path, format) -> Parsed`` each; they raise
-                `outline.Unreadable` with the reason. `latin` chooses the code page of old texts
+`readers/`      `markdown`, `html`, `text`, `pdf`, `ocr`, `office`, `slides`, `opendocument`, `rtf`,
+                `tables`, `mail`, `pandoc`, `data`: one function ``parse(path, format) -> Parsed`` each;
+                they raise `outline.Unreadable` with the reason. `latin` chooses the code page of old
+                texts, `drawing` reads charts and diagrams, `grid` places the cells of tables,
+                `attachments` finds the files in a mail, which `mail` also counts and hands over
 `frontmatter`   the properties that a Markdown file begins with, also where its block is broken
 `archive`       bombs and locks, looked for before a container is opened
 `language`      the language of a document that does not name it
@@ -27,10 +31,9 @@ be fooled. So nothing is parsed in the process that holds the ledger and the sto
 Invariants of every format
 
 - Every visible word of the document is in the elements as often as in the document, in reading order.
-  Generated numbers and bullets of lists, targets of links, comments and hidden parts are not. Parts that a
-  library passes over are the exception: charts and diagrams on slides, and the notes of RTF where
-  LibreOffice is not installed. So are the running heads of a PDF, of which the first stays, and the numbers
-  of its pages.
+  Generated bullets of lists, targets of links, comments and hidden words are not; numbers that a program
+  counts are those of Word alone. Hidden sheets, slides, rows and columns are marked. Running heads of PDFs
+  and slides are the exception, of which the first stays, and the numbers of their pages.
 - A heading is one because the author marked it as one. Only in PDFs without bookmarks is it guessed, and
   then reluctantly, because headings are hard boundaries between chunks. A bookmark whose title stands
   nowhere on its page is a heading, too.
@@ -45,9 +48,9 @@ Invariants of every format
   them than the disk can bear. Nothing that a document names is fetched, walls or not. `walls` says which
   resources the child can reach; they are the kernel's, and not a virtual machine's.
 
-Markup is walked by us (`html` says why), spreadsheets are read by openpyxl and xlrd (`tables`), PDF by
-pdfium, which is many times as fast as pdfminer; Word and PowerPoint by unstructured, whose classifier also
-has a say in PDF headings.
+Markup, RTF and slides are walked by us (their modules say why), spreadsheets are read by openpyxl and xlrd
+(`tables`), PDF by pdfium, which is many times as fast as pdfminer; Word by unstructured, whose classifier
+also has a say in PDF headings.
 
 May import: `connectors.base`, `disk`, `freshness`, `model`, `errors`, `cores`, `idle`.
 """

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import date
+import re
+from datetime import date, datetime
 from typing import Any
 
-from index.model import Claim, Diagnostic, Element, Failure, Link, Parsed
+from index.model import (
+    ATTACHMENTS_MAX,
+    Attachment,
+    Claim,
+    Diagnostic,
+    Element,
+    Enclosed,
+    Failure,
+    Link,
+    Parsed,
+)
 
 #: Characters of a reason.
 REASON_MAX = 400
@@ -14,13 +25,17 @@ FINDINGS_MAX = 20
 #: Links, and claims, of one document.
 LINKS_MAX = 5000
 CLAIMS_MAX = 200
+#: Characters of the name, and of the type, of an attachment.
+NAME_MAX = 1000
+
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def result_of(answer: dict[str, Any]) -> Parsed | Failure:
     """The elements or the failure that a child answers with. Raises ValueError, KeyError, TypeError or
     AttributeError when the answer is malformed."""
-    if "failure" in answer:
-        return Failure(_sentence(answer["failure"]), transient=bool(answer.get("transient")))
+    if (failure := failure_of(answer)) is not None:
+        return failure
     parsed = answer["parsed"]
     elements = tuple(
         Element(e["text"], e["kind"], tuple(e["heading_path"]), e["page"]) for e in parsed.pop("elements")
@@ -44,6 +59,30 @@ def result_of(answer: dict[str, Any]) -> Parsed | Failure:
     if not all(_is_property(value) for value in {**found.properties}.values()):
         raise ValueError("These are no properties.")
     return found
+
+
+def failure_of(answer: dict[str, Any]) -> Failure | None:
+    """The failure that a child answers with; None when it has more to say."""
+    if "failure" not in answer:
+        return None
+    return Failure(_sentence(answer["failure"]), transient=bool(answer.get("transient")))
+
+
+def enclosed_of(answer: dict[str, Any]) -> Enclosed | Failure:
+    """The attachments, or the failure, that a child answers with. Raises as `result_of` does."""
+    if (failure := failure_of(answer)) is not None:
+        return failure
+    said = answer["enclosed"]
+    found = tuple(_attachment(*one) for one in said["attachments"])
+    if len(found) > ATTACHMENTS_MAX:
+        raise ValueError("These are too many.")
+    return Enclosed(found, datetime.fromisoformat(said["sent"]).isoformat() if said["sent"] else "")
+
+
+def _attachment(name: str, content_type: str, size: int, content_hash: str) -> Attachment:
+    if type(size) is not int or size < 0 or not _SHA256.fullmatch(content_hash):
+        raise ValueError("This is no attachment.")
+    return Attachment(name[:NAME_MAX], _sentence(content_type[:NAME_MAX]), size, content_hash)
 
 
 def _link(target: str, line: int | None) -> Link:

@@ -50,12 +50,12 @@ def refuse_protected(path: Path) -> None:
         if stream.read(len(_OLE)) != _OLE:
             return
         import msoffcrypto
-        from msoffcrypto.exceptions import DecryptionError, FileFormatError
+        from msoffcrypto.exceptions import DecryptionError, FileFormatError, ParseError
 
         stream.seek(0)
         try:
             protected = msoffcrypto.OfficeFile(stream).is_encrypted()
-        except (FileFormatError, DecryptionError, OSError, ValueError, IndexError, KeyError):
+        except (FileFormatError, DecryptionError, ParseError, OSError, ValueError, IndexError, KeyError):
             return
     if protected:
         raise Unreadable(PROTECTED)

@@ -111,8 +111,9 @@ class Child:
     def dead(self) -> bool:
         return self.process.poll() is not None
 
-    def hand(self, document: BinaryIO, format: str) -> Path:
-        """Send a document, of a format by its name; to be answered after those that were sent before.
+    def hand(self, document: BinaryIO, format: str, **asked: Any) -> Path:
+        """Send a document, of a format by its name; to be answered after those that were sent before. `asked`
+        is the rest of the request, for another answer than its elements.
 
         It is copied to the folder that the child may read and no other process writes. Returns the copy. Some
         helper programs go by its suffix; the rest of its name no other document can guess. Raises ParserError
@@ -131,7 +132,7 @@ class Child:
             except OSError:
                 path.unlink(missing_ok=True)
                 raise
-        self._send({"path": str(path), "format": format})
+        self._send({"path": str(path), "format": format, **asked})
         return path
 
     def load_everything(self) -> None:
@@ -165,10 +166,10 @@ class Child:
         """The next answer. Raises TimeoutError, Gone, TooLong, TooFull, or ValueError when it is no
         answer."""
         deadline = time.monotonic() + seconds
-        size = int.from_bytes(self._read(4, deadline), "big")
+        size = int.from_bytes(self.read(4, deadline), "big")
         if size > size_max:
             raise TooLong
-        data = self._read(size, deadline)
+        data = self.read(size, deadline)
         try:
             answer = json.loads(data)
         except RecursionError:
@@ -222,9 +223,9 @@ class Child:
             errors.seek(max(0, errors.seek(0, os.SEEK_END) - 2000))
             return errors.read().decode("utf-8", "replace").strip()
 
-    def _read(self, size: int, deadline: float) -> bytes:
-        """The next bytes of the pipe. Those behind them that are there already are read along: of small
-        documents, the answers of several."""
+    def read(self, size: int, deadline: float) -> bytes:
+        """The next bytes of the pipe, which come before this instant of the monotonic clock. Those behind
+        them that are there already are read along: of small documents, the answers of several."""
         data, descriptor = self._unread, self._answers.fileno()
         while len(data) < size:
             left = deadline - time.monotonic()

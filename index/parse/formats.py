@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 #: Goes into every fingerprint: raise it when `outline`, `language` or the decoding of texts make other
 #: elements of the same file, or `index.freshness.validity` other claims.
-COMMON_REVISION = 4
+COMMON_REVISION = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,6 @@ class Format:
     """Distributions whose upgrade may change the text."""
     programs: tuple[str, ...] = ()
     """Helper programs that may be installed or not."""
-    needed: bool = True
-    """Whether some or all of these files cannot be read without the programs."""
     classifies: bool = False
     """Whether the spaCy model, or our stand-in for it, takes part in classifying blocks."""
 
@@ -80,51 +78,49 @@ _FORMATS: dict[Format, str] = {
     Format("text", "text/plain", "text", 1, _TEXT): "txt text log",
     Format("html", "text/html", "html", 3, _MARKUP): "html htm xhtml",
     Format(
-        "pdf", "application/pdf", "pdf", 3, ("pypdfium2", *_SPACY), ("tesseract",), classifies=True
+        "pdf", "application/pdf", "pdf", 4, ("pypdfium2", "pypdf", *_SPACY), ("tesseract",), classifies=True
     ): "pdf",
     Format(
         "docx",
         f"{_OFFICE}.wordprocessingml.document",
         "office",
-        2,
-        ("python-docx", "lxml", *_SPACY),
+        3,
+        ("python-docx", "lxml", "openpyxl", *_SPACY),
         classifies=True,
     ): "docx",
     Format(
         "pptx",
         f"{_OFFICE}.presentationml.presentation",
-        "office",
-        2,
-        ("python-pptx", "lxml", *_SPACY),
-        classifies=True,
+        "slides",
+        3,
+        ("python-pptx", "lxml", "openpyxl"),
     ): "pptx",
     Format(
         "doc",
         "application/msword",
         "office",
-        2,
-        ("python-docx", "lxml", *_SPACY),
+        3,
+        ("python-docx", "lxml", "openpyxl", *_SPACY),
         ("soffice",),
         classifies=True,
     ): "doc",
     Format(
         "ppt",
         "application/vnd.ms-powerpoint",
-        "office",
-        2,
-        ("python-pptx", "lxml", *_SPACY),
+        "slides",
+        3,
+        ("python-pptx", "lxml", "openpyxl"),
         ("soffice",),
-        classifies=True,
     ): "ppt",
-    Format("xlsx", f"{_OFFICE}.spreadsheetml.sheet", "tables", 2, ("openpyxl",)): "xlsx",
-    Format("xls", "application/vnd.ms-excel", "tables", 2, ("xlrd",)): "xls",
+    Format("xlsx", f"{_OFFICE}.spreadsheetml.sheet", "tables", 3, ("openpyxl", "lxml")): "xlsx",
+    Format("xls", "application/vnd.ms-excel", "tables", 3, ("xlrd",)): "xls",
     Format("csv", "text/csv", "tables", 1, _TEXT): "csv",
     Format("tsv", "text/tab-separated-values", "tables", 1, _TEXT): "tsv",
-    Format("eml", "message/rfc822", "mail", 2, _MARKUP): "eml",
-    Format("msg", "application/vnd.ms-outlook", "mail", 2, (*_MARKUP, "python-oxmsg")): "msg",
+    Format("eml", "message/rfc822", "mail", 3, _MARKUP): "eml",
+    Format("msg", "application/vnd.ms-outlook", "mail", 3, (*_MARKUP, "python-oxmsg")): "msg",
     Format("epub", "application/epub+zip", "pandoc", 1, _PANDOC): "epub",
-    Format("odt", "application/vnd.oasis.opendocument.text", "opendocument", 1, ("lxml",)): "odt",
-    Format("rtf", "application/rtf", "pandoc", 1, _PANDOC, ("soffice",), needed=False): "rtf",
+    Format("odt", "application/vnd.oasis.opendocument.text", "opendocument", 2, ("lxml",)): "odt",
+    Format("rtf", "application/rtf", "rtf", 2): "rtf",
     Format("rst", "text/x-rst", "pandoc", 1, _PANDOC): "rst",
     Format("org", "text/org", "pandoc", 1, _PANDOC): "org",
     Format("xml", "application/xml", "data", 1, _MARKUP): "xml",
@@ -217,7 +213,7 @@ def missing_programs() -> dict[str, Iterable[str]]:
     wanted: dict[str, list[str]] = {}
     for suffix, format in BY_SUFFIX.items():
         for program in format.programs:
-            if format.needed and not _installed(program):
+            if not _installed(program):
                 wanted.setdefault(program, []).append(suffix)
     return {program: tuple(suffixes) for program, suffixes in wanted.items()}
 

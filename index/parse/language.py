@@ -43,7 +43,14 @@ def language_of(elements: Iterable[Element]) -> str | None:
                 break
     if len(sample) < SAMPLE_MIN:
         return None
-    found = probabilities(sample[:SAMPLE_MAX])
+    return _guess(sample[:SAMPLE_MAX])
+
+
+@lru_cache(256)
+def _guess(sample: str) -> str | None:
+    """Copies of a document and its next versions mostly begin alike: a guess costs as much as all else of a
+    small document."""
+    found = probabilities(sample)
     best = max(found, key=lambda language: found[language], default="")
     return best if best and found[best] >= PROBABILITY_MIN else None
 
@@ -67,6 +74,21 @@ def probabilities(text: str) -> dict[str, float]:
         found = _trial(draw, alpha / Detector.BASE_FREQ, len(languages))
         total = [before + chance / _TRIALS for before, chance in zip(total, found, strict=True)]
     return dict(zip(languages, total, strict=True))
+
+
+def familiar(text: str, languages: Sequence[str]) -> float:
+    """The share of trigrams that one of these languages has, of the longer words with letters outside ASCII:
+    of a text in it most, of rubbish few. 0 where most characters outside ASCII are in no such word."""
+    factory = _profiles()
+    words = "".join(character if character.isalpha() else " " for character in text).split()
+    padded = [f" {word} " for word in words if not word.isascii() and len(word) > 2]
+    grams = [word[at : at + 3] for word in padded for at in range(len(word) - 2)]
+    if 2 * len(grams) <= sum(character > "\x7f" for character in text):
+        return 0.0
+    rows = [factory.word_lang_prob_map.get(gram) for gram in grams]
+    columns = [factory.langlist.index(name) for name in languages]
+    counts = (sum(row is not None and row[column] > 0 for row in rows) for column in columns)
+    return max(counts, default=0) / max(1, len(rows))
 
 
 def _trial(draw: Callable[[], _Row], weight: float, languages: int) -> list[float]:

@@ -8,11 +8,12 @@ says that the reader of its format is imported.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from index.errors import ParserError, ScratchError
 from index.model import Failure, Parsed
@@ -30,15 +31,23 @@ _DOCUMENT_BYTES_MIN = LINE_BYTES // 16
 DOCUMENTS_MAX = 4000
 
 
+def elements(answer: dict[str, Any], child: Child, limit: float) -> Parsed | Failure:
+    return result_of(answer)
+
+
 @dataclass(slots=True, eq=False)
 class Job:
-    """A document to be parsed."""
+    """A document to be parsed, or a mail that is asked for its attachments."""
 
     path: Path
     format: Format
     limit: float
     """Seconds."""
-    result: Future[Parsed | Failure]
+    result: Future[Any]
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    """The rest of the request."""
+    answered: Callable[[dict[str, Any], Child, float], Any] = elements
+    """(answer, child, limit) to the result. Raises as `result_of` and `Child.receive` do."""
     bytes: int = 0
     """Its share of `LINE_BYTES`."""
     copy: Path | None = field(default=None, init=False)
@@ -95,14 +104,14 @@ class Line:
         self._jobs.popleft()
         return job
 
-    def _settled(self, job: Job) -> Parsed | Failure:
+    def _settled(self, job: Job) -> Any:
         try:
             child = self._loaded(job)
         except OSError as error:
             return Failure(f"The document could not be read: {error.strerror}.", transient=True)
         try:
             answer = child.receive(job.limit, child.limits.output_bytes_max)
-            result = result_of(answer)
+            result = job.answered(answer, child, job.limit)
             child.resident_bytes = int(answer.get("resident_bytes", 0))
         except TimeoutError:
             self._stop()
@@ -159,7 +168,7 @@ class Line:
     def _hand(self, child: Child, job: Job) -> None:
         if job.copy is None:
             with job.path.open("rb") as document:
-                job.copy = child.hand(document, job.format.name)
+                job.copy = child.hand(document, job.format.name, **job.asked)
 
     def _stop(self) -> str:
         """End the child; what it was handed is to be handed again. Returns how it ended, in words."""

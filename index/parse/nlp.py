@@ -9,6 +9,7 @@ a verb.
 from __future__ import annotations
 
 import re
+import sys
 from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -46,6 +47,15 @@ def in_use() -> str:
         return f"{MODEL} {version(MODEL)}"
     except PackageNotFoundError:
         return MODEL
+
+
+def keep_torch_out() -> None:
+    """Have no library import torch from here on. Called in the child, before it imports a reader.
+
+    thinc, below spaCy, imports it for layers that the pipeline has none of. It takes longer, and holds more
+    memory, than all else that a child imports.
+    """
+    sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
 
 
 def install() -> None:

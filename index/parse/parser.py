@@ -10,20 +10,24 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from index.cores import cores
 from index.disk.fork import forget_in_children
 from index.idle import Idle
-from index.model import Failure, Parsed
+from index.model import Enclosed, Failure, Parsed
 from index.parse import child as children
 from index.parse import formats
+from index.parse.answers import enclosed_of
 from index.parse.child import Child, Limits
+from index.parse.content import received
 from index.parse.line import LINE_BYTES, Job, Line
 from index.parse.walls.walls import Wall
 
-#: Children at once, however many cores there are: one that has imported every reader holds 440 MB.
+#: Children at once, however many cores there are: one that has imported every reader holds 190 MB.
 CHILDREN_MAX = 4
 
 
@@ -104,17 +108,43 @@ class Parser:
         if known is None:
             result.set_result(Failure(formats.why_unsupported(format)))
             return result
-        limit = self.limits.timeout_seconds if timeout_seconds is None else timeout_seconds
-        job = Job(path, known, limit, result)
+        return self._submitted(Job(path, known, self._limit(timeout_seconds), result))
+
+    def enclosed(
+        self, path: Path, format: str, timeout_seconds: float | None = None
+    ) -> Future[Enclosed | Failure]:
+        """The files that are attached to the mail at `path`, else as `submit`."""
+        result: Future[Enclosed | Failure] = Future()
+        job = Job(
+            path, formats.BY_SUFFIX[format], self._limit(timeout_seconds), result, {"asked": "enclosed"}
+        )
+        job.answered = lambda answer, *_: enclosed_of(answer)
+        return self._submitted(job)
+
+    def content(
+        self, path: Path, format: str, number: int, into: Path, timeout_seconds: float | None = None
+    ) -> Future[str | Failure]:
+        """The sha256 hash, hex, of the attached file of this number, once the file `into` has its bytes, at
+        most `sandbox.FILE_BYTES_MAX`; else as `submit`. It goes before documents that wait."""
+        result: Future[str | Failure] = Future()
+        asked = {"asked": "content", "number": number}
+        limit, answered = self._limit(timeout_seconds), partial(received, into)
+        job = Job(path, formats.BY_SUFFIX[format], limit, result, asked, answered)
+        return self._submitted(job, next=True)
+
+    def _limit(self, timeout_seconds: float | None) -> float:
+        return self.limits.timeout_seconds if timeout_seconds is None else timeout_seconds
+
+    def _submitted(self, job: Job, *, next: bool = False) -> Future[Any]:
         with self._changed:
-            self._queue.append(job)
+            (self._queue.appendleft if next else self._queue.append)(job)
             self._unfinished_bytes += job.bytes
             full = self._unfinished_bytes > self._lines * LINE_BYTES
             if full and self._lines < self.children_max:
                 self._lines += 1
                 # A daemon: an interpreter that ends does not wait for a document.
                 threading.Thread(target=self._serve, name="parse", daemon=True).start()
-        return result
+        return job.result
 
     def parse(self, path: Path, format: str, timeout_seconds: float | None = None) -> Parsed | Failure:
         """The result of `submit`, waited for."""

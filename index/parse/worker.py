@@ -4,6 +4,9 @@ A message is four bytes of length, big-endian, and that much JSON. To a request 
 when the reader of the format is imported, from where on the document's time counts, and then ``parsed`` or
 ``failure``; or ``broken`` when this installation cannot read the format at all. Requests may wait in the
 pipe: each is answered in its turn.
+
+A request may ask for a mail's attachments instead (``enclosed``), or for the bytes of one (``content``),
+which follow an answer that says how many they are.
 """
 
 from __future__ import annotations
@@ -16,16 +19,17 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from index.model import Parsed
-from index.parse import formats, sandbox
+from index.model import Element, Parsed
+from index.parse import formats, nlp, sandbox
 from index.parse.outline import Unreadable, squeeze
 
 Answer = dict[str, Any]
+#: Of an answer, the bytes that follow it.
+_BYTES = "bytes"
 
 #: Errors of the machine's present state, and not of the document. A file that grew too large is not among
 #: them: the same limit will stop it next time.
@@ -46,6 +50,7 @@ def main() -> None:
     walls = sandbox.enter(settings["memory_bytes"], Path(settings["folder"]))
     # Libraries ask for the types of files: this machine's tables of them lie outside of the walls.
     mimetypes.knownfiles.clear()
+    nlp.keep_torch_out()
     requests, answers = _take_pipes()
     worker = _Worker(settings)
     _send(answers, {"ready": True, "walls": [asdict(wall) for wall in walls]}, settings["output_bytes_max"])
@@ -90,7 +95,7 @@ class _Worker:
         sandbox.allow_cpu(self.timeout_seconds + 60)
         path = request["path"]
         try:
-            answer = self._parsed(Path(path), request["format"])
+            answer = self._answered(Path(path), request)
         except MemoryError:
             answer = {
                 "failure": f"The document needed more than {_size(self.memory_bytes)} of memory.",
@@ -106,12 +111,17 @@ class _Worker:
         self._empty_private()
         return {**answer, "resident_bytes": sandbox.resident_bytes()}
 
-    def _parsed(self, path: Path, name: str) -> Answer:
-        read, format = _reader(name)
-        parsed = read(path, format)
+    def _answered(self, path: Path, request: Answer) -> Answer:
+        reader, format = _reader(request["format"])
+        if request.get("asked") == "enclosed":
+            return {"enclosed": asdict(reader.enclosed(path, format))}
+        if request.get("asked") == "content":
+            data = reader.content(path, format, request["number"])
+            return {"content": len(data), _BYTES: data}
+        parsed = reader.parse(path, format)
         if len(parsed.elements) > ELEMENTS_MAX:
             raise Unreadable(f"The document has more than {ELEMENTS_MAX:,} parts.")
-        return {"parsed": {**asdict(parsed), "content_type": format.content_type}}
+        return {"parsed": {**_fields(parsed), "content_type": format.content_type}}
 
     def _empty_private(self) -> None:
         # Warnings of libraries would add up.
@@ -145,9 +155,9 @@ def _reason(error: Exception) -> str:
     return f"The document is damaged: {said} ({type(error).__name__})."
 
 
-def _reader(name: str) -> tuple[Callable[[Path, formats.Format], Parsed], formats.Format]:
+def _reader(name: str) -> tuple[Any, formats.Format]:
     format = formats.BY_NAME[name]
-    return importlib.import_module(f"index.parse.readers.{format.module}").parse, format
+    return importlib.import_module(f"index.parse.readers.{format.module}"), format
 
 
 def _uncompiled() -> int:
@@ -159,6 +169,7 @@ def _uncompiled() -> int:
 
 def load_everything() -> None:
     """Import all that any format needs; outside of the walls, this compiles it for good."""
+    nlp.keep_torch_out()
     for module in formats.MODULES:
         importlib.import_module(f"index.parse.readers.{module}")
     from unstructured.partition.text_type import is_possible_narrative_text
@@ -178,6 +189,7 @@ def _take_pipes() -> tuple[Any, Any]:
 
 
 def _send(answers: Any, answer: Answer, size_max: int) -> None:
+    follow = answer.pop(_BYTES, b"")
     try:
         data = _encoded(answer)
     except MemoryError:
@@ -187,11 +199,22 @@ def _send(answers: Any, answer: Answer, size_max: int) -> None:
     if len(data) > size_max:
         data = _encoded({"failure": f"The document holds more than {_size(size_max)} of text."})
     answers.write(len(data).to_bytes(4, "big") + data)
+    answers.write(follow)
     answers.flush()
 
 
 def _encoded(answer: Answer) -> bytes:
-    return json.dumps(answer, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+    return _JSON.encode(answer).encode("utf-8", "replace")
+
+
+def _fields(value: Any) -> Answer:
+    """The fields of a parsed document, or of one of its elements, which JSON then asks for."""
+    if not isinstance(value, Parsed | Element):
+        raise TypeError(f"{type(value).__name__} is no part of an answer.")
+    return {name: getattr(value, name) for name in value.__slots__}
+
+
+_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_fields)
 
 
 def _size(number: int) -> str:

@@ -1,4 +1,4 @@
-"""The code page of a text in a Latin script that is not UTF-8: the one in which it makes words.
+"""The code page of a text in an alphabet that is not UTF-8: the one in which it makes words.
 
 Code pages agree in ASCII and differ in the other half, so that every text can be read in each of them. In the
 right one, letters stand among letters, small among small, and the words belong to a language that is written
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from index.parse.language import probabilities
+from index.parse.language import familiar, probabilities
 
 _WESTERN = "af ca cy da de en es fi fr id it nl no pt sq sv sw tl"
 #: Languages by code page; the most frequent page first, by which a doubt is decided.
@@ -21,6 +21,19 @@ _LANGUAGES = {
     "cp1257": "et lt lv",
     "mac_roman": _WESTERN,
 }
+#: The same of other scripts; a doubt is decided by the first, too.
+_OTHER_SCRIPTS = {
+    "cp1251": "ru bg uk mk",
+    "koi8_r": "ru",
+    "iso8859_5": "ru bg mk",
+    "cp1253": "el",
+    "iso8859_7": "el",
+    "cp1255": "he",
+    "cp1256": "ar fa ur",
+    "cp874": "th",
+}
+#: The share of familiar trigrams from which a text is in a language; rubbish has a tenth.
+_FAMILIAR = 0.5
 #: Most of the letters that a Latin script has outside ASCII; in other scripts most letters are.
 _SHARE_MAX = 0.45
 #: One in so many characters outside ASCII may stand in an odd place.
@@ -40,7 +53,10 @@ _ROW = re.compile(r"[^\W\d_a-zA-Z]{4,}")
 
 
 def code_page(data: bytes) -> str | None:
-    """The code page in which these bytes make the best text; None when they are of another script."""
+    """The code page in which these bytes make the best text; None when they are of a script of many
+    characters, or of none."""
+    if (page := _other_script(data)) is not None:
+        return page
     outside = sum(byte > 127 for byte in data)
     letters = sum(bytes((byte,)).isalpha() for byte in data)
     if outside > _SHARE_MAX * (outside + letters):
@@ -60,6 +76,17 @@ def code_page(data: bytes) -> str | None:
     if best is None or (best[0][0] > 1 and best[0][0] * _ODD_ONE_IN > outside):
         return None
     return best[1]
+
+
+def _other_script(data: bytes) -> str | None:
+    first = next((at for at, byte in enumerate(data) if byte > 127), 0)
+    sample = data[max(0, first - _SAMPLE // 2) : first + _SAMPLE // 2]
+    best, share = None, _FAMILIAR
+    for page, languages in _OTHER_SCRIPTS.items():
+        found = familiar(sample.decode(page, "replace"), languages.split())
+        if found > share:
+            best, share = page, found
+    return best
 
 
 def _odd(text: str) -> int:

@@ -1,12 +1,14 @@
 """Mail: sender, recipients, date and names of attachments, then the visible bodies.
 
-Attachments are named and not read: they are documents only where a source lists them as such.
+Attachments are named in the text, and not read with it: each is a document of its own (`index.attachments`),
+by `enclosed` and `content`.
 """
 
 from __future__ import annotations
 
 import email
 import email.policy
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from email.message import EmailMessage
@@ -14,15 +16,22 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
-from index.model import Diagnostic, Parsed
+from index.model import ATTACHMENTS_MAX, Attachment, Diagnostic, Enclosed, Parsed
 from index.parse.formats import Format
 from index.parse.outline import Outline, Unreadable, squeeze
 from index.parse.readers import html
+from index.parse.readers.attachments import (
+    DEPTH_MAX,
+    ENCRYPTED,
+    File,
+    encrypted,
+    files,
+    files_of_msg,
+    left_out,
+    without_bytes,
+)
 from index.parse.readers.text import decode, marked, paragraphs
 
-_ENCRYPTED = "The message is encrypted."
-#: A forwarded mail in a multipart mail takes two or three levels.
-_DEPTH_MAX = 100
 #: Code of what the mail holds and its elements do not.
 _LEFT_OUT = "parts-left-out"
 #: Characters of a header's line: a list of recipients has no end.
@@ -38,6 +47,40 @@ def parse(path: Path, format: Format) -> Parsed:
 
 
 def _eml(path: Path) -> Parsed:
+    message, recoded = _message(path)
+    body = _Body(recoded)
+    body.read(message, 0)
+    body.left_out += left_out(files(message))
+    return _letter(body, _header(message, "subject"), _properties(message, body.attachments))
+
+
+def enclosed(path: Path, format: Format) -> Enclosed:
+    """The files that are attached to a mail. Raises Unreadable when it is encrypted or damaged."""
+    attached, sent = _attached(path, format)
+    found = []
+    for one in attached[:ATTACHMENTS_MAX]:
+        data = one.data()
+        found.append(Attachment(one.name, one.content_type, len(data), hashlib.sha256(data).hexdigest()))
+    return Enclosed(tuple(found), sent)
+
+
+def content(path: Path, format: Format, number: int) -> bytes:
+    """The bytes of the attached file of this number, from 0."""
+    return _attached(path, format)[0][number].data()
+
+
+def _attached(path: Path, format: Format) -> tuple[list[File], str]:
+    """The attached files, and when the mail was sent, ISO 8601, or ""."""
+    if format.name == "msg":
+        outlook = _outlook(path)
+        at: datetime | None = outlook.sent_date
+        return files_of_msg(outlook), at.isoformat() if at else ""
+    message, _ = _message(path)
+    return files(message), _sent(message)
+
+
+def _message(path: Path) -> tuple[EmailMessage, bool]:
+    """The mail, and whether its bytes were UTF-16 and are UTF-8 now, whatever its parts say."""
     data = path.read_bytes()
     recoded = marked(data)
     if recoded is not None:
@@ -45,9 +88,7 @@ def _eml(path: Path) -> Parsed:
     message = email.message_from_bytes(data, policy=email.policy.default)
     if not message.keys():
         raise Unreadable("The document is damaged: it has no mail headers.")
-    body = _Body(recoded is not None)
-    body.read(message, 0)
-    return _letter(body, _header(message, "subject"), _properties(message, body.attachments))
+    return message, recoded is not None
 
 
 def _letter(body: _Body, subject: str, properties: Mapping[str, str]) -> Parsed:
@@ -65,12 +106,16 @@ def _letter(body: _Body, subject: str, properties: Mapping[str, str]) -> Parsed:
 
 def _properties(message: EmailMessage, attachments: list[str]) -> dict[str, str]:
     found = {name: _header(message, name) for name in ("from", "to", "cc", "message-id")}
-    date = _header(message, "date")
-    try:
-        found["sent"] = parsedate_to_datetime(date).isoformat()
-    except (ValueError, IndexError, OverflowError):
-        found["sent"] = date
+    found["sent"] = _sent(message) or _header(message, "date")
     return {**found, "attachments": ", ".join(attachments)}
+
+
+def _sent(message: EmailMessage) -> str:
+    """When it was sent, ISO 8601; "" when that cannot be told."""
+    try:
+        return parsedate_to_datetime(_header(message, "date")).isoformat()
+    except (ValueError, IndexError, OverflowError):
+        return ""
 
 
 def _header(message: EmailMessage, name: str) -> str:
@@ -93,10 +138,10 @@ class _Body:
 
     def read(self, part: Any, depth: int) -> None:
         kind = part.get_content_type()
-        if kind == "multipart/encrypted" or part.get_param("smime-type") == "enveloped-data":
-            raise Unreadable(_ENCRYPTED)
-        if depth > _DEPTH_MAX:
-            self.left_out.append(f"Parts that are nested more than {_DEPTH_MAX} levels deep were left out.")
+        if encrypted(part):
+            raise Unreadable(ENCRYPTED)
+        if depth > DEPTH_MAX:
+            self.left_out.append(f"Parts that are nested more than {DEPTH_MAX} levels deep were left out.")
         elif kind == "multipart/alternative" and part.is_multipart():
             self._alternative(list(part.iter_parts()), depth)
         elif kind == "message/rfc822" and part.is_multipart():
@@ -161,19 +206,26 @@ def add(text: str, kind: str, outline: Outline) -> None:
         html.walk(root, outline)
 
 
-def _msg(path: Path) -> Parsed:
+def _outlook(path: Path) -> Any:
     from oxmsg import Message
-    from oxmsg.domain.constants import PID_SENDER_NAME
 
     message = Message.load(str(path))
+    if "encrypted" in message.message_headers.get("Content-Type", "") or "SMIME" in message.message_class:
+        raise Unreadable(ENCRYPTED)
+    return message
+
+
+def _msg(path: Path) -> Parsed:
+    from oxmsg.domain.constants import PID_SENDER_NAME
+
+    message = _outlook(path)
     headers = message.message_headers
-    if "encrypted" in headers.get("Content-Type", "") or "SMIME" in (message.message_class or ""):
-        raise Unreadable(_ENCRYPTED)
     body = _Body(False)
     if message.html_body:
         add(message.html_body, "text/html", body.outline)
     if not body.outline.elements and message.body:
         add(message.body.replace("\r\n", "\n"), "text/plain", body.outline)
+    body.left_out += left_out(files_of_msg(message)) + without_bytes(message)
     sent: datetime | None = message.sent_date
     properties = {
         "from": message.sender or message.properties.str_prop_value(PID_SENDER_NAME) or "",

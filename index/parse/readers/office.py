@@ -1,66 +1,52 @@
-"""Word and PowerPoint, through unstructured; their old formats after LibreOffice has converted them.
+"""Word, through unstructured; its old format after LibreOffice has converted it.
 
 Around unstructured, the text that it passes over is brought back: content controls, tracked insertions,
-text boxes, foot- and endnotes in Word, and the slides' notes, which it puts before the slide that they
-belong to.
+text boxes, equations, charts and diagrams, foot- and endnotes, and headings of styles that an author named.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import docx
-import pptx
 from docx.opc.constants import RELATIONSHIP_TYPE
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from lxml import etree
 from unstructured.partition.docx import partition_docx
-from unstructured.partition.pptx import partition_pptx
 
 from index.model import Parsed
 from index.parse import archive, nlp, soffice
 from index.parse.formats import Format
-from index.parse.outline import Outline, squeeze
+from index.parse.outline import Outline
+from index.parse.readers import ooxml
+from index.parse.readers.drawing import drawn
 from index.parse.readers.html import rows_of, tree
 
 nlp.install()
 
-_MODERN = {"doc": "docx", "ppt": "pptx"}
-_PROPERTIES = (
-    "author",
-    "category",
-    "comments",
-    "created",
-    "keywords",
-    "last_modified_by",
-    "modified",
-    "subject",
-    "version",
-)
 #: Wrappers whose content is part of the text around them, and content that is not.
 _TRANSPARENT = tuple(
     map(qn, ("w:sdt", "w:sdtContent", "w:ins", "w:moveTo", "w:smartTag", "w:customXml", "w:fldSimple"))
 )
 _NOT_TEXT = tuple(map(qn, ("w:del", "w:moveFrom", "w:sdtPr", "w:sdtEndPr")))
+#: Styles that are a document's title, which their authors may place in its outline.
+_TITLES = ("title", "subtitle")
+#: Styles that a style is based on, one upon the other.
+_BASES_MAX = 20
 _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 
 
 def parse(path: Path, format: Format) -> Parsed:
     archive.refuse_protected(path)
-    name = format.name
-    if name in _MODERN:
-        name = _MODERN[name]
-        path = soffice.converted(path, format.name, name)
-    archive.check(path)
-    return _docx(path) if name == "docx" else _pptx(path)
-
-
-def _docx(path: Path) -> Parsed:
-    document = docx.Document(str(path))
+    if format.name == "doc":
+        path = soffice.converted(path, "doc", "docx")
+    document = docx.Document(str(ooxml.plain(path)))
+    _name_headings(document.styles)
+    _draw(document.element.body, document.part)
     _make_plain(document.element.body)
     outline = Outline()
     notes = list(_notes(document.part))
@@ -77,7 +63,60 @@ def _docx(path: Path) -> Parsed:
     outline.end_sections()
     for note in notes:
         outline.add(note, "NarrativeText")
-    return _parsed(outline, document.core_properties)
+    core = document.core_properties
+    return outline.parsed(fallback_title=core.title or "", **ooxml.properties_of(core))
+
+
+def _name_headings(styles: Any) -> None:
+    """Name styles of headings as Word names its own, whatever their author or language named them."""
+    by_id = {style.get(qn("w:styleId")): style for style in styles.element.iterfind(qn("w:style"))}
+    for style in by_id.values():
+        level = _outline_level(style, by_id)
+        named = style.find(qn("w:name"))
+        if level is not None and named is not None and named.get(qn("w:val"), "").lower() not in _TITLES:
+            named.set(qn("w:val"), f"heading {level + 1}")
+
+
+def _outline_level(style: Any, by_id: Mapping[str, Any]) -> int | None:
+    """From 0, as the style or the nearest that it is based on says; None when it is of a text."""
+    for _ in range(_BASES_MAX):
+        level = style.find(f"{qn('w:pPr')}/{qn('w:outlineLvl')}")
+        if level is not None:
+            value = level.get(qn("w:val"), "")
+            return int(value) if value in tuple("012345678") else None
+        base = style.find(qn("w:basedOn"))
+        style = None if base is None else by_id.get(base.get(qn("w:val")))
+        if style is None:
+            return None
+    return None
+
+
+def _draw(body: Any, part: Any) -> None:
+    """Put the words of charts and diagrams behind the paragraphs in which they stand, as text and tables."""
+    for graphic in reversed(body.findall(f".//{qn('a:graphicData')}")):
+        host = next(graphic.iterancestors(qn("w:p")), None)
+        labels, rows = drawn(graphic, part)
+        if host is not None:
+            if rows:
+                host.addnext(_markup("w:tbl", *(_row(row) for row in rows)))
+            for label in reversed(labels):
+                host.addnext(_markup("w:p", _run(label)))
+
+
+def _markup(tag: str, *inner: Any) -> Any:
+    node = OxmlElement(tag)
+    node.extend(inner)
+    return node
+
+
+def _run(text: str) -> Any:
+    said = OxmlElement("w:t")
+    said.text = text
+    return _markup("w:r", said)
+
+
+def _row(cells: list[str]) -> Any:
+    return _markup("w:tr", *(_markup("w:tc", _markup("w:p", _run(text))) for text in cells))
 
 
 def _make_plain(body: Any) -> None:
@@ -89,7 +128,17 @@ def _make_plain(body: Any) -> None:
             for block in reversed(box):
                 host.addnext(block)
             box.getparent().remove(box)
-    etree.strip_tags(body, *_TRANSPARENT)
+    etree.strip_tags(body, *_TRANSPARENT, qn("m:oMathPara"))
+    for spoken in body.findall(f".//{qn('w:ruby')}"):
+        # The text itself; what is written beside it says how it is spoken.
+        host = spoken.getparent()
+        for run in spoken.findall(f"{qn('w:rubyBase')}/{qn('w:r')}"):
+            host.addprevious(run)
+        host.remove(spoken)
+    for formula in body.findall(f".//{qn('m:oMath')}"):
+        formula.getparent().replace(formula, _run("".join(formula.itertext(qn("m:t"), with_tail=False))))
+    for hidden in body.xpath(".//w:r[w:rPr/w:vanish[not(@w:val='0' or @w:val='false')]]"):
+        hidden.getparent().remove(hidden)
     # Word records where its pages ended when it last saved. Without that record, hard breaks are what is
     # known; with it they would count twice, and as a line break they still keep the words around them
     # apart.
@@ -110,33 +159,6 @@ def _notes(part: Any) -> Iterable[str]:
                     yield "\n".join("".join(p.itertext(qn("w:t"))) for p in paragraphs)
 
 
-def _pptx(path: Path) -> Parsed:
-    outline = Outline()
-    presentation = pptx.Presentation(str(path))
-    slides = dict(enumerate(presentation.slides, start=1))
-    by_page: dict[int, list[Any]] = {page: [] for page in slides}
-    for element in partition_pptx(filename=str(path), include_page_breaks=False, languages=[""]):
-        by_page[element.metadata.page_number or 1].append(element)
-    for page, slide in slides.items():
-        outline.end_sections()
-        shape = slide.shapes.title
-        titles = [] if shape is None else [squeeze(p.text) for p in shape.text_frame.paragraphs]
-        for element in by_page[page]:
-            if element.category == "Table":
-                _table(element, outline)
-            elif element.category == "Title" and squeeze(element.text) in titles[:1]:
-                hidden = " (hidden)" if slide.element.get("show") in ("0", "false") else ""
-                outline.heading(element.text + hidden, 1, page)
-                titles.clear()
-            else:
-                # Elsewhere on a slide, short lines are points and labels, not headings.
-                kind = "UncategorizedText" if element.category == "Title" else element.category
-                outline.add(element.text, kind, page)
-        if slide.has_notes_slide and (frame := slide.notes_slide.notes_text_frame) is not None:
-            outline.add(frame.text, "NarrativeText", page)
-    return _parsed(outline, presentation.core_properties)
-
-
 def _table(element: Any, outline: Outline) -> None:
     page = element.metadata.page_number
     root = tree(element.metadata.text_as_html or "")
@@ -144,12 +166,3 @@ def _table(element: Any, outline: Outline) -> None:
         outline.add(element.text, "Table", page)
         return
     outline.table(rows_of(root), page)
-
-
-def _parsed(outline: Outline, core: Any) -> Parsed:
-    properties = {}
-    for name in _PROPERTIES:
-        if value := getattr(core, name):
-            properties[name] = value.isoformat() if hasattr(value, "isoformat") else str(value)
-    language = (core.language or "").partition("-")[0].lower() or None
-    return outline.parsed(fallback_title=core.title or "", language=language, properties=properties)

@@ -15,13 +15,22 @@ from index.parse.formats import Format
 from index.parse.outline import Outline, Unreadable, squeeze
 
 _INVISIBLE_TAGS = """
-    annotation annotation-end bookmark-ref desc event-listeners forms note-citation sequence-decls title
-    tracked-changes user-field-decls variable-decls
+    alphabetical-index-source annotation annotation-end bibliography-source desc event-listeners forms
+    hidden-paragraph hidden-text illustration-index-source note-citation object-index-source sequence-decls
+    table-index-source table-of-content-source title tracked-changes user-field-decls user-index-source
+    variable-decls
 """
 _INVISIBLE = frozenset(_INVISIBLE_TAGS.split())
 _SPACES = re.compile(r"[ \t\r\n]+")
+_CHART = "{urn:oasis:names:tc:opendocument:xmlns:chart:1.0}"
+#: Of a chart; its axes have titles, too.
+_LABELS = (f"{_CHART}title", f"{_CHART}subtitle")
 _STYLE = "{urn:oasis:names:tc:opendocument:xmlns:style:1.0}"
 _TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
+_TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
+_REFERENCE = "{http://www.w3.org/1999/xlink}href"
+#: Cells and rows that are there more than once: sheets are filled up with empty ones.
+_REPEATED_MAX = 1000
 _PROPERTIES = {
     "author": "initial-creator",
     "last_modified_by": "creator",
@@ -34,15 +43,16 @@ _PROPERTIES = {
 def parse(path: Path, format: Format) -> Parsed:
     archive.check(path)
     with zipfile.ZipFile(path) as book:
-        parts = {name: _part(book, name) for name in ("META-INF/manifest.xml", "content.xml", "meta.xml")}
-    manifest, content, meta = parts.values()
-    if manifest is not None and manifest.find(".//{*}encryption-data") is not None:
-        raise Unreadable(archive.PROTECTED)
+        manifest = _part(book, "META-INF/manifest.xml")
+        if manifest is not None and manifest.find(".//{*}encryption-data") is not None:
+            raise Unreadable(archive.PROTECTED)
+        content, meta = (_part(book, name) for name in ("content.xml", "meta.xml"))
+        charts = _charts(book, content)
     body = None if content is None else content.find("{*}body/{*}text")
     if body is None:
         raise Unreadable("The document is damaged: it is no ODT file.")
     outline = Outline()
-    _Walk(outline, _levels(content)).run(body)
+    _Walk(outline, _levels(content), charts).run(body)
     known = (
         {} if meta is None else {name: meta.findtext(f".//{{*}}{tag}") for name, tag in _PROPERTIES.items()}
     )
@@ -64,6 +74,16 @@ def _part(book: zipfile.ZipFile, name: str) -> Any | None:
         return None
 
 
+def _charts(book: zipfile.ZipFile, content: Any) -> dict[str, Any]:
+    """Charts by the reference with which their document holds them."""
+    if content is None:
+        return {}
+    places = {node.get(_REFERENCE, "") for node in content.iter("{*}object")}
+    parts = {place: _part(book, f"{place.removeprefix('./')}/content.xml") for place in places if place}
+    found = {place: part.find(".//{*}chart/{*}chart") for place, part in parts.items() if part is not None}
+    return {place: node for place, node in found.items() if node is not None}
+
+
 def _levels(content: Any) -> dict[str, int]:
     """Heading level by paragraph style, for paragraphs that are headings by their style alone."""
     levels = {"Title": 1, **{f"Heading_20_{level}": level for level in range(1, 10)}}
@@ -77,15 +97,18 @@ def _levels(content: Any) -> dict[str, int]:
 class _Walk:
     """One pass over start and end events; `inline` holds the text of the paragraph that is open."""
 
-    def __init__(self, outline: Outline, levels: dict[str, int]) -> None:
+    def __init__(self, outline: Outline, levels: dict[str, int], charts: dict[str, Any]) -> None:
         self.outline = outline
         self.levels = levels
+        self.charts = charts
         self.page = 1
         self.paged = False
         self.inline: list[str] = []
         self.items = 0
         self.level = 0
         self.notes: list[Any] = []
+        self.drawn: list[Any] = []
+        """Charts in the paragraph that is open."""
 
     def run(self, root: Any) -> None:
         self.paged = root.find(f".//{_TEXT}soft-page-break") is not None
@@ -116,6 +139,10 @@ class _Walk:
             return False
         if tag == "note":
             self.notes += node.iterfind("{*}note-body")
+            return False
+        if tag == "object":
+            chart = self.charts.get(node.get(_REFERENCE))
+            self.drawn += [] if chart is None else [chart]
             return False
         if tag in ("p", "h"):
             self._flush()
@@ -151,20 +178,36 @@ class _Walk:
         else:
             self.outline.add(text, "ListItem" if self.items else "NarrativeText", page)
 
+        charts, self.drawn = self.drawn, []
+        for chart in charts:
+            labels = (squeeze("".join(node.itertext())) for node in chart.iter(*_LABELS))
+            self.outline.add("\n".join(filter(None, labels)), "UncategorizedText", page)
+            for table in chart.iter(f"{_TABLE}table"):
+                self._table(table)
+
     def _table(self, table: Any) -> None:
         page = self.page if self.paged else None
-        rows = []
-        for row in table.iter("{*}table-row"):
-            cells = [cell for cell in row if _tag(cell) == "table-cell"]
-            rows.append([self._cell(cell) for cell in cells])
+        rows: list[list[str]] = []
+        for row in table.iter(f"{_TABLE}table-row"):
+            cells: list[str] = []
+            for cell in row.iterchildren(f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell"):
+                # A cell that another one reaches over keeps its column, and has no text.
+                text = self._cell(cell) if cell.tag == f"{_TABLE}table-cell" else ""
+                cells += [text] * _repeated(cell, "number-columns-repeated")
+            rows += [cells] * (_repeated(row, "number-rows-repeated") if any(cells) else 1)
         self.outline.table(rows, page)
 
     def _cell(self, cell: Any) -> str:
         """The text of a cell on one line; the notes in it are kept for the end."""
-        inner = _Walk(Outline(), {})
+        inner = _Walk(Outline(), {}, self.charts)
         inner._pass(cell)
         self.notes += inner.notes
         return " ".join(element.text for element in inner.outline.elements)
+
+
+def _repeated(node: Any, name: str) -> int:
+    number = node.get(f"{_TABLE}{name}", "1")
+    return min(int(number), _REPEATED_MAX) if number.isdecimal() else 1
 
 
 def _tag(node: Any) -> str:

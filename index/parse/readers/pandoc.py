@@ -1,4 +1,4 @@
-"""EPUB, reStructuredText and Org, which pandoc turns into HTML; RTF where there is no LibreOffice."""
+"""EPUB, reStructuredText and Org, which pandoc turns into HTML."""
 
 from __future__ import annotations
 
@@ -12,17 +12,15 @@ import pypandoc
 from lxml import etree
 
 from index.model import ANY_ANCHOR, Link, Parsed
-from index.parse import archive, soffice
+from index.parse import archive
 from index.parse.formats import Format
 from index.parse.outline import Outline, Unreadable, squeeze
-from index.parse.readers import html, opendocument
+from index.parse.readers import html
 from index.parse.readers.text import decode
 from index.parse.references import References, references, unique
 
 #: In these the title that pandoc prints stands in the text; in the others it repeats a property.
 _TITLE_IS_TEXT = frozenset({"rst", "org"})
-#: The title of RTF, which pandoc passes over. Only plain ones: escapes are left out.
-_RTF_TITLE = re.compile(rb"\{\\title ([^{}\\]{1,500})\}")
 #: reStructuredText: a label, the document of a role, and directives that make anchors or add text.
 _LABEL = re.compile(r"^\s*\.\. _`?([^:`\n]+)`?:[ \t]*$", re.MULTILINE)
 _ROLE_TARGET = re.compile(r"(?:.*<)?([^<>]+)>?\Z")
@@ -38,19 +36,10 @@ _FONT_ALGORITHMS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/p
 
 
 def parse(path: Path, format: Format) -> Parsed:
-    rtf_title = text = ""
+    text = ""
     if format.name == "epub":
         archive.check(path)
         _refuse_locked(path)
-    elif format.name == "rtf":
-        start = path.read_bytes()[:4096]
-        if not start.lstrip().startswith(b"{\\rtf"):
-            raise Unreadable("The document is damaged: it is no RTF file.")
-        if soffice.available():
-            # pandoc passes over notes, and moves lists that LibreOffice wrote.
-            return opendocument.parse(soffice.converted(path, "rtf", "odt"), format)
-        if match := _RTF_TITLE.search(start):
-            rtf_title = match[1].decode("ascii", "replace")
     else:
         # pandoc takes UTF-8 only.
         text = decode(path.read_bytes())
@@ -82,7 +71,7 @@ def parse(path: Path, format: Format) -> Parsed:
     return outline.parsed(
         # Each chapter of a book has a top heading; its title is the book's.
         title=title if format.name == "epub" else "",
-        fallback_title=title or rtf_title,
+        fallback_title=title,
         language=html.language_of(root),
         properties=html.properties_of(root),
         links=found.links,
@@ -91,7 +80,7 @@ def parse(path: Path, format: Format) -> Parsed:
 
 
 def _references(root: Any, text: str, format: Format) -> References:
-    """Those of reStructuredText and Org; books and letters point to parts of themselves."""
+    """Those of reStructuredText and Org; books point to parts of themselves."""
     if format.name not in _TITLE_IS_TEXT:
         return References()
     for link in root.iter("a") if format.name == "org" else ():

@@ -7,9 +7,7 @@ inside a cell as a backslash and an n.
 from __future__ import annotations
 
 import csv
-import datetime
 import io
-import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,14 +17,13 @@ from index.model import Parsed
 from index.parse import archive
 from index.parse.formats import Format
 from index.parse.outline import Outline, Unreadable
+from index.parse.readers import ooxml
+from index.parse.readers.sheets import Sheet, sheets
 from index.parse.readers.text import decode
+from index.parse.readers.values import shown
 
 _SNIFFED = 16 * 1024
-#: In number formats: text in quotes, escaped characters, colours and conditions in brackets.
-_LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.|\[[^\]]*\]')
-#: A currency: [$€-407], "EUR", €.
-_CURRENCY = re.compile(r'\[\$([^\-\]]+)[^\]]*\]|"([A-Z]{3}|[€$£¥₹])"|([€$£¥₹])')
-_DIGIT = re.compile("[0#?]")
+_HIDDEN = " (hidden)"
 csv.field_size_limit(sys.maxsize)
 
 
@@ -57,13 +54,28 @@ def _delimited(text: str, delimiter: str | None) -> Parsed:
 def _xlsx(path: Path) -> Parsed:
     import openpyxl
 
-    book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    path, styled = ooxml.plain(path), True
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
+    except (TypeError, ValueError, IndexError) as error:
+        # Styles that make no sense cost the formats of the numbers, and not the numbers.
+        plain, styled = ooxml.without(path, "xl/styles.xml"), False
+        try:
+            book = openpyxl.load_workbook(plain, read_only=True, data_only=True, keep_links=False)
+        except (TypeError, ValueError, IndexError):
+            raise error from None
+    cells = {sheet.title: sheet for sheet in book.worksheets}
     outline = Outline()
-    for number, sheet in enumerate(book.worksheets, start=1):
-        # The declared size of a sheet may be wrong in either direction.
-        sheet.reset_dimensions()
-        rows = ([_shown(cell.value, cell.number_format) for cell in row] for row in sheet.iter_rows())
-        _sheet(outline, _named(sheet.title, sheet.sheet_state != "visible"), number, rows)
+    for number, aside in enumerate(sheets(path), start=1):
+        rows: Iterable[list[str]] = ()
+        if (sheet := cells.get(aside.name)) is not None:
+            # The declared size of a sheet may be wrong in either direction.
+            sheet.reset_dimensions()
+            rows = (
+                [shown(cell.value, cell.number_format if styled else "") for cell in row]
+                for row in sheet.iter_rows()
+            )
+        _sheet(outline, number, aside, rows)
     known = book.properties
     book.close()
     properties = {
@@ -84,13 +96,21 @@ def _xls(path: Path) -> Parsed:
 
     try:
         # xlrd writes its warnings to standard output by default.
-        book = xlrd.open_workbook(str(path), logfile=io.StringIO(), formatting_info=True)
+        book = xlrd.open_workbook(
+            str(path), logfile=io.StringIO(), formatting_info=True, ignore_workbook_corruption=True
+        )
     except xlrd.XLRDError as error:
+        if "encrypted" in str(error):
+            raise Unreadable(archive.PROTECTED) from None
         raise Unreadable(f"The document is damaged: it is no XLS file ({error}).") from None
     outline = Outline()
     for number, sheet in enumerate(book.sheets(), start=1):
         rows = ([_xls_shown(cell, book) for cell in sheet.row(row)] for row in range(sheet.nrows))
-        _sheet(outline, _named(sheet.name, sheet.visibility != 0), number, rows)
+        hidden_rows = frozenset(row + 1 for row, info in sheet.rowinfo_map.items() if info.hidden)
+        hidden_columns = (column + 1 for column, info in sheet.colinfo_map.items() if info.hidden)
+        columns = tuple(range(column, column + 1) for column in hidden_columns)
+        aside = Sheet(sheet.name, hidden_rows, columns, (), sheet.visibility != 0)
+        _sheet(outline, number, aside, rows)
     return outline.parsed()
 
 
@@ -99,26 +119,30 @@ def _xls_shown(cell: Any, book: Any) -> str:
 
     if cell.ctype == xlrd.XL_CELL_DATE:
         try:
-            return _shown(xlrd.xldate_as_datetime(cell.value, book.datemode))
+            return shown(xlrd.xldate_as_datetime(cell.value, book.datemode))
         except (ValueError, OverflowError):
-            return _shown(cell.value)
+            return shown(cell.value)
     if cell.ctype == xlrd.XL_CELL_BOOLEAN:
-        return _shown(bool(cell.value))
+        return shown(bool(cell.value))
     if cell.ctype in (xlrd.XL_CELL_ERROR, xlrd.XL_CELL_EMPTY):
         return ""
     styled = book.xf_list[cell.xf_index] if cell.xf_index is not None else None
     style = book.format_map.get(styled.format_key) if styled is not None else None
-    return _shown(cell.value, style.format_str if style is not None else "")
+    return shown(cell.value, style.format_str if style is not None else "")
 
 
-def _named(sheet: str, hidden: bool) -> str:
-    return f"{sheet} (hidden)" if hidden else sheet
-
-
-def _sheet(outline: Outline, name: str, number: int, rows: Iterable[list[str]]) -> None:
-    """A heading with the sheet's name, then a table for each run of rows without an empty one."""
+def _sheet(outline: Outline, number: int, aside: Sheet, rows: Iterable[list[str]]) -> None:
+    """A heading with the sheet's name, then a table for each run of rows without an empty one, then what is
+    drawn. Hidden rows and columns are marked: filters hide what is as true as the rest."""
     block: list[list[str]] = []
     headed = False
+
+    def head() -> None:
+        nonlocal headed
+        if not headed:
+            # Below the top, because the name of a sheet is not the title of the document.
+            outline.heading(aside.name + _HIDDEN * aside.hidden, 2, number)
+            headed = True
 
     def close() -> None:
         if len(block) == 1 and sum(map(bool, block[0])) == 1:
@@ -127,51 +151,20 @@ def _sheet(outline: Outline, name: str, number: int, rows: Iterable[list[str]]) 
             outline.table(block, number)
         block.clear()
 
-    for row in rows:
+    for at, row in enumerate(rows, start=1):
         if any(cell.strip() for cell in row):
-            if not headed:
-                # Below the top, because the name of a sheet is not the title of the document.
-                outline.heading(name, 2, number)
-                headed = True
-            block.append(row)
+            head()
+            if not block and aside.columns:
+                row = [
+                    cell + _HIDDEN if cell and any(column in one for one in aside.columns) else cell
+                    for column, cell in enumerate(row, start=1)
+                ]
+            block.append([*row, _HIDDEN.strip()] if at in aside.rows else row)
         elif block:
             close()
     if block:
         close()
-
-
-def _shown(value: Any, style: str = "") -> str:
-    """A cell's value as a reader would type it; `style` is its number format: what it says of percent and
-    currency is a part of the value, all else is decoration."""
-    if value is None:
-        return ""
-    if isinstance(value, int | float) and not isinstance(value, bool) and style:
-        positive = style.partition(";")[0]
-        if "%" in _LITERAL.sub("", positive):
-            return f"{_plain(round(value * 100, 10))}%"
-        if (sign := _CURRENCY.search(positive)) and (digit := _DIGIT.search(_LITERAL.sub(_blanks, positive))):
-            return _priced(value, sign[1] or sign[2] or sign[3], sign.start() < digit.start())
-    if isinstance(value, bool):
-        return str(value).upper()
-    if isinstance(value, float):
-        return _plain(value)
-    if isinstance(value, datetime.datetime):
-        return value.date().isoformat() if value.time() == datetime.time() else value.isoformat(" ")
-    if isinstance(value, datetime.date | datetime.time):
-        return value.isoformat()
-    return str(value)
-
-
-def _plain(value: float) -> str:
-    return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else str(value)
-
-
-def _blanks(found: re.Match[str]) -> str:
-    return " " * len(found[0])
-
-
-def _priced(value: float, sign: str, before: bool) -> str:
-    amount = _plain(abs(value))
-    blank = " " if len(sign) > 1 and sign.isalpha() else ""
-    shown = f"{sign}{blank}{amount}" if before else f"{amount} {sign}"
-    return f"-{shown}" if value < 0 else shown
+    for text in aside.drawn:
+        if text.strip():
+            head()
+            outline.add(text, "UncategorizedText", number)

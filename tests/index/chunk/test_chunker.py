@@ -107,17 +107,17 @@ def test_the_same_holds_with_a_tokenizer_whose_counts_do_not_add_up(document: Pa
 @pytest.mark.parametrize(
     "text",
     [
-        words(90_000),
-        "漢字仮名交じり文" * 40_000,
-        "0123456789abcdef" * 60_000,
+        words(20_000),
+        "漢字仮名交じり文" * 10_000,
+        "0123456789abcdef" * 15_000,
         "a" * 1_000_000,
-        "👩‍👩‍👧‍👦" * 20_000,
-        "Same again. " * 80_000,
+        "👩‍👩‍👧‍👦" * 5_000,
+        "Same again. " * 20_000,
         " " * 1_000_000 + "end",
     ],
     ids=["words", "no spaces", "one word", "one letter", "families", "one sentence", "blanks"],
 )
-def test_a_single_line_of_a_million_characters_is_cut(tokenizer: Tokenizer, text: str) -> None:
+def test_a_single_line_without_end_is_cut(tokenizer: Tokenizer, text: str) -> None:
     chunks = check(Parsed((prose(text),)), tokenizer, 256)
     assert len(chunks) < len(text) // 40
 

@@ -150,7 +150,7 @@ def test_the_memory_of_a_released_model_is_given_back_each_time(
 
 
 def test_a_question_does_not_wait_for_the_batches_behind_it(real: Embedder) -> None:
-    texts = [f"Passage {number}. " + "It says something. " * 60 for number in range(150 * streams())]
+    texts = [f"Passage {number}. " + "It says something. " * 60 for number in range(60 * streams())]
     batches: list[int] = []
     first = threading.Event()
 
@@ -168,4 +168,4 @@ def test_a_question_does_not_wait_for_the_batches_behind_it(real: Embedder) -> N
         assert not embedding.done()
         embedding.result()
     # At most one on each stream, and some while this thread waits for its turn.
-    assert meanwhile <= 4 * streams() < len(batches) // 4, (meanwhile, len(batches))
+    assert meanwhile <= 4 * streams() < len(batches) // 2, (meanwhile, len(batches))

@@ -108,7 +108,6 @@ def test_an_upgrade_concerns_only_the_formats_that_use_the_package(monkeypatch: 
     after = fingerprints("c")
     assert {suffix for suffix in before if before[suffix] != after[suffix]} == {
         ".epub",
-        ".rtf",
         ".rst",
         ".org",
     }
@@ -122,7 +121,7 @@ def test_a_program_that_appears_concerns_only_the_formats_that_need_it(
     assert set(formats.missing_programs()) == {"tesseract", "soffice"}
     monkeypatch.setattr(formats, "_installed", lambda program: program == "soffice")
     changed = fingerprints("c")
-    assert {suffix for suffix in without if without[suffix] != changed[suffix]} == {".doc", ".ppt", ".rtf"}
+    assert {suffix for suffix in without if without[suffix] != changed[suffix]} == {".doc", ".ppt"}
     assert ".pdf" in formats.missing_programs()["tesseract"]
     assert "soffice" not in formats.missing_programs()
 
@@ -132,7 +131,7 @@ def test_the_spacy_model_concerns_only_what_is_classified(monkeypatch: pytest.Mo
     monkeypatch.setattr("index.parse.nlp.in_use", lambda: "en_core_web_sm 3.8.0")
     after = fingerprints("c")
     changed = {suffix for suffix in before if before[suffix] != after[suffix]}
-    assert {".pdf", ".docx", ".pptx"} <= changed
+    assert {".pdf", ".docx", ".doc"} <= changed
     assert not changed & {".md", ".html", ".txt", ".csv"}
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from index.model import Element, Parsed
 from index.parse.formats import BY_SUFFIX
-from index.parse.readers.pdf import parse
 from tests import documents
 from tests.documents import Placed
+from tests.readers import parse
 
 WORDS = "the quick brown fox jumps over the lazy dog while seven wizards brew their jolly potions by night"
 
@@ -52,6 +52,14 @@ def test_columns_are_read_from_left_to_right_in_whatever_order_they_are_drawn(tm
         page = [one for number in order for one in parts[number]]
         found = read(documents.placed_pdf(tmp_path / f"{order[0]}{order[1]}.pdf", [page]))
         assert [element.text for element in found.elements] == [above, text_of(left), text_of(right), below]
+
+
+def test_three_columns_are_read_one_after_the_other(tmp_path: Path) -> None:
+    every = [[" ".join(line.split()[:5]) for line in prose(seed, 20)] for seed in (1, 4, 7)]
+    page = [one for n, lines in enumerate(every) for one in column(42 + 180 * n, 700, lines)]
+    found = read(documents.placed_pdf(tmp_path / "a.pdf", [sorted(page, key=lambda one: -one[1])]))
+    assert found.text.split() == text_of([line for lines in every for line in lines]).split()
+    assert {element.kind for element in found.elements} == {"NarrativeText"}
 
 
 def test_a_table_is_read_by_its_rows(tmp_path: Path) -> None:
@@ -167,6 +175,32 @@ def test_headings_without_bookmarks_are_numbered_and_set_apart_or_larger(tmp_pat
     assert [e.kind for e in found.elements if "Take" in e.text] == ["ListItem", "ListItem"]
 
 
+def test_a_heading_whose_line_is_justified_is_no_label(tmp_path: Path) -> None:
+    lines = [" ".join(line.split()[:5]) for line in prose(1, 8)]
+    page: list[Placed] = [
+        *column(60, 700, lines),
+        # Both words at the ends of the line.
+        (60, 580, 16, "Few", "F2"),
+        (165, 580, 16, "observations", "F2"),
+        (60, 562, 16, "of foxes", "F2"),
+        *column(60, 540, lines),
+    ]
+    found = read(documents.placed_pdf(tmp_path / "a.pdf", [page]))
+    assert [e.text for e in found.elements if e.kind == "Title"] == ["Few observations of foxes"]
+
+
+def test_an_item_goes_on_at_the_margin(tmp_path: Path) -> None:
+    lines = prose(1, 3)
+    page = [
+        *column(60, 740, prose(2, 6)),
+        (72, 640, 10, f"1. {lines[0]}", "F1"),
+        *column(60, 628, lines[1:]),
+        (72, 604, 10, "2. Another.", "F1"),
+    ]
+    found = read(documents.placed_pdf(tmp_path / "a.pdf", [page]))
+    assert shape(found)[1:] == [("ListItem", f"1. {text_of(lines)}"), ("ListItem", "2. Another.")]
+
+
 def test_a_program_keeps_its_lines(tmp_path: Path) -> None:
     code = [(60.0, 600.0, 10.0, "for fox in den:", "F3"), (84.0, 588.0, 10.0, "feed(fox)", "F3")]
     page = [*column(60, 700, prose(1, 3)), *code, (60.0, 500.0, 10.0, "That is all.", "F1")]
@@ -199,3 +233,31 @@ def test_a_page_in_landscape_has_columns_and_tables_too(tmp_path: Path) -> None:
 def test_elements_name_pages_and_nothing_else(tmp_path: Path) -> None:
     found = read(documents.placed_pdf(tmp_path / "a.pdf", [column(60, 700, prose(1, 3))]))
     assert found.elements == (Element(text_of(prose(1, 3)), "NarrativeText", (), 1),)
+
+
+def mapped(path: Path, codes: str, content: str) -> Path:
+    """A page whose font says that A, B and C are these characters, as UTF-16 in hexadecimal."""
+    lines = "".join(f"<{65 + n:X}> <{code}>\n" for n, code in enumerate(codes.split()))
+    table = (
+        "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /A def /CMapType 2 def\n"
+        "1 begincodespacerange <00> <FF> endcodespacerange\n"
+        f"{len(codes.split())} beginbfchar\n{lines}endbfchar endcmap end end"
+    )
+    font = "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding/ToUnicode 1 0 R>>"
+    return documents.drawn_pdf(
+        path, content, objects=[("", table.encode()), font], resources="/Font<</F1 2 0 R>>"
+    )
+
+
+def test_characters_beyond_sixteen_bits_are_whole(tmp_path: Path) -> None:
+    content = "BT /F1 10 Tf 60 700 Td (ABC    C) Tj ET BT /F1 10 Tf 60 600 Td (A) Tj ET"
+    path = mapped(tmp_path / "a.pdf", "D835DC5D D83DDE00 0078", content)
+    assert read(path).text.split() == ["\U0001d45d\U0001f600x", "x", "\U0001d45d"]
+
+
+def test_text_from_right_to_left_is_read_so(tmp_path: Path) -> None:
+    # alef, bet, gimel: drawn from left to right, as they stand on the page.
+    content = "BT /F1 10 Tf 60 700 Td (C BA CBA) Tj ET BT /F1 10 Tf 60 680 Td (CC BB AA) Tj ET"
+    path = mapped(tmp_path / "a.pdf", "05D0 05D1 05D2", content)
+    found = read(path).text.split()
+    assert found == ["אבג", "אב", "ג", "אא", "בב", "גג"]

@@ -13,8 +13,12 @@ from pptx.util import Inches
 
 from index.model import Parsed
 from index.parse.formats import BY_SUFFIX
-from index.parse.readers import html, office, tables
+from index.parse.readers import html, slides, tables
 from index.parse.readers.grid import Cell, cell, grid
+from tests.readers import parse
+
+#: python-pptx writes sheets of charts with it.
+xlsxwriter: Any = pytest.importorskip("xlsxwriter")
 
 ROWS = [["Plan", "Price", "Seats"], ["Free", "0", "5"], ["", "10", "7"], ["Premium", "", "50"]]
 #: The plan reaches over two rows, and the last row's price over two columns.
@@ -72,7 +76,7 @@ def test_word(tmp_path: Path) -> None:
     document = docx.Document()
     _filled(document.add_table(4, 3))
     document.save(str(tmp_path / "a.docx"))
-    assert table_of(office.parse(tmp_path / "a.docx", BY_SUFFIX[".docx"])) == MERGED
+    assert table_of(parse(tmp_path / "a.docx", BY_SUFFIX[".docx"])) == MERGED
 
 
 def test_slides(tmp_path: Path) -> None:
@@ -82,7 +86,7 @@ def test_slides(tmp_path: Path) -> None:
     slide.element.set("show", "0")
     _filled(slide.shapes.add_table(4, 3, 0, Inches(3), Inches(5), Inches(3)).table)
     show.save(str(tmp_path / "a.pptx"))
-    found = office.parse(tmp_path / "a.pptx", BY_SUFFIX[".pptx"])
+    found = slides.parse(tmp_path / "a.pptx", BY_SUFFIX[".pptx"])
     assert table_of(found) == MERGED
     assert found.elements[0].text == "Plans (hidden)"
 
@@ -137,3 +141,15 @@ def test_of_a_page_with_a_main_part_only_that_is_read(tmp_path: Path) -> None:
             assert "All pages" in found.text
             whole.add(name)
     assert whole == {"two", "small", "none"}
+
+
+def test_hidden_rows_and_columns_of_sheets_are_marked(tmp_path: Path) -> None:
+    book = xlsxwriter.Workbook(str(tmp_path / "a.xlsx"))
+    sheet = book.add_worksheet()
+    for number, row in enumerate([["Plan", "Price", "Cost"], ["Free", 0, 1], ["Gold", 9, 4]]):
+        sheet.write_row(number, 0, row)
+    sheet.set_row(1, None, None, {"hidden": True})
+    sheet.set_column(2, 5, None, None, {"hidden": True})
+    book.close()
+    found = tables.parse(tmp_path / "a.xlsx", BY_SUFFIX[".xlsx"])
+    assert table_of(found) == "Plan | Price | Cost (hidden)\nFree | 0 | 1 | (hidden)\nGold | 9 | 4"

@@ -112,6 +112,8 @@ def paragraphs(found: Sequence[Line], page: int, step: float) -> Iterator[Block]
         elif above.right >= full - 0.35 * width:
             # A full line was broken by the margin, a short one by its author.
             block.lines[-1] += " " + line.text
+            # The gaps of a line that fills its column are those of justified text.
+            block.cut = block.cut and not (above.left <= margin + 1 and above.right >= full - 1)
         else:
             block.lines.append(line.text)
         block.right, block.bottom = max(block.right, line.right), line.bottom
@@ -151,4 +153,6 @@ def _begins(line: Line, above: Line, block: Block, step: float, margin: float, f
     hanging = BULLET.match(block.lines[0]) is not None
     # A first line that is set in; or the margin again, below lines that are set in.
     first = 0.4 * line.height < indent < 4 * line.height and abs(above.left - margin) < 2 and not hanging
-    return (first and above.text.endswith(_ENDED)) or (indent < -0.4 * line.height and hanging)
+    # The rest of an item may begin at the margin.
+    rest = line.text[0].islower() and above.right > full - 0.3 * (full - margin)
+    return (first and above.text.endswith(_ENDED)) or (indent < -0.4 * line.height and hanging and not rest)

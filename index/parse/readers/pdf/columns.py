@@ -109,7 +109,9 @@ def _gutter(found: Sequence[Line]) -> float | None:
         return None
     middle = best[2]
     sides = [line for line in found if line.right <= middle], [line for line in found if line.left >= middle]
-    return middle if all(map(_is_prose, sides)) and _side_by_side(*sides) else None
+    # A side may be several columns.
+    prose = all(_is_prose(side) or _gutter(side) is not None for side in sides)
+    return middle if prose and _side_by_side(*sides) else None
 
 
 def _is_prose(side: Sequence[Line]) -> bool:

@@ -16,12 +16,16 @@ from index.parse import archive, nlp
 from index.parse.formats import Format
 from index.parse.outline import Outline, Unreadable
 from index.parse.readers import ocr
-from index.parse.readers.pdf import headings
+from index.parse.readers.pdf import headings, layers
 from index.parse.readers.pdf.blocks import Block, continued
+from index.parse.readers.pdf.grids import Grid, grids
 from index.parse.readers.pdf.headings import Bookmark, mark
 from index.parse.readers.pdf.heads import without_heads
 from index.parse.readers.pdf.layout import blocks
 from index.parse.readers.pdf.lines import Line, lines
+from index.parse.readers.pdf.rules import rules
+from index.parse.readers.pdf.turning import turning
+from index.parse.readers.pdf.visible import visible
 
 nlp.install()
 
@@ -43,6 +47,9 @@ def parse(path: Path, format: Format) -> Parsed:
         if error.err_code == pdfium.FPDF_ERR_SECURITY:
             raise Unreadable("The document is encrypted in a way that cannot be read.") from None
         raise Unreadable("The document is damaged: it is no readable PDF file.") from None
+    if (without := layers.without_hidden(path)) is not None:
+        document.close()
+        document = pypdfium2.PdfDocument(without)
     try:
         # Before any page is loaded; without effect where there is no form.
         document.init_forms()
@@ -80,20 +87,24 @@ def _blocks(document: Any, named: Mapping[int, Sequence[Bookmark]]) -> Iterator[
     for start in range(0, len(document), _WINDOW):
         pages: list[list[Line]] = []
         read: list[list[Block]] = []
+        ruled: list[list[Grid]] = []
         sizes: list[float] = []
         for number in range(start, min(start + _WINDOW, len(document))):
             page = _page(document, number)
             sizes.append(page.get_height())
-            found = lines(page)
+            turn = turning(page)
+            drawn = rules(page, turn)
+            found = visible(lines(page, turn, drawn.down), page, turn)
             texts += bool(found)
             pages.append(mark(found, named.get(number, ())))
+            ruled.append(grids(drawn))
             read.append([])
             if not found and _has_picture(page):
                 pictured.append(number)
                 read[-1] = _recognised(page, number + 1)
             page.close()
         for number, body in enumerate(without_heads(pages, sizes)):
-            yield from blocks(body, start + number + 1)
+            yield from blocks(body, start + number + 1, ruled[number])
             yield from read[number]
     if pictured and not texts and not ocr.available():
         raise Unreadable("The document holds only images of its pages and needs OCR; install tesseract.")

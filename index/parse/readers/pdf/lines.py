@@ -7,13 +7,16 @@ outside of the visible part of the page (its crop box) is none.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from ctypes import byref, c_int, create_string_buffer
 from dataclasses import dataclass
 from math import pi, radians
 from typing import Any
 
 import pypdfium2.raw as pdfium
+
+from index.parse.readers.pdf.rules import Rule
+from index.parse.readers.pdf.turning import Box, Turn, upright
 
 #: Bullets of the Symbol and Wingdings fonts have no character of their own.
 _TYPESET = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
@@ -24,18 +27,19 @@ _WORD = re.compile(r"[^\s\x02\ufffe]+")
 _FIXED_NAME = re.compile(r"mono|courier|consol|typewriter|cmtt|tt\d+$|fixed|menlo", re.IGNORECASE)
 _BOLD_NAME = re.compile(r"bold|black|heavy|cmb|-bd|demi", re.IGNORECASE)
 _FIXED_FLAG, _BOLD_FLAG = 1, 1 << 18
+_LEFTWARDS = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+_HALF = re.compile("[\ud800-\udfff]")
 
 #: Heights of a line: a wider gap between two words parts columns or cells.
 GAP = 1.3
 #: Heights of a line: the mean width of the letters of a word is more; what stands higher or lower is beside
 #: nothing in its line.
 _NARROW, _JUMP = 0.25, 0.7
+#: Heights of a line between two letters that a rule parts, though pdfium takes them for one word.
+_APART = 0.08
 #: Points that text may lie outside of the visible part.
 _SLACK = 2.0
 _NAME_BYTES = 80
-
-Box = tuple[float, float, float, float]
-"""Left, bottom, right, top."""
 
 
 @dataclass(slots=True)
@@ -57,19 +61,26 @@ class Line:
     """Of a heading, from 1; 0: it is none, as far as bookmarks say."""
     cut: bool = False
     """Whether it was joined over wide gaps."""
+    invisible: bool = False
 
     @property
     def height(self) -> float:
         return self.top - self.bottom
 
 
-def lines(page: Any) -> list[Line]:
-    """The lines of a page in the order in which the file draws them."""
+def lines(page: Any, turn: Turn, down: Sequence[Rule] = ()) -> list[Line]:
+    """The lines of a page in the order in which the file draws them, cut at the rules that stand between two
+    words."""
     textpage = page.get_textpage()
     try:
-        return list(_lines(_Text(page, textpage)))
+        return list(_lines(_Text(page, textpage, turn, down)))
     finally:
         textpage.close()
+
+
+def leftwards(text: str) -> bool:
+    """Whether it is read from right to left."""
+    return _LEFTWARDS.search(text) is not None
 
 
 def _lines(text: _Text) -> Iterator[Line]:
@@ -79,22 +90,27 @@ def _lines(text: _Text) -> Iterator[Line]:
             yield whole
             continue
         piece: Line | None = None
+        back = leftwards(found[0])
         for word, box, start, jumped in text.words(found.start(), found.end()):
             left, bottom, right, top = box
-            if piece is not None and (
-                piece.sideways
-                or (not jumped and -piece.height <= left - piece.right <= GAP * (piece.top - piece.bottom))
-            ):
-                piece.text += f" {word}"
-                piece.right = right
-                if piece.fixed or piece.bold:
-                    bold, fixed = text.font(start + len(word) - 1)
-                    piece.bold, piece.fixed = piece.bold and bold, piece.fixed and fixed
-                continue
+            hidden = text.invisible(start)
+            if piece is not None and not jumped and piece.invisible == hidden:
+                gap = max(left - piece.right, piece.left - right) if back else left - piece.right
+                near = -piece.height <= gap <= GAP * piece.height
+                if piece.sideways or (
+                    near and not text.parted(piece.right - 2, left + 2, (bottom + top) / 2)
+                ):
+                    piece.text += f" {word}"
+                    piece.left, piece.right = min(piece.left, left), max(piece.right, right)
+                    if piece.fixed or piece.bold:
+                        bold, fixed = text.font(start + len(word) - 1)
+                        piece.bold, piece.fixed = piece.bold and bold, piece.fixed and fixed
+                    continue
             if piece is not None:
                 yield piece
             bold, fixed = text.font(start)
             piece = Line(word, left, bottom, right, top, bold, fixed, sideways=text.sideways(start))
+            piece.invisible = hidden
         if piece is not None:
             piece.broken = found[0][-1] in "\x02\ufffe"
             yield piece
@@ -103,7 +119,7 @@ def _lines(text: _Text) -> Iterator[Line]:
 class _Text:
     """The characters of a page, with their places by number."""
 
-    def __init__(self, page: Any, textpage: Any) -> None:
+    def __init__(self, page: Any, textpage: Any, turn: Turn, down: Sequence[Rule]) -> None:
         self._textpage = textpage.raw
         characters = textpage.get_text_range()
         count = textpage.count_chars()
@@ -111,7 +127,8 @@ class _Text:
             codes = (pdfium.FPDFText_GetUnicode(self._textpage, number) for number in range(count))
             characters = "".join(chr(code) if 0 < code < 0x110000 else " " for code in codes)
         self.characters = characters.translate(_ONE_TO_ONE)
-        self._turn = _turned(page)
+        self._halves = _HALF.search(characters) is not None
+        self._turn, self._down = turn, down
         self._rotated = radians(page.get_rotation())
         left, bottom, right, top = page.get_cropbox()
         self._visible = left - _SLACK, bottom - _SLACK, right + _SLACK, top + _SLACK
@@ -124,7 +141,7 @@ class _Text:
     def whole(self, start: int, end: int) -> Line | None:
         """The line when it has no gap and lies upright within the page, as most do; else None: its words have
         to be looked at. The end of a word is looked for only where a gap may follow."""
-        if self._turn is not _upright:
+        if self._turn is not upright:
             return None
         spans = [found.span() for found in _WORD.finditer(self.characters, start, end)]
         if not spans:
@@ -155,44 +172,63 @@ class _Text:
         if bold or fixed:
             other_bold, other_fixed = self.font(last)
             bold, fixed = bold and other_bold, fixed and other_fixed
-        words = " ".join(self.characters[first:end] for first, end in spans)
-        return Line(words, begin, bottom, right, top, bold, fixed)
+        hidden = self.invisible(begun)
+        if hidden != self.invisible(last) or self.parted(begin + 1, right - 1, (bottom + top) / 2):
+            return None
+        words = " ".join(self._said(first, end) for first, end in spans)
+        return Line(words, begin, bottom, right, top, bold, fixed, invisible=hidden)
 
     def words(self, start: int, end: int) -> Iterator[tuple[str, Box, int, bool]]:
         """Each visible word with its place, the number of its first character, and whether it stands above or
         below the one before, though pdfium puts nothing between them."""
         low_x, low_y, high_x, high_y = self._visible
-        upright = self._turn is _upright
+        turned = self._turn is not upright
         for found in _WORD.finditer(self.characters, start, end):
             first, last = found.start(), found.end() - 1
-            left, bottom, right, top = self._place(first)
-            pieces = [(first, last)]
-            if last > first:
-                _, low, right, _ = self._place(last)
-                if abs(low - bottom) > _JUMP * (top - bottom) and upright and not self.sideways(first):
+            pieces = [(first, last, False)]
+            if last > first and not turned and not self.sideways(first):
+                left, bottom, right, top = self._around(first, last)
+                jumps = abs(self._place(last)[1] - bottom) > _JUMP * (top - bottom)
+                if jumps or self.parted(left + 1, right - 1, (bottom + top) / 2):
                     pieces = list(self._pieces(first, last))
-            for number, (begun, ended) in enumerate(pieces):
-                if len(pieces) > 1:
-                    left, bottom, _, top = self._place(begun)
-                    right = self._place(ended)[2]
+            for begun, ended, jumped in pieces:
+                left, bottom, right, top = box = self._around(begun, ended)
                 across, up = (left + right) / 2, (bottom + top) / 2
                 unplaced = top == bottom == 0
                 if (low_x <= across <= high_x and low_y <= up <= high_y) or unplaced:
-                    box = left, bottom, right, top
-                    if not upright:
-                        box = self._turn(self._around(begun, ended))
-                    yield self.characters[begun : ended + 1], box, begun, number > 0
+                    yield self._said(begun, ended + 1), self._turn(box), begun, jumped
 
-    def _pieces(self, first: int, last: int) -> Iterator[tuple[int, int]]:
-        """From where to where the characters stand beside each other."""
-        _, base, _, top = self._place(first)
-        begun = first
+    def _pieces(self, first: int, last: int) -> Iterator[tuple[int, int, bool]]:
+        """From where to where the characters stand beside each other, without a rule between them, and
+        whether they stand above or below those before."""
+        _, base, before, top = self._place(first)
+        begun, jumped = first, False
         for number in range(first + 1, last + 1):
-            _, bottom, _, _ = self._place(number)
-            if abs(bottom - base) > _JUMP * (top - base):
-                yield begun, number - 1
-                begun, base = number, bottom
-        yield begun, last
+            left, bottom, right, _ = self._place(number)
+            jumps = abs(bottom - base) > _JUMP * (top - base)
+            apart = left - before > _APART * (top - base)
+            if jumps or (apart and self.parted(before - 1, left + 1, (base + top) / 2)):
+                yield begun, number - 1, jumped
+                begun, base, jumped = number, bottom, jumps
+            before = right
+        yield begun, last, jumped
+
+    def parted(self, low: float, high: float, height: float) -> bool:
+        """Whether a rule stands between two places at this height."""
+        return any(low <= rule.place <= high and rule.start <= height <= rule.end for rule in self._down)
+
+    def _said(self, first: int, end: int) -> str:
+        """Characters; pdfium gives those beyond 16 bits as two halves."""
+        said: str = self.characters[first:end]
+        return (
+            said.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace") if self._halves else said
+        )
+
+    def invisible(self, number: int) -> bool:
+        text = pdfium.FPDFText_GetTextObject(self._textpage, number)
+        return (
+            bool(text) and pdfium.FPDFTextObj_GetTextRenderMode(text) == pdfium.FPDF_TEXTRENDERMODE_INVISIBLE
+        )
 
     def _place(self, number: int) -> Box:
         """The place of a character, with the ascenders and descenders of its line; zeros where pdfium cannot
@@ -203,8 +239,12 @@ class _Text:
         return box.left, min(box.bottom, box.top), box.right, max(box.bottom, box.top)
 
     def _around(self, first: int, last: int) -> Box:
+        """The place of a word, as high as its first character unless the page is turned."""
         one, other = self._place(first), self._place(last)
-        return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
+        left, right = min(one[0], other[0]), max(one[2], other[2])
+        if self._turn is upright:
+            return left, one[1], right, one[3]
+        return left, min(one[1], other[1]), right, max(one[3], other[3])
 
     def sideways(self, number: int) -> bool:
         # Both clockwise.
@@ -231,26 +271,3 @@ _ONE_TO_ONE = {code: char for code, char in _PLAIN.items() if len(char) == 1}
 def plain(text: str) -> str:
     """The text with ligatures as letters."""
     return text.translate(_PLAIN)
-
-
-def _upright(box: Box) -> Box:
-    return box
-
-
-def _turned(page: Any) -> Callable[[Box], Box]:
-    """The function from places on the page to those of the page as it is shown."""
-    low_x, low_y, high_x, high_y = page.get_mediabox()
-
-    def quarter(box: Box) -> Box:
-        left, bottom, right, top = box
-        return bottom - low_y, high_x - right, top - low_y, high_x - left
-
-    def half(box: Box) -> Box:
-        left, bottom, right, top = box
-        return high_x - right, high_y - top, high_x - left, high_y - bottom
-
-    def three_quarters(box: Box) -> Box:
-        left, bottom, right, top = box
-        return high_y - top, left - low_x, high_y - bottom, right - low_x
-
-    return {90: quarter, 180: half, 270: three_quarters}.get(page.get_rotation(), _upright)

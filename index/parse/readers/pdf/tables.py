@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from statistics import median
 
 from index.parse.readers.pdf.blocks import Block
-from index.parse.readers.pdf.lines import Line, plain
+from index.parse.readers.pdf.lines import Line, leftwards, plain
 
 _TABLE_ROWS_MIN = 3
-_LEADERS = re.compile(r"(?:\s?[.·…_]){3,}|[.·…_]{2,}$")
+LEADERS = re.compile(r"(?:\s?[.·…_]){3,}|[.·…_]{2,}$")
 _LABEL = re.compile(
     r"[-*•‣◦▪·–+o]|\(?(?:\d{1,3}|[a-z]|[ivx]{1,5})[.)]?|\[\d{1,3}\]|\d{1,2}(?:\.\d{1,2}){0,4}"
 )
@@ -41,7 +41,7 @@ def labelled(row: list[Line]) -> list[Line]:
         row = [joined(row[:2]), *row[2:]]
     if len(row) > 1 and any(line.level for line in row):
         return [joined(row)]
-    if len(row) > 1 and any(_LEADERS.search(line.text) for line in row):
+    if len(row) > 1 and any(LEADERS.search(line.text) for line in row):
         return [joined(row)]
     return row
 
@@ -50,7 +50,8 @@ def joined(row: Sequence[Line]) -> Line:
     first, last = row[0], row[-1]
     if len(row) == 1:
         return first
-    text = " ".join(line.text for line in row)
+    back = all(leftwards(line.text) for line in row)
+    text = " ".join(line.text for line in (reversed(row) if back else row))
     bottom, top = min(line.bottom for line in row), max(line.top for line in row)
     bold, fixed = all(line.bold for line in row), all(line.fixed for line in row)
     level = max(line.level for line in row)
@@ -81,12 +82,12 @@ def table_end(rows: Sequence[list[Line]], start: int, step: float) -> int | None
             end = number + 1
         if alone > 3 or (row[0].left <= margin and alone > 1):
             break
-    if several < _TABLE_ROWS_MIN or len(_places(rows[start:end])) < 2:
+    if several < _TABLE_ROWS_MIN or len(places_of(rows[start:end])) < 2:
         return None
     return end
 
 
-def _places(rows: Sequence[Sequence[Line]]) -> list[tuple[float, float]]:
+def places_of(rows: Sequence[Sequence[Line]]) -> list[tuple[float, float]]:
     """From where to where each column of a table reaches."""
     several = [row for row in rows if len(row) > 1]
     spans = sorted((line.left, line.right) for row in several for line in row)
@@ -110,16 +111,16 @@ def _merged(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def table(rows: Sequence[Sequence[Line]], page: int) -> Block:
-    places = _places(rows)
+    places = places_of(rows)
     cells: list[list[str]] = []
     broken: set[int] = set()
     for row in rows:
         made = [""] * len(places)
         for line in row:
-            number = _column_of(line, places)
+            number = column_of(line, places)
             made[number] = f"{made[number]} {plain(line.text)}".strip()
         hyphened = {number for number in broken if made[number]}
-        broken = {_column_of(line, places) for line in row if line.broken}
+        broken = {column_of(line, places) for line in row if line.broken}
         filled = [number for number, cell in enumerate(made) if cell]
         if cells and len(filled) == 1 and filled[0] > 0:
             # The rest of a cell.
@@ -140,7 +141,8 @@ def table(rows: Sequence[Sequence[Line]], page: int) -> Block:
     )
 
 
-def _column_of(line: Line, places: Sequence[tuple[float, float]]) -> int:
+def column_of(line: Line, places: Sequence[tuple[float, float]]) -> int:
+    """The number of the column that a line stands in, or is nearest to."""
     return min(range(len(places)), key=lambda number: _distance(line, places[number]))
 
 
