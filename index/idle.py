@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
 import sys
 import threading
 import time
 from collections.abc import Callable
+
+from index.cores import cores
+
+#: Option of the GNU C library's `mallopt`.
+_M_ARENA_MAX = -8
 
 
 class Idle:
@@ -59,5 +65,18 @@ class Idle:
 def give_back() -> None:
     """Give memory that nothing holds any more back to the machine. The C library keeps it for later else."""
     gc.collect()
-    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
+    if (trim := _malloc("malloc_trim")) is not None:
         trim(0)
+
+
+def share_arenas() -> None:
+    """From now on, have threads share an arena of the C library for each core, unless the environment says
+    otherwise: of its eight for each, most hold memory that other threads could use. For all of the process,
+    before it has threads."""
+    if "MALLOC_ARENA_MAX" not in os.environ and (option := _malloc("mallopt")) is not None:
+        option(_M_ARENA_MAX, max(2, cores()))
+
+
+def _malloc(name: str) -> Callable[..., int] | None:
+    """A function of the C library's allocator; None where it has none of that name."""
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None

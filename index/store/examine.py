@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -20,8 +21,8 @@ from index.freshness.owners import fold
 from index.model import Point, Sparse
 from index.store.base import Each, Filter, Session, VectorStore
 
-#: Points that are read while the store is held once.
-PAGE = 2000
+#: Points that are read while the store is held once: about a megabyte.
+PAGE = 500
 #: Documents of one query.
 DOCUMENTS = 500
 #: Instants that are checked, spread over all.
@@ -90,16 +91,21 @@ def _filtered(payload: Mapping[str, Any]) -> _Filtered:
     metadata: Any = payload.get("metadata")
     if not isinstance(metadata, dict):
         return _Filtered(None, None, (), None)
-    source, document, warn_at = map(metadata.get, ("source", "document_id", "warn_at"))
-    # A filter takes an owner as it is compared, or as a point without `owners` has it written.
+    source, document, warn_at = metadata.get("source"), metadata.get("document_id"), metadata.get("warn_at")
     owner, owners = metadata.get("owner"), metadata.get("owners")
-    names = [owner, *(owners if isinstance(owners, list) else ())]
+    names = [owner, *owners] if isinstance(owners, list) else [owner]
     return _Filtered(
         source if isinstance(source, str) else None,
         document if isinstance(document, str) else None,
-        tuple(sorted({o for o in names if isinstance(o, str) and o == fold(o)})),
+        _compared(tuple([name for name in names if isinstance(name, str)])),
         warn_at if isinstance(warn_at, str) and warn_at.endswith("Z") else None,
     )
+
+
+@lru_cache(maxsize=1000)
+def _compared(owners: tuple[str, ...]) -> tuple[str, ...]:
+    """Those that a filter takes: as it compares them, or as a point without `owners` has its own written."""
+    return tuple(sorted({owner for owner in owners if owner == fold(owner)}))
 
 
 def faults(

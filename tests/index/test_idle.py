@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from index.idle import Idle
+from index import idle as letting_go
+from index.idle import Idle, share_arenas
 
 
 class Clock:
@@ -86,3 +87,22 @@ def test_without_a_time_nothing_is_released(clock: Clock) -> None:
     Idle(None, released.at(clock), clock=clock, sleep=clock.sleep).touch()
     assert not [thread for thread in threading.enumerate() if thread.name == "idle"]
     assert (released.times, clock.slept) == ([], [])
+
+
+@pytest.mark.parametrize(("said", "asked"), [(None, [(-8, 3)]), ("1", [])])
+def test_threads_share_an_arena_for_each_core_unless_the_environment_says_how_many(
+    said: str | None, asked: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options: list[tuple[int, int]] = []
+
+    def mallopt(option: int, value: int) -> int:
+        options.append((option, value))
+        return 1
+
+    monkeypatch.setattr(letting_go, "cores", lambda: 3)
+    monkeypatch.setattr(letting_go, "_malloc", {"mallopt": mallopt}.get)
+    monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
+    if said is not None:
+        monkeypatch.setenv("MALLOC_ARENA_MAX", said)
+    share_arenas()
+    assert options == asked

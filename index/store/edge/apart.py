@@ -4,13 +4,13 @@ A damaged file can make the engine panic, allocate without end, loop, or end its
 child sets its own limits, and an alarm that the kernel keeps, whatever the engine does meanwhile.
 
 The child reads every point, and hands them on to a parent that asks for them, which then need not read them
-again: it works on a page while the child reads the next.
+again. A pipe as large as a page lies between them: the parent works on a page while the child reads the next.
 """
 
 from __future__ import annotations
 
+import fcntl
 import gc
-import json
 import os
 import resource
 import selectors
@@ -23,9 +23,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
+from pydantic_core import from_json, to_json
+
 from index.errors import StoreDamaged, StoreError
 from index.model import Point
 from index.store.base import Each
+from index.store.edge.ahead import ALL, memory, read_ahead
 
 #: Seconds that one step may take: to load a collection, to read a page of it, to wait for the lock.
 STEP_SECONDS = 120
@@ -33,7 +36,7 @@ STEP_SECONDS = 120
 MEMORY_BYTES = 8 << 30
 #: Seconds between two checks whether the parent is to stop.
 LOOK_SECONDS = 0.05
-#: Bytes that are read from the child at once.
+#: Bytes that are read from the child at once, and that may wait in its pipe: the most that Linux grants.
 PORTION_BYTES = 1 << 20
 
 
@@ -53,6 +56,7 @@ def examine(path: Path, collection: str, stop: threading.Event | None, each: Eac
         start_new_session=True,
     )
     assert child.stdout is not None and child.stderr is not None
+    _widen(child.stdout)
     answer: dict[str, Any] = {}
     with child:
         try:
@@ -62,7 +66,7 @@ def examine(path: Path, collection: str, stop: threading.Event | None, each: Eac
                     return []
                 if line is None:
                     continue
-                answer = json.loads(line)
+                answer = from_json(line)
                 if each is not None and "points" in answer:
                     each([Point(name, payload) for name, payload in answer["points"]])
             # Nothing but what it says of its imports: later it is directed to the null device.
@@ -71,6 +75,13 @@ def examine(path: Path, collection: str, stop: threading.Event | None, each: Eac
             child.kill()
             raise
     return _understood(path / collection, child.returncode, answer, err)
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """Give a pipe room for `PORTION_BYTES`, where the system has that."""
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PORTION_BYTES)
 
 
 def _lines(stream: IO[bytes]) -> Iterator[bytes | None]:
@@ -118,6 +129,7 @@ def main() -> None:
     each, and the answer."""
     path, collection, points = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
     _limit(path)
+    read_ahead(path / collection / "shard", ALL)
     # Of objects without circles, looking for some takes a fifth of the time.
     gc.disable()
     from index.store.edge.store import EdgeStore
@@ -134,7 +146,7 @@ def main() -> None:
         answer = {"damaged": str(error)}
     except BaseException as error:
         answer = {"error": str(error) or type(error).__name__}
-    print(json.dumps(answer), flush=True)
+    _say(answer)
     # A damaged collection may not even be closed; nothing was written to it.
     os._exit(0)
 
@@ -142,7 +154,12 @@ def main() -> None:
 def _hand_on(points: Sequence[Point]) -> None:
     # The parent may take its time.
     signal.alarm(0)
-    print(json.dumps({"points": [(point.id, point.payload) for point in points]}), flush=True)
+    _say({"points": [(point.id, point.payload) for point in points]})
+
+
+def _say(value: Mapping[str, object]) -> None:
+    sys.stdout.buffer.write(to_json(value) + b"\n")
+    sys.stdout.buffer.flush()
 
 
 def _alarm() -> bool:
@@ -152,8 +169,7 @@ def _alarm() -> bool:
 
 
 def _limit(path: Path) -> None:
-    pages, page = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
-    limit = max(1 << 30, min(MEMORY_BYTES + 2 * _size(path), pages * page * 3 // 4))
+    limit = max(1 << 30, min(MEMORY_BYTES + 2 * _size(path), memory() * 3 // 4))
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     # Truncated mapped files end it with a signal: no core dump, which would hold texts.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

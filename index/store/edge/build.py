@@ -19,7 +19,10 @@ def build(shard: Path, dimension: int) -> None:
     """Make an empty shard in this folder, which exists."""
     segment_kilobytes = SEGMENT_POINTS * dimension * 4 // 1024
     config = engine.EdgeConfig(
-        vectors=engine.EdgeVectorParams(size=dimension, distance=engine.Distance.Cosine),
+        # Copies rank, and a search reads the vectors of the best alone: the others stay in their files.
+        vectors=engine.EdgeVectorParams(
+            size=dimension, distance=engine.Distance.Cosine, memory=engine.Memory.Cold
+        ),
         sparse_vectors=WORDS,
         quantization_config=COPIES,
         # Without edges there is no graph to build.

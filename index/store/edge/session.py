@@ -17,6 +17,7 @@ from index.batched import batched
 from index.disk.scratch import room
 from index.errors import StoreError
 from index.freshness.owners import fold
+from index.idle import give_back
 from index.model import Point, Sparse, rfc3339
 from index.payload import PASSAGE_FIELDS
 from index.store import fusion
@@ -99,7 +100,10 @@ class EdgeSession:
             unsealed = SEAL_POINTS
         # Sealing writes the points again: wait until the disk has room.
         if unsealed >= SEAL_POINTS and room(self._home) >= SEAL_ROOM_BYTES:
-            self._shard.optimize()
+            # A shard that is loaded anew maps nothing of what was read before.
+            self._shards.shut(self._home.name)
+            give_back()
+            self._open(to_write=True).optimize()
             self._shard.flush()
             unsealed = 0
         self._unsealed.write_text(str(unsealed))
@@ -221,7 +225,9 @@ class EdgeSession:
             return found
 
         with engine_errors("be searched", self._home):
-            return fusion.search(rank, read, mode=mode, dense=dense, sparse=sparse, limit=limit)
+            found = fusion.search(rank, read, mode=mode, dense=dense, sparse=sparse, limit=limit)
+        self._shards.searched(self._home.name)
+        return found
 
 
 def missing_indexes(shard: engine.EdgeShard) -> list[engine.UpdateOperation]:

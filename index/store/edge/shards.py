@@ -3,6 +3,9 @@
 A session ends and the store stays open, locked, for `IDLE_SECONDS`, because loading 100,000 points takes 0.3
 s and a search 2 ms. But as soon as a process waits for the lock, the shards are closed and it is released.
 
+A search reads some texts and vectors, from the disk when they are not in memory yet, which takes as long as
+all else of it. They are read ahead of a shard that stays open for a second search.
+
 The engine writes to the files of a shard when it loads it. Where that is impossible, because this process may
 only read them or their disk is full, a private copy is read instead: see `index.store.edge.view`.
 """
@@ -13,6 +16,7 @@ import ctypes
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,6 +28,7 @@ from index.disk.fork import forget_in_children
 from index.disk.scratch import room
 from index.errors import StoreError
 from index.store.base import SPARSE_NAME
+from index.store.edge.ahead import AHEAD, ASKED, read_ahead
 from index.store.edge.errors import engine_errors
 from index.store.edge.lock import FolderLock
 
@@ -42,6 +47,8 @@ ROOM_BYTES = 128 << 20
 #: from the number that it flushed last. After a kill points may be ahead of it by the one update that was
 #: under way, seldom by two, as each is flushed before the next. So a loaded shard skips some numbers.
 SEQUENCE_LEAD = 8
+#: Searches of an open shard after which its texts and vectors are read ahead: a command asks once.
+MANY_SEARCHES = 2
 #: Sealed points have a copy of their dense vector with a byte for each number, beside the vector. A search
 #: ranks by the copies, a quarter of the bytes, and then the best of them by their vectors. The engine reads
 #: all copies when it loads a shard.
@@ -61,6 +68,8 @@ class Shards:
         self._open: dict[str, EdgeShard] = {}
         self._views: set[str] = set()
         """Names of those that are private copies."""
+        self._searches = Counter[str]()
+        """Searches of each open shard."""
         self._rested = self._until = 0.0
         self._reset()
         forget_in_children(self)
@@ -119,6 +128,13 @@ class Shards:
                 self._views.add(collection)
         return self._open[collection]
 
+    def searched(self, collection: str) -> None:
+        """Count a search of an open shard."""
+        self._searches[collection] += 1
+        if self._searches[collection] == MANY_SEARCHES and collection not in self._views:
+            shard = self._folder / collection / "shard"
+            threading.Thread(target=read_ahead, args=(shard, ASKED), name=AHEAD, daemon=True).start()
+
     def require_write(self, collection: str = "") -> None:
         """Raises StoreError, naming the permission, when these files may only be read. The lock is held."""
         if self._forbidden(collection):
@@ -134,6 +150,7 @@ class Shards:
 
     def shut(self, collection: str) -> None:
         self._views.discard(collection)
+        del self._searches[collection]
         shard = self._open.pop(collection, None)
         if shard is not None:
             shard.close()
@@ -150,6 +167,7 @@ class Shards:
         finally:
             self._open.clear()
             self._views.clear()
+            self._searches.clear()
             self._lock.release()
 
     def _rest(self, sound: bool) -> None:
@@ -191,6 +209,7 @@ class Shards:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(shard))
         self._open.clear()
         self._views.clear()
+        self._searches.clear()
         self._reset()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from index.errors import ConfigError, StoreError
 from index.model import Point
 from index.store import open_store
 from index.store.base import EVERYTHING, Filter, VectorStore
-from index.store.edge import shards
+from index.store.edge import ahead, shards
 from index.store.edge.build import SEGMENTS
 from index.store.edge.lock import FolderLock
 from index.store.edge.store import EdgeStore
@@ -317,6 +318,77 @@ def test_sessions_in_a_row_share_one_loaded_shard(
 
     monkeypatch.setattr(shards, "EdgeShard", Untouched)
     assert contents(store) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems are not told")
+def test_texts_and_vectors_are_read_ahead_of_a_shard_that_is_searched_again_and_again(
+    store: VectorStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def noted(file: int, at: int, size: int, advice: int) -> None:
+        assert (at, advice) == (0, os.POSIX_FADV_WILLNEED)
+        asked.append(str(Path(f"/proc/self/fd/{file}").readlink()))
+
+    def searched(times: int) -> None:
+        for _ in range(times):
+            with store.session(NAME) as session:
+                hits = session.search(mode="dense", dense=dense(0), sparse=None, limit=1, where=Filter())
+            assert found(hits) == [uid(0)]
+        for thread in threading.enumerate():
+            if thread.name == ahead.AHEAD:
+                thread.join()
+
+    monkeypatch.setattr(shards, "IDLE_SECONDS", 600.0)
+    monkeypatch.setattr(os, "posix_fadvise", noted)
+    monkeypatch.setattr(ahead, "PORTION_BYTES", 1 << 30)
+    with store.session(NAME) as session:
+        session.upsert([point(0)])
+    searched(shards.MANY_SEARCHES - 1)
+    assert not asked
+    searched(1)
+    once = len(asked)
+    assert {Path(path).parent.name.partition("-")[0] for path in asked} <= {
+        "payload_storage",
+        "vector_storage",
+        "vector_index",
+    }
+    assert once
+    searched(2 * shards.MANY_SEARCHES)
+    assert len(asked) == once
+    # Closed and opened again, it is another shard.
+    store.close()
+    searched(shards.MANY_SEARCHES)
+    twice = len(asked)
+    assert twice > once
+    store.close()
+    monkeypatch.setattr(ahead, "memory", lambda: 4)
+    searched(shards.MANY_SEARCHES)
+    assert len(asked) == twice
+
+
+@pytest.mark.parametrize("going", ["listed", "opened"])
+def test_files_that_go_before_they_are_read_ahead_are_passed_over(
+    store: VectorStore, folder: Path, monkeypatch: pytest.MonkeyPatch, going: str
+) -> None:
+    with store.session(NAME) as session:
+        session.upsert([point(0)])
+    store.close()
+    shard = folder / NAME / "shard"
+
+    def listed(path: Path, pattern: str) -> Iterator[Path]:
+        """As `glob` does in Python 3.11 when a folder goes after it was found, and before it is listed."""
+        raise FileNotFoundError(path / pattern)
+
+    def late() -> int:
+        shutil.rmtree(shard)
+        return 1 << 40
+
+    if going == "listed":
+        monkeypatch.setattr(Path, "glob", listed)
+    else:
+        monkeypatch.setattr(ahead, "memory", late)
+    ahead.read_ahead(shard, ahead.ASKED)
 
 
 def test_an_idle_store_lets_go_by_itself(store: VectorStore, folder: Path) -> None:
