@@ -10,13 +10,12 @@ changes. No text of a document is stored here.
 
 `Ledger` is composed of parts over one `Database`, each the methods of some tables: `sources`, `documents`,
 `chunks`, `collections`, `runs`, `reviews`, `audits`, `extracts`, `holds`, `erasures`, `tombstones`, `log`,
-`history`. Two parts
-span tables: `points` reads which points the store may hold, in every role, and `writes` has the transactions
-that change several tables at once. `erased` and `reduction` have what orders forbid to write and what they
-delete. `database`, `sqlite` and `file` hold the engine and its file, `schema`, `rows`, `types` and
-`migrations` the tables, `locks` the writer locks, `copy` the rows of one moment, to be loaded into another
-ledger, `damage`, `sound` and `rebuild` the reading of damaged files and the log's head after it, `vacuum` the
-removal of deleted bytes.
+`history`. Two parts span tables: `points` reads which points the store may hold, in every role, and `writes`
+has the transactions that change several tables at once. `erased` and `reduction` have what orders forbid to
+write and what they delete. `database`, `sqlite` and `file` hold the engine and its file, `prepared` what each
+search asks, `schema`, `rows`, `types` and `migrations` the tables, `locks` the writer locks, `copy` the rows
+of one moment, to be loaded into another ledger, `damage`, `sound` and `rebuild` the reading of damaged files
+and the log's head after it, `vacuum` the removal of deleted bytes.
 
 An entry of the log has a number, time, actor, run, action, source, subject and facts: ids, codes and counts,
 never a path, a title, a reason or a text, because no erasure reaches the log. Every method that writes takes

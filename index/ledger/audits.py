@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 import sqlalchemy as sa
 
@@ -12,6 +13,7 @@ from index.freshness.finding import VERDICT_CODES
 from index.ledger import schema
 from index.ledger.audit_tables import audit_counts, audits, findings
 from index.ledger.database import Tables
+from index.ledger.prepared import Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +52,20 @@ class Audits(Tables):
 
     def codes(self, document_ids: Collection[str]) -> dict[str, list[str]]:
         """The codes of the open findings of these documents, besides their verdicts, in order."""
+        found: dict[str, list[str]] = {}
+        for document_id, code in self._codes.rows(documents=self._database.listed(document_ids)):
+            found.setdefault(document_id, []).append(code)
+        return found
+
+    @cached_property
+    def _codes(self) -> Prepared:
         query = sa.select(findings.c.document_id, findings.c.code).distinct()
         query = query.where(
-            self._database.among(findings.c.document_id, document_ids),
+            self._database.among_named(findings.c.document_id, "documents"),
             findings.c.resolved_at.is_(None),
-            findings.c.code.not_in(VERDICT_CODES),
+            *(findings.c.code != code for code in VERDICT_CODES),
         )
-        found: dict[str, list[str]] = {}
-        with self._database.reading() as connection:
-            for document_id, code in connection.execute(query.order_by(findings.c.code)):
-                found.setdefault(document_id, []).append(code)
-        return found
+        return Prepared(self._database, query.order_by(findings.c.code))
 
     def resolved(self, since: datetime) -> list[KnownFinding]:
         """Findings that were resolved at `since` or later, the last ones first."""

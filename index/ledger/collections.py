@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -10,21 +12,26 @@ from index.ledger import schema
 from index.ledger.database import Tables
 from index.ledger.entry import LogEntry
 from index.ledger.log import append
+from index.ledger.prepared import Prepared
 from index.ledger.schema import collections
 from index.records import Collection
 
 _COLLECTION = schema.columns(collections, Collection)
 
-#: Built once, as each search asks it: SQLAlchemy takes longer to build it than SQLite to answer.
-_CURRENT = sa.select(*_COLLECTION).where(collections.c.state == "current")
-
 
 class Collections(Tables):
     def current(self) -> Collection | None:
         """The current collection; None when there is none."""
-        with self._database.reading() as connection:
-            row = connection.execute(_CURRENT).first()
-        return None if row is None else Collection(*row)
+        row = next(iter(self._current.rows()), None)
+        return None if row is None else Collection(*self._converter(row))
+
+    @cached_property
+    def _current(self) -> Prepared:
+        return Prepared(self._database, sa.select(*_COLLECTION).where(collections.c.state == "current"))
+
+    @cached_property
+    def _converter(self) -> Callable[[Sequence[Any]], list[Any]]:
+        return self._database.converter(_COLLECTION)
 
     def all(self) -> list[Collection]:
         """All collections, in order of their names."""

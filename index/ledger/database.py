@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from copy import copy
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -103,10 +104,24 @@ class Database:
         if self._inside is not None:
             yield self._inside
             return
-        if self._file is not None and self._file.outdated():
-            self._anew(self._file)
+        self._refresh()
         with self.mapped(), self.engine.connect() as connection:
             yield connection
+
+    @contextmanager
+    def driven(self) -> Iterator[sqlite3.Cursor]:
+        """A cursor of SQLite's driver, for statements that read: each is a consistent view of its own."""
+        if self._inside is not None:
+            with closing(self._inside.connection.cursor()) as inside:
+                yield cast(sqlite3.Cursor, inside)
+            return
+        self._refresh()
+        with (
+            self.mapped(),
+            closing(self.engine.raw_connection()) as connection,
+            closing(connection.cursor()) as cursor,
+        ):
+            yield cast(sqlite3.Cursor, cursor)
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
@@ -119,6 +134,11 @@ class Database:
             self._anew(self._file)
         with self.mapped(), self._writing_engine.begin() as connection:
             yield connection
+
+    def _refresh(self) -> None:
+        """Where a copy of the file is read: read the file as it is now."""
+        if self._file is not None and self._file.outdated():
+            self._anew(self._file)
 
     def _anew(self, file: SqliteFile) -> None:
         """Replace the pool: connections in use are closed when they are given back."""
@@ -150,14 +170,8 @@ class Database:
             while rows := cursor.fetchmany(STREAM_ROWS):
                 yield from rows
 
-    def plain(self, query: sa.Select[Any], parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
-        """All rows of such a query; or of any, whose rows `converter` converts."""
-        with self.reading() as connection, connection.execute(query, parameters) as result:
-            cursor: Any = result.cursor
-            return cursor.fetchall() if self.on_sqlite else result.all()
-
     def converter(self, columns: Sequence[sa.Column[Any]]) -> Callable[[Sequence[Any]], list[Any]]:
-        """The function that makes values of a row of these columns of what `plain` or `stream_plain` gave."""
+        """The function that makes values of these columns of a row that `stream_plain` or `Prepared` gave."""
         if not self.on_sqlite:
             return list
         dialect = self.engine.dialect
@@ -182,18 +196,18 @@ class Database:
 
         return postgresql.insert(table).on_conflict_do_nothing()
 
-    def among(self, column: sa.Column[Any], wanted: Collection[str]) -> sa.ColumnElement[bool]:
+    def among(self, column: sa.ColumnElement[Any], wanted: Collection[str]) -> sa.ColumnElement[bool]:
         """`column IN wanted`, as one parameter however many there are: databases limit their number."""
         return self._among(column, None, value=self.listed(wanted))
 
-    def among_named(self, column: sa.Column[Any], name: str) -> sa.ColumnElement[bool]:
+    def among_named(self, column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
         """The same for a parameter that is given by its name, as `listed`, when the query is executed."""
         return self._among(column, name)
 
     def listed(self, wanted: Collection[str]) -> str | list[str]:
         return json.dumps(list(wanted)) if self.on_sqlite else list(wanted)
 
-    def _among(self, column: sa.Column[Any], name: str | None, **value: Any) -> sa.ColumnElement[bool]:
+    def _among(self, column: sa.ColumnElement[Any], name: str | None, **value: Any) -> sa.ColumnElement[bool]:
         if self.on_sqlite:
             # As text: the same of SQLAlchemy's parts takes three times as long to make, for each statement.
             key = name or "listed"

@@ -86,6 +86,46 @@ class Documents(Tables):
                 for batch in batches:
                     yield from [new(PlanRow, (*row[:-1], row[-1] != 0)) for row in batch]
 
+    def with_mails(self, source: str, folders: Collection[str]) -> list[str]:
+        """These folders, and the live documents in them that have documents below them, as mails have."""
+        found, last, here = dict.fromkeys(folders), set(folders), documents.c.source == source
+        with self._database.reading() as connection:
+            while last:
+                in_them = sa.select(documents.c.uri).where(
+                    here, self._database.among(documents.c.folder, last)
+                )
+                below = documents.c.folder.in_(in_them.correlate(None))
+                query = sa.select(documents.c.folder).where(here, schema.live, below)
+                last = set(connection.execute(query.distinct()).scalars()) - found.keys()
+                found |= dict.fromkeys(last)
+        return list(found)
+
+    def below(self, source: str, uris: Collection[str], states: Collection[State] = LIVE) -> list[Document]:
+        """The documents in these states whose uris begin with that of one of these documents and a slash, in
+        order of uri."""
+        above = documents.alias("above")
+        query = (
+            sa.select(*_DOCUMENT)
+            .distinct()
+            .join_from(
+                above,
+                documents,
+                sa.and_(
+                    documents.c.source == above.c.source,
+                    documents.c.uri > above.c.uri + "/",
+                    # The character after the slash.
+                    documents.c.uri < above.c.uri + "0",
+                ),
+            )
+        )
+        query = query.where(
+            above.c.source == source,
+            self._database.among(above.c.uri, uris),
+            documents.c.state.in_(sorted(states)),
+        )
+        with self._database.reading() as connection:
+            return [Document(*row) for row in connection.execute(query.order_by(documents.c.uri))]
+
     def retained(self, source: str) -> Iterator[RetainedRow]:
         """Live documents of a source that have text, or had it until they expired: a stream, in no order."""
         names = ("document_id", "uri", "state", "modified_at", "properties")

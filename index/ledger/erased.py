@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from index.errors import LedgerDamaged
+from index.freshness.properties import mails_above
 from index.ledger.database import Database
 from index.ledger.schema import documents, meta, order_documents, tombstones
 from index.ledger.tombstone import KEY, Keys, Tombstone, TombstoneKind
@@ -59,7 +60,7 @@ def of_document(keys: Keys, document: Erased) -> Iterator[Tombstone]:
 
 def barred(database: Database, connection: sa.Connection, found: Collection[Document]) -> set[str]:
     """The ids of those of these documents that may not be written: they are erased, or a tombstone stands on
-    their path or on their bytes."""
+    their path, on the path of a mail that they are attached to, or on their bytes."""
     if not found or connection.execute(sa.select(tombstones.c.order_id).limit(1)).first() is None:
         return set()
     ids = [document.document_id for document in found]
@@ -73,7 +74,8 @@ def barred(database: Database, connection: sa.Connection, found: Collection[Docu
     of: dict[str, set[str]] = {}
     for document in found:
         hashes = {document.content_hash, document.seen_hash} if document.size != 0 else set()
-        named = {keys.uri(document.source, document.uri)} | {keys.content(h) for h in hashes if h}
+        paths = (document.uri, *mails_above(document.uri, document.properties))
+        named = {keys.uri(document.source, path) for path in paths} | {keys.content(h) for h in hashes if h}
         for key in named:
             of.setdefault(key, set()).add(document.document_id)
     query = sa.select(tombstones.c.key_hash).where(database.among(tombstones.c.key_hash, of))

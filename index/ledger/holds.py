@@ -10,11 +10,13 @@ same time. On SQLite a transaction is alone in any case.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
+from index.freshness.properties import mails_above
 from index.ledger import schema
 from index.ledger.database import Database, Tables
 from index.ledger.entry import LogEntry
@@ -79,16 +81,38 @@ def matching(database: Database, connection: sa.Connection) -> list[Hold]:
 def extend(
     database: Database, connection: sa.Connection, found: Sequence[Hold], records: Iterable[Document]
 ) -> None:
-    """Put those of these documents under the holds that match them."""
-    rows = [
+    """Put those of these documents under the holds that match them, and what is attached to a mail under
+    those that were placed on the mail."""
+    records = [record for record in records if record.state in LIVE]
+    rows = [*_of_mails(database, connection, records)]
+    rows += [
         {"hold_id": hold.hold_id, "document_id": record.document_id, "since": database.now()}
         for record in (records if found else ())
-        if record.state in LIVE
         for hold in found
         if hold.covers(record.source, record.uri, record.owners or [record.owner])
     ]
     if rows:
         connection.execute(database.insert_new(held_documents), rows)
+
+
+def _of_mails(
+    database: Database, connection: sa.Connection, records: Iterable[Document]
+) -> Iterator[dict[str, Any]]:
+    """A row for each hold on a mail, and each of these documents that is attached to it."""
+    above: dict[tuple[str, str], list[str]] = {}
+    for record in records:
+        for mail in mails_above(record.uri, record.properties):
+            above.setdefault((record.source, mail), []).append(record.document_id)
+    if not above:
+        return
+    query = sa.select(held_documents.c.hold_id, documents.c.source, documents.c.uri)
+    query = query.join(documents, documents.c.document_id == held_documents.c.document_id)
+    query = query.join(holds, holds.c.hold_id == held_documents.c.hold_id)
+    query = query.where(standing(database), holds.c.kind == HoldKind.DOCUMENT)
+    query = query.where(database.among(documents.c.uri, {mail for _, mail in above}))
+    for hold_id, source, uri in connection.execute(query).all():
+        for document_id in above.get((source, uri), ()):
+            yield {"hold_id": hold_id, "document_id": document_id, "since": database.now()}
 
 
 class Holds(Tables):

@@ -6,12 +6,15 @@ from collections.abc import Collection, Mapping
 
 import sqlalchemy as sa
 
+from index.freshness.properties import mails_above
 from index.ledger import schema
 from index.ledger.database import Tables
 from index.ledger.erased import barred, keys_of, put
+from index.ledger.holds import under_hold
 from index.ledger.order import OrderState
-from index.ledger.schema import items, orders, tombstones
+from index.ledger.schema import documents, items, orders, tombstones
 from index.ledger.tombstone import Keys, Tombstone, TombstoneKind
+from index.model import State
 from index.records import Document
 
 _TOMBSTONE = schema.columns(tombstones, Tombstone)
@@ -59,7 +62,8 @@ class Tombstones(Tables):
 
     def withhold(self, found: Mapping[str, str], source: str) -> None:
         """Put the paths {uri: order id} under orders whose bytes lie there, so that they are not read again,
-        but for orders that were lifted meanwhile. No record of a run names the paths any more."""
+        but for orders that were lifted meanwhile. No record of a run names the paths any more; no row names a
+        file that is attached to a mail there and was never read."""
         over = sa.select(orders.c.order_id).where(orders.c.state == OrderState.LIFTED)
         with self._database.writing() as connection:
             keys, lifted = keys_of(connection), set(connection.execute(over).scalars())
@@ -73,3 +77,20 @@ class Tombstones(Tables):
                     )
             here = sa.and_(items.c.source == source, self._database.among(items.c.uri, found))
             connection.execute(sa.delete(items).where(here))
+            self._forget_attached(connection, found, source)
+
+    def _forget_attached(self, connection: sa.Connection, uris: Collection[str], source: str) -> None:
+        for uri in uris:
+            # The character after the slash.
+            below = sa.and_(documents.c.uri > f"{uri}/", documents.c.uri < f"{uri}0")
+            query = sa.select(documents.c.document_id, documents.c.uri, documents.c.properties).where(
+                documents.c.source == source,
+                documents.c.state == State.SKIPPED,
+                below,
+                ~under_hold(self._database, documents.c.document_id),
+            )
+            rows = connection.execute(query).all()
+            gone = [name for name, own, properties in rows if uri in mails_above(own, properties)]
+            connection.execute(
+                sa.delete(documents).where(self._database.among(documents.c.document_id, gone))
+            )

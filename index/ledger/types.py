@@ -19,6 +19,8 @@ from index.errors import LedgerDamaged
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+#: Made once: each document's row and its extract have several.
+_JSON = json.JSONEncoder(separators=(",", ":"), default=dict)
 
 #: Identifiers, addresses and hashes. Compared and ordered by code point on every database.
 Key = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
@@ -62,7 +64,7 @@ class Json(TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str:
-        return json.dumps(value, separators=(",", ":"), default=dict)
+        return _JSON.encode(value)
 
     def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[Any], Any]:
         def made(value: Any) -> Any:

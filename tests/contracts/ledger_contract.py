@@ -447,6 +447,33 @@ print(heavy & set(sys.modules))
         assert limited("d", "a/b", "") == ["a/b/2.md", "d/4.md", "top.md"]
         assert limited("gone") == [] and limited() == []
 
+    def test_folders_bring_the_mails_in_them_that_have_documents_below(self, ledger: Ledger) -> None:
+        uris = ["in/a.eml", "in/a.eml/b.eml", "in/a.eml/b.eml/c.md", "in/d.eml", "in/deep/e.md", "f.eml"]
+        ledger.documents.put([document(uri) for uri in uris], [])
+        ledger.documents.put([document("f.eml/g.md"), document("in/d.eml/h.md", source="wiki")], [])
+        assert ledger.documents.with_mails("handbook", ["in"]) == ["in", "in/a.eml", "in/a.eml/b.eml"]
+        assert set(ledger.documents.with_mails("handbook", ["", "in"])) == {
+            *("", "f.eml"),
+            *("in", "in/a.eml", "in/a.eml/b.eml"),
+        }
+        assert ledger.documents.with_mails("handbook", ["in/deep", "none"]) == ["in/deep", "none"]
+        assert ledger.documents.with_mails("handbook", []) == []
+
+    def test_documents_below_a_uri_are_found_in_order_of_code_points(self, ledger: Ledger) -> None:
+        below = ["a.eml/B.md", "a.eml/\uffee.md", "a.eml/b/c.md", "a.eml/\U0001d518.md"]
+        ledger.documents.put([document(uri) for uri in (*below, "a.eml", "a.eml-", "a.eml0", "b.md")], [])
+        ledger.documents.put([document("a.eml/x.md", source="wiki")], [])
+        ledger.documents.put([document("a.eml/gone.md", state=State.DELETED)], [])
+        assert [d.uri for d in ledger.documents.below("handbook", ["a.eml", "b.md"])] == sorted(below)
+        assert [d.uri for d in ledger.documents.below("handbook", ["a.eml"], [State.DELETED])] == [
+            "a.eml/gone.md"
+        ]
+        # Below two of them, it is one.
+        ledger.documents.put([document("a.eml/b")], [])
+        both = ledger.documents.below("handbook", ["a.eml", "a.eml/b"])
+        assert [d.uri for d in both] == sorted([*below, "a.eml/b"])
+        assert ledger.documents.below("handbook", []) == []
+
     def test_rows_are_a_snapshot_in_bounded_memory(self, ledger: Ledger) -> None:
         number = 20_000
         ledger.documents.put([document(f"{i:06}.md", str(i), seen_hash="h" * 64) for i in range(number)], [])
