@@ -9,7 +9,7 @@ group ``freshkb.connectors``; nothing else in the project has to know about it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,8 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from connectors.cache import BYTES as BYTES
 from connectors.cache import forget as forget
+from connectors.cache import held as held
+from connectors.cache import opened_database as opened_database
 from connectors.codeowners import OwnersFile as OwnersFile
 from connectors.errors import ConnectorError as ConnectorError
 from connectors.errors import DocumentChanging as DocumentChanging
@@ -94,6 +96,11 @@ class Listing:
     @property
     def complete(self) -> bool:
         return self.ended and not self.errors
+
+    def close(self) -> None:
+        """Give back what an iteration holds that was not run to its end: open folders, connections."""
+        if isinstance(self.entries, Generator):
+            self.entries.close()
 
 
 class Notice(NamedTuple):

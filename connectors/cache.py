@@ -13,6 +13,10 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
 
 #: The folder of a cache in which bytes of documents lie, and nowhere else.
 BYTES = "bytes"
@@ -30,6 +34,23 @@ def held(folder: Path | None) -> Iterator[Path]:
     with _locked(folder):
         folder.mkdir(mode=0o700, exist_ok=True)
         yield folder
+
+
+def opened_database(path: Path | str, table: str) -> sqlite3.Connection:
+    """A database in such a folder, or in memory (""), with this table, unless it is there. Raises
+    sqlite3.Error; one that is damaged is to be removed."""
+    import sqlite3
+
+    made = sqlite3.connect(path, check_same_thread=False)
+    try:
+        # Nothing is lost with it, and what is deleted leaves no name behind.
+        made.execute("PRAGMA synchronous = OFF")
+        made.execute("PRAGMA secure_delete = ON")
+        made.execute(table)
+    except BaseException:
+        made.close()
+        raise
+    return made
 
 
 def forget(folder: Path, *, names: bool = True) -> bool:

@@ -13,7 +13,7 @@ from index.errors import ConfigError
 from index.freshness.dates import counts_from, read_date
 from index.freshness.owners import require
 from index.ledger import Hold, HoldKind, LogAction, LogEntry, hold_id
-from index.lookup import Lookup
+from index.lookup import Lookup, with_attachments
 from index.model import rfc3339
 from index.workspace import Workspace
 
@@ -146,7 +146,8 @@ def _aimed(workspace: Workspace, hold: Hold, target: Target) -> tuple[Hold, list
         )
     if target.names:
         look = Lookup(workspace.ledger, target.source, nothing="Nothing was held.")
-        return hold, [document.document_id for document in look.named(target.names)]
+        named = with_attachments(workspace.ledger, look.named(target.names))
+        return hold, [document.document_id for document in named]
     if target.pattern is not None:
         if target.pattern.startswith("!"):
             raise ConfigError(f"The pattern of a hold cannot be negated: {target.pattern}. Nothing was held.")

@@ -15,6 +15,7 @@ from connectors.base import Patterns
 from index.config.messages import nearest
 from index.errors import ConfigError
 from index.freshness.owners import folded, require
+from index.freshness.properties import mails_above
 from index.ledger import Ledger
 from index.model import LIVE, State, rfc3339
 from index.printable import printable_line
@@ -135,6 +136,21 @@ class Lookup:
         except ValueError as error:
             raise ConfigError(f"{error} {self.nothing}".rstrip()) from error
         return [d for d in self._documents() if within in (None, d.source) and matches.match(d.uri)]
+
+
+def with_attachments(
+    ledger: Ledger, found: Iterable[Document], states: Collection[State] = LIVE
+) -> list[Document]:
+    """These documents, and what is attached to those that are mails, in order of source and uri."""
+    chosen = {document.document_id: document for document in found}
+    uris: dict[str, set[str]] = {}
+    for document in chosen.values():
+        uris.setdefault(document.source, set()).add(document.uri)
+    for source, named in uris.items():
+        for below in ledger.documents.below(source, named, states):
+            if not named.isdisjoint(mails_above(below.uri, below.properties)):
+                chosen[below.document_id] = below
+    return sorted(chosen.values(), key=lambda document: (document.source, document.uri))
 
 
 def unambiguous(found: list[Document]) -> list[Document]:

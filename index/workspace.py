@@ -12,7 +12,6 @@ import time
 import uuid
 from array import array
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import datetime
 from functools import cached_property
@@ -21,11 +20,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from connectors.base import Connector
 from connectors.base import connector_class as connector_type
+from index.attachments import Mails, WithAttachments
 from index.config import Config
 from index.disk.scratch import Scratch, outside
 from index.errors import ModelChanged, StoreError, StoreMismatch
 from index.ledger import Ledger
-from index.model import Failure, Parsed, State, Vectors, utc_now
+from index.model import State, Vectors, utc_now
+from index.parse.parsing import Parsing
 from index.records import Collection
 from index.sizes import Sizes
 from index.store import open_store
@@ -52,14 +53,6 @@ class Embedding(Protocol):
         self, texts: Sequence[str], on_progress: Callable[[int], None] | None = None
     ) -> np.ndarray: ...
     def embed_query(self, text: str) -> list[float]: ...
-
-
-class Parsing(Protocol):
-    """The part of a parser that the workspace uses; `index.parse.Parser` ships."""
-
-    def warm(self) -> None: ...
-    def submit(self, path: Path, format: str, timeout_seconds: float) -> Future[Parsed | Failure]: ...
-    def close(self) -> None: ...
 
 
 #: (description) to a context that is entered during a long wait without other signs of progress.
@@ -165,8 +158,10 @@ class Workspace:
     def connector(self, source: str) -> Connector:
         if source not in self._connectors:
             settings = self.config.source(source)
-            context = self.config.context(settings)
-            self._connectors[source] = connector_type(settings.type)(settings.connector, context)
+            made = connector_type(settings.type)(settings.connector, self.config.context(settings))
+            timeout = settings.limits.parse_timeout.total_seconds()
+            mails = Mails(lambda: self.parser, lambda: self.scratch, timeout)
+            self._connectors[source] = WithAttachments(made, mails)
         return self._connectors[source]
 
     # ── Model ─────────────────────────────────────────────────────────────────────────────────────────

@@ -56,6 +56,8 @@ class Shared:
         self._parser = parser
         self.parsed: list[str] = []
         """The format of each document that was parsed."""
+        self.asked = 0
+        """Mails that were asked for what is attached to them."""
 
     def warm(self) -> None:
         self._parser.warm()
@@ -67,6 +69,15 @@ class Shared:
     def submit(self, path: Path, format: str, timeout_seconds: float | None = None) -> Future[Any]:
         """One document after the other, so that calls have an order."""
         return done(lambda: self.parse(path, format, timeout_seconds))
+
+    def enclosed(self, path: Path, format: str, timeout_seconds: float | None = None) -> Future[Any]:
+        self.asked += 1
+        return self._parser.enclosed(path, format, timeout_seconds)
+
+    def content(
+        self, path: Path, format: str, number: int, into: Path, timeout_seconds: float | None = None
+    ) -> Future[Any]:
+        return self._parser.content(path, format, number, into, timeout_seconds)
 
     def walls(self) -> list[Wall]:
         return self._parser.walls()

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 #: The real worker, behind its real walls, except that a document is a program and does what it says.
 PROGRAMS = f"""
 import sys
+from types import SimpleNamespace
 sys.path[:] = {[str(ROOT), *sys.path]!r}
 from index.model import Element, Parsed
 from index.parse import formats, worker
@@ -26,7 +27,7 @@ def run(path, format):
 def refuse(*arguments, **options):
     raise PermissionError(1, "Operation not permitted", "the kernel")
 
-worker._reader = lambda name: (run, formats.BY_NAME[name])
+worker._reader = lambda name: (SimpleNamespace(parse=run), formats.BY_NAME[name])
 if "no namespaces" in sys.argv:
     namespaces.unshare = refuse
 if "no landlock" in sys.argv:
@@ -55,6 +56,7 @@ def without_namespaces() -> Parser:
     """The real parser, as it is where the kernel gives no namespaces."""
     boot = f"""
 import sys
+from types import SimpleNamespace
 sys.path[:] = {[str(ROOT), *sys.path]!r}
 from index.parse import worker
 from index.parse.walls import namespaces

@@ -15,7 +15,7 @@ from email.header import decode_header, make_header
 from pathlib import Path
 from typing import NamedTuple
 
-from connectors.cache import held
+from connectors.cache import held, opened_database
 from connectors.objects.keys import StoredObject
 
 #: Requests at once.
@@ -113,25 +113,12 @@ class Descriptions:
         if self._cache is None:
             yield None
             return
-        with held(self._cache) as folder, closing(_opened(folder / _FILE)) as database:
+        with held(self._cache) as folder, closing(opened_database(folder / _FILE, _TABLE)) as database:
             yield database
 
     def _remove(self) -> None:
         with held(self._cache) as folder:
             (folder / _FILE).unlink(missing_ok=True)
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path)
-    try:
-        # Nothing is lost with it, and what is deleted leaves no name behind.
-        database.execute("PRAGMA synchronous = OFF")
-        database.execute("PRAGMA secure_delete = ON")
-        database.execute(_TABLE)
-    except BaseException:
-        database.close()
-        raise
-    return database
 
 
 def _known(database: sqlite3.Connection, found: Iterable[StoredObject]) -> Iterator[tuple[str, Description]]:

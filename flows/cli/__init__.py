@@ -18,6 +18,9 @@ def main() -> None:
     gc.set_threshold(500_000, 20, 20)
     # pydantic looks for plug-ins in every installed distribution.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    from index.idle import share_arenas
+
+    share_arenas()
     from flows.cli.app import application
 
     try:

@@ -13,6 +13,7 @@ from index.freshness.dates import read_date
 from index.freshness.governance import Governance
 from index.freshness.owners import distinct
 from index.freshness.properties import (
+    ENCLOSED_IN,
     PROGRAM,
     SOURCE,
     assigned,
@@ -127,7 +128,8 @@ class Rules:
     def kept(self, said: Mapping[str, Any]) -> dict[str, Any]:
         """The part of a source's properties that the ledger keeps."""
         named = {"title": title(said)} if title(said) else {}
-        return {**self._relevant(said), **named}
+        enclosed = {ENCLOSED_IN: said[ENCLOSED_IN]} if ENCLOSED_IN in said else {}
+        return {**self._relevant(said), **named, **enclosed}
 
     def _relevant(self, properties: Mapping[str, Any]) -> dict[str, Any]:
         """Owners, address and dates of the document, by canonical name."""

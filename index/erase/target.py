@@ -10,7 +10,7 @@ from connectors.base import Patterns
 from index.errors import ConfigError
 from index.freshness.owners import folded, require
 from index.ledger import Erased, Hold, OrderKind
-from index.lookup import Lookup
+from index.lookup import Lookup, with_attachments
 from index.model import LIVE, State
 from index.phrase import Phrases
 from index.records import Document
@@ -92,7 +92,8 @@ class Preview:
 
 
 def chosen(workspace: Workspace, target: Target) -> list[Document]:
-    """The documents that a target names, in order of source and uri; for a phrase, maybe none.
+    """The documents that a target names, with what is attached to those that are mails, in order of source
+    and uri; for a phrase those that hold it, maybe none.
 
     Raises ConfigError for a name (`index.lookup`), an owner or a pattern of nothing, and for a target that is
     none or several.
@@ -100,14 +101,15 @@ def chosen(workspace: Workspace, target: Target) -> list[Document]:
     look = Lookup(workspace.ledger, target.source, STATES, nothing=NOTHING)
     match target.kind:
         case OrderKind.DOCUMENT:
-            return look.named(target.names)
+            found = look.named(target.names)
         case OrderKind.PATTERN:
-            return _matching(look, target.pattern or "")
+            found = _matching(look, target.pattern or "")
         case OrderKind.OWNER:
-            return _owned(look, target.owner or "")
+            found = _owned(look, target.owner or "")
         case OrderKind.PHRASE:
-            found = find(Reader(workspace), phrases_of(target), source=target.source)
-            return [one.document for one in found]
+            holding = find(Reader(workspace), phrases_of(target), source=target.source)
+            return [one.document for one in holding]
+    return with_attachments(workspace.ledger, found, STATES)
 
 
 def phrases_of(target: Target) -> Phrases:

@@ -263,7 +263,7 @@ def _parsers(workspace: Workspace) -> Iterator[Check]:
     yield Check("sentences", True, nlp.in_use())
     for program, what in (
         ("tesseract", "scanned PDFs and images are quarantined. Debian: apt install tesseract-ocr"),
-        ("soffice", "DOC, PPT and XLS files are quarantined. Debian: apt install libreoffice"),
+        ("soffice", "DOC and PPT files are quarantined. Debian: apt install libreoffice"),
     ):
         path = shutil.which(program)
         yield Check(program, True, path or f"Not installed: {what}")

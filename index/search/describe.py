@@ -14,6 +14,7 @@ from index.batched import batched
 from index.freshness.assess import NEVER, Assessment
 from index.freshness.checks.base import Subject
 from index.freshness.finding import Finding
+from index.freshness.properties import mails_above
 from index.ledger import Hold
 from index.model import KEPT, Point, State, rfc3339
 from index.records import ChunkRecord, Collection, Document, Review
@@ -37,6 +38,7 @@ class DocumentSummary:
             "document_id": document.document_id,
             "source": document.source,
             "uri": document.uri,
+            "parent": next(iter(mails_above(document.uri, document.properties)), None),
             "title": document.title,
             "owner": document.owner,
             "state": document.state.value,

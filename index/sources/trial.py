@@ -1,4 +1,4 @@
-"""A connector on trial: it leaves nothing behind, and waits for no sync."""
+"""A connector on trial: it leaves nothing behind, and waits for no sync. Mails are not opened for it."""
 
 from __future__ import annotations
 

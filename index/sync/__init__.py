@@ -8,8 +8,9 @@ Vocabulary
     process or as Prefect's tasks.
 
 Modules, in the order in which a document passes through them
-    `source` (the parts that its documents need) · `survey`, `diff`, `plan` (look, decide) · `batches`,
-    `screen` around `prepare` → `reading` → `work` (one thread that asks the source, while parsers read) ·
+    `source` (the parts that its documents need) · `survey`, `diff`, `plan`, `noted` (look, decide) ·
+    `batches`, `screen` around `prepare` → `reading` → `work` (one thread that asks the source, while parsers
+    read) ·
     `apply`, `draft`, `target` (the write order) · `withhold` (tombstones, looked up by all of these) ·
     `expiry`, `unasked` (documents whose retention has ended) · `recover` (mend after a crash) · `collection`
     (made, in use, retired) · `settle` (the source told of what became of them) · `sync` (the algorithm) ·

@@ -170,13 +170,16 @@ def compare(
     return found
 
 
-def leave_below(found: Diff, folders: Iterable[str]) -> None:
-    """Take documents below unlisted folders out of the diff: they are neither there nor gone."""
+def leave_below(found: Diff, folders: Iterable[str]) -> set[str]:
+    """Take documents below unlisted folders out of the diff: they are neither there nor gone. Returns those
+    of these folders that have any."""
     below = tuple(f"{folder}/" for folder in folders)
+    left = [row.uri for row in (*found.missing, *found.forgotten) if row.uri.startswith(below)]
     missing = [row for row in found.missing if not row.uri.startswith(below)]
     found.unchanged += len(found.missing) - len(missing)
     found.missing = missing
     found.forgotten = [row for row in found.forgotten if not row.uri.startswith(below)]
+    return {folder[:-1] for folder in below if any(uri.startswith(folder) for uri in left)} if left else set()
 
 
 def candidates(found: Diff) -> list[Entry]:

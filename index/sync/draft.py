@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from typing import Any
 
 from index import payload
 from index.batched import batched
-from index.model import Action, Chunk, Item, Point, Vectors, digest, point_id
+from index.model import Action, Chunk, Item, Point, Sparse, Vectors, digest, point_id
 from index.records import ChunkRecord, Collection, Document, Intent
 from index.sync.target import Target
 from index.sync.work import NewMetadata, NewVersion, Removal, RowOnly, Skip, Withheld, Work
@@ -39,8 +40,9 @@ def drafted(
     committed = target.ledger.chunks.of(name, facts)
     hashes = {chunk.embedded_hash for item in work if isinstance(item, NewVersion) for chunk in item.chunks}
     known = target.ledger.chunks.known_vectors(name, hashes)
-    wanted = {record.point_id: record for record in known.values()}
-    wanted |= {record.point_id: record for records in committed.values() for record in records}
+    wanted = {record.point_id: record for records in committed.values() for record in records}
+    copied = {record.point_id for record in known.values()} - wanted.keys()
+    wanted |= {record.point_id: record for record in known.values()}
     held: dict[str, Point] = {}
     if wanted:
         with target.store.session(name) as session:
@@ -48,7 +50,7 @@ def drafted(
                 for identifier, point in session.retrieve(identifiers, vectors=True).items():
                     # Copy no vector that differs from the committed one.
                     if payload.vector_digest(point) == wanted[identifier].vector_digest:
-                        held[identifier] = point
+                        held[identifier] = _small(point, whole=identifier not in copied)
 
     drafts: list[Draft] = []
     intents: list[Intent] = []
@@ -135,6 +137,15 @@ def _kept_points(
         body = payload.build(document, payload.passage(point.payload))
         drafts.append(Draft(replace(record, payload_digest=digest(body)), body, vectors=_vectors(point)))
     return drafts
+
+
+def _small(point: Point, *, whole: bool) -> Point:
+    """The point with its numbers in four bytes each, where lists take eight times as much, and without its
+    payload unless it is needed `whole`."""
+    if point.dense is None or point.sparse is None:
+        return point
+    words = Sparse(array("I", point.sparse.indices), array("f", point.sparse.values))
+    return Point(point.id, point.payload if whole else {}, array("f", point.dense), words)
 
 
 def _vectors(point: Point | None) -> Vectors | None:

@@ -9,14 +9,16 @@ from datetime import datetime
 from connectors.base import Connector
 from index.config.rules import Rules, by_codeowners
 from index.freshness.assess import assess
+from index.freshness.properties import mail_of
 from index.records import Document
 
 
 def linked(document: Document, rules: Rules, connector: Connector) -> Document:
-    """The document with the link that a person opens. Raises ValueError for a uri that the source cannot
-    have."""
-    link = rules.link(document.uri, document.properties)
-    return replace(document, url=link or connector.url(document.uri))
+    """The document with the link that a person opens: of an attachment, the one of its mail. Raises
+    ValueError for a uri that the source cannot have."""
+    opened = mail_of(document.uri, document.properties) or document.uri
+    link = rules.link(opened, document.properties)
+    return replace(document, url=link or connector.url(opened))
 
 
 def governed(document: Document, rules: Rules, now: datetime) -> Document:

@@ -162,21 +162,27 @@ def _work_of_version(
         # It failed while its type was supported.
         return _skipped_work(item, known, entry)
     forced = item.cause in FORCED
-    described = _with_properties(item, known, source, entry)
-    seen = replace(described, **_version_of(entry), seen_hash=fetched.content_hash)
-    dated = replace(seen, modified_at=moment(entry.modified_at))
+    seen = replace(
+        _with_properties(item, known, source, entry), **_version_of(entry), seen_hash=fetched.content_hash
+    )
+    modified_at = moment(entry.modified_at)
     same_text = fetched.content_hash == known.content_hash and expected == known.extraction_fingerprint
     if known.version and same_text and not forced and not _needs_text(known, entry):
-        current = replace(dated, state=State.INDEXED, reason="", seen_extraction=expected)
+        current = replace(
+            seen, modified_at=modified_at, state=State.INDEXED, reason="", seen_extraction=expected
+        )
         return NewMetadata(item.action, _governed_now(current, source), replace(item, cause=Cause.REPAIR))
     read_before = (known.seen_hash, known.seen_extraction) == (fetched.content_hash, expected)
-    if known.state is State.EXPIRED and read_before and (stays := _still_expired(item, dated, source)):
-        return stays
+    if known.state is State.EXPIRED and read_before:
+        stays = _still_expired(item, replace(seen, modified_at=modified_at), source)
+        if stays:
+            return stays
     failed_before = (known.seen_hash, known.seen_extraction) == (
         fetched.content_hash,
         source.extraction.seen(entry, failed=True),
     )
     if known.state is State.QUARANTINED and failed_before and known.uri == item.uri and not forced:
+        described = _with_properties(item, known, source, entry)
         return metadata_work(item, known, _governed_text(described, source), _governed_text(seen, source))
     format = formats.of(entry)
 
@@ -194,7 +200,7 @@ def _work_of_version(
             version=known.version + 1,
             content_hash=fetched.content_hash,
             extraction_fingerprint=expected,
-            modified_at=moment(entry.modified_at),
+            modified_at=modified_at,
             title=parsed.title,
             content_type=parsed.content_type,
             language=parsed.language,

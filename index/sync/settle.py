@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from connectors.base import Settled, SourceUnavailable
+from index.freshness.properties import mails_above
 from index.ledger import WITHHELD
+from index.lookup import with_attachments
 from index.model import State
 from index.records import Document
 from index.redact import redact
@@ -20,13 +22,28 @@ def settle(workspace: Workspace, source: str) -> tuple[str, ...]:
     """Have the connector do what it does with settled documents. Sentences on what it could not do."""
 
     def settled(uris: Sequence[str]) -> Mapping[str, Settled]:
-        found = workspace.ledger.documents.find(source=source, uris=uris)
-        return {document.uri: one for document in found if (one := settled_version(document)) is not None}
+        found = list(workspace.ledger.documents.find(source=source, uris=uris))
+        waiting = _with_attachments_to_look_at(workspace, found)
+        return {
+            document.uri: one
+            for document in found
+            if document.uri not in waiting and (one := settled_version(document)) is not None
+        }
 
     try:
         return tuple(map(redact, workspace.connector(source).settle(settled)))
     except SourceUnavailable as error:
         return (redact(str(error)),)
+
+
+def _with_attachments_to_look_at(workspace: Workspace, found: Sequence[Document]) -> set[str]:
+    """The uris of those that are mails, and the index has to look again at what is attached to them."""
+    return {
+        mail
+        for one in with_attachments(workspace.ledger, found)
+        if settled_version(one) is None
+        for mail in mails_above(one.uri, one.properties)
+    }
 
 
 def settled_version(document: Document) -> Settled | None:

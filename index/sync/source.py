@@ -7,9 +7,11 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 
 from connectors.base import Connector, DocumentError, Fetched, SourceUnavailable
+from index.attachments import WithAttachments
 from index.config import SourceConfig
 from index.config.codeowners import codeowners_of
 from index.config.rules import Rules
@@ -99,9 +101,12 @@ class Source:
 
 def source_of(workspace: Workspace, name: str) -> Source:
     """The source of this name. Raises ConfigError when it is not configured."""
+    connector, tombstones = workspace.connector(name), Tombstones(workspace.ledger)
+    if isinstance(connector, WithAttachments):
+        connector.withheld = partial(tombstones.any, name)
     return replace(
-        assembled(workspace, name, workspace.connector(name), lambda: workspace.scratch),
-        tombstones=Tombstones(workspace.ledger),
+        assembled(workspace, name, connector, lambda: workspace.scratch),
+        tombstones=tombstones,
         held=lambda document: _held(workspace, document),
     )
 

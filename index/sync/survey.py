@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from connectors.base import Connector, DocumentError, Entry, Fetched, Listing, SourceUnavailable, Unlisted
+from index.attachments import LEFT_OUT, WithAttachments
 from index.config import DeletionGuard
 from index.config import rules as ruling
-from index.ledger import WITHHELD, LogAction, LogEntry
+from index.ledger import WITHHELD
 from index.model import Action, State
-from index.parse import formats
 from index.records import Document, PlanRow, SourceRecord
 from index.redact import redact
 from index.sync import diff as comparing
@@ -77,10 +78,14 @@ def _survey(
         if rerooted:
             # Hints may come from another source in its place: only a whole listing can be judged.
             folders = None
-        listing = connector.list(folders)
-        rows = ledger.documents.rows(source, folders)
-        found = comparing.compare(listing, rows, here.extraction, distrust=checksum)
-        comparing.leave_below(found, [folder.uri for folder in listing.unlisted])
+        if checksum and isinstance(connector, WithAttachments):
+            connector.forget()
+        with closing(connector.list(folders)) as listing:
+            rows = ledger.documents.rows(source, folders and ledger.documents.with_mails(source, folders))
+            found = comparing.compare(listing, rows, here.extraction, distrust=checksum)
+        left = comparing.leave_below(found, [folder.uri for folder in listing.unlisted])
+        # A mail that cannot be read says so itself, unless documents stay that were attached to it.
+        unlisted = [one for one in listing.unlisted if one.code != LEFT_OUT or one.uri in left]
         take_out(found, source, here.tombstones)
     except SourceUnavailable as error:
         return Survey(unasked(workspace, source, approved, trouble=redact(str(error))))
@@ -109,11 +114,10 @@ def _survey(
     if not partial:
         # Pending reviews: attested by a command that was killed before it wrote rows and payloads.
         touched = [*touched, *(d for d in ledger.reviews.pending(source) if d not in set(touched))]
-    guard = here.settings.delete
     plan = planning.decide(
         found,
         state,
-        guard,
+        here.settings.delete,
         hashes=hashes,
         moves=moves,
         touched=touched,
@@ -124,7 +128,7 @@ def _survey(
     if plan.error is not None and plan.complete:
         return Survey(plan)
     if partial or not plan.complete:
-        return Survey(plan, None, settled, unsupported=found.unsupported, unlisted=listing.unlisted)
+        return Survey(plan, None, settled, unsupported=found.unsupported, unlisted=unlisted)
     refused = any(True for _ in plan.of(Action.REFUSE))
     record = replace(
         remembered,
@@ -136,9 +140,9 @@ def _survey(
         if refused and state.refiltered
         else here.settings.filter_fingerprint,
         rules_fingerprint=governing,
-        findings=[folder._asdict() for folder in listing.unlisted],
+        findings=[folder._asdict() for folder in unlisted],
     )
-    return Survey(plan, record, settled, relinked, found.unsupported, found.forgotten, listing.unlisted)
+    return Survey(plan, record, settled, relinked, found.unsupported, found.forgotten, unlisted)
 
 
 def _removed(workspace: Workspace, source: str, approved: str | None) -> Plan:
@@ -267,34 +271,3 @@ def _ruled(workspace: Workspace, source: Source) -> tuple[list[str], list[Docume
         elif not document.version and current != document:
             relinked.append(current)
     return changed, relinked
-
-
-def noted(
-    workspace: Workspace, source: str, seen: Survey, run_id: str
-) -> tuple[list[Document], list[LogEntry]]:
-    """Rows that change without any point: trusted tokens, other links, and types that cannot be parsed. Of
-    the latter only their existence is recorded, as their changes are not followed. Returned with their log
-    entries; a token that is trusted again has none."""
-    now = workspace.now()
-    rows = {document.document_id: document for document in seen.settled}
-    news: dict[str, LogAction] = {}
-    for document in seen.relinked:
-        news[document.document_id] = LogAction.TOUCHED
-        rows[document.document_id] = replace(rows.get(document.document_id, document), url=document.url)
-    if seen.unsupported:
-        from index.sync.govern import linked
-
-        here = source_of(workspace, source)
-        for entry in seen.unsupported:
-            why = formats.why_unsupported(formats.of(entry))
-            row = Document(
-                workspace.new_id(), source, entry.uri, State.SKIPPED, reason=why, first_seen_at=now
-            )
-            rows[row.document_id] = linked(row, here.rules, here.connector)
-            news[row.document_id] = LogAction.SKIPPED
-    if seen.forgotten:
-        gone = workspace.ledger.documents.find(document_ids=[row.document_id for row in seen.forgotten])
-        for document in gone:
-            rows[document.document_id] = replace(document, state=State.DELETED, deleted_at=now)
-            news[document.document_id] = LogAction.DELETED
-    return list(rows.values()), [LogEntry.of(rows[d], action, now, run_id) for d, action in news.items()]

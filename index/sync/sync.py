@@ -23,11 +23,12 @@ from index.redact import redact
 from index.run import Run
 from index.sync.approval import check_approval
 from index.sync.collection import count_points, retire
+from index.sync.noted import noted
 from index.sync.plan import Plan
 from index.sync.recover import recover
 from index.sync.settle import settle
 from index.sync.source import chosen_sources
-from index.sync.survey import Survey, forget_rules, noted, survey
+from index.sync.survey import Survey, forget_rules, survey
 from index.sync.target import target_of
 from index.sync.unasked import unasked
 from index.workspace import Workspace

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from connectors.base import Entry, Fetched
 from index.config.rules import Rules
-from index.freshness.properties import said
+from index.freshness.properties import SOURCE, mails_above, said
 from index.ledger import WITHHELD, Keys, Ledger, TombstoneKind, windows
 from index.model import REMOVALS, Chunk, State
 from index.phrase import passages, readings, strings
@@ -106,21 +106,36 @@ class Tombstones:
             found |= {uri for uri in uris if phrases.order([unquote(uri)])}
         return found
 
+    def any(self, source: str, uris: Sequence[str], content_hashes: Sequence[str]) -> bool:
+        """Whether one of these paths is kept out, or the bytes with one of these hashes."""
+        if not self._kinds:
+            return False
+        keys = [self._keys.content(content_hash) for content_hash in content_hashes]
+        return bool(self.paths(source, uris)) or bool(self._ledger.tombstones.standing(keys))
+
     def held(self, document_id: str) -> bool:
         return self._optional is not None and bool(self._ledger.holds.of([document_id]))
 
 
 def take_out(found: Diff, source: str, tombstones: Tombstones) -> None:
-    """Take new entries at paths that are kept out, out of the diff, which counts them."""
-    new = [*found.new, *found.unsupported]
-    out = tombstones.paths(source, [entry.uri for entry in new]) if new else set()
-    if out:
+    """Take new entries at paths that are kept out, or in mails that are, out of the diff, which counts
+    them."""
+    new = {entry.uri: _mails_above(entry) for entry in (*found.new, *found.unsupported)}
+    if not new:
+        return
+    paths = dict.fromkeys(path for uri, mails in new.items() for path in (uri, *mails))
+    if out := tombstones.paths(source, [*paths]):
+        gone = {uri for uri, mails in new.items() if not out.isdisjoint((uri, *mails))}
 
         def left(entries: Iterable[Entry]) -> list[Entry]:
-            return [entry for entry in entries if entry.uri not in out]
+            return [entry for entry in entries if entry.uri not in gone]
 
         found.new, found.unsupported = left(found.new), left(found.unsupported)
-        found.withheld += len(out)
+        found.withheld += len(gone)
+
+
+def _mails_above(entry: Entry) -> list[str]:
+    return mails_above(entry.uri, {SOURCE: entry.properties}) if entry.properties else []
 
 
 def redescribed(document: Document, entry: Entry, rules: Rules) -> bool:

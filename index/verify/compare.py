@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 
 from index.batched import batched
 from index.errors import StoreDamaged, StoreError
@@ -127,15 +127,15 @@ def _compare_points(
 ) -> None:
     """Examine the collection in itself, and compare its points. All points are read once for both, unless a
     part of them or their vectors are compared."""
-    comparison = Comparison(workspace, collection, found, stop)
-    at_once = found.sample == (1, 1) and not found.deep
-    if not _examine(workspace, collection, found, stop, comparison.take if at_once else None):
-        found.points = 0
-        return
-    if not at_once:
-        for page in pages(workspace, collection, found):
-            comparison.take(page)
-    comparison.finish()
+    with closing(Comparison(workspace, collection, found, stop)) as comparison:
+        at_once = found.sample == (1, 1) and not found.deep
+        if not _examine(workspace, collection, found, stop, comparison.take if at_once else None):
+            found.points = 0
+            return
+        if not at_once:
+            for page in pages(workspace, collection, found):
+                comparison.take(page)
+        comparison.finish()
 
 
 def _examine(

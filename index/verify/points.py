@@ -7,7 +7,7 @@ takes a part of the points.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -114,6 +114,11 @@ class Comparison:
             strange = [point for point in self._foreign if point not in ours]
             for point in session.retrieve(strange, vectors=False).values():
                 found.extra.append(_foreign(workspace, point))
+
+    def close(self) -> None:
+        """Let go of the ledger's rows where the comparison broke off: they keep a transaction open."""
+        if isinstance(self._records, Generator):
+            self._records.close()
 
     def _until(self, last: str | None) -> Iterator[ChunkRecord]:
         """The next records up to this id; None: all that are left."""

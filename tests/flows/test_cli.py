@@ -377,7 +377,7 @@ def test_ls_lists_live_documents_and_gone_ones_only_when_asked(freshkb: CommandL
     ]  # fmt: skip
     assert set(rows[0]) == {
         "document_id", "source", "uri", "title", "owner", "state", "reason", "chunks", "modified_at",
-        "indexed_at", "verdict", "holds",
+        "indexed_at", "verdict", "holds", "parent",
     }  # fmt: skip
     assert rows[1]["reason"]
     assert [row["uri"] for row in freshkb.json("ls", "--state", "quarantined")] == ["broken.pdf"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from index.model import Point
+from index.model import Point, State
 from tests.promises.alteration import Alteration, each, kind, of, said, unknown_id, unreadable
 from tests.promises.altered import Altered
 
@@ -98,6 +98,9 @@ def _given_to(index: Altered, point: Point, other: str) -> Alteration:
     index.sql("UPDATE chunks SET document_id = ? WHERE point_id = ?", other, point.id)
     found = of(index, point, loses=unreadable(index, point))
     found.documents.add(other)
+    if (document := index.documents.get(other)) is not None:
+        # One that was skipped has no text that could be kept: it is made anew.
+        found.new_id = document.state is State.SKIPPED
     return found
 
 

@@ -52,8 +52,9 @@ from index.erase.place import place
 from index.erase.target import Target
 from index.errors import ModelChanged
 from index.ledger import hold_id
-from index.model import Failure, Parsed
+from index.model import Enclosed, Failure, Parsed
 from index.outcome import RunReport
+from index.parse.parsing import Parsing
 from index.purge.purge import purge
 from index.run import Run
 from index.sizes import Sizes
@@ -61,7 +62,7 @@ from index.sync.sync import sync
 from index.upkeep import upkeep
 from index.verify.compare import verify
 from index.verify.repair import repair
-from index.workspace import Parsing, Workspace
+from index.workspace import Workspace
 from tests import forked_scan
 from tests.commands import environment
 from tests.copies import copy
@@ -182,6 +183,16 @@ class Remembered:
 
     def submit(self, path: Path, format: str, timeout_seconds: float) -> Future[Parsed | Failure]:
         return done(lambda: self.parse(path, format, timeout_seconds))
+
+    def enclosed(self, path: Path, format: str, timeout_seconds: float) -> Future[Enclosed | Failure]:
+        assert self._parser is not None, "A mail was not looked at before the kill"
+        return self._parser.enclosed(path, format, timeout_seconds)
+
+    def content(
+        self, path: Path, format: str, number: int, into: Path, timeout_seconds: float
+    ) -> Future[str | Failure]:
+        assert self._parser is not None, "An attachment was not read before the kill"
+        return self._parser.content(path, format, number, into, timeout_seconds)
 
     def close(self) -> None: ...
 

@@ -155,7 +155,7 @@ def _every_call(bench: Bench, part: str, soak: bool, modes: Sequence[str] = MODE
 
 def _picked(bench: Bench, fault: Fault, soak: bool) -> list[int]:
     """The numbers of the calls that are to fail in this way. In the short form, each by its name once, of the
-    ledger's many every fourth: those that write after they took effect, those that read before."""
+    ledger's many every sixth: those that write after they took effect, those that read before."""
     if not soak and fault.mode not in ("before", "after"):
         return []
     bench.erase(fault, 10**9)
@@ -166,4 +166,4 @@ def _picked(bench: Bench, fault: Fault, soak: bool) -> list[int]:
     for number, call in enumerate(able, 1):
         if fault.mode == "after" or not Fault(fault.part, "after").applies(call):
             first.setdefault(str(call), number)
-    return list(first.values())[:: 4 if fault.part == "ledger" else 1]
+    return list(first.values())[:: 6 if fault.part == "ledger" else 1]

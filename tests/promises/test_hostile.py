@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 import connectors.walk
-from index.model import State
+from index.freshness.properties import mails_above
+from index.model import ATTACHMENTS_MAX, State
 from index.parse import Parser
 from index.records import Document
 from tests.commands import CommandLine
@@ -104,7 +105,11 @@ def _judge(
     if hostile.state is None:
         assert here == {}, hostile.name
         return
-    ((uri, found),) = here.items()
+    attached = [uri for uri, document in here.items() if mails_above(uri, document.properties)]
+    for name in (uri.removeprefix(f"{folder}{hostile.name}/") for uri in attached):
+        assert name.isprintable() and "/" not in name and not name.startswith("."), (hostile.name, name)
+    assert len(attached) <= ATTACHMENTS_MAX
+    ((uri, found),) = ((uri, document) for uri, document in here.items() if uri not in attached)
     seconds = stage.timed.seconds.get(uri, 0.0)
     print(f"{hostile.name[-40:]!r}: {found.state}, {seconds:.2f} s. {found.reason}")
     assert in_time(seconds, hostile.seconds), (hostile.name, seconds)

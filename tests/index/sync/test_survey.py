@@ -14,9 +14,10 @@ import pytest
 from index.config import load
 from index.model import Action, Cause, State
 from index.records import Document, SourceRecord
+from index.sync.noted import noted
 from index.sync.prepare import moment
 from index.sync.source import source_of
-from index.sync.survey import Survey, noted, rules_fingerprint, survey
+from index.sync.survey import Survey, rules_fingerprint, survey
 from index.workspace import Workspace
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
