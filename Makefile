@@ -11,7 +11,7 @@ SHELL := /bin/bash
 help:
 	@echo "make demo   mirror, change, search and audit an example knowledge base (first time: some minutes)"
 	@echo "make test   run the tests"
-	@echo "make soak   the same promises, for hours: long random traces, every kill, every fault"
+	@echo "make soak   the long form of all tests, for hours: random traces, every kill, every fault"
 	@echo "make lint   ruff and mypy"
 	@echo "make bench  measure, and print one table"
 	@echo "make bench-peers  measure a sync beside LangChain's; CORPUS=DIR names a folder of Markdown"
@@ -36,8 +36,7 @@ test: .venv/test
 # 100,000 operations first: their trace is written out when one fails.
 soak: .venv/test
 	$(BIN)/python -m tests.traces --ops 200 --seeds 500 --jobs $$($(BIN)/python -c 'import os; print(os.cpu_count() or 1)')
-	$(PYTEST) -n $(WORKERS) --soak --timeout 7200 \
-	  --override-ini faulthandler_timeout=7300 tests/promises tests/traces tests/test_readme.py tests/test_benchmarks.py
+	$(PYTEST) -n $(WORKERS) --soak --timeout 7200 --override-ini faulthandler_timeout=7300 $(PYTEST_ARGS)
 
 lint: .venv/test
 	$(BIN)/ruff check
