@@ -25,6 +25,13 @@ def folder_of(uri: str) -> str:
     return uri.rpartition("/")[0]
 
 
+def _above(folder: str) -> Iterator[str]:
+    """A folder, and those that it lies in."""
+    while folder:
+        yield folder
+        folder = folder_of(folder)
+
+
 def replace(database: Database, connection: sa.Connection, records: Sequence[Document]) -> None:
     """Write whole rows. All old ones of the batch go before the new ones come, so that documents may swap
     their uris although two live documents of a source never share one. They come under the holds that match
@@ -87,44 +94,41 @@ class Documents(Tables):
                     yield from [new(PlanRow, (*row[:-1], row[-1] != 0)) for row in batch]
 
     def with_mails(self, source: str, folders: Collection[str]) -> list[str]:
-        """These folders, and the live documents in them that have documents below them, as mails have."""
-        found, last, here = dict.fromkeys(folders), set(folders), documents.c.source == source
+        """These folders, and those below live documents in them: mails have documents below."""
+        wanted, found, lower = set(folders), dict.fromkeys(folders), dict[str, list[str]]()
         with self._database.reading() as connection:
-            while last:
-                in_them = sa.select(documents.c.uri).where(
-                    here, self._database.among(documents.c.folder, last)
-                )
-                below = documents.c.folder.in_(in_them.correlate(None))
-                query = sa.select(documents.c.folder).where(here, schema.live, below)
-                last = set(connection.execute(query.distinct()).scalars()) - found.keys()
-                found |= dict.fromkeys(last)
+            for folder in self._folders(connection, source, LIVE):
+                for uri in _above(folder):
+                    if folder_of(uri) in wanted:
+                        lower.setdefault(uri, []).append(folder)
+            query = sa.select(documents.c.uri).where(
+                documents.c.source == source, schema.live, self._database.among(documents.c.uri, lower)
+            )
+            for mail in connection.execute(query.order_by(documents.c.uri)).scalars():
+                found |= dict.fromkeys(lower[mail])
         return list(found)
 
     def below(self, source: str, uris: Collection[str], states: Collection[State] = LIVE) -> list[Document]:
-        """The documents in these states whose uris begin with that of one of these documents and a slash, in
-        order of uri."""
-        above = documents.alias("above")
-        query = (
-            sa.select(*_DOCUMENT)
-            .distinct()
-            .join_from(
-                above,
-                documents,
-                sa.and_(
-                    documents.c.source == above.c.source,
-                    documents.c.uri > above.c.uri + "/",
-                    # The character after the slash.
-                    documents.c.uri < above.c.uri + "0",
-                ),
-            )
-        )
-        query = query.where(
-            above.c.source == source,
-            self._database.among(above.c.uri, uris),
-            documents.c.state.in_(sorted(states)),
-        )
+        """The documents in these states whose uris begin with one of these and a slash, in order of uri."""
+        wanted = set(uris)
         with self._database.reading() as connection:
+            lower = [
+                folder
+                for folder in self._folders(connection, source, states)
+                if not wanted.isdisjoint(_above(folder))
+            ]
+            query = sa.select(*_DOCUMENT).where(
+                documents.c.source == source,
+                documents.c.state.in_(sorted(states)),
+                self._database.among(documents.c.folder, lower),
+            )
             return [Document(*row) for row in connection.execute(query.order_by(documents.c.uri))]
+
+    def _folders(self, connection: sa.Connection, source: str, states: Collection[State]) -> list[str]:
+        """The folders that documents in these states lie in."""
+        within = schema.live if LIVE.issuperset(states) else sa.true()
+        query = sa.select(documents.c.folder).where(documents.c.source == source, within)
+        return [*connection.execute(query.distinct().order_by(documents.c.folder)).scalars()]
 
     def retained(self, source: str) -> Iterator[RetainedRow]:
         """Live documents of a source that have text, or had it until they expired: a stream, in no order."""

@@ -458,6 +458,9 @@ print(heavy & set(sys.modules))
         }
         assert ledger.documents.with_mails("handbook", ["in/deep", "none"]) == ["in/deep", "none"]
         assert ledger.documents.with_mails("handbook", []) == []
+        # What lies below a mail in a mail is found without it.
+        ledger.documents.put([document("a.eml"), document("a.eml/b.eml/c/d.md")], [])
+        assert set(ledger.documents.with_mails("handbook", [""])) == {"", "f.eml", "a.eml/b.eml/c"}
 
     def test_documents_below_a_uri_are_found_in_order_of_code_points(self, ledger: Ledger) -> None:
         below = ["a.eml/B.md", "a.eml/\uffee.md", "a.eml/b/c.md", "a.eml/\U0001d518.md"]

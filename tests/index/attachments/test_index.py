@@ -187,3 +187,12 @@ def test_a_mail_in_a_mail_is_opened_and_one_deeper_is_not(kb: Knowledge, tmp_pat
     verified(kb)
     (kb.docs / "a.eml").rename(kb.docs / "z.eml")
     assert counts(kb.sync()) == {"moved": 4, "embedded": 0}
+
+
+def test_a_mail_in_a_mail_that_is_excluded_takes_its_attachments_along(kb: Knowledge, tmp_path: Path) -> None:
+    kb.settings["sources"][0] |= {"exclude": ["**/b.eml"]}
+    inner = documents.letter(tmp_path / "b.eml", [("terms.md", TERMS)]).read_bytes()
+    documents.letter(kb.docs / "a.eml", [("b.eml", inner), ("plan.md", PLAN)])
+    kb.sync()
+    assert list(kb.documents()) == ["a.eml", "a.eml/plan.md"]
+    verified(kb)
