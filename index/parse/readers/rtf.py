@@ -241,8 +241,7 @@ class _Reader:
 
     def _unicode(self, number: int) -> None:
         self._flush()
-        if 0 <= number % 65_536 <= 0xFFFF:
-            self._add(chr(number % 65_536))
+        self._add(chr(number % 65_536))
         self._left_out = self._group.fallback
 
     def _sign(self, sign: str) -> None:
