@@ -1,5 +1,6 @@
 """The cache of conversions: made once, whole or not at all, whatever happens. The children of these tests are
-processes that copy the real conversion, so that none of them imports torch."""
+processes that copy a conversion, so that none of them imports torch: the real one where it is to compute,
+else small files in its place, because 90 MB are copied and hashed several times in each test."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from index.embed import conversion, openvino_model, torch_model, way
 from index.embed.conversion import FILES, RECORD, Conversion, Unavailable, ensure, find, keep
 from index.embed.embedder import Embedder
 from index.embed.identity import ModelIdentity
+from tests import forks
 from tests.commands import environment
 
 #: A child that makes the conversion of `{source}` again, and notes that it was asked; more may come before.
@@ -64,8 +67,44 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "freshkb" / "models"
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small files, and a record that vouches for them."""
+    folder = tmp_path_factory.mktemp("small")
+    for name in FILES[:-1]:
+        (folder / name).write_text(f"{name} " * 100, encoding="utf-8")
+    likeness = {"likeness": {"f32": [1.0, 1.0]}, "computes": {"float32": "f32", "bfloat16": "f32"}}
+    keep(folder, {"inputs": ["input_ids"], "dimension": 384, "max_tokens": 256, **likeness})
+    return folder
+
+
 @pytest.fixture
-def children(real: Conversion, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Children:
+def forked_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Children are forks of a process that has imported everything."""
+    monkeypatch.setattr(conversion, "subprocess", SimpleNamespace(**vars(subprocess) | {"run": forks.run}))
+
+
+@pytest.fixture
+def children(
+    small: Path, forked_children: None, cache: Path, soak: bool, tmp_path: Path,
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch,
+) -> Children:  # fmt: skip
+    """Of small files; in the long form, of the real ones."""
+    source = request.getfixturevalue("real").folder if soak else small
+    return Children(source, tmp_path / "notes", monkeypatch)
+
+
+@pytest.fixture
+def faithful(
+    real: Conversion, forked_children: None, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Children:
+    """Children whose conversions compute."""
+    return Children(real.folder, tmp_path / "notes", monkeypatch)
+
+
+@pytest.fixture
+def started(real: Conversion, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Children:
+    """The same, started as users start them."""
     return Children(real.folder, tmp_path / "notes", monkeypatch)
 
 
@@ -89,12 +128,12 @@ def test_the_real_conversion_is_faithful_and_private(real: Conversion) -> None:
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
 
 
-def test_a_conversion_is_made_once(identity: ModelIdentity, children: Children, cache: Path) -> None:
+def test_a_conversion_is_made_once(identity: ModelIdentity, started: Children, cache: Path) -> None:
     assert find(identity) is None
     made = ensure(identity)
-    assert (made, children.number) == (find(identity), 1)
+    assert (made, started.number) == (find(identity), 1)
     assert ensure(identity) == made and works(identity)
-    assert children.number == 1
+    assert started.number == 1
     assert [path.name for path in cache.iterdir()] == [made.folder.name]
 
 
@@ -123,7 +162,7 @@ def test_processes_that_need_it_at_once_make_it_once(
         "print(conversion.ensure(identify(DEFAULT, pathlib.Path(sys.argv[2]))).refused == '')\n"
     )
     command = [sys.executable, "-c", code, children.code, str(tmp_path)]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, env=environment()) for _ in range(3)]
+    both = [forks.Popen(command, stdout=forks.PIPE, env=environment()) for _ in range(3)]
     assert [process.communicate(timeout=100)[0] for process in both] == [b"True\n"] * 3
     assert children.number == 1
 
@@ -167,20 +206,20 @@ def rewrite(made: Conversion, name: str, content: bytes) -> None:
     keep(made.folder, record)
 
 
-def test_files_that_openvino_cannot_read_are_made_again(identity: ModelIdentity, children: Children) -> None:
+def test_files_that_openvino_cannot_read_are_made_again(identity: ModelIdentity, faithful: Children) -> None:
     made = ensure(identity)
     rewrite(made, "model.xml", b"<net/>")
     rewrite(made, "f32.blob", b"x")
     assert works(identity)
-    assert children.number == 2
+    assert faithful.number == 2
 
 
 def test_what_was_compiled_for_another_openvino_is_compiled_anew(
-    identity: ModelIdentity, children: Children
+    identity: ModelIdentity, faithful: Children
 ) -> None:
     rewrite(ensure(identity), "f32.blob", b"x")
     assert works(identity)
-    assert children.number == 1
+    assert faithful.number == 1
 
 
 def test_a_copy_of_the_cache_is_taken(
@@ -213,9 +252,9 @@ def test_after_a_child_that_was_killed_torch_computes_for_a_day(
 
 
 def test_a_crash_on_bfloat16_leaves_what_was_recorded_before(
-    identity: ModelIdentity, children: Children
+    identity: ModelIdentity, faithful: Children
 ) -> None:
-    children.do("conversion.keep(folder, record); os.kill(os.getpid(), signal.SIGFPE)")
+    faithful.do("conversion.keep(folder, record); os.kill(os.getpid(), signal.SIGFPE)")
     assert ensure(identity).refused == "" and works(identity)
 
 
@@ -237,7 +276,7 @@ def test_an_interruption_leaves_nothing(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(subprocess, "run", interrupt)
+        patch.setattr(conversion.subprocess, "run", interrupt)
         with pytest.raises(KeyboardInterrupt):
             ensure(identity)
     assert list(cache.iterdir()) == []

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,35 @@ pytestmark = pytest.mark.filterwarnings(
 LIKE = 0.9999
 
 
+@contextmanager
+def _converted_here() -> Iterator[None]:
+    def run(command: list[str], folder: Path) -> None:
+        patch.setattr(sys, "argv", ["-c", *command[-3:]])
+        try:
+            convert.main()
+        except SystemExit as ended:
+            raise conversion.Unavailable(f"it ended with {ended.code}") from ended
+
+    before = os.umask(0o077)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(conversion, "_run", run)
+            yield
+    finally:
+        os.umask(before)
+
+
 @pytest.fixture(scope="module")
 def exact(identity: ModelIdentity) -> TorchModel:
     return TorchModel(identity, "float32", "cpu")
+
+
+@pytest.fixture(scope="module")
+def real(identity: ModelIdentity) -> Embedder:
+    """The real model, converted in this process if no other has done so: a child would import torch again."""
+    with _converted_here(), suppress(conversion.Unavailable):
+        conversion.ensure(identity)
+    return Embedder(identity, "float32")
 
 
 def cosines(left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -52,8 +79,9 @@ def cosines(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 def test_each_vector_is_that_of_sentence_transformers(real: Embedder, exact: TorchModel) -> None:
     texts = [text for text in TEXTS if "\ud83d" not in text]
     expected = exact.model.encode(texts, show_progress_bar=False)
-    assert cosines(real.embed_documents(texts), expected).min() > LIKE
-    assert real.embed_documents(texts) == pytest.approx(expected, abs=1e-4)
+    found = real.embed_documents(texts)
+    assert cosines(found, expected).min() > LIKE
+    assert found == pytest.approx(expected, abs=1e-4)
     questions = ["How much leave?", "", "漢字", "long " * 600]
     asked = np.array([real.embed_query(question) for question in questions])
     assert asked == pytest.approx(exact.model.encode_query(questions, show_progress_bar=False), abs=1e-4)
@@ -123,9 +151,10 @@ def make_model(
     return identify(str(folder), folder.parent)
 
 
-@pytest.fixture
-def small(tmp_path: Path, identity: ModelIdentity) -> ModelIdentity:
-    return make_model(tmp_path / "small", identity.folder / "tokenizer.json")
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory, identity: ModelIdentity) -> ModelIdentity:
+    """A model that tests read alone."""
+    return make_model(tmp_path_factory.mktemp("models") / "small", identity.folder / "tokenizer.json")
 
 
 @pytest.fixture
@@ -136,20 +165,10 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def here() -> Iterator[None]:
     """Models are converted in this process, which has imported torch."""
-
-    def run(command: list[str], folder: Path) -> None:
-        monkeypatch.setattr(sys, "argv", ["-c", *command[-3:]])
-        try:
-            convert.main()
-        except SystemExit as ended:
-            raise conversion.Unavailable(f"it ended with {ended.code}") from ended
-
-    monkeypatch.setattr(conversion, "_run", run)
-    before = os.umask(0o077)
-    yield
-    os.umask(before)
+    with _converted_here():
+        yield
 
 
 #: What a child of these tests does: every look-up and connection, and the import of telemetry, is noted.
@@ -165,22 +184,37 @@ sys.addaudithook(note)
 """
 
 
+def listening(home: Path, patch: pytest.MonkeyPatch) -> None:
+    """Processes have this home with an empty cache, and note there whom they call."""
+    patch.setenv("XDG_CACHE_HOME", str(home / "cache"))
+    patch.setenv("PYTHONPATH", str(home / "site"))
+    patch.setenv("NOTES", str(home / "notes"))
+    patch.setenv("HOME", str(home))
+
+
+@pytest.fixture(scope="module")
+def by_child(small: ModelIdentity, tmp_path_factory: pytest.TempPathFactory) -> tuple[Conversion, Path]:
+    """The small model, converted by a child; and the child's home."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "site").mkdir()
+    (home / "site" / "sitecustomize.py").write_text(LISTENING, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        listening(home, patch)
+        return conversion.ensure(small), home
+
+
 def test_a_model_with_prompts_and_a_dense_layer_is_converted_by_a_child_that_calls_nobody(
-    small: ModelIdentity, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: ModelIdentity, by_child: tuple[Conversion, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "sitecustomize.py").write_text(LISTENING, encoding="utf-8")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
-    monkeypatch.setenv("NOTES", str(tmp_path / "notes"))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    found = conversion.ensure(small)
+    found, home = by_child
     assert (found.refused, found.dimension, found.max_tokens) == ("", 24, 64)
     assert (found.document_prompt, found.query_prompt) == ("Passage: ", "Question: ")
-    assert not (tmp_path / "notes").exists(), (tmp_path / "notes").read_text()
-    assert not (tmp_path / "intel").exists(), "OpenVINO's telemetry has been here"
+    assert not (home / "notes").exists(), (home / "notes").read_text()
+    assert not (home / "intel").exists(), "OpenVINO's telemetry has been here"
+    listening(home, monkeypatch)
     # What OpenVINO does when nobody keeps it from that.
     subprocess.run([sys.executable, "-c", "import openvino"], check=True)
-    assert "openvino_telemetry.main" in (tmp_path / "notes").read_text()
+    assert "openvino_telemetry.main" in (home / "notes").read_text()
 
     exact, converted = TorchModel(small, "float32", "cpu"), OpenVinoModel(found, "float32")
     asked = exact.model.encode_query(["How?", "x " * 100], show_progress_bar=False)
@@ -193,13 +227,15 @@ def test_a_model_with_prompts_and_a_dense_layer_is_converted_by_a_child_that_cal
 
 
 def test_a_vocabulary_without_a_tokenizer_needs_no_transformers_once_it_is_converted(
-    small: ModelIdentity, cache: Path, here: None, monkeypatch: pytest.MonkeyPatch
+    small: ModelIdentity, cache: Path, tmp_path: Path, here: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = json.loads((small.folder / "tokenizer.json").read_text(encoding="utf-8"))
+    folder = tmp_path / "small"
+    shutil.copytree(small.folder, folder)
+    whole = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     words: dict[str, int] = whole["model"]["vocab"]
-    (small.folder / "vocab.txt").write_text("\n".join(sorted(words, key=words.__getitem__)), encoding="utf-8")
-    (small.folder / "tokenizer.json").unlink()
-    old = identify(str(small.folder), cache)
+    (folder / "vocab.txt").write_text("\n".join(sorted(words, key=words.__getitem__)), encoding="utf-8")
+    (folder / "tokenizer.json").unlink()
+    old = identify(str(folder), cache)
     expected = old.tokenizer().count(list(PASSAGES))
     assert not conversion.ensure(old).refused
     monkeypatch.setitem(sys.modules, "transformers", None)
@@ -212,7 +248,8 @@ def test_a_model_that_cannot_be_converted_is_computed_by_torch_with_the_reason(
     """A Longformer pads each batch to whole windows: the tracer sees the padding of one."""
     from transformers import LongformerConfig, LongformerModel
 
-    config = LongformerConfig(**SIZES, attention_window=[8, 8], pad_token_id=0)
+    sizes = SIZES | {"num_hidden_layers": 1}
+    config = LongformerConfig(**sizes, attention_window=[8], pad_token_id=0)
     model = make_model(
         tmp_path / "long", identity.folder / "tokenizer.json", transformer=LongformerModel(config)
     )
@@ -234,12 +271,10 @@ def test_a_prompt_that_the_pooling_leaves_out_is_refused(tmp_path: Path, identit
         convert.convert(TorchModel(model, "float32", "cpu"), model, tmp_path)
 
 
-def test_a_comparison_finds_each_difference(small: ModelIdentity, tmp_path: Path) -> None:
+def test_a_comparison_finds_each_difference(small: ModelIdentity, by_child: tuple[Conversion, Path]) -> None:
     """Another limit, another prompt, other weights: each is less than faithful."""
     exact = TorchModel(small, "float32", "cpu")
-    folder = tmp_path / "converted"
-    folder.mkdir()
-    convert.convert(exact, small, folder)
+    folder = by_child[0].folder
     record = json.loads((folder / "conversion.json").read_text(encoding="utf-8"))["record"]
     del record["files"]
     expected = convert._vectors(exact)

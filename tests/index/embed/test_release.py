@@ -118,7 +118,7 @@ def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 >> 20
 
 embedder = Embedder(identify(DEFAULT, Path(sys.argv[1])), "float32")
-texts = [f"Passage {number}. " + "It says something. " * 40 for number in range(64)]
+texts = [f"Passage {number}. " + "It says something. " * 40 for number in range(int(sys.argv[2]))]
 found = []
 for _ in range(3):
     vectors = embedder.embed_documents(texts)
@@ -132,11 +132,12 @@ print(json.dumps(found))
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_the_memory_of_a_released_model_is_given_back_each_time(
-    identity: ModelIdentity, real: Embedder, tmp_path: Path
+    identity: ModelIdentity, real: Embedder, tmp_path: Path, soak: bool
 ) -> None:
     real.warm()  # So that it is converted.
+    texts = 64 if soak else 16  # More than one batch.
     done = subprocess.run(
-        [sys.executable, "-c", _RESIDENT, str(tmp_path)],
+        [sys.executable, "-c", _RESIDENT, str(tmp_path), str(texts)],
         env=environment(),
         capture_output=True,
         text=True,
@@ -149,7 +150,10 @@ def test_the_memory_of_a_released_model_is_given_back_each_time(
     assert found[2][1] - found[0][1] < HELD_MB, found
 
 
-def test_a_question_does_not_wait_for_the_batches_behind_it(real: Embedder) -> None:
+def test_a_question_does_not_wait_for_the_batches_behind_it(real: Embedder, soak: bool) -> None:
+    """With a few batches, `test_embedder` shows it."""
+    if not soak:
+        pytest.skip("Only with --soak.")
     texts = [f"Passage {number}. " + "It says something. " * 60 for number in range(60 * streams())]
     batches: list[int] = []
     first = threading.Event()
