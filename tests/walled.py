@@ -1,7 +1,8 @@
 """A knowledge base one of whose documents has taken its parser over, and tries to get out.
 
 Run as a process, it syncs that document and prints as JSON what became of the walls, and which attempts
-succeeded: ``python -m tests.walled FOLDER [no namespaces] [no landlock] [closed]``.
+succeeded: ``python -m tests.walled FOLDER [MODES …]``. Each of MODES has its own knowledge base in a folder
+of FOLDER, and names what is missing: ``no namespaces``, ``no landlock``, ``closed``, with commas between.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import socket
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from tests.knowledge import Knowledge
 from tests.programs import program_parser
@@ -82,8 +84,19 @@ text = json.dumps({{"user": os.getuid(), "groups": os.getgroups(), "done": done,
 
 
 def main() -> None:
-    home, modes = Path(sys.argv[1]), sys.argv[2:]
+    print(
+        json.dumps(
+            {
+                modes: told(Path(sys.argv[1]) / (modes or "all walls"), modes.split(","))
+                for modes in sys.argv[2:]
+            }
+        )
+    )
+
+
+def told(home: Path, modes: list[str]) -> dict[str, Any]:
     os.umask(0o022)
+    home.mkdir()
     tempfile.tempdir = str(home / "temporary")
     Path(tempfile.tempdir).mkdir(0o700 if "closed" in modes else 0o755)
     canary = home / "canary"
@@ -122,11 +135,11 @@ def main() -> None:
         kb.sync()
         document = kb.documents()["program.md"]
         assert not document.reason, document.reason
-        told = json.loads(kb.texts()["program.md"])
+        text = json.loads(kb.texts()["program.md"])
         walls = {wall.name: wall.detail if wall.built else None for wall in parser.walls()}
     Path("/tmp", name).unlink(missing_ok=True)
     assert list(Path(tempfile.tempdir).iterdir()) == []
-    print(json.dumps({**told, "walls": walls}))
+    return {**text, "walls": walls}
 
 
 if __name__ == "__main__":

@@ -276,7 +276,7 @@ def test_an_interruption_leaves_nothing(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(conversion.subprocess, "run", interrupt)
+        patch.setattr("index.embed.conversion.subprocess.run", interrupt)
         with pytest.raises(KeyboardInterrupt):
             ensure(identity)
     assert list(cache.iterdir()) == []
