@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from benchmarks import corpus
+from benchmarks import corpus, processes, source_git
 from benchmarks.__main__ import MEASURES, main, measure, table
 from benchmarks.corpus import Corpus, at_top, in_middle
 from benchmarks.measure import Bench, Row, Scale, best
 from benchmarks.peers import __main__ as peers
+from tests import forks
 
 DOCUMENTS = Corpus(
     "two pages",
@@ -97,13 +102,33 @@ ROWS = {
 LONG = ("cold", "process", "footprint")
 
 
+@pytest.fixture
+def forked(soak: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs that a measure starts are forks of a process that has imported everything; those of LONG and
+    of "nothing", whose imports are what is measured, are not."""
+
+    def run(command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[Any]:
+        started = forks.run if command[1] == "-c" and command[2] not in WHOLE else subprocess.run
+        done: subprocess.CompletedProcess[Any] = started(command, **options)
+        return done
+
+    if not soak:
+        monkeypatch.setattr(processes, "subprocess", SimpleNamespace(**vars(subprocess) | {"run": run}))
+        monkeypatch.setattr(source_git, "COMMITS", 20)
+
+
+#: Programs that ask what a process imports and loads.
+WHOLE = (processes._IMPORTS, processes._ENCODE)
+
+
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("name", MEASURES)
-def test_a_measure_gives_its_rows(name: str, soak: bool) -> None:
+def test_a_measure_gives_its_rows(name: str, soak: bool, forked: None) -> None:
     if name in LONG and not soak:
         pytest.skip("Only with --soak.")
     rows = measure([name], BENCH)
-    assert [row.measure[: len(start)] for row, start in zip(rows, ROWS[name], strict=True)] == ROWS[name]
+    starts = [start.replace("1,000 commits", f"{source_git.COMMITS:,} commits") for start in ROWS[name]]
+    assert [row.measure[: len(start)] for row, start in zip(rows, starts, strict=True)] == starts
     lines = table(rows).splitlines()
     assert len(lines) == 2 + len(rows)
     assert len({len(line) for line in lines}) == 1

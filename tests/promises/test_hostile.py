@@ -28,7 +28,7 @@ from tests.promises.stage import Stage, in_time, processes, without_privileges
 
 #: Bytes that the process that syncs may grow by.
 GROWTH_MAX = 64 << 20
-_TOGETHER = 8
+_TOGETHER = 24
 #: Each takes its time limit and a new parser, and all do it alike: in the short form there is one.
 _HEAVY = [hostile.name for hostile in HOSTILE if hostile.name.startswith("heavy.")]
 #: To import them is to register what they make.
