@@ -52,7 +52,7 @@ def program_parser(
     )
 
 
-def without_namespaces() -> Parser:
+def without_namespaces(children_max: int | None = None) -> Parser:
     """The real parser, as it is where the kernel gives no namespaces."""
     boot = f"""
 import sys
@@ -67,4 +67,4 @@ def refuse(*arguments, **options):
 namespaces.unshare = refuse
 worker.main()
 """
-    return Parser(command=(sys.executable, "-P", "-s", "-c", boot))
+    return Parser(command=(sys.executable, "-P", "-s", "-c", boot), children_max=children_max)

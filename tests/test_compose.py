@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -273,7 +273,17 @@ def test_prefects_server_starts_as_the_stack_starts_it(postgresql: Server, tmp_p
         "/tmp": str(tmp_path),
     }
     with started(service("prefect-server"), there, tmp_path / "server.log"):
+        # Each check is a process: there is none before something listens.
+        end = time.monotonic() + 180
+        while not listens(int(there["4200"])) and time.monotonic() < end:
+            time.sleep(0.1)
         assert becomes_healthy(service("prefect-server"), there)
+
+
+def listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
 
 
 def free_port() -> str:

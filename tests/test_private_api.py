@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import subprocess
-from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.ready import STATEMENTS
-from tests.test_layers import ROOT, sources
+from tests.test_layers import ROOT, parsed, sources
 
 #: (our module, name) → why there is no public way.
 USED = {
@@ -37,44 +36,35 @@ def private(name: str) -> bool:
     return name.startswith("_") and not name.startswith("__")
 
 
-def trees() -> Iterator[tuple[str, ast.Module]]:
-    for path in sources():
-        yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
-
-
-def defined(tree: ast.AST) -> Iterator[str]:
-    """Private names that a module gives to something of its own."""
-    for node in ast.walk(tree):
-        match node:
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-                yield name
-            case ast.Name(id=name, ctx=ast.Store()):
-                yield name
-            case ast.Attribute(value=ast.Name(id="self" | "cls"), attr=name, ctx=ast.Store()):
-                yield name
+def named(node: ast.AST) -> str | None:
+    """The name that this node gives to something of its own."""
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return name
+        case ast.Name(id=name, ctx=ast.Store()):
+            return name
+        case ast.Attribute(value=ast.Name(id="self" | "cls"), attr=name, ctx=ast.Store()):
+            return name
+    return None
 
 
 def test_nothing_private_of_others_is_used_but_what_is_listed() -> None:
-    parsed = dict(trees())
-    ours = {name for tree in parsed.values() for name in defined(tree)} | DOCUMENTED
-    used = {
-        (module, node.attr)
-        for module, tree in parsed.items()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and private(node.attr) and node.attr not in ours
-    }
-    assert used == USED.keys()
-    imported = {
-        (module, name)
-        for module, tree in parsed.items()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] not in OURS
-        for name in [*(node.module or "").split("."), *(alias.name for alias in node.names)]
-        if private(name)
-    }
+    ours, used, imported = set(DOCUMENTED), set(), set()
+    for path in sources():
+        module = path.relative_to(ROOT).as_posix()
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, _OF_NAMES) and (name := named(node)) is not None:
+                ours.add(name)
+            if isinstance(node, ast.Attribute) and private(node.attr):
+                used.add((module, node.attr))
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] not in OURS:
+                names = [*(node.module or "").split("."), *(alias.name for alias in node.names)]
+                imported |= {(module, name) for name in names if private(name)}
+    assert {(module, name) for module, name in used if name not in ours} == USED.keys()
     assert imported == set()
 
 
+_OF_NAMES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Name, ast.Attribute)
 OURS = {path.relative_to(ROOT).parts[0] for path in sources()}
 
 

@@ -108,7 +108,7 @@ def test_what_fails_from_some_request_on_never_makes_a_listing_that_is_smaller_a
     whole(stand.connect())
     requests = len(stand.site.asked)
     assert requests > 4
-    for skip in range(requests) if soak else (0, 1, 2, requests // 2, requests - 1):
+    for skip in range(requests) if soak else (0, 1, requests // 2, requests - 1):
         stand.site.heal()
         stand.site.fail(kind, skip=skip)
         found, listing = listed(stand.connect())
