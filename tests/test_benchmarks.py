@@ -17,6 +17,7 @@ from benchmarks.corpus import Corpus, at_top, in_middle
 from benchmarks.measure import Bench, Row, Scale, best
 from benchmarks.peers import __main__ as peers
 from tests import forks
+from tests.commands import environment, process
 
 DOCUMENTS = Corpus(
     "two pages",
@@ -108,7 +109,13 @@ def forked(soak: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     of "nothing", whose imports are what is measured, are not."""
 
     def run(command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[Any]:
-        started = forks.run if command[1] == "-c" and command[2] not in WHOLE else subprocess.run
+        started: Any = subprocess.run
+        if command[1] == "-c" and command[2] not in WHOLE:
+            started = forks.run
+        elif command[0] == processes.freshkb() and "--quiet" in command:
+            # One that is asked for JSON is the program that is installed.
+            started, command = forks.run, process(*command[1:])
+            options["env"] = {**options["env"], **environment()}
         done: subprocess.CompletedProcess[Any] = started(command, **options)
         return done
 
