@@ -28,7 +28,8 @@ from tests.promises.stage import Stage, in_time, processes, without_privileges
 
 #: Bytes that the process that syncs may grow by.
 GROWTH_MAX = 64 << 20
-_TOGETHER = 24
+#: Documents that share a sync: in the long form, whose documents are large, and in the short one.
+_TOGETHER = {True: 8, False: 16}
 #: Each takes its time limit and a new parser, and all do it alike: in the short form there is one.
 _HEAVY = [hostile.name for hostile in HOSTILE if hostile.name.startswith("heavy.")]
 #: To import them is to register what they make.
@@ -37,10 +38,10 @@ MAKERS = (bombs, pictures, lures, disguises)
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc tells what is watched")
 
 
-def _batches() -> Iterator[list[Hostile]]:
+def _batches(together: int) -> Iterator[list[Hostile]]:
     for _, group in groupby(sorted(HOSTILE, key=lambda h: h.seconds), key=lambda h: h.seconds):
         alike = list(group)
-        yield from (alike[at : at + _TOGETHER] for at in range(0, len(alike), _TOGETHER))
+        yield from (alike[at : at + together] for at in range(0, len(alike), together))
 
 
 def _name(batch: Iterable[Hostile]) -> str:
@@ -48,7 +49,12 @@ def _name(batch: Iterable[Hostile]) -> str:
     return re.sub(r"[^\w.-]+", "-", first.encode("ascii", "replace").decode())[-30:]
 
 
-@pytest.mark.parametrize("batch", list(_batches()), ids=_name)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "batch" in metafunc.fixturenames:
+        together = _TOGETHER[bool(metafunc.config.getoption("--soak"))]
+        metafunc.parametrize("batch", list(_batches(together)), ids=_name)
+
+
 def test_a_hostile_document_ends_as_it_must_and_harms_nobody(
     batch: list[Hostile], staged: Callable[[Parser], Stage], walled: Parser, soak: bool
 ) -> None:
@@ -57,6 +63,7 @@ def test_a_hostile_document_ends_as_it_must_and_harms_nobody(
         pytest.skip("Only with --soak.")
     stage = staged(walled)
     grown = _synced(batch, stage)
+    print(f"This process grew by {grown >> 20} MiB.")
     assert grown < GROWTH_MAX, f"grew by {grown >> 20} MiB"
     assert len(processes(stage.temporary)) <= 3 * walled.children_max
 
