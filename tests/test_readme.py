@@ -72,7 +72,8 @@ with KnowledgeBase.open("freshkb.yaml") as kb:
 
 @pytest.mark.timeout(600)
 def test_the_walk_through_prints_what_the_readme_shows(tmp_path: Path, soak: bool) -> None:
-    """As the demo does in the short form, with the same handbook and the same changes."""
+    """As the demo does in the short form, with the same handbook and the same changes, and a stand-in for
+    the model."""
     if not soak:
         pytest.skip("Only with --soak.")
     home = tmp_path / "kb"
