@@ -23,6 +23,7 @@ from tests.copies import copy
 from tests.knowledge import Knowledge
 from tests.promises import bytes_left
 from tests.promises.faulty import Fault
+from tests.promises.parts import Call
 
 if TYPE_CHECKING:
     from tests.postgres import Server as PostgreSQL
@@ -49,6 +50,7 @@ class Bench:
     def __init__(self, kb: Knowledge, server: PostgreSQL | None = None) -> None:
         self.kb, self._saved = kb, kb.home / "saved"
         self._server, self._ledger = server, server.create_database() if server else "sqlite"
+        self._calls: Sequence[Call] = ()
         kb.settings["ledger"] = self._ledger
         kb.source["delete"] = {"max_fraction": 1.0}
         for name in "abc":
@@ -79,6 +81,14 @@ class Bench:
         copy(self._saved, self.state)
         if self._server:
             self.kb.settings["ledger"] = self._server.copy_database(self._ledger)
+
+    def calls(self) -> Sequence[Call]:
+        """The calls that an erasure makes in which none fails."""
+        if not self._calls:
+            fault = Fault("", "before")
+            self.erase(fault, 1)
+            self._calls = fault.met
+        return self._calls
 
     def erase(self, fault: Fault, at: int) -> None:
         """One order, the `at`-th call of which fails; and the attempt after it."""
@@ -123,12 +133,17 @@ class Bench:
         assert bytes_left.held([self.state], self.needles) == {}
 
 
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> Bench:
+    return Bench(Knowledge(tmp_path_factory.mktemp("erased") / "kb", parser))
+
+
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("part", PARTS)
 def test_an_order_whose_nth_call_fails_is_finished_by_the_next_attempt(
-    part: str, tmp_path: Path, parser: Parser, soak: bool
+    part: str, bench: Bench, soak: bool
 ) -> None:
-    _every_call(Bench(Knowledge(tmp_path / "kb", parser)), part, soak)
+    _every_call(bench, part, soak)
 
 
 @pytest.mark.timeout(3600)
@@ -158,8 +173,7 @@ def _picked(bench: Bench, fault: Fault, soak: bool) -> list[int]:
     ledger's many every sixth: those that write after they took effect, those that read before."""
     if not soak and fault.mode not in ("before", "after"):
         return []
-    bench.erase(fault, 10**9)
-    able = [call for call in fault.met if fault.applies(call)]
+    able = [call for call in bench.calls() if fault.applies(call)]
     if soak:
         return list(range(1, len(able) + 1))
     first: dict[str, int] = {}
