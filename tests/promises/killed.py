@@ -13,6 +13,7 @@ A first run, which is not killed, says which points there are.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import importlib
 import json
@@ -58,6 +59,9 @@ from index.parse.parsing import Parsing
 from index.purge.purge import purge
 from index.run import Run
 from index.sizes import Sizes
+from index.store.base import Each
+from index.store.edge.store import EdgeStore
+from index.store.examine import faults
 from index.sync.sync import sync
 from index.upkeep import upkeep
 from index.verify.compare import verify
@@ -249,6 +253,16 @@ def copied(shard: Path) -> Callable[[Path, int], None]:
     return build
 
 
+#: What a child would import of itself, each one anew.
+IMPORTED = (
+    "alembic.runtime.migration", "bcrypt", "connectors.files", "cryptography.fernet", "encodings.utf_8_sig",
+    "cryptography.hazmat.primitives.serialization.ssh", "index.anchors.anchor", "index.checkpoints.write",
+    "index.chunk.chunker", "index.ledger.damage", "index.ledger.migrations", "index.parse.formats",
+    "index.store.bm25", "index.store.edge.apart", "index.store.edge.purge", "index.store.edge.store",
+    "pathspec", "sqlalchemy.dialects.sqlite",
+)  # fmt: skip
+
+
 # ── The child ─────────────────────────────────────────────────────────────────────────────────────────
 
 #: Calls that are steps beside those that write: those of Edge's engine on its memory and its files.
@@ -321,6 +335,10 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _examined(store: EdgeStore, name: str, stop: Any = None, each: Each | None = None) -> list[str]:
+    return faults(store, name, lambda: stop is not None and stop.is_set(), each)
+
+
 def obey(order: Order) -> None:
     """In the child: act, and die on the way."""
     trap = Trap(order.at, order.occurrence)
@@ -329,14 +347,17 @@ def obey(order: Order) -> None:
     def loaded(path: Path) -> Any:
         return Part("engine", real(path), trap.around)
 
-    for module, name, value in (
+    patches: list[tuple[Any, str, Any]] = [
         # Several calls of the engine for each of ours, and some of them seal what was written.
         (index.store.edge.session, "SLICE_POINTS", 4),
         (index.store.edge.session, "SEAL_POINTS", 24),
         (index.store.edge.build, "build", copied(Path(order.notes) / "shard")),
         (index.store.edge.shards, "load", loaded),
         (index.purge.apart, "scanner", forked_scan.scanner),
-    ):
+        # As in the tests' own process: to start another one takes longer than the child does.
+        (EdgeStore, "faults", _examined),
+    ]
+    for module, name, value in patches:
         setattr(module, name, value)
     if order.statements:
         event.listen(
@@ -353,15 +374,13 @@ def obey(order: Order) -> None:
 
 def serve() -> None:
     """Fork a child for each order that comes in, and answer with how it ended."""
-    for heavy in (
-        "index.chunk.chunker",
-        "index.ledger.migrations",
-        "index.parse.formats",
-        "alembic.runtime.migration",
-    ):
+    for heavy in IMPORTED:
         importlib.import_module(heavy)
     tokenizer = identify(DEFAULT, Path(os.environ["TMPDIR"])).tokenizer()
     ModelIdentity.tokenizer = lambda self: tokenizer  # type: ignore[method-assign]
+    # Else each child's garbage collector looks at all that was imported, and has its pages copied.
+    gc.collect()
+    gc.freeze()
     assert len(list(Path("/proc/self/task").iterdir())) == 1, "a process with threads cannot be forked safely"
     for line in sys.stdin:
         order = Order(**json.loads(line))
