@@ -10,6 +10,7 @@ commits of the ledger.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -32,6 +33,17 @@ from index.store.edge.session import EdgeSession
 from index.store.edge.store import EdgeStore
 from index.workspace import Workspace
 from tests.commands import environment
+
+#: What a child would import of itself, each one anew.
+IMPORTED = (
+    "alembic.runtime.migration", "connectors.files", "index.anchors.anchor", "index.checkpoints.write",
+    "index.ledger.damage", "index.ledger.migrations", "index.store.bm25", "index.store.edge.store",
+    "pathspec", "pyrage", "sqlalchemy.dialects.sqlite",
+)  # fmt: skip
+
+#: In the short form, a child is killed at one of so many steps in a row: files are made and renamed, and
+#: batches written, again and again.
+STRIDE = 3
 
 _EVENTS = {"os.rename", "os.remove", "os.mkdir", "os.rmdir"}
 
@@ -117,8 +129,11 @@ def _obey(order: Order) -> None:
 
 
 def _serve() -> None:
-    for heavy in ("index.ledger.migrations", "alembic.runtime.migration", "index.ledger.damage"):
+    for heavy in IMPORTED:
         importlib.import_module(heavy)
+    # Else each child's garbage collector looks at all that was imported, and has its pages copied.
+    gc.collect()
+    gc.freeze()
     for line in sys.stdin:
         order = Order(**json.loads(line))
         child = os.fork()

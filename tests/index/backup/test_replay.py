@@ -21,7 +21,7 @@ from index.run import Run
 from index.search.knowledge_base import KnowledgeBase
 from tests.holds import order as hold
 from tests.index.backup.conftest import made, place, restored
-from tests.index.backup.killed import Order, Server
+from tests.index.backup.killed import STRIDE, Order, Server
 from tests.index.erase.test_replay import altered, signed_again
 from tests.knowledge import Knowledge
 from tests.older import anchor, erased, open_orders
@@ -35,7 +35,7 @@ CANARY = "quetzal"
 
 
 @pytest.fixture
-def older(kb: Knowledge, tmp_path: Path, examined_here: None) -> Knowledge:
+def older(kb: Knowledge, tmp_path: Path, examined_here: None, scanned_here: None) -> Knowledge:
     """A knowledge base with anchors, and a key outside of the state folder, of which there is a backup."""
     anchor(kb)
     kb.write("staff/zoe.md", f"# Zoe\n\nThe {CANARY} of Zoë O'Neil.\n")
@@ -210,12 +210,12 @@ def server() -> Iterator[Server]:
 
 
 def test_a_kill_at_any_step_leaves_nothing_or_the_order_in_force(
-    older: Knowledge, other: Knowledge, server: Server, tmp_path: Path
+    older: Knowledge, other: Knowledge, server: Server, tmp_path: Path, soak: bool
 ) -> None:
     order = erased(older, "staff/zoe.md")
     other.config()
     state, whole = other.home / ".freshkb", 0
-    for step in count(1):
+    for step in count(1, 1 if soak else STRIDE):
         shutil.rmtree(state, ignore_errors=True)
         asked = Order(str(other.home), str(tmp_path / "backup"), "restore", step, order.receipt)
         ended = server.run(asked)

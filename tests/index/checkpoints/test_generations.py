@@ -22,7 +22,7 @@ from tests.older import anchor, erased, keep, put_back
 
 
 @pytest.fixture
-def anchored(kb: Knowledge, examined_here: None) -> Knowledge:
+def anchored(kb: Knowledge, examined_here: None, scanned_here: None) -> Knowledge:
     anchor(kb)
     kb.write("a.md", "# A\n\nText.\n")
     kb.sync()
