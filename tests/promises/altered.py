@@ -21,6 +21,7 @@ from index.parse import Parser
 from index.records import Collection, Document
 from index.run import Run
 from index.sync.requests import review
+from index.workspace import Workspace
 from tests.copies import copy
 from tests.holds import order
 from tests.knowledge import Knowledge
@@ -73,13 +74,13 @@ class Altered:
         self._grow()
         copy(self.state, self._kept)
         self.image: Image = self.kb.ask(image)
-        self.documents = self._documents()
+        self.documents: dict[str, Document] = self.kb.ask(_documents)
         self.by_uri = {document.uri: document for document in self.documents.values()}
         self.points: dict[str, Point] = self.kb.points()
         collection: Collection | None = self.kb.ask(lambda m: m.ledger.collections.current())
         assert collection is not None
         self.collection = collection
-        self.decisions = self._decisions()
+        self.decisions = self.kb.ask(self._decisions)
 
     @property
     def state(self) -> Path:
@@ -131,20 +132,12 @@ class Altered:
         os.utime(path, (THEN + at, THEN + at))
         return path
 
-    def _documents(self) -> dict[str, Document]:
-        return {d.document_id: d for d in self.kb.ask(lambda m: list(m.ledger.documents.find()))}
-
-    def _decisions(self) -> tuple[Any, ...]:
+    def _decisions(self, workspace: Workspace) -> tuple[Any, ...]:
         """Decisions of people, which no source can give."""
-        ids = list(self.documents)
-
-        def ask(workspace: Any) -> tuple[Any, ...]:
-            last = {
-                document_id: made[-1].at for document_id, made in workspace.ledger.reviews.of(ids).items()
-            }
-            return last, workspace.ledger.holds.held()
-
-        return self.kb.ask(ask)
+        reviews = workspace.ledger.reviews.of(list(self.documents))
+        return {
+            document_id: made[-1].at for document_id, made in reviews.items()
+        }, workspace.ledger.holds.held()
 
     def put_back(self, *undo: Callable[[], object]) -> None:
         for each in undo:
@@ -152,16 +145,17 @@ class Altered:
         shutil.rmtree(self.state)
         copy(self._kept, self.state)
 
-    def kept_right(self) -> list[str]:
+    def kept_right(self, workspace: Workspace) -> list[str]:
         """How ids and decisions differ from what they were; no rebuild could give these."""
-        now = {(d.source, d.uri): d.document_id for d in self._documents().values()}
+        now = {(d.source, d.uri): d.document_id for d in _documents(workspace).values()}
         wrong = [
             f"{document.uri!r} has another id"
             for document in self.documents.values()
             if now.get((document.source, document.uri)) != document.document_id
         ]
-        if self._decisions() != self.decisions:
-            wrong.append(f"reviews and holds are {self._decisions()}, were {self.decisions}")
+        decisions = self._decisions(workspace)
+        if decisions != self.decisions:
+            wrong.append(f"reviews and holds are {decisions}, were {self.decisions}")
         return wrong
 
     # ── What an alteration works with ─────────────────────────────────────────────────────────────────
@@ -203,6 +197,10 @@ class Altered:
         if unreadable is not None:
             found = [d for d in found if (d.uri in UNREADABLE) == unreadable]
         return sorted(found, key=lambda d: (d.source, d.uri))
+
+
+def _documents(workspace: Workspace) -> dict[str, Document]:
+    return {document.document_id: document for document in workspace.ledger.documents.find()}
 
 
 #: Their sources cannot give what the index has of them.

@@ -36,6 +36,9 @@ from tests.promises.image import Image, differences, image, rebuilt
 from tests.promises.parts import Call, interpose
 from tests.traces.crashes import Crash, Fuse
 
+#: Skipped before anything is made or put back for it.
+LONG = pytest.mark.skipif("not config.getoption('--soak')", reason="Only with --soak.")
+
 #: Seeds of each kind of alteration in the long form. The short form takes the first of one of each kind.
 SEEDS_SOAK = 6
 
@@ -100,8 +103,10 @@ def check_mended(index: Altered, done: Alteration) -> None:
         assert "a hold stands on it. Nothing of it was removed" in said and not found.mended
         assert done.points <= set(index.kb.points())
         return
-    left = found_in(index, deep=True)
-    assert left.ok, f"still there: {left.json()}"
+    with index.kb.workspace() as workspace:
+        left = verify(workspace, deep=True)
+        assert left.ok, f"still there: {left.json()}"
+        now, wrong = image(workspace), index.kept_right(workspace)
     if done.loses:
         assert found.errors, "the loss is not told"
         assert all("of its text" in error and "lost" in error for error in found.errors)
@@ -109,7 +114,6 @@ def check_mended(index: Altered, done: Alteration) -> None:
     else:
         assert not found.errors
         assert found.repaired == found.findings > 0
-    now: Image = index.kb.ask(image)
     if done.rebuilt:
         assert agree(now, rebuilt(index.kb)) == []
         return
@@ -117,7 +121,6 @@ def check_mended(index: Altered, done: Alteration) -> None:
     if done.loses or done.forgets:
         now, was = (without(it, index, done) for it in (now, was))
     assert differences(now, was) == []
-    wrong = index.kept_right()
     assert not wrong or done.new_id, wrong
 
 
@@ -171,14 +174,14 @@ def undo(index: Altered, made: list[Alteration]) -> None:
 # ── Alterations ───────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=() if kind in SHORT else LONG) for kind in KINDS])
 def test_every_alteration_is_found_and_named_and_nothing_else(
     index: Altered, kind: str, soak: bool, restored: list[Alteration]
 ) -> None:
-    if not (soak or kind in SHORT):
-        pytest.skip("Only with --soak.")
     failed: list[str] = []
     for seed in range(SEEDS_SOAK if soak else 1):
+        if seed:
+            undo(index, restored)
         done = KINDS[kind](index, Random(f"{kind} {seed}"))
         restored.append(done)
         try:
@@ -186,7 +189,6 @@ def test_every_alteration_is_found_and_named_and_nothing_else(
             check_mended(index, done)
         except (AssertionError, FreshkbError) as error:
             failed.append(f"seed {seed}: {type(error).__name__}: {error}")
-        undo(index, restored)
     assert not failed, "\n".join(failed)
 
 
@@ -212,7 +214,7 @@ def test_a_crash_alarms_nobody_once_it_is_recovered_and_repair_recovers_it_too(
     index: Altered, soak: bool, restored: list[Alteration]
 ) -> None:
     edits = ("file_edited", "file_removed", "file_renamed", "file_added", "file_touched")
-    for seed in range(60 if soak else 4):
+    for seed in range(60 if soak else 2):
         random = Random(seed)
         restored += [KINDS[random.choice(edits)](index, random)]
         fuse = Fuse()
@@ -239,14 +241,24 @@ def test_a_crash_alarms_nobody_once_it_is_recovered_and_repair_recovers_it_too(
 
 @pytest.mark.parametrize(
     "kind",
-    ["point_removed", "point_added", "text_changed", "metadata_added", "dense_vector_lost",
-     "dense_vector_changed", "chunk_row_changed-page"],
-)  # fmt: skip
+    [
+        "point_removed",
+        "dense_vector_changed",
+        *(
+            pytest.param(kind, marks=LONG)
+            for kind in (
+                "point_added",
+                "text_changed",
+                "metadata_added",
+                "dense_vector_lost",
+                "chunk_row_changed-page",
+            )
+        ),
+    ],
+)
 def test_exactly_one_of_n_samples_finds_an_altered_point(
     index: Altered, kind: str, soak: bool, restored: list[Alteration]
 ) -> None:
-    if not (soak or kind in ("point_removed", "dense_vector_changed")):
-        pytest.skip("Only with --soak.")
     for seed in range(9 if soak else 1):
         random = Random(f"{kind} {seed}")
         done, parts = KINDS[kind](index, random), random.randint(2, 7)
@@ -315,7 +327,7 @@ def test_no_command_breaks_on_an_altered_index(
     index: Altered, freshkb: CommandLine, soak: bool, restored: list[Alteration]
 ) -> None:
     """Some say that it cannot be used; none ends with a traceback."""
-    for kind in KINDS if soak else SHORT[::5]:
+    for kind in KINDS if soak else SHORT[::9]:
         done = KINDS[kind](index, Random(kind))
         restored.append(done)
         for command in (["status"], ["doctor"], ["audit"], ["ls"], ["search", "text"], ["show", "held.md"]):
