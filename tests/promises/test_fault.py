@@ -118,10 +118,10 @@ def test_a_run_whose_nth_call_fails_harms_nothing_and_the_next_one_converges(
 
 
 def representatives(fault: Fault, calls: Calls, known: Calls) -> list[Pick]:
-    """The short form: each call by its name fails once in each way, and one that only reads ledger or store
-    in one way; the ways take turns with the times that it is made. Of what a sync calls, too, the other
-    scenarios take those that write, each in one way. From where on a part stays away matters less: a third of
-    the calls."""
+    """The short form: each call by its name fails without an effect, and after it had its effect, and in one
+    of the other ways, which take turns; one that only reads ledger or store fails in one way. The ways take
+    turns with the times that it is made. Of what a sync calls, too, the other scenarios take every other one
+    that writes, each in one way. From where on a part stays away matters less: a third of the calls."""
     here: dict[int, dict[str, list[int]]] = {}
     for turn, made in calls.items():
         able = [call for call in made if fault.applies(call)]
@@ -133,9 +133,13 @@ def representatives(fault: Fault, calls: Calls, known: Calls) -> list[Pick]:
     elsewhere = {str(call) for made in known.values() for call in made}
     names = {name for own in here.values() for name in own}
     new = sorted(names - elsewhere)
+    stored = fault.part in ("ledger", "store")
+    written = sorted(writes.intersection(new))
+    if stored and fault.mode not in ("before", "after"):
+        written = written[way - 2 :: len(ways) - 2]
     chosen = {
-        *sorted(writes & elsewhere)[way :: len(ways)],
-        *(new if fault.part not in ("ledger", "store") else writes.intersection(new)),
+        *sorted(writes & elsewhere)[way :: 2 * len(ways)],
+        *(written if stored else new),
         *[name for name in new if name not in writes][way :: len(ways)],
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
@@ -43,12 +44,23 @@ def at(kb: Knowledge, reader: Reader, monkeypatch: pytest.MonkeyPatch) -> Place:
     return Place(kb, monkeypatch)
 
 
+#: An error of the operating system in a message, of the root or of a folder inside.
+SYSTEM = re.compile(r"does not exist|is not a folder|(read|listed): [A-Z]")
+
+
 # ── Outages ───────────────────────────────────────────────────────────────────────────────────────────
 
 
+def _told(outage: Outage) -> str:
+    said = "".join(outage.says[:1])
+    system = SYSTEM.search(said)
+    return ("a folder" if "listed" in system[0] else "the root") if system else said
+
+
 def first_of_a_kind(outages: Sequence[Outage]) -> Collection[str]:
-    """Names of the outages for the short form: the first of each kind, by what a sync says and does."""
-    kinds = {(o.code, o.says[:1], o.planned > 0, o.touched > 0): o.name for o in reversed(outages)}
+    """Names of the outages for the short form: the first of each kind, by what a sync says and does. What the
+    operating system says of a root, or of a folder inside, that cannot be listed makes no kind of its own."""
+    kinds = {(o.code, _told(o), o.planned > 0, o.touched > 0): o.name for o in reversed(outages)}
     return kinds.values()
 
 

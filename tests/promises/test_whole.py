@@ -26,7 +26,10 @@ def words(text: str) -> str:
     return " ".join(text.split())
 
 
-@pytest.mark.parametrize("seed", range(3))
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    metafunc.parametrize("seed", range(3 if metafunc.config.getoption("--soak") else 1))
+
+
 def test_every_version_in_the_index_existed_whole(
     kb: Knowledge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, soak: bool, seed: int
 ) -> None:
