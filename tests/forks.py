@@ -28,11 +28,13 @@ from typing import Any
 
 #: What most programs of tests import, and what takes them long.
 LIBRARIES = (
-    "alembic.command", "alembic.runtime.migration", "rich.progress", "tokenizers", "typer.testing",
-    "flows.cli.app", "flows.orchestration", "flows.watch", "index.audit.report", "index.erase.carry_out",
-    "index.health.doctor", "index.health.status", "index.ledger.migrations", "index.parse.parser",
-    "index.reindex", "index.search.find", "index.search.knowledge_base", "index.store.edge.store",
-    "index.sync.sync", "index.verify.compare", "index.verify.repair", "tests.embedders",
+    "alembic.command", "alembic.runtime.migration", "cryptography.hazmat.primitives.serialization.ssh",
+    "pathspec", "rich.progress", "sqlalchemy.dialects.sqlite", "tokenizers", "typer.testing",
+    "connectors.files", "flows.cli.app", "flows.orchestration", "flows.watch", "index.audit.report",
+    "index.checkpoints.write", "index.erase.carry_out", "index.health.doctor", "index.health.status",
+    "index.ledger.migrations", "index.parse.parser", "index.reindex", "index.search.find",
+    "index.search.knowledge_base", "index.store.bm25", "index.store.edge.store", "index.sync.sync",
+    "index.verify.compare", "index.verify.repair", "tests.embedders",
 )  # fmt: skip
 
 ROOT = Path(__file__).resolve().parent.parent
