@@ -711,14 +711,14 @@ print(heavy & set(sys.modules))
         assert ledger.log.pending("kb") == [] and ledger.log.newest() == []
 
     def test_what_was_committed_is_published_once_by_many_at_once(
-        self, ledger: Ledger, again: Ledger
+        self, ledger: Ledger, again: Ledger, soak: bool
     ) -> None:
-        happened = [entry(f"d{i}") for i in range(300)]
+        happened = [entry(f"d{i}") for i in range(300 if soak else 100)]
         barrier = threading.Barrier(2)
 
         def settle(mine: Ledger) -> None:
             barrier.wait()
-            for _ in range(40):
+            for _ in range(40 if soak else 15):
                 mine.writes.settle("kb", [], T0)
 
         threads = [threading.Thread(target=settle, args=(mine,)) for mine in (ledger, again)]
@@ -731,14 +731,17 @@ print(heavy & set(sys.modules))
         ledger.writes.settle("kb", [], T0)
         assert published(ledger) == happened
 
-    def test_numbers_have_no_gaps_with_two_that_write(self, ledger: Ledger, again: Ledger) -> None:
+    def test_numbers_have_no_gaps_with_two_that_write(
+        self, ledger: Ledger, again: Ledger, soak: bool
+    ) -> None:
         """Each goes through whole changes, notes and failures, and sees its own entries in their order."""
         barrier, errors = threading.Barrier(2), list[BaseException]()
+        rounds = 60 if soak else 20
 
         def write(mine: Ledger, source: str) -> None:
             try:
                 barrier.wait()
-                for i in range(60):
+                for i in range(rounds):
                     name = f"{source}-{i}"
                     one = entry(name, source=source)
                     put(mine, document(name, name, source=source), chunk(name, i), entries=[one])
@@ -756,7 +759,7 @@ print(heavy & set(sys.modules))
             thread.join()
         assert errors == []
         found = published(ledger)
-        assert len(found) == 240
+        assert len(found) == 4 * rounds
         for source in "ab":
             mine = [int(one.subject.rpartition("-")[2]) for one in found if one.source == source]
             assert mine == sorted(mine)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import base64
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
@@ -41,17 +41,25 @@ def forms(word: str) -> set[bytes]:
 def places(word: str, *folders: Path) -> set[str]:
     """Tables and files that hold the word. Files are read as they lie there, with whatever a database has
     deleted or not yet merged; tables besides, because long values are cut into pages."""
-    wanted, found = forms(word), set[str]()
+    return places_of([word], *folders)[word]
+
+
+def places_of(words: Iterable[str], *folders: Path) -> dict[str, set[str]]:
+    """{word: tables and files that hold it}: all is read once."""
+    wanted = {word: forms(word) for word in words}
+    found: dict[str, set[str]] = {word: set() for word in wanted}
     for path in (path for folder in folders for path in folder.rglob("*") if path.is_file()):
         body = path.read_bytes()
-        if any(form in body for form in wanted):
-            found.add(path.name)
-        if body.startswith(b"SQLite format 3"):
-            found |= {table for table, value in _values(path) if any(form in value for form in wanted)}
+        parts = [(path.name, body), *(_tables(path) if body.startswith(b"SQLite format 3") else ())]
+        for name, content in parts:
+            for word, spelled in wanted.items():
+                if any(form in content for form in spelled):
+                    found[word].add(name)
     return found
 
 
-def _values(database: Path) -> Iterator[tuple[str, bytes]]:
+def _tables(database: Path) -> Iterator[tuple[str, bytes]]:
+    """Each table's values, one after the other."""
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
         connection.text_factory = bytes
         tables = [name.decode() for (name,) in connection.execute("SELECT name FROM sqlite_master")]
@@ -61,5 +69,7 @@ def _values(database: Path) -> Iterator[tuple[str, bytes]]:
             except sqlite3.OperationalError:
                 # An index, which has no rows of its own.
                 continue
-            for row in rows:
-                yield from ((table, v if isinstance(v, bytes) else str(v).encode()) for v in row)
+            yield (
+                table,
+                b"\0".join(v if isinstance(v, bytes) else str(v).encode() for row in rows for v in row),
+            )

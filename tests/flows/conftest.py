@@ -7,7 +7,6 @@ tests must not touch the `~/.prefect` of the user that runs them.
 from __future__ import annotations
 
 import atexit
-import fcntl
 import json
 import os
 import shutil
@@ -127,6 +126,7 @@ def server() -> Iterator[Server]:
     # Prefect's client, in this process, writes there until its end.
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     with served(home) as server:
+        _keep(home / "prefect.db")
         yield server
 
 
@@ -146,10 +146,10 @@ def harness(server: Server) -> Iterator[Server]:
 
 @contextmanager
 def served(home: Path, port: int | None = None, **settings: str) -> Iterator[Server]:
-    """A server whose data lies in `home`. Its database, unless there is one, is a copy, because making one
-    takes longer than everything else here."""
-    if not (home / "prefect.db").exists():
-        shutil.copyfile(_database(), home / "prefect.db")
+    """A server whose data lies in `home`. Its database, unless there is one, is a copy of that of another new
+    one, because making it takes as long as to start."""
+    if not (home / "prefect.db").exists() and _kept().exists():
+        shutil.copyfile(_kept(), home / "prefect.db")
     port = port or free_port()
     url = f"http://127.0.0.1:{port}/api"
     environ = {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false", **settings}
@@ -159,19 +159,17 @@ def served(home: Path, port: int | None = None, **settings: str) -> Iterator[Ser
         yield Server(url, home)
 
 
-def _database() -> Path:
-    """A new server's database: made once for all workers."""
-    shared = Path(os.environ["XDG_CACHE_HOME"])
-    made, making = shared / "prefect.db", shared / "prefect"
-    with (shared / "prefect.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not made.exists():
-            environ = command_environ(PREFECT_HOME=str(making))
-            command = [program("prefect"), "server", "database", "upgrade", "--yes"]
-            subprocess.run(command, env=environ, check=True, capture_output=True, timeout=START_SECONDS)
-            with closing(sqlite3.connect(making / "prefect.db")) as source:
-                source.execute("VACUUM INTO ?", (str(made),))
-    return made
+def _kept() -> Path:
+    """The database of a new server, for all workers."""
+    return Path(os.environ["XDG_CACHE_HOME"]) / "prefect.db"
+
+
+def _keep(database: Path) -> None:
+    if not _kept().exists():
+        made = _kept().with_name(f"prefect-{os.getpid()}.db")
+        with closing(sqlite3.connect(database)) as source:
+            source.execute("VACUUM INTO ?", (str(made),))
+        made.replace(_kept())
 
 
 def free_port() -> int:

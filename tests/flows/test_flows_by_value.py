@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.flows.conftest import command_environ
+from tests import forks
+from tests.commands import environment
 
 #: Every flow and task of ours, found by importing all of `flows`, as one pickle.
 SEND = """
@@ -34,8 +35,8 @@ for name, thing in cloudpickle.load(sys.stdin.buffer).items():
 
 
 def test_every_flow_and_task_works_where_it_arrives_by_value(tmp_path: Path) -> None:
-    environ = command_environ(PREFECT_HOME=str(tmp_path))
-    sent = subprocess.run([sys.executable, "-c", SEND], env=environ, capture_output=True, timeout=240)
+    environ = environment() | {"PREFECT_HOME": str(tmp_path)}
+    sent = forks.run([sys.executable, "-c", SEND], env=environ, capture_output=True, timeout=240)
     assert sent.returncode == 0, sent.stderr.decode()
     arrived = subprocess.run(
         [sys.executable, "-c", RECEIVE], env=environ, input=sent.stdout, capture_output=True, timeout=240

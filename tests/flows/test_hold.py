@@ -67,32 +67,31 @@ def test_what_is_held_and_what_will_be_is_told(grown: CommandLine, kb: Knowledge
     assert "pattern case/ of docs" in grown("hold", "list").stdout
 
 
-@pytest.mark.parametrize(
-    "arguments, said",
-    [
-        (["nope.md"], "No document is at nope.md"),
-        ([], "A hold needs a target"),
-        (["free.md", "--match", "*"], "A hold has one target"),
-        (["--match", "*", "--owner", "user:anna"], "A hold has one target"),
-        (["--match", "!*.md"], "cannot be negated: !*.md"),
-        (["--match", "#"], "is blank or a comment"),
-        (["--match", "a[z-a]"], "is not a pattern"),
-        (["--owner", "user:ana"], "did you mean user:anna?"),
-        (["--source", "dogs"], "did you mean 'docs'?"),
-        (["free.md", "--until", "tomorrow"], "--until is no date: 'tomorrow'"),
-        (["free.md", "--until", "9999-12-31"], "--until is too far away"),
-        (["free.md", "--until", "2020-01-01"], "--until is over"),
-        (["free.md", "--reason", " "], "A hold needs a reason"),
-    ],
-)
-def test_a_hold_that_cannot_be_placed_is_refused_and_nothing_is_held(
-    grown: CommandLine, arguments: list[str], said: str
-) -> None:
-    found = grown("hold", "place", "--reason", "x", *arguments, code=2)
-    assert said in found.stderr
-    assert grown.json("hold", "list", "--all") == []
-    failed = grown("hold", "place", "--reason", "x", *arguments, "--json", code=2)
-    assert failed.stdout == "" and json.loads(failed.stderr)["error"]["code"] == "config_error"
+#: Arguments of a hold that cannot be placed, and what is said of them.
+REFUSED: list[tuple[list[str], str]] = [
+    (["nope.md"], "No document is at nope.md"),
+    ([], "A hold needs a target"),
+    (["free.md", "--match", "*"], "A hold has one target"),
+    (["--match", "*", "--owner", "user:anna"], "A hold has one target"),
+    (["--match", "!*.md"], "cannot be negated: !*.md"),
+    (["--match", "#"], "is blank or a comment"),
+    (["--match", "a[z-a]"], "is not a pattern"),
+    (["--owner", "user:ana"], "did you mean user:anna?"),
+    (["--source", "dogs"], "did you mean 'docs'?"),
+    (["free.md", "--until", "tomorrow"], "--until is no date: 'tomorrow'"),
+    (["free.md", "--until", "9999-12-31"], "--until is too far away"),
+    (["free.md", "--until", "2020-01-01"], "--until is over"),
+    (["free.md", "--reason", " "], "A hold needs a reason"),
+]
+
+
+def test_a_hold_that_cannot_be_placed_is_refused_and_nothing_is_held(grown: CommandLine) -> None:
+    for arguments, said in REFUSED:
+        found = grown("hold", "place", "--reason", "x", *arguments, code=2)
+        assert said in found.stderr, arguments
+        assert grown.json("hold", "list", "--all") == []
+        failed = grown("hold", "place", "--reason", "x", *arguments, "--json", code=2)
+        assert failed.stdout == "" and json.loads(failed.stderr)["error"]["code"] == "config_error"
 
 
 def test_a_release_that_names_no_hold_is_refused(grown: CommandLine) -> None:

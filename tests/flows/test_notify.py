@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests import forks
 from tests.commands import CommandLine, environment, process
 from tests.knowledge import Knowledge
 from tests.smtp import Mailbox, free_port, serving
@@ -117,7 +118,7 @@ channels.Mail.send = {when}
 def test_killed_between_record_and_end_nothing_is_sent_again(
     freshkb: CommandLine, mailbox: Mailbox, kb: Knowledge, when: str, mails: int
 ) -> None:
-    killed = subprocess.run(
+    killed = forks.run(
         process("notify", more=KILLED.format(when=when)), cwd=kb.home, env=environment(), capture_output=True
     )
     assert killed.returncode == -9, killed.stderr.decode()
@@ -136,7 +137,7 @@ def test_killed_between_record_and_end_nothing_is_sent_again(
 def test_two_at_once_send_each_mail_once(freshkb: CommandLine, mailbox: Mailbox, kb: Knowledge) -> None:
     mailbox.linger_seconds = 0.5
     both = [
-        subprocess.Popen(
+        forks.Popen(
             process("notify", "--json"), cwd=kb.home, env=environment(), stdout=subprocess.PIPE, text=True
         )
         for _ in range(2)

@@ -20,6 +20,7 @@ from index.ledger import Erased
 from index.model import State
 from index.signed.key import load_or_make, read_public
 from index.signed.note import read_verifier_key
+from tests import forks
 from tests.commands import CommandLine, environment
 from tests.erasures import SALT, placed
 from tests.knowledge import Knowledge
@@ -176,14 +177,15 @@ def test_a_receipt_is_checked_in_an_empty_folder_without_configuration_and_state
     shutil.rmtree(kb.home)
     clean = {name: value for name, value in environment().items() if not name.startswith("XDG_")}
 
-    def checked(*arguments: str) -> tuple[int, dict[str, Any], set[str]]:
+    def checked(*arguments: str, start: Any = forks.run) -> tuple[int, dict[str, Any], set[str]]:
         command = [sys.executable, "-B", "-c", ALONE, "receipts", "verify", *arguments, "--json"]
-        ran = subprocess.run(
+        ran = start(
             command, cwd=empty, env={**clean, "HOME": str(empty)}, capture_output=True, text=True, check=False
         )
         return ran.returncode, json.loads(ran.stdout), set(ran.stderr.split())
 
-    code, found, imported = checked(str(given / "receipt.json"), "--key", str(given / "public.pem"))
+    trusted = (str(given / "receipt.json"), "--key", str(given / "public.pem"))
+    code, found, imported = checked(*trusted, start=subprocess.run)
     assert code == 0 and found["ok"] and found["order_id"] == "E-1"
     assert f"Signed by the given key {found['key_id']}." in found["reason"]
     assert imported & HEAVY == set()
@@ -286,8 +288,9 @@ SHELLS = [shell for shell in ("bash", "dash") if shutil.which(shell)]
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_shell_and_openssl_check_one_with_the_lines_of_the_documentation(
-    shell: str, freshkb: CommandLine, kb: Knowledge, tmp_path: Path
+    shell: str, freshkb: CommandLine, kb: Knowledge, tmp_path: Path, soak: bool
 ) -> None:
+    """In the short form all of it by the plainest shell; by others, that they tell a good one from a bad."""
     (script,) = re.findall(r"^```sh\n(.*?)^```$", DOCS.read_text(encoding="utf-8"), flags=re.M | re.S)
     # Logs of several lengths: proofs of several forms.
     texts = [order(kb, f"E-{number}", uri) for number, uri in enumerate(URIS, start=1)]
@@ -315,6 +318,13 @@ def test_a_shell_and_openssl_check_one_with_the_lines_of_the_documentation(
             "The log has this entry." in said,
         )
 
+    sealed = json.loads(texts[2])
+    body = b64decode(sealed["payload"]).replace(b'"purged"', b'"PURGED"')
+    altered = json.dumps({**sealed, "payload": b64encode(body).decode()}, indent=2)
+    assert verdicts(ran(texts[2])) == (True, True, True)
+    assert verdicts(ran(altered)) == (False, True, True)
+    if not soak and shell != SHELLS[-1]:
+        return
     for text in texts:
         assert verdicts(ran(text)) == (True, True, True)
     first = texts[0]
@@ -341,7 +351,3 @@ def test_a_shell_and_openssl_check_one_with_the_lines_of_the_documentation(
     assert anew(lambda said: said["predicate"].update(order_id="E-9")) == (True, False, True)
     entry = log(json.loads(payload(texts[2])))["entry"].replace("E-3", "E-9")
     assert anew(lambda said: log(said).update(entry=entry)) == (True, False, False)
-    sealed = json.loads(texts[2])
-    body = b64decode(sealed["payload"]).replace(b'"purged"', b'"PURGED"')
-    altered = json.dumps({**sealed, "payload": b64encode(body).decode()}, indent=2)
-    assert verdicts(ran(altered)) == (False, True, True)

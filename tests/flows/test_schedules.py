@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -25,14 +24,19 @@ from index.sync.sync import sync
 from tests import forks
 from tests.commands import environment
 from tests.commands import process as without_model
-from tests.flows.conftest import Base, Server, ask, free_port, program, served, started, until
+from tests.flows.conftest import Base, Server, ask, free_port, served, started, until
 
 #: Schedules fire on the minute, and servers take their time to start.
 pytestmark = [pytest.mark.timeout(600), pytest.mark.usefixtures("converted")]
 
 MakeBase = Callable[..., Base]
 
-EVERY_MINUTE, DAILY = "* * * * *", "0 3 * * *"
+EVERY_MINUTE = "* * * * *"
+
+
+def daily(hours: int) -> str:
+    """A schedule that does not fire while a test runs, so many hours from now."""
+    return f"0 {(datetime.now(UTC) + timedelta(hours=hours)).hour} * * *"
 
 
 def schedule(base: Base, **crons: str) -> None:
@@ -46,23 +50,25 @@ def schedule(base: Base, **crons: str) -> None:
 def test_runs_that_come_from_the_schedule_do_their_work(
     make_base: MakeBase, server: Server, tmp_path: Path, soak: bool
 ) -> None:
-    """In the short form a flow that writes, one that only reads, and one that leaves files."""
+    """In the short form a flow that writes, and one that reads and leaves files, in the same minute. Runs
+    have the real model."""
     base = make_base(documents=2)
     with base.open() as workspace:
         sync(Run(workspace, "sync"))
         reports = workspace.config.reports
-    # The others in the minute after the sync: runs that nobody looks at would take as long as these.
+    # In the long form, the others in the minute after the sync: runs that nobody looks at would take as long
+    # as these.
     first = (datetime.now(UTC) + timedelta(seconds=80)).minute % 2
-    then = f"{1 - first}-59/2 * * * *"
-    others = ("audit", "verify", *(("notify", "purge", "retention") if soak else ()))
-    schedule(base, sync=f"{first}-59/2 * * * *", **dict.fromkeys(others, then))
-    environ = {
+    now, then = (f"{first}-59/2 * * * *", f"{1 - first}-59/2 * * * *") if soak else (EVERY_MINUTE,) * 2
+    others = ("audit", *(("verify", "notify", "purge", "retention") if soak else ()))
+    schedule(base, sync=now, **dict.fromkeys(others, then))
+    environ = environment() | {
         "PREFECT_API_URL": server.api_url,
         "PREFECT_HOME": str(tmp_path / "client"),
         "PREFECT_RUNNER_POLL_FREQUENCY": "5",
     }
     began = datetime.now(UTC)
-    with started([program("freshkb"), "serve"], base.folder, environ) as process:
+    with started(without_model("serve"), base.folder, environ) as process:
         output = base.folder / "output.txt"
         until(lambda: b"Ready: watching handbook" in output.read_bytes(), process)
         until(lambda: b"prefect: Runs" in output.read_bytes(), process)
@@ -84,7 +90,7 @@ def test_runs_that_come_from_the_schedule_do_their_work(
 
         try:
             synced = until(lambda: ended("freshkb-sync", saying="1 added"), process, every=2)
-            since = datetime.fromisoformat(synced["end_time"])
+            since = datetime.fromisoformat(synced["end_time"]) if soak else began
             awaited = {other: partial(ended, f"freshkb-{other}", after=since) for other in others}
             runs = {other: until(run, process, every=2) for other, run in awaited.items()}
         finally:
@@ -92,10 +98,12 @@ def test_runs_that_come_from_the_schedule_do_their_work(
                 ask(server, f"/deployments/{deployment}", method="DELETE")
         for run in (synced, *runs.values()):
             assert run["state_type"] == "COMPLETED", run["state"]
-    assert runs["verify"]["state"]["message"].endswith(": 3 documents, 3 points")
     assert {path.name for path in reports.iterdir()} == {*FILES, "owners"}
-    judged = json.loads((reports / "freshness.json").read_text())["results"]
-    assert "leave.md" in {result["uri"] for result in judged}
+    judged = {result["uri"] for result in json.loads((reports / "freshness.json").read_text())["results"]}
+    assert judged >= {"page-000.md", "page-001.md"}
+    if soak:
+        assert "leave.md" in judged
+        assert runs["verify"]["state"]["message"].endswith(": 3 documents, 3 points")
     assert found(base, "how long is parental leave?") == "leave.md"
 
 
@@ -106,7 +114,8 @@ def test_a_server_that_schedules_nothing_is_noticed(
     monkeypatch.setattr(orchestration, "GRACE", timedelta(0))
     base = make_base(documents=1)
     distant = f"{datetime.now(UTC) + timedelta(days=200):0 5 %-d %-m *}"
-    schedule(base, sync=EVERY_MINUTE, audit=distant, verify=DAILY)
+    crons = {"sync": daily(6), "audit": distant, "verify": daily(7)}
+    schedule(base, **crons)
     home = tmp_path / "server"
     home.mkdir()
     foreman = {
@@ -139,11 +148,11 @@ def test_a_server_that_schedules_nothing_is_noticed(
             until(lambda: "Prefect's server keeps the schedules again." in output.read_text(), process)
             assert output.read_text().count(wrong) == 1
             all_kept = (True, "sync: scheduled, audit: scheduled, verify: scheduled")
-            until(lambda: kept(base, url) == all_kept, process)
+            until(lambda: kept(base, url) == all_kept, process, every=1)
 
-            schedule(base, sync="*/5 * * * *", verify=DAILY)
+            schedule(base, sync="*/5 * * * *", verify=crons["verify"])
             assert "The schedule of sync and audit is registered otherwise" in kept(base, url)[1]
-            schedule(base, sync=EVERY_MINUTE, audit=distant, verify=DAILY)
+            schedule(base, **crons)
 
             process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=120) == 0, output.read_text()
@@ -157,7 +166,7 @@ import flows.orchestration
 flows.orchestration.GRACE = timedelta(0)
 if sys.argv[1:] == ["serve"]:
     import flows.serve
-    flows.serve.LOOK_SECONDS = 0.5
+    flows.serve.LOOK_SECONDS = 2.0
 """
 
 
@@ -187,8 +196,8 @@ def told(base: Base, environ: dict[str, str]) -> tuple[bool, str]:
 
 def found(base: Base, query: str) -> str:
     """The uri of the best hit."""
-    ended = subprocess.run(
-        [program("freshkb"), "search", query, "-k", "1", "--json"],
+    ended = forks.run(
+        [forks.PYTHON, "-c", "from flows.cli import main; main()", "search", query, "-k", "1", "--json"],
         cwd=base.folder,
         env=environment(),
         capture_output=True,

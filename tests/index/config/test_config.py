@@ -498,25 +498,26 @@ def test_show_is_json_without_secrets_and_loads_again(tmp_path: Path) -> None:
     assert again.source("notes").freshness == config_of(tmp_path, EXAMPLE, ENVIRON).source("notes").freshness
 
 
-def check(document: Any) -> None:
-    jsonschema.Draft202012Validator.check_schema(schema())
-    jsonschema.Draft202012Validator(schema()).validate(document)
+@pytest.fixture(scope="module")
+def validator() -> Any:
+    return jsonschema.Draft202012Validator(schema())
 
 
-def test_the_schema_accepts_the_example_and_the_template() -> None:
-    check(yaml.safe_load(EXAMPLE))
-    check(yaml.safe_load(template()))
-    json.dumps(schema())
+def test_the_schema_accepts_the_example_and_the_template(validator: Any) -> None:
+    jsonschema.Draft202012Validator.check_schema(validator.schema)
+    validator.validate(yaml.safe_load(EXAMPLE))
+    validator.validate(yaml.safe_load(template()))
+    json.dumps(validator.schema)
 
 
 @pytest.mark.parametrize(
     "change",
     ["root: docs, hiden: true", "root: docs, id: 7", "root: 3", "owner: x", "root: docs, freshness: never"],
 )
-def test_the_schema_refuses_what_load_refuses(tmp_path: Path, change: str) -> None:
+def test_the_schema_refuses_what_load_refuses(tmp_path: Path, validator: Any, change: str) -> None:
     text = MINIMAL.replace("root: docs", change)
     with pytest.raises(jsonschema.ValidationError):
-        check(yaml.safe_load(text))
+        validator.validate(yaml.safe_load(text))
     refusal(tmp_path, text)
 
 

@@ -25,11 +25,17 @@ LIBRARY = re.compile(
     r"BaseModel|dict|pydantic|errors\.)\b|https://errors",
     re.IGNORECASE,
 )
+#: Of libyaml, where there is one.
+DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 SECRET = "canary-2957"
+#: One of each kind, and in the long form more of them.
 VALUES: list[Any] = [
-    *(None, True, False, 0, -1, 3, 1.5, float("inf"), 10**30, date(2026, 1, 1)),
-    *("", "  ", "x", "x y", "é", "a" * 300, "exempt", "90d", SECRET),
-    *([], [1], ["x"], [None], [[]], {}, {"a": 1}, {"count": 1, "period": "day"}, {"count": 0}),
+    *(None, True, 0, -1, 1.5, float("inf"), date(2026, 1, 1), "", "é", "a" * 300, "90d", SECRET),
+    *([], [1], {}, {"count": 1, "period": "day"}),
+]
+MORE: list[Any] = [
+    *(False, 3, 10**30, "  ", "x", "x y", "exempt"),
+    *(["x"], [None], [[]], {"a": 1}, {"count": 0}),
 ]
 
 
@@ -60,11 +66,14 @@ def written() -> dict[str, Any]:
     return document
 
 
-@pytest.mark.parametrize("value", VALUES, ids=repr)
-def test_no_message_is_the_librarys(tmp_path: Path, value: Any) -> None:
+@pytest.mark.parametrize("value", [*VALUES, *MORE], ids=repr)
+def test_no_message_is_the_librarys(tmp_path: Path, value: Any, soak: bool) -> None:
+    if not soak and any(value is each for each in MORE):
+        pytest.skip("Only with --soak.")
     document, file = written(), tmp_path / "freshkb.yaml"
     for at in places(document):
-        file.write_text(yaml.safe_dump(changed(document, at, value), allow_unicode=True), encoding="utf-8")
+        text = yaml.dump(changed(document, at, value), Dumper=DUMPER, allow_unicode=True)
+        file.write_text(text, encoding="utf-8")
         try:
             load(file, {}, tmp_path)
         except ConfigError as error:

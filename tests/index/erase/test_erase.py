@@ -212,22 +212,22 @@ def test_documents_are_named_in_every_way(kb: Knowledge, target: Target) -> None
     assert files_with(kb, SECRETS) == set() and hits(kb, "marimba")
 
 
-@pytest.mark.parametrize(
-    ("target", "said"),
-    [
-        (Target(), "one target"),
-        (Target(("a",), pattern="b"), "one target"),
-        (Target(("nothing.md",)), "nothing.md"),
-        (Target(pattern="nothing/**"), "No document matches"),
-        (Target(pattern="!tamarind/**"), "negated"),
-        (Target(owner="user:nobody"), "user:nobody"),
-        (Target(phrases=["..."]), "letter or digit"),
-    ],
-)
-def test_a_wrong_target_erases_nothing(grown: Knowledge, target: Target, said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
-        ordered(grown, target)
-    assert grown.ask(lambda workspace: workspace.ledger.erasures.all()) == []
+WRONG: list[tuple[Target, str]] = [
+    (Target(), "one target"),
+    (Target(("a",), pattern="b"), "one target"),
+    (Target(("nothing.md",)), "nothing.md"),
+    (Target(pattern="nothing/**"), "No document matches"),
+    (Target(pattern="!tamarind/**"), "negated"),
+    (Target(owner="user:nobody"), "user:nobody"),
+    (Target(phrases=["..."]), "letter or digit"),
+]
+
+
+def test_a_wrong_target_erases_nothing(grown: Knowledge) -> None:
+    for target, said in WRONG:
+        with pytest.raises(ConfigError, match=said):
+            ordered(grown, target)
+        assert grown.ask(lambda workspace: workspace.ledger.erasures.all()) == []
     with pytest.raises(ConfigError, match="reason"):
         grown.ask(lambda workspace: place(workspace, Target(("stays/0.md",)), " "))
 
@@ -415,9 +415,12 @@ STEPS: list[tuple[Any, str]] = [
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize(("place_of", "step"), STEPS, ids=[step for _, step in STEPS])
 def test_it_is_finished_after_an_end_at_any_step(
-    grown: Knowledge, monkeypatch: pytest.MonkeyPatch, place_of: Any, step: str, after: bool
+    grown: Knowledge, monkeypatch: pytest.MonkeyPatch, place_of: Any, step: str, after: bool, soak: bool
 ) -> None:
-    """There is no receipt before the proof, and one in the end."""
+    """There is no receipt before the proof, and one in the end. An end after a step is one before the next:
+    in the short form only that after the last."""
+    if after and not soak and (place_of, step) != STEPS[-1]:
+        pytest.skip("Only with --soak.")
     kb = grown
     real: Callable[..., Any] = getattr(place_of, step)
 

@@ -250,11 +250,12 @@ def test_a_purge_that_is_due_and_fails_is_an_error_of_the_run_before(
         assert lag_of(workspace).pending == 2
 
 
-def test_searches_and_syncs_go_on_beside_purges(kb: Knowledge) -> None:
+def test_searches_and_syncs_go_on_beside_purges(kb: Knowledge, soak: bool) -> None:
     """No search fails or misses what is there, and nothing is left of what was removed."""
+    documents = 30 if soak else 12
     kb.source["delete"] = {"max_fraction": 1.0}
     kb.write("stays.md", "# Stays\n\nA marimba.\n")
-    for number in range(30):
+    for number in range(documents):
         kb.write(f"{number:02}.md", f"# Number {number}\n\nThe kookaburra{number:02} of page {number}.\n")
     kb.sync()
     failures: list[BaseException] = []
@@ -278,9 +279,9 @@ def test_searches_and_syncs_go_on_beside_purges(kb: Knowledge) -> None:
     for thread in threads:
         thread.start()
     try:
-        for number in range(30):
+        for number in range(documents):
             (kb.docs / f"{number:02}.md").unlink()
-            if number % 5 == 4:
+            if number % 5 == 4 or number == documents - 1:
                 kb.clock.forward(seconds=1)
                 synced(kb)
     finally:
@@ -290,7 +291,7 @@ def test_searches_and_syncs_go_on_beside_purges(kb: Knowledge) -> None:
     assert failures == []
     kb.clock.forward(seconds=1)
     assert purged(kb).pending == 0
-    assert found(kb, [f"kookaburra{number:02}" for number in range(30)]) == set()
+    assert found(kb, [f"kookaburra{number:02}" for number in range(documents)]) == set()
     assert kb.ask(verify).ok
 
 
@@ -452,8 +453,11 @@ STEPS = ["create_collection", "update_collection", "upsert", "retrieve", "count"
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("call", [1, 2])
 def test_a_failure_at_any_step_leaves_one_whole_collection_and_the_next_run_clears_up(
-    server: Server, step: str, when: str, call: int
+    server: Server, step: str, when: str, call: int, soak: bool
 ) -> None:
+    """In the short form a second call fails only where it is one of many that are alike."""
+    if call == 2 and step != "upsert" and not soak:
+        pytest.skip("Only with --soak.")
     before, calls = server.points(), 0
     real = vars(server.client).get(step) or getattr(server.client, step)
 

@@ -92,10 +92,23 @@ def agrees(kb: Knowledge) -> None:
     assert found.ok, found.json()
 
 
+#: What asks the ledger in ways of its own: in the short form these alone have one on a server, too, because
+#: the ledgers have one contract.
+ON_SERVER = {
+    "test_neither_a_sync_nor_a_hint_nor_a_checksum_brings_it_back",
+    "test_it_comes_back_once_the_order_is_lifted",
+    "test_under_another_name_it_is_not_indexed_nor_read_again",
+    "test_a_document_whose_file_holds_it_now_goes_and_so_does_its_path",
+    "test_without_the_key_of_tombstones_nothing_comes_back_in_silence",
+}
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def erased(request: pytest.FixtureRequest, kb: Knowledge, examined_here: None) -> Knowledge:
+def erased(request: pytest.FixtureRequest, kb: Knowledge, examined_here: None, soak: bool) -> Knowledge:
     """Two documents are left; the third, ``staff.md``, was erased, and its file is still there."""
     if request.param == "postgresql":
+        if not soak and request.node.originalname not in ON_SERVER:
+            pytest.skip("Only with --soak.")
         kb.settings["ledger"] = request.getfixturevalue("postgresql_url")
     page(kb, "a.md")
     page(kb, "b.md")
@@ -417,13 +430,16 @@ def broken_word(kb: Knowledge) -> None:
     ids=lambda w: w.__name__,
 )
 def test_a_new_document_with_it_is_in_quarantine_in_every_format(
-    suppressed: Knowledge, write: Callable[[Knowledge], None]
+    suppressed: Knowledge, write: Callable[[Knowledge], None], soak: bool
 ) -> None:
+    """In the short form, runs that look again do so at one of Office and at one that is text."""
     write(suppressed)
     (uri,) = (path.name for path in suppressed.docs.glob("new.*"))
     report = suppressed.sync()
     assert counts(report) == {"unchanged": 2, "quarantined": 1, "embedded": 0} and report.exit_code == 3
     assert withheld(suppressed, uri)
+    if not soak and write not in (office, broken_word):
+        return
     before = list(suppressed.parser.parsed)
     os.utime(suppressed.docs / uri)
     for options in ({}, {"checksum": True}):

@@ -23,6 +23,8 @@ from index.verify.repair import repair
 from index.workspace import Workspace, require_collection
 from tests.knowledge import Knowledge, counts
 
+pytestmark = pytest.mark.usefixtures("examined_here")
+
 WORDS = "# Page\n\nThe words of {}.\n"
 
 

@@ -28,6 +28,8 @@ from index.verify.compare import verify
 from index.verify.repair import repair
 from tests.knowledge import Knowledge, counts
 
+pytestmark = pytest.mark.usefixtures("examined_here")
+
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 
 

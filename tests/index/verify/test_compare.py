@@ -233,8 +233,11 @@ index.sizes.Sizes.__init__.__defaults__ = (*index.sizes.Sizes.__init__.__default
 @pytest.mark.parametrize("deep", ["--deep", None])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_verify_that_is_asked_to_stop_ends_after_the_page_in_hand(
-    sealed: Knowledge, number: signal.Signals, deep: str | None
+    sealed: Knowledge, number: signal.Signals, deep: str | None, soak: bool
 ) -> None:
+    """In the short form each signal once, and each kind of verify."""
+    if not soak and (number is signal.SIGINT) != (deep is None):
+        pytest.skip("Only with --soak.")
     sealed.config()
     with forks.Popen(
         process("verify", *([deep] if deep else []), "--json", more=SLOW),
