@@ -36,6 +36,7 @@ from index.parse import Parser
 from index.sizes import Sizes
 from index.store.base import VectorStore
 from index.workspace import Workspace
+from tests import forks
 from tests.embedders import HashEmbedder
 from tests.knowledge import Shared
 
@@ -215,7 +216,8 @@ def started(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process with its output in `folder`; it and all that it started are gone afterwards."""
     with (folder / "output.txt").open("wb") as output:
-        process = subprocess.Popen(
+        start: Any = forks.Popen if command[0] == sys.executable else subprocess.Popen
+        process: subprocess.Popen[bytes] = start(
             command,
             cwd=folder,
             env=command_environ(**environ),

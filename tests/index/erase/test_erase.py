@@ -23,6 +23,7 @@ from index.errors import ConfigError, Refused, StoreDamaged
 from index.ledger import LogAction, Order, OrderState, subject
 from index.model import Point, State
 from index.outcome import RunReport
+from index.parse import Parser
 from index.run import Run
 from index.search.knowledge_base import KnowledgeBase
 from index.store.base import Hit
@@ -33,19 +34,28 @@ from index.verify.compare import verify
 from tests.copies import written
 from tests.holds import order as hold
 from tests.knowledge import Knowledge
+from tests.laid_out import LaidOut
 
 SECRETS = ["Quetzalcoatl", "quetzalcoatl", "kookaburra", "tamarind/zeppelin.md", "Obsidian"]
 TEXT = "# Quetzalcoatl of Obsidian\n\nThe kookaburra laughed at noon, beside the tamarind/zeppelin.md tree.\n"
 
 
-@pytest.fixture
-def grown(kb: Knowledge) -> Knowledge:
+def grow(kb: Knowledge) -> None:
     kb.write("tamarind/zeppelin.md", TEXT)
     for number in range(5):
         kb.write(f"stays/{number}.md", f"# Page {number}\n\nThe marimba number {number} stays.\n")
     kb.sync()
     kb.clock.forward(hours=1)
-    return kb
+
+
+@pytest.fixture(scope="module")
+def laid_out(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> LaidOut:
+    return LaidOut(tmp_path_factory.mktemp("grown") / "kb", parser, grow)
+
+
+@pytest.fixture
+def grown(kb: Knowledge, laid_out: LaidOut) -> Knowledge:
+    return laid_out.again(kb)
 
 
 def files_with(kb: Knowledge, words: list[str]) -> set[str]:

@@ -23,6 +23,7 @@ from index.hold import Target, place, release
 from index.ledger import LogAction, LogEntry, Tombstone, TombstoneKind
 from index.lookup import Lookup, shown
 from index.model import LIVE, State
+from index.parse import Parser
 from index.phrase import Phrases, folded
 from index.reindex import reindex
 from index.run import Run
@@ -39,6 +40,7 @@ from tests import documents as make
 from tests.embedders import HashEmbedder
 from tests.erasures import carried_out, placed
 from tests.knowledge import Knowledge, counts
+from tests.laid_out import LaidOut
 
 pytest_plugins = ["tests.postgres"]
 
@@ -103,19 +105,43 @@ ON_SERVER = {
 }
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def erased(request: pytest.FixtureRequest, kb: Knowledge, examined_here: None, soak: bool) -> Knowledge:
-    """Two documents are left; the third, ``staff.md``, was erased, and its file is still there."""
-    if request.param == "postgresql":
-        if not soak and request.node.originalname not in ON_SERVER:
-            pytest.skip("Only with --soak.")
-        kb.settings["ledger"] = request.getfixturevalue("postgresql_url")
+def erase_one(kb: Knowledge) -> None:
     page(kb, "a.md")
     page(kb, "b.md")
     kb.write("staff.md", SECRET)
     kb.sync()
     erase(kb, "staff.md")
-    return kb
+
+
+def suppress(kb: Knowledge) -> None:
+    page(kb, "a.md")
+    page(kb, "b.md")
+    kb.sync()
+    erase(kb, phrases=[PHRASE])
+
+
+@pytest.fixture(scope="module")
+def one_erased(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> LaidOut:
+    return LaidOut(tmp_path_factory.mktemp("erased") / "kb", parser, erase_one)
+
+
+@pytest.fixture(scope="module")
+def one_suppressed(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> LaidOut:
+    return LaidOut(tmp_path_factory.mktemp("suppressed") / "kb", parser, suppress)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def erased(
+    request: pytest.FixtureRequest, kb: Knowledge, one_erased: LaidOut, examined_here: None, soak: bool
+) -> Knowledge:
+    """Two documents are left; the third, ``staff.md``, was erased, and its file is still there."""
+    if request.param == "postgresql":
+        if not soak and request.node.originalname not in ON_SERVER:
+            pytest.skip("Only with --soak.")
+        kb.settings["ledger"] = request.getfixturevalue("postgresql_url")
+        erase_one(kb)
+        return kb
+    return one_erased.again(kb)
 
 
 def named(kb: Knowledge) -> set[str]:
@@ -382,13 +408,9 @@ def test_so_does_a_phrase_in_a_path_that_was_planned(
 
 
 @pytest.fixture
-def suppressed(kb: Knowledge, examined_here: None) -> Knowledge:
+def suppressed(kb: Knowledge, one_suppressed: LaidOut, examined_here: None) -> Knowledge:
     """Two documents, and a phrase that none of them has."""
-    page(kb, "a.md")
-    page(kb, "b.md")
-    kb.sync()
-    erase(kb, phrases=[PHRASE])
-    return kb
+    return one_suppressed.again(kb)
 
 
 def withheld(kb: Knowledge, uri: str) -> bool:

@@ -13,6 +13,7 @@ from index.hold import Target, place, release
 from index.ledger import LogAction, LogEntry
 from index.model import State
 from index.outcome import RunReport
+from index.parse import Parser
 from index.records import Document, Intent
 from index.reindex import reindex
 from index.run import Run
@@ -22,6 +23,7 @@ from index.verify.compare import verify
 from index.verify.repair import repair
 from index.workspace import Workspace, require_collection
 from tests.knowledge import Knowledge, counts
+from tests.laid_out import LaidOut
 
 pytestmark = pytest.mark.usefixtures("examined_here")
 
@@ -60,14 +62,22 @@ def refused(report: RunReport) -> str:
     return source.plan_hash
 
 
-@pytest.fixture
-def two(kb: Knowledge) -> Knowledge:
-    """Two documents, the first of them held."""
+def hold_one(kb: Knowledge) -> None:
     page(kb, "held.md")
     page(kb, "free.md")
     kb.sync()
     held(kb, "held.md")
-    return kb
+
+
+@pytest.fixture(scope="module")
+def laid_out(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> LaidOut:
+    return LaidOut(tmp_path_factory.mktemp("two") / "kb", parser, hold_one)
+
+
+@pytest.fixture
+def two(kb: Knowledge, laid_out: LaidOut) -> Knowledge:
+    """Two documents, the first of them held."""
+    return laid_out.again(kb)
 
 
 # ── Paths that remove ─────────────────────────────────────────────────────────────────────────────────

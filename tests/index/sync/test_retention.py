@@ -15,6 +15,7 @@ from index.hold import Target, place, release
 from index.ledger import LogAction
 from index.model import State
 from index.outcome import RunReport
+from index.parse import Parser
 from index.phrase import Phrases
 from index.records import Document
 from index.reindex import reindex
@@ -27,6 +28,7 @@ from index.sync.sync import plan_of, sync
 from index.verify.compare import verify
 from index.verify.repair import repair
 from tests.knowledge import Knowledge, counts
+from tests.laid_out import LaidOut
 
 pytestmark = pytest.mark.usefixtures("examined_here")
 
@@ -44,16 +46,24 @@ def aged(path: Path, **span: float) -> Path:
     return path
 
 
-@pytest.fixture
-def contracts(kb: Knowledge) -> Knowledge:
-    """Three contracts, of which one's retention ends in a month, and pages that are kept."""
+def sign(kb: Knowledge) -> None:
     kb.settings["retention"] = [{"match": "contracts/**", "after": "1y", "field": "contract_end"}]
     kb.write("contracts/old.md", dated("2025-07-01", "Of the kookaburra."))
     kb.write("contracts/new.md", dated("2026-01-01", "Of the heron."))
     kb.write("contracts/open.md", dated("unknown", "Of the egret."))
     kb.write("page.md", "# Page\n\nOf the wren.\n")
     kb.sync()
-    return kb
+
+
+@pytest.fixture(scope="module")
+def laid_out(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> LaidOut:
+    return LaidOut(tmp_path_factory.mktemp("contracts") / "kb", parser, sign)
+
+
+@pytest.fixture
+def contracts(kb: Knowledge, laid_out: LaidOut) -> Knowledge:
+    """Three contracts, of which one's retention ends in a month, and pages that are kept."""
+    return laid_out.again(kb)
 
 
 def over(kb: Knowledge) -> Knowledge:
