@@ -138,10 +138,13 @@ def harness(server: Server) -> Iterator[Server]:
         patch.setenv("PREFECT_HOME", str(server.home))
         patch.setenv("PREFECT_API_URL", server.api_url)
         import_module("flows.sync")
-        from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+        from prefect import settings
 
         patch.undo()
-        with temporary_settings({PREFECT_API_URL: server.api_url, PREFECT_HOME: server.home}):
+        given = {settings.PREFECT_API_URL: server.api_url, settings.PREFECT_HOME: server.home}
+        # The thread that sends them would have the end of each run wait for half a second.
+        heartbeat: dict[Any, Any] = {settings.PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+        with settings.temporary_settings({**given, **heartbeat}):
             yield server
 
 
