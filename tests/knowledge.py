@@ -25,6 +25,9 @@ from tests.embedders import HashEmbedder
 
 Answer = TypeVar("Answer")
 
+#: Of libyaml, where there is one: a configuration is written for each workspace.
+DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
 
 class Clock:
     """Time that passes only when a test lets it."""
@@ -125,7 +128,7 @@ class Knowledge:
     def config_text(self) -> Path:
         """The file with the settings, which need not be valid."""
         path = self.home / "freshkb.yaml"
-        path.write_text(yaml.safe_dump(self.settings), encoding="utf-8")
+        path.write_text(yaml.dump(self.settings, Dumper=DUMPER), encoding="utf-8")
         return path
 
     @contextmanager

@@ -18,6 +18,7 @@ from index.errors import ConfigError
 from tests import forks
 from tests.commands import environment, process
 from tests.index.config.test_config import EXAMPLE
+from tests.knowledge import DUMPER
 
 #: Words that only a library uses: its types, its way to count, and "input".
 LIBRARY = re.compile(
@@ -25,8 +26,6 @@ LIBRARY = re.compile(
     r"BaseModel|dict|pydantic|errors\.)\b|https://errors",
     re.IGNORECASE,
 )
-#: Of libyaml, where there is one.
-DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 SECRET = "canary-2957"
 #: One of each kind, and in the long form more of them.
 VALUES: list[Any] = [
