@@ -392,8 +392,10 @@ def test_permissions_that_bind_make_listings_incomplete_and_documents_forbidden(
         write(root / uri)
     (root / "closed").chmod(0)
     (root / "locked.md").chmod(0)
-    for folder in (root, *root.parents[:-2]):
-        folder.chmod(0o755)
+    for folder in (root, *root.parents):
+        mode = folder.stat().st_mode
+        if mode & 0o011 != 0o011:
+            folder.chmod(mode | 0o011)
     script = f"""
 import os
 from pathlib import Path
