@@ -118,10 +118,12 @@ def test_a_run_whose_nth_call_fails_harms_nothing_and_the_next_one_converges(
 
 
 def representatives(fault: Fault, calls: Calls, known: Calls) -> list[Pick]:
-    """The short form: each call by its name fails without an effect, and after it had its effect, and in one
-    of the other ways, which take turns; one that only reads ledger or store fails in one way. The ways take
-    turns with the times that it is made. Of what a sync calls, too, the other scenarios take every other one
-    that writes, each in one way. From where on a part stays away matters less: a third of the calls."""
+    """The short form: each call by its name fails after it had its effect, every other one that writes ledger
+    or store without an effect, which is how the call before it leaves them, and the others of these in one of
+    the other ways, which take turns; one that only reads ledger or store fails in one way, and one of another
+    part in each way. The ways take turns with the times that it is made. Of what a sync calls, too, the other
+    scenarios take some that write, each in one way. From where on a part stays away matters less: a sixth of
+    the calls."""
     here: dict[int, dict[str, list[int]]] = {}
     for turn, made in calls.items():
         able = [call for call in made if fault.applies(call)]
@@ -135,10 +137,12 @@ def representatives(fault: Fault, calls: Calls, known: Calls) -> list[Pick]:
     new = sorted(names - elsewhere)
     stored = fault.part in ("ledger", "store")
     written = sorted(writes.intersection(new))
-    if stored and fault.mode not in ("before", "after"):
-        written = written[way - 2 :: len(ways) - 2]
+    if stored and fault.mode == "before":
+        written = written[::2]
+    elif stored and fault.mode != "after":
+        written = written[1::2][way - 2 :: len(ways) - 2]
     chosen = {
-        *sorted(writes & elsewhere)[way :: 2 * len(ways)],
+        *sorted(writes & elsewhere)[way :: 3 * len(ways)],
         *(written if stored else new),
         *[name for name in new if name not in writes][way :: len(ways)],
     }
@@ -150,7 +154,7 @@ def representatives(fault: Fault, calls: Calls, known: Calls) -> list[Pick]:
 
         return at
 
-    return [pick(name) for name in sorted(chosen & names)[:: 3 if fault.mode == "gone" else 1]]
+    return [pick(name) for name in sorted(chosen & names)[:: 6 if fault.mode == "gone" else 1]]
 
 
 def recorded(scenario: Scenario) -> Calls:
