@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,14 @@ from tests.knowledge import Knowledge
 from tests.traces.crashes import Crash, Fuse
 from tests.traces.operations import BROKEN
 from tests.traces.permissions import binding
+
+#: Skipped before anything is made for it.
+LONG = pytest.mark.skipif("not config.getoption('--soak')", reason="Only with --soak.")
+
+
+def some_of(cases: Iterable[Any], *some: Any) -> list[Any]:
+    """The long form takes all cases, the short one these, of one kind each."""
+    return [case if case in some else pytest.param(case, marks=LONG) for case in cases]
 
 
 def crash(kb: Knowledge, kind: str, moment: int) -> None:
@@ -47,7 +56,7 @@ def equal(kb: Knowledge) -> None:
     assert found.ok, found.json()
 
 
-@pytest.mark.parametrize("moment", range(3, 8))
+@pytest.mark.parametrize("moment", some_of(range(3, 8), 3, 6))
 def test_a_reindex_begins_by_clearing_up_what_a_sync_left(kb: Knowledge, moment: int) -> None:
     path = kb.write("a.md", "# A\n\nText.")
     kb.sync()
@@ -62,7 +71,7 @@ def test_a_reindex_begins_by_clearing_up_what_a_sync_left(kb: Knowledge, moment:
     equal(kb)
 
 
-@pytest.mark.parametrize("moment", range(10))
+@pytest.mark.parametrize("moment", some_of(range(10), 2, 6, 9))
 def test_whoever_gives_up_a_reindex_that_crashed_can_go_on_syncing(kb: Knowledge, moment: int) -> None:
     path = kb.write("a.md", "# A\n\nText.")
     kb.settings["embedding"] = {"dtype": "float32"}
@@ -201,7 +210,7 @@ def test_rules_reach_documents_that_may_not_be_read(kb: Knowledge, rewritten: bo
     assert kb.texts() == {"a.md": "A\n\nText.\n\n"}
 
 
-@pytest.mark.parametrize("meanwhile", ["a hint", "a review", "a first hint"])
+@pytest.mark.parametrize("meanwhile", some_of(("a hint", "a review", "a first hint"), "a hint", "a review"))
 def test_rules_that_are_put_in_force_again_reach_what_was_written_under_others(
     kb: Knowledge, meanwhile: str
 ) -> None:
