@@ -16,7 +16,7 @@ from tests.promises.wrecked import REVIEWED, Wrecked, files, wreck
 #: Damages of each kind of file in the long form.
 SEEDS_SOAK = 30
 
-#: Files of which the short form damages one each.
+#: Files of which the short form damages one each: the others are like one of these.
 SOME = (
     "ledger.db",
     "ledger.db-wal",
@@ -24,9 +24,7 @@ SOME = (
     "index/kb/shard/segment/segment.json",
     "index/kb/shard/segment/id_tracker.versions",
     "index/kb/shard/segment/payload_storage/page_0.dat",
-    "index/kb/shard/segment/payload_index/field-map/deleted.bin",
     "index/kb/shard/segment/vector_storage/matrix.dat",
-    "index/kb/shard/segment/vector_storage/quantized.data",
     "index/kb/shard/segment/vector_index-bm25/inverted_index.dat",
 )
 

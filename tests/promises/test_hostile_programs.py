@@ -97,6 +97,15 @@ _OF_PROCESSES = [source for source in PROGRAMS if "while" in source or "fork" in
 #: Those of them in the short form: of signals, processes and pipes, and one that fills the disk. The others
 #: are killed as these are.
 _FEW = [source for source in _OF_PROCESSES if "signal" in source or source.startswith("while True: print")]
+#: Only in the long form: they grow, crash, or answer nonsense as another one does.
+_ALIKE = [
+    "x = []\nwhile True: x = [x]",
+    "raise KeyboardInterrupt",
+    _ANSWER + "answer(b'[]')",
+    _ANSWER + "answer(b'{}')",
+    # What is wrong with one field of an answer is told by one function.
+    *[source for source in list(PROGRAMS)[-8:] if '"page": null' in source][1:6],
+]
 _PARTS = [("namespaces", list(PROGRAMS)[part::3]) for part in range(3)]
 
 
@@ -110,8 +119,8 @@ def test_a_document_that_is_a_program_harms_nobody(
     soak: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if sources is _OF_PROCESSES and not soak:
-        sources = _FEW
+    if not soak:
+        sources = _FEW if sources is _OF_PROCESSES else [s for s in sources if s not in _ALIKE]
     monkeypatch.setattr(children, "FOLDER_BYTES_MAX", 40 << 20)
     monkeypatch.setattr(children, "AGAIN_SECONDS_MAX", 3.0)
     with program_parser(mode, memory_bytes=512 << 20) as parser:
