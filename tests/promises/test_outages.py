@@ -22,7 +22,19 @@ from index.sync.sync import sync
 from tests.copies import copy
 from tests.knowledge import Knowledge, counts
 from tests.promises.image import Image, differences, rebuilt
-from tests.promises.outages import ELSEWHERE, GONE, NUMBER, OUTAGES, Outage, Place, away, listing_as, word_of
+from tests.promises.outages import (
+    ELSEWHERE,
+    GONE,
+    INCOMPLETE,
+    NOTHING_REMOVED,
+    NUMBER,
+    OUTAGES,
+    Outage,
+    Place,
+    away,
+    listing_as,
+    word_of,
+)
 from tests.promises.parts import Call, interpose
 from tests.traces.oracle import Reader
 
@@ -47,25 +59,20 @@ def at(kb: Knowledge, reader: Reader, monkeypatch: pytest.MonkeyPatch) -> Place:
     return Place(kb, monkeypatch)
 
 
-#: An error of the operating system in a message, of the root or of a folder inside.
-SYSTEM = re.compile(r"does not exist|is not a folder|(read|listed): [A-Z]")
-
-
 # ── Outages ───────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _told(outage: Outage) -> str:
     said = "".join(outage.says[:1])
-    system = SYSTEM.search(said)
-    if system:
-        return "a folder" if "listed" in system[0] else "the root"
-    # How many documents are gone makes no kind, either.
+    # Why a source cannot be listed, or not wholly, makes no kind of its own; that its order is wrong does.
+    if "is listed after" not in said and {NOTHING_REMOVED, INCOMPLETE} & {*outage.says}:
+        return outage.says[1]
+    # Nor does it matter how many documents are gone.
     return re.sub(r"^Refusing to delete .*", "the guard", said)
 
 
 def first_of_a_kind(outages: Sequence[Outage]) -> Collection[str]:
-    """Names of the outages for the short form: the first of each kind, by what a sync says and does. What the
-    operating system says of a root, or of a folder inside, that cannot be listed makes no kind of its own."""
+    """Names of the outages for the short form: the first of each kind, by what a sync says and does."""
     kinds = {(o.code, _told(o), o.planned > 0, o.touched > 0): o.name for o in reversed(outages)}
     return kinds.values()
 
