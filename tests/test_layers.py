@@ -6,6 +6,9 @@ import ast
 import functools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
+
+from index.uncollected import uncollected
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("connectors", "index", "flows", "freshkb")
@@ -117,7 +120,6 @@ def sources() -> list[Path]:
     return sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 
-@functools.cache
 def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
@@ -130,18 +132,31 @@ def statements(tree: ast.AST) -> Iterator[ast.AST]:
             yield from statements(node)
 
 
+class Seen(NamedTuple):
+    """What these tests ask of a module. Its tree is not kept: the garbage collector would look at the trees
+    of all modules again and again, which takes longer than to parse them."""
+
+    says: bool
+    imports: tuple[str, ...]
+
+
 @functools.cache
-def imports(path: Path) -> tuple[str, ...]:
-    found: list[str] = []
-    for node in statements(parsed(path)):
+def seen(path: Path) -> Seen:
+    with uncollected():
+        tree = parsed(path)
+        return Seen(bool(ast.get_docstring(tree)), tuple(imported(tree, path)))
+
+
+def imported(tree: ast.Module, path: Path) -> Iterator[str]:
+    for node in statements(tree):
         if isinstance(node, ast.Import):
-            found += (alias.name for alias in node.names)
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            found += (
-                [f"index.{a.name}" for a in node.names] if node.module == "index" else [node.module or ""]
-            )
-    return tuple(found)
+            if node.module == "index":
+                yield from (f"index.{alias.name}" for alias in node.names)
+            else:
+                yield node.module or ""
 
 
 def within(module: str, allowed: str) -> bool:
@@ -153,7 +168,7 @@ def test_imports_point_one_way_and_each_sdk_has_one_home() -> None:
     for path in sources():
         name = path.relative_to(ROOT).as_posix()
         permitted = (*ALLOWED[name.partition("/")[0]], *MORE.get(name, ()))
-        for module in imports(path):
+        for module in seen(path).imports:
             top = module.partition(".")[0]
             if top in PACKAGES and not any(within(module, one) for one in permitted):
                 wrong.append(f"{name} imports {module}")
@@ -173,7 +188,7 @@ def test_a_room_of_the_index_imports_only_rooms_before_it() -> None:
         name = path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
         if name == "index.__init__":
             continue
-        for module in imports(path):
+        for module in seen(path).imports:
             other = module.startswith("index.") and room(module) != room(name)
             if other and ROOMS.index(room(module)) >= ROOMS.index(room(name)):
                 wrong.append(f"{name} imports {module}")
@@ -195,5 +210,5 @@ def test_no_module_is_longer_than_a_person_reads_at_once() -> None:
 
 
 def test_every_module_says_what_it_is_for() -> None:
-    silent = [p for p in sources() if not ast.get_docstring(parsed(p))]
+    silent = [path for path in sources() if not seen(path).says]
     assert silent == []
