@@ -221,7 +221,7 @@ def test_random_steps_are_listed_as_they_were_made(
         chosen = steps.random
         connector = connect(url if remote else origin.path, cache=f"{seed}")
         away = origin.path.with_suffix(".away")
-        for number in range(200 if soak else 25 if remote else 80):
+        for number in range(200 if soak else 12 if remote else 45):
             steps.step()
             origin.flush()
             act = chosen.random()
@@ -248,7 +248,7 @@ def test_random_steps_are_listed_as_they_were_made(
                 assert (tmp_path / "fetched").read_bytes() == origin.files[uri.encode()]
                 assert fetched.entry == found[uri]._replace(size=fetched.entry.size)
                 (tmp_path / "fetched").unlink()
-            if number % 40 == 39:
+            if number % 40 == (39 if soak else 11):
                 assert listed(connect(origin.path, cache=f"fresh {seed} {number}")) == with_sizes(
                     found, origin
                 )

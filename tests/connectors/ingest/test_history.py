@@ -39,7 +39,7 @@ def test_confluence(confluence: ConfluenceSite, make: Make, tmp_path: Path, seed
     model: dict[str, Known] = {}
     tokens: dict[tuple[str | None, str | None], tuple[str, str]] = {}
     broken = False
-    for step in range(2000 if soak else 100 if seed == 1 else 40):
+    for step in range(2000 if soak else 50 if seed == 1 else 25):
         what = chance.choice(("put", "put", "edit", "edit", "retitle", "move", "trash", "break", "heal"))
         chosen = chance.choice(sorted(model)) if model else ""
         if what == "put":
@@ -106,7 +106,7 @@ def test_notion(notion: NotionSite, make: Make, tmp_path: Path, seed: int, soak:
     texts: dict[str, tuple[str, str]] = {site.root.id: ("Handbook", "root")}
     seen: dict[tuple[str | None, str], tuple[str, str]] = {}
     broken = False
-    for step in range(1000 if soak else 50):
+    for step in range(1000 if soak else 30):
         site.pass_time(seconds=chance.choice((1, 20, 70, 400)))
         what = chance.choice(("put", "edit", "edit", "retitle", "trash", "break", "heal", "heal"))
         chosen = chance.choice(sorted(pages))

@@ -12,7 +12,6 @@ from unstructured_ingest.interfaces import Downloader, DownloaderConfig
 from unstructured_ingest.logger import logger
 
 from connectors.base import DocumentChanging, DocumentError, Entry, SourceUnavailable
-from connectors.ingest.microsoft import Sharepoint
 from connectors.ingest.names import identifier, named
 from connectors.ingest.service import Listed, downloaded, files
 from connectors.ingest.times import nanoseconds
@@ -141,6 +140,9 @@ def test_a_new_token_is_had_after_the_old_one_was_refused(graph: GraphSite, make
 
 
 def test_loop_components_are_no_documents(graph: GraphSite, make: Make) -> None:
+    # It takes a second to import, in each process that collects tests.
+    from connectors.ingest.microsoft import Sharepoint
+
     graph.put("a.loop", b"x")
     connector = make("sharepoint", SHAREPOINT)
     assert list(connector.list()) == []

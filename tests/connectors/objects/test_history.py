@@ -135,7 +135,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     soak = metafunc.config.getoption("--soak")
     if "seed" in metafunc.fixturenames:
         metafunc.parametrize("seed", range(20) if soak else [11])
-        metafunc.parametrize("steps", [200 if soak else 40])
+        metafunc.parametrize("steps", [200 if soak else 25])
 
 
 def test_a_history_of_s3(s3: S3Bucket, seed: int, steps: int) -> None:

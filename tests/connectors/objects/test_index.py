@@ -15,7 +15,10 @@ LEAVE = "# Leave\n\nParents take sixteen weeks.\n"
 TRAVEL = "# Travel\n\nTrains come first.\n"
 
 
-@pytest.fixture(params=["s3", "azure"])
+LONG = pytest.mark.skipif("not config.getoption('--soak')", reason="Only with --soak.")
+
+
+@pytest.fixture(params=["s3", pytest.param("azure", marks=LONG)])
 def indexed(request: pytest.FixtureRequest) -> Bucket:
     """One that we list, and one that obstore lists."""
     found: Bucket = request.getfixturevalue(request.param)

@@ -109,7 +109,7 @@ class History:
                 del self.known[uri]
 
 
-@pytest.mark.parametrize(("site", "steps"), [("webdav_site", 90), ("sftp_site", 90), ("ftp_site", 60)])
+@pytest.mark.parametrize(("site", "steps"), [("webdav_site", 50), ("sftp_site", 40), ("ftp_site", 40)])
 def test_a_history_of_changes_is_followed(
     at: Callable[[str], Place], site: str, steps: int, soak: bool
 ) -> None:

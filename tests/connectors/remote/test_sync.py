@@ -22,12 +22,19 @@ from tests.knowledge import Knowledge, counts
 LEAVE = "# Parental leave\n\nParents take sixteen weeks.\n"
 
 
+LONG = pytest.mark.skipif("not config.getoption('--soak')", reason="Only with --soak.")
+
+
 def old(path: Path, seconds: float = 100_000) -> None:
     """As if it had been written long ago: then its token is trusted."""
     os.utime(path, (time.time() - seconds,) * 2)
 
 
-@pytest.mark.parametrize("site", ["webdav_site", "sftp_site", "ftp_site"])
+#: A sync asks the connector, whatever its protocol is: the contract is each protocol's.
+SITES = ["webdav_site", *(pytest.param(site, marks=LONG) for site in ("sftp_site", "ftp_site"))]
+
+
+@pytest.mark.parametrize("site", SITES)
 def test_documents_on_a_server_are_indexed_changed_moved_and_removed(
     at: Callable[[str], Place], kb: Knowledge, site: str
 ) -> None:
