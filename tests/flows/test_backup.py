@@ -44,6 +44,16 @@ def test_people_and_programs_are_told_what_is_in_it(freshkb: CommandLine, tmp_pa
 def test_the_passphrase_comes_from_the_environment(
     freshkb: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A passphrase is made a key of slowly, by design, and `test_restore` shows that no other opens a backup:
+    # here is seen where it comes from.
+    opened: dict[tuple[bytes, str], bytes] = {}
+
+    def encrypt(plain: bytes, passphrase: str, *, armored: bool) -> bytes:
+        opened[b"sealed", passphrase] = plain
+        return b"sealed"
+
+    monkeypatch.setattr("pyrage.passphrase.encrypt", encrypt)
+    monkeypatch.setattr("pyrage.passphrase.decrypt", lambda *asked: opened[asked])
     folder = str(tmp_path / "backup")
     missing = freshkb("backup", "create", folder, "--encrypt", code=2)
     assert "set FRESHKB_BACKUP_PASSPHRASE" in missing.output
@@ -52,6 +62,7 @@ def test_the_passphrase_comes_from_the_environment(
     assert "correct horse battery" not in made.output
     elsewhere(freshkb)
     freshkb("backup", "restore", folder)
+    assert [passphrase for _, passphrase in opened] == ["correct horse battery"]
     assert len(freshkb.json("ls")) == 2
 
 

@@ -72,7 +72,7 @@ def contents(workspace: Workspace) -> tuple[list[Any], dict[str, Any]]:
 def test_a_flow_makes_the_index_that_the_engine_makes(make_base: MakeBase) -> None:
     def story(base: Base, sync: Callable[[Workspace], Any]) -> tuple[list[Any], Any]:
         reports = []
-        with base.open() as workspace:
+        with base.open(sizes=SMALL) as workspace:
             reports.append(told(sync(workspace)))
             reports.append(told(sync(workspace)))
             base.put("page-003.md", "# Page 3\n\nAnother text.\n")
@@ -81,8 +81,8 @@ def test_a_flow_makes_the_index_that_the_engine_makes(make_base: MakeBase) -> No
             reports.append(told(sync(workspace)))
             return reports, contents(workspace)
 
-    by_engine = story(make_base("engine", documents=70), directly)
-    by_flow = story(make_base("flow", documents=70), as_flow)
+    by_engine = story(make_base("engine", documents=12), directly)
+    by_flow = story(make_base("flow", documents=12), as_flow)
     assert by_flow == by_engine
     assert by_flow[0][2]["sources"][0]["moved"] == 1
 
@@ -469,7 +469,7 @@ def test_nothing_of_a_document_reaches_prefect(
 
     base = make_base(f"{CANARY}-folder", source="personnel")
     head = f"---\nowner: user:{CANARY}\ntitle: {CANARY}\nnote: {CANARY}\n---\n"
-    for number in range(70):
+    for number in range(22):
         base.put(f"{CANARY}/{CANARY}-{number:02}.md", f"{head}# {CANARY}\n\nOf {CANARY} alone.\n")
     base.put(f"{CANARY}.docx", CANARY)
     stop = threading.Event()
@@ -482,7 +482,8 @@ def test_nothing_of_a_document_reaches_prefect(
             stop.set()
             return super().embed_documents(*asked)
 
-    with base.open(embedder=Telling, store=Away(base, times=1, message=CANARY)) as workspace:
+    away, sizes = Away(base, times=1, message=CANARY), Sizes(batch_documents=16)
+    with base.open(embedder=Telling, store=away, sizes=sizes) as workspace:
         for trouble in (EmbedderError, Panic):
             with pytest.raises(trouble):
                 as_flow(workspace)
