@@ -206,7 +206,11 @@ def test_hostile_text_stays_text_and_the_policy_stops_what_is_not_ours(page: Bro
     assert len([line for line in page.complaints() if "Content Security Policy" in line]) >= 2
 
 
-@pytest.mark.parametrize("width", [320, 390, 768])
+#: In the short form the narrowest stands for those that are wider.
+LONG = pytest.mark.skipif("not config.getoption('--soak')", reason="Only with --soak.")
+
+
+@pytest.mark.parametrize("width", [320, *(pytest.param(width, marks=LONG) for width in (390, 768))])
 def test_a_small_screen_scrolls_in_one_direction(page: Browser, folder: Path, width: int) -> None:
     page.size(width, 800)
     for name in ("report.html", page_of("user:anna")):

@@ -35,6 +35,8 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::torch.jit.TracerWarning"
 )
 
+LONG = pytest.mark.skipif("not config.getoption('--soak')", reason="Only with --soak.")
+
 #: Cosine to torch in float32.
 LIKE = 0.9999
 
@@ -242,17 +244,29 @@ def test_a_vocabulary_without_a_tokenizer_needs_no_transformers_once_it_is_conve
     assert old.tokenizer().count(list(PASSAGES)) == expected
 
 
+@pytest.mark.parametrize("kind", ["unlike", pytest.param("longformer", marks=LONG)])
 def test_a_model_that_cannot_be_converted_is_computed_by_torch_with_the_reason(
-    tmp_path: Path, identity: ModelIdentity, cache: Path, here: None
+    tmp_path: Path,
+    identity: ModelIdentity,
+    cache: Path,
+    here: None,
+    kind: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A Longformer pads each batch to whole windows: the tracer sees the padding of one."""
-    from transformers import LongformerConfig, LongformerModel
+    """In the short form one whose passages have another prompt once it is converted. A Longformer pads each
+    batch to whole windows: the tracer sees the padding of one."""
+    tokenizer, transformer = identity.folder / "tokenizer.json", None
+    if kind == "longformer":
+        from transformers import LongformerConfig, LongformerModel
 
-    sizes = SIZES | {"num_hidden_layers": 1}
-    config = LongformerConfig(**sizes, attention_window=[8], pad_token_id=0)
-    model = make_model(
-        tmp_path / "long", identity.folder / "tokenizer.json", transformer=LongformerModel(config)
-    )
+        sizes = SIZES | {"num_hidden_layers": 1}
+        transformer = LongformerModel(LongformerConfig(**sizes, attention_window=[8], pad_token_id=0))
+    model = make_model(tmp_path / "long", tokenizer, transformer=transformer)
+    if kind == "unlike":
+        documents = OpenVinoModel.documents
+        monkeypatch.setattr(
+            OpenVinoModel, "documents", lambda self, texts: documents(self, [f"No. {text}" for text in texts])
+        )
     embedder = Embedder(model, "float32")
     vectors = embedder.embed_documents(["A text.", "Another one, longer."])
     assert isinstance(embedder._model(), TorchModel)

@@ -141,9 +141,9 @@ def test_threads_share_one_model(identity: ModelIdentity, real: Embedder) -> Non
     assert len(asked) == 4
 
 
-def test_a_question_waits_for_no_more_than_the_batches_under_way(real: Embedder) -> None:
+def test_a_question_waits_for_no_more_than_the_batches_under_way(real: Embedder, small_batches: None) -> None:
     """The batches that end between a question and its answer were under way when it was asked."""
-    texts = ["Passage of some length. " * 40 for _ in range(60)]
+    texts = ["Passage of some length. " * 40 for _ in range(24)]
     first, ended, done = threading.Event(), 0, threading.Event()
 
     def count(_: int) -> None:
