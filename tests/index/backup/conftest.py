@@ -21,6 +21,7 @@ from index.workspace import Workspace
 from tests.erasures import placed
 from tests.holds import order
 from tests.knowledge import Knowledge, counts
+from tests.laid_out import LaidOut
 
 #: A word of a document that was deleted before the backup.
 GONE = "whimbrel"
@@ -98,12 +99,19 @@ def hits(kb: Knowledge) -> list[tuple[str, float]]:
         return [(hit.point_id, round(hit.score, 6)) for hit in found]
 
 
-@pytest.fixture
-def full(kb: Knowledge, examined_here: None) -> Knowledge:
-    fill(kb)
-    return kb
+@pytest.fixture(scope="module")
+def laid_out(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> LaidOut:
+    return LaidOut(tmp_path_factory.mktemp("full") / "kb", parser, fill)
 
 
 @pytest.fixture
-def other(kb: Knowledge, tmp_path: Path, parser: Parser) -> Knowledge:
+def full(kb: Knowledge, laid_out: LaidOut, examined_here: None) -> Knowledge:
+    return laid_out.again(kb)
+
+
+@pytest.fixture
+def other(kb: Knowledge, tmp_path: Path, parser: Parser, request: pytest.FixtureRequest) -> Knowledge:
+    """A place for what `kb` is in this test."""
+    if "full" in request.fixturenames:
+        request.getfixturevalue("full")
     return place(kb, tmp_path / "other", parser)

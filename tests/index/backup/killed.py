@@ -43,7 +43,7 @@ IMPORTED = (
 
 #: In the short form, a child is killed at one of so many steps in a row: files are made and renamed, and
 #: batches written, again and again.
-STRIDE = 3
+STRIDE = 5
 
 _EVENTS = {"os.rename", "os.remove", "os.mkdir", "os.rmdir"}
 

@@ -24,6 +24,7 @@ from tests.index.backup.conftest import made, place, restored
 from tests.index.backup.killed import STRIDE, Order, Server
 from tests.index.erase.test_replay import altered, signed_again
 from tests.knowledge import Knowledge
+from tests.laid_out import LaidOut
 from tests.older import anchor, erased, open_orders
 from tests.traces.server import Served
 
@@ -34,17 +35,29 @@ pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect")
 CANARY = "quetzal"
 
 
-@pytest.fixture
-def older(kb: Knowledge, tmp_path: Path, examined_here: None, scanned_here: None) -> Knowledge:
-    """A knowledge base with anchors, and a key outside of the state folder, of which there is a backup."""
-    anchor(kb)
+def grow(kb: Knowledge) -> None:
+    """A knowledge base with an anchor, and a key outside of the state folder, of which there is a backup."""
+    anchor(kb, "file")
     kb.write("staff/zoe.md", f"# Zoe\n\nThe {CANARY} of Zoë O'Neil.\n")
     for name in "abcdefgh":
         kb.write(f"{name}.md", f"# {name}\n\nAnother page, {name}.\n")
     kb.sync()
     key = (kb.home / ".freshkb" / "signing.pem").rename(kb.home / "key.pem")
     kb.settings["log"]["key_file"] = str(key)
-    made(kb, tmp_path / "backup")
+    made(kb, kb.home / "backup")
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> LaidOut:
+    return LaidOut(tmp_path_factory.mktemp("older") / "kb", parser, grow)
+
+
+@pytest.fixture
+def older(
+    kb: Knowledge, grown: LaidOut, tmp_path: Path, examined_here: None, scanned_here: None
+) -> Knowledge:
+    grown.again(kb)
+    (kb.home / "backup").rename(tmp_path / "backup")
     return kb
 
 
@@ -154,6 +167,9 @@ def test_what_is_no_receipt_of_this_knowledge_base_restores_nothing(
 def test_an_anchor_that_cannot_be_asked_stops_the_restore(
     older: Knowledge, other: Knowledge, tmp_path: Path
 ) -> None:
+    log = older.settings["log"]
+    anchor(older)
+    older.settings["log"] = other.settings["log"] = {**log, **older.settings["log"]}
     (older.home / "repo").rename(older.home / "away")
     with pytest.raises(AnchorError, match="repo cannot be used"):
         restored(other, tmp_path / "backup")

@@ -17,6 +17,7 @@ import index.verify.repair
 from index.errors import StoreDamaged, StoreMismatch
 from index.health.doctor import examine
 from index.model import point_id
+from index.parse import Parser
 from index.records import ChunkRecord
 from index.run import Run
 from index.search.knowledge_base import KnowledgeBase
@@ -29,6 +30,7 @@ from index.workspace import Workspace
 from tests import forks
 from tests.commands import environment, process
 from tests.knowledge import Knowledge
+from tests.laid_out import LaidOut
 
 
 def checked(kb: Knowledge) -> Verification:
@@ -51,11 +53,21 @@ def doctor(kb: Knowledge) -> dict[str, str]:
     return {check.name: check.detail for check in kb.ask(examine) if not check.ok}
 
 
+@pytest.fixture(scope="module")
+def laid_out(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> LaidOut:
+    def grow(kb: Knowledge) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(index.store.edge.session, "SEAL_POINTS", 1)
+            grown(kb)
+
+    return LaidOut(tmp_path_factory.mktemp("sealed") / "kb", parser, grow)
+
+
 @pytest.fixture
-def sealed(kb: Knowledge, monkeypatch: pytest.MonkeyPatch) -> Knowledge:
+def sealed(kb: Knowledge, laid_out: LaidOut, monkeypatch: pytest.MonkeyPatch) -> Knowledge:
     """Twenty documents whose points are sealed: their indexes of words are in files, too."""
     monkeypatch.setattr(index.store.edge.session, "SEAL_POINTS", 1)
-    return grown(kb)
+    return laid_out.again(kb)
 
 
 def grown(kb: Knowledge) -> Knowledge:
@@ -186,19 +198,19 @@ def test_each_id_of_a_document_is_made_once_however_often_it_says_the_same(
 
 
 def test_verify_and_repair_of_equal_chunks_take_time_in_proportion(
-    kb: Knowledge, monkeypatch: pytest.MonkeyPatch
+    kb: Knowledge, soak: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = 0
+    made, many = 0, 200 if soak else 80
 
     def counted(*names: object) -> str:
         nonlocal made
         made += 1
         return point_id(*names)  # type: ignore[arg-type]
 
-    kb.write("x.txt", "x" * 400_000)
+    kb.write("x.txt", "x" * (2000 * many))
     kb.sync()
     chunks = kb.documents()["x.txt"].chunk_count
-    assert chunks > 200
+    assert chunks > many
     monkeypatch.setattr(index.verify.checks, "point_id", counted)
     assert checked(kb).ok
     assert made < 3 * chunks
@@ -230,14 +242,22 @@ index.sizes.Sizes.__init__.__defaults__ = (*index.sizes.Sizes.__init__.__default
 """
 
 
-@pytest.mark.parametrize("deep", ["--deep", None])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+LONG = pytest.mark.skipif("not config.getoption('--soak')", reason="Only with --soak.")
+
+
+@pytest.mark.parametrize(
+    "number, deep",
+    [
+        (signal.SIGINT, None),
+        (signal.SIGTERM, "--deep"),
+        pytest.param(signal.SIGINT, "--deep", marks=LONG),
+        pytest.param(signal.SIGTERM, None, marks=LONG),
+    ],
+)
 def test_a_verify_that_is_asked_to_stop_ends_after_the_page_in_hand(
-    sealed: Knowledge, number: signal.Signals, deep: str | None, soak: bool
+    sealed: Knowledge, number: signal.Signals, deep: str | None
 ) -> None:
     """In the short form each signal once, and each kind of verify."""
-    if not soak and (number is signal.SIGINT) != (deep is None):
-        pytest.skip("Only with --soak.")
     sealed.config()
     with forks.Popen(
         process("verify", *([deep] if deep else []), "--json", more=SLOW),
@@ -259,8 +279,9 @@ def test_a_verify_that_is_asked_to_stop_ends_after_the_page_in_hand(
 
 
 def test_a_repair_that_is_stopped_says_so_and_the_next_one_does_the_rest(
-    sealed: Knowledge, monkeypatch: pytest.MonkeyPatch
+    kb: Knowledge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    sealed = grown(kb)
     sealed.sizes = Sizes(batch_documents=1)
     stop = threading.Event()
     with sealed.workspace() as workspace:

@@ -17,6 +17,7 @@ from index.errors import LedgerDamaged, LedgerError, Locked, Refused
 from index.health.doctor import examine
 from index.ledger import Ledger
 from index.ledger import file as ledger_file
+from index.parse import Parser
 from index.run import Run
 from index.sync.requests import review
 from index.verify.compare import verify
@@ -26,12 +27,12 @@ from tests import forks
 from tests.commands import forked
 from tests.holds import order
 from tests.knowledge import Knowledge
+from tests.laid_out import LaidOut
 
 PAGE = 4096
 
 
-@pytest.fixture
-def grown(kb: Knowledge) -> Knowledge:
+def grow(kb: Knowledge) -> None:
     """Enough documents for several pages of a table, one of them reviewed, one held."""
     for number in range(60):
         kb.write(f"{number:02}.md", f"# Page {number}\n\nText {number}.\n")
@@ -40,7 +41,16 @@ def grown(kb: Knowledge) -> Knowledge:
         review(Run(workspace, "review"), ["07.md"], "anna", "Read it.")
         kept = [d.document_id for d in workspace.ledger.documents.find(uris=["08.md"])]
         workspace.ledger.holds.place(order("LH", kb.clock()), kept, [])
-    return kb
+
+
+@pytest.fixture(scope="module")
+def laid_out(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> LaidOut:
+    return LaidOut(tmp_path_factory.mktemp("pages") / "kb", parser, grow)
+
+
+@pytest.fixture
+def grown(kb: Knowledge, laid_out: LaidOut, examined_here: None) -> Knowledge:
+    return laid_out.again(kb)
 
 
 def ledger(kb: Knowledge) -> Path:
@@ -116,22 +126,20 @@ def test_a_ledger_that_is_locked_or_forbidden_is_not_called_damaged(grown: Knowl
 
 def test_a_value_that_no_column_can_hold_is_damage_and_the_rest_is_kept(grown: Knowledge) -> None:
     ids = {uri: d.document_id for uri, d in grown.documents().items()}
-    for column, value in (
-        ("properties", "{"),
-        ("state", "indexd"),
-        ("title", b"\xff\xfe"),
-        ("modified_at", "x"),
-    ):
+    values = {"properties": "{", "state": "indexd", "title": b"\xff\xfe", "modified_at": "x"}
+    for number, (column, value) in enumerate(values.items(), start=1):
         with closing(sqlite3.connect(ledger(grown))) as database, database:
-            database.execute(f"UPDATE documents SET {column} = ? WHERE uri = '05.md'", (value,))
+            changed = f"UPDATE documents SET {column} = ? WHERE uri = ?"
+            assert database.execute(changed, (value, f"{10 + number}.md")).rowcount == 1
+        # Each of them is found, and all are mended at once.
         with (
-            pytest.raises(LedgerDamaged, match=r"1 rows of documents hold what"),
+            pytest.raises(LedgerDamaged, match=rf"\b{number} rows of documents hold what"),
             grown.workspace() as workspace,
         ):
             verify(workspace)
-        assert mended(grown)
-        assert {uri: d.document_id for uri, d in grown.documents().items()} == ids, column
-        assert decisions(grown) == (["07.md"], ["08.md"])
+    assert mended(grown)
+    assert {uri: d.document_id for uri, d in grown.documents().items()} == ids
+    assert decisions(grown) == (["07.md"], ["08.md"])
 
 
 def test_what_people_decided_is_given_up_by_nobody_but_a_person(grown: Knowledge) -> None:
