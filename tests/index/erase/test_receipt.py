@@ -55,7 +55,11 @@ def workspace(kb: Knowledge) -> Iterator[Workspace]:
         yield opened
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+#: The log of either has one contract.
+LONG = pytest.mark.skipif("not config.getoption('--soak')", reason="Only with --soak.")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=LONG)])
 def anywhere(kb: Knowledge, request: pytest.FixtureRequest) -> Iterator[Workspace]:
     if request.param == "postgresql":
         kb.settings["ledger"] = request.getfixturevalue("postgresql_url")

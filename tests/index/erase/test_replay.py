@@ -30,19 +30,29 @@ from tests.copies import written
 from tests.erasures import placed
 from tests.holds import order as hold
 from tests.knowledge import Knowledge
+from tests.laid_out import LaidOut
 from tests.older import anchor, erased, keep, open_orders, put_back
 
 CANARY = "quetzal"
 
 
-@pytest.fixture
-def older(kb: Knowledge, tmp_path: Path) -> Knowledge:
-    """A knowledge base with anchors, of which an older copy lies aside."""
+def grow(kb: Knowledge) -> None:
     anchor(kb)
     kb.write("staff/zoe.md", f"# Zoe\n\nThe {CANARY} of Zoë O'Neil.\n")
     kb.write("b.md", "# B\n\nAnother page.\n")
     kb.write("c.md", "# C\n\nA third page.\n")
     kb.sync()
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> LaidOut:
+    return LaidOut(tmp_path_factory.mktemp("older") / "kb", parser, grow)
+
+
+@pytest.fixture
+def older(kb: Knowledge, grown: LaidOut, tmp_path: Path) -> Knowledge:
+    """A knowledge base with anchors, of which an older copy lies aside."""
+    grown.again(kb)
     keep(kb, tmp_path / "aside")
     return kb
 

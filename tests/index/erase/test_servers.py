@@ -39,10 +39,10 @@ WORDS = ["kwjzymbxrqvnth", "vhgtqpzslkwmrd", "dnfwqgzhxtrjkl", "ujmqzkvxwphtgb"]
 PHRASE = f"{WORDS[3]} it is"
 
 
-#: In the short form, a phrase is erased where both are servers: what is done for it is done by either alone.
+#: In the short form, both are servers: what is done and claimed is done and claimed by each for itself.
 LONG = pytest.mark.skipif("not config.getoption('--soak')", reason="Only with --soak.")
 CASES = [
-    pytest.param(on, kind, marks=LONG if kind == "phrase" and on != "PostgreSQL, Qdrant" else ())
+    pytest.param(on, kind, marks=LONG if on != "PostgreSQL, Qdrant" else ())
     for on in ("SQLite, Qdrant", "PostgreSQL, Edge", "PostgreSQL, Qdrant")
     for kind in ("document", "phrase")
 ]

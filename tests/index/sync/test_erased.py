@@ -94,15 +94,8 @@ def agrees(kb: Knowledge) -> None:
     assert found.ok, found.json()
 
 
-#: What asks the ledger in ways of its own: in the short form these alone have one on a server, too, because
-#: the ledgers have one contract.
-ON_SERVER = {
-    "test_neither_a_sync_nor_a_hint_nor_a_checksum_brings_it_back",
-    "test_it_comes_back_once_the_order_is_lifted",
-    "test_under_another_name_it_is_not_indexed_nor_read_again",
-    "test_a_document_whose_file_holds_it_now_goes_and_so_does_its_path",
-    "test_without_the_key_of_tombstones_nothing_comes_back_in_silence",
-}
+#: In the short form this one alone has a ledger on a server, too, because the ledgers have one contract.
+ON_SERVER = {"test_a_document_whose_file_holds_it_now_goes_and_so_does_its_path"}
 
 
 def erase_one(kb: Knowledge) -> None:
@@ -448,7 +441,16 @@ def broken_word(kb: Knowledge) -> None:
 
 @pytest.mark.parametrize(
     "write",
-    [office, property_of_office, portable, sheet, front_matter, broken_word],
+    [
+        office,
+        property_of_office,
+        portable,
+        pytest.param(
+            sheet, marks=pytest.mark.skipif("not config.getoption('--soak')", reason="Only with --soak.")
+        ),
+        front_matter,
+        broken_word,
+    ],
     ids=lambda w: w.__name__,
 )
 def test_a_new_document_with_it_is_in_quarantine_in_every_format(

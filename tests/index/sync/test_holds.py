@@ -69,6 +69,10 @@ def hold_one(kb: Knowledge) -> None:
     held(kb, "held.md")
 
 
+#: What no source has any more is what other runs could take away; in the long form, also what is there.
+LONG = pytest.mark.skipif("not config.getoption('--soak')", reason="Only with --soak.")
+
+
 @pytest.fixture(scope="module")
 def laid_out(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> LaidOut:
     return LaidOut(tmp_path_factory.mktemp("two") / "kb", parser, hold_one)
@@ -250,7 +254,7 @@ def after_vanishing(kb: Knowledge) -> None:
     kb.sync()
 
 
-@pytest.mark.parametrize("vanished", [False, True])
+@pytest.mark.parametrize("vanished", [pytest.param(False, marks=LONG), True])
 @pytest.mark.parametrize(
     "act",
     [

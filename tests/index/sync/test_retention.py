@@ -55,6 +55,9 @@ def sign(kb: Knowledge) -> None:
     kb.sync()
 
 
+LONG = pytest.mark.skipif("not config.getoption('--soak')", reason="Only with --soak.")
+
+
 @pytest.fixture(scope="module")
 def laid_out(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> LaidOut:
     return LaidOut(tmp_path_factory.mktemp("contracts") / "kb", parser, sign)
@@ -213,7 +216,13 @@ def test_other_rules_and_links_reach_its_row(contracts: Knowledge) -> None:
 
 @pytest.mark.parametrize(
     "damage",
-    ["version = 3", "deleted_at = 1", "chunk_count = 7", "state = 'indexed'", "state = 'quarantined'"],
+    [
+        pytest.param("version = 3", marks=LONG),
+        "deleted_at = 1",
+        "chunk_count = 7",
+        "state = 'indexed'",
+        pytest.param("state = 'quarantined'", marks=LONG),
+    ],
 )
 def test_a_row_that_contradicts_itself_is_found_and_mended(contracts: Knowledge, damage: str) -> None:
     over(contracts)
