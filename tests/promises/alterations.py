@@ -24,9 +24,10 @@ SHORT = (
     "document_known_by_its_points_only", "document_row_changed-title",
     "document_state_changed-erased", "row_made_unreadable", "hold_lost",
     # Begun and not ended.
-    "intent_left",
+    "intent_left", "entry_left",
     # The index as a whole.
-    "collection_row_changed-dtype", "store_lost", "ledger_of_another_store", "old_ledger",
+    "collection_row_lost", "collection_row_changed-dtype", "store_lost",
+    "ledger_of_another_store", "old_ledger",
     # Sources.
     "file_edited_and_disguised", "file_removed",
 )  # fmt: skip
