@@ -36,7 +36,7 @@ test: .venv/test
 # 100,000 operations first: their trace is written out when one fails.
 soak: .venv/test
 	$(BIN)/python -m tests.traces --ops 200 --seeds 500 --jobs $$($(BIN)/python -c 'import os; print(os.cpu_count() or 1)')
-	$(PYTEST) -n $(WORKERS) --soak --timeout 7200 --override-ini faulthandler_timeout=7300 $(PYTEST_ARGS)
+	$(PYTEST) -n $(WORKERS) --soak --override-ini faulthandler_timeout=7300 $(PYTEST_ARGS)
 
 lint: .venv/test
 	$(BIN)/ruff check

@@ -63,6 +63,9 @@ LONGEST = (
 )  # fmt: skip
 
 
+#: The time limit of each test in its long form.
+SOAK_SECONDS = 7200
+
 #: Files that one worker takes, because a Prefect server takes longer to make than most of their tests.
 SERVED = ("test_schedules", "test_prefect_server", "test_prefect", "test_erase_flow")
 
@@ -80,14 +83,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return scheduling
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     rank = {name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+    if config.getoption("--soak"):
+        for item in items:
+            # Before that of its file, which is for the short form.
+            item.add_marker(pytest.mark.timeout(SOAK_SECONDS), append=False)
 
 
 def pytest_collection_finish() -> None:
-    """Imported modules live as long as the process: its garbage collector need not look at them each time, nor
-    as often as in a process that is to stay small."""
+    """Imported modules live as long as the process: its garbage collector need not look at them each time,
+    nor as often as in a process that is to stay small."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)

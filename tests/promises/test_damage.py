@@ -77,7 +77,6 @@ def trial(index: Wrecked, path: Path, random: Random) -> str:
 
 
 @pytest.mark.parametrize("seed", range(SEEDS_SOAK))
-@pytest.mark.timeout(1800)
 def test_every_damage_is_found_or_harmless_and_has_a_way_back(index: Wrecked, seed: int, soak: bool) -> None:
     kinds = files(index.kept)
     assert set(SOME) <= kinds.keys(), sorted(kinds)

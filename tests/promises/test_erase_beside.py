@@ -29,7 +29,7 @@ from tests.commands import environment
 from tests.knowledge import Knowledge
 from tests.promises import bytes_left
 
-pytestmark = [pytest.mark.timeout(7200), pytest.mark.usefixtures("examined_here", "scanned_here")]
+pytestmark = pytest.mark.usefixtures("examined_here", "scanned_here")
 
 #: Pages that are edited and synced all the while.
 PAGES = 12

@@ -138,7 +138,6 @@ def bench(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> Bench:
     return Bench(Knowledge(tmp_path_factory.mktemp("erased") / "kb", parser))
 
 
-@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("part", PARTS)
 def test_an_order_whose_nth_call_fails_is_finished_by_the_next_attempt(
     part: str, bench: Bench, soak: bool
@@ -146,7 +145,6 @@ def test_an_order_whose_nth_call_fails_is_finished_by_the_next_attempt(
     _every_call(bench, part, soak)
 
 
-@pytest.mark.timeout(3600)
 def test_nor_does_a_ledger_on_a_server_break_one(
     tmp_path: Path, parser: Parser, soak: bool, request: pytest.FixtureRequest
 ) -> None:

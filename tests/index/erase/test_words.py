@@ -24,7 +24,7 @@ from index.sync.sync import sync
 from index.workspace import Workspace
 from tests.knowledge import Knowledge
 
-pytestmark = [pytest.mark.timeout(3600), pytest.mark.usefixtures("scanned_here")]
+pytestmark = pytest.mark.usefixtures("scanned_here")
 
 PLACES = ("path", "folder", "title", "owner", "address", "page", "text", "heading", "reason")
 
