@@ -72,14 +72,21 @@ SERVED = ("test_schedules", "test_prefect_server", "test_prefect", "test_erase_f
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With `--dist loadfile`, files are given to workers whole, and some of them together."""
+    """With `--dist loadfile`, files are given to workers whole, and some of them together. In the long form,
+    the files of promises take hours: workers share their cases."""
     if config.getvalue("dist") != "loadfile":
         return None
     scheduling: Any = import_module("xdist.scheduler").LoadFileScheduling(config, log)
-    split: Callable[[str], str] = scheduling._split_scope
-    scheduling._split_scope = lambda nodeid: (
-        "served" if Path(nodeid.partition("::")[0]).stem in SERVED else split(nodeid)
-    )
+    by_file: Callable[[str], str] = scheduling._split_scope
+    soak = config.getoption("--soak")
+
+    def split(nodeid: str) -> str:
+        file = Path(nodeid.partition("::")[0])
+        if file.stem in SERVED:
+            return "served"
+        return nodeid if soak and file.parent.name == "promises" else by_file(nodeid)
+
+    scheduling._split_scope = split
     return scheduling
 
 
