@@ -22,7 +22,7 @@ from index.verify.differences import Verification
 from index.verify.repair import repair
 from index.workspace import Workspace
 from tests.knowledge import Knowledge
-from tests.promises.image import Image, Told, image, newest, rebuilt, told
+from tests.promises.image import Image, Told, differences, image, newest, rebuilt, told
 
 FOREIGN = "00000000-0000-0000-0000-000000000001"
 
@@ -153,6 +153,10 @@ class Scenario:
     def again(self, workspace: Workspace) -> None:
         """A person's next step after a run that failed."""
         self.run(workspace)
+
+    def undone(self, workspace: Workspace) -> list[str]:
+        """What a run that told of nothing has not done."""
+        return differences(image(workspace), self.expected)
 
     def check(self, workspace: Workspace) -> None:
         """The run's own effect, beside an index that equals its source."""
@@ -308,6 +312,10 @@ class Reviewing(Scenario):
     def again(self, workspace: Workspace) -> None:
         # Any sync publishes a review that was attested, and no other.
         sync(Run(workspace, "sync"))
+
+    def undone(self, workspace: Workspace) -> list[str]:
+        now = self.kb.clock()
+        return [d.uri for d in workspace.ledger.documents.find(uris=self.uris) if d.reviewed_at != now]
 
     def check(self, workspace: Workspace) -> None:
         documents = {d.uri: d for d in workspace.ledger.documents.find()}
