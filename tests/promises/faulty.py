@@ -267,7 +267,8 @@ class Fault:
             try:
                 item = self.around(following)
             except StopIteration:
-                if listing is not None and self.fired == str(following):
+                # The next run's listing may end by itself where this one was cut off.
+                if listing is not None and self.armed and self.fired == str(following):
                     listing.errors.append("'folder' could not be listed: Permission denied.")
                 return
             yield item
