@@ -21,8 +21,8 @@ help:
 demo: .venv/runtime
 	@$(BIN)/python examples/demo.py
 
-# A worker for each core, and three more: many tests wait, for a process to start or a minute to end.
-WORKERS = $$($(BIN)/python -c 'import os; print(min(4, os.cpu_count() or 1) + 3)')
+# A worker for each core, and two more: many tests wait, for a process to start or a minute to end.
+WORKERS = $$($(BIN)/python -c 'import os; print(min(4, os.cpu_count() or 1) + 2)')
 PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
 
 # As pip does for packages: else each process compiles what it imports, where Python may not write.
