@@ -20,7 +20,7 @@ SHOWN = (State.INDEXED, State.QUARANTINED)
 
 def passages(workspace: Workspace) -> Passages:
     """The passages of all documents that a search shows, and that no order is to erase. What the store has
-    lost is left out: verify finds it. Raises StoreError."""
+    lost is left out, and a vector of another length is none: verify finds them. Raises StoreError."""
     while (collection := workspace.ledger.collections.current()) is not None:
         try:
             return _read(workspace, collection)
@@ -48,7 +48,7 @@ def _read(workspace: Workspace, collection: Collection) -> Passages:
         for passage, vector in _page(workspace, collection, page):
             # A sync may have given a document more of them meanwhile.
             if len(found) < room:
-                if vector is not None:
+                if vector is not None and len(vector) == collection.dimension:
                     vectors[len(found)] = vector
                 found.append(passage)
     vectors = vectors[: len(found)]
@@ -69,7 +69,7 @@ def texts_of(workspace: Workspace, document_ids: Iterable[str]) -> Iterator[Pass
 def _page(
     workspace: Workspace, collection: Collection, documents: Iterable[str]
 ) -> Iterator[tuple[Passage, Sequence[float] | None]]:
-    """The passages of these documents with their vectors; None where the store has lost it."""
+    """The passages of these documents with their vectors, of any length; None where the store has lost it."""
     records = workspace.ledger.chunks.of(collection.name, list(documents))
     ids = [record.point_id for own in records.values() for record in own]
     if not ids:

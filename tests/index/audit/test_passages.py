@@ -72,3 +72,20 @@ def test_an_audit_reads_the_store_once(kb: Knowledge, monkeypatch: pytest.Monkey
     monkeypatch.setattr("index.audit.audit.passages", counted)
     kb.ask(audit_of)
     assert len(read) == 1
+
+
+def test_a_vector_of_another_length_is_none(kb: Knowledge, monkeypatch: pytest.MonkeyPatch) -> None:
+    kb.write("a.md", "Text.\n")
+    kb.sync()
+
+    def change(workspace: Workspace) -> Passages:
+        collections = workspace.ledger.collections
+        current = collections.current()
+        assert current is not None
+        altered = replace(current, dimension=current.dimension - 1)
+        monkeypatch.setattr(type(collections), "current", lambda _: altered)
+        return passages(workspace)
+
+    read = kb.ask(change)
+    assert texts(read) == ["Text."]
+    assert read.vectors is not None and not read.vectors.any()
