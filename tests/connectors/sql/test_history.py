@@ -26,13 +26,22 @@ class Model:
         self.pages, self.random = pages, Random(seed)
         self.rows: dict[str, tuple[str, str | None]] = {}
         self.fault = ""
+        self.double: str | None = None
+        """The id that two rows have."""
+        self.steps = 0
         self.known: dict[str, tuple[Entry, str]] = {}
 
     def step(self) -> None:
         random, pages = self.random, self.pages
         identifier, other = random.sample(IDS, 2)
+        if self.double in (identifier, other):
+            # What is done to a row is done to both, and they may be none of a fault any more.
+            self.mend()
         text = f"text {random.randrange(6)}"
-        at = datetime.now(UTC) - timedelta(seconds=random.choice([1, 30, 3_600, 86_400]))
+        # Of two edits long ago each has a time of its own: no reader could tell them apart otherwise.
+        self.steps += 1
+        ago = random.choice([1, 30, 3_600, 86_400])
+        at = datetime.now(UTC) - timedelta(seconds=ago - self.steps if ago > 60 else ago)
         match random.choice(["put", "put", "edit", "title", "rename", "delete", "fault", "mend", "mend"]):
             case "put":
                 pages.put(identifier, text, at)
@@ -63,8 +72,8 @@ class Model:
                     self.fault = "no id"
                     pages.run("INSERT INTO pages (title) VALUES ('fault')")
                 else:
-                    double = random.choice(sorted(self.rows))
-                    pages.run("INSERT INTO pages (id, title) VALUES (:id, 'fault')", id=double)
+                    self.double = random.choice(sorted(self.rows))
+                    pages.run("INSERT INTO pages (id, title) VALUES (:id, 'fault')", id=self.double)
             case _:
                 self.mend()
         if self.fault == "away":
@@ -77,7 +86,7 @@ class Model:
             self.pages.run("DROP TABLE pages")
             self.pages.run("ALTER TABLE hidden RENAME TO pages")
         self.pages.run("DELETE FROM pages WHERE title = 'fault'")
-        self.fault = ""
+        self.fault, self.double = "", None
 
     def check_away(self) -> None:
         connector = self.pages.connector()
