@@ -10,6 +10,9 @@ from collections.abc import Callable
 from contextlib import closing
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from connectors.walk import entry_of
 from index.parse import Parser
@@ -50,3 +53,13 @@ class LaidOut:
             for source, identity in ledger.execute("SELECT source, identity FROM sources").fetchall():
                 here = re.sub(r"inode \d+", f"inode {docs.stat().st_ino}", identity)
                 ledger.execute("UPDATE sources SET identity = ? WHERE source = ?", (here, source))
+
+
+def made_once(make: Callable[[Knowledge], object]) -> Any:
+    """A fixture of a module: what `make` makes of an empty knowledge base."""
+
+    @pytest.fixture(scope="module")
+    def made(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> LaidOut:
+        return LaidOut(tmp_path_factory.mktemp("made") / "kb", parser, make)
+
+    return made

@@ -25,6 +25,7 @@ from tests.programs import without_namespaces
 from tests.promises import bombs, disguises, lures, pictures
 from tests.promises.hostile import HOSTILE, SECRET, Hostile
 from tests.promises.stage import Stage, in_time, processes, without_privileges
+from tests.soak import LONG
 
 #: Bytes that the process that syncs may grow by.
 GROWTH_MAX = 64 << 20
@@ -147,7 +148,7 @@ def _judge(
     [
         pytest.param(
             "folder",
-            marks=pytest.mark.skipif("not config.getoption('--soak')", reason="Only with --soak."),
+            marks=LONG,
         ),
         "folder/inner",
     ],

@@ -36,12 +36,11 @@ from tests.promises.outages import (
     word_of,
 )
 from tests.promises.parts import Call, interpose
+from tests.soak import LONG
 from tests.traces.oracle import Reader
 
 pytestmark = pytest.mark.usefixtures("examined_here")
 
-#: Skipped before anything is made for it.
-LONG = pytest.mark.skipif("not config.getoption('--soak')", reason="Only with --soak.")
 
 WORDS = {word_of(number) for number in range(NUMBER)}
 OUTCOMES = {0: "done", 1: "failed", 3: "partial", 4: "refused"}

@@ -34,10 +34,8 @@ from tests.promises.alterations import KINDS, SHORT, Alteration
 from tests.promises.altered import TEXTS, UNREADABLE, Altered
 from tests.promises.image import Image, differences, image, rebuilt
 from tests.promises.parts import Call, interpose
+from tests.soak import LONG
 from tests.traces.crashes import Crash, Fuse
-
-#: Skipped before anything is made or put back for it.
-LONG = pytest.mark.skipif("not config.getoption('--soak')", reason="Only with --soak.")
 
 #: Documents whose text no source gives: why it does not makes no difference to what is kept of it.
 ONE_UNREADABLE = [UNREADABLE[0], *(pytest.param(uri, marks=LONG) for uri in UNREADABLE[1:])]

@@ -21,12 +21,10 @@ from index.sync.sync import sync
 from index.verify.compare import verify
 from tests.holds import order
 from tests.knowledge import Knowledge
+from tests.soak import LONG
 from tests.traces.crashes import Crash, Fuse
 from tests.traces.operations import BROKEN
 from tests.traces.permissions import binding
-
-#: Skipped before anything is made for it.
-LONG = pytest.mark.skipif("not config.getoption('--soak')", reason="Only with --soak.")
 
 
 def some_of(cases: Iterable[Any], *some: Any) -> list[Any]:

@@ -25,6 +25,7 @@ from tests.connectors.ingest.graph_site import GraphSite
 from tests.connectors.ingest.loopback import Kind, Loopback, Site
 from tests.connectors.ingest.notion_site import NotionSite
 from tests.contracts.connector_contract import MAX_SIZE
+from tests.soak import LONG
 
 SERVICES = ("confluence", "sharepoint", "notion")
 
@@ -114,7 +115,6 @@ def test_without_faults_it_is_whole(stand: Stand) -> None:
 
 
 #: Of the answers that stand for one thing, the short form has one.
-LONG = pytest.mark.skipif("not config.getoption('--soak')", reason="Only with --soak.")
 ALIKE = [pytest.param(kind, marks=LONG) for kind in ("429", "500", "403")]
 
 

@@ -10,12 +10,10 @@ from index.verify.compare import verify
 from tests.connectors.objects.buckets import ACCESS_KEY, SECRET_KEY, Bucket, S3Bucket
 from tests.connectors.objects.relay import refusal
 from tests.knowledge import Knowledge, counts
+from tests.soak import LONG
 
 LEAVE = "# Leave\n\nParents take sixteen weeks.\n"
 TRAVEL = "# Travel\n\nTrains come first.\n"
-
-
-LONG = pytest.mark.skipif("not config.getoption('--soak')", reason="Only with --soak.")
 
 
 @pytest.fixture(params=["s3", pytest.param("azure", marks=LONG)])

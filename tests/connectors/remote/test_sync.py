@@ -18,11 +18,9 @@ from tests.commands import CommandLine
 from tests.connectors.remote.conftest import Place
 from tests.connectors.remote.sites import PASSWORD
 from tests.knowledge import Knowledge, counts
+from tests.soak import LONG
 
 LEAVE = "# Parental leave\n\nParents take sixteen weeks.\n"
-
-
-LONG = pytest.mark.skipif("not config.getoption('--soak')", reason="Only with --soak.")
 
 
 def old(path: Path, seconds: float = 100_000) -> None:

@@ -13,6 +13,7 @@ from connectors.base import DocumentError
 from connectors.web.connector import WebConnector
 from connectors.web.crawl import MISSES
 from tests.connectors.web.website import WORDS, Scripted, Website, connect
+from tests.soak import LONG
 
 STEPS = 40
 
@@ -179,7 +180,6 @@ def run(site: Website, folder: Path, seed: int, steps: int) -> None:
 
 
 #: In the short form two seeds stand for five.
-LONG = pytest.mark.skipif("not config.getoption('--soak')", reason="Only with --soak.")
 SEEDS = [0, 1, *(pytest.param(seed, marks=LONG) for seed in (2, 3, 4))]
 
 

@@ -20,6 +20,7 @@ from index.freshness.finding import Finding
 from index.model import State
 from index.records import Document, Review
 from tests.browser import ENTER, SPACE, TAB, Browser
+from tests.soak import LONG
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 EVIL = '</script><script>alert("1")</script><!-- &amp; {by} \u202e'
@@ -206,10 +207,7 @@ def test_hostile_text_stays_text_and_the_policy_stops_what_is_not_ours(page: Bro
     assert len([line for line in page.complaints() if "Content Security Policy" in line]) >= 2
 
 
-#: In the short form the narrowest stands for those that are wider.
-LONG = pytest.mark.skipif("not config.getoption('--soak')", reason="Only with --soak.")
-
-
+# In the short form the narrowest stands for those that are wider.
 @pytest.mark.parametrize("width", [320, *(pytest.param(width, marks=LONG) for width in (390, 768))])
 def test_a_small_screen_scrolls_in_one_direction(page: Browser, folder: Path, width: int) -> None:
     page.size(width, 800)

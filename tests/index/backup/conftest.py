@@ -21,7 +21,7 @@ from index.workspace import Workspace
 from tests.erasures import placed
 from tests.holds import order
 from tests.knowledge import Knowledge, counts
-from tests.laid_out import LaidOut
+from tests.laid_out import LaidOut, made_once
 
 #: A word of a document that was deleted before the backup.
 GONE = "whimbrel"
@@ -99,9 +99,7 @@ def hits(kb: Knowledge) -> list[tuple[str, float]]:
         return [(hit.point_id, round(hit.score, 6)) for hit in found]
 
 
-@pytest.fixture(scope="module")
-def laid_out(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> LaidOut:
-    return LaidOut(tmp_path_factory.mktemp("full") / "kb", parser, fill)
+laid_out = made_once(fill)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from tests.index.backup.conftest import made, place, restored
 from tests.index.backup.killed import STRIDE, Order, Server
 from tests.index.erase.test_replay import altered, signed_again
 from tests.knowledge import Knowledge
-from tests.laid_out import LaidOut
+from tests.laid_out import LaidOut, made_once
 from tests.older import anchor, erased, open_orders
 from tests.traces.server import Served
 
@@ -47,9 +47,7 @@ def grow(kb: Knowledge) -> None:
     made(kb, kb.home / "backup")
 
 
-@pytest.fixture(scope="module")
-def grown(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> LaidOut:
-    return LaidOut(tmp_path_factory.mktemp("older") / "kb", parser, grow)
+grown = made_once(grow)
 
 
 @pytest.fixture

@@ -29,13 +29,13 @@ from index.sync.sync import sync
 from index.workspace import Workspace
 from tests.index.embed.test_embedder import TEXTS, TOLERANCE
 from tests.knowledge import Knowledge
+from tests.soak import LONG
 
 #: What the tracer and the libraries say of each other.
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::torch.jit.TracerWarning"
 )
 
-LONG = pytest.mark.skipif("not config.getoption('--soak')", reason="Only with --soak.")
 
 #: Cosine to torch in float32.
 LIKE = 0.9999

@@ -23,7 +23,6 @@ from index.errors import ConfigError, Refused, StoreDamaged
 from index.ledger import LogAction, Order, OrderState, subject
 from index.model import Point, State
 from index.outcome import RunReport
-from index.parse import Parser
 from index.run import Run
 from index.search.knowledge_base import KnowledgeBase
 from index.store.base import Hit
@@ -34,7 +33,7 @@ from index.verify.compare import verify
 from tests.copies import written
 from tests.holds import order as hold
 from tests.knowledge import Knowledge
-from tests.laid_out import LaidOut
+from tests.laid_out import LaidOut, made_once
 
 SECRETS = ["Quetzalcoatl", "quetzalcoatl", "kookaburra", "tamarind/zeppelin.md", "Obsidian"]
 TEXT = "# Quetzalcoatl of Obsidian\n\nThe kookaburra laughed at noon, beside the tamarind/zeppelin.md tree.\n"
@@ -48,9 +47,7 @@ def grow(kb: Knowledge) -> None:
     kb.clock.forward(hours=1)
 
 
-@pytest.fixture(scope="module")
-def laid_out(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> LaidOut:
-    return LaidOut(tmp_path_factory.mktemp("grown") / "kb", parser, grow)
+laid_out = made_once(grow)
 
 
 @pytest.fixture

@@ -42,6 +42,7 @@ from tests.receipts import (
     root,
     signed_anew,
 )
+from tests.soak import LONG
 
 pytest_plugins = ["tests.postgres"]
 
@@ -55,10 +56,7 @@ def workspace(kb: Knowledge) -> Iterator[Workspace]:
         yield opened
 
 
-#: The log of either has one contract.
-LONG = pytest.mark.skipif("not config.getoption('--soak')", reason="Only with --soak.")
-
-
+# The log of either has one contract.
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=LONG)])
 def anywhere(kb: Knowledge, request: pytest.FixtureRequest) -> Iterator[Workspace]:
     if request.param == "postgresql":

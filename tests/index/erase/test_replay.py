@@ -30,7 +30,7 @@ from tests.copies import written
 from tests.erasures import placed
 from tests.holds import order as hold
 from tests.knowledge import Knowledge
-from tests.laid_out import LaidOut
+from tests.laid_out import LaidOut, made_once
 from tests.older import anchor, erased, keep, open_orders, put_back
 
 CANARY = "quetzal"
@@ -44,9 +44,7 @@ def grow(kb: Knowledge) -> None:
     kb.sync()
 
 
-@pytest.fixture(scope="module")
-def grown(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> LaidOut:
-    return LaidOut(tmp_path_factory.mktemp("older") / "kb", parser, grow)
+grown = made_once(grow)
 
 
 @pytest.fixture

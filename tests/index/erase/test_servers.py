@@ -27,6 +27,7 @@ from index.workspace import Workspace, require_collection
 from tests.knowledge import Knowledge
 from tests.promises import bytes_left
 from tests.qdrant import OneAtATime
+from tests.soak import LONG
 
 pytest_plugins = ["tests.postgres"]
 
@@ -40,7 +41,6 @@ PHRASE = f"{WORDS[3]} it is"
 
 
 #: In the short form, both are servers: what is done and claimed is done and claimed by each for itself.
-LONG = pytest.mark.skipif("not config.getoption('--soak')", reason="Only with --soak.")
 CASES = [
     pytest.param(on, kind, marks=LONG if on != "PostgreSQL, Qdrant" else ())
     for on in ("SQLite, Qdrant", "PostgreSQL, Edge", "PostgreSQL, Qdrant")

@@ -14,6 +14,7 @@ from index.run import Run
 from index.sync.sync import sync
 from index.workspace import Workspace
 from tests.knowledge import Knowledge
+from tests.soak import LONG
 
 DAY = timedelta(hours=24)
 
@@ -64,9 +65,6 @@ def run_once(workspace: Workspace) -> None:
     report = sync(run)
     keep_bound(run, report)
     assert report.error is None
-
-
-LONG = pytest.mark.skipif("not config.getoption('--soak')", reason="Only with --soak.")
 
 
 @pytest.mark.parametrize(

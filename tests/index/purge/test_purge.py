@@ -18,7 +18,6 @@ from qdrant_client import QdrantClient
 from index.errors import FreshkbError, Locked, StoreError
 from index.ledger import LogAction, vacuum
 from index.outcome import RunReport
-from index.parse import Parser
 from index.purge import apart
 from index.purge.bound import keep_bound
 from index.purge.lag import lag_of
@@ -32,10 +31,11 @@ from index.sync.sync import sync
 from index.verify.compare import verify
 from index.workspace import Workspace, require_collection
 from tests.knowledge import Knowledge
-from tests.laid_out import LaidOut
+from tests.laid_out import LaidOut, made_once
 from tests.promises.faulty import Fault
 from tests.promises.image import differences, image, rebuilt
 from tests.qdrant import OneAtATime
+from tests.soak import LONG
 
 GONE = ["kookaburra", "tamarind", "quetzal", "Zeppelin", "obsidian"]
 
@@ -54,9 +54,7 @@ def grow(kb: Knowledge) -> None:
     kb.clock.forward(hours=1)
 
 
-@pytest.fixture(scope="module")
-def laid_out(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> LaidOut:
-    return LaidOut(tmp_path_factory.mktemp("grown") / "kb", parser, grow)
+laid_out = made_once(grow)
 
 
 @pytest.fixture
@@ -461,9 +459,8 @@ SHORT = [("create_collection", "before", 1), ("update_collection", "after", 1), 
 
 def failures() -> list[Any]:
     """In the short form each call fails once, and both ways where the collections after it differ by them."""
-    only = pytest.mark.skipif("not config.getoption('--soak')", reason="Only with --soak.")
     cases = [(step, when, call) for call in (1, 2) for step in STEPS for when in ("before", "after")]
-    return [pytest.param(*case, marks=() if case in SHORT else only) for case in cases]
+    return [pytest.param(*case, marks=() if case in SHORT else LONG) for case in cases]
 
 
 @pytest.mark.parametrize("step, when, call", failures())

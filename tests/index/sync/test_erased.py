@@ -23,7 +23,6 @@ from index.hold import Target, place, release
 from index.ledger import LogAction, LogEntry, Tombstone, TombstoneKind
 from index.lookup import Lookup, shown
 from index.model import LIVE, State
-from index.parse import Parser
 from index.phrase import Phrases, folded
 from index.reindex import reindex
 from index.run import Run
@@ -40,7 +39,8 @@ from tests import documents as make
 from tests.embedders import HashEmbedder
 from tests.erasures import carried_out, placed
 from tests.knowledge import Knowledge, counts
-from tests.laid_out import LaidOut
+from tests.laid_out import LaidOut, made_once
+from tests.soak import LONG
 
 pytest_plugins = ["tests.postgres"]
 
@@ -113,14 +113,10 @@ def suppress(kb: Knowledge) -> None:
     erase(kb, phrases=[PHRASE])
 
 
-@pytest.fixture(scope="module")
-def one_erased(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> LaidOut:
-    return LaidOut(tmp_path_factory.mktemp("erased") / "kb", parser, erase_one)
+one_erased = made_once(erase_one)
 
 
-@pytest.fixture(scope="module")
-def one_suppressed(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> LaidOut:
-    return LaidOut(tmp_path_factory.mktemp("suppressed") / "kb", parser, suppress)
+one_suppressed = made_once(suppress)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -445,9 +441,7 @@ def broken_word(kb: Knowledge) -> None:
         office,
         property_of_office,
         portable,
-        pytest.param(
-            sheet, marks=pytest.mark.skipif("not config.getoption('--soak')", reason="Only with --soak.")
-        ),
+        pytest.param(sheet, marks=LONG),
         front_matter,
         broken_word,
     ],

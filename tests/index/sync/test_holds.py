@@ -13,7 +13,6 @@ from index.hold import Target, place, release
 from index.ledger import LogAction, LogEntry
 from index.model import State
 from index.outcome import RunReport
-from index.parse import Parser
 from index.records import Document, Intent
 from index.reindex import reindex
 from index.run import Run
@@ -23,7 +22,8 @@ from index.verify.compare import verify
 from index.verify.repair import repair
 from index.workspace import Workspace, require_collection
 from tests.knowledge import Knowledge, counts
-from tests.laid_out import LaidOut
+from tests.laid_out import LaidOut, made_once
+from tests.soak import LONG
 
 pytestmark = pytest.mark.usefixtures("examined_here")
 
@@ -69,13 +69,7 @@ def hold_one(kb: Knowledge) -> None:
     held(kb, "held.md")
 
 
-#: What no source has any more is what other runs could take away; in the long form, also what is there.
-LONG = pytest.mark.skipif("not config.getoption('--soak')", reason="Only with --soak.")
-
-
-@pytest.fixture(scope="module")
-def laid_out(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> LaidOut:
-    return LaidOut(tmp_path_factory.mktemp("two") / "kb", parser, hold_one)
+laid_out = made_once(hold_one)
 
 
 @pytest.fixture
@@ -254,6 +248,7 @@ def after_vanishing(kb: Knowledge) -> None:
     kb.sync()
 
 
+# What no source has any more is what other runs could take away; in the long form, also what is there.
 @pytest.mark.parametrize("vanished", [pytest.param(False, marks=LONG), True])
 @pytest.mark.parametrize(
     "act",

@@ -15,7 +15,6 @@ from index.hold import Target, place, release
 from index.ledger import LogAction
 from index.model import State
 from index.outcome import RunReport
-from index.parse import Parser
 from index.phrase import Phrases
 from index.records import Document
 from index.reindex import reindex
@@ -28,7 +27,8 @@ from index.sync.sync import plan_of, sync
 from index.verify.compare import verify
 from index.verify.repair import repair
 from tests.knowledge import Knowledge, counts
-from tests.laid_out import LaidOut
+from tests.laid_out import LaidOut, made_once
+from tests.soak import LONG
 
 pytestmark = pytest.mark.usefixtures("examined_here")
 
@@ -55,12 +55,7 @@ def sign(kb: Knowledge) -> None:
     kb.sync()
 
 
-LONG = pytest.mark.skipif("not config.getoption('--soak')", reason="Only with --soak.")
-
-
-@pytest.fixture(scope="module")
-def laid_out(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> LaidOut:
-    return LaidOut(tmp_path_factory.mktemp("contracts") / "kb", parser, sign)
+laid_out = made_once(sign)
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ from tests import forks
 from tests.commands import environment, process
 from tests.knowledge import Knowledge
 from tests.laid_out import LaidOut
+from tests.soak import LONG
 
 
 def checked(kb: Knowledge) -> Verification:
@@ -240,9 +241,6 @@ def slowly(comparison, points):
 index.verify.points.Comparison.take = slowly
 index.sizes.Sizes.__init__.__defaults__ = (*index.sizes.Sizes.__init__.__defaults__[:-1], 1)
 """
-
-
-LONG = pytest.mark.skipif("not config.getoption('--soak')", reason="Only with --soak.")
 
 
 @pytest.mark.parametrize(

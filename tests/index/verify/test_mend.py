@@ -17,7 +17,6 @@ from index.errors import LedgerDamaged, LedgerError, Locked, Refused
 from index.health.doctor import examine
 from index.ledger import Ledger
 from index.ledger import file as ledger_file
-from index.parse import Parser
 from index.run import Run
 from index.sync.requests import review
 from index.verify.compare import verify
@@ -27,7 +26,7 @@ from tests import forks
 from tests.commands import forked
 from tests.holds import order
 from tests.knowledge import Knowledge
-from tests.laid_out import LaidOut
+from tests.laid_out import LaidOut, made_once
 
 PAGE = 4096
 
@@ -43,9 +42,7 @@ def grow(kb: Knowledge) -> None:
         workspace.ledger.holds.place(order("LH", kb.clock()), kept, [])
 
 
-@pytest.fixture(scope="module")
-def laid_out(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> LaidOut:
-    return LaidOut(tmp_path_factory.mktemp("pages") / "kb", parser, grow)
+laid_out = made_once(grow)
 
 
 @pytest.fixture
