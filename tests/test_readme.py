@@ -14,6 +14,7 @@ import pytest
 import typer.main
 
 from flows.cli.app import application
+from tests.soak import LONG
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -70,12 +71,10 @@ with KnowledgeBase.open("freshkb.yaml") as kb:
 """
 
 
-@pytest.mark.timeout(600)
-def test_the_walk_through_prints_what_the_readme_shows(tmp_path: Path, soak: bool) -> None:
+@LONG
+def test_the_walk_through_prints_what_the_readme_shows(tmp_path: Path) -> None:
     """As the demo does in the short form, with the same handbook and the same changes, and a stand-in for
     the model."""
-    if not soak:
-        pytest.skip("Only with --soak.")
     home = tmp_path / "kb"
     run(tmp_path, str(FRESHKB), "init", "kb")
     shutil.copytree(ROOT / "examples" / "handbook", home / "handbook")

@@ -24,6 +24,7 @@ from tests.knowledge import Knowledge
 from tests.promises import bytes_left
 from tests.promises.faulty import Fault
 from tests.promises.parts import Call
+from tests.soak import LONG
 
 if TYPE_CHECKING:
     from tests.postgres import Server as PostgreSQL
@@ -145,13 +146,11 @@ def test_an_order_whose_nth_call_fails_is_finished_by_the_next_attempt(
     _every_call(bench, part, soak)
 
 
+@LONG
 def test_nor_does_a_ledger_on_a_server_break_one(
-    tmp_path: Path, parser: Parser, soak: bool, request: pytest.FixtureRequest
+    tmp_path: Path, parser: Parser, soak: bool, postgresql: PostgreSQL
 ) -> None:
-    if not soak:
-        pytest.skip("Only with --soak.")
-    bench = Bench(Knowledge(tmp_path / "kb", parser), request.getfixturevalue("postgresql"))
-    _every_call(bench, "ledger", soak, ("before", "after"))
+    _every_call(Bench(Knowledge(tmp_path / "kb", parser), postgresql), "ledger", soak, ("before", "after"))
 
 
 def _every_call(bench: Bench, part: str, soak: bool, modes: Sequence[str] = MODES) -> None:

@@ -26,6 +26,7 @@ from tests.promises.faulty import MODES, Fault
 from tests.promises.image import differences, image, mistold, newest, unfinished
 from tests.promises.parts import Call
 from tests.promises.scenarios import SCENARIOS, Scenario, Syncing, random_worlds, retried
+from tests.soak import LONG
 from tests.traces.oracle import Reader
 
 pytest_plugins = ["tests.postgres"]
@@ -180,12 +181,9 @@ def each(scenario: Scenario, fault: Fault, picks: Sequence[Pick]) -> Counter[str
     return +fired
 
 
+@LONG
 @pytest.mark.parametrize("seed", range(6))
-def test_nor_does_it_harm_an_index_of_many_documents(
-    seed: int, tmp_path: Path, parser: Parser, soak: bool
-) -> None:
-    if not soak:
-        pytest.skip("Only with --soak.")
+def test_nor_does_it_harm_an_index_of_many_documents(seed: int, tmp_path: Path, parser: Parser) -> None:
     kb = Knowledge(tmp_path / "kb", parser)
     kb.sizes = SIZES
     scenario = Syncing(kb, random_worlds(seed))
@@ -196,16 +194,15 @@ def test_nor_does_it_harm_an_index_of_many_documents(
     print(f"seed {seed}: {fired.total()} faults")
 
 
+@LONG
 @pytest.mark.parametrize("mode", ["before", "after", "half", "gone"])
 @pytest.mark.parametrize("name", [name for name in SCENARIOS if name != "first"])
 def test_a_ledger_on_a_server_may_fail_as_well(
-    name: str, mode: str, tmp_path: Path, parser: Parser, soak: bool, request: pytest.FixtureRequest
+    name: str, mode: str, tmp_path: Path, parser: Parser, postgresql_url: str
 ) -> None:
-    if not soak:
-        pytest.skip("Only with --soak.")
     kb = Knowledge(tmp_path / "kb", parser)
     kb.sizes = SIZES
-    kb.settings["ledger"] = request.getfixturevalue("postgresql_url")
+    kb.settings["ledger"] = postgresql_url
     fired = tried(SCENARIOS[name](kb), Fault("ledger", mode), 1)
     print(f"postgresql, {name}, {mode}: {fired.total()} faults")
 

@@ -25,6 +25,7 @@ from tests.commands import CommandLine, environment, process
 from tests.embedders import HashEmbedder
 from tests.knowledge import Knowledge
 from tests.promises.faulty import Fault
+from tests.soak import LONG
 
 ENOUGH = 400 << 20
 
@@ -191,11 +192,14 @@ def _run(kb: Knowledge, *arguments: str, more: str = "") -> tuple[int, Any, str]
 
 
 @pytest.mark.parametrize(
-    "kilobytes, guarded", [(16_000, True), (16_000, False), *((size, False) for size in (200, 1000, 24_000))]
+    "kilobytes, guarded",
+    [
+        (16_000, True),
+        (16_000, False),
+        *(pytest.param(size, False, marks=LONG) for size in (200, 1000, 24_000)),
+    ],
 )
-def test_a_full_disk_costs_nothing_but_time(kilobytes: int, guarded: bool, kb: Knowledge, soak: bool) -> None:
-    if kilobytes != 16_000 and not soak:
-        pytest.skip("Only with --soak.")
+def test_a_full_disk_costs_nothing_but_time(kilobytes: int, guarded: bool, kb: Knowledge) -> None:
     for number in range(40):
         kb.write(f"{number}.md", "".join(f"# Part {n}\n\nText {n} of {number}.\n\n" for n in range(5)))
     kb.settings["state_dir"] = "./disk/state"

@@ -99,6 +99,11 @@ OF_SERVERS = (
 CASES = ("[..]", "[]", "[nowhere]", "[a.md]", "[\\x00]", "[a\\x00]")
 
 
+def test_the_short_form_names_tests_that_there_are() -> None:
+    tests = [name for name in dir(GitContract) if name.startswith("test_")]
+    assert [words for words in OF_SERVERS if not any(words in test for test in tests)] == []
+
+
 class TestLocal(GitContract):
     @pytest.fixture
     def driver(self, origin: Origin, connect: Connect, request: pytest.FixtureRequest, soak: bool) -> Driver:

@@ -85,6 +85,11 @@ def only_elsewhere(request: pytest.FixtureRequest, soak: bool) -> None:
 WITHOUT_TIMES = ("listing", "token", "stat_says", "fetch", "native", "what_is_said", "read_still")
 
 
+def test_the_short_form_names_tests_that_there_are() -> None:
+    tests = [name for name in dir(SqlContract) if name.startswith("test_")]
+    assert [words for words in WITHOUT_TIMES if not any(words in test for test in tests)] == []
+
+
 class TestSqlite(SqlContract):
     dated = True
 

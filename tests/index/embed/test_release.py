@@ -20,6 +20,7 @@ from index.embed.embedder import Embedder
 from index.embed.identity import ModelIdentity
 from index.embed.openvino_model import streams
 from tests.commands import environment
+from tests.soak import LONG
 
 #: Megabytes that the default model, converted, holds at least: its weights alone have 45 in half precision.
 HELD_MB = 40
@@ -152,10 +153,9 @@ def test_the_memory_of_a_released_model_is_given_back_each_time(
     assert found[-1][1] - found[0][1] < HELD_MB, found
 
 
-def test_a_question_does_not_wait_for_the_batches_behind_it(real: Embedder, soak: bool) -> None:
+@LONG
+def test_a_question_does_not_wait_for_the_batches_behind_it(real: Embedder) -> None:
     """With a few batches, `test_embedder` shows it."""
-    if not soak:
-        pytest.skip("Only with --soak.")
     texts = [f"Passage {number}. " + "It says something. " * 60 for number in range(60 * streams())]
     batches: list[int] = []
     first = threading.Event()

@@ -76,8 +76,7 @@ def asked() -> Asked:
     return Asked()
 
 
-#: In the short form these ask the embedded store alone, because the stores have
-#: one contract.
+#: In the short form these ask the embedded store alone, because the stores have one contract.
 ON_EDGE = {
     "test_until_payloads_have_the_rules_of_now_the_rules_of_now_decide",
     "test_hits_and_their_copies_are_those_of_reading_every_candidate",

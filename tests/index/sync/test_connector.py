@@ -22,6 +22,7 @@ from index.verify.compare import verify
 from index.workspace import require_collection
 from tests.knowledge import Knowledge, counts
 from tests.onethread import OneThread
+from tests.soak import LONG
 from tests.wiki import GuardedWiki, Wiki
 
 LEAVE = "<h2>Duration</h2><p>Parents take sixteen weeks.</p><h2>Pay</h2><p>All of it is paid.</p>"
@@ -227,12 +228,12 @@ def test_a_page_that_cannot_be_read_is_put_aside_with_what_is_said_of_it(synced:
     assert synced.verified()
 
 
-@pytest.mark.parametrize("token", ["version", "etag", "content"])
+@pytest.mark.parametrize(
+    "token", ["version", *(pytest.param(token, marks=LONG) for token in ("etag", "content"))]
+)
 def test_a_page_without_a_token_is_told_by_its_hash_whatever_tokens_are_made_of(
-    site: Site, monkeypatch: pytest.MonkeyPatch, token: Any, soak: bool
+    site: Site, monkeypatch: pytest.MonkeyPatch, token: Any
 ) -> None:
-    if token != "version" and not soak:
-        pytest.skip("Only with --soak.")
     monkeypatch.setattr(GuardedWiki, "capabilities", Capabilities(token=token))
     assert site.sync() == {"added": 3, "embedded": 4}
     pages = site.wiki.pages

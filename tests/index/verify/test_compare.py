@@ -17,7 +17,6 @@ import index.verify.repair
 from index.errors import StoreDamaged, StoreMismatch
 from index.health.doctor import examine
 from index.model import point_id
-from index.parse import Parser
 from index.records import ChunkRecord
 from index.run import Run
 from index.search.knowledge_base import KnowledgeBase
@@ -30,7 +29,7 @@ from index.workspace import Workspace
 from tests import forks
 from tests.commands import environment, process
 from tests.knowledge import Knowledge
-from tests.laid_out import LaidOut
+from tests.laid_out import LaidOut, made_once
 from tests.soak import LONG
 
 
@@ -54,14 +53,13 @@ def doctor(kb: Knowledge) -> dict[str, str]:
     return {check.name: check.detail for check in kb.ask(examine) if not check.ok}
 
 
-@pytest.fixture(scope="module")
-def laid_out(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> LaidOut:
-    def grow(kb: Knowledge) -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(index.store.edge.session, "SEAL_POINTS", 1)
-            grown(kb)
+def seal(kb: Knowledge) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(index.store.edge.session, "SEAL_POINTS", 1)
+        grown(kb)
 
-    return LaidOut(tmp_path_factory.mktemp("sealed") / "kb", parser, grow)
+
+laid_out = made_once(seal)
 
 
 @pytest.fixture
