@@ -171,8 +171,10 @@ def _alarm() -> bool:
 def _limit(path: Path) -> None:
     limit = max(1 << 30, min(MEMORY_BYTES + 2 * _size(path), memory() * 3 // 4))
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    # It does not count mapped files, and of a damaged length the engine makes a file of that length.
+    # It does not count mapped files, and of a damaged length the engine makes a file of that length. No other
+    # process may open such a collection, so the signal must end this one: Python ignores it.
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     # Truncated mapped files end it with a signal: no core dump, which would hold texts.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 

@@ -17,10 +17,15 @@ _UNAVAILABLE = {
 }  # fmt: skip
 
 
+#: How the engine's errors begin that are none of what it was given, and how the system's are named in them.
+_OWN, _SYSTEMS = "Service runtime error", "(os error "
+
+
 @contextmanager
-def engine_errors(what: str, reads: Path | None = None) -> Iterator[None]:
+def engine_errors(what: str, reads: Path | None = None, *, writes: Path | None = None) -> Iterator[None]:
     """Every error of the engine is a StoreError: it raises bare Exception, and a panic as BaseException.
-    Where it only `reads` files of a folder, it is StoreDamaged, unless the system denied access."""
+    Where it only `reads` files of a folder, it is StoreDamaged, unless the system denied access. Where it
+    `writes` them, too, an error of its own is: it could not use what it had read on the way."""
     try:
         yield
     except (StoreError, ConfigError, ScratchError):
@@ -29,9 +34,11 @@ def engine_errors(what: str, reads: Path | None = None) -> Iterator[None]:
         panic = type(error).__name__ == "PanicException"
         if not isinstance(error, Exception) and not panic:
             raise
-        if reads is not None and not _kept_away(str(error)):
+        own = (panic or str(error).startswith(_OWN)) and _SYSTEMS not in str(error)
+        folder = reads or (writes if own else None)
+        if folder is not None and not _kept_away(str(error)):
             raise StoreDamaged(
-                f"The vector store in {reads} is damaged: it could not {what} ({error}). Build it anew, of "
+                f"The vector store in {folder} is damaged: it could not {what} ({error}). Build it anew, of "
                 "what can be read of it and from the sources, with: freshkb verify --repair"
             ) from error
         raise StoreError(

@@ -79,7 +79,7 @@ class EdgeSession:
 
     def upsert(self, points: Sequence[Point]) -> None:
         check_vectors(points)
-        with engine_errors(f"write {len(points)} points"):
+        with engine_errors(f"write {len(points)} points", writes=self._home):
             self._open(to_write=True)
             require_room(self._home)
             for operation in missing_indexes(self._shard):
@@ -109,7 +109,7 @@ class EdgeSession:
         self._unsealed.write_text(str(unsealed))
 
     def delete(self, ids: Sequence[str]) -> None:
-        with engine_errors(f"delete {len(ids)} points"):
+        with engine_errors(f"delete {len(ids)} points", writes=self._home):
             self._open(to_write=True)
             for some in batched(ids, SLICE_POINTS):
                 self._update(engine.UpdateOperation.delete_points(list(some)))

@@ -181,7 +181,7 @@ class EdgeStore:
 
         check_name(collection)
         home = self._path / collection
-        with self._shards.held(), engine_errors(f"purge collection {collection!r}"):
+        with self._shards.held(), engine_errors(f"purge collection {collection!r}", writes=home):
             self._require(collection)
             self._shards.require_write(collection)
             if (free := room(home)) < SEAL_ROOM_BYTES:
