@@ -34,6 +34,8 @@ from index.store.edge.ahead import ALL, memory, read_ahead
 STEP_SECONDS = 120
 #: Memory beside the files: thirty times what 100,000 points take, and never more than most of the machine.
 MEMORY_BYTES = 8 << 30
+#: To which a file may grow beside twice what there is. In a sound collection files grow by megabytes.
+FILE_BYTES = 256 << 20
 #: Seconds between two checks whether the parent is to stop.
 LOOK_SECONDS = 0.05
 #: Bytes that are read from the child at once, and that may wait in its pipe: the most that Linux grants.
@@ -169,11 +171,12 @@ def _alarm() -> bool:
 
 
 def _limit(path: Path) -> None:
-    limit = max(1 << 30, min(MEMORY_BYTES + 2 * _size(path), memory() * 3 // 4))
+    size = 2 * _size(path)
+    limit = max(1 << 30, min(MEMORY_BYTES + size, memory() * 3 // 4))
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     # It does not count mapped files, and of a damaged length the engine makes a file of that length. No other
     # process may open such a collection, so the signal must end this one: Python ignores it.
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES + size, FILE_BYTES + size))
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     # Truncated mapped files end it with a signal: no core dump, which would hold texts.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
