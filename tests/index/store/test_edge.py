@@ -105,6 +105,14 @@ def child(folder: Path) -> Iterator[Child]:
         end(process)
 
 
+@pytest.fixture
+def seal(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Has points sealed as soon as there are so many. All objects of a worker are far more than those of a
+    command: to look for garbage among them takes longer than to seal."""
+    monkeypatch.setattr("index.store.edge.session.give_back", lambda: None)
+    return lambda points: monkeypatch.setattr("index.store.edge.session.SEAL_POINTS", points)
+
+
 def end(process: subprocess.Popen[str]) -> None:
     process.kill()
     process.wait()
@@ -503,9 +511,9 @@ def test_a_drop_cut_short_is_finished_by_the_next_one(
 
 
 def test_sealing_keeps_every_point_and_lets_all_be_changed(
-    store: VectorStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+    store: VectorStore, folder: Path, seal: Callable[[int], None]
 ) -> None:
-    monkeypatch.setattr("index.store.edge.session.SEAL_POINTS", 100)
+    seal(100)
     with store.session(NAME) as session:
         for start in range(0, 300, 75):
             session.upsert([point(n) for n in range(start, start + 75)])
@@ -524,9 +532,9 @@ def test_sealing_keeps_every_point_and_lets_all_be_changed(
 
 
 def test_many_sealings_leave_few_segments(
-    store: VectorStore, folder: Path, soak: bool, monkeypatch: pytest.MonkeyPatch
+    store: VectorStore, folder: Path, soak: bool, seal: Callable[[int], None]
 ) -> None:
-    monkeypatch.setattr("index.store.edge.session.SEAL_POINTS", 30)
+    seal(30)
     # More sealings than there may be segments.
     many = 600 if soak else 30 * (SEGMENTS + 3)
     with store.session(NAME) as session:
@@ -546,8 +554,8 @@ MANY = 600
 
 
 @pytest.fixture
-def sealing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("index.store.edge.session.SEAL_POINTS", 200)
+def sealing(seal: Callable[[int], None]) -> None:
+    seal(200)
 
 
 def write(store: VectorStore, numbers: Iterable[int]) -> None:
@@ -656,9 +664,9 @@ def lure(number: int) -> Point:
 
 @pytest.mark.parametrize("sealed", ["all", "some", "none"])
 def test_a_purge_leaves_no_byte_of_what_was_deleted_or_replaced(
-    store: VectorStore, folder: Path, monkeypatch: pytest.MonkeyPatch, sealed: str
+    store: VectorStore, folder: Path, seal: Callable[[int], None], sealed: str
 ) -> None:
-    monkeypatch.setattr("index.store.edge.session.SEAL_POINTS", {"all": 1, "some": 60, "none": 1000}[sealed])
+    seal({"all": 1, "some": 60, "none": 1000}[sealed])
     with store.session(NAME) as session:
         for start in range(0, 90, 30):
             session.upsert([lure(n) for n in range(start, start + 30)])
