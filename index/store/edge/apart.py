@@ -9,6 +9,7 @@ again. A pipe as large as a page lies between them: the parent works on a page w
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import gc
 import os
@@ -32,10 +33,14 @@ from index.store.edge.ahead import ALL, memory, read_ahead
 
 #: Seconds that one step may take: to load a collection, to read a page of it, to wait for the lock.
 STEP_SECONDS = 120
-#: Memory beside the files: thirty times what 100,000 points take, and never more than most of the machine.
-MEMORY_BYTES = 8 << 30
-#: To which a file may grow beside twice what there is. In a sound collection files grow by megabytes.
+#: Memory beside twice that of the files: eight times what 100,000 points take. Never more than most of the
+#: machine.
+MEMORY_BYTES = 2 << 30
+#: To which a file may grow, and what may be mapped, beside twice what there is: in a sound collection files
+#: grow by megabytes.
 FILE_BYTES = 256 << 20
+MAPPED_BYTES = 1 << 30
+_NO_MEMORY = f"(os error {errno.ENOMEM})"
 #: Seconds between two checks whether the parent is to stop.
 LOOK_SECONDS = 0.05
 #: Bytes that are read from the child at once, and that may wait in its pipe: the most that Linux grants.
@@ -108,7 +113,7 @@ def _lines(stream: IO[bytes]) -> Iterator[bytes | None]:
 
 
 def _understood(folder: Path, code: int, said: Mapping[str, Any], err: str) -> list[str]:
-    if code == 0:
+    if code == 0 and "end" not in said:
         if "damaged" in said:
             raise StoreDamaged(said["damaged"])
         if "error" in said:
@@ -118,7 +123,10 @@ def _understood(folder: Path, code: int, said: Mapping[str, Any], err: str) -> l
     if code == -signal.SIGKILL or code > 0:
         why = err.strip().splitlines()[-1:] or ["it was killed; is there enough memory?"]
         raise StoreError(f"The vector store in {folder} could not be examined: {why[0]}")
-    end = "took no end" if code == -signal.SIGALRM else f"ends the process ({signal.Signals(-code).name})"
+    if code == 0:
+        end = said["end"]
+    else:
+        end = "took no end" if code == -signal.SIGALRM else f"ends the process ({signal.Signals(-code).name})"
     raise StoreDamaged(
         f"The vector store in {folder} is damaged: to read it {end}. Build it anew with: freshkb verify "
         "--repair",
@@ -148,6 +156,8 @@ def main() -> None:
         answer = {"damaged": str(error)}
     except BaseException as error:
         answer = {"error": str(error) or type(error).__name__}
+        if isinstance(error, MemoryError) or _NO_MEMORY in str(error):
+            answer = {"end": "takes more memory than this process has"}
     _say(answer)
     # A damaged collection may not even be closed; nothing was written to it.
     os._exit(0)
@@ -171,22 +181,27 @@ def _alarm() -> bool:
 
 
 def _limit(path: Path) -> None:
-    size = 2 * _size(path)
-    limit = max(1 << 30, min(MEMORY_BYTES + size, memory() * 3 // 4))
+    length, size = _sizes(path)
+    limit = max(1 << 30, min(MEMORY_BYTES + 2 * size, memory() * 3 // 4))
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    # It does not count mapped files, and of a damaged length the engine makes a file of that length. No other
-    # process may open such a collection, so the signal must end this one: Python ignores it.
-    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES + size, FILE_BYTES + size))
+    # It does not count mapped files. Of a damaged length the engine makes a file of that length, or files
+    # without end, and has all their holes read. No other process may open such a collection, so the signal
+    # must end this one: Python ignores it.
+    mapped, file = limit + 2 * length + MAPPED_BYTES, 2 * size + FILE_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (mapped, mapped))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file, file))
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     # Truncated mapped files end it with a signal: no core dump, which would hold texts.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _size(path: Path) -> int:
-    """Bytes on disk. Other collections may be dropped meanwhile: the lock is not held yet."""
-    size = 0
+def _sizes(path: Path) -> tuple[int, int]:
+    """Bytes of the files, with their holes and without. Other collections may be dropped meanwhile: the lock
+    is not held yet."""
+    length = size = 0
     for folder, _, names in os.walk(path):
         for name in names:
             with suppress(FileNotFoundError):
-                size += Path(folder, name).stat().st_blocks * 512
-    return size
+                found = Path(folder, name).stat()
+                length, size = length + found.st_size, size + found.st_blocks * 512
+    return length, size

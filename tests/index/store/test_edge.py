@@ -19,11 +19,12 @@ from pathlib import Path
 import pytest
 
 from index.batched import batched
-from index.errors import ConfigError, StoreError
+from index.errors import ConfigError, StoreDamaged, StoreError
 from index.model import Point
 from index.store import open_store
 from index.store.base import EVERYTHING, Filter, VectorStore
 from index.store.edge import ahead, shards
+from index.store.edge.apart import _understood
 from index.store.edge.build import SEGMENTS
 from index.store.edge.lock import FolderLock
 from index.store.edge.store import EdgeStore
@@ -626,20 +627,39 @@ def test_copies_that_are_not_of_their_vectors_are_a_fault(store: VectorStore, fo
     assert re.fullmatch(r"a search by a vector does not rank \d+ points by their own vectors", fault)
 
 
-def test_an_examination_ends_where_it_would_make_a_file_of_a_damaged_length(
-    store: VectorStore, folder: Path
+@pytest.mark.parametrize(
+    "takes, ends",
+    [
+        ("(folder / 'long').open('wb').truncate(1 << 20); mmap.mmap(-1, 1 << 20)", 0),
+        ("(folder / 'long').open('wb').truncate(1 << 40)", -signal.SIGXFSZ),
+        ("mmap.mmap(-1, 1 << 40)", 1),
+    ],
+    ids=["little", "a file", "memory"],
+)
+def test_an_examination_cannot_take_a_damaged_length_of_the_disk_or_the_memory(
+    store: VectorStore, folder: Path, takes: str, ends: int
 ) -> None:
-    """Its bytes would fill a disk, or the memory where that is the disk. What ends a process is deadly: no
-    other one opens the collection."""
-    grow = (
-        "from index.store.edge.apart import _limit; _limit(folder); (folder / 'long').open('wb').truncate(%d)"
-    )
-    ended = []
-    for length in (1 << 20, 1 << 40):
-        program = f"import sys; from pathlib import Path; folder = Path(sys.argv[1]); {grow % length}"
-        ended.append(forks.run([sys.executable, "-c", program, str(folder)]).returncode)
-    assert ended == [0, -signal.SIGXFSZ]
-    assert (folder / "long").stat().st_size == 0
+    prelude = "import mmap, sys; from pathlib import Path; from index.store.edge.apart import _limit"
+    program = f"{prelude}; folder = Path(sys.argv[1]); _limit(folder); {takes}"
+    done = forks.run([sys.executable, "-c", program, str(folder)], capture_output=True, text=True)
+    assert (done.returncode, "OSError: [Errno 12]" in done.stderr) == (ends, ends == 1)
+
+
+@pytest.mark.parametrize(
+    "code, said, deadly",
+    [
+        (0, {"damaged": "It is."}, False),
+        (0, {"end": "takes more memory than this process has"}, True),
+        (-signal.SIGXFSZ, {}, True),
+        (-signal.SIGALRM, {}, True),
+    ],
+)
+def test_what_may_end_a_process_is_opened_by_no_other(
+    folder: Path, code: int, said: dict[str, str], deadly: bool
+) -> None:
+    with pytest.raises(StoreDamaged) as raised:
+        _understood(folder, code, said, "")
+    assert raised.value.deadly == deadly
 
 
 ZEROS = bytes(1 << 16)
