@@ -106,15 +106,19 @@ class Runs(Tables):
         counts: Mapping[str, int],
         batches: Iterable[Sequence[Item]],
     ) -> None:
-        """Freeze a source's plan. Batches are numbered through all plans of the run, from 1."""
+        """Freeze a source's plan, in the place of an earlier one of this run: a repair that meets damage on
+        its way plans again. Batches are numbered through all plans of the run, from 1."""
         with self._database.writing() as connection:
+            last = connection.execute(
+                sa.select(sa.func.coalesce(sa.func.max(items.c.number), 0)).where(items.c.run_id == run_id)
+            ).scalar_one()
+            for table in (items, plans):
+                former = (table.c.run_id == run_id, table.c.source == source)
+                connection.execute(sa.delete(table).where(*former))
             connection.execute(
                 sa.insert(plans),
                 {"run_id": run_id, "source": source, "plan_hash": plan_hash, "counts": counts},
             )
-            last = connection.execute(
-                sa.select(sa.func.coalesce(sa.func.max(items.c.number), 0)).where(items.c.run_id == run_id)
-            ).scalar_one()
             for number, batch in enumerate(batches, start=last + 1):
                 rows = [
                     {**schema.values(item), "run_id": run_id, "number": number, "position": position}

@@ -1133,6 +1133,18 @@ with ledger.database.writing() as connection:
         ledger.runs.finish(run.run_id, T0, "done", {})
         assert again.runs.batches(run.run_id) == []
 
+    def test_a_plan_of_the_same_run_takes_the_place_of_the_one_before(
+        self, ledger: Ledger, again: Ledger
+    ) -> None:
+        run = ledger.runs.start("verify", T0)
+        items = [Item(Action.ADD, f"{i}.md", str(i)) for i in range(3)]
+        ledger.runs.save_plan(run.run_id, "handbook", "p1", {"add": 3}, [items[:1], items[1:]])
+        ledger.runs.save_plan(run.run_id, "wiki", "p2", {"add": 1}, [items[:1]])
+        ledger.runs.save_plan(run.run_id, "handbook", "p3", {"add": 1}, [items[2:]])
+        # No number is met twice.
+        assert again.runs.batches(run.run_id) == [(3, "wiki"), (4, "handbook")]
+        assert again.runs.batch(run.run_id, 4) == ("handbook", items[2:])
+
     def test_an_approval_is_good_once(self, ledger: Ledger, again: Ledger) -> None:
         assert not ledger.runs.approved("p1")
         assert ledger.runs.approve("p1", "handbook", "r1", T0, [])

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,12 @@ import index.verify.checks
 import index.verify.repair
 from index.errors import StoreDamaged, StoreMismatch
 from index.health.doctor import examine
-from index.model import point_id
+from index.model import Point, point_id
 from index.records import ChunkRecord
 from index.run import Run
 from index.search.knowledge_base import KnowledgeBase
 from index.sizes import Sizes
+from index.store.edge.session import EdgeSession
 from index.verify.checks import Ids
 from index.verify.compare import verify
 from index.verify.differences import Verification
@@ -158,6 +160,24 @@ def test_what_cannot_be_written_any_more_is_written_to_a_new_collection(sealed: 
     (sealed.docs / "1.md").unlink()
     sealed.sync()
     assert "1.md" not in sealed.texts()
+
+
+def test_damage_that_the_sync_of_a_repair_meets_is_mended_by_the_same_repair(
+    sealed: Knowledge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, met = EdgeSession.upsert, list[Sequence[Point]]()
+
+    def meets(session: EdgeSession, points: Sequence[Point]) -> None:
+        if not met:
+            met.append(points)
+            raise StoreDamaged("The vector store is damaged.")
+        real(session, points)
+
+    sealed.write("new.md", "# New\n\nIt is new.\n")
+    monkeypatch.setattr(EdgeSession, "upsert", meets)
+    assert mended(sealed).rebuild
+    assert met and "new.md" in sealed.texts()
+    assert checked(sealed).ok
 
 
 def test_a_damaged_mark_is_told_from_that_of_another_ledger(sealed: Knowledge) -> None:
