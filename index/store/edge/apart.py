@@ -157,7 +157,8 @@ def main() -> None:
     except BaseException as error:
         answer = {"error": str(error) or type(error).__name__}
         if isinstance(error, MemoryError) or _NO_MEMORY in str(error):
-            answer = {"end": "takes more memory than this process has"}
+            may = resource.getrlimit(resource.RLIMIT_DATA)[0] >> 20
+            answer = {"end": f"takes more than {may:,} MB of memory"}
     _say(answer)
     # A damaged collection may not even be closed; nothing was written to it.
     os._exit(0)
