@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -32,11 +30,8 @@ SOME = (
 
 
 @pytest.fixture(scope="module")
-def index(parser: Parser) -> Iterator[Wrecked]:
-    # On a disk: of a damaged length the engine makes a long file of holes. Where files are memory, holes that
-    # are read fill it.
-    with TemporaryDirectory(prefix="freshkb-wrecked-", dir="/var/tmp") as folder:
-        yield Wrecked(Path(folder) / "kb", parser)
+def index(tmp_path_factory: pytest.TempPathFactory, parser: Parser) -> Wrecked:
+    return Wrecked(tmp_path_factory.mktemp("wrecked") / "kb", parser)
 
 
 def doctor(index: Wrecked) -> list[str]:
