@@ -31,6 +31,8 @@ _SINCE = {
     **dict.fromkeys(("orders", "order_documents"), "m008"),
     **dict.fromkeys((table.name for table in audit_tables.TABLES), "m009"),
 }
+#: SQLite's messages quote names of a damaged schema, and the driver cannot decode every byte.
+_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 _Row = tuple[Any, ...]
 
 
@@ -161,14 +163,14 @@ def _schema(old: sqlite3.Connection) -> str:
     """The schema's version; the last one where it cannot be read."""
     try:
         return str(old.execute("SELECT version_num FROM alembic_version").fetchone()[0])
-    except (sqlite3.Error, TypeError):
+    except (*_ERRORS, TypeError):
         return VERSION
 
 
 def _columns(old: sqlite3.Connection, table: str) -> set[str]:
     try:
         return {row[1] for row in old.execute(f"PRAGMA table_info({table})")}
-    except sqlite3.Error:
+    except _ERRORS:
         return set()
 
 
@@ -181,7 +183,7 @@ def _walk(
         old.execute(f"SELECT rowid FROM {table} LIMIT 0")
     except sqlite3.OperationalError:
         yield from _by_key(old, f"SELECT {columns} FROM {table} NOT INDEXED", keys)
-    except sqlite3.Error:
+    except _ERRORS:
         yield None
     else:
         yield from _by_number(old, f"SELECT rowid, {columns} FROM {table} NOT INDEXED")
@@ -197,14 +199,14 @@ def _by_number(old: sqlite3.Connection, select: str) -> Iterator[_Row | None]:
                 last = row[0]
                 yield row[1:]
             return
-        except sqlite3.Error:
+        except _ERRORS:
             yield None
         behind = _behind(old, select, last)
         # Rows next to the hole, which the leap passed over.
         for number in range(last + 1, last + 1 + PROBED if behind is None else min(behind, last + PROBED)):
             try:
                 yield from (row[1:] for row in old.execute(f"{select} WHERE rowid = ?", (number,)))
-            except sqlite3.Error:
+            except _ERRORS:
                 continue
         if behind is None:
             return
@@ -218,7 +220,7 @@ def _behind(old: sqlite3.Connection, select: str, last: int) -> int | None:
             row = old.execute(
                 f"{select} WHERE rowid > ? ORDER BY rowid", (last + (1 << exponent),)
             ).fetchone()
-        except sqlite3.Error:
+        except _ERRORS:
             continue
         return row[0] if row is not None and row[0] > last else None
     return None
@@ -230,5 +232,5 @@ def _by_key(old: sqlite3.Connection, select: str, keys: Sequence[str]) -> Iterat
         try:
             yield from old.execute(f"{select} ORDER BY {', '.join(f'{key} {direction}' for key in keys)}")
             return
-        except sqlite3.Error:
+        except _ERRORS:
             yield None

@@ -87,8 +87,11 @@ class Database:
         """Turn errors of the database into LedgerError, without a password in the text or in its cause."""
         try:
             yield
-        except (SQLAlchemyError, self.engine.dialect.loaded_dbapi.Error) as error:
+        except (SQLAlchemyError, self.engine.dialect.loaded_dbapi.Error, UnicodeDecodeError) as error:
             text = str(getattr(error, "orig", None) or error)
+            if isinstance(error, UnicodeDecodeError):
+                # SQLite's message quotes a name of a damaged schema.
+                text = error.object.decode(errors="replace")
             said, cause = " ".join(text.split()), telling_no_secret(error)
             if self.on_sqlite and _tells_damage(error):
                 raise damaged(str(self.place), said) from cause
@@ -245,7 +248,8 @@ def _tells_damage(error: Exception) -> bool:
     cause = getattr(error, "orig", None) or error
     code = getattr(cause, "sqlite_errorcode", None) or 0
     known = code & 0xFF in _DAMAGE_CODES or code == _SHORT_READ
-    return known or any(words in str(cause) for words in _DAMAGE_WORDS)
+    unread = isinstance(cause, UnicodeDecodeError)
+    return known or unread or any(words in str(cause) for words in _DAMAGE_WORDS)
 
 
 def _sqlite_engine(url: sa.URL, file: SqliteFile) -> sa.Engine:

@@ -110,6 +110,18 @@ def test_every_command_names_a_damaged_ledger_and_the_way_out_and_takes_it(grown
     assert decisions(grown) == (["07.md"], ["08.md"])
 
 
+@pytest.mark.parametrize("name", [b"ON log (sequence", b"sqlite_autoindex_alembic"])
+def test_a_name_of_the_schema_that_is_no_text_is_damage(grown: Knowledge, name: bytes) -> None:
+    """SQLite's message quotes it, and its driver cannot decode the message."""
+    content = bytearray(ledger(grown).read_bytes())
+    content[content.index(name) + len(name) - 1] ^= 0x80
+    ledger(grown).write_bytes(content)
+    with pytest.raises(LedgerDamaged, match=r"malformed database schema .*freshkb verify --repair"):
+        grown.ask(verify)
+    assert any("was damaged" in sentence for sentence in mended(grown))
+    assert decisions(grown) == (["07.md"], ["08.md"])
+
+
 def test_a_ledger_that_is_locked_or_forbidden_is_not_called_damaged(grown: Knowledge) -> None:
     with closing(sqlite3.connect(ledger(grown))) as other:
         other.execute("PRAGMA locking_mode=EXCLUSIVE")
