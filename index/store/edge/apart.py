@@ -36,9 +36,9 @@ STEP_SECONDS = 120
 #: Memory beside twice that of the files: eight times what 100,000 points take. Never more than most of the
 #: machine.
 MEMORY_BYTES = 2 << 30
-#: To which a file may grow, and what may be mapped, beside twice what there is: in a sound collection files
-#: grow by megabytes.
+#: To which a file may grow beside twice what there is. In a sound collection files grow by megabytes.
 FILE_BYTES = 256 << 20
+#: Address space for each core, beside memory and twice the files: threads reserve far more than they use.
 MAPPED_BYTES = 1 << 30
 _NO_MEMORY = f"(os error {errno.ENOMEM})"
 #: Seconds between two checks whether the parent is to stop.
@@ -188,8 +188,10 @@ def _limit(path: Path) -> None:
     # It does not count mapped files. Of a damaged length the engine makes a file of that length, or files
     # without end, and has all their holes read. No other process may open such a collection, so the signal
     # must end this one: Python ignores it.
-    mapped, file = limit + 2 * length + MAPPED_BYTES, 2 * size + FILE_BYTES
-    resource.setrlimit(resource.RLIMIT_AS, (mapped, mapped))
+    if sys.platform == "linux":
+        mapped = limit + 2 * length + MAPPED_BYTES * (os.cpu_count() or 1)
+        resource.setrlimit(resource.RLIMIT_AS, (mapped, mapped))
+    file = 2 * size + FILE_BYTES
     resource.setrlimit(resource.RLIMIT_FSIZE, (file, file))
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     # Truncated mapped files end it with a signal: no core dump, which would hold texts.
