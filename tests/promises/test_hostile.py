@@ -146,10 +146,7 @@ def _judge(
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(
-            "folder",
-            marks=LONG,
-        ),
+        pytest.param("folder", marks=LONG),
         "folder/inner",
     ],
 )

@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import gc
+import mmap
 import os
 import resource
 import selectors
@@ -33,7 +34,7 @@ from index.store.edge.ahead import ALL, memory, read_ahead
 
 #: Seconds that one step may take: to load a collection, to read a page of it, to wait for the lock.
 STEP_SECONDS = 120
-#: Memory beside twice that of the files: eight times what 100,000 points take. Never more than most of the
+#: Memory beside twice that of the files: seven times what 100,000 points take. Never more than most of the
 #: machine.
 MEMORY_BYTES = 2 << 30
 #: To which a file may grow beside twice what there is. In a sound collection files grow by megabytes.
@@ -123,10 +124,8 @@ def _understood(folder: Path, code: int, said: Mapping[str, Any], err: str) -> l
     if code == -signal.SIGKILL or code > 0:
         why = err.strip().splitlines()[-1:] or ["it was killed; is there enough memory?"]
         raise StoreError(f"The vector store in {folder} could not be examined: {why[0]}")
-    if code == 0:
-        end = said["end"]
-    else:
-        end = "took no end" if code == -signal.SIGALRM else f"ends the process ({signal.Signals(-code).name})"
+    ends = {0: said.get("end"), -signal.SIGALRM: "took no end"}
+    end = ends.get(code) or f"ends the process ({signal.Signals(-code).name})"
     raise StoreDamaged(
         f"The vector store in {folder} is damaged: to read it {end}. Build it anew with: freshkb verify "
         "--repair",
@@ -156,12 +155,24 @@ def main() -> None:
         answer = {"damaged": str(error)}
     except BaseException as error:
         answer = {"error": str(error) or type(error).__name__}
-        if isinstance(error, MemoryError) or _NO_MEMORY in str(error):
-            may = resource.getrlimit(resource.RLIMIT_DATA)[0] >> 20
-            answer = {"end": f"takes more than {may:,} MB of memory"}
+        may = resource.getrlimit(resource.RLIMIT_DATA)[0]
+        if (isinstance(error, MemoryError) or _NO_MEMORY in str(error)) and _granted(may):
+            answer = {"end": f"takes more than {may >> 20:,} MB of memory"}
     _say(answer)
     # A damaged collection may not even be closed; nothing was written to it.
     os._exit(0)
+
+
+def _granted(size: int) -> bool:
+    """Whether the machine grants this process as much memory as it may take: it is no damage where a machine
+    has less."""
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    try:
+        mmap.mmap(-1, size).close()
+    except OSError:
+        return False
+    return True
 
 
 def _hand_on(points: Sequence[Point]) -> None:
@@ -184,18 +195,22 @@ def _alarm() -> bool:
 def _limit(path: Path) -> None:
     length, size = _sizes(path)
     limit = max(1 << 30, min(MEMORY_BYTES + 2 * size, memory() * 3 // 4))
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    _allow(resource.RLIMIT_DATA, limit)
     # It does not count mapped files. Of a damaged length the engine makes a file of that length, or files
     # without end, and has all their holes read. No other process may open such a collection, so the signal
     # must end this one: Python ignores it.
     if sys.platform == "linux":
-        mapped = limit + 2 * length + MAPPED_BYTES * (os.cpu_count() or 1)
-        resource.setrlimit(resource.RLIMIT_AS, (mapped, mapped))
-    file = 2 * size + FILE_BYTES
-    resource.setrlimit(resource.RLIMIT_FSIZE, (file, file))
+        _allow(resource.RLIMIT_AS, limit + 2 * length + MAPPED_BYTES * (os.cpu_count() or 1))
+    _allow(resource.RLIMIT_FSIZE, 2 * size + FILE_BYTES)
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     # Truncated mapped files end it with a signal: no core dump, which would hold texts.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _allow(kind: int, most: int) -> None:
+    """Lower a limit of this process to so much, or to what it has if that is less. It can be lifted again."""
+    _, hard = resource.getrlimit(kind)
+    resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 def _sizes(path: Path) -> tuple[int, int]:

@@ -633,13 +633,17 @@ def test_copies_that_are_not_of_their_vectors_are_a_fault(store: VectorStore, fo
         ("(folder / 'long').open('wb').truncate(1 << 20); mmap.mmap(-1, 1 << 20)", 0),
         ("(folder / 'long').open('wb').truncate(1 << 40)", -signal.SIGXFSZ),
         ("mmap.mmap(-1, 1 << 40)", 1),
+        # What the machine has not, and what this process may not take, are told apart.
+        ("assert _granted(1 << 20) and not _granted(1 << 50)", 0),
     ],
-    ids=["little", "a file", "memory"],
+    ids=["little", "a file", "memory", "granted"],
 )
 def test_an_examination_cannot_take_a_damaged_length_of_the_disk_or_the_memory(
     store: VectorStore, folder: Path, takes: str, ends: int
 ) -> None:
-    prelude = "import mmap, sys; from pathlib import Path; from index.store.edge.apart import _limit"
+    prelude = (
+        "import mmap, sys; from pathlib import Path; from index.store.edge.apart import _granted, _limit"
+    )
     program = f"{prelude}; folder = Path(sys.argv[1]); _limit(folder); {takes}"
     done = forks.run([sys.executable, "-c", program, str(folder)], capture_output=True, text=True)
     assert (done.returncode, "OSError: [Errno 12]" in done.stderr) == (ends, ends == 1)
