@@ -146,6 +146,9 @@ def harness(server: Server) -> Iterator[Server]:
         heartbeat: dict[Any, Any] = {settings.PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
         with settings.temporary_settings({**given, **heartbeat}):
             yield server
+            # Else its threads go on to ask a server that has ended, beside the tests that come next.
+            import_module("prefect.events.worker").EventsWorker.drain_all()
+            import_module("prefect.logging.handlers").APILogWorker.drain_all()
 
 
 @contextmanager

@@ -59,11 +59,8 @@ def net(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopbac
     """The only internet that there is. Nobody but the sites of the test was asked."""
     for name, value in loopback.environment.items():
         monkeypatch.setenv(name, value)
-    for name in ("ALL_PROXY", "all_proxy"):
+    for name in ("ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
-    for name in ("NO_PROXY", "no_proxy"):
-        # Threads of Prefect's, after tests with a server of its own, ask that one.
-        monkeypatch.setenv(name, "127.0.0.1")
     yield loopback
     strangers = list(loopback.strangers)
     loopback.serve()
