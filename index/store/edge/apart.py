@@ -126,6 +126,13 @@ def _understood(folder: Path, code: int, said: Mapping[str, Any], err: str) -> l
         raise StoreError(f"The vector store in {folder} could not be examined: {why[0]}")
     ends = {0: said.get("end"), -signal.SIGALRM: "took no end"}
     end = ends.get(code) or f"ends the process ({signal.Signals(-code).name})"
+    if not _granted(needs := _needs(folder.parent)):
+        megabytes = needs[resource.RLIMIT_DATA] >> 20
+        raise StoreError(
+            f"The vector store in {folder} could not be examined: to read it {end}, and the limits of this "
+            f"process, or of the machine, are below what that may need, {megabytes:,} MB of memory among it. "
+            "Raise them (see: ulimit -a), and run the command again."
+        )
     raise StoreDamaged(
         f"The vector store in {folder} is damaged: to read it {end}. Build it anew with: freshkb verify "
         "--repair",
@@ -155,24 +162,12 @@ def main() -> None:
         answer = {"damaged": str(error)}
     except BaseException as error:
         answer = {"error": str(error) or type(error).__name__}
-        may = resource.getrlimit(resource.RLIMIT_DATA)[0]
-        if (isinstance(error, MemoryError) or _NO_MEMORY in str(error)) and _granted(may):
-            answer = {"end": f"takes more than {may >> 20:,} MB of memory"}
+        if isinstance(error, MemoryError) or _NO_MEMORY in str(error):
+            may = resource.getrlimit(resource.RLIMIT_DATA)[0] >> 20
+            answer = {"end": f"takes more than {may:,} MB of memory"}
     _say(answer)
     # A damaged collection may not even be closed; nothing was written to it.
     os._exit(0)
-
-
-def _granted(size: int) -> bool:
-    """Whether the machine grants this process as much memory as it may take: it is no damage where a machine
-    has less."""
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
-    try:
-        mmap.mmap(-1, size).close()
-    except OSError:
-        return False
-    return True
 
 
 def _hand_on(points: Sequence[Point]) -> None:
@@ -192,25 +187,41 @@ def _alarm() -> bool:
     return False
 
 
-def _limit(path: Path) -> None:
+def _needs(path: Path) -> dict[int, int]:
+    """What reading the collection may need, and a damaged one not exceed, by the number of the limit."""
     length, size = _sizes(path)
-    limit = max(1 << 30, min(MEMORY_BYTES + 2 * size, memory() * 3 // 4))
-    _allow(resource.RLIMIT_DATA, limit)
-    # It does not count mapped files. Of a damaged length the engine makes a file of that length, or files
-    # without end, and has all their holes read. No other process may open such a collection, so the signal
-    # must end this one: Python ignores it.
+    data = max(1 << 30, min(MEMORY_BYTES + 2 * size, memory() * 3 // 4))
+    needs = {resource.RLIMIT_DATA: data, resource.RLIMIT_FSIZE: 2 * size + FILE_BYTES}
+    # The first does not count mapped files. Of a damaged length the engine makes a file of that length, or
+    # files without end, and has all their holes read.
     if sys.platform == "linux":
-        _allow(resource.RLIMIT_AS, limit + 2 * length + MAPPED_BYTES * (os.cpu_count() or 1))
-    _allow(resource.RLIMIT_FSIZE, 2 * size + FILE_BYTES)
+        needs[resource.RLIMIT_AS] = data + 2 * length + MAPPED_BYTES * (os.cpu_count() or 1)
+    return needs
+
+
+def _granted(needs: Mapping[int, int]) -> bool:
+    """Whether a child of this process gets as much: if not, its end is no sign of damage."""
+    for kind, most in needs.items():
+        _, hard = resource.getrlimit(kind)
+        if hard != resource.RLIM_INFINITY and hard < most:
+            return False
+    try:
+        mmap.mmap(-1, needs[resource.RLIMIT_DATA]).close()
+    except OSError:
+        return False
+    return True
+
+
+def _limit(path: Path) -> None:
+    for kind, most in _needs(path).items():
+        _, hard = resource.getrlimit(kind)
+        may = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (may, may))
+    # No other process may open a collection of which it makes such a file, so the signal must end this one:
+    # Python ignores it.
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     # Truncated mapped files end it with a signal: no core dump, which would hold texts.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _allow(kind: int, most: int) -> None:
-    """Lower a limit of this process to so much, or to what it has if that is less. It can be lifted again."""
-    _, hard = resource.getrlimit(kind)
-    resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 def _sizes(path: Path) -> tuple[int, int]:

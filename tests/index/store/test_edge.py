@@ -633,17 +633,13 @@ def test_copies_that_are_not_of_their_vectors_are_a_fault(store: VectorStore, fo
         ("(folder / 'long').open('wb').truncate(1 << 20); mmap.mmap(-1, 1 << 20)", 0),
         ("(folder / 'long').open('wb').truncate(1 << 40)", -signal.SIGXFSZ),
         ("mmap.mmap(-1, 1 << 40)", 1),
-        # What the machine has not, and what this process may not take, are told apart.
-        ("assert _granted(1 << 20) and not _granted(1 << 50)", 0),
     ],
-    ids=["little", "a file", "memory", "granted"],
+    ids=["little", "a file", "memory"],
 )
 def test_an_examination_cannot_take_a_damaged_length_of_the_disk_or_the_memory(
     store: VectorStore, folder: Path, takes: str, ends: int
 ) -> None:
-    prelude = (
-        "import mmap, sys; from pathlib import Path; from index.store.edge.apart import _granted, _limit"
-    )
+    prelude = "import mmap, sys; from pathlib import Path; from index.store.edge.apart import _limit"
     program = f"{prelude}; folder = Path(sys.argv[1]); _limit(folder); {takes}"
     done = forks.run([sys.executable, "-c", program, str(folder)], capture_output=True, text=True)
     assert (done.returncode, "OSError: [Errno 12]" in done.stderr) == (ends, ends == 1)
@@ -664,6 +660,18 @@ def test_what_may_end_a_process_is_opened_by_no_other(
     with pytest.raises(StoreDamaged) as raised:
         _understood(folder, code, said, "")
     assert raised.value.deadly == deadly
+
+
+@pytest.mark.parametrize("limit", ["RLIMIT_DATA", "RLIMIT_AS", "RLIMIT_FSIZE"])
+def test_an_end_for_want_of_what_the_process_may_take_is_no_damage(folder: Path, limit: str) -> None:
+    """Repair would build anew what only a larger limit can read."""
+    program = (
+        "import resource, sys; from pathlib import Path; from index.store.edge.apart import _understood; "
+        f"resource.setrlimit(resource.{limit}, (1 << 27, 1 << 27)); "
+        "_understood(Path(sys.argv[1]), -6, {}, '')"
+    )
+    done = forks.run([sys.executable, "-c", program, str(folder)], capture_output=True, text=True)
+    assert "StoreError" in done.stderr and "ulimit -a" in done.stderr, done.stderr
 
 
 ZEROS = bytes(1 << 16)
