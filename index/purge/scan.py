@@ -162,16 +162,21 @@ class Scan:
 
     def within(self, content: bytes | bytearray) -> set[str]:
         """Names of the traces of which a piece stands in these bytes."""
-        found = {name for piece, name in self._short if piece in content}
-        if not self._at or len(content) < _WORD:
-            return found
+        if len(content) < _WORD:
+            return self._in_short(content)
         import numpy as np
 
         words = np.frombuffer(content, "<u8", len(content) // _WORD)
+        # Files of the store are larger than what they hold, and no piece is of zeros alone.
+        if not words.any() and not any(content[words.nbytes :]):
+            return set()
+        found = self._in_short(content)
+        if not self._at:
+            return found
         mixed, seen = np.empty(_BLOCK_WORDS, np.uint64), np.empty(_BLOCK_WORDS, np.bool_)
         for first in range(0, len(words), _BLOCK_WORDS):
             block = words[first : first + _BLOCK_WORDS]
-            # Files of the store are larger than what they hold, and no piece has a word of zeros.
+            # No piece has a word of zeros.
             for place in self._places(block, mixed, seen) if block.any() else ():
                 at = (first + place) * _WORD
                 for length in (_WORD, 2 * _WORD):
@@ -180,6 +185,10 @@ class Scan:
                         if name not in found and start >= 0 and content.startswith(piece, start):
                             found.add(name)
         return found
+
+    def _in_short(self, content: bytes | bytearray) -> set[str]:
+        """Names of the traces of which a piece that is too short to have two words stands in these bytes."""
+        return {name for piece, name in self._short if piece in content}
 
     def _places(self, words: np.ndarray, mixed: np.ndarray, seen: np.ndarray) -> list[int]:
         """Where one of the words that are looked for stands. The other two are room for as many words."""

@@ -51,6 +51,15 @@ def test_random_bytes_give_what_a_plain_search_gives() -> None:
     assert len(pieces) > len(plain) + 90 and len(plain) > 200
 
 
+def test_zeros_are_passed_over_and_what_stands_among_them_is_found() -> None:
+    piece, short = bytes(range(100, 116)), b"quok"
+    ready = Scan([Trace("long", frozenset({piece})), Trace("short", frozenset({short}))])
+    for before in range(40):
+        assert ready.within(bytes(before)) == set(), before
+        for wanted, name in ((piece, "long"), (short, "short")):
+            assert ready.within(bytes(before) + wanted + bytes(before % 9)) == {name}, (before, name)
+
+
 def test_holes_are_passed_over_and_what_lies_behind_them_is_found(tmp_path: Path) -> None:
     path = tmp_path / "sparse"
     piece = bytes(range(50, 66))
