@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+import traceback
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -34,10 +36,14 @@ def found(folders: Iterable[Path], traces: Iterable[Trace]) -> dict[Path, set[st
             with os.fdopen(writing, "w") as answer:
                 json.dump({str(path): sorted(names) for path, names in held.items()}, answer)
             code = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
+            sys.stderr.flush()
             os._exit(code)
     os.close(writing)
     with os.fdopen(reading) as answered:
         said = answered.read()
-    assert os.waitpid(child, 0)[1] == 0, "the scan failed"
+    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert ended == 0, f"the scan ended with {ended}"
     return {Path(path): set(names) for path, names in json.loads(said).items()}
