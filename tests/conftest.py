@@ -59,7 +59,8 @@ LONGEST = (
     "test_schedules", "test_prefect_server", "test_prefect", "test_kill", "test_secrets", "test_convert",
     "test_fault", "test_verify", "test_examples", "test_outages", "test_hostile", "test_watch",
     "test_readers", "test_random", "test_traces", "test_benchmarks", "test_mend", "test_reading",
-    "test_status", "test_writers", "test_erase_canaries", "test_erase_fault",
+    "test_status", "test_writers", "test_erase_canaries", "test_erase_fault", "test_found", "test_readme",
+    "test_compose", "test_private_api",
 )  # fmt: skip
 
 
@@ -84,6 +85,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         file = Path(nodeid.partition("::")[0])
         if file.stem in SERVED:
             return "served"
+        if not soak and file.parent.name == "objects":
+            # So that their emulators are started once.
+            return "objects"
         return nodeid if soak and file.parent.name == "promises" else by_file(nodeid)
 
     scheduling._split_scope = split

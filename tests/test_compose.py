@@ -26,6 +26,7 @@ import pytest
 import yaml
 
 from index.config import load
+from tests.soak import LONG
 
 if TYPE_CHECKING:
     from tests.postgres import Server
@@ -260,6 +261,7 @@ def test_qdrants_health_check_fails_when_nothing_listens() -> None:
     assert not passes(service("qdrant"), {"6333": free_port()})
 
 
+@LONG
 @pytest.mark.timeout(240)
 def test_prefects_server_starts_as_the_stack_starts_it(postgresql: Server, tmp_path: Path) -> None:
     from tests.postgres import PASSWORD

@@ -206,6 +206,18 @@ def ask(
     return until(answered)[0]
 
 
+def registered(server: Server) -> dict[str, dict[str, Any]]:
+    """The deployments of `freshkb serve` by their names: one of each flow, of which one run goes on at a
+    time."""
+    deployments = {d["name"]: d for d in ask(server, "/deployments/filter", {})}
+    flows = ("sync", "audit", "notify", "verify", "retention", "purge", "erase")
+    assert set(deployments) == {f"freshkb-{name}" for name in flows}
+    limits = {d["concurrency_options"]["collision_strategy"] for d in deployments.values()}
+    assert limits == {"CANCEL_NEW"}
+    assert {d["global_concurrency_limit"]["limit"] for d in deployments.values()} == {1}
+    return deployments
+
+
 def program(name: str) -> str:
     """The path of a command beside the interpreter that runs the tests."""
     return str(Path(sys.executable).with_name(name))

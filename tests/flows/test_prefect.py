@@ -28,6 +28,7 @@ from tests.embedders import HashEmbedder
 from tests.flows.canaries import places
 from tests.flows.conftest import Base, Server, until
 from tests.smtp import free_port, serving
+from tests.soak import LONG
 
 #: The first test waits for a server to start.
 pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("harness")]
@@ -245,6 +246,7 @@ def test_a_flow_that_nobody_called_waits_for_another_writer(
         assert flows.sync.sync(return_state=True).is_completed()
 
 
+@LONG
 def test_batches_run_in_another_process_too(make_base: MakeBase, monkeypatch: pytest.MonkeyPatch) -> None:
     from prefect.task_runners import ProcessPoolTaskRunner
 

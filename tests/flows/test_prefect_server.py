@@ -18,7 +18,8 @@ from index.sync.sync import sync
 from tests import forks
 from tests.commands import environment, process
 from tests.flows.canaries import core, names, places, quoted
-from tests.flows.conftest import Base, Server, ask, program, started, until
+from tests.flows.conftest import Base, Server, ask, program, registered, started, until
+from tests.soak import LONG
 
 #: The first test waits for a server to start.
 pytestmark = [pytest.mark.timeout(400), pytest.mark.usefixtures("converted")]
@@ -66,11 +67,11 @@ def test_an_api_that_does_not_answer_is_an_error(make_base: MakeBase, tmp_path: 
     assert not (base.folder / ".freshkb" / "index").exists()
 
 
+@LONG
 def test_serve_runs_the_flows_of_its_configuration_until_it_is_stopped(
-    make_base: MakeBase, server: Server, tmp_path: Path, soak: bool
+    make_base: MakeBase, server: Server, tmp_path: Path
 ) -> None:
-    """And the server learns nothing of the documents from the processes that the runner starts. In the short
-    form one run comes to its end there; runs with nothing to do are in the long one."""
+    """And the server learns nothing of the documents from the processes that the runner starts."""
     base = make_base(CANARY)
     for number in range(20):
         text = f"---\nowner: user:{CANARY}\n---\n# {CANARY} {number}\n\nOf {CANARY}.\n"
@@ -91,9 +92,7 @@ def test_serve_runs_the_flows_of_its_configuration_until_it_is_stopped(
         output = base.folder / "output.txt"
         until(lambda: b"Ready: watching handbook" in output.read_bytes(), serving)
         until(lambda: b"prefect: Runs" in output.read_bytes(), serving)
-        deployments = {d["name"]: d for d in ask(server, "/deployments/filter", {})}
-        flows = ("sync", "audit", "notify", "verify", "retention", "purge", "erase")
-        assert set(deployments) == {f"freshkb-{name}" for name in flows}
+        deployments = registered(server)
         crons = {
             name: [(s["schedule"]["cron"], s["schedule"]["timezone"], s["active"]) for s in d["schedules"]]
             for name, d in deployments.items()
@@ -107,9 +106,6 @@ def test_serve_runs_the_flows_of_its_configuration_until_it_is_stopped(
             "freshkb-purge": [],
             "freshkb-erase": [],
         }
-        limits = {d["concurrency_options"]["collision_strategy"] for d in deployments.values()}
-        assert limits == {"CANCEL_NEW"}
-        assert {d["global_concurrency_limit"]["limit"] for d in deployments.values()} == {1}
 
         def ran(name: str) -> Any:
             asked = ask(server, f"/deployments/{deployments[name]['id']}/create_flow_run", {})
@@ -120,9 +116,8 @@ def test_serve_runs_the_flows_of_its_configuration_until_it_is_stopped(
 
             return until(state, serving)
 
-        if soak:
-            ended = ran("freshkb-sync")
-            assert (ended["type"], "nothing" in ended["message"]) == ("COMPLETED", True)
+        ended = ran("freshkb-sync")
+        assert (ended["type"], "nothing" in ended["message"]) == ("COMPLETED", True)
         for number in range(20):
             base.remove(f"{CANARY}/{number:02}.md")
         assert ran("freshkb-sync")["name"] == "Refused"
@@ -144,7 +139,7 @@ def test_serve_runs_the_flows_of_its_configuration_until_it_is_stopped(
         assert ask(server, f"/flow_runs/{waiting}")["state"]["type"] != "RUNNING"
     said = output.read_text()
     assert "Traceback" not in said
-    assert not soak or " INFO freshkb.flows: Partial: Run " in said
+    assert " INFO freshkb.flows: Partial: Run " in said
     assert " INFO freshkb.flows: Refused: Run " in said
     for line in said.splitlines():
         assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*Z [A-Z]+ [a-z_.]+", line), line

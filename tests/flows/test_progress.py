@@ -14,6 +14,7 @@ import pytest
 from tests import forks
 from tests.commands import environment, process
 from tests.knowledge import Knowledge
+from tests.soak import LONG
 
 PATIENT = """
 import time
@@ -47,7 +48,7 @@ def in_terminal(kb: Knowledge, columns: int, *arguments: str) -> str:
     return said.decode()
 
 
-@pytest.mark.parametrize("columns", [40, 50, 80, 120])
+@pytest.mark.parametrize("columns", [40, *(pytest.param(wider, marks=LONG) for wider in (50, 80)), 120])
 def test_the_count_is_seen_however_narrow_the_terminal(kb: Knowledge, columns: int) -> None:
     kb.source["id"] = "the-handbook-of-the-whole-company"
     for number in range(40):

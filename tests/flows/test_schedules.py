@@ -24,7 +24,7 @@ from index.sync.sync import sync
 from tests import forks
 from tests.commands import environment
 from tests.commands import process as without_model
-from tests.flows.conftest import Base, Server, ask, free_port, served, started, until
+from tests.flows.conftest import Base, Server, ask, free_port, registered, served, started, until
 
 #: Schedules fire on the minute, and servers take their time to start.
 pytestmark = [pytest.mark.timeout(600), pytest.mark.usefixtures("converted")]
@@ -71,7 +71,7 @@ def test_runs_that_come_from_the_schedule_do_their_work(
         output = base.folder / "output.txt"
         until(lambda: b"Ready: watching handbook" in output.read_bytes(), process)
         until(lambda: b"prefect: Runs" in output.read_bytes(), process)
-        deployments = {d["name"]: d["id"] for d in ask(server, "/deployments/filter", {})}
+        deployments = {name: deployment["id"] for name, deployment in registered(server).items()}
         base.put("leave.md", "# Parental leave\n\nParents take sixteen weeks of paid leave.\n")
 
         def ended(name: str, *, after: datetime = began, saying: str = "") -> Any:

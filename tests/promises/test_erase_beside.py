@@ -114,7 +114,7 @@ def beside(home: Path, *programs: str) -> Iterator[list[subprocess.Popen[str]]]:
 
 
 def test_what_has_a_receipt_is_found_by_nothing(kb: Knowledge, soak: bool) -> None:
-    number = 1000 if soak else 4
+    number = 1000 if soak else 3
     kb.source["delete"] = {"max_fraction": 1.0, "purge_within": "30d"}
     for page in range(PAGES):
         kb.write(f"{page}.md", PAGE.format(page, 0))

@@ -167,7 +167,7 @@ def _every_call(bench: Bench, part: str, soak: bool, modes: Sequence[str] = MODE
 
 def _picked(bench: Bench, fault: Fault, soak: bool) -> list[int]:
     """The numbers of the calls that are to fail in this way. In the short form, some by their names, once
-    each: of the ledger's many every twelfth, of the store's every other one. Those that write fail after they
+    each: of the ledger's many every twelfth, of the store's every third. Those that write fail after they
     took effect, those that read before."""
     if not soak and fault.mode not in ("before", "after"):
         return []
@@ -178,4 +178,4 @@ def _picked(bench: Bench, fault: Fault, soak: bool) -> list[int]:
     for number, call in enumerate(able, 1):
         if fault.mode == "after" or not Fault(fault.part, "after").applies(call):
             first.setdefault(str(call), number)
-    return list(first.values())[:: 12 if fault.part == "ledger" else 2]
+    return list(first.values())[:: 12 if fault.part == "ledger" else 3]

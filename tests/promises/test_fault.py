@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,7 @@ from tests.knowledge import Knowledge
 from tests.promises.faulty import MODES, Fault
 from tests.promises.image import differences, image, mistold, newest, unfinished
 from tests.promises.parts import Call
+from tests.promises.picks import Calls, Pick, representatives
 from tests.promises.scenarios import SCENARIOS, Scenario, Syncing, random_worlds, retried
 from tests.soak import LONG
 from tests.traces.oracle import Reader
@@ -51,12 +52,6 @@ REPORTED = {
     "embedder": EmbedderError,
 }
 
-
-Calls = Mapping[int, Sequence[Call]]
-"""By the turn of a scenario, its calls in order."""
-
-#: Which call is to fail, once the turn is known.
-Pick = Callable[[int], int]
 
 #: So that a few documents go through everything that many would.
 SIZES = Sizes(batch_documents=3, batch_points=4, read_points=3, page_points=5)
@@ -123,46 +118,6 @@ def test_a_run_whose_nth_call_fails_harms_nothing_and_the_next_one_converges(
         # A call that finds enough room on a full disk all the same succeeds.
         assert fired or not picks or mode == "full"
     print(f"{name}, {part} {mode}: {fired.total()} faults {dict(fired)}")
-
-
-def representatives(fault: Fault, calls: Calls, known: Calls) -> list[Pick]:
-    """The short form: each call by its name fails after it had its effect, every other one that writes ledger
-    or store without an effect, which is how the call before it leaves them, and the others of these in one of
-    the other ways, which take turns; one that only reads ledger or store fails in one way, and one of another
-    part in each way. The ways take turns with the times that it is made. Of what a sync calls, too, the other
-    scenarios take some that write, each in one way. From where on a part stays away matters less: a sixth of
-    the calls."""
-    here: dict[int, dict[str, list[int]]] = {}
-    for turn, made in calls.items():
-        able = [call for call in made if fault.applies(call)]
-        for number, call in enumerate(able, 1):
-            here.setdefault(turn, {}).setdefault(str(call), []).append(number)
-    ways = MODES[fault.part]
-    way = ways.index(fault.mode)
-    writes = {str(call) for made in calls.values() for call in made if call.writes}
-    elsewhere = {str(call) for made in known.values() for call in made}
-    names = {name for own in here.values() for name in own}
-    new = sorted(names - elsewhere)
-    stored = fault.part in ("ledger", "store")
-    written = sorted(writes.intersection(new))
-    if stored and fault.mode == "before":
-        written = written[::2]
-    elif stored and fault.mode != "after":
-        written = written[1::2][way - 2 :: len(ways) - 2]
-    chosen = {
-        *sorted(writes & elsewhere)[way :: 3 * len(ways)],
-        *(written if stored else new),
-        *[name for name in new if name not in writes][way :: len(ways)],
-    }
-
-    def pick(name: str) -> Pick:
-        def at(turn: int) -> int:
-            numbers = here.get(turn, {}).get(name) or next(own[name] for own in here.values() if name in own)
-            return numbers[way % len(numbers)]
-
-        return at
-
-    return [pick(name) for name in sorted(chosen & names)[:: 6 if fault.mode == "gone" else 1]]
 
 
 def recorded(scenario: Scenario) -> Calls:

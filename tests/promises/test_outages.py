@@ -82,7 +82,7 @@ def _some(outages: Sequence[Outage], short: Collection[str]) -> list[Any]:
 
 
 FIRST = first_of_a_kind(OUTAGES)
-#: The report of the engine itself is what the command shows as JSON.
+#: The report of the engine itself is what the command shows as JSON; status and audit go by how a sync ended.
 FIRST_OF_A_CODE = {(o.code, o.touched > 0): o.name for o in reversed(OUTAGES) if o.name in FIRST}.values()
 
 
@@ -96,11 +96,12 @@ def test_nothing_is_deleted_when(outage: Outage, at: Place, soak: bool) -> None:
         with outage.strike(at):
             at.add("new.md")
             the_plan_tells_it(at, outage)
-            if soak or outage.name in FIRST_OF_A_CODE:
+            if whole := soak or outage.name in FIRST_OF_A_CODE:
                 the_engine_ends_as_it_has_to(at, outage)
             the_sync_tells_it(at, outage)
             nothing_is_lost(at, before)
-            status_and_audit_tell_it(at, outage)
+            if whole:
+                status_and_audit_tell_it(at, outage)
         assert at.freshkb.json("sync")["chunks"]["embedded"] == outage.embedded
         assert differences(at.image(), rebuilt(at.kb)) == []
 

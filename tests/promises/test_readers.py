@@ -88,7 +88,7 @@ def _reading(kb: Knowledge, role: str, seed: int) -> Iterator[subprocess.Popen[s
 
 
 def test_no_search_fails_and_no_point_is_harmed_beside_a_writer(kb: Knowledge, soak: bool) -> None:
-    more = 500 if soak else 2 * PAGES + 2
+    more = 500 if soak else 2 * PAGES
     kb.source["delete"] = {"max_fraction": 1.0}
 
     def write(pages: range, version: int) -> None:

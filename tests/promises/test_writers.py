@@ -76,7 +76,7 @@ def test_never_two_are_inside_and_a_dead_one_holds_nothing(
 ) -> None:
     if seed > 1 and not soak:
         pytest.skip("one seed is enough for the short form")
-    rounds = 200 if soak else 60
+    rounds = 200 if soak else 30
     seen = played(lock, rounds, seed, tmp_path)
     assert (seen["two"], seen["refused"], seen["named"]) == (0, 0, 0), seen
     assert seen["rounds"] == rounds
@@ -89,7 +89,7 @@ def test_a_database_server_lets_one_in_and_soon_forgets_a_dead_one(
     seed: int, tmp_path: Path, postgresql_url: str, soak: bool
 ) -> None:
     """It sees by the end of the connection that a holder is dead, which is a moment after its death."""
-    rounds = 200 if soak else 15
+    rounds = 200 if soak else 8
     seen = played("source", rounds, seed, tmp_path, postgresql_url)
     assert seen["two"] == 0 and seen["rounds"] == rounds, seen
     assert seen["longest"] < PATIENCE_SECONDS / 2

@@ -17,7 +17,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "seed" in metafunc.fixturenames:
         soak = metafunc.config.getoption("--soak")
         # `make soak` has 500 traces on Edge besides.
-        edge, qdrant = 3, 20 if soak else 1
+        edge, qdrant = (3, 20) if soak else (2, 1)
         chosen = [("edge", seed) for seed in range(edge)] + [("qdrant", seed) for seed in range(qdrant)]
         metafunc.parametrize(("store", "seed"), chosen)
         metafunc.parametrize("length", [200 if soak else 50])

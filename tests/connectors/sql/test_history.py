@@ -12,6 +12,7 @@ from connectors.base import Entry, SourceUnavailable
 from connectors.sql import identifiers
 from connectors.sql.connector import SqlConnector
 from tests.connectors.sql.tables import COLUMNS, Table
+from tests.soak import LONG
 
 pytest_plugins = ["tests.postgres"]
 
@@ -116,7 +117,7 @@ class Model:
         assert connector.stat(identifiers.encode(uri)) == found.get(identifiers.encode(uri))
 
 
-@pytest.mark.parametrize("dated", [True, False], ids=["dated", "hashed"])
+@pytest.mark.parametrize("dated", [True, pytest.param(False, marks=LONG)], ids=["dated", "hashed"])
 def test_each_listing_is_the_table_of_that_moment(pages: Table, dated: bool, soak: bool) -> None:
     for seed in range(20 if soak else 1):
         model = Model(pages, seed)

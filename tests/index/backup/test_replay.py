@@ -26,6 +26,7 @@ from tests.index.erase.test_replay import altered, signed_again
 from tests.knowledge import Knowledge
 from tests.laid_out import LaidOut, made_once
 from tests.older import anchor, erased, open_orders
+from tests.soak import LONG
 from tests.traces.server import Served
 
 pytest_plugins = ["tests.postgres"]
@@ -104,7 +105,7 @@ def test_without_the_receipts_nothing_is_restored_and_they_are_named(
     assert found(other) == []
 
 
-@pytest.mark.parametrize("kind", ["sqlite and edge", "postgresql and server"])
+@pytest.mark.parametrize("kind", ["sqlite and edge", pytest.param("postgresql and server", marks=LONG)])
 def test_the_orders_are_in_force_from_the_first_moment_and_are_carried_out(
     older: Knowledge, tmp_path: Path, parser: Parser, kind: str, request: pytest.FixtureRequest
 ) -> None:

@@ -34,6 +34,7 @@ from tests.copies import written
 from tests.holds import order as hold
 from tests.knowledge import Knowledge
 from tests.laid_out import LaidOut, made_once
+from tests.soak import LONG
 
 SECRETS = ["Quetzalcoatl", "quetzalcoatl", "kookaburra", "tamarind/zeppelin.md", "Obsidian"]
 TEXT = "# Quetzalcoatl of Obsidian\n\nThe kookaburra laughed at noon, beside the tamarind/zeppelin.md tree.\n"
@@ -418,16 +419,30 @@ STEPS: list[tuple[Any, str]] = [
     (receipts, "keep"),
 ]
 
+#: In the short form, an end before a step of each module, and one after the last: an end after a step is one
+#: before the next.
+SHORT = [
+    (tracing, "gather", False),
+    (remove, "apply", False),
+    (prove, "purge_places", False),
+    (receipts, "issued", False),
+    (receipts, "keep", True),
+]
 
-@pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize(("place_of", "step"), STEPS, ids=[step for _, step in STEPS])
+
+def ends() -> list[Any]:
+    every = [(place_of, step, after) for place_of, step in STEPS for after in (False, True)]
+    return [
+        pytest.param(*end, id=f"{end[0].__name__}.{end[1]}-{end[2]}", marks=() if end in SHORT else LONG)
+        for end in every
+    ]
+
+
+@pytest.mark.parametrize(("place_of", "step", "after"), ends())
 def test_it_is_finished_after_an_end_at_any_step(
-    grown: Knowledge, monkeypatch: pytest.MonkeyPatch, place_of: Any, step: str, after: bool, soak: bool
+    grown: Knowledge, monkeypatch: pytest.MonkeyPatch, place_of: Any, step: str, after: bool
 ) -> None:
-    """There is no receipt before the proof, and one in the end. An end after a step is one before the next:
-    in the short form only that after the last."""
-    if after and not soak and (place_of, step) != STEPS[-1]:
-        pytest.skip("Only with --soak.")
+    """There is no receipt before the proof, and one in the end."""
     kb = grown
     real: Callable[..., Any] = getattr(place_of, step)
 

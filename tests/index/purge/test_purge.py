@@ -505,7 +505,7 @@ def test_a_failure_at_any_step_leaves_one_whole_collection_and_the_next_run_clea
 # ── Any call may fail ─────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("mode", ["before", "after", "gone"])
+@pytest.mark.parametrize("mode", ["before", "after", pytest.param("gone", marks=LONG)])
 @pytest.mark.parametrize("part", ["ledger", "store"])
 @pytest.mark.usefixtures("examined_here")
 def test_a_purge_whose_nth_call_fails_forgets_nothing_that_is_still_on_the_disk(
