@@ -13,7 +13,7 @@ from index.sync.collection import ensure
 if TYPE_CHECKING:
     from index.embed.embedder import Embedder, ModelIdentity
 
-#: Of the defaults of `encode`. A processor with bf16 is expected to use it; `encode` computes in fp32.
+#: Of the defaults of `encode`, which computes in fp32. A processor that is fast in bf16 is to use it.
 WITH_BF16, WITHOUT_BF16 = 3.5, 2.0
 
 

@@ -17,15 +17,15 @@ class Machine:
     """That this process may use."""
     memory_gb: float
     bf16: bool
-    """Whether the engine chooses bfloat16 here, which it does where that is a native format."""
+    """Whether the engine chooses bfloat16 here, which it does where that is faster."""
     system: str
     python: str
     torch: str
     openvino: str
 
     def __str__(self) -> str:
-        native = "with bf16" if self.bf16 else "without bf16"
-        hardware = f"{self.processor} ({native}), {self.cores} cores, {self.memory_gb:.0f} GB of memory"
+        precision = "fastest in bfloat16" if self.bf16 else "fastest in float32"
+        hardware = f"{self.processor} ({precision}), {self.cores} cores, {self.memory_gb:.0f} GB of memory"
         return (
             f"{hardware}, {self.system}, Python {self.python}, OpenVINO {self.openvino}, torch {self.torch}"
         )

@@ -16,7 +16,7 @@ from benchmarks.workplace import configure, embedded_texts
 #: Packages that no command imports that has nothing to parse, to embed or to orchestrate.
 HEAVY = ("torch", "transformers", "sentence_transformers", "unstructured", "prefect")
 
-#: Of loading the model and `encode`. A processor with bf16 is expected to use it; `encode` computes in fp32.
+#: Of loading the model and `encode`, which computes in fp32. A processor that is fast in bf16 is to use it.
 WITH_BF16, WITHOUT_BF16 = 4.0, 2.0
 
 #: The usual way to these vectors; the texts come on stdin.

@@ -78,7 +78,7 @@ class Embedding(Block):
     model: Words = "sentence-transformers/all-MiniLM-L6-v2"
     """A sentence-transformers model: its id, or a folder that begins with ./, ../, ~ or /."""
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
-    """In which the model computes. auto: bfloat16 where the processor has it and the meaning stays."""
+    """In which the model computes. auto: bfloat16 where that is faster and the meaning stays."""
     release_after: Duration | None = None
     """Time without use, such as 10m, after which a process that runs on lets the model and the children of
     the parser go, until they are needed again; left out: never."""

@@ -36,7 +36,7 @@ from index.model import digest
 log = logging.getLogger("freshkb.embed")
 
 #: Counts the changes in how models are converted and compared.
-_VERSION = 1
+_VERSION = 2
 _LIBRARIES = ("openvino", "sentence-transformers", "transformers", "tokenizers", "torch")
 
 RECORD = "conversion.json"
@@ -75,6 +75,8 @@ class Conversion:
     """{precision of a collection: that of OpenVINO}."""
     likeness: dict[str, list[float]] = field(default_factory=dict)
     """{precision of OpenVINO: [mean, least] cosine to torch in float32}."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """{precision of OpenVINO: for all probes}."""
     inputs: tuple[str, ...] = ()
     dimension: int = 0
     max_tokens: int = 0

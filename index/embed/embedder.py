@@ -39,8 +39,8 @@ def fingerprint(identity: ModelIdentity, dtype: str) -> str:
 
 
 def resolve_dtype(setting: str, identity: ModelIdentity) -> str:
-    """The precision of a new collection: float32, or with "auto" bfloat16 where the processor computes in it
-    and the model keeps its meaning. Raises EmbedderError when the model cannot be loaded."""
+    """The precision of a new collection: float32, or with "auto" bfloat16 where that is faster and the model
+    keeps its meaning. Raises EmbedderError when the model cannot be loaded."""
     if setting != "auto":
         return setting
     from index.embed import way

@@ -23,17 +23,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("freshkb.embed")
 
 
-#: By the precision of the index and that of OpenVINO.
-_WHY = {
-    ("float32", "f32"): "in float32 as the index says",
-    ("bfloat16", "bf16"): "in bfloat16, which the processor computes in",
-    (
-        "bfloat16",
-        "f32",
-    ): "in float32, because the processor or the model is not fit for bfloat16",
-}
-
-
 class Model(Protocol):
     """A loaded model. Threads may share it."""
 
@@ -67,10 +56,9 @@ class Way:
             return f"by torch (precision {dtype}), because {self.reason}"
         computed = self.conversion.computes[dtype]
         mean, least = self.conversion.likeness[computed]
-        why = _WHY[dtype, computed]
         streams, usable = openvino_model.streams(), cores()
         return (
-            f"by OpenVINO on the processor, {why}, "
+            f"by OpenVINO on the processor, {_precision(self.conversion, computed)}, "
             f"{_counted(streams, 'stream')} on {_counted(usable, 'core')}; "
             f"cosine to torch {mean:.5f}, at least {least:.5f}"
         )
@@ -132,6 +120,18 @@ def _way(identity: ModelIdentity, conversion_of: Callable[[ModelIdentity], Conve
     if found is None:
         raise LookupError(identity.model)
     return Way(identity, found, found.refused and f"OpenVINO cannot compute the model: {found.refused}")
+
+
+def _precision(found: Conversion, computed: str) -> str:
+    """That of OpenVINO, and why."""
+    if "bf16" not in found.seconds:
+        return "in float32, because the processor or the model is not fit for bfloat16"
+    times = found.seconds["f32"] / found.seconds["bf16"]
+    if computed == "bf16":
+        return f"in bfloat16, {times:.1f} times as fast here as float32"
+    if found.precision == "bfloat16":
+        return f"in float32 as the index says; bfloat16 is {times:.1f} times as fast here"
+    return f"in float32, {1 / times:.1f} times as fast here as bfloat16"
 
 
 def _counted(number: int, noun: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from index.embed import conversion, convert, way
+from index.embed import conversion, convert, torch_model, way
 from index.embed.conversion import Conversion
 from index.embed.convert import Refused
 from index.embed.embedder import Embedder, fingerprint
@@ -226,6 +226,44 @@ def test_a_model_with_prompts_and_a_dense_layer_is_converted_by_a_child_that_cal
     assert cosines(embedded, answers).min() > LIKE
     # The prompts are no ornament.
     assert cosines(converted.query("How?"), converted.together(["How?"])[0]) < LIKE
+
+
+@pytest.mark.parametrize(
+    ("f32", "bf16", "precision", "said"),
+    [
+        (2.0, 1.0, "bfloat16", "in bfloat16, 2.0 times as fast here as float32"),
+        (1.0, 1.5, "float32", "in float32, 1.5 times as fast here as bfloat16"),
+    ],
+)
+def test_bfloat16_is_computed_in_where_that_is_faster(
+    small: ModelIdentity, cache: Path, here: None, monkeypatch: pytest.MonkeyPatch,
+    f32: float, bf16: float, precision: str, said: str,
+) -> None:  # fmt: skip
+    """Instructions for it are no promise: some processors multiply half as fast with them."""
+    times = [f32, bf16]
+    monkeypatch.setattr(convert, "computes_bfloat16", lambda: True)
+    monkeypatch.setattr(convert, "seconds", lambda compute: compute() and times.pop(0))
+    found = conversion.ensure(small)
+    assert (found.precision, found.computes["float32"]) == (precision, "f32")
+    assert found.computes["bfloat16"] == ("bf16" if precision == "bfloat16" else "f32")
+    assert said in way.describe(small, "auto")
+    assert said in way.describe(small, "bfloat16")
+    assert way.choose(small).precision == precision
+    as_asked = "in float32 as the index says; bfloat16 is 2.0 times as fast here"
+    assert (as_asked if precision == "bfloat16" else said) in way.describe(small, "float32")
+
+
+def test_the_precision_of_torch_on_a_processor_is_the_faster_one(
+    small: ModelIdentity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch_model, "_has_bfloat16", lambda device: True)
+    monkeypatch.setattr(torch_model, "FAITHFUL_SHORT", 0.99)
+    for times, expected in (([2.0, 1.0], "bfloat16"), ([1.0, 1.5], "float32")):
+        monkeypatch.setattr(torch_model, "seconds", lambda compute, left=times: left.pop(0))
+        assert torch_model.best_precision(small, "cpu") == expected
+    monkeypatch.setattr(torch_model, "seconds", lambda compute: 1.0)
+    monkeypatch.setattr(torch_model, "FAITHFUL_SHORT", 1.01)
+    assert torch_model.best_precision(small, "cpu") == "float32"
 
 
 def test_a_vocabulary_without_a_tokenizer_needs_no_transformers_once_it_is_converted(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index.embed import openvino_model, torch_model, way
+from index.embed import conversion, openvino_model, torch_model, way
 from index.embed.batching import batches
 from index.embed.embedder import Embedder, fingerprint, resolve_dtype
 from index.embed.identity import DEFAULT, ModelIdentity
@@ -172,8 +173,9 @@ def test_a_fingerprint_names_model_and_precision(identity: ModelIdentity) -> Non
 
 def test_a_precision_is_taken_as_it_is_set_or_found_out(identity: ModelIdentity) -> None:
     assert resolve_dtype("bfloat16", identity) == "bfloat16"
-    native = openvino_model.computes_bfloat16()
-    assert resolve_dtype("auto", identity) == ("bfloat16" if native else "float32")
+    found = conversion.ensure(identity)
+    faster = found.seconds.get("bf16", math.inf) < found.seconds["f32"]
+    assert resolve_dtype("auto", identity) == ("bfloat16" if faster else "float32")
 
 
 def test_batches_hold_every_text_once_within_the_budget() -> None:
