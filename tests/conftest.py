@@ -60,7 +60,7 @@ LONGEST = (
     "test_fault", "test_verify", "test_examples", "test_outages", "test_hostile", "test_watch",
     "test_readers", "test_random", "test_traces", "test_benchmarks", "test_mend", "test_reading",
     "test_status", "test_writers", "test_erase_canaries", "test_erase_fault", "test_found", "test_readme",
-    "test_compose", "test_private_api",
+    "test_compose", "test_private_api", "test_hostile_programs", "test_compare",
 )  # fmt: skip
 
 

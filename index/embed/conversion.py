@@ -76,7 +76,7 @@ class Conversion:
     likeness: dict[str, list[float]] = field(default_factory=dict)
     """{precision of OpenVINO: [mean, least] cosine to torch in float32}."""
     seconds: dict[str, float] = field(default_factory=dict)
-    """{precision of OpenVINO: for all probes}."""
+    """{precision of OpenVINO: for the paragraphs of `probes`}."""
     inputs: tuple[str, ...] = ()
     dimension: int = 0
     max_tokens: int = 0

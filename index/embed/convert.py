@@ -108,7 +108,7 @@ def convert(exact: TorchModel, identity: ModelIdentity, folder: Path) -> None:
         raise Refused(f"its vectors are not those of torch (cosine {mean:.4f}, at least {least:.4f})")
     record |= {
         "likeness": {"f32": likeness},
-        "seconds": {"f32": seconds(lambda: _vectors(converted))},
+        "seconds": {"f32": seconds(converted)},
         "computes": {"float32": "f32", "bfloat16": "f32"},
         "precision": "float32",
     }
@@ -119,7 +119,7 @@ def convert(exact: TorchModel, identity: ModelIdentity, folder: Path) -> None:
         converted, likeness = _compared(exact, expected, folder, record, "bf16")
         if _faithful(likeness):
             record["likeness"]["bf16"] = likeness
-            record["seconds"]["bf16"] = seconds(lambda: _vectors(converted))
+            record["seconds"]["bf16"] = seconds(converted)
             if record["seconds"]["bf16"] < record["seconds"]["f32"]:
                 record["computes"]["bfloat16"] = "bf16"
                 record["precision"] = "bfloat16"

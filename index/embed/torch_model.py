@@ -76,8 +76,7 @@ def best_precision(identity: ModelIdentity, device: str | None = None) -> str:
     def tried(dtype: str) -> tuple[np.ndarray, float]:
         model = TorchModel(identity, dtype, device)
         # A GPU has nothing to do for so few passages.
-        timed = model.model.device.type == "cpu"
-        taken = seconds(lambda: model.together(PASSAGES[1:])) if timed else 0.0
+        taken = seconds(model) if model.model.device.type == "cpu" else 0.0
         return model.together(PASSAGES[1:9]), taken
 
     (exact, usual), (short, faster) = tried("float32"), tried("bfloat16")

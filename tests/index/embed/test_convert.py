@@ -242,7 +242,7 @@ def test_bfloat16_is_computed_in_where_that_is_faster(
     """Instructions for it are no promise: some processors multiply half as fast with them."""
     times = [f32, bf16]
     monkeypatch.setattr(convert, "computes_bfloat16", lambda: True)
-    monkeypatch.setattr(convert, "seconds", lambda compute: compute() and times.pop(0))
+    monkeypatch.setattr(convert, "seconds", lambda model: times.pop(0))
     found = conversion.ensure(small)
     assert (found.precision, found.computes["float32"]) == (precision, "f32")
     assert found.computes["bfloat16"] == ("bf16" if precision == "bfloat16" else "f32")
@@ -259,9 +259,9 @@ def test_the_precision_of_torch_on_a_processor_is_the_faster_one(
     monkeypatch.setattr(torch_model, "_has_bfloat16", lambda device: True)
     monkeypatch.setattr(torch_model, "FAITHFUL_SHORT", 0.99)
     for times, expected in (([2.0, 1.0], "bfloat16"), ([1.0, 1.5], "float32")):
-        monkeypatch.setattr(torch_model, "seconds", lambda compute, left=times: left.pop(0))
+        monkeypatch.setattr(torch_model, "seconds", lambda model, left=times: left.pop(0))
         assert torch_model.best_precision(small, "cpu") == expected
-    monkeypatch.setattr(torch_model, "seconds", lambda compute: 1.0)
+    monkeypatch.setattr(torch_model, "seconds", lambda model: 1.0)
     monkeypatch.setattr(torch_model, "FAITHFUL_SHORT", 1.01)
     assert torch_model.best_precision(small, "cpu") == "float32"
 
