@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import sys
 import threading
 from collections import deque
@@ -32,6 +33,10 @@ log = logging.getLogger("freshkb.embed")
 #: long.
 BATCH_TOKENS = 1536
 
+_CPUINFO = Path("/proc/cpuinfo")
+#: How the names of instructions for vectors and matrices begin, on x86 and ARM.
+_VECTORS = ("avx", "amx", "asimd", "bf16", "sve")
+
 #: A stream has memory of its own; with more cores each has several threads.
 STREAMS_MAX = 8
 
@@ -45,15 +50,27 @@ def library() -> Any:
     return openvino
 
 
-def processor() -> tuple[str, list[str]]:
-    """The processor's name, and the formats and instructions that OpenVINO uses of it."""
+def processor() -> tuple[str, list[str], list[str]]:
+    """The processor's name, the formats that OpenVINO computes in on it, and its instructions for vectors and
+    matrices, as far as Linux tells: virtual machines may show different ones under one name."""
     core = library().Core()
-    able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return core.get_property("CPU", "FULL_DEVICE_NAME"), sorted(able)
+    formats = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return core.get_property("CPU", "FULL_DEVICE_NAME"), sorted(formats), _instructions()
+
+
+def _instructions() -> list[str]:
+    try:
+        with _CPUINFO.open(encoding="utf-8") as file:
+            # Of the first core; there may be hundreds.
+            told = file.read(8192)
+    except OSError:
+        return []
+    flags = re.search(r"^(?:flags|Features)\s*: (.*)$", told, re.MULTILINE)
+    return sorted(flag for flag in (flags[1].split() if flags else ()) if flag.startswith(_VECTORS))
 
 
 def computes_bfloat16() -> bool:
-    """Whether the processor computes in bfloat16 itself."""
+    """Whether the processor has instructions for bfloat16; they may be slow."""
     return "BF16" in processor()[1]
 
 

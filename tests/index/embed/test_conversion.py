@@ -138,13 +138,23 @@ def test_a_conversion_is_made_once(identity: ModelIdentity, started: Children, c
 
 
 def test_its_name_holds_model_libraries_and_machine(
-    identity: ModelIdentity, cache: Path, monkeypatch: pytest.MonkeyPatch
+    identity: ModelIdentity, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = conversion._folder(identity)
     assert first.name.startswith("all-MiniLM-L6-v2-")
+    with monkeypatch.context() as patch:
+        # A virtual machine that shows more of a processor of the same name.
+        patch.setattr(openvino_model, "_CPUINFO", tmp_path / "cpuinfo")
+        (tmp_path / "cpuinfo").write_text("processor\t: 0\nflags\t\t: fpu avx512f avx512_bf16 smep\n\n")
+        slow = conversion._folder(identity)
+        assert openvino_model.processor()[2] == ["avx512_bf16", "avx512f"]
+        (tmp_path / "cpuinfo").write_text("processor\t: 0\nflags\t\t: fpu avx512f avx512_bf16 amx_bf16\n\n")
+        assert len({slow, conversion._folder(identity)}) == 2
+        (tmp_path / "cpuinfo").unlink()
+        assert openvino_model.processor()[2] == []
     monkeypatch.setattr(conversion, "cores", lambda: 64)
     second = conversion._folder(identity)
-    monkeypatch.setattr(openvino_model, "processor", lambda: ("Another", ["FP32"]))
+    monkeypatch.setattr(openvino_model, "processor", lambda: ("Another", ["FP32"], []))
     third = conversion._folder(identity)
     monkeypatch.setattr("importlib.metadata.version", lambda name: "99")
     assert len({first, second, third, conversion._folder(identity)}) == 4
