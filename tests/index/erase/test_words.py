@@ -147,7 +147,12 @@ def test_no_record_of_an_erasure_has_a_word_of_the_document(
             found = {**dict(_records(workspace)), "logged": logged.getvalue(), "report": str(report.json())}
         for where, word in ((p, w) for p, w in said.items() if p != "reason" or said["reason"] not in uri):
             for form in _forms(word):
-                held = [name for name, text in found.items() if form in text]
+                held = [
+                    f"{name}: {line}"
+                    for name, text in found.items()
+                    for line in text.splitlines()
+                    if form in line
+                ]
                 assert not held, f"{where} as {form!r} in {held}"
         shown = json.loads(reveal.read_text())
         assert shown["reason"] == said["reason"] and shown["documents"] == [{"source": "docs", "uri": uri}]
