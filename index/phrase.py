@@ -12,16 +12,23 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 
 #: Letters of scripts without spaces between words: Thai to Burmese, Khmer, kana, Han.
 _ALONE = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U0003ffff"
 )
-_WORD = re.compile(rf"[{_ALONE}]|[^\W_{_ALONE}]+")
 #: Accents once they stand apart, and characters that are not seen: soft hyphens, joiners, marks of direction.
 _DROPPED = ("Mn", "Me", "Cf")
 _BROKEN = re.compile(r"(?<=[^\W\d_])[-\u2010\u00ad][ \t]*\r?\n\s*(?=[^\W\d_])")
+
+
+@cache
+def _word() -> re.Pattern[str]:
+    """A word. It is compiled when a phrase is looked for, which takes milliseconds: most commands look for
+    none."""
+    return re.compile(rf"[{_ALONE}]|[^\W_{_ALONE}]+")
 
 
 def folded(text: str) -> str:
@@ -34,7 +41,7 @@ def folded(text: str) -> str:
     if not text.isascii():
         apart = unicodedata.normalize("NFKD", text)
         text = "".join(c for c in apart if c.isascii() or unicodedata.category(c) not in _DROPPED)
-    words = _WORD.findall(text.casefold())
+    words = _word().findall(text.casefold())
     return f" {' '.join(words)} " if words else ""
 
 

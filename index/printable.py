@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 
 #: C0 but tab and newline, DEL, C1; soft hyphen, fillers, marks of direction and of width zero, invisible
 #: operators, interlinear marks, tags and the other invisible characters of plane 14; line and paragraph
@@ -24,13 +25,18 @@ _JOINED = "\u0600-\u1cff\u2190-\u2bff\ua800-\uabff\ufb50-\ufdff\ufe0f\ufe70-\ufe
 _SELECT, _SELECT_IDEOGRAPH = "\ufe00-\ufe0f", "\U000e0100-\U000e01ef"
 _IDEOGRAPHS = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 
-#: Starts with one class of all candidates, which is fast to search for.
-UNPRINTABLE = re.compile(
-    f"[{_NEVER}{_JOIN}{_SELECT}{_SELECT_IDEOGRAPH}](?:(?<=[{_NEVER}])"
-    f"|(?<=[{_JOIN}])(?:(?<![{_JOINED}].)|(?![{_JOINED}]))"
-    rf"|(?<=[{_SELECT}])(?<![^\s{_SELECT}].)"
-    f"|(?<=[{_SELECT_IDEOGRAPH}])(?<![{_IDEOGRAPHS}].))"
-)
+
+@cache
+def unprintable() -> re.Pattern[str]:
+    """What `printable` escapes. It is compiled when a text needs it, which takes milliseconds: most commands
+    show none that does."""
+    return re.compile(
+        # One class of all candidates, which is fast to search for.
+        f"[{_NEVER}{_JOIN}{_SELECT}{_SELECT_IDEOGRAPH}](?:(?<=[{_NEVER}])"
+        f"|(?<=[{_JOIN}])(?:(?<![{_JOINED}].)|(?![{_JOINED}]))"
+        rf"|(?<=[{_SELECT}])(?<![^\s{_SELECT}].)"
+        f"|(?<=[{_SELECT_IDEOGRAPH}])(?<![{_IDEOGRAPHS}].))"
+    )
 
 
 def printable(text: str) -> str:
@@ -41,7 +47,7 @@ def printable(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text  # Ten times as fast as the search; most texts are so.
-    return UNPRINTABLE.sub(_escaped, text)
+    return unprintable().sub(_escaped, text)
 
 
 def printable_line(text: str) -> str:
@@ -55,7 +61,7 @@ def printable_json(text: str) -> str:
     """JSON that says the same, with such characters escaped as JSON escapes them."""
     if text.isascii() and text.isprintable():
         return text
-    return UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], text)
+    return unprintable().sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def is_unicode(text: str) -> bool:

@@ -12,7 +12,7 @@ from index.batched import batched
 from index.freshness.assess import Verdict
 from index.freshness.finding import VERDICT_CODES, Finding
 from index.model import rfc3339
-from index.printable import UNPRINTABLE, printable, printable_line
+from index.printable import printable, printable_line, unprintable
 
 #: Rows of a Markdown report; viewers of Markdown give up on long tables, and the CSV has them all.
 _ROWS_MAX = 500
@@ -202,7 +202,7 @@ def _is_inert(text: str) -> bool:
     if text.isascii():
         return text.isprintable() and ('"=' not in text.translate(_ALIKE) or not _SUSPECT.search(text))
     blank = "\n" in text or "\r" in text or "\t" in text
-    return not (blank or _SUSPECT.search(text) or UNPRINTABLE.search(text))
+    return not (blank or _SUSPECT.search(text) or unprintable().search(text))
 
 
 #: Signs that make a spreadsheet take a cell for a formula, where a cell may begin. Its language decides on

@@ -26,7 +26,7 @@ from index.audit.report.rows import safe_url
 from index.audit.result import Audit
 from index.config import Rule, SourceConfig
 from index.model import State
-from index.printable import UNPRINTABLE
+from index.printable import unprintable
 from index.records import Document, Review
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -326,7 +326,7 @@ def test_what_cannot_be_seen_or_commands_is_in_no_report(tmp_path: Path) -> None
     }
     for name, text in files.items():
         lines = text.removeprefix("\ufeff").replace("\r\n", "\n")
-        assert UNPRINTABLE.findall(lines) == [], name
+        assert unprintable().findall(lines) == [], name
         assert escapes[name] in lines, name
     shown = {result["uri"] for result in json.loads(files["freshness.json"])["results"]}
     assert f"{HOSTILE}.md" in shown, "JSON has escapes of its own, and loses nothing"
