@@ -261,10 +261,10 @@ def _windows(file: FileIO, overlap: int) -> Iterator[bytes | bytearray]:
     while at < end:
         try:
             at = file.seek(at, os.SEEK_DATA)
+            until = file.seek(at, os.SEEK_HOLE)
         except OSError:
-            # The rest is a hole.
+            # The rest is a hole, or was cut off just now.
             return
-        until = file.seek(at, os.SEEK_HOLE)
         # A piece may have zeros at its ends.
         at, until = max(0, at - overlap), min(end, until + overlap)
         while at < until:

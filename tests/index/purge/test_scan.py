@@ -7,6 +7,7 @@ import os
 import subprocess
 import uuid
 from array import array
+from io import FileIO
 from pathlib import Path
 from random import Random
 
@@ -70,6 +71,22 @@ def test_holes_are_passed_over_and_what_lies_behind_them_is_found(tmp_path: Path
         file.truncate(8 << 30)
     assert path.stat().st_blocks * 512 < 1 << 20
     assert Scan([Trace("x", frozenset({piece}))]).folders([tmp_path]) == {path: {"x"}}
+
+
+def test_a_file_that_is_cut_off_meanwhile_holds_nothing_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a write-ahead log is, by the process that has emptied it."""
+
+    class Cut(FileIO):
+        def seek(self, place: int, whence: int = 0, /) -> int:
+            found = super().seek(place, whence)
+            os.truncate(self.fileno(), 0)
+            return found
+
+    (tmp_path / "log").write_bytes(PROSE.encode())
+    monkeypatch.setattr(Path, "open", lambda path, *_, **__: Cut(path, "r+"))
+    assert Scan([text("x", "Zanzibar")]).file(tmp_path / "log") == set()
 
 
 @pytest.mark.parametrize(
