@@ -108,7 +108,8 @@ def read(body: bytes, content_type: str, url: str, site: Site, tag: str = "") ->
         nofollow,
         main.password,
         modified or published,
-        {name: value for name, value in properties.items() if value},
+        # JSON may hold half a character.
+        {name: value.encode("utf-8", "replace").decode() for name, value in properties.items() if value},
     )
 
 
@@ -126,8 +127,8 @@ def decoded(body: bytes, content_type: str) -> str:
             if known:
                 # Pages that declare Latin-1 or ASCII mean its superset, as every browser takes it.
                 return body.decode({"iso8859-1": "cp1252", "ascii": "cp1252"}.get(known, known), "replace")
-        except LookupError:
-            # No such encoding, or none of text.
+        except (LookupError, UnicodeError):
+            # No such encoding, none of text, or one that takes no bytes, as "undefined" does.
             continue
     try:
         return body.decode()
@@ -194,6 +195,9 @@ def _date(texts: list[str]) -> date | None:
             if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
                 return date.fromisoformat(text)
             found = datetime.fromisoformat(text)
+            if found.year == 1:
+                # The zero of Go's and .NET's times: nobody has set it.
+                continue
             return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
         except (ValueError, OverflowError):
             if (said := instant(text)) is not None:

@@ -144,6 +144,14 @@ def test_dates_authors_and_owners_are_its_own_word() -> None:
         2025, 1, 2
     )
     assert page("x <p>Last updated 1 May 2026, © 2026").modified is None
+    unset = '<meta property="article:modified_time" content="0001-01-01T00:00:00Z">'
+    assert page("x", head=unset).modified is None
+    assert page("x", head=unset + GRAPH).modified == found.modified
+
+
+def test_half_a_character_of_its_word_is_replaced() -> None:
+    said = r'<script type="application/ld+json">{"author": "Ann \ud83d"}</script>'
+    assert page("x", head=said).properties["author"] == "Ann ?"
 
 
 def test_a_password_field_in_its_main_part_is_seen_and_one_in_the_menu_is_not() -> None:
@@ -165,6 +173,8 @@ def test_a_password_field_in_its_main_part_is_seen_and_one_in_the_menu_is_not() 
         ("größer – “so”".encode("cp1252"), "text/html"),
         ("größer – “so”".encode(), "text/html; charset=nonsense"),
         ("größer – “so”".encode(), "text/html; charset=base64"),
+        ("größer – “so”".encode(), "text/html; charset=undefined"),
+        (b'<meta charset="idna">' + "größer – “so”".encode(), "text/html"),
     ],
 )
 def test_characters_are_those_that_were_written(body: bytes, type: str) -> None:
