@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, MutableSequence
 from contextlib import closing
 
-from connectors.base import Entry
+from connectors.base import Entry, known_time
 from connectors.errors import shortened
 
 _BATCH = 1_000
@@ -28,8 +28,9 @@ def ascending(entries: Iterable[Entry], errors: MutableSequence[str]) -> Iterato
         sorting.execute("BEGIN")
         for entry in entries:
             said = None if entry.properties is None else json.dumps(dict(entry.properties))
+            row = entry._replace(modified_at=known_time(entry.modified_at), properties=None)
             done = sorting.execute(
-                "INSERT OR IGNORE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", (*entry[:5], said, entry.format)
+                "INSERT OR IGNORE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", (*row[:5], said, row.format)
             )
             if not done.rowcount:
                 errors.append(f"Two documents have the same address {shortened(entry.uri)!r}.")

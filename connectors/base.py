@@ -52,7 +52,7 @@ class Entry(NamedTuple):
     size: int | None
     """Bytes, when the source knows without reading."""
     modified_at: int | None
-    """Nanoseconds since the epoch, UTC."""
+    """Nanoseconds since the epoch, UTC. One that is no `known_time` counts as None."""
     native_id: str | None
     """An identity that survives a rename inside the source (inode, file id)."""
     properties: Mapping[str, str] | None = None
@@ -62,6 +62,12 @@ class Entry(NamedTuple):
     format: str | None = None
     """The type of its bytes: a content type, as ``text/html; charset=utf-8``, or a suffix, as ``.md``.
     None: the uri's suffix tells."""
+
+
+def known_time(nanoseconds: int | None) -> int | None:
+    """The time, or None for one that 64 bits cannot hold, before 1678 or after 2262. Sources write the year 1
+    or 9999 for a time that they do not know, and some file systems hold any number."""
+    return nanoseconds if nanoseconds is not None and -(1 << 63) <= nanoseconds < 1 << 63 else None
 
 
 class Unlisted(NamedTuple):

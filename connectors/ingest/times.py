@@ -13,7 +13,7 @@ def nanoseconds(said: object) -> int | None:
     if isinstance(said, str):
         try:
             return round(float(said) * 1_000_000) * 1_000
-        except ValueError:
+        except (ValueError, OverflowError):
             try:
                 said = datetime.fromisoformat(said)
             except ValueError:

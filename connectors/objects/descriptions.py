@@ -91,8 +91,9 @@ class Descriptions:
                 )
             said: dict[str, Description | None] = {**known, **fresh}
             if database is not None and found:
+                # Times are bound as text: SQLite takes no number of more than 64 bits.
                 rows = [
-                    (one.key, one.etag, one.modified_at, json.dumps(said[one.key]), listing)
+                    (one.key, one.etag, str(one.modified_at), json.dumps(said[one.key]), listing)
                     for one in found
                     if said[one.key] is not None
                 ]
@@ -127,7 +128,7 @@ def _known(database: sqlite3.Connection, found: Iterable[StoredObject]) -> Itera
             continue
         row = database.execute(
             "SELECT said FROM description WHERE key = ? AND etag = ? AND modified_at = ?",
-            (one.key, one.etag, one.modified_at),
+            (one.key, one.etag, str(one.modified_at)),
         ).fetchone()
         if row is not None:
             format, properties = json.loads(row[0])

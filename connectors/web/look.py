@@ -17,7 +17,14 @@ from enum import Enum
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from connectors.base import DocumentError, DocumentForbidden, DocumentTooLarge, SourceUnavailable, shortened
+from connectors.base import (
+    DocumentError,
+    DocumentForbidden,
+    DocumentTooLarge,
+    SourceUnavailable,
+    known_time,
+    shortened,
+)
 from connectors.extras import extra
 from connectors.receive import Received
 from connectors.web.client import Answer, Client, instant
@@ -281,4 +288,4 @@ def _nanoseconds(at: datetime | None) -> int | None:
     if at is None:
         return None
     since = at - datetime(1970, 1, 1, tzinfo=UTC)
-    return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1_000
+    return known_time(((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1_000)

@@ -19,6 +19,7 @@ from connectors.base import (
     Entry,
     Fetched,
     Notice,
+    known_time,
 )
 from index.freshness.extract import extract_of
 from index.freshness.properties import assigned, said, title, with_assigned
@@ -283,7 +284,9 @@ def metadata_work(item: Item, known: Document, ruled: Document, document: Docume
     return noted
 
 
-def moment(nanoseconds: int | None) -> datetime | None:
+def moment(modified_at: int | None) -> datetime | None:
+    """The time of an entry's modification."""
+    nanoseconds = known_time(modified_at)
     if nanoseconds is None:
         return None
     seconds, rest = divmod(nanoseconds, 1_000_000_000)

@@ -30,6 +30,13 @@ def test_a_listing_is_sorted_by_code_point_and_nothing_of_an_entry_is_lost() -> 
     assert errors == []
 
 
+def test_a_time_that_64_bits_cannot_hold_is_unknown() -> None:
+    times = {"a": -(1 << 63) - 1, "b": -(1 << 63), "c": (1 << 63) - 1, "d": 1 << 63}
+    given = [entry(uri)._replace(modified_at=at) for uri, at in times.items()]
+    found = {entry.uri: entry.modified_at for entry in ascending(given, [])}
+    assert found == {**times, "a": None, "d": None}
+
+
 def test_two_documents_with_one_address_make_a_listing_incomplete() -> None:
     errors: list[str] = []
     assert len(list(ascending([entry("a"), entry("b"), entry("a")], errors))) == 2

@@ -528,6 +528,14 @@ def test_dates_of_a_page_are_its_own_word_before_its_servers(site: Website, make
     assert found["own"].properties == {"title": "Page /own", "modified": "2026-03-01"}
 
 
+def test_a_date_that_nobody_can_keep_is_none(site: Website, make: Make) -> None:
+    site.page("/", links=("/file.pdf",))
+    site.file("/file.pdf", b"%PDF-1.7 words", **{"Last-Modified": "Fri, 31 Dec 9999 23:59:59 GMT"})
+    listing = make().list()
+    assert [entry.modified_at for entry in listing][-1] is None
+    assert listing.errors == []
+
+
 def test_a_text_that_lost_half_of_itself_is_told_with_the_version(site: Website, make: Make) -> None:
     site.page("/", " ".join([WORDS] * 20))
     first: WebConnector = make()

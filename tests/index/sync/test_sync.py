@@ -164,6 +164,18 @@ def test_a_touch_changes_the_date_and_nothing_else(kb: Knowledge) -> None:
     equal(kb)
 
 
+@pytest.mark.parametrize("seconds", [300_000_000_000, -70_000_000_000])
+def test_a_file_of_the_year_11476_or_before_the_first_has_no_date_and_stops_no_other(
+    kb: Knowledge, seconds: int
+) -> None:
+    """Where the file system holds such a time; others take the nearest that they hold."""
+    os.utime(kb.write("a.md", "# A\n\nOf another time.\n"), (seconds, seconds))
+    kb.write("b.md", "# B\n\nOf today.\n")
+    kb.sync()
+    assert set(kb.documents()) == {"a.md", "b.md"}
+    equal(kb)
+
+
 def test_a_deleted_document_leaves_no_point(kb: Knowledge) -> None:
     path = page(kb, "a.md")
     page(kb, "b.md")
