@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
+from connectors.base import known_time
+
 #: Nanoseconds by which the clock of whoever writes rows may be behind the database's.
 _SKEW = 60_000_000_000
 #: Nanoseconds in which two changes may get the same time. A day begins at different moments, by time zone.
@@ -40,7 +42,8 @@ def moment(value: object) -> Moment:
         number = Decimal(str(value))
         units = _UNITS if number.is_finite() else ()
         unit = next((unit for least, unit in units if least <= number < least * 1_000), None)
-        return Moment(str(value), None if unit is None else int(number * unit), _SECOND)
+        # Digits of a date, as 20260102030405, would be one far from now.
+        return Moment(str(value), None if unit is None else known_time(int(number * unit)), _SECOND)
     if isinstance(value, bytes | memoryview):
         return Moment(bytes(value).hex(), None, _SECOND)
     text = str(value)
@@ -54,5 +57,9 @@ def moment(value: object) -> Moment:
 
 
 def _of_datetime(value: datetime) -> Moment:
-    there = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    try:
+        there = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError:
+        # The last day of the year 9999, west of Greenwich.
+        return Moment(value.isoformat(), None, _SECOND)
     return Moment(there.isoformat(), (there - _EPOCH) // timedelta(microseconds=1) * 1_000, _SECOND)

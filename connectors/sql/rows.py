@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterator, MutableSequence, Sequence
-from datetime import date
+from collections.abc import Callable, Iterator, MutableSequence, Sequence
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -21,7 +21,34 @@ from connectors.sql.settings import SqlSettings
 _TEXT_FORMAT = "text/markdown"
 _EMPTY = hashlib.sha256(b"").hexdigest()
 #: PostgreSQL's codes of types.
-_BYTES, _UUID, _WHOLE, _TEXTS = 17, 2950, (20, 21, 23), (25, 1042, 1043)
+_BYTES, _TEXTS = 17, (25, 1042, 1043)
+
+
+def _whole(text: str) -> int:
+    if not -(1 << 63) <= (number := int(text)) < 1 << 63:
+        raise ValueError
+    return number
+
+
+def _decimal(text: str) -> Decimal:
+    number = Decimal(text)
+    if number.is_finite() and abs(number.adjusted()) > identifiers.LENGTH_MAX:
+        raise ValueError
+    return number
+
+
+#: Of types whose values Python may write otherwise than the database: the type of a parameter, and the value
+#: of a text that Python has written.
+_VALUES: dict[int, tuple[sa.types.TypeEngine[Any], Callable[[str], object]]] = {
+    **dict.fromkeys((20, 21, 23), (sa.BigInteger(), _whole)),
+    700: (sa.REAL(), float),
+    701: (sa.Double(), float),
+    1700: (sa.Numeric(), _decimal),
+    1082: (sa.Date(), date.fromisoformat),
+    1114: (sa.DateTime(), datetime.fromisoformat),
+    1184: (sa.DateTime(timezone=True), datetime.fromisoformat),
+    2950: (sa.Uuid(), UUID),
+}
 #: What says something of a document: name of the property, and of the key of `columns`.
 _SAYING = ("title", "owner", "url")
 
@@ -129,16 +156,14 @@ class Rows:
         if self._dialect != "postgresql":
             yield self._id == _given(sa.types.NullType()), identifier
             yield same, identifier
-        elif self._id_type in _WHOLE:
-            if re.fullmatch(r"-?[0-9]{1,18}", identifier):
-                yield self._id == _given(sa.BigInteger()), int(identifier)
-            else:
-                yield same, identifier
-        elif self._id_type == _UUID:
+        elif self._id_type in _VALUES:
+            type, value = _VALUES[self._id_type]
             try:
-                yield self._id == _given(sa.Uuid()), UUID(identifier)
-            except ValueError:
+                given = value(identifier)
+            except (ValueError, ArithmeticError):
+                # No value of this type is written so.
                 return
+            yield self._id == sa.cast(_given(type), type), given
         elif self._id_type in _TEXTS:
             # Of no type, so that it takes the column's: blanks at the end of a CHAR do not count.
             yield self._id == _given(sa.types.NullType()), identifier

@@ -102,20 +102,34 @@ def test_numbers_and_expressions_are_ids(pages: Table, expression: str, ids: lis
         assert connector.stat(gone) is None
 
 
-@pytest.mark.parametrize("type", ["UUID", "CHAR(40)", "VARCHAR(40)", "TIMESTAMP", "BIGINT"])
-def test_ids_of_postgresqls_types_are_found_again(postgres: Table, type: str) -> None:
-    value = {
-        "UUID": "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
-        "TIMESTAMP": "2026-01-01 10:00:00",
-        "BIGINT": "9007199254740993",
-    }.get(type, "x")
+@pytest.mark.parametrize(
+    ("type", "value", "uri"),
+    [
+        ("UUID", "6ba7b810-9dad-11d1-80b4-00c04fd430c8", "6ba7b810-9dad-11d1-80b4-00c04fd430c8"),
+        ("CHAR(3)", "x", "x  "),
+        ("VARCHAR(40)", "x", "x"),
+        ("BIGINT", "9007199254740993", "9007199254740993"),
+        ("DOUBLE PRECISION", "2", "2.0"),
+        ("DOUBLE PRECISION", "0.00001", "1e-05"),
+        ("REAL", "0.1", "0.1"),
+        ("NUMERIC", "0.0000001", "1E-7"),
+        ("NUMERIC", "NaN", "NaN"),
+        ("DATE", "2026-01-02", "2026-01-02"),
+        ("TIMESTAMP", "2026-01-01 10:00:00", "2026-01-01 10:00:00"),
+        ("TIMESTAMP", "2026-01-01 10:00:00.25", "2026-01-01 10:00:00.250000"),
+        ("TIMESTAMPTZ", "2026-01-01 10:00:00+00", "2026-01-01 10:00:00+00:00"),
+    ],
+)
+def test_ids_of_postgresqls_types_are_found_again(postgres: Table, type: str, value: str, uri: str) -> None:
+    """As Python writes them, which is not as PostgreSQL does."""
     postgres.run(f"CREATE TABLE t (id {type}, body TEXT)")
     postgres.run(f"INSERT INTO t VALUES ('{value}', 'x')")
     connector = postgres.connector(query="SELECT * FROM t", columns=TEXT)
-    ((uri, entry),) = entries(connector).items()
-    assert uri.strip() == value
-    assert connector.stat(uri) == entry
-    assert connector.stat("y") is None
+    found = entries(connector)
+    assert list(found) == [uri]
+    assert connector.stat(uri) == found[uri]
+    for gone in ("y", "7", "1E+99999", "2026-01-03", "9" * 30):
+        assert connector.stat(gone) is None
 
 
 def test_rows_without_an_id_or_with_one_that_is_none_make_a_listing_incomplete(pages: Table) -> None:
@@ -244,6 +258,8 @@ def test_a_row_without_a_time_has_no_token(pages: Table) -> None:
         ("version 7", None),
         (b"\x00\x07", None),
         (datetime(2026, 1, 1, 10), 1_767_261_600_000_000_000),
+        (20260102030405, None),
+        ("9999-12-31T23:59:59-10:00", None),
     ],
 )
 def test_times_come_in_many_shapes_and_what_is_none_is_a_version(value: Any, at: int | None) -> None:
