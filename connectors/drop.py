@@ -11,6 +11,7 @@ the one connector that writes into its source.
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 import os
 import time
@@ -46,6 +47,8 @@ from connectors.walk import GONE, entry_of
 FORMER = ".former"
 #: The end of the name of a note in the quarantine.
 NOTE = ".why.txt"
+#: Bytes of a name, at most, in the file systems of today.
+_NAME_BYTES = 255
 #: Never documents: what is kept and written here, and files that are still coming, as browsers name them.
 _LEFT_OUT = (
     *(f"/{FORMER}/", f"/{PART}", f"*{NOTE}"),
@@ -255,4 +258,11 @@ def _is_settled(file: int, uri: str, became: Settled) -> bool:
 
 
 def _note_of(names: Sequence[str]) -> tuple[str, ...]:
-    return (*names[:-1], f"{names[-1]}{NOTE}")
+    """The place of the note on the file at `names`. Of a name so long that the note's would be too long for a
+    file system, it has the beginning."""
+    name, room = os.fsencode(names[-1]), _NAME_BYTES - len(NOTE)
+    if len(name) > room:
+        mark = f"~{hashlib.sha256(name).hexdigest()[:8]}".encode()
+        # Never half a character.
+        name = name[: room - len(mark)].decode("utf-8", "ignore").encode() + mark
+    return (*names[:-1], os.fsdecode(name) + NOTE)

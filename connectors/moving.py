@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 
 from connectors.paths import descend, enter
 from connectors.quiet import same
+from connectors.walk import GONE
 
 #: A copy under way, at the top of the tree that it comes to; it is no document.
 PART = ".moving"
@@ -102,12 +103,15 @@ def write(text: str, top: int, names: Sequence[str]) -> None:
 
 def remove(top: int, names: Sequence[str]) -> None:
     """Remove a file of ours, if it is there. Raises OSError."""
-    with suppress(FileNotFoundError):
+    try:
         folder = descend(top, names[:-1])
         try:
             os.unlink(names[-1], dir_fd=folder)
         finally:
             os.close(folder)
+    except OSError as error:
+        if error.errno not in GONE:
+            raise
 
 
 def _link(file: int, info: os.stat_result, old: tuple[str, int], new: tuple[str, int], target: int) -> None:

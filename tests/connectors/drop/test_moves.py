@@ -244,6 +244,29 @@ def test_the_note_says_why_and_what_to_do(folders: Folders) -> None:
     assert folders.former("quarantine") == [("a/x.pdf", b"x")]
 
 
+@pytest.mark.parametrize("name", ["報" * 84, "書" * 82 + ".md", "x" * 255], ids=["bare", "suffix", "ascii"])
+def test_a_name_that_leaves_no_room_for_a_note_is_moved_with_one(folders: Folders, name: str) -> None:
+    folders.put("inbox", name, b"x")
+    folders.index(name, "It is encrypted.")
+    assert folders.settle() == []
+    assert folders.trees()["quarantine"] == {name: b"x"}
+    (note,) = (folders.home / "quarantine").glob(f"*{NOTE}")
+    assert name in note.read_text() and note.name.startswith(name[:70])
+    folders.put("inbox", name, b"better")
+    folders.index(name)
+    assert folders.settle() == []
+    assert folders.trees() == {"inbox": {}, "quarantine": {}, "archive": {name: b"better"}}
+    assert not note.exists()
+
+
+def test_a_file_in_quarantine_is_not_in_the_way_of_a_folder_with_its_name(folders: Folders) -> None:
+    folders.put("quarantine", "report", b"broken")
+    folders.put("inbox", "report/q3.md", b"x")
+    folders.index("report/q3.md")
+    assert folders.settle() == []
+    assert folders.trees()["archive"] == {"report/q3.md": b"x"}
+
+
 def test_without_an_archive_what_is_indexed_stays_and_what_was_mended_comes_back(folders: Folders) -> None:
     folders.put("inbox", "good.md", b"x")
     folders.put("quarantine", "mended.md", b"y")
