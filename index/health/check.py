@@ -19,15 +19,9 @@ from index.workspace import Workspace
 #: Outcomes of a successful run.
 SUCCESSFUL = ("done", "partial")
 
-#: Kinds of runs that do the work of a schedule while they go on: a watcher that adds ten thousand documents
+#: Kinds of runs that do the work of a schedule besides its own: a watcher that adds ten thousand documents
 #: delays the sync, and that is no fault.
-AT_WORK = {
-    "sync": ("sync", "watch"),
-    "audit": ("audit",),
-    "verify": ("verify",),
-    "retention": ("retention", "sync", "watch"),
-    "purge": ("purge",),
-}
+ALSO_AT_WORK = {"sync": ("watch",), "retention": ("sync", "watch")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +90,7 @@ def _begun(workspace: Workspace) -> datetime | None:
 
 
 def _at_work(run: RunRecord, schedule: str, since: datetime) -> bool:
-    return run.kind in AT_WORK[schedule] and last_sign(run) >= since
+    return run.kind in (schedule, *ALSO_AT_WORK.get(schedule, ())) and last_sign(run) >= since
 
 
 def _at(moment: datetime) -> str:

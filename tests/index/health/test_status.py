@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from flows.watch import Watcher
+from index.config.blocks import Schedules
 from index.config.schedule import past_times
 from index.errors import Locked
 from index.health.check import problems
@@ -289,6 +290,21 @@ def test_a_run_that_goes_on_is_no_missing_one(kb: Knowledge) -> None:
         assert len(problems(workspace)) == 1
         run.begins("docs", 100)
         assert problems(workspace) == []
+
+
+@pytest.mark.parametrize("schedule", sorted(Schedules.model_fields))
+def test_every_schedule_waits_for_its_own_run_and_is_missed_beside_another(
+    kb: Knowledge, schedule: str
+) -> None:
+    kb.settings["schedules"] = {schedule: "0 8 * * *"}
+    recorded(kb, "reindex", "done")
+    kb.clock.forward(days=3)
+    with kb.workspace() as workspace:
+        with Run(workspace, "reindex"):
+            (problem,) = problems(workspace)
+            assert problem.reason.startswith(f"{schedule} (0 8 * * *) has never succeeded;")
+        with Run(workspace, schedule):
+            assert problems(workspace) == []
 
 
 def test_the_watcher_holds_its_lock_while_it_runs(kb: Knowledge) -> None:
