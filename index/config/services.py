@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from connectors.base import check_url
 
-_MAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
+_WORD = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_MAIL = re.compile(rf"(?=[^@]{{1,64}}@){_WORD}(?:\.{_WORD})*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -46,9 +47,10 @@ def smtp_url(text: str) -> str:
 
 
 def is_mail_address(text: str) -> bool:
-    """Whether it is a mail address of ASCII letters; other letters of a domain are written in Punycode.
+    """Whether it is a mail address of ASCII letters, without quotes; other letters of a domain are written in
+    Punycode.
 
-    >>> [is_mail_address(text) for text in ("anna@example.org", "group:docs", "@anna", "a b@example.org")]
+    >>> [is_mail_address(text) for text in ("anna@example.org", "group:docs", "@anna", "a.@example.org")]
     [True, False, False, False]
     """
     return _MAIL.fullmatch(text) is not None

@@ -51,7 +51,7 @@ class Channel(Protocol):
         """Raises NotSent, Unsure."""
 
     def written(self, digest: Digest, at: datetime, identity: str) -> tuple[str, bytes]:
-        """(suffix, content) of the file that a dry run writes."""
+        """(suffix, content) of the file that a dry run writes. Raises NotSent."""
 
 
 class Mail:
@@ -105,7 +105,7 @@ class Mail:
     def send(self, digest: Digest, at: datetime, identity: str) -> None:
         server = self._server
         assert server is not None
-        content = message(digest, self._sender, at, identity).as_bytes()
+        _, content = self.written(digest, at, identity)
         try:
             for code, said in (
                 server.mail(parseaddr(self._sender)[1]),
@@ -132,7 +132,8 @@ class Mail:
             raise NotSent(f"The mail server refuses it: {code} {said.decode(errors='replace')}")
 
     def written(self, digest: Digest, at: datetime, identity: str) -> tuple[str, bytes]:
-        return ".eml", message(digest, self._sender, at, identity).as_bytes()
+        with _writing():
+            return ".eml", message(digest, self._sender, at, identity).as_bytes()
 
     def close(self) -> None:
         server, self._server = self._server, None
@@ -162,7 +163,8 @@ class Apprise:
             service = apprise.Apprise()
             if not service.add(self._url):
                 raise NotSent("It is no url that Apprise knows: see notify.owners.")
-            body, title = render.text(digest), render.subject(digest)
+            with _writing():
+                body, title = render.text(digest), render.subject(digest)
             try:
                 told = service.notify(body=body, title=title, body_format=apprise.NotifyFormat.TEXT)
             except Exception as error:
@@ -171,8 +173,18 @@ class Apprise:
             raise NotSent("Apprise could not deliver it.")
 
     def written(self, digest: Digest, at: datetime, identity: str) -> tuple[str, bytes]:
-        said = f"{render.subject(digest)}\n\n{render.text(digest)}"
-        return ".txt", said.encode("utf-8", "replace")
+        with _writing():
+            said = f"{render.subject(digest)}\n\n{render.text(digest)}"
+            return ".txt", said.encode("utf-8", "replace")
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Words of documents are in a digest, and what they do to one keeps nobody else from theirs."""
+    try:
+        yield
+    except Exception as error:
+        raise NotSent(f"The digest cannot be written: {_said(error)}.") from None
 
 
 @contextmanager

@@ -196,8 +196,13 @@ class _Telling:
 
     def _written(self, digest: Digest, channel: Channel, told: Told) -> None:
         told.findings = max(told.findings, len(digest.due))
+        try:
+            written = channel.written(digest, self._now, "dry-run")
+        except NotSent as error:
+            told.ended(channel.name, NoticeState.FAILED.value, str(error))
+            return
         if self._files is not None:
-            self._files.write(digest.person.owner, *channel.written(digest, self._now, "dry-run"))
+            self._files.write(digest.person.owner, *written)
         told.ended(channel.name, DRY)
 
     def _sent(self, digest: Digest, channel: Channel, told: Told) -> None:

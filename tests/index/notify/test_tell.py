@@ -198,6 +198,45 @@ def test_a_refused_recipient_keeps_nobody_else_from_mail_and_is_tried_again(
     assert mailbox.to == ["bo@example.org", "anna@example.org"]
 
 
+def test_a_mistyped_address_in_a_document_keeps_nobody_from_their_digest(
+    post: Post, mailbox: Mailbox
+) -> None:
+    for number, owner in enumerate(("carl.@example.org", "zoe@example.org")):
+        post.page(f"more/{number}.md", owner)
+    post.kb.sync()
+    report = post.notify()
+    assert mailbox.to == ["anna@example.org", "bo@example.org", "zoe@example.org"]
+    assert report.outcome == "done" and dict(report.nobody) == {"carl.@example.org": 2}
+
+
+def test_a_digest_that_cannot_be_written_is_not_sent_and_keeps_nobody_from_theirs(
+    post: Post, mailbox: Mailbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.people.directory.is_mail_address", lambda text: "@" in text)
+    for number, owner in enumerate(("carl.@example.org", "zoe@example.org")):
+        post.page(f"more/{number}.md", owner)
+    post.kb.sync()
+    states = {
+        "user:anna": "sent",
+        "user:bo": "sent",
+        "zoe@example.org": "sent",
+        "carl.@example.org": "failed",
+    }
+
+    def ended(report: NotifyReport) -> dict[str, str]:
+        return {told.owner: told.states["mail"] for told in report.digests}
+
+    dry = post.notify(dry_run=True, out=tmp_path / "out")
+    assert ended(dry) == {owner: state.replace("sent", "dry run") for owner, state in states.items()}
+    assert [path.name for path in dry.files] == ["user-anna.eml", "user-bo.eml", "zoe@example.org.eml"]
+    report = post.notify()
+    assert ended(report) == states
+    assert "The digest cannot be written: local-part is not dot-atom" in report.digests[0].trouble[0]
+    assert mailbox.to == ["anna@example.org", "bo@example.org", "zoe@example.org"]
+    # It is tried again, and nobody is told that it may have been sent.
+    assert post.told() == [("carl.@example.org", 1, {"mail": "failed"})]
+
+
 def test_a_server_that_is_down_is_asked_once_and_again_by_the_next_run(post: Post, port: int) -> None:
     report = post.notify()
     assert [dict(told.states) for told in report.digests] == [{"mail": "failed"}] * 2
@@ -260,6 +299,8 @@ def test_smtps(post: Post, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port
         ({"from": "kb@example.org", "smtp": "smtp://u:p@mail.example.org"}, "in the clear"),
         ({"smtp": "smtp://localhost"}, "smtp needs from"),
         ({"from": "kb", "smtp": "smtp://localhost"}, "'kb' is no mail address"),
+        ({"from": "kb.@example.org"}, "'kb.@example.org' is no mail address"),
+        ({"from": "Docs <.kb@example.org>"}, "is no mail address"),
         ({"from": "kb@example.org", "smtp": "http://localhost"}, "does not begin with smtp"),
         ({"from": "kb@example.org", "smtp": "smtps://localhost/x"}, "should end after the host"),
         ({"form": "kb@example.org"}, r"notify\.form: unknown key; did you mean from\?"),

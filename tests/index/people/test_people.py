@@ -45,6 +45,22 @@ def test_a_mail_address_is_a_person_without_a_directory() -> None:
     assert found.why_nobody("group:docs", MONDAY) == ""
 
 
+@pytest.mark.parametrize(
+    ("address", "person"),
+    [
+        ("a.b+c@example.org", True),
+        ("o'brien@example.org", True),
+        (f"{'a' * 64}@example.org", True),
+        (f"{'a' * 65}@example.org", False),
+        ("carl.@example.org", False),
+        (".carl@example.org", False),
+        ("carl..b@example.org", False),
+    ],
+)
+def test_an_address_is_a_person_where_a_mail_can_be_addressed_to_it(address: str, person: bool) -> None:
+    assert (Directory().person(address, MONDAY) is not None) is person
+
+
 def test_a_group_is_its_first_member_that_is_a_person() -> None:
     found = directory(
         user_anna=ANNA,
