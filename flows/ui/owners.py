@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from index.config.rules import Rules
 from index.freshness.owners import fold
 from index.people import directory_of
 from index.workspace import Workspace
@@ -14,6 +17,7 @@ class Owners:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._directory = directory_of(workspace.config)
+        self._of_sources = {owner for source in workspace.config.sources if (owner := Rules(source).owner)}
         self._known: dict[str, set[str]] = {}
 
     def of(self, name: str) -> set[str]:
@@ -24,9 +28,9 @@ class Owners:
             self._known[name] = own.union(*map(self._directory.owners_of, own))
         return self._known[name]
 
-    def person(self, hashed: str) -> str | None:
-        """The name of the person with this keyed hash, among owners and people; None when it is nobody's."""
-        ledger = self._workspace.ledger
-        keys = ledger.tombstones.keys()
-        names = {*ledger.documents.owners(), *self._directory.names()}
+    def person(self, hashed: str, owners: Iterable[str]) -> str | None:
+        """The name of the person with this keyed hash, among all whom digests may go to: `owners` of
+        documents, those of sources, and whom the directory names; None when it is nobody's."""
+        keys = self._workspace.ledger.tombstones.keys()
+        names = {*owners, *self._of_sources, *self._directory.names()}
         return next((name for name in sorted(names) if keys.person(fold(name)) == hashed), None)

@@ -46,4 +46,4 @@ def owners_page(workspace: Workspace, host: str) -> OwnersPage:
     board = Board(workspace, owners.of)
     secret = keys.links()
     admitted = gate(secret, login(), host, config.ui.user_header, config.ui.proxies, config.ui.address)
-    return OwnersPage(board, admitted, config.name, owners.person)
+    return OwnersPage(board, admitted, config.name, lambda hashed: owners.person(hashed, board.owners()))

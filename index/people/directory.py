@@ -79,9 +79,11 @@ class Directory:
         found = self.person(owner, date.min)
         return set() if found is None else {found.key}
 
-    def names(self) -> list[str]:
-        """The names of all entries."""
-        return [owner for owner, _ in self._entries.values()]
+    def names(self) -> set[str]:
+        """All owners that it names: of entries, as members, and as managers."""
+        entries = self._entries.values()
+        named = ((owner, *(entry.members or ()), entry.manager or "") for owner, entry in entries)
+        return {name for names in named for name in names if name}
 
     def manager(self, person: Person, day: date) -> Person | None:
         """The manager of a person; None when none is known, or they are their own."""

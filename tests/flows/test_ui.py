@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from html import unescape
 from typing import Any
@@ -217,6 +218,31 @@ def test_a_link_of_a_digest_lets_its_person_answer_for_its_document(site: Site) 
     assert "pay.md" in site.text(mine) and "leave.md" not in site.text(mine)
     assert "Recorded" in site.answer(f"{mine}?document={site.id('pay.md')}", "retire")
     assert "user:ben" not in link and "pay" not in link
+
+
+def test_a_link_opens_for_everybody_whom_a_digest_may_go_to(owned: Knowledge) -> None:
+    """Known by a mail address alone, and with no document in the ledger."""
+    owned.settings["notify"] = {
+        "owners": {
+            "user:ben": {"email": "ben@example.org", "manager": "boss@example.org"},
+            "group:docs": {"members": ["cy@example.org", "user:ben"]},
+        }
+    }
+    owned.source["owner"] = "lead@example.org"
+    owned.source["rules"] = [
+        {"match": "leave.md", "owner": "group:docs"},
+        {"match": "fresh.md", "owner": "rita@example.org"},
+    ]
+    with closing(Site(owned)) as site:
+        none = "You answer for no document here."
+        for person, seen in (
+            ("boss@example.org", none),
+            ("lead@example.org", none),
+            ("Cy@example.org", "leave.md"),
+            ("rita@example.org", "fresh.md"),
+        ):
+            page = site.text(site.link(person))
+            assert seen in page and f"you are {person.lower()}" in page
 
 
 def test_who_gives_a_document_away_is_thanked_and_not_refused(site: Site) -> None:

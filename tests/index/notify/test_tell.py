@@ -418,7 +418,7 @@ def test_a_signed_link_leads_to_the_owners_page(post: Post, mailbox: Mailbox) ->
     def bearer(workspace: Workspace) -> tuple[str | None, set[str]]:
         secret = workspace.ledger.tombstones.keys().links()
         grant = read(secret, found[1], post.kb.clock() + timedelta(days=27))
-        name = Owners(workspace).person(grant.person)
+        name = Owners(workspace).person(grant.person, ())
         return name, Owners(workspace).of(name or "")
 
     name, owners = post.kb.ask(bearer)
