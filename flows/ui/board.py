@@ -79,6 +79,7 @@ class Board:
     def rows(self, visitor: Visitor, owner: str | None = None) -> list[Row]:
         """The documents that a visitor may see, worst first; those of one owner when given."""
         audit = self.audit()
+        theirs = set() if visitor.everything else self._owners_of(visitor.name)
         retired = {
             document_id: standing.get(AnswerKind.RETIRE)
             for document_id, standing in self.workspace.ledger.answers.standing(self.workspace.now()).items()
@@ -90,7 +91,7 @@ class Board:
         return [
             Row(result, by_document.get(result.document_id, ()), retired.get(result.document_id))
             for result in audit.results
-            if self._may(visitor, result) and (owner is None or result.is_of(fold(owner)))
+            if _may(visitor, theirs, result) and (owner is None or result.is_of(fold(owner)))
         ]
 
     def row(self, visitor: Visitor, document_id: str) -> Row | None:
@@ -100,11 +101,6 @@ class Board:
     def owners(self) -> list[str]:
         """The names of all owners."""
         return [summary.owner for summary in self.audit().owners if summary.owner]
-
-    def _may(self, visitor: Visitor, result: Result) -> bool:
-        if visitor.grant is not None and visitor.grant.document_id not in ("", result.document_id):
-            return False
-        return visitor.everything or not self._owners_of(visitor.name).isdisjoint(folded(result.owners))
 
     def respond(self, visitor: Visitor, document: Document, said: Said) -> None:
         """Record an answer. Raises ConfigError for one that makes no sense, Locked while another process
@@ -120,6 +116,12 @@ class Board:
                 kind = _kind(said.kind)
                 until = _end_of(said.until) if kind is AnswerKind.SNOOZE else None
                 answer(run, name, kind, by, said.note, until=until, to=said.owner, source=document.source)
+
+
+def _may(visitor: Visitor, owners: set[str], result: Result) -> bool:
+    if visitor.grant is not None and visitor.grant.document_id not in ("", result.document_id):
+        return False
+    return visitor.everything or not owners.isdisjoint(folded(result.owners))
 
 
 def _kind(text: str) -> AnswerKind:

@@ -245,6 +245,27 @@ def test_a_link_opens_for_everybody_whom_a_digest_may_go_to(owned: Knowledge) ->
             assert seen in page and f"you are {person.lower()}" in page
 
 
+def test_who_is_taken_out_of_the_directory_answers_for_nothing_more(owned: Knowledge) -> None:
+    table = owned.home / "owners.csv"
+
+    def members(names: str) -> None:
+        rows = "".join(f"{name},{name}@example.org,\n" for name in names.split())
+        table.write_text(f"owner,email,members\n{rows}group:docs,,{names.replace(' ', ';')}\n")
+
+    members("carl zoe")
+    owned.source["owner"] = "group:docs"
+    owned.settings["notify"] = {"owners": "owners.csv"}
+    with closing(Site(owned)) as site:
+        carl, dora = site.link("carl"), site.link("dora")
+        assert "leave.md" in site.text(carl) and "not known here" in site.text(dora, 410)
+        members("dora zoe")
+        assert "not known here" in site.text(carl, 410) and "leave.md" in site.text(dora)
+        table.unlink()
+        assert "leave.md" not in site.text(dora, 503)
+        members("carl")
+        assert "leave.md" in site.text(carl)
+
+
 def test_who_gives_a_document_away_is_thanked_and_not_refused(site: Site) -> None:
     path = f"/documents/{site.id('leave.md')}"
     link = site.link("user:anna", site.id("leave.md"))
