@@ -106,7 +106,8 @@ class Board:
         """Record an answer. Raises ConfigError for one that makes no sense, Locked while another process
         writes the source."""
         run = Run(self.workspace, "review")
-        name, by = [document.uri], visitor.name
+        # A uri may read as the name of another document, or as a pattern.
+        name, by = [document.document_id], visitor.name
         with self._writing:
             if said.kind == "review":
                 review(run, name, by, said.note, source=document.source)

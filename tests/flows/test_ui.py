@@ -142,6 +142,19 @@ def test_later_another_owner_and_removal_are_recorded_and_can_be_taken_back(site
     assert site.workspace.ledger.answers.standing(site.workspace.now()) == {}
 
 
+@pytest.mark.parametrize("uri", ["docs:leave.md", "leave\\u202e.md"])
+def test_an_answer_is_about_its_document_whatever_its_uri_reads_as(owned: Knowledge, uri: str) -> None:
+    for each in (uri, "leave\u202e.md"):
+        owned.write(each, "# Leave\n\nOther rules.\n")
+    owned.sync()
+    with closing(Site(owned)) as site:
+        site.answer(f"/documents/{site.id(uri)}", "review")
+        owned.clock.forward(minutes=1)
+        site.answer(f"/documents/{site.id(uri)}", "retire")
+        ledger = site.workspace.ledger
+        assert set(ledger.reviews.of()) == set(ledger.answers.standing(owned.clock())) == {site.id(uri)}
+
+
 def test_an_answer_that_makes_no_sense_says_why_on_the_same_page(site: Site) -> None:
     path = f"/documents/{site.id('leave.md')}"
     assert "is no date" in site.answer(path, "snooze", 409, until="soon")
