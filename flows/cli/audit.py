@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.cli.console import Console, warn
-from flows.cli.options import command
+from flows.cli.options import command, moment
 from flows.cli.text import audit_lines
 from flows.cli.workspace import opened, outside_sources
 
@@ -41,7 +41,9 @@ def audit(
     ] = None,
     since: Annotated[
         datetime | None,
-        typer.Option("--since", metavar="DATE", help="What came up and was resolved since then (UTC)."),
+        typer.Option(
+            "--since", parser=moment, metavar="DATE", help="What came up and was resolved since then (UTC)."
+        ),
     ] = None,
 ) -> None:
     """Judge every document's freshness, and write reports for their owners."""
@@ -64,7 +66,7 @@ def audit(
         if not (workspace.ledger.sources.all() or workspace.ledger.documents.counts()):
             raise StoreError("Nothing was ever synced, so there is nothing to judge. First: freshkb sync")
         with uncollected(), Run(workspace, "audit", required=False) as run:
-            found = audit_of(workspace, owner, since.replace(tzinfo=UTC) if since else None)
+            found = audit_of(workspace, owner, since)
             try:
                 written = write(found, folder)
             except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,6 +32,19 @@ KeyOption = Annotated[
         "--key", metavar="FILE", help="A key (PEM) that may have signed, besides our own; may be given again."
     ),
 ]
+
+
+def moment(text: str) -> datetime:
+    """What a DATE on the command line names: a day from its beginning (UTC), or a moment, in its own zone
+    where it has one. Raises BadParameter."""
+    from index.freshness.dates import read_date
+
+    dated = read_date(text)
+    if dated is None:
+        raise typer.BadParameter(
+            f"{text!r} is no date. Write it as in 2030-01-31, or with a time, as in 2030-01-31T18:00+02:00."
+        )
+    return dated if isinstance(dated, datetime) else datetime(*dated.timetuple()[:3], tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)

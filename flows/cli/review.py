@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from flows.cli.console import Console, plural
-from flows.cli.options import ByOption, SourceOption, command
+from flows.cli.options import ByOption, SourceOption, command, moment
 from flows.cli.workspace import opened
 from index.printable import printable_line
 
@@ -31,7 +31,12 @@ def review(
     source: SourceOption = None,
     snooze: Annotated[
         datetime | None,
-        typer.Option("--snooze", metavar="DATE", help="Will be changed by then (UTC): do not ask before."),
+        typer.Option(
+            "--snooze",
+            parser=moment,
+            metavar="DATE",
+            help="Will be changed by then (UTC): do not ask before.",
+        ),
     ] = None,
     reassign: Annotated[
         str | None, typer.Option("--reassign", metavar="OWNER", help="Another owner is asked from now on.")
@@ -56,9 +61,8 @@ def review(
 
         by, run, names = by or login(), Run(workspace, "review"), uris or []
         if snooze is not None:
-            until = snooze if snooze.tzinfo else snooze.replace(tzinfo=UTC)
-            done = f"snoozed until {until:%Y-%m-%d}"
-            report = answer(run, names, AnswerKind.SNOOZE, by, note, until=until, source=source, owner=owner)
+            done = f"snoozed until {snooze:%Y-%m-%d}"
+            report = answer(run, names, AnswerKind.SNOOZE, by, note, until=snooze, source=source, owner=owner)
         elif reassign is not None:
             done = f"assigned to {printable_line(reassign)}"
             report = answer(

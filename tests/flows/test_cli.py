@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -530,6 +530,26 @@ def test_an_audit_writes_four_files_and_fails_on_what_it_is_told_to(
     freshkb("sync")
     freshkb("audit", "--fail-on", "unowned", "--fail-on", "empty", code=1)
     assert len(freshkb.json("audit", "--fail-on", "never", "--since", "2020-01-01")["past"]) > 1
+
+
+def test_a_date_of_an_option_is_the_moment_that_it_says(freshkb: CommandLine, kb: Knowledge) -> None:
+    page(kb, "a.md", days=200)
+    freshkb("sync")
+    freshkb("audit", "--fail-on", "never")
+    begun = (datetime.now(UTC) - timedelta(hours=1)).astimezone(timezone(timedelta(hours=2)))
+    for since, status in ((begun.isoformat(), "new"), ("20990401", "open")):
+        found = freshkb.json("audit", "--fail-on", "never", "--since", since)["findings"]
+        assert {finding["status"] for finding in found} == {status}
+    for date, until in (
+        ("20990401", "2099-04-01T00:00:00Z"),
+        ("2099-04-01T18:00+02:00", "2099-04-01T16:00:00Z"),
+    ):
+        freshkb("review", "a.md", "--snooze", date)
+        (result,) = freshkb.json("audit", "--fail-on", "never")["results"]
+        assert result["snoozed_until"] == until
+    for wrong in ("1900000000000", "soon"):
+        for option in (("audit", "--since", wrong), ("review", "a.md", "--snooze", wrong)):
+            assert f"'{wrong}' is no date." in " ".join(freshkb(*option, code=2).stderr.split())
 
 
 def test_github_is_told_of_findings_unless_json_is_asked_for(
