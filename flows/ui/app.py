@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, unquote
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -41,24 +41,34 @@ _SAID = {
 
 
 class OwnersPage:
-    def __init__(self, board: Board, gate: Gate, base: str, person_of: Callable[[str], str | None]) -> None:
-        """`person_of` gives the name of a person by the keyed hash in a signed link."""
+    def __init__(
+        self, board: Board, gate: Gate, base: str, person_of: Callable[[str], str | None], root: str = ""
+    ) -> None:
+        """`person_of` gives the name of a person by the keyed hash in a signed link; `root` is the path below
+        which browsers find the page."""
         self._board = board
         self._gate = gate
         self._base = base
         self._person_of = person_of
+        self._root = root
 
     def application(self) -> Starlette:
+        # A proxy may leave the root in what it asks for, or take it away.
+        root = unquote(self._root)
+        alone = [Route(root, self._guarded(self._list))] if root else []
         return Starlette(
-            routes=[
-                Route("/", self._guarded(self._list)),
-                Route("/documents/{document_id}", self._guarded(self._document)),
-                Route("/documents/{document_id}", self._guarded(self._answer), methods=["POST"]),
-                Route("/a/{token}", self._guarded(self._by_link)),
-                Route("/a/{token}", self._guarded(self._answer_by_link), methods=["POST"]),
-                Route("/style.css", _style),
-            ]
+            routes=alone + [route for at in dict.fromkeys((root, "")) for route in self._routes(at)]
         )
+
+    def _routes(self, at: str) -> list[Route]:
+        return [
+            Route(f"{at}/", self._guarded(self._list)),
+            Route(f"{at}/style.css", _style),
+            Route(f"{at}/documents/{{document_id}}", self._guarded(self._document)),
+            Route(f"{at}/documents/{{document_id}}", self._guarded(self._answer), methods=["POST"]),
+            Route(f"{at}/a/{{token}}", self._guarded(self._by_link)),
+            Route(f"{at}/a/{{token}}", self._guarded(self._answer_by_link), methods=["POST"]),
+        ]
 
     # ── Pages ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -131,7 +141,7 @@ class OwnersPage:
         return self._gate.visitor(peer, request.headers)
 
     def _bearer(self, request: Request) -> tuple[Visitor, str]:
-        """The person of a signed link, and the link's path."""
+        """The person of a signed link, and the link's path below the root."""
         token = request.path_params["token"]
         grant = self._gate.bearer(token, request.headers, self._board.workspace.now())
         name = self._person_of(grant.person)
@@ -184,10 +194,11 @@ class OwnersPage:
                 return self._message(200, "Thank you", _SAID[done])
             where = "/" if visitor.grant is None else action.partition("?")[0]
         mark = "&" if "?" in where else "?"
-        return RedirectResponse(f"{where}{mark}said={done}", status_code=303)
+        return RedirectResponse(f"{self._root}{where}{mark}said={done}", status_code=303)
 
     def _page(self, template: str, visitor: Visitor | None, *, status: int = 200, **values: Any) -> Response:
-        text = page(template, base=self._base, root="", visitor=visitor, **{"link": "/documents/"} | values)
+        shared = {"base": self._base, "root": self._root, "visitor": visitor, "link": "/documents/"}
+        text = page(template, **shared | values)
         return HTMLResponse(text, status, _HEADERS)
 
     def _message(self, status: int, heading: str, text: str) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import uvicorn
 
@@ -46,4 +47,7 @@ def owners_page(workspace: Workspace, host: str) -> OwnersPage:
     board = Board(workspace, owners.of)
     secret = keys.links()
     admitted = gate(secret, login(), host, config.ui.user_header, config.ui.proxies, config.ui.address)
-    return OwnersPage(board, admitted, config.name, lambda hashed: owners.person(hashed, board.owners()))
+    root = urlsplit(config.ui.address).path
+    return OwnersPage(
+        board, admitted, config.name, lambda hashed: owners.person(hashed, board.owners()), root
+    )

@@ -209,6 +209,29 @@ def test_behind_a_proxy_each_person_sees_their_own(proxied: Site) -> None:
     assert [r.reviewed_by for (r,) in proxied.workspace.ledger.reviews.of().values()] == ["anna"]
 
 
+@pytest.mark.parametrize("taken_away", [False, True])
+def test_a_page_below_a_path_is_whole_whether_its_proxy_takes_the_path_away(
+    owned: Knowledge, taken_away: bool
+) -> None:
+    owned.settings["ui"] = {"address": "https://example.org/the%20kb/"}
+
+    def passed_on(request: httpx.Request) -> None:
+        asked = request.url.path
+        assert asked.startswith("/the kb")
+        if taken_away:
+            request.url = request.url.copy_with(path=asked.removeprefix("/the kb") or "/")
+
+    with closing(Site(owned)) as site:
+        site.http.event_hooks = {"request": [passed_on]}
+        root = "/the%20kb"
+        link = f"{root}{site.link('user:anna')}"
+        for page in (site.text(link), site.text(root), site.text(f"{root}/?owner=user:anna")):
+            found = re.findall(r'(?:href|action)="([^"]+)"', page)
+            assert f"{root}/style.css" in found and all(site.http.get(path).is_success for path in found)
+        assert "Recorded" in site.answer(f"{link}?document={site.id('leave.md')}", "retire")
+        assert "Recorded" in site.answer(f"{root}/documents/{site.id('leave.md')}", "review")
+
+
 def test_only_a_proxy_may_name_users(owned: Knowledge) -> None:
     owned.settings["ui"] = {"user_header": "X-Forwarded-User", "proxies": ["10.0.0.1"]}
     site = Site(owned)
