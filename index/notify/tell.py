@@ -70,8 +70,9 @@ class _Telling:
         self._config, self._ledger = run.workspace.config, run.workspace.ledger
         self._settings, self._now = run.workspace.config.notify, run.workspace.now()
         self._keys = self._ledger.tombstones.keys()
-        self._known = self._ledger.audits.open()
         self._audits = [record.at for record in self._ledger.audits.past(self._now, _AUDITS_MAX)]
+        # Read after them: of an audit that ends just now, it may know more than they, and never less.
+        self._known = self._ledger.audits.open()
         self._notices: dict[str, list[Notice]] = {}
         """By the hash of the person."""
         sender, smtp = self._settings.sender, self._settings.smtp
@@ -172,10 +173,9 @@ class _Telling:
         """When a person was told of an item since it came up."""
         known = self._known.get(item.finding.identity)
         times = [one.at for one in history if one.counts and item.identity in one.told]
-        if known is None:
-            return times
-        # An audit between the telling and its first sighting did not have it: it has come back since.
-        gone = max((at for at in self._audits if at < known.first_seen_at), default=None)
+        # An audit before its first sighting did not have it: what was told earlier has come back since.
+        without = (at for at in self._audits if known is None or at < known.first_seen_at)
+        gone = max(without, default=None)
         return times if gone is None else [at for at in times if at >= gone]
 
     # ── The ways to a person ──────────────────────────────────────────────────────────────────────────

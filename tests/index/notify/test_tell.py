@@ -169,7 +169,8 @@ def test_a_finding_that_an_audit_sees_first_after_it_was_told_is_not_new(
     assert post.told() == []
 
 
-def test_a_finding_that_went_and_came_back_is_new(post: Post, mailbox: Mailbox) -> None:
+@pytest.mark.parametrize("seen_again", [True, False])
+def test_a_finding_that_went_and_came_back_is_new(post: Post, mailbox: Mailbox, seen_again: bool) -> None:
     post.kb.clock.forward(days=4)
     on_record(post)
     post.notify()
@@ -180,7 +181,8 @@ def test_a_finding_that_went_and_came_back_is_new(post: Post, mailbox: Mailbox) 
     post.page("c.md", "user:bo")
     post.kb.sync()
     post.kb.clock.forward(days=3)
-    on_record(post)
+    if seen_again:
+        on_record(post)
     assert post.told() == [("user:bo", 1, {"mail": "sent"})]
 
 
