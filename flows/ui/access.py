@@ -72,9 +72,9 @@ class Gate:
     def require_own_form(self, headers: Mapping[str, str], visitor: Visitor, token: str) -> None:
         """Raises Forbidden when the form may be another site's."""
         origin = headers.get("origin")
-        if origin is not None and (origin == "null" or _host(urlsplit(origin).netloc) not in self.hosts):
+        if origin is not None and (origin == "null" or _host(origin.partition("://")[2]) not in self.hosts):
             raise Forbidden("This form was sent by another site. Nothing was recorded.")
-        if not hmac.compare_digest(visitor.form_token(self.secret), token):
+        if not hmac.compare_digest(visitor.form_token(self.secret).encode(), token.encode()):
             raise Forbidden("This form is not of this page, or is too old: open the page again.")
 
 

@@ -182,7 +182,9 @@ def test_another_sites_form_and_name_are_refused(site: Site) -> None:
 
     assert post(said, Origin="https://evil.example") == 403
     assert post(said, Origin="null") == 403
+    assert post(said, Origin="http://[") == 403
     assert post({**said, "form": "0" * 64}) == 403
+    assert post({**said, "form": "é" * 64}) == 403
     assert post({"kind": "review"}) == 403
     assert post(said, Host="evil.example") == 403
     assert site.http.get("/", headers={"Host": "evil.example:80"}).status_code == 403
