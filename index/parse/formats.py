@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 #: Goes into every fingerprint: raise it when `outline`, `language` or the decoding of texts make other
 #: elements of the same file, or `index.freshness.validity` other claims.
-COMMON_REVISION = 5
+COMMON_REVISION = 6
 
 
 @dataclass(frozen=True, slots=True)

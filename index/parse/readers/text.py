@@ -29,6 +29,11 @@ _CODE_PAGES = [
 ]
 #: Bytes: detection looks at no more, and the whole must still decode.
 _SAMPLE = 256 * 1024
+_OUTSIDE_ASCII = re.compile(rb"[\x80-\xff]")
+#: Bytes that are no UTF-8, as `surrogateescape` keeps them; the first of a last character without the others.
+_STRAYS = re.compile("[\udc80-\udcff]+")
+_CUT_OFF = re.compile("[\udcc2-\udcf4][\udc80-\udcbf]{0,2}\\Z")
+_OF_UTF8 = re.compile("[^\\x00-\\x7f\udc80-\udcff]+")
 _NO_ENCODING = "The document holds no recognisable text encoding; it looks like a binary file."
 
 _BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
@@ -111,12 +116,42 @@ def _decoded(data: bytes, markup: bool) -> str:
             return data.decode(declared[1].decode("ascii"))
         except (LookupError, UnicodeDecodeError):
             pass
-    if (page := latin.code_page(data[:_SAMPLE])) is not None:
+    if (text := _mostly_utf8(data)) is not None:
+        return text
+    sample = _sample(data)
+    if (page := latin.code_page(sample)) is not None:
         return data.decode(page, "replace")
-    best = from_bytes(data[:_SAMPLE], cp_isolation=_CODE_PAGES, preemptive_behaviour=False).best()
+    best = from_bytes(sample, cp_isolation=_CODE_PAGES, preemptive_behaviour=False).best()
     if best is None:
         raise Unreadable(_NO_ENCODING)
     return data.decode(best.encoding, "replace")
+
+
+def _mostly_utf8(data: bytes) -> str | None:
+    """The text of UTF-8 in which some bytes are none: a file that is cut off inside a character, a log of
+    several programs. None where these are more than its characters outside ASCII: that is another encoding.
+    """
+    text = data.decode("utf-8", "surrogateescape")
+    whole = _CUT_OFF.sub("", text)
+    strays = len("".join(_STRAYS.findall(whole)))
+    characters = len(whole) - len(whole.encode("ascii", "ignore")) - strays
+    if not characters or characters < strays:
+        return None
+    # The strays are in a code page of their own, which the words around them tell.
+    page = latin.code_page(_sample(_bytes(_OF_UTF8.sub(" ", whole)))) or "cp1252"
+    found = _STRAYS.sub(lambda stray: _bytes(stray[0]).decode(page, "replace"), whole)
+    return found if whole == text else found + "\ufffd"
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _sample(data: bytes) -> bytes:
+    """The bytes around the first that is not ASCII: those before it say nothing of an encoding."""
+    found = _OUTSIDE_ASCII.search(data)
+    start = max(0, found.start() - _SAMPLE // 2) if found else 0
+    return data[start : start + _SAMPLE]
 
 
 def _unmarked_utf16(data: bytes) -> str:

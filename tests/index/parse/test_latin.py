@@ -1,4 +1,4 @@
-"""The code page of a text that is not UTF-8."""
+"""The code page of a text that is not UTF-8, or not all of it."""
 
 from __future__ import annotations
 
@@ -48,3 +48,45 @@ TEXTS = [
 @pytest.mark.parametrize(("text", "page"), TEXTS)
 def test_an_old_text_is_read_in_its_code_page(text: str, page: str) -> None:
     assert decode(text.encode(page)) == text
+
+
+GERMAN = "Herr Müller aus Köln übernimmt ab März die Größenprüfung für Zürich.\n"
+RUSSIAN = "Подпись Иванова и договор с Петровым о поставке оборудования.\n"
+JAPANESE = "日本語の文書です。田中さんは東京に住んでいます。\n"
+
+
+@pytest.mark.parametrize("text", [GERMAN, RUSSIAN, JAPANESE])
+def test_utf8_that_is_cut_off_inside_a_character_is_utf8(text: str) -> None:
+    for missing in range(1, len("日".encode())):
+        assert decode((text + "日").encode()[:-missing]) == text + "\ufffd"
+    assert decode((text + "ö").encode()[:-1]) == text + "\ufffd"
+
+
+@pytest.mark.parametrize(
+    ("text", "stray", "page"),
+    [
+        (GERMAN, "größer", "cp1252"),
+        (GERMAN, "Preis – 5 €", "cp1252"),
+        (GERMAN, GERMAN, "cp1252"),
+        (RUSSIAN, RUSSIAN, "cp1251"),
+        (RUSSIAN, "Müller", "cp1252"),
+        (JAPANESE, "Müller", "cp1252"),
+    ],
+)
+def test_what_is_no_utf8_in_it_is_read_in_its_own_code_page(text: str, stray: str, page: str) -> None:
+    around = text * 2
+    mixed = around.encode() + stray.encode(page) + b"\n" + around.encode()
+    assert decode(mixed) == f"{around}{stray}\n{around}"
+    declared = b'<meta charset="utf-8">'
+    assert decode(declared + mixed, markup=True) == f"{declared.decode()}{around}{stray}\n{around}"
+
+
+def test_one_character_says_as_much_as_one_stray_byte() -> None:
+    assert decode("Don’t wait for Zoe’s ".encode() + "café in the café.".encode("cp1252")) == (
+        "Don’t wait for Zoe’s café in the café."
+    )
+
+
+def test_an_old_text_is_found_behind_much_that_is_ascii() -> None:
+    before = "All good here. " * 18_000
+    assert decode((before + RUSSIAN * 3).encode("cp1251")) == before + RUSSIAN * 3
