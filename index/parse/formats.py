@@ -73,7 +73,7 @@ _SPACY = ("unstructured", "spacy")
 
 _FORMATS: dict[Format, str] = {
     Format(
-        "markdown", "text/markdown", "markdown", 2, (*_MARKUP, "markdown-it-py", "PyYAML")
+        "markdown", "text/markdown", "markdown", 3, (*_MARKUP, "markdown-it-py", "PyYAML")
     ): "md markdown mdx",
     Format("text", "text/plain", "text", 1, _TEXT): "txt text log",
     Format("html", "text/html", "html", 3, _MARKUP): "html htm xhtml",

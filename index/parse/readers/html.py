@@ -28,7 +28,7 @@ _BLOCK_TAGS = """
 """
 _BLOCKS = frozenset(_BLOCK_TAGS.split())
 _INVISIBLE_TAGS = "audio canvas datalist head iframe noscript object script style template video"
-_INVISIBLE = frozenset(_INVISIBLE_TAGS.split())
+INVISIBLE = frozenset(_INVISIBLE_TAGS.split())
 #: Elements that quote others, or are code, or are struck out; and the mark that stands for their text.
 _UNSAID = frozenset({"blockquote", "q", "cite", "code", "kbd", "samp", "tt", "del", "s", "strike"})
 _LEFT_OUT = " … "
@@ -170,7 +170,7 @@ class _Walk:
     def _start(self, node: Any) -> bool:
         """Whether to go into the node."""
         tag = _tag(node)
-        if tag in _INVISIBLE or node.get("hidden") is not None or _HIDDEN.search(node.get("style", "")):
+        if tag in INVISIBLE or node.get("hidden") is not None or _HIDDEN.search(node.get("style", "")):
             return False
         if tag in _BLOCKS:
             self._flush()
@@ -259,7 +259,7 @@ def _joined(node: Any) -> str:
     for event, inner in context:
         tag = _tag(inner)
         if event == "start":
-            if tag in _INVISIBLE or inner.get("hidden") is not None:
+            if tag in INVISIBLE or inner.get("hidden") is not None:
                 context.skip_subtree()
                 continue
             parts += [" " if tag in _BLOCKS or tag == "br" else "", inner.text or ""]

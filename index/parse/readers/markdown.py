@@ -6,7 +6,9 @@ needs two, and takes the fences out of code inside lists; markdown-it-py renders
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,13 @@ _DEPTH_MAX = 100
 _MARKDOWN = MarkdownIt("commonmark", {"maxNesting": _DEPTH_MAX}).enable(["table", "strikethrough"])
 _MARKDOWN.block.ruler.at("reference", _reference)
 
+#: Elements whose content is plain text to a parser of HTML, up to their end.
+_PLAIN = "iframe noembed noframes plaintext pre script style textarea title xmp"
+#: Tags of what hides the words in it, or keeps their marks from being read; not of what is closed at once.
+_TAG = re.compile(
+    rf"<(/?)({'|'.join(sorted({*html.INVISIBLE, *_PLAIN.split()}))})(?=[\s/>])(?![^<>]*/>)", re.IGNORECASE
+)
+
 
 def parse(path: Path, format: Format) -> Parsed:
     text = decode(path.read_bytes())
@@ -47,6 +56,7 @@ def parse(path: Path, format: Format) -> Parsed:
     if any(token.level >= _DEPTH_MAX - 1 for token in tokens):
         raise Unreadable("The document nests its parts too deeply.")
     _number(tokens, text.count("\n") - front.body.count("\n"))
+    _show_unended(tokens)
     root = html.tree(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, environment))
     links: Sequence[Link] = ()
     anchors: Sequence[str] = ()
@@ -76,6 +86,27 @@ def _number(tokens: Sequence[Token], above: int) -> None:
                 line += 1
             elif child.type in ("link_open", "image"):
                 child.attrSet(LINE, str(line))
+
+
+def _show_unended(tokens: Sequence[Token]) -> None:
+    """Make text of tags that open what never ends: their author speaks of them, and they would hide the rest
+    of the document. What is opened within a paragraph ends within it."""
+    ends: dict[str, int] = {}
+    """By element: where its nearest end is, of those that come later."""
+    for place, token in reversed(list(enumerate(tokens))):
+        raw = [token] if token.type == "html_block" else token.children or []
+        for one in reversed(raw):
+            if one.type not in ("html_block", "html_inline"):
+                continue
+            unended = []
+            for tag in reversed(list(_TAG.finditer(one.content))):
+                name = tag[2].lower()
+                if tag[1]:
+                    ends[name] = place
+                elif name not in ends or (one is not token and ends[name] != place):
+                    unended.append(tag.start())
+            cuts = pairwise([-1, *reversed(unended), len(one.content)])
+            one.content = "&lt;".join(one.content[start + 1 : end] for start, end in cuts)
 
 
 def _text(value: Any) -> str:

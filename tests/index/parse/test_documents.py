@@ -122,6 +122,31 @@ def test_markdown_code_keeps_its_characters_and_tables_their_rows(parser: Parser
     assert ("ListItem", "w1 w2 w3", "w15") in shape(page)
 
 
+@pytest.mark.parametrize(
+    "tag",
+    ["script", "style", "iframe", "title", "textarea", "xmp", "plaintext", "object", "video", "Template"],
+)
+def test_a_tag_that_is_spoken_of_hides_nothing(parser: Parser, tmp_path: Path, tag: str) -> None:
+    source = (
+        f"Put the <{tag}> before w1.\n\n## w2\n\n- w3 *w4*\n\nw5 </{tag}> w6\n\n> <{tag} a='b'>\n> w7\n\n"
+        f"## w8\n\n`</{tag}>` ends it.\n\n<{tag} a='b'/>w9\n\n<{tag}>\nw10\n"
+    )
+    page = parsed(parser, written(tmp_path / "a.md", source))
+    assert marks(page) == once(source)
+    assert shape(page)[:2] == [("NarrativeText", "", f"Put the <{tag}> before w1."), ("Title", "w2", "w2")]
+    assert ("Title", "w8", "w8") in shape(page)
+
+
+def test_what_a_markdown_page_hides_stays_hidden(parser: Parser, tmp_path: Path) -> None:
+    source = (
+        "<style>\n.no {}\n\n.no {}\n</style>\n\nYes <object>no</object> and <Script>no()</sCript > yes.\n\n"
+        "<template>\n\nno\n</template>\n\n<video>\n\nno\n\n</video>\n\n"
+        "<script>\nwrite('<title>no')\n\n</script>\n\nYes.\n"
+    )
+    page = parsed(parser, written(tmp_path / "a.md", source))
+    assert [element.text for element in page.elements] == ["Yes and yes.", "Yes."]
+
+
 def test_front_matter_gives_title_language_and_properties(parser: Parser, tmp_path: Path) -> None:
     front = (
         "---\ntitle: 'Leave: how'\nlang: de-AT\nms.date: 01/31/2024\nlast_reviewed: 2024-01-31\n"
