@@ -10,6 +10,8 @@ from index.freshness.validity import claims
 from index.model import Diagnostic, Element, Link, Parsed
 from index.parse.language import language_of
 
+#: Breaks of lines and pages other than a newline.
+_BREAKS = re.compile(r"\r\n|[\r\v\f]")
 #: Control characters other than tab and newline, lone surrogates, soft hyphens and byte order marks:
 #: invisible to readers, and refused by stores, ledgers or tokenizers.
 _UNWANTED = re.compile("[\x00-\x08\x0b-\x1f\x7f\xad\ud800-\udfff\ufeff\ufffe\uffff]")
@@ -50,8 +52,8 @@ def squeeze(text: str) -> str:
 
 
 def clean(text: str) -> str:
-    """The text without characters that are not text."""
-    return _UNWANTED.sub("", text)
+    """The text without characters that are not text, its breaks as newlines."""
+    return _UNWANTED.sub("", _BREAKS.sub("\n", text))
 
 
 def _names(title: str) -> bool:

@@ -39,6 +39,17 @@ def root_of(part: Any) -> Any:
     return etree.fromstring(part.blob, etree.XMLParser(resolve_entities=False))
 
 
+def lines(node: Any) -> list[str]:
+    """The paragraphs of a text, breaks inside them as newlines; blank ones are left out."""
+    found = []
+    for paragraph in node.iter("{*}p"):
+        pieces = paragraph.iter("{*}t", "{*}br")
+        text = "".join("\n" if piece.tag.endswith("}br") else piece.text or "" for piece in pieces)
+        if text.strip():
+            found.append(text)
+    return found
+
+
 def chart(root: Any, *, own: bool = True) -> Drawn:
     """Those of a chart. Not `own`: its series stand in cells of the same document, and are left out."""
     titles = [_text(title) for title in root.iter("{*}title")]
@@ -109,6 +120,5 @@ def _points_of(source: Any) -> dict[int, str]:
 
 def _text(node: Any) -> str:
     """The paragraphs of a text, on one line; else the cached value of the cell that it is taken from."""
-    paragraphs = ("".join(t.text or "" for t in p.iter("{*}t")) for p in node.iter("{*}p"))
-    text = squeeze(" ".join(paragraphs))
+    text = squeeze(" ".join(lines(node)))
     return text or squeeze(" ".join(v.text or "" for v in node.iter("{*}v")))

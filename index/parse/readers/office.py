@@ -13,7 +13,7 @@ from typing import Any
 
 import docx
 from docx.opc.constants import RELATIONSHIP_TYPE
-from docx.oxml import OxmlElement
+from docx.oxml import OxmlElement, parse_xml
 from docx.oxml.ns import qn
 from lxml import etree
 from unstructured.partition.docx import partition_docx
@@ -152,11 +152,12 @@ def _notes(part: Any) -> Iterable[str]:
         for relation in part.rels.values():
             if relation.reltype != kind or relation.is_external:
                 continue
-            root = etree.fromstring(relation.target_part.blob, etree.XMLParser(resolve_entities=False))
-            for note in root:
+            for note in list(parse_xml(relation.target_part.blob)):
                 if note.get(qn("w:type")) in (None, "normal"):
-                    paragraphs = note.iter(qn("w:p"))
-                    yield "\n".join("".join(p.itertext(qn("w:t"))) for p in paragraphs)
+                    body = _markup("w:body", *note)
+                    _make_plain(body)
+                    paragraphs = body.iter(qn("w:p"))
+                    yield "\n".join("".join(run.text for run in p.iter(qn("w:r"))) for p in paragraphs)
 
 
 def _table(element: Any, outline: Outline) -> None:

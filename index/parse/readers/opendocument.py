@@ -180,7 +180,7 @@ class _Walk:
 
         charts, self.drawn = self.drawn, []
         for chart in charts:
-            labels = (squeeze("".join(node.itertext())) for node in chart.iter(*_LABELS))
+            labels = (squeeze(" ".join(map(self._cell, node))) for node in chart.iter(*_LABELS))
             self.outline.add("\n".join(filter(None, labels)), "UncategorizedText", page)
             for table in chart.iter(f"{_TABLE}table"):
                 self._table(table)

@@ -15,7 +15,7 @@ from typing import Any
 
 from lxml import etree
 
-from index.parse.readers.drawing import chart, diagram
+from index.parse.readers.drawing import chart, diagram, lines
 
 _RELATION_ID = re.compile(r"\{http://schemas\.openxmlformats\.org/officeDocument/2006/relationships\}")
 _HIDDEN_ROW = re.compile(rb"<(?:\w+:)?row\s[^>]*?\bhidden=\"(?:1|true)\"[^>]*>")
@@ -70,7 +70,7 @@ def _drawn(book: zipfile.ZipFile, sheet: str) -> Iterator[str]:
         shown = _targets(book, part)
         for node in _root(book, part).iter("{*}txBody", "{*}chart", "{*}relIds"):
             if etree.QName(node).localname == "txBody":
-                yield "\n".join("".join(t.text or "" for t in p.iter("{*}t")) for p in node.iter("{*}p"))
+                yield "\n".join(lines(node))
                 continue
             numbers = (shown.get(value, ("", ""))[1] for value in node.values())
             target = next((name for name in numbers if name in book.namelist()), None)

@@ -17,7 +17,7 @@ from index.parse import archive, soffice
 from index.parse.formats import Format
 from index.parse.outline import Outline
 from index.parse.readers import ooxml
-from index.parse.readers.drawing import drawn
+from index.parse.readers.drawing import drawn, lines
 from index.parse.readers.grid import Cell, cell, grid
 
 _ALTERNATIVES = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
@@ -65,23 +65,23 @@ def _slide(slide: Any, row: float, outline: Outline, page: int, footers: set[str
     etree.strip_elements(slide.element, f"{_ALTERNATIVES}Fallback", _INK, with_tail=False)
     etree.strip_tags(slide.element, f"{_ALTERNATIVES}AlternateContent", f"{_ALTERNATIVES}Choice")
     shapes = _ordered(list(_shapes(slide.shapes, 1, 0, 1, 0)), row)
-    title = next((shape for shape in shapes if shape.role in _TITLES and _lines(shape.node)), None)
+    title = next((shape for shape in shapes if shape.role in _TITLES and lines(shape.node)), None)
     hidden = _HIDDEN if slide.element.get("show") in ("0", "false") else ""
     if title is not None:
-        heading, *more = _lines(title.node)
+        heading, *more = lines(title.node)
         outline.heading(f"{heading} {hidden}", 1, page)
         for text in more:
             outline.add(text, "NarrativeText", page)
     else:
         outline.heading(hidden, 2, page)
     for shape in shapes:
-        text = "\n".join(_lines(shape.node)) if shape.role == "ftr" else ""
+        text = "\n".join(lines(shape.node)) if shape.role == "ftr" else ""
         # As the running head of a book: the first stays.
         if shape is not title and shape.role not in _STAMPS and text not in footers:
             _add(shape, slide.part, outline, page)
             footers |= {text} if text else set()
     if slide.has_notes_slide and (notes := slide.notes_slide.notes_placeholder) is not None:
-        outline.add("\n".join(_lines(notes.element)), "NarrativeText", page)
+        outline.add("\n".join(lines(notes.element)), "NarrativeText", page)
 
 
 def _add(shape: Shape, part: Any, outline: Outline, page: int) -> None:
@@ -95,7 +95,7 @@ def _add(shape: Shape, part: Any, outline: Outline, page: int) -> None:
         outline.add("\n".join(labels), "UncategorizedText", page)
         outline.table(rows, page)
     else:
-        for text in _lines(shape.node):
+        for text in lines(shape.node):
             outline.add(text, "ListItem" if shape.role in _POINTS else "NarrativeText", page)
 
 
@@ -150,22 +150,8 @@ def _cell(node: Any) -> Cell | None:
     """None for what another cell in its row reaches over."""
     if node.get("hMerge") in ("1", "true"):
         return None
-    text = " ".join(_lines(node))
+    text = " ".join(lines(node))
     if node.get("vMerge") in ("1", "true"):
         # The cell above says how far it reaches.
         return None
     return cell(text, node.get("gridSpan"), node.get("rowSpan"))
-
-
-def _lines(node: Any) -> list[str]:
-    """The paragraphs of a shape, breaks inside them as newlines; blank ones are left out."""
-    found = []
-    for paragraph in node.iter(qn("a:p")):
-        pieces = (
-            "\n" if piece.tag == qn("a:br") else piece.text or ""
-            for piece in paragraph.iter(qn("a:t"), qn("a:br"), qn("m:t"))
-        )
-        text = "".join(pieces).replace("\v", "\n")
-        if text.strip():
-            found.append(text)
-    return found

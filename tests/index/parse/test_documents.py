@@ -825,3 +825,12 @@ def test_a_bomb_is_refused_before_it_is_opened(parser: Parser, tmp_path: Path) -
 def test_control_characters_and_surrogates_never_come_out(parser: Parser, tmp_path: Path) -> None:
     document = parsed(parser, written(tmp_path / "a.json", '{"a": "x\\u0000y\\ud800z"}'))
     assert document.text == "a: xyz\n\n"
+
+
+def test_every_break_keeps_words_apart(parser: Parser, tmp_path: Path) -> None:
+    page = parsed(parser, written(tmp_path / "a.txt", "Contact\vZoe Oneil\vHamburg\fNext page"))
+    assert page.text == "Contact\nZoe Oneil\nHamburg\nNext page\n\n"
+    data = parsed(parser, written(tmp_path / "a.json", '{"a": "x\\ry\\r\\nz"}'))
+    assert data.text.split() == ["a:", "x", "y", "z"]
+    page = parsed(parser, written(tmp_path / "a.md", "# Head\vline\n"))
+    assert page.title == "Head line"

@@ -64,7 +64,7 @@ def test_a_chart_on_a_slide(tmp_path: Path) -> None:
         XL_CHART_TYPE.COLUMN_CLUSTERED, 0, Inches(3), Inches(4), Inches(3), sales()
     )
     frame.chart.has_title = True
-    frame.chart.chart_title.text_frame.text = "By quarter"
+    frame.chart.chart_title.text_frame.text = "By\vquarter"
     frame.chart.value_axis.has_title = True
     frame.chart.value_axis.axis_title.text_frame.text = "Share"
     found = read_slides(show, tmp_path / "a.pptx")
@@ -129,6 +129,12 @@ def test_a_chart_of_a_sheet_repeats_no_cells(tmp_path: Path) -> None:
         ("Alone", "Alone"),
         ("Alone", "Chart 2\nBirds"),
     ]
+    broken = (
+        ("Chart 0", "Chart</a:t></a:r><a:br/><a:r><a:t>0"),
+        ("at dawn", "at</a:t></a:r><a:br/><a:r><a:t>dawn"),
+    )
+    found = tables.parse(rewritten(tmp_path / "a.xlsx", tmp_path / "b.xlsx", *broken), BY_SUFFIX[".xlsx"])
+    assert texts(found)[2:4] == ["Chart 0\nBirds", "Counted at\ndawn."]
 
 
 def test_a_diagram_is_read_from_the_top_of_its_tree() -> None:
@@ -195,6 +201,28 @@ def test_word_formulas_are_text_and_hidden_runs_are_none(tmp_path: Path) -> None
     paragraph.add_run(" Secret.").font.hidden = True
     document.save(str(tmp_path / "a.docx"))
     assert texts(parse(tmp_path / "a.docx", BY_SUFFIX[".docx"])) == ["Area A=πr of a circle."]
+
+
+def test_notes_in_word_are_read_as_its_text_is(tmp_path: Path) -> None:
+    document = docx.Document()
+    document.add_paragraph("Text.")
+    said = (
+        "<w:r><w:t>See</w:t><w:tab/><w:t>appendix</w:t><w:br/><w:t>two</w:t><w:cr/><w:t>three</w:t></w:r>"
+        "<w:r><w:rPr><w:vanish/></w:rPr><w:t>hidden</w:t></w:r><w:moveFrom><w:r><w:t>moved</w:t></w:r></w:moveFrom>"
+        "<w:hyperlink><w:r><w:t> there</w:t></w:r></w:hyperlink>"
+    )
+    notes = (
+        '<w:footnotes xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main">'
+        '<w:footnote w:type="separator"><w:p><w:r><w:t>no</w:t></w:r></w:p></w:footnote>'
+        '<w:footnote w:id="2"><w:p><w:pPr><w:tabs><w:tab w:val="left"/></w:tabs></w:pPr>'
+        f"{said}</w:p><w:p><w:r><w:t>four</w:t></w:r></w:p></w:footnote></w:footnotes>"
+    )
+    kind = "application/vnd.openxmlformats-officedocument.wordprocessingml.footnotes+xml"
+    part = Part(PackURI("/word/footnotes.xml"), kind, notes.encode(), document.part.package)
+    document.part.relate_to(part, f"{_RELATIONS}/footnotes")
+    document.save(str(tmp_path / "a.docx"))
+    found = texts(parse(tmp_path / "a.docx", BY_SUFFIX[".docx"]))
+    assert found == ["Text.", "See\tappendix\ntwo\nthree there\nfour"]
 
 
 def test_a_style_that_is_based_on_a_heading_is_one(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_a_chart_stands_behind_its_paragraph(tmp_path: Path) -> None:
     chart = (
         f'<office:document-content xmlns:office="{URN}:office:1.0" xmlns:chart="{URN}:chart:1.0"'
         f' xmlns:text="{URN}:text:1.0" xmlns:table="{URN}:table:1.0"><office:body><office:chart>'
-        "<chart:chart><chart:title><text:p>Sales</text:p></chart:title><chart:plot-area><chart:axis>"
+        "<chart:chart><chart:title><text:p>Sales<text:line-break/>in</text:p><text:p>2025</text:p></chart:title><chart:plot-area><chart:axis>"
         "<chart:title><text:p>Quarter</text:p></chart:title></chart:axis></chart:plot-area>"
         f"<table:table>{rows}</table:table></chart:chart></office:chart></office:body>"
         "</office:document-content>"
@@ -74,7 +74,7 @@ def test_a_chart_stands_behind_its_paragraph(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "a") as book:
         book.writestr("Object 1/content.xml", chart)
     texts = [element.text for element in read(path).elements]
-    assert texts == ["Before.", "Sales\nQuarter", "| North\nQ1 | 10\nQ2 | 20", "After."]
+    assert texts == ["Before.", "Sales in 2025\nQuarter", "| North\nQ1 | 10\nQ2 | 20", "After."]
 
 
 def test_what_is_encrypted_says_so_before_it_is_read(tmp_path: Path) -> None:
