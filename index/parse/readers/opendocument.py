@@ -189,6 +189,9 @@ class _Walk:
         page = self.page if self.paged else None
         rows: list[list[str]] = []
         for row in table.iter(f"{_TABLE}table-row"):
+            if next(row.iterancestors(f"{_TABLE}table")) is not table:
+                # The words of a table inside a cell are the cell's.
+                continue
             cells: list[str] = []
             for cell in row.iterchildren(f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell"):
                 # A cell that another one reaches over keeps its column, and has no text.

@@ -40,6 +40,17 @@ def test_cells_under_merged_ones_keep_their_columns(tmp_path: Path) -> None:
     assert found.text == ("Plan | Price | Seats\nFree | 0 | 5\n | 10 | 7\nPremium | 20\nnone | none | none")
 
 
+def test_a_table_inside_a_cell_is_the_text_of_the_cell(tmp_path: Path) -> None:
+    def table(*rows: str) -> str:
+        inner = "".join(f"<table:table-row>{row}</table:table-row>" for row in rows)
+        return f"<table:table><table:table-rows>{inner}</table:table-rows></table:table>"
+
+    inner = table(cell("w1") + cell("w2"), cell("w3"))
+    whole = table(cell("w4") + cell("w5") + f"<table:table-cell>{inner}</table:table-cell>", cell("w6"))
+    (found,) = read(documents.odt(tmp_path / "a.odt", whole)).elements
+    assert found.text == "w4 | w5 | w1 | w2 w3\nw6"
+
+
 def test_references_are_text_and_templates_of_indexes_are_none(tmp_path: Path) -> None:
     body = (
         "<text:p>See <text:bookmark-ref>Leave</text:bookmark-ref>"
