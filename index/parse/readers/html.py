@@ -170,7 +170,7 @@ class _Walk:
     def _start(self, node: Any) -> bool:
         """Whether to go into the node."""
         tag = _tag(node)
-        if tag in INVISIBLE or node.get("hidden") is not None or _HIDDEN.search(node.get("style", "")):
+        if _is_hidden(node):
             return False
         if tag in _BLOCKS:
             self._flush()
@@ -232,6 +232,7 @@ def rows_of(table: Any) -> list[list[str]]:
     rows = (
         [cell(_joined(one), one.get("colspan"), one.get("rowspan")) for one in _cells(row)]
         for row in table.iter("tr")
+        if not (_is_hidden(row) or _is_hidden(row.getparent()))
     )
     return grid(rows)
 
@@ -241,8 +242,14 @@ def _tag(node: Any) -> str:
     return node.tag.rpartition("}")[2].lower() if isinstance(node.tag, str) else ""
 
 
+def _is_hidden(node: Any) -> bool:
+    """Whether nobody sees the node, nor what is in it."""
+    hidden = node.get("hidden") is not None or _HIDDEN.search(node.get("style") or "")
+    return bool(hidden) or _tag(node) in INVISIBLE
+
+
 def _cells(row: Any) -> Iterator[Any]:
-    return (child for child in row if _tag(child) in ("td", "th"))
+    return (child for child in row if _tag(child) in ("td", "th") and not _is_hidden(child))
 
 
 def _holds_data(table: Any) -> bool:
@@ -259,7 +266,7 @@ def _joined(node: Any) -> str:
     for event, inner in context:
         tag = _tag(inner)
         if event == "start":
-            if tag in INVISIBLE or inner.get("hidden") is not None:
+            if _is_hidden(inner):
                 context.skip_subtree()
                 continue
             parts += [" " if tag in _BLOCKS or tag == "br" else "", inner.text or ""]
@@ -273,10 +280,13 @@ def _joined(node: Any) -> str:
 
 
 def _preformatted(node: Any) -> str:
-    """The exact text, breaks as newlines."""
+    """The exact visible text, breaks as newlines."""
     parts: list[str] = []
-    for event, inner in etree.iterwalk(node, events=("start", "end")):
-        if event == "start":
+    context = etree.iterwalk(node, events=("start", "end"))
+    for event, inner in context:
+        if event == "start" and _is_hidden(inner):
+            context.skip_subtree()
+        elif event == "start":
             parts.append("\n" if _tag(inner) == "br" else inner.text or "")
         elif inner is not node:
             parts.append(inner.tail or "")

@@ -304,6 +304,18 @@ def test_every_word_of_an_html_page_is_there_once(parser: Parser, tmp_path: Path
     assert "no" not in page.text.split()
 
 
+def test_hidden_rows_and_words_in_tables_and_code_are_no_text(parser: Parser, tmp_path: Path) -> None:
+    none = "style='color: red; display:none'"
+    source = (
+        f"<table><caption>Plan<i {none}>no</i></caption><tr><th>a<th {none}>no<th>b</tr>"
+        f"<tr hidden><td>no<td>no</tr><tr {none}><td>no<td>no</tr><tbody hidden><tr><td>no<td>no</tbody>"
+        f"<tbody><tr><td>c<span {none}>no</span>d<td hidden>no<td>e</table>"
+        f"<pre>f<b {none}>no</b>\n  g<script>no</script></pre>"
+    )
+    page = parsed(parser, written(tmp_path / "a.html", source))
+    assert [element.text for element in page.elements] == ["Plan", "a | b\ncd | e", "f\n  g"]
+
+
 def test_an_html_page_without_headings_has_its_own_title(parser: Parser, tmp_path: Path) -> None:
     page = parsed(parser, written(tmp_path / "a.htm", "<title>T</title><p>text"))
     assert page.title == "T"
