@@ -30,7 +30,7 @@ from index.parse.readers.attachments import (
     left_out,
     without_bytes,
 )
-from index.parse.readers.text import decode, marked, paragraphs
+from index.parse.readers.text import decode, decoded_as, marked, paragraphs
 
 #: Code of what the mail holds and its elements do not.
 _LEFT_OUT = "parts-left-out"
@@ -184,8 +184,8 @@ class _Body:
         try:
             if self._recoded and not as_stated:
                 charset = "utf-8"
-            return str(data.decode(charset)).replace("\r\n", "\n")
-        except (LookupError, UnicodeDecodeError):
+            return decoded_as(data, charset).replace("\r\n", "\n")
+        except (LookupError, ValueError):
             return decode(data, markup=True)
 
 

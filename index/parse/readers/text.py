@@ -22,6 +22,8 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""")
+#: Encodings that are meant by the names of smaller ones, as browsers take them: https://encoding.spec.whatwg.org
+_MEANT = {"iso8859-1": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874", "tis-620": "cp874"}
 #: Encodings of the last thirty years' office machines, where it is not UTF-8.
 _CODE_PAGES = [
     *(f"cp{page}" for page in (1252, 1250, 1251, 1253, 1254, 1255, 1256, 1257, 1258, 874, 932, 949)),
@@ -102,6 +104,12 @@ def marked(data: bytes) -> str | None:
     return None
 
 
+def decoded_as(data: bytes, charset: str) -> str:
+    """The text in the encoding that its author named. Raises LookupError, or ValueError where it is not."""
+    meant = _MEANT.get(codecs.lookup(charset).name)
+    return data.decode(meant, "replace") if meant else data.decode(charset)
+
+
 def _decoded(data: bytes, markup: bool) -> str:
     if (text := marked(data)) is not None:
         return text
@@ -113,8 +121,8 @@ def _decoded(data: bytes, markup: bool) -> str:
         pass
     if markup and (declared := _DECLARED.search(data[:2048])):
         try:
-            return data.decode(declared[1].decode("ascii"))
-        except (LookupError, UnicodeDecodeError):
+            return decoded_as(data, declared[1].decode("ascii"))
+        except (LookupError, ValueError):
             pass
     if (text := _mostly_utf8(data)) is not None:
         return text

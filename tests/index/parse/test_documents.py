@@ -358,6 +358,26 @@ def test_a_declared_encoding_counts_in_markup(parser: Parser, tmp_path: Path) ->
     assert parsed(parser, written(tmp_path / "a.xml", xml)).text.strip() == "nur 5 €"
 
 
+@pytest.mark.parametrize(
+    ("charset", "page"),
+    [("iso-8859-1", "cp1252"), ("Latin1", "cp1252"), ("us-ascii", "cp1252"), ("iso-8859-9", "cp1254")],
+)
+def test_a_declared_encoding_is_the_one_that_is_meant(
+    parser: Parser, tmp_path: Path, charset: str, page: str
+) -> None:
+    said = "Price € 30, don’t pay „Müller“"
+    source = f"<html><head><meta charset={charset}></head><p>{said}</p>".encode(page)
+    assert parsed(parser, written(tmp_path / "a.html", source)).text.strip() == said
+    mail = f"From: x@y.z\nContent-Type: text/plain; charset={charset}\n\n{said}\n".encode(page)
+    assert parsed(parser, written(tmp_path / "a.eml", mail)).elements[-1].text == said
+
+
+@pytest.mark.parametrize("charset", ["iso-8859-1", "nonsense", "undefined", "punycode", "utf-8\0"])
+def test_a_mail_is_read_whatever_its_encoding_is_called(parser: Parser, tmp_path: Path, charset: str) -> None:
+    mail = f'From: x@y.z\nContent-Type: text/plain; charset="{charset}"\n\n'.encode() + b"M\xfcller \x81.\n"
+    assert "ller" in parsed(parser, written(tmp_path / "a.eml", mail)).elements[-1].text
+
+
 @pytest.mark.parametrize("data", [b"\x7fELF\x02\x01\x01" + bytes(99) + b"abc" * 99, bytes(range(256)) * 40])
 def test_what_is_no_text_says_so(parser: Parser, tmp_path: Path, data: bytes) -> None:
     assert "no recognisable text encoding" in failure(parser, written(tmp_path / "a.txt", data))
