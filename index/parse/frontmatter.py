@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from index.freshness.properties import canonical
 from index.model import Diagnostic
 from index.parse.outline import HEADING_MAX, squeeze
 
@@ -42,6 +43,10 @@ _FOLDED = re.compile(r"[|>][+-]?\d?[+-]?[ \t]*(?:#.*)?")
 _PROPERTIES_MAX = 1000
 _ITEMS_MAX = 100
 
+#: Names whose values are words.
+_WRITTEN = frozenset({"title", "lang", "language"})
+_NULL = "tag:yaml.org,2002:null"
+
 INVALID = "front-matter-invalid"
 
 
@@ -53,7 +58,16 @@ class FrontMatter(NamedTuple):
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML in which an impossible date is the text that it is, not an error."""
+    """Safe YAML in which an impossible date is the text that it is, not an error, and a title or a language
+    is as it is written: to YAML, ``lang: no`` is false, and ``title: 12:30`` a number."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+            if isinstance(key, yaml.ScalarNode) and canonical(key.value) in _WRITTEN:
+                for one in value.value[:_ITEMS_MAX] if isinstance(value, yaml.SequenceNode) else (value,):
+                    if isinstance(one, yaml.ScalarNode) and one.tag != _NULL:
+                        one.tag = self.DEFAULT_SCALAR_TAG
+        return super().construct_mapping(node, deep)
 
 
 def _timestamp(loader: _Loader, node: yaml.ScalarNode) -> Any:
@@ -124,11 +138,12 @@ def _line_by_line(fence: str, block: str) -> dict[str, Any]:
             table = f"{squeeze(header['name'])}."
         elif pair := _PAIR[fence].fullmatch(line):
             name, value = table + pair["name"], pair["value"] or ""
+            written = canonical(name) in _WRITTEN
             # An indented line belongs to a name without a value; below any other it is a stray tab.
             below = bool(pair["indent"] and parent)
             if not below:
                 parent = "" if _value(fence, value) is not None and not _FOLDED.fullmatch(value) else name
-            found[f"{parent}.{name}" if below else name] = _value(fence, value)
+            found[f"{parent}.{name}" if below else name] = _value(fence, value, written)
         elif parent and fence == "---" and (item := _ITEM.fullmatch(line)):
             listed = found[parent] if isinstance(found[parent], list) else []
             found[parent] = [*listed, _value(fence, item["value"] or "")]
@@ -137,12 +152,14 @@ def _line_by_line(fence: str, block: str) -> dict[str, Any]:
     return found
 
 
-def _value(fence: str, text: str) -> Any:
-    """The value of a line; None when it is missing or cannot be read."""
+def _value(fence: str, text: str, written: bool = False) -> Any:
+    """The value of a line, with `written` as it stands there; None when it is missing or cannot be read."""
     try:
         if fence == "+++":
             return tomllib.loads(f"value = {text}")["value"]
         value = yaml.load(text, _Loader)
+        if written and value is not None:
+            value = yaml.load(text, yaml.BaseLoader)
     except _ERRORS:
         return None if fence == "+++" or text.startswith(_UNCLOSED) else squeeze(text)
     # ``Travel: the rules`` is a mapping to YAML, and a title to its author.

@@ -251,6 +251,24 @@ def test_the_title_is_found_whatever_its_case(parser: Parser, tmp_path: Path) ->
     assert (page.title, page.language, page.findings) == ("Travel", "de", [])
 
 
+@pytest.mark.parametrize("broken", ["", "\towner: anna\n"])
+@pytest.mark.parametrize("title", ["12:30", "007", "yes", "2026-01-02", "1_000", "0x1F"])
+def test_a_title_and_a_language_are_as_they_are_written(
+    parser: Parser, tmp_path: Path, title: str, broken: str
+) -> None:
+    front = f"---\nTitle: {title} # at noon\nlang: no\nweight: 12:30\ndraft: no\n{broken}---\n# Head\n"
+    page = parsed(parser, written(tmp_path / "a.md", front))
+    assert (page.title, page.language) == (title, "no")
+    found = {name: page.properties[name] for name in ("Title", "lang", "weight", "draft")}
+    assert found == {"Title": title, "lang": "no", "weight": 750, "draft": False}
+
+
+def test_a_title_without_a_value_is_none(parser: Parser, tmp_path: Path) -> None:
+    page = parsed(parser, written(tmp_path / "a.md", "---\ntitle: ~\nlanguage: [null, no]\n---\n# Head\n"))
+    assert page.title == "Head"
+    assert page.properties == {"title": None, "language": [None, "no"]}
+
+
 def test_rules_around_text_are_not_front_matter(parser: Parser, tmp_path: Path) -> None:
     page = parsed(parser, written(tmp_path / "a.md", "---\nJust some words.\n\n---\n\nMore.\n"))
     assert marks(page) == Counter()
