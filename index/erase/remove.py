@@ -13,6 +13,7 @@ from index.erase.traces import Traces
 from index.errors import Locked, StoreDamaged
 from index.ledger import LogAction, Order, OrderKind
 from index.model import State
+from index.payload import metadata
 from index.purge import apart
 from index.records import Collection as StoreCollection
 from index.records import Document
@@ -21,6 +22,7 @@ from index.search.find import find
 from index.search.reader import Reader
 from index.store.base import Filter
 from index.sync.apply import apply
+from index.sync.apply import remove as remove_points
 from index.sync.collection import retire
 from index.sync.recover import recover
 from index.sync.source import known_sources
@@ -58,15 +60,13 @@ def remove(run: Run, order: Order, since: int | None) -> tuple[list[str], Traces
             kept += _joined(workspace, order, ledger.erasures.documents(order.order_id))
         if current is not None:
             retire(workspace, run.run_id)
-        found = list(
-            ledger.documents.find(
-                document_ids=ledger.erasures.documents(order.order_id), states=[State.ERASED]
-            )
-        )
+        ids = ledger.erasures.documents(order.order_id)
+        found = list(ledger.documents.find(document_ids=ids, states=[State.ERASED]))
         traces = _traces(workspace, order, current, found)
-        if current is not None and found:
+        if current is not None and ids:
             _delete(run, current, found)
-            _read_back(workspace, current, found, traces)
+            _delete_unknown(workspace, current, ids)
+            _read_back(workspace, current, ids, traces)
         ledger.erasures.reduce(order.order_id)
     return list(dict.fromkeys(kept)), traces
 
@@ -146,14 +146,26 @@ def _delete(run: Run, current: StoreCollection, found: Sequence[Document]) -> No
     apply(target_of(run, current), run.run_id, gone, lambda _: [])
 
 
+def _delete_unknown(workspace: Workspace, current: StoreCollection, ids: Sequence[str]) -> None:
+    """Delete the points of these documents that no row names: rows may be lost, as in a damaged ledger. An
+    attempt that was cut short after the rows went has left none."""
+    wanted = set(ids)
+    with workspace.store.session(current.name) as session:
+        if not session.count(Filter(document_ids=tuple(ids))):
+            return
+        named = ((point.id, metadata(point.payload).get("document_id")) for point in session.indexed())
+        left = {point: document for point, document in named if document in wanted}
+        remove_points(session, list(left))
+    workspace.ledger.writes.record_absent(current.name, left, workspace.now())
+
+
 def _read_back(
-    workspace: Workspace, current: StoreCollection, found: Sequence[Document], traces: Traces | None
+    workspace: Workspace, current: StoreCollection, ids: Sequence[str], traces: Traces | None
 ) -> None:
-    """Ask the store in two other ways than by ids, which `apply` has done. Raises StoreDamaged."""
-    ids = tuple(document.document_id for document in found)
+    """Ask the store in two other ways than by the ids of points. Raises StoreDamaged."""
     gone = set(workspace.ledger.erasures.unpurged(ids))
     with workspace.store.session(current.name) as session:
-        left = session.count(Filter(document_ids=ids))
+        left = session.count(Filter(document_ids=tuple(ids)))
         for vector in traces.queries if traces else ():
             hits = session.search(mode="dense", dense=vector, sparse=None, limit=5, where=Filter())
             left += sum(hit.point.id in gone for hit in hits)

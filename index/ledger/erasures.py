@@ -38,10 +38,6 @@ from index.model import State
 
 _ORDER = schema.columns(orders, Order)
 _TOMBSTONE = schema.columns(tombstones, Tombstone)
-_NAMES = ("document_id", "source", "uri", "state", "size", "content_hash", "seen_hash", "title")
-_ROW = [documents.c[name] for name in _NAMES]
-#: A shorter text is not looked for in the records of runs: it stands everywhere.
-_SHORTEST = 4
 
 
 class HeldBack(Exception):

@@ -27,7 +27,8 @@ def reduced(database: Database, connection: sa.Connection, own: Collection[str])
     found = list(rows(database, connection, documents.c.document_id, own))
     places = {(document.source, document.uri) for document in found}
     for former in rows(database, connection, documents.c.uri, {uri for _, uri in places}):
-        if former.state in (State.DELETED, State.ERASED) and (former.source, former.uri) in places:
+        # An erased one is under an order of its own, which is to delete its points before its row goes.
+        if former.state is State.DELETED and (former.source, former.uri) in places:
             found.append(former)
     ids = {*own, *(document.document_id for document in found)}
     number = 0

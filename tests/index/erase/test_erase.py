@@ -177,6 +177,35 @@ def test_the_row_of_a_deleted_document_goes_too(grown: Knowledge) -> None:
     assert files_with(kb, SECRETS) == set()
 
 
+def test_orders_on_the_former_and_the_present_document_of_a_path_do_not_meet(grown: Knowledge) -> None:
+    """The rows that the second one needs to find its points are not the first one's to reduce."""
+    kb = grown
+    (kb.docs / "tamarind/zeppelin.md").unlink()
+    kb.sync()
+    kb.write("tamarind/zeppelin.md", "# Pangolins\n\nThe quagga sleeps here.\n")
+    kb.sync()
+    (former,) = kb.ask(lambda w: list(w.ledger.documents.find(states=[State.DELETED])))
+    first = ordered(kb, Target([former.document_id]))
+    second = ordered(kb, Target([kb.documents()["tamarind/zeppelin.md"].document_id]))
+    assert attempt(kb, first).done and files_with(kb, ["quagga"])
+    report = attempt(kb, second)
+    assert report.done and "of 1 texts" in report.places[0].evidence
+    assert files_with(kb, [*SECRETS, "Pangolins", "quagga"]) == set()
+
+
+def test_points_go_although_the_rows_of_their_document_are_lost(grown: Knowledge) -> None:
+    kb = grown
+    order = ordered(kb, Target(("tamarind/zeppelin.md",)))
+    with kb.workspace() as workspace, workspace.ledger.database.writing() as connection:
+        (lost,) = workspace.ledger.erasures.documents(order.order_id)
+        for table in ("documents", "chunks"):
+            connection.exec_driver_sql(f"DELETE FROM {table} WHERE document_id = '{lost}'")
+    assert any("kookaburra" in point.payload["page_content"] for point in kb.points().values())
+    report = attempt(kb, order)
+    assert report.done and "its traces were lost" in report.places[0].evidence
+    assert len(kb.points()) == 5 and not files_with(kb, ["kookaburra"])
+
+
 def test_what_connectors_keep_is_forgotten_whole(grown: Knowledge) -> None:
     kept = grown.home / ".freshkb" / "cache" / "docs"
     (kept / "bytes").mkdir(parents=True)
