@@ -120,7 +120,7 @@ def follow(database: Database, connection: sa.Connection, records: Collection[Do
 def unlink(database: Database, connection: sa.Connection, uris: Iterable[str]) -> int:
     """Take links that end in the names of these places out of the extracts of other documents. Returns the
     number of extracts that had any."""
-    names = {unquote(uri).rpartition("/")[2] for uri in uris}
+    names = {_name(unquote(uri)) for uri in uris} - {""}
     changed = 0
     for document_id, links in connection.execute(sa.select(extracts.c.document_id, extracts.c.links)).all():
         kept = [link for link in links if not names & _segments(link[0])]
@@ -131,5 +131,17 @@ def unlink(database: Database, connection: sa.Connection, uris: Iterable[str]) -
     return changed
 
 
+def _name(uri: str) -> str:
+    """The name of a place; "" of the first page of a website, of which every link to the site has the name.
+
+    >>> _name("people/b.md"), _name("example.org/people/b/"), _name("example.org/")
+    ('b.md', 'b', '')
+    """
+    above, _, name = uri.rstrip("/").rpartition("/")
+    return name if above or not uri.endswith("/") else ""
+
+
 def _segments(target: str) -> set[str]:
-    return set(unquote(target.partition("#")[0].partition("?")[0]).split("/"))
+    """The names that a link has in it, the one at its end with and without a query."""
+    path = target.partition("#")[0]
+    return {name for form in (path, path.partition("?")[0]) for name in unquote(form).split("/")}

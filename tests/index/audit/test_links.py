@@ -154,3 +154,17 @@ def test_links_to_an_erased_place_are_forgotten(kb: Knowledge) -> None:
             assert unlink(database, connection, ["people/b.md"]) == 0
     kept = extract(kb, "a.md")
     assert kept is not None and [target for target, _ in kept.links] == ["c.md"]
+
+
+def test_a_place_that_ends_in_a_slash_is_in_no_other_link(kb: Knowledge) -> None:
+    others = ["https://example.org/", "https://law.example.com/x", "below/", "example.org/people/c/"]
+    links = [*others, "/people/b", "http://example.org/people/b/#x", "people/q/?of=1"]
+    kb.write("a.md", " ".join(f"[link]({link})" for link in links))
+    kb.sync()
+    with kb.workspace() as workspace, workspace.ledger.database.writing() as connection:
+        database = workspace.ledger.database
+        assert unlink(database, connection, ["example.org/"]) == 0
+        gone = ["example.org/people/b/", "example.org/people/q/?of=1", "example.org/"]
+        assert unlink(database, connection, gone) == 1
+    kept = extract(kb, "a.md")
+    assert kept is not None and [target for target, _ in kept.links] == others
