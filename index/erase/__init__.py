@@ -23,8 +23,9 @@ How an order goes
     2. Under the writer locks of their sources: what interrupted runs left is recovered; copies of the same
        bytes that were in flight join the order; traces are gathered and looked for in every file, which is
        the control of the search; the points are deleted in the write order that all changes go, and read back
-       absent; the ledger's rows are reduced to nothing; reports that name a document are removed.
-    3. Store and ledger are purged, and every file is searched again: no trace is left.
+       absent; the ledger's rows are reduced to nothing.
+    3. Store and ledger are purged, all reports of audits in the state folder are removed, as they write names
+       in forms of their own, and every file is searched again: no trace is left.
     4. An entry of the log, the receipt with the entry's place in the log, and the order is done.
 
 Invariants

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from connectors.base import forget
 from index.disk.cache import user_cache
 from index.disk.scratch import clear
 from index.purge.purge import SOURCE_CACHES, Place
+from index.purge.scan import files
 from index.workspace import Workspace
 
 
-def is_report(workspace: Workspace, path: Path) -> bool:
-    """Whether this is a report of an earlier audit, which the next one writes anew."""
-    return path.is_relative_to(workspace.config.reports)
-
-
-def remove_reports(workspace: Workspace, held: Iterable[Path]) -> Place:
-    """Remove those of these files that are reports. Mails encode their texts, so that nobody can tell whom
-    they name: all that a dry run has left are removed."""
-    gone = [path for path in held if is_report(workspace, path)]
-    for path in (*gone, *workspace.config.digests.glob("*")):
+def remove_reports(workspace: Workspace) -> Place:
+    """Remove all that audits and dry runs of mails have left in the state folder. They escape, encode and
+    shorten names, so that nobody can tell whom they name. Raises OSError."""
+    gone = list(files(workspace.config.reports))
+    for path in gone:
         path.unlink(missing_ok=True)
-    if not gone:
-        said = "No report in the state folder names an erased document."
-    else:
-        count = "A report that named" if len(gone) == 1 else f"{len(gone):,} reports that named"
-        said = f"{count} an erased document: removed; the next audit writes them anew."
-    return Place("reports", "purged", f"{said} Reports that were written to other folders are not covered.")
+    count = "One file" if len(gone) == 1 else f"{len(gone):,} files"
+    said = f"{count} of reports were removed, whatever they named" if gone else "No report was there"
+    others = "Reports that were written to other folders are not covered."
+    return Place("reports", "purged", f"{said}; the next audit writes them anew. {others}")
 
 
 def caches_of_user() -> list[Path]:

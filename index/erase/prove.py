@@ -11,7 +11,6 @@ from index.erase.kept import (
     caches_of_user,
     clear_scratch,
     clear_source_caches,
-    is_report,
     remove_reports,
 )
 from index.erase.traces import Traces
@@ -32,15 +31,13 @@ def prove(run: Run, traces: Traces | None) -> tuple[list[Place], str]:
         if purged.outcome != "done":
             why = " ".join(purged.errors) or "The purge was interrupted."
             return list(purged.places), why
-        scratch = clear_scratch(workspace)
+        reports, scratch = remove_reports(workspace), clear_scratch(workspace)
         try:
             sources = clear_source_caches(workspace)
         except OSError as error:
             return list(purged.places), f"{error.filename} cannot be removed: {error.strerror}."
         caches = caches_of_user()
         held = tracing.search(workspace, traces, scan, caches) if traces and scan else {}
-    reports = remove_reports(workspace, held)
-    held = {path: names for path, names in held.items() if not is_report(workspace, path)}
     if traces is not None and held:
         names = set().union(*held.values())
         stay = tracing.staying(workspace, traces, names)

@@ -227,7 +227,21 @@ def test_reviews_runs_and_reports_forget_it(grown: Knowledge) -> None:
     (kb.docs / "tamarind/zeppelin.md").write_text("\0")
     report = erased(kb, "tamarind/zeppelin.md")
     assert report.done and files_with(kb, SECRETS) == set()
-    assert "7 reports" in report.places[2].evidence
+    assert "7 files of reports were removed" in report.places[2].evidence
+
+
+@pytest.mark.parametrize("uri", ["R&D/d'Or.md", "0.md", "00000000000000017.md"])
+def test_reports_forget_a_name_that_they_escape_or_others_have(grown: Knowledge, uri: str) -> None:
+    """No piece of it can be looked for in files: it stands in other names, or tells nothing."""
+    kb = grown
+    kb.write(uri, "The kookaburra was here.\n")
+    kb.sync()
+    kb.clock.forward(days=400)
+    with kb.workspace() as workspace:
+        write_report(audit_of(workspace), workspace.config.reports)
+    report = erased(kb, f"docs:{uri}")
+    assert report.done and report.places[2].place == "reports", report.error
+    assert not list((kb.home / ".freshkb" / "reports").rglob("*.*"))
 
 
 @pytest.mark.parametrize(
