@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from index.errors import LedgerDamaged
 from index.freshness.properties import mails_above
 from index.ledger.database import Database
-from index.ledger.schema import documents, meta, order_documents, tombstones
+from index.ledger.schema import documents, live, meta, order_documents, tombstones
 from index.ledger.tombstone import KEY, Keys, Tombstone, TombstoneKind
 from index.model import State
 from index.records import Document
@@ -51,9 +51,24 @@ def rows(
     return [Erased(*row) for row in connection.execute(query)]
 
 
-def of_document(keys: Keys, document: Erased) -> Iterator[Tombstone]:
-    """The tombstones of a document."""
-    yield Tombstone(keys.uri(document.source, document.uri), TombstoneKind.URI)
+def taken(database: Database, connection: sa.Connection, found: Iterable[Erased]) -> set[tuple[str, str]]:
+    """The places of these documents, (source, uri), that a live document has."""
+    query = sa.select(documents.c.source, documents.c.uri).where(live)
+    query = query.where(database.among(documents.c.uri, {document.uri for document in found}))
+    return {(source, uri) for source, uri in connection.execute(query)}
+
+
+def replaced(database: Database, connection: sa.Connection, found: Iterable[Erased]) -> set[Erased]:
+    """Those of these documents that are deleted, and in whose place another one is by now."""
+    gone = {document for document in found if document.state is State.DELETED}
+    places = taken(database, connection, gone)
+    return {document for document in gone if (document.source, document.uri) in places}
+
+
+def of_document(keys: Keys, document: Erased, *, path: bool = True) -> Iterator[Tombstone]:
+    """The tombstones of a document, with that of its path unless another document has it."""
+    if path:
+        yield Tombstone(keys.uri(document.source, document.uri), TombstoneKind.URI)
     for content in document.hashes:
         yield Tombstone(keys.content(content), TombstoneKind.CONTENT)
 

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from index.ledger import schema
 from index.ledger.database import Tables
 from index.ledger.entry import LogEntry
-from index.ledger.erased import Erased, keys_of, of_document, put, rows
+from index.ledger.erased import Erased, keys_of, of_document, put, replaced, rows
 from index.ledger.holds import held, lock, matching
 from index.ledger.intents import unpacked
 from index.ledger.log import append
@@ -61,16 +61,17 @@ class Erasures(Tables):
         *,
         standing: Collection[Tombstone] = (),
     ) -> Iterator[list[Erased]]:
-        """Place an order on these documents and on all that have the same bytes. Yields them inside the
-        transaction, which an exception of the block undoes. `subject` makes the keyed hash of each for the
-        receipt; None: the order has them. `standing`: tombstones besides those of the documents. The order is
-        durable when the block has ended.
+        """Place an order on these documents and on all that have the same bytes. Yields those that it is
+        about inside the transaction, which an exception of the block undoes. `subject` makes the keyed hash
+        of each for the receipt; None: the order has them. `standing`: tombstones besides those of the
+        documents. The order is durable when the block has ended.
 
         Raises HeldBack when a hold stands on one of them: then nothing is on record.
         """
         with self._database.writing() as connection:
-            found = self._covered(connection, document_ids)
-            self._join(connection, order.order_id, order.kind, found, standing)
+            covered = self._covered(connection, document_ids)
+            found = self._shown(connection, covered, document_ids)
+            self._join(connection, order.order_id, order.kind, covered, standing)
             counted = sa.select(sa.func.count()).where(
                 self._database.among(chunks.c.document_id, [d.document_id for d in found])
             )
@@ -108,10 +109,11 @@ class Erasures(Tables):
             if found:
                 query = sa.select(orders.c.kind, orders.c.subjects).where(orders.c.order_id == order_id)
                 kind, subjects = connection.execute(query).one()
+                shown = self._shown(connection, found, document_ids)
                 self._join(connection, order_id, kind, found)
-                subjects += [subject(document) for document in found] if subject else []
+                subjects += [subject(document) for document in shown] if subject else []
                 which = sa.update(orders).where(orders.c.order_id == order_id)
-                total = orders.c.documents + len(found)
+                total = orders.c.documents + len(shown)
                 connection.execute(which.values(documents=total, subjects=subjects))
         return found, sorted(under)
 
@@ -128,13 +130,13 @@ class Erasures(Tables):
         return sa.select(order_documents.c.document_id).where(order_documents.c.order_id == order_id)
 
     def covered(self, document_ids: Collection[str]) -> list[Erased]:
-        """These documents and all that have the same bytes, in order of source and uri."""
+        """The documents that an order on these would be about, in order of source and uri."""
         with self._database.reading() as connection:
-            return self._copies(connection, document_ids)
+            return self._shown(connection, self._copies(connection, document_ids), document_ids)
 
     def _covered(self, connection: sa.Connection, document_ids: Collection[str]) -> list[Erased]:
-        """The same. Until the transaction ends, no hold is placed on them. Raises HeldBack for one that
-        stands."""
+        """These documents and all that have the same bytes. Until the transaction ends, no hold is placed on
+        them. Raises HeldBack for one that stands."""
         matching(self._database, connection)
         found = self._copies(connection, document_ids)
         ids = [document.document_id for document in found]
@@ -152,6 +154,14 @@ class Erasures(Tables):
                 found.setdefault(copy.document_id, copy)
         return sorted(found.values(), key=lambda d: (d.source, d.uri, d.document_id))
 
+    def _shown(
+        self, connection: sa.Connection, found: Sequence[Erased], named: Collection[str]
+    ) -> list[Erased]:
+        """Those of these documents that an order is about. What is left of a deleted copy goes with the
+        others, but nobody is to take it for the document that is in its place by now."""
+        former, own = replaced(self._database, connection, found), set(named)
+        return [document for document in found if document not in former or document.document_id in own]
+
     def _join(
         self,
         connection: sa.Connection,
@@ -168,7 +178,8 @@ class Erasures(Tables):
         keys = keys_of(connection)
         # What holds a phrase comes back once the phrase is gone from it: its path and its bytes are free.
         named = () if kind is OrderKind.PHRASE else (*found, *more)
-        stones = [*standing, *(stone for d in named for stone in of_document(keys, d))]
+        former = replaced(self._database, connection, named)
+        stones = [*standing, *(stone for d in named for stone in of_document(keys, d, path=d not in former))]
         put(self._database, connection, order_id, stones)
         if ids:
             connection.execute(

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from index.ledger import audit_tables, extracts
 from index.ledger.database import Database
-from index.ledger.erased import rows
+from index.ledger.erased import rows, taken
 from index.ledger.log import hide_subjects
 from index.ledger.schema import chunks, documents, held_documents, intents, items, reviews, runs, sources
 from index.model import State
@@ -26,6 +26,8 @@ def reduced(database: Database, connection: sa.Connection, own: Collection[str])
     the number of rows."""
     found = list(rows(database, connection, documents.c.document_id, own))
     places = {(document.source, document.uri) for document in found}
+    # A document that is in one of them by now keeps its plans, and the links to it.
+    places -= taken(database, connection, found)
     for former in rows(database, connection, documents.c.uri, {uri for _, uri in places}):
         # An erased one is under an order of its own, which is to delete its points before its row goes.
         if former.state is State.DELETED and (former.source, former.uri) in places:
@@ -47,7 +49,7 @@ def reduced(database: Database, connection: sa.Connection, own: Collection[str])
     ):
         gone = sa.delete(column.table).where(database.among(column, ids))
         number += connection.execute(gone).rowcount
-    uris = {document.uri for document in found}
+    uris = {uri for _, uri in places}
     for column in (items.c.uri, items.c.old_uri):
         gone = sa.delete(items).where(database.among(column, uris))
         number += connection.execute(gone).rowcount

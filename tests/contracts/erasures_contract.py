@@ -86,6 +86,37 @@ class ErasuresContract(OpenLedger):
             keys.content("aa")
         }
 
+    def test_what_is_in_the_place_of_a_deleted_document_is_no_copy(self, ledger: Ledger) -> None:
+        old = version("p.md", "d0", "aa", state=State.DELETED, title="Secret")
+        ledger.documents.put([old, replace(old, document_id="d1", content_hash="bb", seen_hash="bb")], [])
+        put(ledger, version("p.md", "d2", "cc"), chunk("d2", 0))
+        put(ledger, version("q.md", "d3", "aa"), chunk("d3", 0))
+        assert [d.document_id for d in ledger.erasures.covered(["d3"])] == ["d3"]
+        assert [d.document_id for d in placed(ledger, "E-1", ["d3"], T0)] == ["d3"]
+        (order,) = ledger.erasures.open()
+        assert (order.documents, order.subjects) == (1, [subject(SALT, "handbook", "q.md")])
+        keys = ledger.tombstones.keys()
+        assert {s.key_hash for s in ledger.tombstones.of("E-1")} == {
+            keys.uri("handbook", "q.md"),
+            keys.content("aa"),
+        }
+        # What is left of the copy goes all the same.
+        assert ledger.erasures.documents("E-1") == ["d0", "d3"]
+        item = Item(Action.UPDATE, "p.md", "d2")
+        ledger.runs.start("sync", T0, run_id="r1")
+        ledger.runs.save_plan("r1", "handbook", "", {}, [[item]])
+        ledger.erasures.reduce("E-1")
+        assert [row.document_id for row in ledger.documents.find(states=list(State))] == ["d1", "d2"]
+        assert [i.uri for i in ledger.runs.batch("r1", 1)[1]] == ["p.md"]
+
+    def test_a_deleted_document_that_is_named_leaves_the_one_in_its_place(self, ledger: Ledger) -> None:
+        ledger.documents.put([version("p.md", "d0", "aa", state=State.DELETED)], [])
+        put(ledger, version("p.md", "d1", "cc"), chunk("d1", 0))
+        assert [d.document_id for d in placed(ledger, "E-1", ["d0"], T0)] == ["d0"]
+        keys = ledger.tombstones.keys()
+        assert ledger.tombstones.of("E-1") == [Tombstone(keys.content("aa"), TombstoneKind.CONTENT)]
+        assert ledger.tombstones.barred([version("p.md", "d1", "dd")]) == set()
+
     def test_a_hold_on_one_of_them_keeps_all(self, ledger: Ledger) -> None:
         for name in ("a", "b", "c"):
             put(ledger, version(name, name, "same"), chunk(name, 0))
