@@ -12,9 +12,10 @@ Vocabulary
 Modules
     `target` (the documents that a person names, and what an order would cover) · `place` (orders placed and
     lifted) · `carry_out` (the verb: `remove`, `prove`, certify) · `traces` (the pieces to be searched for,
-    before and after) · `phrases` (suppressed ones, by their hashes) · `kept` (files of the state folder that
-    may name a document) · `receipt` with `predicate` and `parts`, and `reveal` (the proof, and its key) ·
-    `replay` (orders of receipts, on a ledger that does not know them).
+    before and after) · `staying` (those that stand in what stays) · `phrases` (suppressed ones, by their
+    hashes) · `kept` (files of the state folder that may name a document) · `receipt` with `predicate` and
+    `parts`, and `reveal` (the proof, and its key) · `replay` (orders of receipts, on a ledger that does not
+    know them).
 
 How an order goes
     1. In one transaction: no hold stands on its documents, order and tombstones are on record, the documents

@@ -13,6 +13,7 @@ from index.erase.kept import (
     clear_source_caches,
     remove_reports,
 )
+from index.erase.staying import is_ours, staying
 from index.erase.traces import Traces
 from index.purge import apart
 from index.purge.purge import SOURCE_CACHES, Place, purge_places
@@ -39,20 +40,25 @@ def prove(run: Run, traces: Traces | None) -> tuple[list[Place], str]:
         caches = caches_of_user()
         held = tracing.search(workspace, traces, scan, caches) if traces and scan else {}
     if traces is not None and held:
-        names = set().union(*held.values())
-        stay = tracing.staying(workspace, traces, names)
+        stay = staying(workspace, traces, held)
         held = {path: left for path, found in held.items() if (left := found - stay)}
     rewritten = [place for place in purged.places if place.place != SOURCE_CACHES]
     places = [_place(workspace, place, traces, held) for place in rewritten]
     places += [reports, scratch, sources, *map(_cache_place, caches if traces else ()), _log_place()]
     if not held:
         return places, ""
-    shown = ", ".join(sorted(path.name for path in held)[:5])
-    count = "A file" if len(held) == 1 else f"{len(held):,} files"
-    return places, (
-        f"{count} of {workspace.config.state_dir} may hold a piece of what was erased: {shown}. Remove what "
-        "is no part of the index, and run: freshkb erase"
-    )
+    return places, _why(workspace, held)
+
+
+def _why(workspace: Workspace, held: Collection[Path]) -> str:
+    """Why pieces in these files are no proof, and what to do."""
+    others = [path for path in held if not is_ours(workspace, path)]
+    shown = ", ".join(sorted(path.name for path in others or held)[:5])
+    count = "A file" if len(others or held) == 1 else f"{len(others or held):,} files"
+    said = f"{count} of {workspace.config.state_dir} may hold a piece of what was erased: {shown}."
+    if others:
+        return f"{said} Remove what is no part of the index, and run: freshkb erase"
+    return f"{said} The next erase, purge or sync writes store and ledger anew, and searches again."
 
 
 def _place(workspace: Workspace, place: Place, traces: Traces | None, held: Collection[Path]) -> Place:
@@ -81,7 +87,7 @@ def _searched(place: str, traces: Traces | None, left: bool) -> str:
     nouns = {"texts": "texts", "vectors": "vectors", "ids": "ids", "names": "paths and titles"}
     looked = ", ".join(f"{traces.owners(kind):,} {nouns[kind]}" for kind in kinds)
     found = ", ".join(f"{control.get(kind, 0):,}" for kind in kinds)
-    now = "some" if left else "none, but for pieces that documents which stay have, too"
+    now = "some" if left else "none, but for pieces that what stays has, too"
     return (
         f"All files of the state folder were searched for pieces of {looked}: before, {found} of them were "
         f"found; afterwards {now}."
@@ -89,7 +95,10 @@ def _searched(place: str, traces: Traces | None, left: bool) -> str:
 
 
 def _cache_place(folder: Path) -> Place:
-    said = f"Converted models lie in {folder}, and no text. Its files were searched, too: none has a trace."
+    said = (
+        f"Converted models lie in {folder}, and no text. Its files were searched, too: none has a piece of a "
+        "text, a vector or an id."
+    )
     return Place("caches", "purged", said)
 
 

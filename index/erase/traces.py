@@ -25,7 +25,6 @@ from index.batched import batched
 from index.disk.atomic import leftovers, replacing, sync_folder
 from index.disk.private import private_folder
 from index.erase import TRACES
-from index.model import Point
 from index.purge import scan
 from index.purge.apart import Search
 from index.purge.scan import PIECE_BYTES, Scan, Trace
@@ -43,8 +42,8 @@ TEXT_PIECES_MAX = 8_000
 VECTOR_PIECES = 4
 #: Vectors that the store is searched by after the deletion.
 VECTORS_MAX = 32
-#: Points that are read at once to see whether a piece stands in a document that stays.
-_PAGE = 1000
+#: Names of documents that are read at once to see whether a piece stands in one that stays.
+_NAMES = 10_000
 
 
 @dataclass(slots=True)
@@ -171,7 +170,7 @@ def _own(workspace: Workspace, names: list[list[bytes]]) -> list[list[bytes]]:
     numbered = dict(enumerate(pieces))
     search = Scan([Trace(str(number), frozenset({piece})) for number, piece in numbered.items()])
     common: set[bytes] = set()
-    for some in batched(workspace.ledger.documents.names(), _PAGE * 10):
+    for some in batched(workspace.ledger.documents.names(), _NAMES):
         content = "\n".join(some).encode("utf-8", "surrogatepass")
         common |= {numbered[int(found)] for found in search.within(content)}
     return [[piece for piece in some if piece not in common] for some in names]
@@ -187,19 +186,23 @@ def search(
     Raises FreshkbError for a file that cannot be read.
 
     Ids do not count in the files of the ledger, which has them until the order is done; short names not in
-    those of the store and of other folders, where any four bytes may stand by chance.
+    those of the store, where any four bytes may stand by chance; no name in other folders, whose models
+    have a vocabulary.
     """
     folder = workspace.config.state_dir
     if not folder.exists():
         return {}
     index, own, ledger = folder / "index", folder / TRACES, workspace.ledger.files
+    named = {t.name for t in traces.pieces() if t.name.startswith("names:")}
     short = {t.name for t in traces.pieces() if min(map(len, t.pieces)) < PIECE_BYTES}
     held = {}
     for path, names in look([folder, *others], list(traces.pieces())).items():
         if path in ledger:
             names = {name for name in names if not name.startswith("ids:")}
-        elif path.is_relative_to(index) or not path.is_relative_to(folder):
+        elif path.is_relative_to(index):
             names = names - short
+        elif not path.is_relative_to(folder):
+            names = names - short - named
         if names and not path.is_relative_to(own):
             held[path] = names
     return held
@@ -209,38 +212,6 @@ def counted(held: Mapping[Path, Collection[str]]) -> dict[str, int]:
     """Of each kind, the owners of which a piece was found."""
     owners = {tuple(name.split(":")[:2]) for names in held.values() for name in names}
     return {kind: sum(own[0] == kind for own in owners) for kind in Traces.KINDS}
-
-
-def staying(workspace: Workspace, traces: Traces, names: Collection[str]) -> set[str]:
-    """Those of the found pieces that stand in what stays: in payloads of points, or in rows of the ledger.
-    All of them are read for that."""
-    wanted = [trace for trace in traces.pieces() if trace.name in names]
-    search = Scan(wanted)
-    found: set[str] = set()
-    collection = workspace.ledger.collections.current()
-    if collection is not None:
-        first: str | None = None
-        while True:
-            with workspace.store.session(collection.name) as session:
-                page: list[Point] = []
-                for point in session.scroll(vectors=False, page=_PAGE, first=first):
-                    page.append(point)
-                    if len(page) == _PAGE:
-                        break
-            found |= search.within(b"\n".join(_written(point.payload) for point in page))
-            if len(page) < _PAGE:
-                break
-            first = page[-1].id
-    with workspace.ledger.snapshot() as snapshot:
-        for table in snapshot.tables():
-            for rows in batched(table.rows, _PAGE):
-                texts = "\n".join(str(v) for row in rows for v in row if isinstance(v, str))
-                found |= search.within(texts.encode("utf-8", "surrogatepass"))
-    return {name for name in found if not name.startswith("ids:")}
-
-
-def _written(payload: Mapping[str, Any]) -> bytes:
-    return json.dumps(payload, ensure_ascii=False, default=str).encode("utf-8", "surrogatepass")
 
 
 # ── Keeping ───────────────────────────────────────────────────────────────────────────────────────────

@@ -37,7 +37,7 @@ from index.ledger.schema import VERSION, meta
 from index.ledger.sources import Sources
 from index.ledger.tombstones import Tombstones
 from index.ledger.usage import Usage
-from index.ledger.vacuum import Vacuumed, vacuum
+from index.ledger.vacuum import Vacuumed, copy_rows, vacuum
 from index.ledger.writes import Writes
 from index.model import utc_now
 
@@ -138,6 +138,10 @@ class Ledger:
     def vacuum(self) -> Vacuumed:
         """Remove the bytes of deleted rows from the ledger's files. Waits for writers and for readers."""
         return vacuum(self.database)
+
+    def copy_rows(self, path: Path) -> None:
+        """Write all rows to a new file, as SQLite holds them once it was vacuumed; none of a server's."""
+        copy_rows(self.database, path)
 
     def snapshot(self) -> AbstractContextManager[Snapshot]:
         """All rows as of now, for a copy: see `index.ledger.copy`."""

@@ -11,6 +11,7 @@ The temporary file of a `VACUUM` holds live rows only, and has no name.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from index.ledger.database import Database
@@ -63,6 +64,14 @@ def vacuum(database: Database) -> Vacuumed:
             "emptied. Blocks that the file system freed are not overwritten."
         ),
     )
+
+
+def copy_rows(database: Database, path: Path) -> None:
+    """Write every row, and the schema, to a new file as `vacuum` writes them; of SQLite only. Raises
+    LedgerError when there is no room."""
+    with database.mapped(), database.engine.connect() as connection:
+        driver: Any = connection.connection.dbapi_connection
+        driver.execute("VACUUM INTO ?", (str(path),)).close()
 
 
 def _emptied(driver: Any) -> bool:

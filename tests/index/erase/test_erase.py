@@ -369,6 +369,52 @@ def test_a_piece_that_is_left_in_a_file_keeps_the_order_open(grown: Knowledge) -
     assert not (kb.home / ".freshkb" / TRACES).exists()
 
 
+def test_a_file_that_is_named_like_it_keeps_the_order_open(grown: Knowledge) -> None:
+    left = grown.home / ".freshkb" / "Quetzalcoatl of Obsidian"
+    left.touch()
+    report = erased(grown, "tamarind/zeppelin.md")
+    assert not report.done and "Obsidian. Remove what is no part of the index" in report.error
+    left.unlink()
+    assert attempt(grown, report.order).done
+
+
+#: Words of the ledger's schema and of SQLite, of the names and the contents of our files, and one that stands
+#: across the source and the path of a document that stays.
+CONSTANT = [
+    "Links",
+    "Orders",
+    "present",
+    "alembic",
+    "format",
+    "sqlite_autoindex_documents_1",
+    "signing.pem",
+    "PRIVATE",
+    "receipts",
+    "ledger.db",
+    "payload_storage/page_0.dat",
+    "sand",
+]
+
+
+@pytest.mark.usefixtures("scanned_here")
+def test_a_title_that_stands_in_our_own_files_is_no_trace(
+    grown: Knowledge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kb = grown
+    kb.write("and.md", "The marimba stays.\n")
+    for number, title in enumerate(CONSTANT):
+        kb.write(f"odd/{number}.md", f"# {title}\n\nThe kookaburra laughed at noon, {number} times.\n")
+    kb.sync()
+    erased(kb, "tamarind/zeppelin.md")
+    order = ordered(kb, Target(pattern="odd/**"))
+    with monkeypatch.context() as patched:
+        patched.setattr(prove, "staying", lambda *_: set())
+        report = attempt(kb, order)
+    assert not report.done and "Remove" not in report.error
+    report = attempt(kb, order)
+    assert report.done and files_with(kb, SECRETS) == set(), report.error
+
+
 def test_traces_are_kept_under_a_key(grown: Knowledge, monkeypatch: pytest.MonkeyPatch) -> None:
     kb = grown
 
