@@ -67,7 +67,7 @@ def remove(run: Run, order: Order, since: int | None) -> tuple[list[str], Traces
             _delete(run, current, found)
             _delete_unknown(workspace, current, ids)
             _read_back(workspace, current, ids, traces)
-        ledger.erasures.reduce(order.order_id)
+        ledger.erasures.reduce(order.order_id, traces.naming() if traces else None)
     return list(dict.fromkeys(kept)), traces
 
 

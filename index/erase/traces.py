@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import os
 from array import array
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,6 +77,14 @@ class Traces:
     def owners(self, kind: str) -> int:
         """Owners that have a piece."""
         return sum(bool(some) for some in getattr(self, kind))
+
+    def naming(self) -> Callable[[str], bool]:
+        """Whether a text has a piece of a name; one of a short name may be any word."""
+        long = [
+            t for t in self.pieces() if t.name.startswith("names:") and min(map(len, t.pieces)) >= PIECE_BYTES
+        ]
+        search = Scan(long)
+        return lambda text: bool(search.within(text.encode("utf-8", "surrogatepass")))
 
     def packed(self) -> bytes:
         kinds = {kind: [[p.hex() for p in some] for some in getattr(self, kind)] for kind in self.KINDS}

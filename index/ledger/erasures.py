@@ -242,12 +242,12 @@ class Erasures(Tables):
             pending = connection.execute(stand.where(orders.c.state == OrderState.OPEN)).scalar_one()
             return standing, pending, connection.execute(kept).scalar_one()
 
-    def reduce(self, order_id: str) -> int:
+    def reduce(self, order_id: str, naming: Callable[[str], bool] | None = None) -> int:
         """Delete everything that the ledger records of an order's documents, but for ids of points that are
         to be purged: see `index.ledger.reduction`. Returns the number of rows. Repeated, it finds none."""
         with self._database.writing() as connection:
             own = list(connection.execute(self._of(order_id)).scalars())
-            return reduced(self._database, connection, own)
+            return reduced(self._database, connection, own, naming)
 
     # ── The end of an order ───────────────────────────────────────────────────────────────────────────
 

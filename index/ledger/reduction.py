@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
+from connectors.base import shortened
 from index.ledger import audit_tables, extracts
 from index.ledger.database import Database
 from index.ledger.erased import rows, taken
@@ -19,11 +19,16 @@ from index.model import State
 _SHORTEST = 4
 
 
-def reduced(database: Database, connection: sa.Connection, own: Collection[str]) -> int:
+def reduced(
+    database: Database,
+    connection: sa.Connection,
+    own: Collection[str],
+    naming: Callable[[str], bool] | None = None,
+) -> int:
     """Delete what the ledger records of these documents, but for ids of points that are to be purged: their
     rows, those of earlier documents of the same paths, reviews and answers, items, what audits know of them,
-    and the sentences of runs and findings that name them. The log's subjects get their exported form. Returns
-    the number of rows."""
+    and the sentences of runs and findings that name them, whole or, by `naming`, in part. The log's subjects
+    get their exported form. Returns the number of rows."""
     found = list(rows(database, connection, documents.c.document_id, own))
     places = {(document.source, document.uri) for document in found}
     # A document that is in one of them by now keeps its plans, and the links to it.
@@ -55,27 +60,36 @@ def reduced(database: Database, connection: sa.Connection, own: Collection[str])
         number += connection.execute(gone).rowcount
     number += extracts.unlink(database, connection, uris)
     words = {*uris, *(document.title for document in found)}
-    needles = [word for word in words if len(word) >= _SHORTEST]
-    if needles:
-        number += _silence(connection, needles)
+    needles = [form for word in words if len(word) >= _SHORTEST for form in _forms(word)]
+    if needles or naming is not None:
+        number += _silence(connection, lambda text: _names(text, needles) or bool(naming and naming(text)))
     hide_subjects(connection, ids)
     return number
 
 
-def _silence(connection: sa.Connection, needles: Sequence[str]) -> int:
-    """Take what names one of these out of the records of runs and sources."""
+def _forms(word: str) -> set[str]:
+    """A name as messages write it."""
+    cut = shortened(word)
+    return {word, cut, repr(word)[1:-1], repr(cut)[1:-1]}
+
+
+def _names(text: str, needles: Sequence[str]) -> bool:
+    return any(needle in text for needle in needles)
+
+
+def _silence(connection: sa.Connection, names: Callable[[str], bool]) -> int:
+    """Take the texts that name an erased document out of the records of runs and sources."""
     changed = 0
     for run_id, error, counts in connection.execute(
         sa.select(runs.c.run_id, runs.c.error, runs.c.counts)
     ).all():
-        quiet = _without(counts, needles)
-        said = "" if _names(error, needles) else error
+        said, quiet = _without(error, names), _without(counts, names)
         if (said, quiet) != (error, counts):
             which = sa.update(runs).where(runs.c.run_id == run_id)
             connection.execute(which.values(error=said, counts=quiet))
             changed += 1
     for source, findings in connection.execute(sa.select(sources.c.source, sources.c.findings)).all():
-        kept = [one for one in findings if not _names(json.dumps(one, ensure_ascii=False), needles)]
+        kept = [one for one in findings if _without(one, names) == one]
         if kept != findings:
             which = sa.update(sources).where(sources.c.source == source)
             connection.execute(which.values(findings=kept))
@@ -83,17 +97,13 @@ def _silence(connection: sa.Connection, needles: Sequence[str]) -> int:
     return changed
 
 
-def _names(text: str, needles: Sequence[str]) -> bool:
-    return any(needle in text for needle in needles)
-
-
-def _without(value: Any, needles: Sequence[str]) -> Any:
-    """The value with empty texts in the places of those that name one of these."""
+def _without(value: Any, names: Callable[[str], bool]) -> Any:
+    """The value with empty texts in the places of those that name a document."""
     match value:
         case str():
-            return "" if _names(value, needles) else value
+            return "" if value and names(value) else value
         case list():
-            return [_without(each, needles) for each in value]
+            return [_without(each, names) for each in value]
         case dict():
-            return {name: _without(each, needles) for name, each in value.items()}
+            return {name: _without(each, names) for name, each in value.items()}
     return value

@@ -59,14 +59,15 @@ class Trace:
 
 
 def text(name: str, value: str) -> Trace:
-    """The trace of a text, a title, a path or an owner: as UTF-8, in lower case, and as JSON escapes it.
-    Raises ValueError for a text of less than four bytes."""
+    """The trace of a text, a title, a path or an owner: as UTF-8, in lower case, and as JSON and messages
+    escape it. Raises ValueError for a text of less than four bytes."""
     forms = set[bytes]()
     for spelled in (value, value.lower(), value.casefold()):
         for written in (
             spelled,
             json.dumps(spelled)[1:-1],
             json.dumps(spelled, ensure_ascii=False)[1:-1],
+            repr(spelled)[1:-1],
         ):
             forms.add(written.encode("utf-8", "surrogatepass"))
     if min(map(len, forms)) < SHORTEST_BYTES:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from connectors.base import shortened
 from index.errors import LedgerDamaged
 from index.ledger import (
     HeldBack,
@@ -221,6 +222,23 @@ class ErasuresContract(OpenLedger):
         assert ledger.reviews.of().keys() == {"d2"}
         assert ledger.log.check().ok
         assert ledger.erasures.reduce("E-1") == 0
+
+    def test_records_of_runs_forget_names_as_messages_write_them(self, ledger: Ledger) -> None:
+        title = "Zoe\tTitle"
+        uris = ["hr/Zoe\xa0O'Neil.md", f"hr/{'deep/' * 60}Zoe\xa0.md", f"hr/{'deep/' * 60}plain.md"]
+        for uri in uris:
+            put(ledger, version(uri, uri, uri, title=title), chunk(uri, 0))
+        other = "'hr/bo.md' could not be listed."
+        said = [f"{shortened(uri)!r} could not be listed." for uri in uris] + [f"{title!r} is old."]
+        for number, error in enumerate([*said, other]):
+            ledger.runs.start("sync", T0, run_id=f"r{number}")
+            ledger.runs.finish(f"r{number}", T0, "failed", {"sources": [{"error": error}]}, error)
+        placed(ledger, "E-1", uris, T0)
+        ledger.erasures.reduce("E-1")
+        kept = [(run.error, run.counts["sources"][0]["error"]) for run in ledger.runs.newest(9)]
+        assert kept == [*[("", "")] * 4, (other, other)]
+        ledger.erasures.reduce("E-1", lambda text: "bo.md" in text)
+        assert {run.error for run in ledger.runs.newest(9)} == {""}
 
     def test_it_ends_with_its_receipt_and_its_tombstones_stay(self, ledger: Ledger) -> None:
         put(ledger, version("a", "d1", "aa"), chunk("d1", 0))

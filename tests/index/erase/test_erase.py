@@ -230,6 +230,16 @@ def test_reviews_runs_and_reports_forget_it(grown: Knowledge) -> None:
     assert "7 files of reports were removed" in report.places[2].evidence
 
 
+def test_runs_forget_what_names_it_in_part(grown: Knowledge) -> None:
+    """As the folder that it was alone in; else the proof would take the record for something that stays."""
+    said = "'tamarind/zeppelin' could not be listed."
+    with grown.workspace() as workspace:
+        run = workspace.ledger.runs.start("sync", grown.clock())
+        workspace.ledger.runs.finish(run.run_id, grown.clock(), "failed", {}, said)
+    assert erased(grown, "tamarind/zeppelin.md").done
+    assert files_with(grown, ["tamarind"]) == set()
+
+
 @pytest.mark.parametrize("uri", ["R&D/d'Or.md", "0.md", "00000000000000017.md"])
 def test_reports_forget_a_name_that_they_escape_or_others_have(grown: Knowledge, uri: str) -> None:
     """No piece of it can be looked for in files: it stands in other names, or tells nothing."""

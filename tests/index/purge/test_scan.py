@@ -107,6 +107,8 @@ def test_a_text_is_found_in_each_form_and_in_part(written: bytes) -> None:
 def test_short_texts_are_found_whole_and_too_short_ones_are_refused() -> None:
     assert Scan([text("t", "anna")]).within(b'{"owner":"anna"}') == {"t"}
     assert Scan([text("t", "anna")]).within(b"ann") == set()
+    spaced = "Zoe\xa0Bo.md"
+    assert Scan([text("t", spaced)]).within(f"{spaced!r} is gone.".encode()) == {"t"}
     with pytest.raises(ValueError, match="less than 4 bytes"):
         text("t", "abc")
 
