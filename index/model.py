@@ -72,6 +72,11 @@ class Cause(StrEnum):
 
 # ── Parsing and chunking ──────────────────────────────────────────────────────────────────────────────
 
+#: Paragraphs, headings and tables of a document. Each may become a chunk, which costs much more.
+ELEMENTS_MAX = 100_000
+#: Characters of text that every chunk repeats: a longer heading is none, other text is cut.
+HEADING_MAX = 2000
+
 
 @dataclass(frozen=True, slots=True)
 class Element:

@@ -37,6 +37,8 @@ _PIPE_BYTES = 64 << 10
 #: Number of uncompiled modules from which compiling all of them pays for later children.
 UNCOMPILED_MAX = 100
 
+_NONSENSE = "The parser answered nonsense when it was started."
+
 _compiling = threading.Lock()
 _compiled = False
 
@@ -158,7 +160,9 @@ class Child:
 
     def expect_loaded(self) -> None:
         """Wait until what the next document needs is imported. Raises ParserError when it cannot be."""
-        uncompiled = int(self._expect("loaded").get("uncompiled", 0))
+        uncompiled = self._expect("loaded").get("uncompiled", 0)
+        if type(uncompiled) is not int:
+            raise ParserError(_NONSENSE)
         if uncompiled > UNCOMPILED_MAX and not self.documents:
             _compile_once()
 
@@ -208,7 +212,7 @@ class Child:
         except TimeoutError:
             raise ParserError(f"The parser did not start within {seconds:g} s.") from None
         except (ValueError, TooLong, TooFull):
-            raise ParserError("The parser answered nonsense when it was started.") from None
+            raise ParserError(_NONSENSE) from None
         except Gone:
             raise ParserError(f"The parser could not be started. {self._said()}".rstrip()) from None
         if "broken" in answer:

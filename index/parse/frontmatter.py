@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import yaml
 
 from index.freshness.properties import canonical
-from index.model import Diagnostic
-from index.parse.outline import HEADING_MAX, squeeze
+from index.model import HEADING_MAX, Diagnostic
+from index.parse.outline import squeeze
 
 _BLOCK = re.compile(
     r"\A(?P<fence>---|\+\+\+)[ \t]*\n(?P<block>.*?)(?:(?<=\n)|\A)(?P=fence)[ \t]*(?:\n|\Z)", re.DOTALL

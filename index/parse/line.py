@@ -15,10 +15,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from index.errors import ParserError, ScratchError
+from index.errors import FreshkbError, ParserError, ScratchError
 from index.model import Failure, Parsed
 from index.parse import child as children
-from index.parse.answers import result_of
+from index.parse.answers import resident_bytes_of, result_of
 from index.parse.child import Child, Gone, TooFull, TooLong
 from index.parse.formats import Format
 
@@ -112,7 +112,7 @@ class Line:
         try:
             answer = child.receive(job.limit, child.limits.output_bytes_max)
             result = job.answered(answer, child, job.limit)
-            child.resident_bytes = int(answer.get("resident_bytes", 0))
+            child.resident_bytes = resident_bytes_of(answer)
         except TimeoutError:
             self._stop()
             return Failure(f"Parsing took longer than the limit of {job.limit:g} s.")
@@ -126,7 +126,11 @@ class Line:
         except Gone:
             child.await_end()
             return Failure(f"The document made the parser crash ({self._stop()}).")
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (FreshkbError, OSError, MemoryError):
+            # This machine is at fault.
+            raise
+        except Exception:
+            # Whatever else an answer leads to: a document that took its child over chose its words.
             self._stop()
             return Failure("The document made the parser answer nonsense.")
         child.documents += 1

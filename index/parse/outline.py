@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from index.freshness.validity import claims
-from index.model import Diagnostic, Element, Link, Parsed
+from index.model import HEADING_MAX, Diagnostic, Element, Link, Parsed
 from index.parse.language import language_of
 
 #: Breaks of lines and pages other than a newline.
@@ -19,10 +19,6 @@ _SPACES = re.compile(r"[ \t\r\n\f\v\u00a0]+")
 
 #: Kinds of elements that hold sentences.
 _SENTENCES = frozenset({"NarrativeText", "ListItem"})
-
-#: Characters of text that every chunk repeats: a longer heading is none, other text is cut.
-HEADING_MAX = 2000
-
 
 #: Titles that programs give to what nobody has named.
 _UNNAMED = re.compile(

@@ -23,7 +23,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from index.model import Element, Parsed
+from index.model import ELEMENTS_MAX, Element, Parsed
 from index.parse import formats, nlp, sandbox
 from index.parse.outline import Unreadable, squeeze
 
@@ -36,9 +36,6 @@ _BYTES = "bytes"
 NOT_ITS_FAULT = frozenset({
     errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENFILE,
 })  # fmt: skip
-
-#: Paragraphs, headings and tables of a document. Each may become a chunk, which costs much more.
-ELEMENTS_MAX = 100_000
 
 #: Messages of libxml2 and expat on multiplying entities, and of libxml2 on depth.
 _ENTITIES = re.compile(r"amplification factor|entity (?:reference )?loop")

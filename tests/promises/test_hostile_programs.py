@@ -70,6 +70,7 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     _ANSWER + "answer(b'', 0xffffffff)": (LONG,),
     _ANSWER + "answer(b'x', 99)": (SLOW,),
     _ANSWER + 'answer(b\'{"failure": 1, "resident_bytes": "x"}\')': (NONSENSE,),
+    _ANSWER + 'answer(b\'{"failure": "x", "resident_bytes": Infinity}\')': (NONSENSE,),
     # These say what a document may say, and leave the next one a worker that is none any more.
     _ANSWER + f"answer({_SOUND!r})": (),
     _ANSWER + f"answer({_SOUND!r} + b'\\0\\0\\0\\x02[]', {len(_SOUND)})": (),
