@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from connectors.base import Entry
 
 #: Goes into every fingerprint: raise it when `outline`, `language` or the decoding of texts make other
-#: elements of the same file, or `index.freshness.validity` other claims.
+#: elements or properties of the same file, or `index.freshness.validity` other claims.
 COMMON_REVISION = 6
 
 

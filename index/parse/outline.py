@@ -61,8 +61,11 @@ def _names(title: str) -> bool:
     return not any(pattern.fullmatch(title) for pattern in (_UNNAMED, _PRINTED, _FRAGMENT))
 
 
-def _short(value: Any) -> Any:
-    return value[:HEADING_MAX] if isinstance(value, str) else value
+def _kept(value: Any) -> Any:
+    """A property's value, its texts clean and not longer than other text that chunks repeat."""
+    if isinstance(value, list):
+        return [_kept(item) for item in value]
+    return clean(value)[:HEADING_MAX] if isinstance(value, str) else value
 
 
 class Outline:
@@ -145,8 +148,8 @@ class Outline:
         return Parsed(
             elements=tuple(self.elements),
             title=next(filter(None, named), "")[:HEADING_MAX],
-            language=language or language_of(self.elements),
-            properties={name: _short(value) for name, value in (properties or {}).items()},
+            language=_kept(language) or language_of(self.elements),
+            properties={clean(name): _kept(value) for name, value in (properties or {}).items()},
             findings=findings,
             links=links,
             anchors=anchors,

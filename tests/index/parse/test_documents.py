@@ -884,3 +884,24 @@ def test_every_break_keeps_words_apart(parser: Parser, tmp_path: Path) -> None:
     assert data.text.split() == ["a:", "x", "y", "z"]
     page = parsed(parser, written(tmp_path / "a.md", "# Head\vline\n"))
     assert page.title == "Head line"
+
+
+def test_control_characters_and_surrogates_are_in_no_property_and_no_language(
+    parser: Parser, tmp_path: Path
+) -> None:
+    front = r"""
+lang: "de\0"
+"na\0me": "a\0b\uFEFF"
+owner: ["user:a\0", "user:\ud800b", 1]
+group: {"leader\0": "c\0"}
+"""
+    document = parsed(parser, written(tmp_path / "a.md", f"---{front}---\ntext"))
+    assert document.language == "de"
+    assert document.properties == {
+        "lang": "de",
+        "name": "ab",
+        "owner": ["user:a", "user:b", 1],
+        "group": {},
+        "group.leader": "c",
+    }
+    assert parsed(parser, written(tmp_path / "b.md", '---\nlang: "\\0"\n---\ntext')).language is None

@@ -117,6 +117,14 @@ def test_a_filter_by_owner_finds_what_each_of_several_owners_has(kb: Knowledge) 
     assert checked(kb).ok
 
 
+def test_characters_that_a_ledger_cannot_hold_are_no_difference(kb: Knowledge) -> None:
+    kb.write("a.md", '---\nlang: "de\\0"\nowner: ["user:a\\0", "user:b\\0"]\n---\n# Leave\n')
+    kb.sync()
+    document = kb.documents()["a.md"]
+    assert (document.language, document.owner) == ("de", "user:a")
+    assert checked(kb).ok
+
+
 def test_words_that_no_search_reaches_are_found_and_built_anew(sealed: Knowledge) -> None:
     for path in shard_files(sealed, "vector_index-bm25/inverted_index.dat"):
         path.write_bytes(bytes(path.stat().st_size))
