@@ -6,14 +6,14 @@ Everything else goes to the connector inside of it. A listing without mails pass
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from connectors.base import (
     Connector,
+    DocumentError,
     DocumentForbidden,
     DocumentTooLarge,
     DocumentVanished,
@@ -31,8 +31,8 @@ from connectors.base import (
 from index.attachments.mails import Mails
 from index.attachments.members import LEVELS_MAX, Member, entry_of, is_mail, mail_prefixes, named_as_mail
 from index.attachments.memory import Members, Memory
+from index.attachments.opened import LastOpened
 from index.attachments.waiting import Waiting
-from index.errors import scratch_errors
 from index.model import Enclosed, Failure
 from index.parse import formats
 
@@ -42,20 +42,8 @@ LEFT_OUT = "parts-left-out"
 _BATCH = 500
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """A mail whose bytes lie in a scratch file."""
-
-    stated: Entry
-    """As it was asked for."""
-    entry: Entry
-    """As it was fetched."""
-    path: Path
-    members: Sequence[Member]
-
-    @property
-    def format(self) -> str:
-        return formats.of(self.entry)
+class _Detached(DocumentVanished):
+    """The mail is there, and this is not attached to it."""
 
 
 class WithAttachments(Connector):
@@ -67,7 +55,7 @@ class WithAttachments(Connector):
         self._mails = mails
         self._exclude = Patterns(inner.settings.exclude)
         self._memory = Memory(inner.context.cache, mails.made_by)
-        self._last: _Opened | None = None
+        self._last = LastOpened(inner, mails)
         self.withheld: Callable[[Sequence[str], Sequence[str]], bool] = lambda uris, hashes: False
         """Whether an order keeps out one of these uris or contents: of such mails nothing is kept."""
 
@@ -75,7 +63,7 @@ class WithAttachments(Connector):
 
     def list(self, folders: Collection[str] | None = None) -> Listing:
         """As the connector's own. Attachments of the mails in these folders are listed with them."""
-        self._drop()
+        self._last.drop()
         listing = self._inner.list(folders)
         entries = self._entries(listing, whole=folders is None)
         return Listing(entries, listing.errors, listing.unlisted)
@@ -110,7 +98,10 @@ class WithAttachments(Connector):
         waiting: Waiting,
         listing: Listing,
     ) -> Iterator[Entry]:
+        instead: dict[str, tuple[str, Members]] = {}
         for entry in batch:
+            if entry.uri in waiting and not is_mail(entry) and not self._withheld(entry.uri, "", ()):
+                instead[entry.uri] = "", None
             yield from waiting.before(entry.uri)
             yield entry
             own = members.get(entry.uri, ())
@@ -121,6 +112,7 @@ class WithAttachments(Connector):
                 attached = entry_of(entry, member)
                 if not self._exclude.match(attached.uri):
                     waiting.add(attached)
+        self._memory.keep(instead)
 
     def _looked_at(self, mails: Sequence[Entry]) -> dict[str, Members]:
         """{uri: members} of these mails, as they are now."""
@@ -140,59 +132,83 @@ class WithAttachments(Connector):
         return self.withheld([uri, *(path for path, _ in below)], [content, *(own for _, own in below)])
 
     def stat(self, uri: str) -> Entry | None:
-        found = self._inner.stat(uri)
-        if found is not None or (mail := self._mail_of(uri)) is None:
-            return found
-        member = _member(uri, mail, self._members(mail))
-        if member is None or self._exclude.match(uri):
-            return None
-        return entry_of(mail, member)
+        try:
+            found = self._attached(uri)
+        except DocumentError as error:
+            # Below a mail the source may have documents of its own.
+            with suppress(DocumentVanished):
+                if (own := self._inner.stat(uri)) is not None:
+                    return own
+            if isinstance(error, _Detached):
+                return None
+            raise
+        if found is None:
+            return self._inner.stat(uri)
+        return None if self._exclude.match(uri) else entry_of(*found)
 
-    def _mail_of(self, uri: str) -> Entry | None:
-        """The mail below which this uri lies; None when it lies below none."""
+    def _attached(self, uri: str) -> tuple[Entry, Member] | None:
+        """The mail that a document is attached to, and the member that it is; None where the uri lies below
+        no mail. Raises _Detached when no mail above it has such a member, DocumentError when one cannot be
+        read.
+
+        The source is not asked for the uri itself: at an address that it has not given, a web site may answer
+        with any page.
+        """
         above = [*mail_prefixes(uri)]
-        if not above:
+        kept = set() if not above or self._memory.empty else self._memory.recorded([uri, *above])
+        if uri in kept:
             return None
-        kept = set() if self._memory.empty else self._memory.mails(above)
+        mail = None
         for prefix in above:
-            if prefix in kept or named_as_mail(prefix):
-                found = self._inner.stat(prefix)
-                if found is not None and is_mail(found):
-                    return found
+            if (prefix in kept or named_as_mail(prefix)) and (found := self._mail(prefix, prefix in kept)):
+                mail = found
+                member = _member(uri, mail, self._members(mail))
+                if member is not None:
+                    return mail, member
+        if mail is not None:
+            raise _detached(uri, mail)
         return None
+
+    def _mail(self, uri: str, known: bool) -> Entry | None:
+        """The mail at this uri; None where there is none. Raises DocumentError for a `known` one."""
+        try:
+            found = self._inner.stat(uri)
+        except DocumentError:
+            if known:
+                raise
+            return None
+        return found if found is not None and is_mail(found) else None
 
     def _members(self, mail: Entry) -> Sequence[Member]:
         """Raises DocumentError when they cannot be told."""
         known = self._memory.known([mail]).get(mail.uri)
-        return self._opened(mail).members if known is None else known
+        return self._last.opened(mail).members if known is None else known
 
     # ── What it holds ─────────────────────────────────────────────────────────────────────────────────
 
     def fetch(self, uri: str, into: Path | None) -> Fetched:
-        if any(map(named_as_mail, mail_prefixes(uri))) and self._inner.stat(uri) is None:
-            mail = self._mail_of(uri)
-            if mail is not None:
-                return self._fetch_member(uri, mail, into)
         try:
+            found = self._attached(uri)
+        except DocumentError as error:
+            try:
+                return self._inner.fetch(uri, into)
+            except DocumentVanished:
+                raise error from None
+        if found is None:
             return self._inner.fetch(uri, into)
-        except (DocumentVanished, DocumentForbidden):
-            # The mail may have a name that does not say so.
-            mail = self._mail_of(uri)
-            if mail is None or self._inner.stat(uri) is not None:
-                raise
-            return self._fetch_member(uri, mail, into)
+        return self._fetch_member(uri, found[0], into)
 
     def _fetch_member(self, uri: str, mail: Entry, into: Path | None) -> Fetched:
         if into is None:
             members: Sequence[Member] = self._members(mail)
         else:
-            opened = self._opened(mail)
+            opened = self._last.opened(mail)
             members = opened.members
             if opened.entry.token not in (None, mail.token):
                 mail = opened.entry
         member = _member(uri, mail, members)
         if member is None or self._exclude.match(uri):
-            raise DocumentVanished(f"{shortened(uri)!r} is not attached to {shortened(mail.uri)!r} any more.")
+            raise _detached(uri, mail)
         if member.size > self.context.max_size:
             raise DocumentTooLarge(
                 f"{shortened(uri)!r} holds {member.size:,} bytes; the limit is {self.context.max_size:,} "
@@ -217,44 +233,15 @@ class WithAttachments(Connector):
             return ()
         return (Notice(LEFT_OUT, "It is a mail in a mail in a mail: its attachments are no documents."),)
 
-    def _opened(self, mail: Entry) -> _Opened:
-        """The mail with its bytes; kept for the next of its attachments. Raises DocumentError."""
-        last = self._last
-        if last is not None and last.stated == mail:
-            # A change that does not show is seen by the next listing, which reads such a mail again.
-            return last
-        self._drop()
-        path = self._mails.new()
-        try:
-            with scratch_errors(path.parent):
-                read = self._inner.fetch(mail.uri, path).entry
-            form = formats.of(read)
-            members = self._mails.members(path, form, self._mails.asked(path, form).result())
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
-        if isinstance(members, Failure):
-            path.unlink(missing_ok=True)
-            raise DocumentForbidden(
-                f"The attachments of {shortened(mail.uri)!r} cannot be read: {members.reason}"
-            )
-        self._last = _Opened(mail, read, path, members)
-        return self._last
-
-    def _drop(self) -> None:
-        if self._last is not None:
-            self._last.path.unlink(missing_ok=True)
-            self._last = None
-
     def forget(self) -> None:
         """Look at every mail again, whatever its token says."""
-        self._drop()
+        self._last.drop()
         self._memory.forget()
 
     # ── Everything else ───────────────────────────────────────────────────────────────────────────────
 
     def probe(self) -> str:
-        self._drop()
+        self._last.drop()
         return self._inner.probe()
 
     def url(self, uri: str) -> str:
@@ -278,11 +265,11 @@ class WithAttachments(Connector):
         return self._inner.watch(on_hint, polling=polling)
 
     def settle(self, settled: Settlement) -> Sequence[str]:
-        self._drop()
+        self._last.drop()
         return self._inner.settle(settled)
 
     def close(self) -> None:
-        self._drop()
+        self._last.drop()
         self._memory.close()
         self._inner.close()
 
@@ -294,3 +281,7 @@ class WithAttachments(Connector):
 def _member(uri: str, mail: Entry, members: Sequence[Member]) -> Member | None:
     path = uri.removeprefix(f"{mail.uri}/")
     return next((member for member in members if member.path == path), None)
+
+
+def _detached(uri: str, mail: Entry) -> _Detached:
+    return _Detached(f"{shortened(uri)!r} is not attached to {shortened(mail.uri)!r} any more.")

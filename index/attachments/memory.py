@@ -1,6 +1,7 @@
 """The members of unchanged mails, kept in a folder of the source's cache: its loss costs time alone.
 
-A mail is known by its change token. Names and hashes of members are kept, and none of their bytes.
+A mail is known by its change token. Names and hashes of members are kept, and none of their bytes. Documents
+that a source has itself where an attachment would be are kept as mails without a token.
 """
 
 from __future__ import annotations
@@ -64,8 +65,9 @@ class Memory:
             if database is not None:
                 database.executemany("INSERT OR REPLACE INTO mail VALUES (?, ?, ?, ?)", rows)
 
-    def mails(self, uris: Collection[str]) -> set[str]:
-        """Those of these uris that are mails on record."""
+    def recorded(self, uris: Collection[str]) -> set[str]:
+        """Those of these uris that are on record: mails, and what a source has itself where an attachment
+        would be."""
         marks = ", ".join("?" * len(uris))
         found: set[str] = set()
         with self._opened() as database:
@@ -75,7 +77,7 @@ class Memory:
         return found
 
     def forget_between(self, first: str, last: str | None, mails: Collection[str]) -> None:
-        """Forget mails after `first`, up to `last` (None: all), that are not among these: they are gone."""
+        """Forget all after `first`, up to `last` (None: all), but these mails: they are gone."""
         if self.empty:
             return
         with self._opened() as database:

@@ -18,6 +18,9 @@ class Waiting:
     def __bool__(self) -> bool:
         return bool(self._uris)
 
+    def __contains__(self, uri: str) -> bool:
+        return uri in self._entries
+
     def add(self, entry: Entry) -> None:
         """Of two with one uri the first counts."""
         if self._entries.setdefault(entry.uri, entry) is entry:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from index.search.knowledge_base import KnowledgeBase
 from tests.commands import CommandLine
 from tests.connectors.web.website import Answer, Website
 from tests.copies import written
+from tests.documents import letter
 from tests.knowledge import Knowledge, counts
 
 LONG = " ".join(f"Rule {number} says what to do on the way, and who pays for it." for number in range(40))
@@ -120,3 +122,30 @@ def test_the_command_says_it_and_no_secret_is_shown(
     assert site.seen_headers[-1]["Authorization"] == "Bearer hunter2-of-the-site"
     for path in web.home.rglob("*"):
         assert not path.is_file() or all(b"hunter2" not in part for part in written(path)), path
+
+
+@pytest.mark.parametrize(
+    "otherwise",
+    [
+        Answer(b"<h1>Not found</h1>", 404, {"Content-Type": "text/html"}),
+        Answer(b"", 302, {"Location": "/"}),
+        Answer(
+            f"<html><body><main><p>{LONG}</p></main></body></html>".encode(),
+            200,
+            {"Content-Type": "text/html"},
+        ),
+    ],
+    ids=["not found", "redirect", "some page"],
+)
+def test_attachments_come_with_their_mail_whatever_a_site_answers_at_their_addresses(
+    web: Knowledge, site: Website, otherwise: Answer, tmp_path: Path
+) -> None:
+    site.otherwise = otherwise
+    site.answers["/robots.txt"] = Answer(b"", 200, {"Content-Type": "text/plain"})
+    site.page("/", links=("/mail.eml",))
+    minutes = ("minutes.md", "# Minutes\n\nZebras were counted.\n")
+    site.file("/mail.eml", letter(tmp_path / "mail.eml", [minutes]).read_bytes(), "message/rfc822")
+    assert sync(web)["added"] == 3
+    assert "Zebras were counted." in web.texts()[f"{site.host}/mail.eml/minutes.md"]
+    assert sync(web) == {"unchanged": 3, "embedded": 0}
+    assert "/mail.eml/minutes.md" not in {path for path, _ in site.asked}

@@ -164,6 +164,52 @@ def test_a_document_of_the_source_comes_before_an_attachment_of_its_uri(box: Mai
     assert (tmp_path / "own").read_bytes() == b"own"
 
 
+def test_it_does_so_in_a_process_that_has_not_listed_the_source(tmp_path: Path, reader: Mails) -> None:
+    inner = MemoryConnector({"a.eml/a.md": b"own", "a.eml/own.md": b"own"}, max_size=MAX_SIZE)
+    inner.context = replace(inner.context, cache=tmp_path / "cache" / "memory")
+    letter = documents.letter(tmp_path / "made.eml", [("a.md", "attached"), ("b.md", "attached")])
+    inner.put("a.eml", letter.read_bytes())
+    listed = {entry.uri: entry for entry in WithAttachments(inner, reader).list()}
+    assert list(listed) == ["a.eml", "a.eml/a.md", "a.eml/b.md", "a.eml/own.md"]
+    again = WithAttachments(inner, reader)
+    for uri, entry in listed.items():
+        assert again.stat(uri) == entry == again.fetch(uri, None).entry
+    inner.remove("a.eml/a.md")
+    list(again.list())
+    assert again.fetch("a.eml/a.md", None).entry.properties == listed["a.eml/b.md"].properties
+
+
+def test_a_source_is_not_asked_for_what_is_attached(box: Mailbox) -> None:
+    box.put(
+        "a.eml", ("a.md", "a"), ("deep.eml", documents.letter(box.folder / "b", [("b.md", "b")]).read_bytes())
+    )
+    listed = {entry.uri: entry for entry in box.source.list()}
+    asked: list[str] = []
+    really_stat, really_fetch = box.inner.stat, box.inner.fetch
+
+    def stat(uri: str) -> Entry | None:
+        asked.append(uri)
+        return really_stat(uri)
+
+    def fetch(uri: str, into: Path | None) -> Any:
+        asked.append(uri)
+        return really_fetch(uri, into)
+
+    vars(box.inner).update(stat=stat, fetch=fetch)
+    for uri in ("a.eml/a.md", "a.eml/deep.eml/b.md"):
+        assert box.source.stat(uri) == listed[uri] == box.source.fetch(uri, box.folder / "got").entry
+    assert set(asked) == {"a.eml"}
+
+
+def test_below_a_mail_another_may_lie_with_attachments_of_its_own(box: Mailbox) -> None:
+    box.put("a.eml", ("a.md", "a"))
+    box.put("a.eml/b.eml", ("b.md", "b"))
+    listed = {entry.uri: entry for entry in box.source.list()}
+    assert list(listed) == ["a.eml", "a.eml/a.md", "a.eml/b.eml", "a.eml/b.eml/b.md"]
+    for uri, entry in listed.items():
+        assert box.source.stat(uri) == entry == box.source.fetch(uri, None).entry
+
+
 def test_two_attachments_never_have_one_uri(box: Mailbox, tmp_path: Path) -> None:
     inner = documents.letter(tmp_path / "inner.eml", [("c.md", "c")]).read_bytes()
     box.put("a.eml", ("b.eml", inner))
