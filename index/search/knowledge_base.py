@@ -89,14 +89,14 @@ class KnowledgeBase:
         held: bool = False,
         prefer_fresh: bool = False,
     ) -> list[SearchHit]:
-        """The `k` best chunks, best first; none for a blank query. A text that stands in several places is
-        one hit, with the other places as its `duplicates`. See `SearchHit` for its numbers.
+        """The `k` best chunks, at most 1,000, best first; none for a blank query. A text that stands in
+        several places is one hit, with the other places as its `duplicates`. See `SearchHit` for its numbers.
 
         `fresh_only` keeps fresh and exempt documents; with `prefer_fresh` others come later, the longer their
-        review has been due; `owner` those of which this is one of the owners,
-        compared without case; `held` lets documents in that are gone at their source and stay because of a
-        hold. Raises ConfigError for another mode, a query that is not Unicode, and an unknown source or
-        owner; StoreError when there is no index, ModelChanged when it was built with another model.
+        review has been due; `owner` those of which this is one of the owners, compared without case; `held`
+        lets documents in that are gone at their source and stay because of a hold. Raises ConfigError for
+        another mode, a query that is not Unicode, a `k` that is no whole number up to 1,000, and an unknown
+        source or owner; StoreError when there is no index, ModelChanged when it was built with another model.
         """
         hits = self._answered(Query(query, k, mode, fresh_only, source, owner, prefer_fresh, held))
         if self._counter is not None:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import get_args
+from typing import SupportsIndex, get_args
 
 from index import payload
 from index.errors import ConfigError
@@ -27,13 +27,16 @@ from index.sync.source import chosen_sources
 
 log = logging.getLogger("freshkb.search")
 
+#: Most hits that can be asked for, as on the command line.
+K_MAX = 1000
 #: Verdicts that `fresh_only` keeps.
 FRESH = frozenset({Verdict.FRESH, Verdict.EXEMPT})
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question. Raises ConfigError for an unknown mode, and for a text that is not Unicode."""
+    """A question. Raises ConfigError for an unknown mode, a text that is not Unicode, and a `k` that is no
+    whole number or above `K_MAX`."""
 
     text: str
     k: int = 10
@@ -54,6 +57,9 @@ class Query:
             raise ConfigError(f"There is no mode {self.mode!r}; there are: {', '.join(get_args(Mode))}.")
         if not is_unicode(self.text):
             raise ConfigError(f"The query {self.text!r} is not Unicode text.")
+        # Integers of other libraries are whole numbers, too.
+        if not isinstance(self.k, SupportsIndex) or self.k > K_MAX:
+            raise ConfigError(f"The number of hits, k, is not a whole number up to {K_MAX:,}.")
 
     @property
     def blank(self) -> bool:

@@ -188,6 +188,10 @@ def test_what_cannot_be_asked_is_told_before_anything_is_opened(kb: Knowledge) -
         Query("leave", mode=cast(Mode, "magic"))
     with pytest.raises(ConfigError, match="is not Unicode text"):
         Query("\ud800")
+    for k in (5.5, "3", None, 1001, 2**63, 10**5000):
+        with pytest.raises(ConfigError, match="not a whole number up to 1,000"):
+            Query("leave", k=cast(int, k))
+    assert Query("leave", k=1000).k == 1000
     with kb.workspace() as workspace:
         with pytest.raises(ConfigError, match="no source 'other'"):
             check(Reader(workspace), Query("leave", source="other"))
