@@ -83,27 +83,39 @@ def _regex(pattern: str) -> re.Pattern[str]:
     if pattern.endswith("/"):
         names.append("**")
     # A name matches what lies below it, too; an asterisk alone matches only what lies there.
-    below = "" if names[-1] in ("*", "**") else "(?:/.*)?"
-    parts = []
-    for number, name in enumerate(names):
-        last = number == len(names) - 1
+    end, below = (r"\Z", "") if names[-1] in ("*", "**") else (r"(?![^/])", "(?:/.*)?")
+    runs = [""]
+    for name in names[:-1]:
         if name == "**":
-            parts.append(".+" if last else "(?:.+/)?")
+            runs.append("")
         else:
-            parts.append(_name(name) + ("" if last else "/"))
-    return re.compile("".join(parts) + below, re.DOTALL)
+            runs[-1] += _name(name) + "/"
+    runs += [".+"] if names[-1] == "**" else [runs.pop() + _name(names[-1]) + end]
+    return re.compile(_apart(runs, "(?:[^/]+/)*?") + below, re.DOTALL)
 
 
 def _name(name: str) -> str:
     """One name of a path as a regular expression."""
-    pieces = re.findall(r"\\.|\*+|\?|[^\\*?]+", name, re.DOTALL)
-    return "".join(
-        "[^/]*" if piece[0] == "*" and len(name) > len(piece)
-        else "[^/]+" if piece[0] == "*"
-        else "[^/]" if piece == "?"
-        else re.escape(piece.removeprefix("\\"))
-        for piece in pieces
-    )  # fmt: skip
+    if name == "*":
+        return "[^/]+"
+    pieces = [""]
+    for piece in re.findall(r"\\.|\*+|\?|[^\\*?]+", name, re.DOTALL):
+        if piece[0] == "*":
+            pieces.append("")
+        else:
+            pieces[-1] += "[^/]" if piece == "?" else re.escape(piece.removeprefix("\\"))
+    if len(pieces) > 1:
+        pieces[-1] += r"(?![^/])"
+    return _apart(pieces, "[^/]*?")
+
+
+def _apart(parts: list[str], gap: str) -> str:
+    """These parts in order, each but the first behind a gap.
+
+    Where a part matches first leaves most to those behind it, so no second place is tried for it: several
+    gaps with all of their places take longer than anybody waits. The last part says where it ends.
+    """
+    return parts[0] + "".join(f"(?>{gap}{part})" for part in parts[1:])
 
 
 def _literal(pattern: str) -> str:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from connectors.base import OwnersFile
 from index.config.codeowners import CodeOwners
@@ -77,6 +79,66 @@ def test_the_example_of_github(path: str, owners: tuple[str, ...]) -> None:
 def test_patterns(pattern: str, matching: list[str], others: list[str]) -> None:
     found = CodeOwners(OwnersFile(f"{pattern} @anna\n"))
     assert [path for path in (*matching, *others) if found.owners(path)] == matching
+
+
+def plain(pattern: str, path: str) -> bool:
+    """The same by trying everything."""
+    names = pattern.removeprefix("/").removesuffix("/").split("/")
+    if not pattern.startswith("/") and len(names) == 1:
+        names.insert(0, "**")
+    if pattern.endswith("/"):
+        names.append("**")
+
+    def below(names: list[str], parts: list[str]) -> bool:
+        match names:
+            case ["**"]:
+                return bool(parts)
+            case ["**", *rest]:
+                return any(below(rest, parts[n:]) for n in range(len(parts)))
+            case ["*"]:
+                return len(parts) == 1
+            case [name, *rest]:
+                return bool(parts) and one(name, parts[0]) and (not rest or below(rest, parts[1:]))
+        return False
+
+    def one(name: str, part: str) -> bool:
+        if name[:1] == "*":
+            return any(one(name.lstrip("*"), part[n:]) for n in range(len(part) + 1))
+        if not name or not part:
+            return name == part
+        return name[0] in ("?", part[0]) and one(name[1:], part[1:])
+
+    return below(names, path.split("/"))
+
+
+_NAME = st.text("ab*?", min_size=1, max_size=5).filter(lambda name: "***" not in name)
+_PATTERN = st.builds(
+    "{}{}{}".format,
+    st.sampled_from(["", "/"]),
+    st.lists(_NAME, min_size=1, max_size=4).map("/".join),
+    st.sampled_from(["", "/"]),
+)
+
+
+@given(_PATTERN, st.lists(st.text("ab", min_size=1, max_size=4), min_size=1, max_size=5).map("/".join))
+@example("a/*b*a/**/b*", "a/bba/a/a/ba/b")
+@example("/**/a/b/**/*", "a/a/b/a")
+@example("/**/a*b/**", "ab/ab")
+def test_patterns_match_what_trying_everything_finds(pattern: str, path: str) -> None:
+    assert bool(CodeOwners(OwnersFile(f"{pattern} @anna\n")).owners(path)) == plain(pattern, path)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        ("/" + "*a" * 8 + "*b", "a" * 60 + ".md"),
+        ("/" + "*a" * 30 + "*b/**", "a" * 250 + "/b.md"),
+        ("/" + "**/a/" * 30 + "**/b", "a/" * 500 + "a.md"),
+        ("/" + "**/*a*a*a/" * 30 + "**/b", "aaaaaa/" * 500 + "a.md"),
+    ],
+)
+def test_a_pattern_of_many_asterisks_ends(pattern: str, path: str) -> None:
+    assert CodeOwners(OwnersFile(f"{pattern} @anna\n")).owners(path) == ()
 
 
 @pytest.mark.parametrize("line", ["*.md anna", "*.md @anna bo", "*.md @", "*.md @a/b/c", "# *.md @anna", ""])
