@@ -1,4 +1,4 @@
-"""Foreign text made fit for a terminal, a report or a log line.
+"""Foreign text made fit for a terminal, a report, a log line or a database.
 
 Titles, names, owners and reasons come from documents. Some of their characters command a terminal, reverse
 the direction of what follows, or cannot be seen; each is shown as its escape instead.
@@ -71,6 +71,13 @@ def is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def storable(text: str) -> str:
+    """The text with the characters replaced that a database cannot hold in a text: NUL, lone surrogates."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _escaped(found: re.Match[str]) -> str:

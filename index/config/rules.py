@@ -41,7 +41,7 @@ OWNER_NAMES = ("owner", "owners")
 
 
 #: Raised when the same rules give a document other owners or dates, or its payload another layout.
-RULES_REVISION = 2
+RULES_REVISION = 3
 
 
 def rules_fingerprint(source: SourceConfig, home: str, codeowners: CodeOwners | None = None) -> str:

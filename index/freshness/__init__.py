@@ -10,5 +10,5 @@ Modules
     `extract` (what is kept of a text for the checks) · `validity` (sentences that say until when they hold) ·
     `places` (where a path leads) · `finding` and `checks` (the findings of the audit).
 
-No I/O, no clock: the moment is handed in. May import: `model`, `errors`.
+No I/O, no clock: the moment is handed in. May import: `model`, `errors`, `printable`.
 """

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from index.errors import ConfigError
+from index.printable import storable
 
 #: Owners that a message lists.
 _LISTED_MAX = 8
@@ -27,9 +28,9 @@ def folded(owners: Iterable[str]) -> list[str]:
 
 
 def distinct(owners: Iterable[str]) -> tuple[str, ...]:
-    """The owners in order, each in the spelling that comes first."""
+    """The owners in order, each in the spelling that comes first, as rows and payloads have them alike."""
     found: dict[str, str] = {}
-    for owner in owners:
+    for owner in map(storable, owners):
         found.setdefault(fold(owner), owner)
     return tuple(found.values())
 

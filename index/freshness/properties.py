@@ -27,6 +27,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
+from index.printable import storable
+
 
 #: Few names occur in many documents.
 @lru_cache(maxsize=4096)
@@ -114,9 +116,9 @@ def attributed(name: str, properties: Mapping[str, Any]) -> str:
 
 
 def title(said: Mapping[str, Any] | None) -> str:
-    """The title among the source's properties; "" when there is none."""
+    """The title among the source's properties, as rows and payloads have it alike; "" when there is none."""
     value = declared(said or {}).get("title")
-    return " ".join(value.split())[:_TITLE_MAX] if isinstance(value, str) else ""
+    return storable(" ".join(value.split())[:_TITLE_MAX]) if isinstance(value, str) else ""
 
 
 def described(value: Any) -> str:

@@ -42,7 +42,7 @@ One writer per source holds `Ledger.writer`; readers never wait. The rooms from 
 `Ledger` and the values exported here; SQLAlchemy and Alembic stay inside it, and so do its modules, but for
 `copy`, `chain`, `history`, `damage` and `schema.VERSION`, the forms that backups, checkpoints and repairs are
 about. May import: `actor`, `batched`, `disk`, `signed`, `freshness`, `model`, `precedence`, `records`,
-`errors`, `redact`, and patterns of `connectors.base`.
+`errors`, `printable`, `redact`, and patterns of `connectors.base`.
 """
 
 from index.ledger.chain import Head, LogCheck, LogProblem

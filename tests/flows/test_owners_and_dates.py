@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from index.config import rules
+from index.freshness import owners
 from index.freshness.finding import VERDICT_CODES
 from index.records import Document
 from index.run import Run
@@ -196,12 +197,29 @@ def test_an_index_of_an_older_freshkb_is_brought_up_to_date_and_embeds_nothing(
     assert (found.missing, found.extra, found.altered) == ([], [], [])
     assert counts(kb.sync()) == {"touched": 3, "embedded": 0}
     assert kb.ask(lambda m: verify(m, deep=True)).ok
-    owners = {p.payload["metadata"]["uri"]: p.payload["metadata"].get("owners") for p in kb.points().values()}
-    assert owners == {"a.md": ["user:anna", "user:bo"], "none.md": None, "b.txt": None}
+    named = {p.payload["metadata"]["uri"]: p.payload["metadata"].get("owners") for p in kb.points().values()}
+    assert named == {"a.md": ["user:anna", "user:bo"], "none.md": None, "b.txt": None}
     with kb.workspace() as workspace:
         assert [hit.uri for hit in KnowledgeBase(workspace).search("leave", owner="USER:bo")] == ["a.md"]
         with workspace.store.session(require_collection(workspace).name) as session:
             assert "metadata.owners" in session._shard.info().payload_schema  # type: ignore[attr-defined]
+
+
+def test_a_name_that_no_database_holds_is_one_name_in_row_and_payload(
+    kb: Knowledge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page(kb, "a.md")
+    kb.write("CODEOWNERS", "* an\0na@example.org\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(owners, "storable", str)
+        patch.setattr(rules, "RULES_REVISION", 2)
+        kb.sync()
+    assert not kb.ask(verify).ok
+    assert counts(kb.sync()) == {"touched": 1, "skipped": 1, "embedded": 0}
+    assert kb.ask(verify).ok
+    said = {p.payload["metadata"]["uri"]: p.payload["metadata"]["owner"] for p in kb.points().values()}
+    assert said == {uri: document.owner for uri, document in kb.documents().items() if document.chunk_count}
+    assert said == {"a.md": "an\ufffdna@example.org"}
 
 
 # ── Dates ─────────────────────────────────────────────────────────────────────────────────────────────

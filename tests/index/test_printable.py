@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from index.printable import printable, printable_line
+from index.printable import printable, printable_line, storable
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,8 @@ def test_words_of_any_script_stay_as_they_are() -> None:
     text = "Größe, 出張規程, سفر, 🎉\tx\ny"
     assert printable(text) == text
     assert printable_line(text) == "Größe, 出張規程, سفر, 🎉\\tx\\ny"
+
+
+def test_what_no_database_holds_is_replaced() -> None:
+    assert storable("a\0b\ud800c") == "a\ufffdb\ufffdc"
+    assert storable("Größe, 🎉\x1b") == "Größe, 🎉\x1b"

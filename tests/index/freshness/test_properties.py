@@ -48,7 +48,15 @@ def test_a_row_of_before_has_everything_as_its_authors() -> None:
 
 @pytest.mark.parametrize(
     ("value", "found"),
-    [("Leave", "Leave"), (" a\n b ", "a b"), ("", ""), (7, ""), (None, ""), ("x" * 900, "x" * 500)],
+    [
+        ("Leave", "Leave"),
+        (" a\n b ", "a b"),
+        ("", ""),
+        ("a\0", "a\ufffd"),
+        (7, ""),
+        (None, ""),
+        ("x" * 900, "x" * 500),
+    ],
 )
 def test_a_title_is_one_line(value: object, found: str) -> None:
     assert title({"Title": value}) == found
