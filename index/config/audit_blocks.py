@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from index.config.block import Block, Owners, Words, one_or_many
+from index.config.block import Block, FilePath, Owners, Words, one_or_many
 from index.config.services import http, mail_address, mailbox, smtp_url
 from index.config.units import Duration
 from index.freshness.finding import CODES
@@ -108,7 +108,7 @@ class Notify(Block):
     by a link that is good for its person."""
     owners: (
         Annotated[
-            Annotated[Words, Tag("<path>")] | Annotated[dict[Words, Person], Tag("<people>")],
+            Annotated[FilePath, Tag("<path>")] | Annotated[dict[Words, Person], Tag("<people>")],
             Discriminator(_owners_kind),
         ]
         | None

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
 
@@ -29,7 +38,19 @@ def one_or_many(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
+def check_path(text: str) -> str:
+    """A path, as it is. Raises ValueError for what is none, and for the home of nobody."""
+    if "\0" in text:
+        raise ValueError("has a NUL in it, as no path has")
+    try:
+        Path(text).expanduser()
+    except RuntimeError as error:
+        raise ValueError("names the home folder of an unknown user") from error
+    return text
+
+
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+FilePath = Annotated[Words, AfterValidator(check_path)]
 #: One name, or a list of them, the first of which is asked to act.
 Owners = Annotated[
     tuple[Words, ...],

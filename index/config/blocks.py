@@ -23,7 +23,7 @@ from pydantic import (
 
 from index.anchors.spec import parse as parse_anchor
 from index.config.audit_blocks import Audit, Notify, Ui
-from index.config.block import Block, Owners, Words, one_or_many
+from index.config.block import Block, FilePath, Owners, Words, check_path, one_or_many
 from index.config.patterns import rule_pattern
 from index.config.schedule import Cron
 from index.config.services import http, ledger_url
@@ -36,7 +36,8 @@ TAG_MARK = "<"
 
 
 def _anchor(text: str) -> str:
-    parse_anchor(text)
+    anchor = parse_anchor(text)
+    check_path(str(anchor.path or ""))
     return text
 
 
@@ -75,7 +76,7 @@ class Index(Block):
 class Embedding(Block):
     """The model that makes vectors of text. Another one needs `freshkb reindex`."""
 
-    model: Words = "sentence-transformers/all-MiniLM-L6-v2"
+    model: FilePath = "sentence-transformers/all-MiniLM-L6-v2"
     """A sentence-transformers model: its id, or a folder that begins with ./, ../, ~ or /."""
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     """In which the model computes. auto: bfloat16 where that is faster and the meaning stays."""
@@ -210,7 +211,7 @@ class Log(Block):
     ] = ()
     """Where the log's signed checkpoints go: file:PATH, git:PATH of a repository, syslog:. Choose places
     outside of state_dir, to which a writer of the ledger cannot write at will."""
-    key_file: Words | None = None
+    key_file: FilePath | None = None
     """File of the Ed25519 key (PEM) that signs checkpoints; default: one that is made in state_dir."""
 
 
@@ -252,7 +253,7 @@ class Settings(Block):
 
     version: Literal[1]
     """Of this file's layout."""
-    state_dir: Words = ".freshkb"
+    state_dir: FilePath = ".freshkb"
     """Folder of the embedded index, the ledger and the reports, relative to this file."""
     ledger: Annotated[str, AfterValidator(ledger_url)] = "sqlite"
     """The database that records every document: sqlite, or postgresql+psycopg://user@host/database."""

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from connectors.base import ConnectorError, ConnectorSettings, connector_class
-from index.config.block import keys_of
+from index.config.block import check_path, keys_of
 from index.config.blocks import Settings, Source
 from index.config.messages import block_of, explain, nearest, report
 from index.config.patterns import check_pattern
@@ -68,7 +68,12 @@ def file_of(path: Path | None, environ: Mapping[str, str], cwd: Path) -> Path:
     """The absolute path of the configuration that `load` reads. Raises ConfigError when there is none."""
     if path is None and environ.get(CONFIG):
         path = Path(environ[CONFIG])
-    return find(cwd) if path is None else _absolute(cwd / path.expanduser())
+    if path is None:
+        return find(cwd)
+    try:
+        return _absolute(cwd / Path(check_path(str(path))).expanduser())
+    except ValueError as error:
+        raise ConfigError(f"The configuration {str(path)!r} {error}.") from error
 
 
 def find(cwd: Path) -> Path:

@@ -96,7 +96,9 @@ def identify(model: str, cache_dir: Path | None = None) -> ModelIdentity:
     """
     names = [model] if "/" in model else [model, f"{_ORGANISATION}/{model}"]
     packaged = _packaged() if DEFAULT in names else None
-    path = Path(model).expanduser()
+    path = Path(model)
+    with suppress(RuntimeError):  # An unknown user has no home folder, and no model in it.
+        path = path.expanduser()
     folder = packaged or (path if path.is_dir() else _from_hub(names))
     hashes = _hashes(folder, cache_dir)
     if packaged and hashes.get("model.safetensors") != PACKAGED_WEIGHTS:

@@ -457,6 +457,28 @@ def test_what_is_no_yaml_is_refused_with_its_line(tmp_path: Path, raw: bytes, ex
     assert str(caught.value).startswith(expected)
 
 
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [("~nobody-here/x", "names the home folder of an unknown user"), (r"a\0b", "has a NUL in it")],
+)
+@pytest.mark.parametrize(
+    "key", ["state_dir", "log.key_file", "log.anchors[0]", "embedding.model", "notify.owners"]
+)
+def test_a_path_that_leads_nowhere_is_refused_at_its_key(
+    tmp_path: Path, key: str, path: str, why: str
+) -> None:
+    block, _, name = key.rpartition(".")
+    line = f'{name.removesuffix("[0]")}: "{"file:" if "anchors" in key else ""}{path}"'
+    (found,) = refusal(tmp_path, MINIMAL + (f"{block}: {{{line}}}\n" if block else f"{line}\n"))
+    assert found.startswith(f"freshkb.yaml:4: {key}: ") and why in found
+
+
+@pytest.mark.parametrize("path", ["~nobody-here/freshkb.yaml", "a\0b"])
+def test_a_configuration_that_no_path_leads_to_is_refused(tmp_path: Path, path: str) -> None:
+    with pytest.raises(ConfigError, match="The configuration '"):
+        load(Path(path), {}, tmp_path)
+
+
 def test_aliases_cannot_multiply_into_a_tree_that_eats_the_memory(tmp_path: Path) -> None:
     levels = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
     (tmp_path / "freshkb.yaml").write_text(f"a0: &a0 [x]\n{levels}")

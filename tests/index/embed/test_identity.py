@@ -177,6 +177,8 @@ def test_a_folder_without_a_model_is_a_mistake_in_the_configuration(tmp_path: Pa
         identify(str(tmp_path / "empty"), tmp_path)
     with pytest.raises(ConfigError, match=r"no model folder \./missing"):
         identify("./missing", tmp_path)
+    with pytest.raises(ConfigError, match=r"no model folder ~nobody-here/missing"):
+        identify("~nobody-here/missing", tmp_path)
 
 
 # ── The hub ───────────────────────────────────────────────────────────────────────────────────────────
