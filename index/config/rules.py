@@ -18,7 +18,6 @@ from index.freshness.properties import (
     SOURCE,
     assigned,
     by_name,
-    canonical,
     declared,
     described,
     said,
@@ -73,10 +72,12 @@ class Rules:
         self._owners = [(match, _names(rule.owner)) for rule, match in rules if rule.owner is not None]
         self._policies = [(match, rule.freshness) for rule, match in rules if rule.freshness is not None]
         policies = (source.freshness, *(policy for _, policy in self._policies))
-        #: The canonical name of every property that some document of the source may be dated by.
-        self.fields = RetentionRules(source.retention, source.id).fields | {
-            canonical(name) for policy in policies if policy != "exempt" for name in policy.field
-        }
+        #: The canonical name of every property that freshness may go by in some document of the source.
+        self.freshness_fields = frozenset(
+            name for policy in policies if policy != "exempt" for name in policy.fields
+        )
+        #: The same of freshness or retention.
+        self.fields = self.freshness_fields | RetentionRules(source.retention, source.id).fields
 
     def govern(self, uri: str, properties: Mapping[str, Any], recorded: tuple[str, ...] = ()) -> Governance:
         """Owners: front matter, the owner it was assigned to, last matching rule with one, CODEOWNERS, the

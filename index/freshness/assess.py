@@ -62,6 +62,11 @@ class FreshnessPolicy:
     field: tuple[str, ...] = ("last_reviewed", "ms.date", "sent", MODIFIED_AT)
     """Names of properties, in order; ``sent`` is a mail's, ``modified_at`` the source's modification time."""
 
+    @property
+    def fields(self) -> frozenset[str]:
+        """Their canonical names."""
+        return frozenset(map(canonical, self.field))
+
 
 _USUAL: Final = FreshnessPolicy()
 

@@ -16,6 +16,7 @@ from index.config import SourceConfig
 from index.config.codeowners import codeowners_of
 from index.config.rules import Rules
 from index.errors import ConfigError, scratch_errors
+from index.freshness.assess import FreshnessPolicy
 from index.model import Chunk, Failure, Parsed, digest
 from index.outcome import Seconds
 from index.parse import formats
@@ -111,6 +112,14 @@ def source_of(workspace: Workspace, name: str) -> Source:
     )
 
 
+def _looked_for(extraction: str, rules: Rules) -> str:
+    """The extraction fingerprint of a source with these rules. A row has no value of a field that no rule
+    named when the document was read, but for dates: for other fields of freshness, documents are read again.
+    """
+    fields = rules.freshness_fields - FreshnessPolicy().fields
+    return digest([extraction, *sorted(fields)]) if fields else extraction
+
+
 def assembled(workspace: Workspace, name: str, connector: Connector, scratch: Callable[[], Path]) -> Source:
     """The source of this name with this connector and folder, without the ledger: no order keeps anything out
     of it, and nothing is held. Raises ConfigError when it is not configured."""
@@ -122,11 +131,13 @@ def assembled(workspace: Workspace, name: str, connector: Connector, scratch: Ca
 
         return chunk(parsed, workspace.tokenizer, limit=workspace.identity.max_tokens)
 
+    rules = Rules(settings, codeowners_of(connector))
+    extraction = {suffix: _looked_for(found, rules) for suffix, found in workspace.extraction.items()}
     return Source(
         settings=settings,
         connector=connector,
-        rules=Rules(settings, codeowners_of(connector)),
-        extraction=Extraction(workspace.extraction, digest([settings.limits.max_size, timeout])[:8]),
+        rules=rules,
+        extraction=Extraction(extraction, digest([settings.limits.max_size, timeout])[:8]),
         parser=lambda content, format: workspace.parser.submit(content, format, timeout_seconds=timeout),
         chunker=chunker,
         scratch=scratch,

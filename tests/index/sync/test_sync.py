@@ -199,6 +199,23 @@ def test_a_rule_that_changes_reaches_the_payloads_without_reading_a_document(kb:
     equal(kb)
 
 
+def test_a_field_that_a_rule_names_later_is_looked_for_in_all_documents(kb: Knowledge) -> None:
+    """A row has no value of a field that no rule named, but for dates."""
+    kb.write("soon.md", "---\ncheck_date: soon, we hope\n---\n# A\n\nText.\n")
+    kb.write("empty.md", "---\ncheck_date:\n---\n# B\n\nText.\n")
+    kb.write("without.md", "# C\n\nText.\n")
+    kb.sync()
+    kb.source["freshness"] = {"field": ["check_date", "modified_at"]}
+    assert counts(kb.sync())["embedded"] == 0
+    undated = {uri for uri, document in kb.documents().items() if document.date_used is None}
+    assert undated == {"soon.md", "empty.md"}
+    equal(kb)
+    parsed = len(kb.parser.parsed)
+    kb.source["freshness"] = {"field": ["check_date", "modified_at"], "warn_after": "1d"}
+    kb.sync()
+    assert len(kb.parser.parsed) == parsed
+
+
 def test_a_document_that_fails_keeps_its_old_text_and_stops_no_other(kb: Knowledge) -> None:
     page(kb, "a.md")
     good = kb.write("b.json", '{"word": "kept"}')
