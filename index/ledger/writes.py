@@ -220,15 +220,12 @@ class Writes(Tables):
 
     def switch_collection(self, name: str, entries: Sequence[LogEntry]) -> None:
         """Make the collection that was building the current one; the former current one becomes `dropping`
-        and loses its rows, in one transaction. Nothing happens when it is current already."""
+        and loses its rows, in one transaction. Nothing happens when it is current already. LedgerError when
+        it is neither."""
         with self._database.writing() as connection:
-            state = connection.execute(
-                sa.select(collections.c.state).where(collections.c.name == name)
-            ).scalar_one_or_none()
-            if state == "current":
+            if self._state(connection, name) == "current":
                 return
-            if state != "building":
-                raise LedgerError(f"Collection {name!r} is not being built: it is {state or 'unknown'}.")
+            self._require(connection, name, "building", "being built")
             former = connection.execute(
                 sa.select(collections.c.name).where(collections.c.state == "current")
             ).scalar_one_or_none()
@@ -241,8 +238,11 @@ class Writes(Tables):
     def replace_collection(self, former: str, name: str, entries: Sequence[LogEntry]) -> None:
         """Make the collection that was building the current one, with all that is recorded of the former one,
         which becomes `dropping`: its points were copied. Absent removals were not: they go with the
-        former."""
+        former. LedgerError, and nothing changed, when another process has dropped the one, or has replaced
+        the other."""
         with self._database.writing() as connection:
+            self._require(connection, name, "building", "being built")
+            self._require(connection, former, "current", "in use")
             self._clear(connection, name)
             for table, which in ((chunks, sa.true()), (intents, sa.true()), (removals, PRESENT)):
                 moved = sa.update(table).where(table.c.collection == former, which)
@@ -260,6 +260,18 @@ class Writes(Tables):
             known = connection.execute(sa.delete(collections).where(collections.c.name == name)).rowcount
             publish(connection, log.c.collection == name)
             append(connection, entries if known else ())
+
+    def _state(self, connection: sa.Connection, name: str) -> str | None:
+        """The state of a collection, which no other process changes before the transaction ends."""
+        query = sa.select(collections.c.state).where(collections.c.name == name).with_for_update()
+        return connection.execute(query).scalar_one_or_none()
+
+    def _require(self, connection: sa.Connection, name: str, wanted: str, words: str) -> None:
+        if (state := self._state(connection, name)) != wanted:
+            raise LedgerError(
+                f"Collection {name!r} is not {words}: it is {state or 'unknown'}. Nothing was switched; run "
+                "the command again."
+            )
 
     def _mark(self, connection: sa.Connection, name: str, state: str) -> None:
         connection.execute(sa.update(collections).where(collections.c.name == name).values(state=state))

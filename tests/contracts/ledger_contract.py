@@ -1103,6 +1103,25 @@ with ledger.database.writing() as connection:
             ledger.collections.put(replace(old, name="kb-3"), [])
         assert ledger.collections.current() == old
 
+    def test_a_collection_is_replaced_only_while_it_is_in_use_and_by_one_that_is_building(
+        self, ledger: Ledger
+    ) -> None:
+        old = Collection("kb-1", "f1", "model", "main", "bf16", 384, "current", T0)
+        ledger.collections.put(old, [])
+        ledger.collections.put(replace(old, name="kb-0", state="dropping"), [])
+        ledger.collections.put(replace(old, name="kb-2", state="building"), [])
+        put(ledger, document("a", "d1"), chunk("d1", 0), collection="kb-1")
+        before = self.everything(ledger)
+        for former, name, why in (
+            ("kb-1", "kb-0", "'kb-0' is not being built: it is dropping"),
+            ("kb-1", "kb-9", "'kb-9' is not being built: it is unknown"),
+            ("kb-0", "kb-2", "'kb-0' is not in use: it is dropping"),
+            ("kb-9", "kb-2", "'kb-9' is not in use: it is unknown"),
+        ):
+            with pytest.raises(LedgerError, match=why):
+                ledger.writes.replace_collection(former, name, [entry("d1", LogAction.PURGED)])
+            assert self.everything(ledger) == before
+
     # ── Runs, plans, approvals ────────────────────────────────────────────────────────────────────────
 
     def test_runs_are_listed_newest_first(self, ledger: Ledger, again: Ledger) -> None:
