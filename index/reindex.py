@@ -32,6 +32,8 @@ from index.sync.target import Target, target_of
 from index.sync.work import NewVersion
 from index.workspace import Workspace
 
+COMMAND = "freshkb reindex"
+
 #: Ids of points to the existing points, without vectors.
 Read = Callable[[Sequence[str]], Mapping[str, Point]]
 
@@ -50,13 +52,15 @@ def reindex(workspace: Workspace, run: Run) -> RunReport:
             raise Refused(
                 "There is no index yet, so there is nothing to build anew. Make one with: freshkb sync"
             )
-        for source in known_sources(workspace):
-            locks.enter_context(ledger.writer(source, "freshkb reindex"))
+        sources = known_sources(workspace)
+        for source in sources:
+            locks.enter_context(ledger.writer(source, COMMAND))
         workspace.check_instance(old)
         for source in ledger.documents.counts():
             recover(target_of(run, old), source, run.run_id)
+        locks.enter_context(ledger.builder(COMMAND, sources))
         for left in ledger.collections.all():
-            if left.state != "current":
+            if ledger.writes.give_up_collection(left.name):
                 drop(workspace, left, run.run_id)
         read = reader(workspace, old.name)
         _check(workspace, old.name, read)

@@ -38,7 +38,8 @@ that says *erased* is never written over. Every transaction that writes document
 holds that match them. I5: `settle` publishes the entry of a commit in the transaction that proves the last of
 its removals: once, by whichever run.
 
-One writer per source holds `Ledger.writer`; readers never wait. The rooms from `workspace` up may import
+One writer per source holds `Ledger.writer`, and none beside a `builder`, who makes a collection that is to
+replace the one in use; readers never wait. The rooms from `workspace` up may import
 `Ledger` and the values exported here; SQLAlchemy and Alembic stay inside it, and so do its modules, but for
 `copy`, `chain`, `history`, `damage` and `schema.VERSION`, the forms that backups, checkpoints and repairs are
 about. May import: `actor`, `batched`, `disk`, `signed`, `freshness`, `model`, `precedence`, `records`,

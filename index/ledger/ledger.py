@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +27,7 @@ from index.ledger.erasures import Erasures
 from index.ledger.extracts import Extracts
 from index.ledger.history import History
 from index.ledger.holds import Holds
-from index.ledger.locks import AdvisoryLocks, FileLocks, Writer
+from index.ledger.locks import BUILDER, AdvisoryLocks, FileLocks, Writer, refusal
 from index.ledger.log import Log
 from index.ledger.notices import Notices
 from index.ledger.points import Points
@@ -118,6 +118,22 @@ class Ledger:
     def writers(self) -> list[Writer]:
         """Holders of writer locks now, in order of source."""
         return self._locks.holders()
+
+    @contextmanager
+    def builder(self, command: str, sources: Collection[str]) -> Iterator[None]:
+        """Be the one who makes a collection that is to replace the one in use, as the writer of these
+        sources. Raises Locked when another builds, or writes a source that is none of these."""
+        with self.writer(BUILDER, command):
+            for writer in self.writers():
+                if writer.source not in sources and not writer.source.startswith(":"):
+                    raise refusal(writer.source, writer)
+            yield
+
+    def require_no_builder(self) -> None:
+        """For a writer, once it has its lock. Raises Locked while a builder is at work."""
+        for writer in self.writers():
+            if writer.source == BUILDER:
+                raise refusal(BUILDER, writer)
 
     def faults(self) -> list[str]:
         """Faults of the ledger's file, in words; [] when it is sound. All of it is read. A server checks its

@@ -1,4 +1,8 @@
-"""Writer locks: at most one process writes a source's documents at a time.
+"""Writer locks: at most one process writes a source's documents at a time, and none beside a builder.
+
+A *builder* makes a collection that is to replace the one in use. It is the writer of every source that it
+knows of, and holds one lock more, because a newer or an older configuration may have others. Each looks for
+the other once it holds its own lock, so that whoever comes second is refused.
 
 The lock belongs to the operating system or to the database server, which release it when its holder dies. A
 note beside it names the holder, for people; a stale note never blocks a writer.
@@ -31,6 +35,9 @@ from index.ledger.database import Database
 from index.ledger.schema import writers
 from index.model import rfc3339
 
+#: The name of the builder's lock. Names that begin with a colon are no sources.
+BUILDER = ":builder"
+
 
 @dataclass(frozen=True, slots=True)
 class Writer:
@@ -47,15 +54,15 @@ def _here(source: str, command: str) -> Writer:
     return Writer(source, socket.gethostname(), os.getpid(), command, datetime.now(UTC))
 
 
-def _refusal(source: str, holder: Writer | None) -> Locked:
+def refusal(source: str, holder: Writer | None) -> Locked:
     if holder is None:
         who = "another process"
     else:
         since = rfc3339(holder.since.replace(microsecond=0))
         who = f"`{holder.command}` on {holder.host} (pid {holder.pid}, since {since})"
+    what = "The index is being built anew" if source == BUILDER else f"Source {source!r} is being written"
     return Locked(
-        f"Source {source!r} is being written by {who}; nothing was done. "
-        "Wait until it has finished, or stop it, and try again."
+        f"{what} by {who}; nothing was done. Wait until it has finished, or stop it, and try again."
     )
 
 
@@ -95,7 +102,7 @@ class FileLocks:
                 private_folder(self._folder, inside=self._folder.parent)
                 taken = take(self._path(source))
                 if taken is None:
-                    raise _refusal(source, self._holder(source))
+                    raise refusal(source, self._holder(source))
                 stack.callback(taken.release)
                 self._sign(source, command, stack)
             with _unless_forked(stack):
@@ -165,7 +172,7 @@ class AdvisoryLocks:
                 key = self._key(source)
                 if not connection.execute(sa.select(sa.func.pg_try_advisory_lock(key))).scalar_one():
                     holder = next((writer for writer in self.holders() if writer.source == source), None)
-                    raise _refusal(source, holder)
+                    raise refusal(source, holder)
                 backend = connection.execute(sa.select(sa.func.pg_backend_pid())).scalar_one()
                 with self._database.writing() as noting:
                     noting.execute(sa.delete(writers).where(writers.c.source == source))

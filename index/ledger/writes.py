@@ -252,6 +252,15 @@ class Writes(Tables):
             append(connection, entries)
             connection.execute(sa.update(log).where(log.c.collection == former).values(collection=name))
 
+    def give_up_collection(self, name: str) -> bool:
+        """Make a collection that was building `dropping`, so that nobody takes it into use while the store
+        drops it. Returns whether it may be dropped: it is not the current one."""
+        with self._database.writing() as connection:
+            state = self._state(connection, name)
+            if state == "building":
+                self._mark(connection, name, "dropping")
+        return state != "current"
+
     def drop_collection(self, name: str, entries: Sequence[LogEntry]) -> None:
         """Forget a collection after the store dropped it, with its removals, whose bytes went with it, and
         publish its pending entries. For an unknown collection, only these are put on record."""

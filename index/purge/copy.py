@@ -1,6 +1,6 @@
 """A fresh collection with the points of another, which it then replaces.
 
-The caller is the writer of every source. Cut short before `switch`, the former collection stays in use, and
+The caller is the ledger's builder. Cut short before `switch`, the former collection stays in use, and
 the fresh one is dropped by the next run's recovery; cut short after it, the next run drops the former one.
 """
 

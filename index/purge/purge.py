@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -126,16 +127,17 @@ def purge_places(run: Run) -> PurgeReport:
     places: list[Place] = []
     purged = 0
     waiting: list[str] = []
+    sources = known_sources(workspace)
     with ExitStack() as locks:
         if current is not None:
-            waiting = _recover(run, current, locks)
+            waiting = _recover(run, current, sources, locks)
             retire(workspace, run.run_id)
         # Whatever is absent now was so before any file is rewritten.
         until, last = workspace.now(), ledger.log.head().size
         if current is not None and not run.stop.is_set():
             absent = ledger.points.absent(current.name)
             proved = sum(r.absent_at is None or r.absent_at <= until for r in absent)
-            current, store = _store(run, current)
+            current, store = _store(run, current, sources)
             places.append(store)
         if not run.stop.is_set():
             places.append(_ledger(workspace))
@@ -158,7 +160,7 @@ def purge_places(run: Run) -> PurgeReport:
     )
 
 
-def _recover(run: Run, current: Collection, locks: ExitStack) -> list[str]:
+def _recover(run: Run, current: Collection, sources: Sequence[str], locks: ExitStack) -> list[str]:
     """Mend what interrupted runs left, of each source that nobody writes. Returns sentences on removals that
     are left to writers. A server's writers stay locked by `locks`; raises Locked when one of them is at
     work."""
@@ -167,7 +169,7 @@ def _recover(run: Run, current: Collection, locks: ExitStack) -> list[str]:
         # No writer is locked out without need.
         return []
     busy: list[str] = []
-    for source in known_sources(workspace):
+    for source in sources:
         try:
             with ExitStack() as lock:
                 lock.enter_context(workspace.ledger.writer(source, COMMAND))
@@ -193,13 +195,14 @@ def _in_place(workspace: Workspace) -> bool:
     return workspace.store.kind == "edge"
 
 
-def _store(run: Run, current: Collection) -> tuple[Collection, Place]:
+def _store(run: Run, current: Collection, sources: Sequence[str]) -> tuple[Collection, Place]:
     """The collection in use after the purge of the store, and what can be said of its bytes."""
     workspace = run.workspace
     if not _in_place(workspace):
         lag = lag_of(workspace)
         if lag.pending or lag.replaced:
-            return _replaced(run, current)
+            with workspace.ledger.builder(COMMAND, sources):
+                return _replaced(run, current)
     found = workspace.store.purge(current.name)
     left = _in_place(workspace) and found.claim != "purged"
     return current, Place("store", found.claim, found.evidence, left)

@@ -20,15 +20,17 @@ from index.sync.target import Target
 
 def recover(target: Target, source: str, run_id: str | None = None) -> int:
     """Mend the state that earlier runs of this source left. Returns the number of documents to be planned
-    again."""
+    again. The caller is the writer of the source; raises Locked beside a builder."""
     ledger, name = target.ledger, target.collection.name
     left = [(place, i) for _, place, i in ledger.points.intents() if i.document.source == source]
-    # A reindex holds the writer lock of every source. This process holds one, so a half-built collection was
-    # abandoned.
     half_built = {
         collection.name for collection in ledger.collections.all() if collection.state == "building"
     }
+    # Asked once these are read: the builder of each of them is dead, and whoever builds later makes another.
+    ledger.require_no_builder()
     for abandoned in half_built | {place for place, _ in left if place != name}:
+        if not ledger.writes.give_up_collection(abandoned):
+            continue
         target.store.drop(abandoned)
         ledger.writes.drop_collection(
             abandoned, [LogEntry(target.now(), LogAction.COLLECTION_DROPPED, "", abandoned, run_id)]

@@ -20,8 +20,8 @@ from index.workspace import Workspace
 
 def rebuild(workspace: Workspace, run_id: str | None = None, *, read: bool = True) -> None:
     """Build, switch, drop. If cut short, the old collection is in use, or the new one. `read` False copies
-    nothing: for a collection that ends the process of its reader. The caller is the writer of every
-    source."""
+    nothing: for a collection that ends the process of its reader. The caller is the ledger's
+    builder."""
     ledger = workspace.ledger
     old = ledger.collections.current()
     if old is None:

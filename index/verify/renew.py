@@ -25,7 +25,7 @@ def renew(workspace: Workspace, run: Run) -> list[str] | None:
     """Make a new collection where the ledger's row cannot be trusted. Returns the ids of the documents to be
     read again from their sources; None when the collection stays: it is trusted, or the run was stopped.
 
-    If cut short, nothing has changed. The caller is the writer of every source.
+    If cut short, nothing has changed. The caller is the ledger's builder.
     """
     ledger, store = workspace.ledger, workspace.store
     row = ledger.collections.current()
@@ -37,7 +37,7 @@ def renew(workspace: Workspace, run: Run) -> list[str] | None:
     names = [name for name in store.collections() if store.instance(name) == ledger.instance_id]
     former = max([row.name, *names] if row else names, key=ledger.chunks.count, default="")
     new = create(workspace, "building", run.run_id)
-    read = reader(workspace, former) if readable(workspace, former) else lambda ids: {}
+    read = reader(workspace, former) if former and readable(workspace, former) else lambda ids: {}
     inexact = fill(run, target_of(run, new), former, read)
     if inexact is None:
         return None

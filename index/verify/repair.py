@@ -12,7 +12,7 @@ when its source does not have it. A deleted or erased document does not come bac
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from index.errors import StoreDamaged
@@ -27,6 +27,8 @@ from index.verify.mending import Mending
 from index.verify.rebuild import rebuild
 from index.verify.renew import renew
 from index.workspace import Workspace
+
+COMMAND = "freshkb verify --repair"
 
 
 def repair(workspace: Workspace, found: Verification, run: Run) -> None:
@@ -52,7 +54,7 @@ def repair(workspace: Workspace, found: Verification, run: Run) -> None:
 
 def _mend(workspace: Workspace, found: Verification, run: Run) -> dict[str, str]:
     """{document id: sentence on its lost text}."""
-    with _as_writer(workspace):
+    with _as_writer(workspace) as sources, workspace.ledger.builder(COMMAND, sources):
         if found.rebuild:
             rebuild(workspace, run.run_id, read=not found.deadly)
         again = renew(workspace, run)
@@ -79,12 +81,13 @@ def _mend(workspace: Workspace, found: Verification, run: Run) -> dict[str, str]
 
 
 @contextmanager
-def _as_writer(workspace: Workspace) -> Iterator[None]:
-    """Hold the writer locks of all sources."""
+def _as_writer(workspace: Workspace) -> Iterator[Sequence[str]]:
+    """Hold the writer locks of all sources, which are given."""
+    sources = known_sources(workspace)
     with ExitStack() as locks:
-        for source in known_sources(workspace):
-            locks.enter_context(workspace.ledger.writer(source, "freshkb verify --repair"))
-        yield
+        for source in sources:
+            locks.enter_context(workspace.ledger.writer(source, COMMAND))
+        yield sources
 
 
 def _conclude(found: Verification, left: Verification, lost: dict[str, str]) -> None:

@@ -1122,6 +1122,18 @@ with ledger.database.writing() as connection:
                 ledger.writes.replace_collection(former, name, [entry("d1", LogAction.PURGED)])
             assert self.everything(ledger) == before
 
+    def test_a_collection_that_is_given_up_is_not_taken_into_use(self, ledger: Ledger, again: Ledger) -> None:
+        old = Collection("kb-1", "f1", "model", "main", "bf16", 384, "current", T0)
+        ledger.collections.put(old, [])
+        ledger.collections.put(replace(old, name="kb-2", state="building"), [])
+        assert not again.writes.give_up_collection("kb-1") and ledger.collections.current() == old
+        assert again.writes.give_up_collection("kb-2") and again.writes.give_up_collection("unknown")
+        with pytest.raises(LedgerError, match="it is dropping"):
+            ledger.writes.switch_collection("kb-2", [])
+        with pytest.raises(LedgerError, match="it is dropping"):
+            ledger.writes.replace_collection("kb-1", "kb-2", [])
+        assert ledger.collections.current() == old
+
     # ── Runs, plans, approvals ────────────────────────────────────────────────────────────────────────
 
     def test_runs_are_listed_newest_first(self, ledger: Ledger, again: Ledger) -> None:
@@ -1474,6 +1486,20 @@ with Ledger.open(sys.argv[1], pathlib.Path(sys.argv[2])) as ledger:
         assert again.writers() == []
         with again.writer("a", "freshkb sync"):
             pass
+
+    def test_a_builder_is_alone_with_the_sources_that_it_writes(self, ledger: Ledger, again: Ledger) -> None:
+        ledger.require_no_builder()
+        with ledger.writer("a", "freshkb reindex"), ledger.writer(":orders", "freshkb erase"):
+            with again.writer("b", "freshkb sync"):
+                with pytest.raises(Locked, match="'b' is being written by `freshkb sync`"):
+                    ledger.builder("freshkb reindex", ["a"]).__enter__()
+                again.require_no_builder()
+            with ledger.builder("freshkb reindex", ["a"]):
+                with pytest.raises(Locked, match="is being built anew by `freshkb reindex`"):
+                    again.require_no_builder()
+                with pytest.raises(Locked, match="is being built anew"):
+                    again.builder("freshkb purge", []).__enter__()
+            again.require_no_builder()
 
     def test_the_holder_in_another_process_is_named(self, ledger: Ledger, url: str, tmp_path: Path) -> None:
         with other_process(self.HOLDER, url, str(tmp_path)) as process:

@@ -9,6 +9,7 @@ import pytest
 
 import index.chunk.fingerprint
 import index.reindex
+from index.errors import Locked
 from index.model import State
 from index.outcome import NoProgress
 from index.reindex import reindex
@@ -66,6 +67,16 @@ def test_an_interrupted_reindex_makes_nothing_be_read_again(
     assert grown.points() == points
     assert counts(grown.sync()) == {"unchanged": 4, "quarantined": 1, "skipped": 1, "embedded": 0}
     assert grown.parser.parsed == []
+    assert grown.ask(lambda m: [c.state for c in m.ledger.collections.all()]) == ["current"]
+
+
+def test_no_reindex_begins_beside_a_writer_of_a_source_that_it_does_not_know(grown: Knowledge) -> None:
+    with (
+        grown.workspace() as other,
+        other.ledger.writer("in another configuration", "freshkb sync"),
+        pytest.raises(Locked, match="is being written by `freshkb sync`"),
+    ):
+        other_model(grown, Bar())
     assert grown.ask(lambda m: [c.state for c in m.ledger.collections.all()]) == ["current"]
 
 

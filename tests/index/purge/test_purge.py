@@ -393,11 +393,12 @@ def test_a_server_with_nothing_to_purge_copies_nothing(server: Server) -> None:
     assert (report.purged, report.places[0].claim, report.exit_code) == (0, "unretrievable", 0)
 
 
-def test_a_server_whose_sources_are_written_is_left_alone(server: Server) -> None:
+@pytest.mark.parametrize("source", ["docs", "in another configuration"])
+def test_a_server_whose_sources_are_written_is_left_alone(server: Server, source: str) -> None:
     former = server.alias()
     with (
         server.workspace() as other,
-        other.ledger.writer("docs", "freshkb sync"),
+        other.ledger.writer(source, "freshkb sync"),
         server.workspace() as workspace,
     ):
         with pytest.raises(Locked, match="is being written by `freshkb sync`"):

@@ -696,6 +696,23 @@ def test_the_half_built_index_of_an_abandoned_reindex_is_dropped(kb: Knowledge) 
     assert len(kb.ask(lambda m: m.store.collections())) == 1
 
 
+def test_nothing_is_written_beside_a_builder_whose_collection_stays(kb: Knowledge) -> None:
+    """It does not know the source: its configuration is an older one."""
+    page(kb, "a.md")
+    kb.sync()
+    page(kb, "b.md")
+    with kb.workspace() as workspace, workspace.ledger.builder("freshkb verify --repair", []):
+        made = create(workspace, "building")
+        with pytest.raises(Locked, match="is being built anew by `freshkb verify --repair`"):
+            kb.sync()
+        assert made in workspace.ledger.collections.all()
+        assert made.name in workspace.store.collections()
+    assert set(kb.texts()) == {"a.md"}
+    kb.sync()
+    assert set(kb.texts()) == {"a.md", "b.md"}
+    assert len(kb.ask(lambda m: m.store.collections())) == 1
+
+
 def test_what_first_syncs_that_died_had_begun_is_dropped_by_the_one_that_does_not(kb: Knowledge) -> None:
     page(kb, "a.md")
     with kb.workspace() as workspace:
