@@ -31,6 +31,14 @@ class Points(Tables):
             found = connection.execute(query.order_by(intents.c.document_id)).all()
         return [(run_id, place, unpacked(stored)) for run_id, place, stored in found]
 
+    def intended(self, run_id: str, collection: str, document_ids: Collection[str]) -> set[str]:
+        """The ids among these of documents with an open intent of this run."""
+        own = sa.and_(intents.c.run_id == run_id, intents.c.collection == collection)
+        query = sa.select(intents.c.document_id)
+        with self._database.reading() as connection:
+            found = query.where(own, self._database.among(intents.c.document_id, document_ids))
+            return set(connection.execute(found).scalars())
+
     def removals(self, collection: str) -> list[str]:
         """Point ids of present removals, which the store may still hold, in order."""
         query = sa.select(removals.c.point_id).where(removals.c.collection == collection, PRESENT)

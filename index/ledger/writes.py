@@ -6,7 +6,7 @@ run can find and settle the work of an interrupted one. So are the entries of co
 `settle` publishes them.
 
 A removal is *present* until `settle`, and *absent* until its bytes are purged. It ends early when its id is
-intended again.
+intended again, and is present anew when a writer that had lost its lock wrote the point once more.
 """
 
 from __future__ import annotations
@@ -203,6 +203,13 @@ class Writes(Tables):
         if rows:
             with self._database.writing() as connection:
                 connection.execute(self._database.insert_new(removals), rows)
+
+    def record_present(self, collection: str, point_ids: Collection[str]) -> None:
+        """Make the absent ones of these removals present: the store may hold the points again."""
+        own = sa.and_(removals.c.collection == collection, removals.c.state == RemovalState.ABSENT)
+        present = sa.update(removals).where(own, self._database.among(removals.c.point_id, point_ids))
+        with self._database.writing() as connection:
+            connection.execute(present.values(state=RemovalState.PRESENT, absent_at=None))
 
     def _forget(self, connection: sa.Connection, collection: str, point_ids: Collection[str]) -> None:
         connection.execute(

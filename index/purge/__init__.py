@@ -15,7 +15,8 @@ Modules
 
 How it goes
     1. What interrupted runs left is recovered, as at the start of a sync. Sources that another process is
-       writing are left to it, with the reason.
+       writing are left to it, with the reason. Removed points that a writer has written once more, after it
+       lost its lock, are removed again.
     2. The store: an embedded one rewrites each segment that holds a deleted or replaced point, and proves it
        by its files. A server shows no files: live points are copied to a fresh collection, the readers' name
        is given to it, and the former one is dropped with its snapshots.

@@ -10,6 +10,7 @@ from itertools import takewhile
 from typing import Any
 
 from connectors.base import BYTES, forget
+from index.batched import batched
 from index.errors import Locked, StoreError
 from index.ledger import LogAction, LogEntry
 from index.purge.copy import copied, every_point, fresh, switch
@@ -17,6 +18,7 @@ from index.purge.lag import lag_of, seconds
 from index.records import Collection
 from index.run import Run
 from index.store.base import Claim
+from index.sync.apply import remove
 from index.sync.collection import drop, retire
 from index.sync.recover import recover
 from index.sync.source import known_sources
@@ -203,14 +205,28 @@ def _store(run: Run, current: Collection, sources: Sequence[str]) -> tuple[Colle
         if lag.pending or lag.replaced:
             with workspace.ledger.builder(COMMAND, sources):
                 return _replaced(run, current)
+    _remove_again(workspace, current)
     found = workspace.store.purge(current.name)
     left = _in_place(workspace) and found.claim != "purged"
     return current, Place("store", found.claim, found.evidence, left)
 
 
+def _remove_again(workspace: Workspace, current: Collection) -> None:
+    """Delete absent points that the store holds all the same: a writer whose lock was lost may have written
+    them after a recovery had deleted them, and died."""
+    if not workspace.ledger.points.absent(current.name):
+        return
+    with workspace.store.session(current.name) as session:
+        # Read in the session: before it, a run may intend a point again.
+        ids = [removal.point_id for removal in workspace.ledger.points.absent(current.name)]
+        for page in batched(ids, workspace.sizes.read_points):
+            remove(session, sorted(session.retrieve(page, vectors=False)))
+
+
 def _replaced(run: Run, former: Collection) -> tuple[Collection, Place]:
     """Copy the live points to a fresh collection, which replaces the former one."""
     workspace, count = run.workspace, 0
+    _remove_again(workspace, former)
     made = fresh(workspace, former, run.run_id)
     points = takewhile(lambda _: not run.stop.is_set(), every_point(workspace, former))
     for ids in copied(workspace, made, points, exact=True):

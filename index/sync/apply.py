@@ -5,6 +5,7 @@
     (fetch → parse → chunk: index.sync.prepare)
     ledger: intend, durable        nothing reaches the store that the ledger does not know (I1)
     embed what is missing
+    ledger: the intents stand      no other run has taken this one for dead
     store: upsert, read back       ids, payloads, both vectors
     ledger: commit                 the versions flip (I2), and their log entries are on record, pending
     store: delete, read back       the points of old versions only
@@ -17,11 +18,12 @@ A crash between any two steps leaves a state that `index.sync.recover` mends at 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from index import payload
 from index.batched import batched
-from index.errors import StoreDamaged
+from index.errors import FreshkbError, LedgerError, StoreDamaged
 from index.ledger import Hold, Ledger, LogAction, LogEntry
 from index.model import REMOVALS, Action, Point, State, digest
 from index.outcome import Counts, Seconds
@@ -112,13 +114,15 @@ def _apply(target: Target, run_id: str, work: Sequence[Work], reread: Reread, se
     obsolete: list[str] = []
     if intents:
         with seconds.of("write"), store.session(name) as session:
-            proven = _write(session, drafts, target.sizes.read_points)
-            intents = [
-                replace(i, chunks=tuple(replace(c, vector_digest=proven[c.point_id]) for c in i.chunks))
-                for i in intents
-            ]
-            entries = _entries(target, run_id, [(i.document, _past(i)) for i in intents])
-            obsolete = ledger.writes.commit(name, intents, entries)
+            _require_standing(target, run_id, intents)
+            with _doubted_on_failure(target, drafts):
+                proven = _write(session, drafts, target.sizes.read_points)
+                intents = [
+                    replace(i, chunks=tuple(replace(c, vector_digest=proven[c.point_id]) for c in i.chunks))
+                    for i in intents
+                ]
+                entries = _entries(target, run_id, [(i.document, _past(i)) for i in intents])
+                obsolete = ledger.writes.commit(name, intents, entries)
             remove(session, obsolete)
         ledger.writes.settle(name, obsolete, target.now())
     withheld += _join(ledger, work, refused)
@@ -128,6 +132,33 @@ def _apply(target: Target, run_id: str, work: Sequence[Work], reread: Reread, se
     if withheld:
         counts.documents["withheld"] = withheld
     return counts
+
+
+def _require_standing(target: Target, run_id: str, intents: Sequence[Intent]) -> None:
+    """Raises LedgerError when the recovery of another run has cleared up an intent, which it may do once the
+    writer lock of this run was lost: with a session of PostgreSQL."""
+    ids = {intent.document.document_id for intent in intents}
+    gone = ids - target.ledger.points.intended(run_id, target.collection.name, ids)
+    if gone:
+        raise LedgerError(
+            f"{len(gone)} of {len(ids)} documents cannot be written: another run has cleared up after this "
+            "one. Was the connection to the ledger cut? What was done before is whole; run the command again."
+        )
+
+
+@contextmanager
+def _doubted_on_failure(target: Target, drafts: Sequence[Draft]) -> Iterator[None]:
+    """A recovery that clears up in this block may delete points before they are written. Those are on record
+    as present again when the block fails, for the next recovery; a purge finds them when this process dies,
+    too."""
+    try:
+        yield
+    except FreshkbError:
+        with suppress(LedgerError):
+            target.ledger.writes.record_present(
+                target.collection.name, [draft.record.point_id for draft in drafts]
+            )
+        raise
 
 
 def _join(ledger: Ledger, work: Sequence[Work], refused: Collection[str]) -> int:

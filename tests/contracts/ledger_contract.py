@@ -868,6 +868,24 @@ print(heavy & set(sys.modules))
         assert ledger.writes.purged("kb", [], point_ids=[two, three]) == 1
         assert again.points.absent("kb") == [] and again.points.removals("kb") == [three]
 
+    def test_an_absent_removal_is_present_when_its_point_may_be_there_again(self, ledger: Ledger) -> None:
+        own, back, never = chunk("d1", 0), chunk("d1", 1), chunk("d1", 2)
+        put(ledger, document("a", "d1"), own, back)
+        ledger.writes.settle("kb", put(ledger, document("a", "d1")), T0)
+        ledger.writes.intend("r2", "kb", [intent(document("a", "d1"), (back,))])
+        ledger.writes.record_present("other", [own.point_id])
+        assert ledger.points.removals("kb") == []
+        ledger.writes.record_present("kb", [own.point_id, back.point_id, never.point_id])
+        assert ledger.points.removals("kb") == [own.point_id] and ledger.points.absent("kb") == []
+
+    def test_an_intent_is_of_the_run_that_wrote_it_last(self, ledger: Ledger, again: Ledger) -> None:
+        wanted = [intent(document(uri, uri), (chunk(uri, 0),)) for uri in "abc"]
+        ledger.writes.intend("r1", "kb", wanted[:2])
+        ledger.writes.intend("r2", "kb", wanted[1:])
+        assert again.points.intended("r1", "kb", ["a", "b", "c"]) == {"a"}
+        assert again.points.intended("r2", "kb", ["a", "b"]) == {"b"}
+        assert again.points.intended("r1", "other", ["a"]) == set()
+
     def test_a_point_that_is_intended_again_is_no_removal_any_more(self, ledger: Ledger) -> None:
         own = chunk("d1", 0)
         put(ledger, document("a", "d1"), own)

@@ -17,7 +17,7 @@ LEDGER_WRITES = frozenset({
     "documents.refresh",
     "writes.intend", "writes.commit", "writes.settle", "writes.drop_intents", "reviews.add", "holds.place",
     "holds.release", "collections.put", "writes.switch_collection", "writes.drop_collection",
-    "writes.give_up_collection",
+    "writes.give_up_collection", "writes.record_present",
     "writes.record_absent", "writes.replace_collection", "writes.purged", "vacuum", "log.append",
     "erasures.placing", "erasures.join", "erasures.seal", "erasures.reduce", "erasures.finish",
 })  # fmt: skip

@@ -31,6 +31,10 @@ BOOKKEEPING = {
     "Writes.drop_intents",
     # Deleted points that never were of a version; their purge has an entry.
     "Writes.record_absent",
+    # A half-built collection whose end, which comes next, has an entry.
+    "Writes.give_up_collection",
+    # Deleted points that may be there after all.
+    "Writes.record_present",
     # Publishes the entries that the commit put on record.
     "Writes.settle",
     # Parts of carrying out an order, whose placing and whose end have entries; a receipt proves the latter.
