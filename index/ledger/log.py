@@ -175,15 +175,18 @@ class Log(Tables):
             row = connection.execute(query.order_by(log.c.sequence.desc()).limit(1)).first()
         return None if row is None else LogEntry(*row)
 
-    def since(self, sequence: int, actions: Collection[LogAction]) -> tuple[int, datetime | None]:
-        """(subjects, time of the oldest) of the entries of these actions with a higher number, pending ones
-        included."""
+    def since(
+        self, sequence: int, actions: Collection[LogAction]
+    ) -> tuple[int, datetime | None, datetime | None]:
+        """(subjects, times of the oldest and of the newest) of the entries of these actions with a higher
+        number, pending ones included."""
         later = sa.or_(log.c.sequence > sequence, log.c.sequence.is_(None))
         counted = sa.func.count(sa.distinct(log.c.subject))
-        query = sa.select(counted, sa.func.min(log.c.at)).where(later, log.c.action.in_(list(actions)))
+        query = sa.select(counted, sa.func.min(log.c.at), sa.func.max(log.c.at))
         with self._database.reading() as connection:
-            subjects, oldest = connection.execute(query).one()
-        return subjects, oldest
+            found = connection.execute(query.where(later, log.c.action.in_(list(actions))))
+            subjects, oldest, newest = found.one()
+        return subjects, oldest, newest
 
     def subjects_since(self, sequence: int, actions: Collection[LogAction]) -> set[str]:
         """The subjects of entries of these actions with a higher number, pending ones included."""

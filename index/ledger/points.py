@@ -54,20 +54,16 @@ class Points(Tables):
         with self._database.reading() as connection:
             return [PointRemoval(*row) for row in connection.execute(query.order_by(removals.c.point_id))]
 
-    def unpurged(self) -> tuple[int, datetime | None]:
-        """(removals, time since when the oldest absent one is), of all collections. Where the time of the
-        store's proof was not recorded, that of the collection's making stands for it."""
-        since = sa.func.min(
-            sa.case(
-                (removals.c.state == RemovalState.ABSENT, _since),
-                else_=sa.null(),
-            )
-        )
+    def unpurged(self) -> tuple[int, datetime | None, datetime | None]:
+        """(removals, times since when the oldest and the newest absent one are), of all collections. Where
+        the time of the store's proof was not recorded, that of the collection's making stands for it."""
+        since = sa.case((removals.c.state == RemovalState.ABSENT, _since), else_=sa.null())
+        times = [sa.type_coerce(extreme(since), Moment) for extreme in (sa.func.min, sa.func.max)]
         place = removals.outerjoin(collections, collections.c.name == removals.c.collection)
-        query = sa.select(sa.func.count(), sa.type_coerce(since, Moment)).select_from(place)
+        query = sa.select(sa.func.count(), *times).select_from(place)
         with self._database.reading() as connection:
-            number, oldest = connection.execute(query).one()
-        return number, oldest
+            number, oldest, newest = connection.execute(query).one()
+        return number, oldest, newest
 
     def known(self, collection: str, ids: Collection[str]) -> set[str]:
         """The ids among these whose points the store may hold: committed, intended or to be removed. Absent

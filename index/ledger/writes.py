@@ -26,7 +26,7 @@ from index.ledger.holds import kept
 from index.ledger.intents import packed, points_in, points_of, unpacked
 from index.ledger.log import append, defer, publish
 from index.ledger.points import PRESENT
-from index.ledger.removal import RemovalState
+from index.ledger.removal import PointRemoval, RemovalState
 from index.ledger.schema import chunks, collections, intents, log, removals
 from index.model import REMOVALS
 from index.records import Intent
@@ -163,29 +163,22 @@ class Writes(Tables):
             connection.execute(absent.values(state=RemovalState.ABSENT, absent_at=at))
             publish(connection, sa.and_(log.c.collection == collection, ~left))
 
-    def purged(
-        self,
-        collection: str,
-        entries: Sequence[LogEntry],
-        *,
-        point_ids: Collection[str] = (),
-        until: datetime | None = None,
-    ) -> int:
-        """Delete the rows of absent removals whose bytes were purged: these, and those that were absent at
-        `until`, when the store began to purge. Returns their number.
+    def purged(self, collection: str, seen: Collection[PointRemoval], entries: Sequence[LogEntry]) -> int:
+        """Delete the rows of absent removals whose bytes were purged: of these, as they were `seen` before
+        the store began to purge. One that became present or absent anew since then stays. Returns their
+        number.
 
         To be called with what `VectorStore.purge` has proved.
         """
-        chosen = self._database.among(removals.c.point_id, point_ids)
-        if until is not None:
-            earlier = sa.or_(removals.c.absent_at.is_(None), removals.c.absent_at <= until)
-            chosen = sa.or_(chosen, earlier)
-        absent = removals.c.state == RemovalState.ABSENT
+        since = {removal.point_id: removal.absent_at for removal in seen}
+        own = sa.and_(removals.c.collection == collection, removals.c.state == RemovalState.ABSENT)
+        query = sa.select(removals.c.point_id, removals.c.absent_at).where(own).with_for_update()
         with self._database.writing() as connection:
-            gone = sa.delete(removals).where(removals.c.collection == collection, absent, chosen)
-            number = connection.execute(gone).rowcount
+            rows = connection.execute(query.where(self._database.among(removals.c.point_id, since)))
+            gone = [point for point, absent_at in rows if absent_at == since[point]]
+            self._forget(connection, collection, gone)
             append(connection, entries)
-        return number
+        return len(gone)
 
     def record_absent(self, collection: str, points: Mapping[str, str], at: datetime) -> None:
         """Put absent removals on record, {point id: document id}: of points that were deleted although no

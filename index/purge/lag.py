@@ -15,6 +15,9 @@ _CLEAN = (LogAction.PURGED, LogAction.COLLECTION_SWITCHED)
 #: own.
 _REPLACING = (LogAction.UPDATED, LogAction.MOVED, LogAction.TOUCHED)
 
+#: Clocks of machines that share a ledger differ by less.
+_SKEW = timedelta(minutes=5)
+
 #: Kinds of runs that end with a purge when it is due.
 WRITING = ("sync", "watch", "retention", "purge")
 #: Runs on record among which the one before is looked for.
@@ -30,7 +33,8 @@ class Lag:
     replaced: int
     """Documents whose payloads were written over since the last purge."""
     oldest: timedelta | None
-    """The time that the oldest of both has waited; None when nothing waits, or is not proved absent yet."""
+    """The time that the oldest of both has waited; None when nothing waits, or is not proved absent yet. At
+    least `within` when a clock that was ahead has stamped one of them: nobody knows how long that one has."""
     within: timedelta
     """`delete.purge_within`."""
 
@@ -55,11 +59,14 @@ def seconds(span: timedelta | None) -> float | None:
 def lag_of(workspace: Workspace) -> Lag:
     """What waits now. A few queries of the ledger; the store is not asked."""
     log, now = workspace.ledger.log, workspace.now()
-    removals, absent_since = workspace.ledger.points.unpurged()
-    replaced, replaced_since = log.since(purged_until(workspace), _REPLACING)
-    since = min(filter(None, (absent_since, replaced_since)), default=None)
-    oldest = None if since is None else max(now - since, timedelta())
-    return Lag(removals, replaced, oldest, workspace.config.purge_within)
+    within = workspace.config.purge_within
+    removals, *absent = workspace.ledger.points.unpurged()
+    replaced, *written = log.since(purged_until(workspace), _REPLACING)
+    oldest = None
+    if times := [time for time in (*absent, *written) if time is not None]:
+        least = within if max(times) > now + _SKEW else timedelta()
+        oldest = max(now - min(times), least)
+    return Lag(removals, replaced, oldest, within)
 
 
 def purged_until(workspace: Workspace) -> int:

@@ -134,11 +134,10 @@ def purge_places(run: Run) -> PurgeReport:
         if current is not None:
             waiting = _recover(run, current, sources, locks)
             retire(workspace, run.run_id)
-        # Whatever is absent now was so before any file is rewritten.
-        until, last = workspace.now(), ledger.log.head().size
+        last = ledger.log.head().size
         if current is not None and not run.stop.is_set():
+            # They are absent before any file is rewritten.
             absent = ledger.points.absent(current.name)
-            proved = sum(r.absent_at is None or r.absent_at <= until for r in absent)
             current, store = _store(run, current, sources)
             places.append(store)
         if not run.stop.is_set():
@@ -146,10 +145,10 @@ def purge_places(run: Run) -> PurgeReport:
             places += _caches(workspace, removals)
         if current is not None and not run.stop.is_set() and not any(place.left for place in places):
             claims = {place.place: place.claim for place in places}
-            facts = {"removals": proved, "until": last, **claims}
+            purged = len(absent)
+            facts = {"removals": purged, "until": last, **claims}
             done = LogEntry(workspace.now(), LogAction.PURGED, "", current.name, run.run_id, facts)
-            ledger.writes.purged(current.name, [done], until=until)
-            purged = proved
+            ledger.writes.purged(current.name, absent, [done])
     lag = lag_of(workspace)
     return PurgeReport(
         max(removals, purged),

@@ -808,7 +808,7 @@ print(heavy & set(sys.modules))
             "writes.switch_collection": lambda done: ledger.writes.switch_collection("kb-2", done),
             "writes.replace_collection": lambda done: ledger.writes.replace_collection("kb-2", "kb-3", done),
             "writes.drop_collection": lambda done: ledger.writes.drop_collection("kb-3", done),
-            "writes.purged": lambda done: ledger.writes.purged("kb", done, until=T0),
+            "writes.purged": lambda done: ledger.writes.purged("kb", ledger.points.absent("kb"), done),
         }
         for name, call in calls.items():
             before = self.everything(ledger)
@@ -860,13 +860,27 @@ print(heavy & set(sys.modules))
         found = {removal.document_id: removal for removal in again.points.absent("kb")}
         assert found == {"d1": PointRemoval(one, "d1", T0), "d2": PointRemoval(two, "d2", later)}
 
-        assert ledger.writes.purged("other", [], until=later) == 0
-        assert ledger.writes.purged("kb", []) == 0
+        assert ledger.writes.purged("other", found.values(), []) == 0
+        assert ledger.writes.purged("kb", [], []) == 0
         done = LogEntry(later, LogAction.PURGED, subject="kb", actor="anna@host", facts={"points": 1})
-        assert ledger.writes.purged("kb", [done], until=T0) == 1
+        assert ledger.writes.purged("kb", [found["d1"]], [done]) == 1
         assert published(again) == [done]
-        assert ledger.writes.purged("kb", [], point_ids=[two, three]) == 1
+        assert ledger.writes.purged("kb", [found["d2"], PointRemoval(three, "d3", None)], []) == 1
         assert again.points.absent("kb") == [] and again.points.removals("kb") == [three]
+
+    def test_a_removal_that_became_absent_anew_is_not_purged(self, ledger: Ledger) -> None:
+        """Its bytes were written again after the purge had begun."""
+        back, stays = chunk("d1", 0), chunk("d2", 0)
+        for name, own in (("d1", back), ("d2", stays)):
+            put(ledger, document(name, name), own)
+            ledger.writes.settle("kb", put(ledger, document(name, name)), T0)
+        seen = ledger.points.absent("kb")
+        put(ledger, document("d1", "d1"), back)
+        # Its clock is behind.
+        before = T0 - timedelta(days=30)
+        ledger.writes.settle("kb", put(ledger, document("d1", "d1")), before)
+        assert ledger.writes.purged("kb", seen, []) == 1
+        assert ledger.points.absent("kb") == [PointRemoval(back.point_id, "d1", before)]
 
     def test_an_absent_removal_is_present_when_its_point_may_be_there_again(self, ledger: Ledger) -> None:
         own, back, never = chunk("d1", 0), chunk("d1", 1), chunk("d1", 2)

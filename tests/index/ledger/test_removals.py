@@ -46,9 +46,9 @@ def test_what_was_removed_is_absent_until_it_is_purged(kb: Knowledge) -> None:
     kb.sync()
     assert len(kb.ask(removals)[1]) == len(absent), "one came back, and another went"
     with kb.workspace() as workspace:
-        name, until = require_collection(workspace).name, workspace.now()
-        entry = LogEntry(until, LogAction.PURGED, subject=name)
-        assert workspace.ledger.writes.purged(name, [entry], until=until) == len(absent)
+        name, absent = require_collection(workspace).name, removals(workspace)[1]
+        entry = LogEntry(workspace.now(), LogAction.PURGED, subject=name)
+        assert workspace.ledger.writes.purged(name, absent, [entry]) == len(absent)
         assert removals(workspace) == ([], [])
     assert kb.ask(verify).ok
 

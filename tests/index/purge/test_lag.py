@@ -103,6 +103,29 @@ def test_a_cron_of_syncs_keeps_the_bound(kb: Knowledge, minutes: int, within: st
         assert purges <= 5
 
 
+@pytest.mark.parametrize("change", ["removed", "moved"])
+def test_what_a_clock_stamped_that_was_ahead_is_purged_by_the_next_run(kb: Knowledge, change: str) -> None:
+    first, second = kb.write("first.md", "# First\n\nOne.\n"), kb.write("second.md", "# Second\n\nTwo.\n")
+    kb.write("stays.md", "# Stays\n\nThree.\n")
+    for _ in range(2):
+        kb.ask(run_once)
+        kb.clock.forward(minutes=15)
+    kb.clock.forward(days=30)
+    first.unlink() if change == "removed" else first.rename(first.with_name("moved.md"))
+    kb.sync()
+    kb.clock.forward(minutes=-1)
+    assert kb.ask(lag_of).oldest == timedelta(), "another machine's clock"
+    kb.clock.forward(days=-30, minutes=1)
+    second.unlink()
+    kb.sync()
+    found = kb.ask(lag_of)
+    assert found.oldest == found.within and not found.late
+    kb.clock.forward(minutes=15)
+    kb.ask(run_once)
+    found = kb.ask(lag_of)
+    assert (found.pending, found.replaced, found.oldest) == (0, 0, None)
+
+
 def test_removed_points_and_replaced_payloads_wait_and_nothing_else(kb: Knowledge) -> None:
     gone, moved = kb.write("gone.md", "# Gone\n\nOne.\n"), kb.write("moved.md", "# Moved\n\nTwo.\n")
     kb.write("stays.md", "# Stays\n\nThree.\n")
