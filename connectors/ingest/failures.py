@@ -100,15 +100,22 @@ def of_document(source: str, service: str, uri: str, error: BaseException) -> Co
     """A document cannot be had; or no document can."""
     if known := _known(error):
         return known
-    status = status_of(error)
-    if status in (401, 429) or (status is None and _broken(error)):
+    if of_all(error):
         return SourceUnavailable(
             f"Source {source!r}: {service} cannot be asked, because {meaning(error)}. {_next(error)}"
         )
     kind = {403: DocumentForbidden, 404: DocumentVanished, 410: DocumentVanished}.get(
-        status or 0, DocumentError
+        status_of(error) or 0, DocumentError
     )
     return kind(f"{shortened(uri)!r} cannot be read from {service}: {meaning(error)}.")
+
+
+def of_all(error: BaseException) -> bool:
+    """Whether nothing else can be asked either: the source is not available, whatever the question."""
+    if any(isinstance(one, SourceUnavailable) for one in chain(error)):
+        return True
+    status = status_of(error)
+    return status in (401, 429) or (status is None and _broken(error))
 
 
 def _known(error: BaseException) -> ConnectorError | None:

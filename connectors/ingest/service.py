@@ -16,6 +16,7 @@ from unstructured_ingest.data_types.file_data import FileData
 from unstructured_ingest.interfaces import Downloader, Indexer
 
 from connectors.base import DocumentError, Entry
+from connectors.ingest.failures import meaning, of_all
 from connectors.ingest.heard import hearing
 from connectors.ingest.steps import outcome, steps
 
@@ -130,8 +131,14 @@ class Listed(Service):
     def __init__(self, blocks: dict[str, dict[str, Any]], patience: Patience) -> None:
         super().__init__(blocks, patience)
         self._kept = sqlite3.connect("", check_same_thread=False, isolation_level=None)
-        self._whole_at = -1e9
-        self._looked_again = False
+        self._kept.execute(
+            "CREATE TABLE record (uri TEXT PRIMARY KEY, entry TEXT, file TEXT, listing INTEGER) WITHOUT ROWID"
+        )
+        self._listing = 0
+        """The number of the last listing."""
+        self._lacking: str | None = "It was not listed."
+        """Why that one lacks documents which are there; None: it is whole."""
+        self._looked_again_at = -1e9
 
     @abstractmethod
     def indexer(self) -> Indexer: ...
@@ -147,38 +154,54 @@ class Listed(Service):
             yield Record(self.entry(file), file)
 
     def records(self, errors: MutableSequence[str]) -> Iterator[Record]:
-        self._looked_again = False
+        self._looked_again_at = -1e9
+        self._kept.execute("DELETE FROM record")
         yield from self._keep(errors)
 
     def _keep(self, errors: MutableSequence[str]) -> Iterator[Record]:
-        self._whole_at = -1e9
-        kept = self._kept
-        kept.execute("DROP TABLE IF EXISTS record")
-        kept.execute("CREATE TABLE record (uri TEXT PRIMARY KEY, entry TEXT, file TEXT) WITHOUT ROWID")
+        """What a listing finds. Others that were kept are forgotten once it is whole."""
+        self._listing += 1
+        self._lacking, lacking = "It was not listed to its end.", ""
         for record in self.found(errors):
-            row = (record.entry.uri, json.dumps(record.entry), record.file.model_dump_json())
-            kept.execute("INSERT OR REPLACE INTO record VALUES (?, ?, ?)", row)
+            # Whoever reads on may take the errors away.
+            lacking = lacking or next(iter(errors), "")
+            row = record.entry.uri, json.dumps(record.entry), record.file.model_dump_json(), self._listing
+            self._kept.execute("INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?)", row)
             yield record
-        if not errors:
-            self._whole_at = time.monotonic()
+        self._lacking = lacking or next(iter(errors), None)
+        if self._lacking is None:
+            self._kept.execute("DELETE FROM record WHERE listing <> ?", (self._listing,))
 
     def record(self, uri: str) -> Record | None:
-        """As a listing shows it that began after the last one for others, and is not old."""
-        if not self._looked_again or time.monotonic() - self._whole_at > self.kept_seconds:
-            errors: list[str] = []
-            for _ in self._keep(errors):
+        """As a listing shows it that began after the last one for others, and is not old. Raises
+        DocumentError where that one lacks it and is not whole."""
+        if time.monotonic() - self._looked_again_at > self.kept_seconds:
+            self._look_again()
+        found = self._recorded(uri, since=self._listing)
+        if found is None and self._lacking is not None:
+            raise DocumentError(f"Whether the document is still there cannot be told: {self._lacking}")
+        return found
+
+    def _look_again(self) -> None:
+        """Raises what is wrong with the account or on the way; another refusal is said of no document."""
+        try:
+            for _ in self._keep([]):
                 pass
-            if errors:
-                raise DocumentError(f"Whether the document is still there cannot be told: {errors[0]}")
-            self._looked_again = True
-        return self._recorded(uri)
+        except Exception as error:
+            if of_all(error):
+                raise
+            self._lacking = f"{self.title} could not be listed to its end: {meaning(error)}."
+        self._looked_again_at = time.monotonic()
 
     def listed(self, uri: str) -> Record | None:
-        """As the last whole listing showed it; one is made when there is none."""
-        return self._recorded(uri) if self._whole_at > 0 else self.record(uri)
+        """As the last listing showed it; another one is made where that one lacks it and is not whole."""
+        found = self._recorded(uri)
+        return self.record(uri) if found is None and self._lacking is not None else found
 
-    def _recorded(self, uri: str) -> Record | None:
-        row = self._kept.execute("SELECT entry, file FROM record WHERE uri = ?", (uri,)).fetchone()
+    def _recorded(self, uri: str, since: int = 0) -> Record | None:
+        row = self._kept.execute(
+            "SELECT entry, file FROM record WHERE uri = ? AND listing >= ?", (uri, since)
+        ).fetchone()
         if row is None:
             return None
         return Record(Entry(*json.loads(row[0])), FileData.model_validate_json(row[1]))

@@ -265,6 +265,8 @@ class Tail(Listed):
         super().__init__({}, Patience())
         self.there = {"1": "one", "2": "two"}
         self.warning = ""
+        self.warned_between = False
+        self.failure: Exception | None = None
         self.listings = 0
         self.asynchronous = False
 
@@ -280,7 +282,11 @@ class Tail(Listed):
     def run(self) -> Iterator[FileData]:
         self.listings += 1
         for number in self.there:
+            if self.warned_between:
+                logger.warning("One is left out.")
             yield _file(number)
+        if self.failure:
+            raise self.failure
         if self.warning:
             logger.warning(self.warning)
 
@@ -350,6 +356,58 @@ def test_a_second_look_that_is_incomplete_removes_nothing(tail: Tail) -> None:
     tail.warning = "half of it failed"
     with pytest.raises(DocumentError, match="cannot be told"):
         tail.record("a/1")
+
+
+class Answered(Exception):
+    """What a client raises that has been refused."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+
+
+@pytest.mark.parametrize("status", [403, 404, 410, 500])
+def test_what_another_part_is_refused_is_said_of_no_document(tail: Tail, status: int) -> None:
+    tail.failure = Answered(status)
+    with pytest.raises(Answered):
+        list(tail.records([]))
+    assert tail.listed("a/1") is not None
+    assert tail.listed("a/2") is not None
+    assert tail.listings == 1
+    assert tail.record("a/1") is not None
+    del tail.there["1"]
+    for uri in ("a/3", "a/4"):
+        for question in (tail.record, tail.listed):
+            with pytest.raises(DocumentError, match="cannot be told: Tail could not be listed") as caught:
+                question(uri)
+            assert caught.type is DocumentError
+    assert tail.listings == 2
+
+
+@pytest.mark.parametrize("failure", [Answered(401), Answered(429), TimeoutError()])
+def test_a_second_look_at_a_service_that_answers_nothing_raises_why(tail: Tail, failure: Exception) -> None:
+    list(tail.records([]))
+    tail.failure = failure
+    with pytest.raises(type(failure)):
+        tail.record("a/1")
+
+
+def test_a_second_look_that_broke_off_leaves_what_the_listing_showed(tail: Tail) -> None:
+    list(tail.records([]))
+    tail.failure = Answered(403)
+    del tail.there["2"]
+    with pytest.raises(DocumentError, match="cannot be told"):
+        tail.record("a/2")
+    assert tail.listed("a/2") is not None
+
+
+def test_a_warning_that_was_taken_away_leaves_a_listing_incomplete(tail: Tail) -> None:
+    """The connector passes on what it has heard before each document."""
+    tail.warned_between = True
+    errors: list[str] = []
+    for _ in tail.records(errors):
+        errors.clear()
+    with pytest.raises(DocumentError, match="cannot be told"):
+        tail.listed("a/3")
 
 
 @pytest.mark.parametrize("name", ["../../../x.md", "/etc/x", "a\0b.md", "x" * 300])
