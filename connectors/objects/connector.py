@@ -142,6 +142,9 @@ class ObjectConnector(Connector):
             try:
                 with self._asking():
                     said = self._descriptions.of([one for one, _ in taken], listing)
+                    if None in said:
+                        # Refused credentials look like refused objects: ask the bucket.
+                        self._bucket.prove()
             except SourceUnavailable as error:
                 errors.append(str(error))
                 return

@@ -19,7 +19,7 @@ from connectors.base import (
 )
 
 _STATUS = re.compile(r"status code: (\d{3})")
-_CODE = re.compile(r"<Code>\s*([A-Za-z0-9]{1,64})\s*</Code>")
+_CODE = re.compile(r"<Code>\s*([A-Za-z0-9._-]{1,64})\s*</Code>")
 #: The places that obstore gets credentials from: their refusals are not the bucket's.
 _CREDENTIALS = re.compile(
     r"token request|performing PUT \S+/latest/api/token|performing GET \S+/latest/meta-data/iam/"
@@ -49,6 +49,8 @@ _NO_BUCKET = {"NoSuchBucket", "ContainerNotFound", "ContainerBeingDeleted", "Acc
 _NO_KEY = {"NoSuchKey", "BlobNotFound"}
 _ARCHIVED = {"InvalidObjectState", "BlobArchived"}
 _ELSEWHERE = {"PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed", "IncorrectEndpoint"}
+#: Codes that say nothing of one object, whatever the status.
+_OF_ALL = _CLOCK | _EXPIRED | _UNKNOWN_KEYS | _NO_BUCKET | _ELSEWHERE
 
 #: Differences of clocks that services accept.
 SKEW_SECONDS = 300
@@ -88,10 +90,11 @@ class Refusal(Exception):
     @property
     def of_the_object(self) -> bool:
         """Whether this may be about the one object that was asked for, and not about the source."""
-        return self.status in (403, 404, 412, 416) and not (
-            self.code in _CLOCK | _EXPIRED | _UNKNOWN_KEYS | _NO_BUCKET
-            or abs(self.skew_seconds) > SKEW_SECONDS
-        )
+        if self.code in _OF_ALL or abs(self.skew_seconds) > SKEW_SECONDS:
+            return False
+        if self.status is None:
+            return not self.why
+        return 400 <= self.status < 500 and self.status not in (401, 408, 429)
 
 
 def refusal_of(error: Exception) -> Refusal:
@@ -193,6 +196,8 @@ def document_error(refusal: Refusal, uri: str) -> DocumentError:
         return DocumentForbidden(
             f"{name} is archived and cannot be read. Restore it in the bucket, or exclude it."
         )
+    if refusal.code == "BlobBeingRehydrated":
+        return DocumentForbidden(f"{name} comes back from the archive. A sync reads it once it is there.")
     match refusal.status:
         case 403:
             return DocumentForbidden(
@@ -201,5 +206,12 @@ def document_error(refusal: Refusal, uri: str) -> DocumentError:
             )
         case 404:
             return DocumentVanished(f"{name} is gone from the bucket.")
-        case _:
+        case 412 | 416:
             return DocumentChanging(f"{name} changed while it was asked for. The next sync reads it again.")
+        case None:
+            return DocumentError(f"{name} cannot be read: what the service answers for it is not understood.")
+        case status:
+            return DocumentError(
+                f"{name} cannot be read: the service answers {status} {refusal.code or 'without a code'}. "
+                "Look at its encryption and its key, or exclude it."
+            )

@@ -70,10 +70,11 @@ def authorization(method: str, target: str, headers: Mapping[str, str], length: 
     return f"SharedKey {ACCOUNT}:{base64.b64encode(signature).decode()}"
 
 
-def ask(port: int, method: str, name: str, query: str = "", body: bytes = b"") -> int:
+def ask(port: int, method: str, name: str, query: str = "", body: bytes = b"", **more: str) -> int:
     """The status of a request with a shared key, for what obstore does not do; `name` is a path below the
-    account."""
-    headers = {"x-ms-date": formatdate(usegmt=True), "x-ms-version": "2021-12-02"}
+    account, `more` are headers that begin with ``x-ms-``."""
+    told = {f"x-ms-{name.replace('_', '-')}": value for name, value in more.items()}
+    headers = {"x-ms-date": formatdate(usegmt=True), "x-ms-version": "2021-12-02", **told}
     if method == "PUT" and not query:
         headers["x-ms-blob-type"] = "BlockBlob"
     target = f"/{ACCOUNT}/{quote(name)}" + (f"?{query}" if query else "")

@@ -43,6 +43,8 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None
     """Only so many bytes of the body are sent, and the connection ends."""
+    measured: bool = True
+    """Its length is told."""
 
     def with_body(self, body: bytes) -> Reply:
         return replace(self, body=body)
@@ -129,7 +131,8 @@ def _handler(relay: Relay) -> type[BaseHTTPRequestHandler]:
             length = len(reply.body)
             if self.command == "HEAD":
                 length = int(reply.headers.get("Content-Length") or reply.headers.get("content-length") or 0)
-            self.send_header("Content-Length", str(length))
+            if reply.measured:
+                self.send_header("Content-Length", str(length))
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(reply.body if reply.cut is None else reply.body[: reply.cut])

@@ -12,7 +12,7 @@ from connectors.base import DocumentForbidden, Entry
 from connectors.objects.descriptions import Description, Descriptions, description_of
 from connectors.objects.keys import StoredObject
 from tests.connectors.objects.buckets import Bucket, S3Bucket
-from tests.connectors.objects.relay import refusal
+from tests.connectors.objects.relay import Asked, Reply, refusal
 
 
 def heads(bucket: Bucket) -> int:
@@ -144,6 +144,21 @@ def test_an_object_whose_metadata_cannot_be_had_makes_the_listing_incomplete(buc
     assert "metadata of 'a.md' and 0 more" in listing.errors[0]
     with pytest.raises(DocumentForbidden, match=r"'a\.md' may not be read"):
         connector.stat("a.md")
+
+
+def test_metadata_that_nobody_may_read_any_more_is_no_fault_of_its_objects(s3: S3Bucket) -> None:
+    """S3 answers 400 to a token that has expired, and says that only where there is a body."""
+    s3.put("docs/a.md", b"x")
+    ended: list[bool] = []
+
+    def expire(asked: Asked) -> Reply | None:
+        ended.append(asked.method == "HEAD")
+        return refusal(400, "ExpiredToken") if any(ended) else None
+
+    s3.relay.before.append(expire)
+    listing = s3.connect("docs", metadata=True).list()
+    assert list(listing) == []
+    assert len(listing.errors) == 1 and "the credentials have expired" in listing.errors[0]
 
 
 @pytest.mark.parametrize(

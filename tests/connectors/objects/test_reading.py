@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from connectors.base import (
     DocumentChanging,
+    DocumentError,
     DocumentForbidden,
     DocumentTooLarge,
     DocumentVanished,
     SourceUnavailable,
 )
-from tests.connectors.objects.buckets import Bucket
+from tests.connectors.objects.azurite import ask
+from tests.connectors.objects.buckets import AzureBucket, Bucket
 from tests.connectors.objects.relay import Asked, Reply, refusal
 from tests.contracts.connector_contract import MAX_SIZE
 
@@ -75,14 +78,64 @@ def test_a_document_above_the_limit_is_refused_before_its_bytes_are_read(bucket:
         bucket.connect().fetch("a.bin", None)
 
 
-@pytest.mark.parametrize("code", ["InvalidObjectState", "BlobArchived"])
-def test_an_archived_object_says_so(bucket: Bucket, code: str) -> None:
-    bucket.put("a.bin", DATA)
+def answering(bucket: Bucket, key: str, reply: Reply) -> None:
+    """Whoever wants the bytes of this object gets this."""
     bucket.relay.before.append(
-        lambda asked: refusal(403, code) if bucket.is_of(asked, "a.bin") and asked.method == "GET" else None
+        lambda asked: reply if bucket.is_of(asked, key) and asked.method == "GET" else None
     )
+
+
+@pytest.mark.parametrize(("status", "code"), [(403, "InvalidObjectState"), (409, "BlobArchived")])
+def test_an_archived_object_says_so(bucket: Bucket, status: int, code: str) -> None:
+    bucket.put("a.bin", DATA)
+    answering(bucket, "a.bin", refusal(status, code))
     with pytest.raises(DocumentForbidden, match="is archived"):
         bucket.connect().fetch("a.bin", None)
+
+
+def test_a_blob_of_the_archive_tier_says_so_until_it_is_back(azure: AzureBucket) -> None:
+    def tier(name: str) -> int:
+        return ask(azure.relay.upstream, "PUT", f"{azure.name}/a.bin", "comp=tier", access_tier=name)
+
+    azure.put("a.bin", DATA)
+    connector = azure.connect()
+    before = connector.stat("a.bin")
+    assert tier("Archive") == 200
+    with pytest.raises(DocumentForbidden, match="is archived"):
+        connector.fetch("a.bin", None)
+    assert connector.stat("a.bin") == before
+    answering(azure, "a.bin", refusal(409, "BlobBeingRehydrated"))
+    with pytest.raises(DocumentForbidden, match="comes back from the archive"):
+        connector.fetch("a.bin", None)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(400, "InvalidRequest"), (400, "KMS.DisabledException"), (409, "Locked")]
+)
+def test_an_object_that_is_refused_in_other_words_is_no_other_ones_trouble(
+    bucket: Bucket, status: int, code: str
+) -> None:
+    """One with a customer's key, or whose key is disabled."""
+    for name in ("a.bin", "b.bin"):
+        bucket.put(name, DATA)
+    answering(bucket, "a.bin", refusal(status, code))
+    connector = bucket.connect()
+    with pytest.raises(DocumentError, match=rf"'a\.bin' .* answers {status} {code}\.") as caught:
+        connector.fetch("a.bin", None)
+    assert caught.type is DocumentError
+    connector.fetch("b.bin", None)
+    bucket.relay.before.append(lambda asked: refusal(status, code))
+    with pytest.raises(SourceUnavailable, match=f"answers {status} {code}"):
+        connector.fetch("a.bin", None)
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "AuthorizationHeaderMalformed", "NoSuchBucket"])
+def test_a_refusal_that_is_the_sources_is_told_without_another_question(bucket: Bucket, code: str) -> None:
+    bucket.put("a.bin", DATA)
+    answering(bucket, "a.bin", refusal(400, code))
+    with pytest.raises(SourceUnavailable):
+        bucket.connect().fetch("a.bin", None)
+    assert len(bucket.relay.asked) == 1
 
 
 def test_credentials_that_end_with_one_document_are_those_of_the_source(bucket: Bucket) -> None:
@@ -91,6 +144,20 @@ def test_credentials_that_end_with_one_document_are_those_of_the_source(bucket: 
     bucket.relay.before.append(lambda asked: refusal(403, "AccessDenied"))
     with pytest.raises(SourceUnavailable, match="may not be listed"):
         bucket.connect().fetch("a.bin", None)
+
+
+def test_an_answer_that_is_not_understood_is_that_documents(bucket: Bucket) -> None:
+    for name in ("a.bin", "b.bin"):
+        bucket.put(name, DATA)
+    bucket.relay.after.append(
+        lambda asked, reply: replace(
+            reply, measured=not bucket.is_of(asked, "a.bin") or asked.method != "GET"
+        )
+    )
+    connector = bucket.connect()
+    with pytest.raises(DocumentError, match="is not understood"):
+        connector.fetch("a.bin", None)
+    connector.fetch("b.bin", None)
 
 
 def test_a_document_that_went_is_gone_only_when_the_bucket_says_so(bucket: Bucket) -> None:
