@@ -28,16 +28,22 @@ def stored(meta: Any) -> StoredObject:
 
 class CloudBucket:
     def __init__(
-        self, source: str, url: str, endpoint: str, store: GCSStore | AzureStore, right: str
+        self,
+        source: str,
+        url: str,
+        endpoint: str,
+        listed: GCSStore | AzureStore,
+        store: GCSStore | AzureStore,
+        right: str,
     ) -> None:
-        """`endpoint` is the address of the service."""
+        """`endpoint` is the address of the service; `listed` answers for the bucket, `store` for objects."""
         self.place = Place(source, url, urlsplit(endpoint).netloc)
-        self.store, self.right = store, right
+        self._listed, self.store, self.right = listed, store, right
 
     def prove(self) -> None:
         import obstore
 
-        next(iter(obstore.list(self.store, f"freshkb-{uuid.uuid4()}")), None)
+        next(iter(obstore.list(self._listed, f"freshkb-{uuid.uuid4()}")), None)
         self._answers()
 
     def _answers(self) -> None:
@@ -57,14 +63,14 @@ class CloudBucket:
 
         below = prefix.removesuffix("/") or None
         if not deep:
-            found = obstore.list_with_delimiter(self.store, below)
+            found = obstore.list_with_delimiter(self._listed, below)
             yield self._objects(found["objects"], prefix)
             if not found["objects"]:
                 self._answers()
             return
         count, last = 0, ""
         try:
-            for chunk in obstore.list(self.store, below, chunk_size=_PAGE):
+            for chunk in obstore.list(self._listed, below, chunk_size=_PAGE):
                 page = self._objects(chunk, prefix)
                 count += len(page)
                 last = max([last, *(found.key for found in page)])
@@ -73,7 +79,7 @@ class CloudBucket:
             yield from self._folder_by_folder(prefix, last, errors)
             return
         if last:
-            following = next(iter(obstore.list(self.store, below, offset=last)), [])
+            following = next(iter(obstore.list(self._listed, below, offset=last)), [])
             if any(meta["path"] > last for meta in following):
                 errors.append(cut_short(self.place, count, last))
         self._answers()
@@ -96,7 +102,7 @@ class CloudBucket:
         from obstore.exceptions import BaseError
 
         try:
-            return stored(obstore.get(self.store, key).meta)
+            return stored(obstore.get(self._listed, key).meta)
         except (BaseError, FileNotFoundError) as error:
             refusal = refusal_of(error)
             if refusal.no_such_key:
@@ -120,7 +126,7 @@ class CloudBucket:
         while folders:
             folder = folders.pop()
             try:
-                found = obstore.list_with_delimiter(self.store, folder or None)
+                found = obstore.list_with_delimiter(self._listed, folder or None)
             except InvalidPathError:
                 errors.append(
                     f"The folder {shortened(folder)!r} of {self.place} has a key that is not a path (an "

@@ -41,9 +41,14 @@ class GcsConnector(ObjectConnector):
     settings: GcsSettings
 
     def _open(self) -> Bucket:
-        store = gcs_store(self.settings, self.context)
-        endpoint = self.settings.endpoint or "https://storage.googleapis.com"
-        return CloudBucket(self.context.source, self.settings.url, endpoint, store, "storage.objects.list")
+        return CloudBucket(
+            self.context.source,
+            self.settings.url,
+            self.settings.endpoint or "https://storage.googleapis.com",
+            gcs_store(self.settings, self.context),
+            gcs_store(self.settings, self.context, objects=True),
+            "storage.objects.list",
+        )
 
     def _address(self) -> str:
         # Asks a person to sign in, which the address for programs does not.
@@ -66,6 +71,7 @@ class AzureConnector(ObjectConnector):
             self.context.source,
             self.settings.url,
             self._service(),
+            store,
             store,
             "the role Storage Blob Data Reader",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from connectors.base import (
     SourceUnavailable,
 )
 from tests.connectors.objects.azurite import ask
-from tests.connectors.objects.buckets import AzureBucket, Bucket
+from tests.connectors.objects.buckets import AzureBucket, Bucket, GcsBucket
 from tests.connectors.objects.relay import Asked, Reply, refusal
 from tests.contracts.connector_contract import MAX_SIZE
 
@@ -158,6 +159,16 @@ def test_an_answer_that_is_not_understood_is_that_documents(bucket: Bucket) -> N
     with pytest.raises(DocumentError, match="is not understood"):
         connector.fetch("a.bin", None)
     connector.fetch("b.bin", None)
+
+
+def test_an_object_that_is_stored_packed_is_read_as_it_is_stored(gcs: GcsBucket, tmp_path: Path) -> None:
+    packed = gzip.compress(DATA)
+    gcs.put_packed("a.bin", packed)
+    connector = gcs.connect()
+    fetched = connector.fetch("a.bin", tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == packed
+    assert [fetched.entry] == list(connector.list()) == [connector.stat("a.bin")]
+    assert not any("accept-encoding" in asked.headers for asked in gcs.relay.asked if asked.lists)
 
 
 def test_a_document_that_went_is_gone_only_when_the_bucket_says_so(bucket: Bucket) -> None:
