@@ -132,7 +132,8 @@ def _known(database: sqlite3.Connection, found: Iterable[StoredObject]) -> Itera
         ).fetchone()
         if row is not None:
             format, properties = json.loads(row[0])
-            yield one.key, Description(format, properties)
+            # Rows outlive the code that wrote them.
+            yield one.key, Description(format, {name: _whole(value) for name, value in properties.items()})
 
 
 def _readable(value: str) -> str:
@@ -140,6 +141,11 @@ def _readable(value: str) -> str:
     if "=?" not in value:
         return value
     try:
-        return str(make_header(decode_header(value)))
+        return _whole(str(make_header(decode_header(value))))
     except (MessageError, LookupError, UnicodeError):
         return value
+
+
+def _whole(value: str) -> str:
+    """Without half a character, which some charsets can spell, and which is no text."""
+    return value.encode("utf-8", "replace").decode()

@@ -107,6 +107,13 @@ def test_no_byte_of_a_forgotten_name_is_left(tmp_path: Path) -> None:
     assert not any(one.key.encode() in left for one in found[100:])
 
 
+def test_half_a_character_that_was_kept_is_replaced(tmp_path: Path) -> None:
+    kept = Descriptions(tmp_path / "cache", lambda key: Description(None, {"owner": "user:\ud83d"}))
+    one = StoredObject("docs/a.md", "e", 1, 1)
+    kept.of([one])
+    assert kept.of([one]) == [Description(None, {"owner": "user:?"})]
+
+
 def test_metadata_changed_in_place_is_seen_although_the_bytes_stay(s3: S3Bucket, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     s3.put("docs/a.md", b"x", owner="user:anna")
@@ -168,6 +175,8 @@ def test_metadata_that_nobody_may_read_any_more_is_no_fault_of_its_objects(s3: S
         ({"Content-Type": "binary/octet-stream", "Cache-Control": "no-store"}, None, {}),
         ({"Content-Type": "text/html", "title": "=?UTF-8?Q?Caf=C3=A9?="}, "text/html", {"title": "Café"}),
         ({"title": "=?nonsense?="}, None, {"title": "=?nonsense?="}),
+        ({"owner": "=?utf-7?q?user:+2AA-?="}, None, {"owner": "user:?"}),
+        ({"owner": "=?unicode_escape?q?\\ud83d?="}, None, {"owner": "?"}),
         ({"Last-Reviewed": "2026-05-01", "owner": "a"}, None, {"last_reviewed": "2026-05-01", "owner": "a"}),
     ],
 )
