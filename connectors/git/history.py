@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, NamedTuple
 
+from connectors.base import known_time
 from connectors.git.command import Git, GitError
 from connectors.paths import encode
 
@@ -50,7 +51,8 @@ class Last(NamedTuple):
     """The last commit of a path."""
 
     at: int | None
-    """Seconds since the epoch; None when it lies before what a shallow repository has."""
+    """Seconds since the epoch; None when it lies before what a shallow repository has, and for a commit with
+    a date that git cannot read or no clock shows, as conversions from other systems leave them."""
     author: str | None
 
 
@@ -177,7 +179,7 @@ def _commits(out: IO[bytes]) -> Iterator[_Commit]:
             if commit is not None:
                 yield commit
             id, parents, at, author = part[1:].split(_MARK, 3)
-            last = Last(int(at), author.decode(errors="replace") or None)
+            last = Last(_seconds(at), author.decode(errors="replace") or None)
             commit = _Commit(id.decode(), parents.decode().split(), last, [])
         elif part:
             assert commit is not None
@@ -186,6 +188,14 @@ def _commits(out: IO[bytes]) -> Iterator[_Commit]:
             commit.changes.append((part[:1], before, after))
     if commit is not None:
         yield commit
+
+
+def _seconds(at: bytes) -> int | None:
+    try:
+        seconds = int(at)
+    except ValueError:
+        return None
+    return None if known_time(seconds * 1_000_000_000) is None else seconds
 
 
 def _fields(out: IO[bytes]) -> Iterator[bytes]:

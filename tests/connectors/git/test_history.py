@@ -95,6 +95,23 @@ def test_a_wrong_clock_of_an_older_commit_does_not_stay(origin: Origin, connect:
     assert seconds(listed(connector)["a.md"]) == BEGIN + 500
 
 
+@pytest.mark.parametrize("at", ["", "9223372037", "9" * 19, "9" * 30])
+def test_a_commit_without_a_date_that_can_be_read_has_none(origin: Origin, connect: Connect, at: str) -> None:
+    origin.commit({"a.md": b"1"})
+    tree = git(origin.path, "rev-parse", "main^{tree}")
+    date = f" {at} +0000" if at else ""
+    text = f"tree {tree}\nauthor Bo <b@x> 1 +0000\ncommitter Bo <b@x>{date}\n\nconverted\n"
+    commit = git(
+        origin.path, "hash-object", "-t", "commit", "-w", "--literally", "--stdin", stdin=text.encode()
+    )
+    origin.tips["refs/heads/main"] = commit
+    origin.commit({"b.md": b"1"}, at=BEGIN + 500)
+    found = listed(connect(origin.path))
+    assert found["a.md"].modified_at is None
+    assert found["a.md"].properties == {"author": "Bo"}
+    assert seconds(found["b.md"]) == BEGIN + 500
+
+
 @pytest.mark.parametrize("kept", [True, False])
 def test_a_rename_keeps_the_identity_also_when_the_cache_is_lost(
     origin: Origin, connect: Connect, kept: bool
