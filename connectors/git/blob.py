@@ -24,12 +24,14 @@ def read(repository: Repository, id: str, uri: str, into: Path | None, max_size:
         if size > max_size:
             raise too_large(uri, size, max_size)
         blocks: Iterator[bytes] = _blocks(out, size)
+        pointer = None
         if POINTER_MIN <= size <= POINTER_MAX:
             text = b"".join(blocks)
-            if (pointer := pointer_of(text)) is not None:
-                return _read_lfs(repository, pointer, uri, into, max_size)
-            blocks = iter([text])
-        return receive(blocks, uri, into, max_size, announced=size)
+            pointer, blocks = pointer_of(text), iter([text])
+        if pointer is None:
+            return receive(blocks, uri, into, max_size, announced=size)
+    # Git has ended by now: what LFS keeps may take longer than anything that is read from the disk.
+    return _read_lfs(repository, pointer, uri, into, max_size)
 
 
 def _read_lfs(

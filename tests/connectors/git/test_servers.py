@@ -6,6 +6,7 @@ import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -17,6 +18,7 @@ from connectors.base import (
     SourceUnavailable,
     forget,
 )
+from connectors.git import command
 from tests.connectors.git.conftest import Connect
 from tests.connectors.git.origin import Origin, git
 from tests.connectors.git.servers import HttpServer, SshServer, pointer
@@ -298,6 +300,34 @@ def test_documents_of_lfs_come_from_its_server(
     with pytest.raises(DocumentTooLarge):
         connector.fetch("big.md", None)
     assert not any("lfs" in request for request in http.requests)
+
+
+@pytest.mark.skipif(
+    shutil.which("git-lfs") is None, reason="git-lfs is not installed: apt-get install git-lfs"
+)
+def test_a_document_of_lfs_has_the_time_of_what_is_brought(
+    origin: Origin, url: str, http: HttpServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it comes, nothing waits that has the time of what is on the disk."""
+    running: list[float] = []
+    together: list[list[float]] = []
+
+    class Watched(Timer):
+        def start(self) -> None:
+            running.append(self.interval)
+            together.append([*running])
+            super().start()
+
+        def cancel(self) -> None:
+            running.remove(self.interval)
+            super().cancel()
+
+    origin.commit({"a.md": http.keep(b"A large document.\n" * 100)})
+    connector = connect(url)
+    listed(connector)
+    monkeypatch.setattr(command, "Timer", Watched)
+    connector.fetch("a.md", None)
+    assert together[-1] == [connector.patience.transfer]
 
 
 def test_without_git_lfs_a_pointer_is_no_text(
