@@ -43,6 +43,8 @@ _FOLDER, _REPARSE = 0x10, 0x400
 #: The bit of reparse tags that stand for another name: links and junctions. Others, as deduplication has
 #: them, are files.
 _SURROGATE = 0x20000000
+#: File ids of a server that has none, or none that is one file's alone (MS-FSCC 2.1.9).
+_NO_ID = (0, 0xFFFF_FFFF_FFFF_FFFF)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _GONE = frozenset(
     {
@@ -212,7 +214,7 @@ def _item(info: Any) -> Item:
     name, attributes = info.file_name, info.file_attributes
     if attributes & _REPARSE and info.ea_size & _SURROGATE:
         return Item(name, "other")
-    native_id = str(info.file_id) if info.file_id else None
+    native_id = None if info.file_id in _NO_ID else str(info.file_id)
     if attributes & _FOLDER:
         return Item(name, "folder", native_id=native_id)
     size, modified_at = info.end_of_file, _nanoseconds(info.last_write_time)

@@ -8,6 +8,7 @@ import pytest
 import smbclient
 
 from connectors.base import SourceUnavailable
+from connectors.remote import smb
 from tests.connectors.remote.conftest import Place
 from tests.connectors.remote.sites import PASSWORD
 
@@ -49,6 +50,18 @@ def test_a_file_id_survives_a_rename_and_a_rewrite_changes_the_token(place: Plac
     (place.root / "b.md").write_bytes(b"b")
     (written,) = connector.list()
     assert written.token != after.token
+
+
+@pytest.mark.parametrize("number", [0, 0xFFFF_FFFF_FFFF_FFFF])
+def test_folders_of_a_server_without_file_ids_are_not_one_folder(
+    place: Place, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    place.put("b/c/d.md", b"d")
+    described = smb._item
+    monkeypatch.setattr(smb, "_item", lambda info: described(info._replace(file_id=number)))
+    listing = place.connect().list()
+    assert [(entry.uri, entry.native_id) for entry in listing] == [("a.md", None), ("b/c/d.md", None)]
+    assert listing.complete
 
 
 def test_a_document_is_read_while_another_program_has_it_open_and_stays_free_for_it(place: Place) -> None:
