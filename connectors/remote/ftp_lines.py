@@ -68,7 +68,7 @@ def moment(text: str) -> int | None:
     if found is None:
         return None
     year, month, day, hour, minute, second = map(int, found.groups()[:6])
-    if not (1 <= month <= 12 and 1 <= day <= 31 and hour < 24 and minute < 60 and second < 62):
+    if not (year and 1 <= month <= 12 and 1 <= day <= 31 and hour < 24 and minute < 60 and second < 62):
         return None
     seconds = calendar.timegm((year, month, day, hour, minute, second))
     return seconds * 1_000_000_000 + int((found[7] or "").ljust(9, "0"))

@@ -58,7 +58,10 @@ def parts(blocks: Iterable[bytes]) -> Iterator[Part]:
 
 def _part(response: Element) -> Part:
     address = (response.findtext(f"{_DAV}href") or "").strip()
-    raw = urlsplit(address).path if "://" in address else address
+    try:
+        raw = urlsplit(address).path if "://" in address else address
+    except ValueError as error:
+        raise Failed("the server's answer has an address that is none") from error
     path = tuple(os.fsdecode(unquote_to_bytes(name)) for name in raw.split("/") if name)
     status = _code(response.findtext(f"{_DAV}status"))
     told: dict[str, Element] = {}

@@ -23,6 +23,7 @@ AT = 1_190_286_391_000_000_000
         ("type=file;size=3;modify=20070920110631;unique=8g4; a b.md", ("a b.md", "file", 3, AT, "8g4")),
         ("Type=File;Size=3;Modify=20070920110631.250; x", ("x", "file", 3, AT + 250_000_000, None)),
         ("type=file;size=3;modify=20079999999999; x", ("x", "file", 3, None, None)),
+        ("type=file;size=3;modify=00000101000000; x", ("x", "file", 3, None, None)),
         ("type=file; x;y.md", ("x;y.md", "file", None, None, None)),
         ("type=dir;sizd=0;unique=8g5;  leading", (" leading", "folder", None, None, "8g5")),
         ("type=OS.unix=slink:/etc/passwd;size=3; x", ("x", "other", None, None, None)),

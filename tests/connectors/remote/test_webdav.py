@@ -341,6 +341,7 @@ def test_an_answer_is_read_as_it_arrives_and_file_ids_are_kept() -> None:
         ("", Dropped),
         ("<html><body>Log in", Failed),
         ("{}", Failed),
+        (NEXTCLOUD.replace("<d:href>", "<d:href>http://[bad"), Failed),
         ('<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">]><d:multistatus xmlns:d="DAV:">&b;</d:multistatus>', Dropped),
     ],
 )
