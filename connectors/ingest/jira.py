@@ -6,7 +6,7 @@ there are no versions, and each issue is read at each sync.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableSequence, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import requests
 from pydantic import PrivateAttr
 from unstructured_ingest.data_types.file_data import FileData
+from unstructured_ingest.interfaces import Indexer
 from unstructured_ingest.processes.connectors.jira import (
     JiraConnectionConfig,
     JiraDownloader,
@@ -77,8 +78,34 @@ class Jira(Listed):
         cloud = f" (cloud {self._connection.cloud_id})" if self._connection.cloud_id else ""
         return f"jira {self._connection.url.rstrip('/')}{cloud}"
 
-    def indexer(self) -> JiraIndexer:
-        return JiraIndexer(connection_config=self._connection, index_config=self._config)
+    def indexers(self) -> Sequence[tuple[str, Indexer]]:
+        config = self._config
+        asked: list[tuple[str, str, list[str] | None]] = [
+            *((f"The board {board!r}", "boards", [board]) for board in config.boards or ()),
+            ("The list of issues", "issues", config.issues),
+            ("The list of projects", "projects", config.projects),
+        ]
+        return [
+            (
+                name,
+                JiraIndexer(
+                    connection_config=self._connection,
+                    index_config=config.model_copy(
+                        update={"boards": None, "issues": None, "projects": None, key: values}
+                    ),
+                ),
+            )
+            for name, key, values in asked
+            if values
+        ]
+
+    def found(self, errors: MutableSequence[str]) -> Iterator[Record]:
+        """An issue may be on several boards, and of a project, too."""
+        seen = set[str | None]()
+        for record in super().found(errors):
+            if record.entry.native_id not in seen:
+                seen.add(record.entry.native_id)
+                yield record
 
     def downloader(self, folder: Path) -> JiraDownloader:
         return JiraDownloader(

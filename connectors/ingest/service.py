@@ -6,7 +6,7 @@ import json
 import sqlite3
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, MutableSequence
+from collections.abc import Iterator, MutableSequence, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,7 +141,8 @@ class Listed(Service):
         self._looked_again_at = -1e9
 
     @abstractmethod
-    def indexer(self) -> Indexer: ...
+    def indexers(self) -> Sequence[tuple[str, Indexer]]:
+        """(name in a sentence, indexer) of the parts that may be refused each for itself."""
 
     @abstractmethod
     def downloader(self, folder: Path) -> Downloader: ...
@@ -150,8 +151,18 @@ class Listed(Service):
     def entry(self, file: FileData) -> Entry: ...
 
     def found(self, errors: MutableSequence[str]) -> Iterator[Record]:
-        for file in files(self.indexer(), errors):
-            yield Record(self.entry(file), file)
+        """A part that fails leaves the others; the failure is raised when it is that of all, or the last of
+        as many as there are parts."""
+        failed, parts = 0, self.indexers()
+        for name, indexer in parts:
+            try:
+                for file in files(indexer, errors):
+                    yield Record(self.entry(file), file)
+            except Exception as error:
+                failed += 1
+                if failed == len(parts) or of_all(error):
+                    raise
+                errors.append(f"{name} could not be listed to the end: {meaning(error)}.")
 
     def records(self, errors: MutableSequence[str]) -> Iterator[Record]:
         self._looked_again_at = -1e9

@@ -6,11 +6,12 @@ versions, and each day is read at each sync. Nothing is written: the library's i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from unstructured_ingest.data_types.file_data import FileData
-from unstructured_ingest.interfaces import DownloaderConfig
+from unstructured_ingest.interfaces import DownloaderConfig, Indexer
 from unstructured_ingest.processes.connectors.slack import (
     SlackConnectionConfig,
     SlackDownloader,
@@ -52,8 +53,17 @@ class Slack(Listed):
         answer = self._connection.get_client().auth_test()
         return f"slack {answer['team_id']}"
 
-    def indexer(self) -> SlackIndexer:
-        return _Indexer(connection_config=self._connection, index_config=self._config)
+    def indexers(self) -> Sequence[tuple[str, Indexer]]:
+        return [
+            (
+                f"The channel {channel!r}",
+                _Indexer(
+                    connection_config=self._connection,
+                    index_config=self._config.model_copy(update={"channels": [channel]}),
+                ),
+            )
+            for channel in self._config.channels
+        ]
 
     def downloader(self, folder: Path) -> SlackDownloader:
         return SlackDownloader(

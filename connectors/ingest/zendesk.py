@@ -5,11 +5,13 @@ Comments and votes move times that are not those of the text, and some edits mov
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import PrivateAttr
 from unstructured_ingest.data_types.file_data import FileData
+from unstructured_ingest.interfaces import Indexer
 from unstructured_ingest.processes.connectors.zendesk.client import ZendeskClient
 from unstructured_ingest.processes.connectors.zendesk.zendesk import (
     ZendeskConnectionConfig,
@@ -66,8 +68,19 @@ class Zendesk(Listed):
         client.check()
         return f"zendesk {self._connection.subdomain}"
 
-    def indexer(self) -> ZendeskIndexer:
-        return ZendeskIndexer(connection_config=self._connection, index_config=self._config)
+    def indexers(self) -> Sequence[tuple[str, Indexer]]:
+        """An account need not have a help centre."""
+        asked = self._config.item_type
+        return [
+            (
+                f"The list of {kind}",
+                ZendeskIndexer(
+                    connection_config=self._connection,
+                    index_config=self._config.model_copy(update={"item_type": kind}),
+                ),
+            )
+            for kind in (("articles", "tickets") if asked == "all" else (asked,))
+        ]
 
     def downloader(self, folder: Path) -> ZendeskDownloader:
         return ZendeskDownloader(

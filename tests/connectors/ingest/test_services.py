@@ -12,6 +12,7 @@ from unstructured_ingest.interfaces import Downloader, DownloaderConfig
 from unstructured_ingest.logger import logger
 
 from connectors.base import DocumentChanging, DocumentError, Entry, SourceUnavailable
+from connectors.ingest.jira import Jira
 from connectors.ingest.names import identifier, named
 from connectors.ingest.service import Listed, downloaded, files
 from connectors.ingest.times import nanoseconds
@@ -264,6 +265,7 @@ class Tail(Listed):
     def __init__(self) -> None:
         super().__init__({}, Patience())
         self.there = {"1": "one", "2": "two"}
+        self.before: list[tuple[str, Any]] = []
         self.warning = ""
         self.warned_between = False
         self.failure: Exception | None = None
@@ -273,8 +275,8 @@ class Tail(Listed):
     def identity(self) -> str:
         return "tail"
 
-    def indexer(self) -> Any:
-        return self
+    def indexers(self) -> Any:
+        return [*self.before, ("The rest", self)]
 
     def is_async(self) -> bool:
         return self.asynchronous
@@ -381,6 +383,42 @@ def test_what_another_part_is_refused_is_said_of_no_document(tail: Tail, status:
                 question(uri)
             assert caught.type is DocumentError
     assert tail.listings == 2
+
+
+def test_a_part_that_is_refused_leaves_the_others(tail: Tail) -> None:
+    part = Tail()
+    part.there, part.failure = {"3": "three"}, Answered(403)
+    tail.before.append(("The channel 'x'", part))
+    errors: list[str] = []
+    assert [record.entry.uri for record in tail.records(errors)] == ["a/3", "a/1", "a/2"]
+    assert errors == [
+        "The channel 'x' could not be listed to the end: the account may not read it (HTTP 403)."
+    ]
+    with pytest.raises(DocumentError, match="cannot be told: The channel 'x' could not be listed"):
+        tail.listed("a/4")
+    tail.failure = Answered(404)
+    with pytest.raises(Answered):
+        list(tail.records([]))
+    asked, part.failure = tail.listings, Answered(401)
+    with pytest.raises(Answered):
+        list(tail.records([]))
+    assert tail.listings == asked
+    part.close()
+
+
+def test_an_issue_of_two_boards_is_one_document(tail: Tail) -> None:
+    jira = Jira(
+        {
+            "connection_config": {"url": "https://x.example"},
+            "access_config": {"token": "t"},
+            "indexer_config": {"boards": ["7", "8"]},
+        },
+        Patience(),
+    )
+    jira.indexers = lambda: [("One", tail), ("Another", tail)]  # type: ignore[method-assign]
+    jira.entry = tail.entry  # type: ignore[method-assign]
+    assert [record.entry.uri for record in jira.records([])] == ["a/1", "a/2"]
+    jira.close()
 
 
 @pytest.mark.parametrize("failure", [Answered(401), Answered(429), TimeoutError()])

@@ -49,6 +49,35 @@ def test_each_service_is_made_of_its_settings_and_asked_for_nothing_by_that(
     assert len({link(given, uri) for uri in ("a/b~1", "a/b~2", "a/c.txt")}) == 3
 
 
+@pytest.mark.parametrize(
+    ("service", "given", "parts"),
+    [
+        ("slack", {"channels": ["C1", "C2"]}, [("channels", ["C1"]), ("channels", ["C2"])]),
+        ("zendesk", {"item_type": "all"}, [("item_type", "articles"), ("item_type", "tickets")]),
+        ("zendesk", {"item_type": "tickets"}, [("item_type", "tickets")]),
+        (
+            "jira",
+            {"boards": ["7", "8"], "projects": ["OPS", "KB"], "issues": ["X-1"]},
+            [("boards", ["7"]), ("boards", ["8"]), ("issues", ["X-1"]), ("projects", ["OPS", "KB"])],
+        ),
+    ],
+)
+def test_what_may_be_refused_for_itself_is_asked_for_by_itself(
+    service: ServiceName, given: dict[str, Any], parts: list[tuple[str, Any]], tmp_path: Path
+) -> None:
+    connector = IngestConnector(
+        settings(service, {**WHOLE[service], **given}), Context("tail", tmp_path, 1_000)
+    )
+    made: Any = connector._service()
+    found = [indexer.index_config for _, indexer in made.indexers()]
+    assert [getattr(config, key) for config, (key, _) in zip(found, parts, strict=True)] == [
+        values for _, values in parts
+    ]
+    for config, (key, _) in zip(found, parts, strict=True):
+        assert not any(getattr(config, name, None) for name in {"boards", "issues", "projects"} - {key})
+    connector.close()
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_keys_are_those_of_the_library(service: ServiceName) -> None:
     """None is forgotten: each is known, or refused with a reason."""
