@@ -126,9 +126,11 @@ class Knowledge:
         return load(self.config_text(), {}, self.home)
 
     def config_text(self) -> Path:
-        """The file with the settings, which need not be valid."""
-        path = self.home / "freshkb.yaml"
-        path.write_text(yaml.dump(self.settings, Dumper=DUMPER), encoding="utf-8")
+        """The file with the settings, which need not be valid. Threads that open workspaces side by side
+        leave it as it is."""
+        path, text = self.home / "freshkb.yaml", yaml.dump(self.settings, Dumper=DUMPER)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
         return path
 
     @contextmanager
