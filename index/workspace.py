@@ -24,13 +24,14 @@ from index.attachments import Mails, WithAttachments
 from index.config import Config
 from index.disk.scratch import Scratch, outside
 from index.errors import ModelChanged, StoreError, StoreMismatch
-from index.ledger import Ledger
+from index.ledger import Ledger, Left
 from index.model import State, Vectors, utc_now
 from index.parse.parsing import Parsing
 from index.records import Collection
 from index.sizes import Sizes
 from index.store import open_store
 from index.store.base import VectorStore
+from index.store.names import candidates
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,15 +108,20 @@ class Workspace:
     def ledger(self) -> Ledger:
         if self._ledger is None:
             begun = time.perf_counter()
-            # A missing ledger is not made anew while an index that belongs to it exists.
-            embedded = self.config.index.store == "edge"
-            indexed = embedded and any(self.config.state_dir.glob("index/[!.]*/instance"))
             self._ledger = Ledger.open(
-                self.config.ledger, self.config.state_dir, create=not indexed, now=self.now
+                self.config.ledger, self.config.state_dir, left=self._left, now=self.now
             )
             took = time.perf_counter() - begun
             log.debug("Ledger %s opened in %.2f s.", self._ledger.instance_id, took)
         return self._ledger
+
+    def _left(self) -> Left | None:
+        index = self.config.index
+        if index.store == "edge":
+            folder = self.config.state_dir / "index"
+            return Left(str(folder)) if any(folder.glob("[!.]*/instance")) else None
+        names = candidates(self.store, index.collection)
+        return Left(str(index.url), names[0]) if names else None
 
     def close_ledger(self) -> None:
         """Close the ledger; it is opened again when it is needed."""

@@ -13,7 +13,8 @@ changes. No text of a document is stored here.
 `history`. Two parts span tables: `points` reads which points the store may hold, in every role, and `writes`
 has the transactions that change several tables at once. `erased` and `reduction` have what orders forbid to
 write and what they delete. `database`, `sqlite` and `file` hold the engine and its file, `prepared` what each
-search asks, `schema`, `rows`, `types` and `migrations` the tables, `locks` the writer locks, `copy` the rows
+search asks, `schema`, `rows`, `types` and `migrations` the tables, `locks` the writer locks, `missing` the
+refusal to make a ledger beside an index that has lost its own, `copy` the rows
 of one moment, to be loaded into another ledger, `damage`, `sound` and `rebuild` the reading of damaged files
 and the log's head after it, `vacuum` the removal of deleted bytes.
 
@@ -56,6 +57,7 @@ from index.ledger.history import generation_id
 from index.ledger.hold import Hold, HoldKind, hold_id
 from index.ledger.ledger import Ledger
 from index.ledger.locks import FileLocks, Writer
+from index.ledger.missing import Left
 from index.ledger.order import WITHHELD, Order, OrderKind, OrderState, order_id, subject, withheld_by
 from index.ledger.removal import PointRemoval, RemovalState
 from index.ledger.tombstone import Keys, Tombstone, TombstoneKind, windows
@@ -71,6 +73,7 @@ __all__ = [
     "HoldKind",
     "Keys",
     "Ledger",
+    "Left",
     "LinkCheck",
     "LogAction",
     "LogCheck",

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,7 +15,7 @@ from typing import Self
 import sqlalchemy as sa
 
 from index.disk.private import tighten
-from index.errors import LedgerDamaged, LedgerError, LedgerReadOnly
+from index.errors import LedgerError, LedgerReadOnly
 from index.ledger import file
 from index.ledger.answers import Answers
 from index.ledger.audits import Audits
@@ -29,6 +30,7 @@ from index.ledger.history import History
 from index.ledger.holds import Holds
 from index.ledger.locks import BUILDER, AdvisoryLocks, FileLocks, Writer, refusal
 from index.ledger.log import Log
+from index.ledger.missing import Left, how, missing
 from index.ledger.notices import Notices
 from index.ledger.points import Points
 from index.ledger.reviews import Reviews
@@ -78,19 +80,24 @@ class Ledger:
 
     @classmethod
     def open(
-        cls, url: str, state_dir: Path, *, create: bool = True, now: Callable[[], datetime] = utc_now
+        cls,
+        url: str,
+        state_dir: Path,
+        *,
+        left: Callable[[], Left | None] = lambda: None,
+        now: Callable[[], datetime] = utc_now,
     ) -> Self:
-        """`sqlite` (a file in `state_dir`) or ``postgresql+psycopg://…``. Created on first use, unless
-        `create` is False, and brought up to this program's schema; one of a newer program is refused with
-        LedgerError. Holds end by the clock `now`. Raises LedgerDamaged when its file is damaged, or
-        missing."""
+        """`sqlite` (a file in `state_dir`) or ``postgresql+psycopg://…``. Created on first use, and brought
+        up to this program's schema; one of a newer program is refused with LedgerError. Holds end by the
+        clock `now`. Raises LedgerDamaged when its file is damaged, or when it is missing while there is an
+        index that belongs to it: `left` finds that, and is asked only where there is no ledger."""
+        left = cache(left)
         if url == "sqlite":
             file.finish(state_dir / file.NAME)
-            if not create:
-                _require(state_dir / file.NAME)
+            _require(state_dir / file.NAME, left)
         ledger = cls(Database(url, state_dir, now))
         try:
-            ledger._prepare(state_dir, create)
+            ledger._prepare(state_dir, left)
         except BaseException:
             ledger.database.close()
             raise
@@ -180,14 +187,12 @@ class Ledger:
         """Give all connections back. May be called twice."""
         self.database.close()
 
-    def _prepare(self, state_dir: Path, create: bool) -> None:
+    def _prepare(self, state_dir: Path, left: Callable[[], Left | None]) -> None:
         with self.database.reading() as connection:
             recorded = self._version(connection)
             if recorded == VERSION:
                 self.instance_id = self._instance(connection)
                 return
-        if recorded is None and self.database.on_sqlite and not create:
-            raise damaged(str(self.database.place), "it has no tables")
         if recorded is not None and not self.writable:
             raise LedgerReadOnly(
                 f"The ledger {self.database.place} can only be read here, and has the schema {recorded} of "
@@ -198,7 +203,11 @@ class Ledger:
             if not self.database.on_sqlite:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_KEY)))
             # Another process may have done it while this one waited for its turn.
-            if self._version(connection) != VERSION:
+            found = self._version(connection)
+            if found is None and (index := left()) is not None:
+                place, on_sqlite = str(self.database.place), self.database.on_sqlite
+                raise missing(place, "has no tables", index, on_sqlite=on_sqlite)
+            if found != VERSION:
                 from index.ledger.migrations import upgrade
 
                 if recorded is None or recorded < _PRIVATE:
@@ -243,12 +252,8 @@ class Ledger:
         self.close()
 
 
-def _require(path: Path) -> None:
-    """Raises LedgerDamaged when there is no ledger, or an empty one, where there must be one."""
-    lost = not path.exists()
-    if lost or path.stat().st_size == 0:
-        raise LedgerDamaged(
-            f"The ledger {path} is {'missing' if lost else 'empty'}, and the store beside it holds the index "
-            "that belongs to it. Restore it from a backup. Without one, make both anew from the sources, "
-            "which know neither holds nor reviews, with: freshkb verify --repair"
-        )
+def _require(path: Path, left: Callable[[], Left | None]) -> None:
+    """Raises LedgerDamaged when there is no ledger, or an empty one, and an index that belongs to it."""
+    # The file is looked at again: while the index was looked for, another process may have made both.
+    if how(path) and (index := left()) is not None and (lacks := how(path)):
+        raise missing(str(path), lacks, index, on_sqlite=True)

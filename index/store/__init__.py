@@ -5,6 +5,7 @@
     qdrant/    a Qdrant server, for many processes and machines
     fusion     several rankings become one
     examine    what is wrong with a collection in itself
+    names      which of a store's collections can be those of one knowledge base
     convert    checks and conversions that both stores share
     bm25       sparse vectors from text
 

@@ -186,6 +186,9 @@ class VectorStore(Protocol):
         """Let other readers find the collection under this name from now on, all at once. Without effect
         where there are no other readers."""
 
+    def published(self, name: str) -> str | None:
+        """The collection that other readers find under this name; None when there is none."""
+
     def session(self, collection: str) -> AbstractContextManager[Session]:
         """Hold the collection. Raises StoreError when there is none."""
 

@@ -18,6 +18,7 @@ from index.errors import LedgerDamaged, Refused
 from index.ledger import Ledger, LogAction, LogEntry
 from index.ledger import file as ledger_file
 from index.ledger.damage import Rescued, rescue
+from index.store.names import candidates
 from index.workspace import Workspace
 
 #: Tables of rows that no source and no store has.
@@ -39,6 +40,8 @@ def mend_ledger(workspace: Workspace) -> list[str]:
     try:
         faults = workspace.ledger.faults()
     except LedgerDamaged as error:
+        if not _mendable(workspace):
+            raise
         faults = [str(error).partition(" Restore it")[0]]
     if not faults:
         return []
@@ -69,6 +72,14 @@ def mend_ledger(workspace: Workspace) -> list[str]:
             "more use."
         )
     return said
+
+
+def _mendable(workspace: Workspace) -> bool:
+    """Whether there is a file to take rows from, or the index beside a lost one says whose ledger it was."""
+    path = workspace.config.state_dir / ledger_file.NAME
+    files = (path, ledger_file.beside(path, ".damaged"))
+    beside = any(file.exists() for file in files) or workspace.config.index.store == "edge"
+    return workspace.config.ledger == "sqlite" and beside
 
 
 def _said(table: str) -> str:
@@ -134,8 +145,8 @@ def _settle_instance(workspace: Workspace, new: Path) -> None:
         recorded = database.execute("SELECT value FROM meta WHERE name = 'instance'").fetchone()
         if recorded is not None and _is_uuid(recorded[0]):
             return
-        prefix, store = f"{workspace.config.index.collection}-", workspace.store
-        found = {store.instance(name) for name in store.collections() if name.startswith(prefix)}
+        store = workspace.store
+        found = {store.instance(name) for name in candidates(store, workspace.config.index.collection)}
         instance = found.pop() if len(found) == 1 else None
         row = ("instance", instance or str(uuid4()))
         database.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", row)

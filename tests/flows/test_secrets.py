@@ -257,9 +257,13 @@ def test_an_unforeseen_error_shows_none_either(tmp_path: Path) -> None:
     write(tmp_path, index={"store": "qdrant", "url": "http://127.0.0.1:9", "api_key": "K4narienv0gel-99"})
     script = (
         "import sys; sys.argv = ['freshkb', 'sync']\n"
+        "from pathlib import Path\n"
         "from index.store.qdrant.store import QdrantStore\n"
-        "def broken(self, *_): raise RuntimeError(f'{self._api_key} \\x1b[31m')\n"
-        "QdrantStore._marks = broken\nQdrantStore.collections = broken\n"
+        "def broken(self, *_):\n"
+        "    if not Path('.freshkb/ledger.db').exists():\n"
+        "        return []\n"
+        "    raise RuntimeError(f'{self._api_key} \\x1b[31m')\n"
+        "QdrantStore._marks = QdrantStore.collections = QdrantStore.published = broken\n"
         "from flows.cli import main\nmain()"
     )
     done = forks.run(

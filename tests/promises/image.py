@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from typing import Any
+from uuid import uuid4
 
 from index.ledger import LogAction
 from index.model import Point, State, point_id
@@ -76,7 +77,9 @@ def _payload(point: Point) -> dict[str, Any]:
 
 def rebuilt(kb: Knowledge) -> Image:
     """The image of the same configuration with an empty ledger and store, of what the sources hold now."""
-    apart = {"state_dir": ".freshkb-rebuilt", "ledger": "sqlite"}
+    # On a server it lies beside the index, and beside those of former calls.
+    index = {**kb.settings.get("index", {}), "collection": f"rebuilt-{uuid4().hex}"}
+    apart = {"state_dir": ".freshkb-rebuilt", "ledger": "sqlite", "index": index}
     settings, kb.settings = kb.settings, {**kb.settings, **apart}
     shutil.rmtree(kb.home / ".freshkb-rebuilt", ignore_errors=True)
     try:

@@ -141,6 +141,9 @@ class EdgeStore:
     def publish(self, name: str, collection: str) -> None:
         """Without effect: these files have no other readers."""
 
+    def published(self, name: str) -> str | None:
+        return None
+
     @contextmanager
     def session(self, collection: str) -> Iterator[EdgeSession]:
         from index.store.edge.session import EdgeSession

@@ -156,21 +156,27 @@ class QdrantStore:
         from qdrant_client import models
 
         check_name(name)
+        former = self.published(name)
+        if former == collection:
+            return
         with asking(self._url, f"give collection {collection!r} the name {name!r}"):
-            names = {alias.alias_name: alias.collection_name for alias in self._client.get_aliases().aliases}
-            if names.get(name) == collection:
-                return
             self._client.update_collection_aliases(
                 [
                     *(
-                        models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=old))
-                        for old in names.keys() & {name}
+                        models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=name))
+                        for _ in [former]
+                        if former is not None
                     ),
                     models.CreateAliasOperation(
                         create_alias=models.CreateAlias(collection_name=collection, alias_name=name)
                     ),
                 ]
             )
+
+    def published(self, name: str) -> str | None:
+        with asking(self._url, f"look for the name {name!r}"):
+            aliases = self._client.get_aliases().aliases
+        return next((alias.collection_name for alias in aliases if alias.alias_name == name), None)
 
     @contextmanager
     def session(self, collection: str) -> Iterator[QdrantSession]:
