@@ -22,7 +22,9 @@ A backup is written under a hidden name beside its folder, and renamed when it i
 `restore` writes into a place that has neither ledger nor collection. The files are checked first, then points
 are written and read back, and the ledger comes last: a store without its ledger is refused by every command.
 The folder ``.restoring`` of the state folder names the collections until then, so that a restore that was cut
-short is cleared away by the next. The instance id is the backup's: ledger and store agree.
+short is cleared away by the next. The instance id is the backup's: ledger and store agree. Collections are
+named after the configuration's `index.collection`, in all rows but the log's: a copy on the server of the
+original has collections of its own.
 
 The anchors of the log are asked before anything is written: where they name orders to erase that the backup
 does not have, their receipts are needed. Their orders are in force in the transaction that makes the ledger.

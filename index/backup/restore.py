@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from index.backup.first import FirstMoment
 from index.backup.lines import damaged
 from index.backup.manifest import IDENTITY, Manifest, Points
 from index.backup.points import kept, point_of, sound
-from index.backup.tables import records, tables_in
+from index.backup.tables import records, renamed, tables_in
 from index.batched import batched
 from index.disk.atomic import sync_folder
 from index.disk.flock import take
@@ -32,6 +31,7 @@ from index.ledger.copy import Table, existing, load, refusal
 from index.model import Point
 from index.payload import vector_digest
 from index.signed.key import PublicKey
+from index.store import names
 from index.workspace import Workspace
 
 #: Folder of an unfinished restore in the state folder.
@@ -74,8 +74,8 @@ def restore(
     AnchorError when an anchor cannot be asked; ConfigError when it does not open. Then, and when it is cut
     short, there is no knowledge base, and another restore begins anew.
     """
-    manifest = Manifest.read(folder)
     config = workspace.config
+    manifest = _named(Manifest.read(folder), config.index.collection)
     with _alone(config.state_dir) as home:
         _clear(workspace, home)
         _require_vacant(workspace, manifest)
@@ -84,18 +84,20 @@ def restore(
         admit(manifest)
         proofs = checked(workspace, receipts, manifest.instance, keys) if receipts else []
         key = _key(folder, manifest, passphrase, identity)
-        past, known = require_known(workspace, manifest, lambda: _rows(folder, manifest, key), proofs)
+
+        def rows() -> Iterator[Table]:
+            return renamed(tables_in(lines.read(folder / manifest.ledger, key)), config.index.collection)
+
+        past, known = require_known(workspace, manifest, rows, proofs)
         facts = lost_since(workspace, manifest, past, known)
         try:
             _note(home, manifest)
             renewed = False
             for points in manifest.collections:
                 with workspace.waiting(f"writing {points.points:,} points"):
-                    renewed |= _write_points(workspace, folder, manifest, points, key)
+                    renewed |= _write_points(workspace, folder, manifest, points, key, rows())
             with workspace.waiting("writing the ledger"):
-                tables = _rows(folder, manifest, key)
-                if renewed:
-                    tables = _as_kept(workspace, tables)
+                tables = _as_kept(workspace, rows()) if renewed else rows()
                 then = FirstMoment(workspace, manifest, facts, proofs)
                 load(config.ledger, config.state_dir, home, manifest.schema, tables, then)
         except BaseException:
@@ -126,26 +128,32 @@ def _key(
 # ── The place ─────────────────────────────────────────────────────────────────────────────────────────
 
 
+def _named(manifest: Manifest, base: str) -> Manifest:
+    """The manifest, with the names that its collections have here. A copy may be on the server that holds the
+    original, with the same instance id: their collections are told apart by their names."""
+    here = (
+        replace(found, collection=names.renamed(found.collection, base)) for found in manifest.collections
+    )
+    return replace(manifest, collections=tuple(here))
+
+
 def _require_vacant(workspace: Workspace, manifest: Manifest) -> None:
     config, store = workspace.config, workspace.store
     if (place := existing(config.ledger, config.state_dir)) is not None:
         raise refusal(place)
-    ours = {points.collection for points in manifest.collections}
-    named = re.compile(rf"{re.escape(config.index.collection)}-[0-9a-f]{{8}}-[0-9a-f]{{8}}")
-    for name in store.collections():
+    ours = {points.collection for points in manifest.collections} & set(store.collections())
+    for name in (*names.candidates(store, config.index.collection), *ours):
         if store.kind == "edge":
             raise Refused(
                 f"There is a collection already: {config.state_dir / 'index' / name}, of instance "
                 f"{store.instance(name)}. Nothing was restored, and nothing is replaced. Restore with "
                 "another state_dir, or move that folder aside."
             )
-        # A server holds collections of others as well.
-        if name in ours or named.fullmatch(name):
-            raise Refused(
-                f"There is a collection already: {name!r} on {config.index.url}, of instance "
-                f"{store.instance(name)}; the backup is of {manifest.instance}. Nothing was restored, and "
-                "nothing is replaced. Restore with another index.collection or server, or drop it there."
-            )
+        raise Refused(
+            f"There is a collection already: {name!r} on {config.index.url}, of instance "
+            f"{store.instance(name)}; the backup is of {manifest.instance}. Nothing was restored, and "
+            "nothing is replaced. Restore with another index.collection or server, or drop it there."
+        )
 
 
 @contextmanager
@@ -205,13 +213,18 @@ def _empty(home: Path) -> None:
 
 
 def _write_points(
-    workspace: Workspace, folder: Path, manifest: Manifest, points: Points, key: Key | None
+    workspace: Workspace,
+    folder: Path,
+    manifest: Manifest,
+    points: Points,
+    key: Key | None,
+    tables: Iterator[Table],
 ) -> bool:
     """Make the collection, and write its points, each as the ledger's row says, in the file and as it is read
     back. Returns whether the store holds any vector with other last bits."""
     store, name = workspace.store, points.collection
     store.create(name, dimension=points.dimension, instance=manifest.instance)
-    rows = records(_rows(folder, manifest, key), name)
+    rows = records(tables, name)
     renewed = False
     pairs = zip_longest(rows, _points(folder / points.file, key))
     for some in batched(pairs, workspace.sizes.read_points):
@@ -242,10 +255,6 @@ def _points(path: Path, key: Key | None) -> Iterator[Point]:
 
 
 # ── The ledger ────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _rows(folder: Path, manifest: Manifest, key: Key | None) -> Iterator[Table]:
-    return tables_in(lines.read(folder / manifest.ledger, key))
 
 
 def _as_kept(workspace: Workspace, tables: Iterator[Table]) -> Iterator[Table]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any
 
 from index.backup.lines import damaged
@@ -12,6 +13,7 @@ from index.ledger import LogAction
 from index.ledger.copy import Table
 from index.ledger.history import generations
 from index.records import ChunkRecord
+from index.store import names
 
 _CHUNK = [field.name for field in fields(ChunkRecord)]
 
@@ -33,6 +35,23 @@ def tables_in(read: Iterator[bytes]) -> Iterator[Table]:
     while headers:
         said = headers.pop()
         yield Table(said["table"], said["columns"], rows())
+
+
+def renamed(tables: Iterator[Table], base: str) -> Iterator[Table]:
+    """The tables, with the names that their collections have in a knowledge base with this
+    `index.collection`."""
+    here = cache(lambda name: name and names.renamed(name, base))
+    for table in tables:
+        column = "name" if table.name == "collections" else "collection"
+        if column in table.columns:
+            yield table._replace(rows=_mapped(table.rows, table.columns.index(column), here))
+        else:
+            yield table
+
+
+def _mapped(rows: Iterable[Sequence[Any]], at: int, value: Callable[[Any], Any]) -> Iterator[Sequence[Any]]:
+    for row in rows:
+        yield [*row[:at], value(row[at]), *row[at + 1 :]]
 
 
 def records(tables: Iterator[Table], collection: str) -> Iterator[ChunkRecord]:

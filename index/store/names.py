@@ -14,6 +14,12 @@ from index.store.base import VectorStore
 _END = r"-[0-9a-f]{8}-[0-9a-f]{8}"
 
 
+def renamed(name: str, base: str) -> str:
+    """The name of the same collection in a knowledge base with this `index.collection`."""
+    end = re.search(_END + r"\Z", name)
+    return base + end.group() if end else name
+
+
 def candidates(store: VectorStore, base: str) -> list[str]:
     """The collections that can be those of the knowledge base with this `index.collection`: of a server's
     those that are named after it, and the one that other readers find under it; all of an embedded store,

@@ -14,6 +14,7 @@ from typing import Literal
 from index.errors import LedgerError, StoreError
 from index.ledger import LogAction, LogEntry
 from index.records import Collection
+from index.store.names import candidates
 from index.workspace import Workspace
 
 
@@ -100,11 +101,12 @@ def retire(workspace: Workspace, run_id: str | None = None) -> None:
 
 
 def orphans(workspace: Workspace) -> list[str]:
-    """Collections in the store with this ledger's instance id and without a row: the ledger was lost or
-    restored from a backup, or the store could not drop them."""
+    """Collections in the store that can be this knowledge base's, with this ledger's instance id and without
+    a row: the ledger was lost or restored from a backup, or the store could not drop them. A restored copy on
+    the same server has the instance id, too, and names of its own."""
     store, ledger = workspace.store, workspace.ledger
     # In this order: a collection is recorded before it is made, and forgotten after it is dropped.
-    names = store.collections()
+    names = candidates(store, workspace.config.index.collection)
     known = {collection.name for collection in ledger.collections.all()}
     return [name for name in names if name not in known and store.instance(name) == ledger.instance_id]
 

@@ -14,6 +14,7 @@ from index.errors import StoreDamaged
 from index.ledger import LogAction
 from index.reindex import fill, reader
 from index.run import Run
+from index.store.names import candidates
 from index.sync.collection import create, entry
 from index.sync.target import target_of
 from index.verify.checks import judge_collection
@@ -34,7 +35,8 @@ def renew(workspace: Workspace, run: Run) -> list[str] | None:
         if trusted:
             return None
     _give_up(workspace)
-    names = [name for name in store.collections() if store.instance(name) == ledger.instance_id]
+    own = candidates(store, workspace.config.index.collection)
+    names = [name for name in own if store.instance(name) == ledger.instance_id]
     former = max([row.name, *names] if row else names, key=ledger.chunks.count, default="")
     new = create(workspace, "building", run.run_id)
     read = reader(workspace, former) if former and readable(workspace, former) else lambda ids: {}

@@ -10,6 +10,9 @@ from index.checkpoints import checkpoint_of
 from index.ledger import LogAction
 from index.model import State
 from index.parse import Parser
+from index.run import Run
+from index.verify.compare import verify
+from index.verify.repair import repair
 from tests.holds import order
 from tests.index.backup.conftest import agrees, hits, made, place, restored, rows
 from tests.knowledge import Knowledge, counts
@@ -125,3 +128,31 @@ def test_a_collection_of_another_instance_on_the_server_is_left_alone(
         workspace.store.create("kb-legal-01234567-89abcdef", dimension=3, instance="of others")
     restored(server, tmp_path / "backup")
     agrees(server)
+
+
+def test_a_copy_on_the_server_of_the_original_has_collections_of_its_own(
+    full: Knowledge, tmp_path: Path, parser: Parser
+) -> None:
+    made(full, tmp_path / "one")
+    original = place(full, tmp_path / "original", parser, Served)
+    restored(original, tmp_path / "one")
+    made(original, tmp_path / "two")
+    copy = place(full, tmp_path / "copy", parser, Served)
+    assert isinstance(original, Served) and isinstance(copy, Served)
+    copy._client = original._client
+    copy.settings["index"]["collection"] = "staging"
+    restored(copy, tmp_path / "two")
+    names = original.ask(lambda workspace: workspace.store.collections())
+    assert [name.partition("-")[0] for name in names] == ["kb", "staging"]
+    # A second collection of each with the instance id, so that an orphan is found, and only its own.
+    for kb, lost in ((original, "kb-01234567-89abcdef"), (copy, "staging-01234567-89abcdef")):
+        with kb.workspace() as workspace:
+            workspace.store.create(lost, dimension=3, instance=workspace.ledger.instance_id)
+    for kb, lost in ((copy, "staging-01234567-89abcdef"), (original, "kb-01234567-89abcdef")):
+        with kb.workspace() as workspace:
+            found = verify(workspace)
+            assert [difference.collection for difference in found.extra] == [lost]
+            repair(workspace, found, Run(workspace, "verify"))
+        agrees(kb)
+        assert hits(kb) == hits(full)
+    assert original.ask(lambda workspace: workspace.store.collections()) == names
