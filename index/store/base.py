@@ -184,7 +184,8 @@ class VectorStore(Protocol):
 
     def publish(self, name: str, collection: str) -> None:
         """Let other readers find the collection under this name from now on, all at once. Without effect
-        where there are no other readers."""
+        where there are no other readers. Raises StoreMismatch when they find that of another instance
+        there."""
 
     def published(self, name: str) -> str | None:
         """The collection that other readers find under this name; None when there is none."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from index.errors import StoreMismatch
 from index.store.base import VectorStore
 
 #: What follows the configured name: the beginning of the embedding fingerprint, and a random number.
@@ -29,3 +30,16 @@ def candidates(store: VectorStore, base: str) -> list[str]:
         return names
     published = store.published(base)
     return [name for name in names if name == published or re.fullmatch(re.escape(base) + _END, name)]
+
+
+def require_own(store: VectorStore, base: str, instance: str) -> None:
+    """Raises StoreMismatch when other readers find the collection of another owner under this name: they
+    would be given the documents of this one."""
+    published = store.published(base)
+    if published is not None and (other := store.instance(published)) != instance:
+        owner = f"belongs to another knowledge base ({other})" if other else "was not made by freshkb"
+        raise StoreMismatch(
+            f"Other readers find collection {published!r} under the name {base!r}, and it {owner}; this "
+            f"knowledge base is {instance}. Nothing was changed. Give it a name of its own "
+            "(index.collection)."
+        )

@@ -14,7 +14,7 @@ from typing import Literal
 from index.errors import LedgerError, StoreError
 from index.ledger import LogAction, LogEntry
 from index.records import Collection
-from index.store.names import candidates
+from index.store.names import candidates, require_own
 from index.workspace import Workspace
 
 
@@ -42,12 +42,14 @@ def create(
 ) -> Collection:
     """A new empty collection for the configured model, its precision resolved now and then kept.
 
-    When another process makes the first collection at the same time, that one is returned.
+    When another process makes the first collection at the same time, that one is returned. Raises
+    StoreMismatch before anything is made when the readers' name leads to another knowledge base.
     """
     from index.embed.embedder import fingerprint, resolve_dtype
     from index.store import bm25
 
     identity, ledger, store = workspace.identity, workspace.ledger, workspace.store
+    require_own(store, workspace.config.index.collection, ledger.instance_id)
     with workspace.waiting(f"choosing the precision of the model {identity.model}"):
         dtype = resolve_dtype(workspace.config.embedding.dtype, identity)
     embedding = fingerprint(identity, dtype)

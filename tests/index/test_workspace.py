@@ -1,4 +1,5 @@
-"""A missing ledger is not made anew while an index that belongs to it exists, whatever keeps the two."""
+"""A missing ledger is not made anew while an index that belongs to it exists, whatever keeps the two; and
+knowledge bases on one server leave each other alone."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from index.errors import LedgerDamaged
+from index.errors import LedgerDamaged, StoreMismatch
 from index.parse import Parser
 from index.run import Run
 from index.sync.sync import sync
@@ -90,3 +91,30 @@ def test_a_collection_from_before_index_collection_was_changed_is_known_by_its_a
     served.sync()
     shutil.rmtree(served.home / ".freshkb")
     refused(served, "kb-", "drop that collection")
+
+
+def test_a_name_of_another_knowledge_base_is_not_taken_from_its_readers(
+    served: Served, tmp_path: Path, parser: Parser
+) -> None:
+    second = Served(tmp_path / "second", parser)
+    second._client = served._client
+    second.write("other.md", "# Other\n\nOther words.\n")
+    # Their ledgers are made before there is any index.
+    for kb in (served, second):
+        kb.ask(lambda workspace: workspace.ledger.instance_id)
+    served.sync()
+    with served.workspace() as workspace:
+        before = workspace.store.published("kb")
+        assert workspace.store.collections() == [before]
+    with pytest.raises(StoreMismatch, match="Give it a name of its own"):
+        second.sync()
+    with served.workspace() as workspace:
+        assert (workspace.store.published("kb"), workspace.store.collections()) == (before, [before])
+    second.settings["index"]["collection"] = "staff"
+    assert counts(second.sync()) == {"added": 1, "embedded": 1}
+    # As if both had had the name from the beginning.
+    second.settings["index"]["collection"] = "kb"
+    with pytest.raises(StoreMismatch, match="Give it a name of its own"):
+        second.sync()
+    assert served.ask(lambda workspace: workspace.store.published("kb")) == before
+    assert counts(served.sync()) == {"unchanged": 1, "embedded": 0}

@@ -23,6 +23,7 @@ from index.errors import StoreError
 from index.redact import remember
 from index.store.base import SPARSE_NAME, Each, Purge, measured
 from index.store.convert import INSTANT_FIELDS, KEYWORD_FIELDS, check_name
+from index.store.names import require_own
 from index.store.qdrant.session import QdrantSession, asking, completed
 
 if TYPE_CHECKING:
@@ -159,6 +160,7 @@ class QdrantStore:
         former = self.published(name)
         if former == collection:
             return
+        require_own(self, name, self.instance(collection) or "")
         with asking(self._url, f"give collection {collection!r} the name {name!r}"):
             self._client.update_collection_aliases(
                 [

@@ -14,7 +14,7 @@ from typing import Any, cast
 import pytest
 from qdrant_client import QdrantClient, models
 
-from index.errors import ConfigError, StoreError
+from index.errors import ConfigError, StoreError, StoreMismatch
 from index.store import open_store
 from index.store.base import VectorStore
 from index.store.qdrant.store import QdrantStore
@@ -150,6 +150,30 @@ class TestWhatAServerMayDo:
         store.create("kb-2", dimension=DIMENSION, instance="ledger-1")
         store.publish("kb", "kb-2")
         assert memory.count("kb").count == 0
+
+    def test_a_published_name_is_not_taken_from_another_owner(
+        self, memory: QdrantClient, store: VectorStore
+    ) -> None:
+        store.publish("kb", NAME)
+        store.create("kb-2", dimension=DIMENSION, instance="ledger-2")
+        with pytest.raises(StoreMismatch, match=r"another knowledge base \(ledger-1\).*index\.collection"):
+            store.publish("kb", "kb-2")
+        assert store.published("kb") == NAME
+        store.drop(NAME)
+        store.publish("kb", "kb-2")
+        assert store.published("kb") == "kb-2"
+
+    def test_a_name_that_leads_to_a_foreign_collection_is_left_alone(
+        self, memory: QdrantClient, store: VectorStore
+    ) -> None:
+        memory.create_collection(
+            "theirs", vectors_config=models.VectorParams(size=3, distance=models.Distance.DOT)
+        )
+        alias = models.CreateAlias(collection_name="theirs", alias_name="kb")
+        memory.update_collection_aliases([models.CreateAliasOperation(create_alias=alias)])
+        with pytest.raises(StoreMismatch, match="was not made by freshkb"):
+            store.publish("kb", NAME)
+        assert store.published("kb") == "theirs"
 
     def test_fields_that_are_filtered_by_are_indexed(self, memory: QdrantClient) -> None:
         indexed: dict[str, str] = {}
