@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
@@ -46,7 +46,7 @@ def write(path: Path, lines: Iterable[str], key: Key | None) -> File:
     return File(path.name, counted.size, counted.hash.hexdigest())
 
 
-def read(path: Path, key: Key | None) -> Iterator[bytes]:
+def read(path: Path, key: Key | None) -> Generator[bytes]:
     """The lines of a file. Raises Refused when it is damaged, ConfigError when the key is another."""
     try:
         with ExitStack() as stack:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from connectors.base import shortened
 from index.backup import lines
 from index.backup.admit import admit, lost_entries, lost_since, require_known
 from index.backup.age import Key
@@ -19,14 +20,14 @@ from index.backup.first import FirstMoment
 from index.backup.lines import damaged
 from index.backup.manifest import IDENTITY, Manifest, Points
 from index.backup.points import kept, point_of, sound
-from index.backup.tables import records, renamed, tables_in
+from index.backup.tables import longest, records, renamed, tables_in
 from index.batched import batched
 from index.disk.atomic import sync_folder
 from index.disk.flock import take
 from index.disk.private import private_file, private_folder
 from index.erase.replay import checked
-from index.errors import ConfigError, FreshkbError, Locked, Refused, StoreError
-from index.ledger import Order
+from index.errors import ConfigError, FreshkbError, LedgerError, Locked, Refused, StoreError
+from index.ledger import URI_BYTES, Order
 from index.ledger.copy import Table, existing, load, refusal
 from index.model import Point
 from index.payload import vector_digest
@@ -85,21 +86,28 @@ def restore(
         proofs = checked(workspace, receipts, manifest.instance, keys) if receipts else []
         key = _key(folder, manifest, passphrase, identity)
 
-        def rows() -> Iterator[Table]:
-            return renamed(tables_in(lines.read(folder / manifest.ledger, key)), config.index.collection)
+        def read() -> Generator[bytes]:
+            return lines.read(folder / manifest.ledger, key)
 
-        past, known = require_known(workspace, manifest, rows, proofs)
+        def rows(read: Iterator[bytes]) -> Iterator[Table]:
+            return renamed(tables_in(read), config.index.collection)
+
+        past, known = require_known(workspace, manifest, lambda: rows(read()), proofs)
         facts = lost_since(workspace, manifest, past, known)
         try:
             _note(home, manifest)
             renewed = False
             for points in manifest.collections:
                 with workspace.waiting(f"writing {points.points:,} points"):
-                    renewed |= _write_points(workspace, folder, manifest, points, key, rows())
-            with workspace.waiting("writing the ledger"):
-                tables = _as_kept(workspace, rows()) if renewed else rows()
+                    renewed |= _write_points(workspace, folder, manifest, points, key, rows(read()))
+            # What fails half-way leaves the file open otherwise.
+            with workspace.waiting("writing the ledger"), closing(read()) as said:
+                tables = _as_kept(workspace, rows(said)) if renewed else rows(said)
                 then = FirstMoment(workspace, manifest, facts, proofs)
-                load(config.ledger, config.state_dir, home, manifest.schema, tables, then)
+                try:
+                    load(config.ledger, config.state_dir, home, manifest.schema, tables, then)
+                except LedgerError as error:
+                    raise _explained(error, rows(read())) from error
         except BaseException:
             with suppress(FreshkbError):
                 _clear(workspace, home)
@@ -255,6 +263,18 @@ def _points(path: Path, key: Key | None) -> Iterator[Point]:
 
 
 # ── The ledger ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _explained(error: LedgerError, tables: Iterator[Table]) -> FreshkbError:
+    """The error, or the one that says which path a database cannot hold."""
+    uri = longest(tables)
+    if len(uri.encode()) <= URI_BYTES:
+        return error
+    return Refused(
+        f"The backup has a document with a path of {len(uri.encode()):,} bytes, {shortened(uri)!r}, and "
+        "PostgreSQL's limit is some 2,700. Nothing was restored. Restore with ledger: sqlite; or shorten the "
+        f"names at its source, sync there, and make another backup. ({error})"
+    )
 
 
 def _as_kept(workspace: Workspace, tables: Iterator[Table]) -> Iterator[Table]:

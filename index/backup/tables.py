@@ -12,6 +12,7 @@ from index.backup.lines import damaged
 from index.ledger import LogAction
 from index.ledger.copy import Table
 from index.ledger.history import generations
+from index.model import LIVE
 from index.records import ChunkRecord
 from index.store import names
 
@@ -52,6 +53,16 @@ def renamed(tables: Iterator[Table], base: str) -> Iterator[Table]:
 def _mapped(rows: Iterable[Sequence[Any]], at: int, value: Callable[[Any], Any]) -> Iterator[Sequence[Any]]:
     for row in rows:
         yield [*row[:at], value(row[at]), *row[at + 1 :]]
+
+
+def longest(tables: Iterator[Table]) -> str:
+    """The longest uri of a live document; "" when there is none."""
+    found = ""
+    for table in tables:
+        for row in table.rows:
+            if table.name == "documents" and row[table.columns.index("state")] in LIVE:
+                found = max(found, row[table.columns.index("uri")], key=lambda uri: len(uri.encode()))
+    return found
 
 
 def records(tables: Iterator[Table], collection: str) -> Iterator[ChunkRecord]:

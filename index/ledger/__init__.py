@@ -55,7 +55,7 @@ from index.ledger.erasures import HeldBack
 from index.ledger.extracts import LinkCheck
 from index.ledger.history import generation_id
 from index.ledger.hold import Hold, HoldKind, hold_id
-from index.ledger.ledger import Ledger
+from index.ledger.ledger import URI_BYTES, Ledger
 from index.ledger.locks import FileLocks, Writer
 from index.ledger.missing import Left
 from index.ledger.order import WITHHELD, Order, OrderKind, OrderState, order_id, subject, withheld_by
@@ -64,6 +64,7 @@ from index.ledger.tombstone import Keys, Tombstone, TombstoneKind, windows
 from index.ledger.vacuum import Vacuumed
 
 __all__ = [
+    "URI_BYTES",
     "WITHHELD",
     "Erased",
     "FileLocks",

@@ -46,6 +46,9 @@ from index.model import utc_now
 #: The schema of the first version that makes its files for their owner alone.
 _PRIVATE = "m003"
 
+#: Of a uri in PostgreSQL, whose indices take keys of some 2,700 bytes.
+URI_BYTES = 2_000
+
 
 class Ledger:
     """One ledger, safe to use from several threads and, through several objects, from several processes.
@@ -141,6 +144,11 @@ class Ledger:
         for writer in self.writers():
             if writer.source == BUILDER:
                 raise refusal(BUILDER, writer)
+
+    @property
+    def uri_bytes(self) -> int | None:
+        """The most bytes of a new document's uri; None: no limit."""
+        return None if self.database.on_sqlite else URI_BYTES
 
     def faults(self) -> list[str]:
         """Faults of the ledger's file, in words; [] when it is sound. All of it is read. A server checks its

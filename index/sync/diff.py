@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
+from itertools import chain
 
 from connectors.base import Entry, SourceUnavailable
 from index.model import State, digest
@@ -180,6 +181,20 @@ def leave_below(found: Diff, folders: Iterable[str]) -> set[str]:
     found.missing = missing
     found.forgotten = [row for row in found.forgotten if not row.uri.startswith(below)]
     return {folder[:-1] for folder in below if any(uri.startswith(folder) for uri in left)} if left else set()
+
+
+def leave_out_long(found: Diff, limit: int) -> list[str]:
+    """Take new documents out of the diff whose uris have more bytes than that. Returns these uris."""
+    out = {
+        entry.uri
+        for entry in chain(found.new, found.unsupported)
+        # The first condition is the cheap one: a character is four bytes at most.
+        if 4 * len(entry.uri) > limit and len(entry.uri.encode(errors="surrogatepass")) > limit
+    }
+    if out:
+        found.new = [entry for entry in found.new if entry.uri not in out]
+        found.unsupported = [entry for entry in found.unsupported if entry.uri not in out]
+    return sorted(out)
 
 
 def candidates(found: Diff) -> list[Entry]:

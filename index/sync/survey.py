@@ -7,7 +7,16 @@ from collections.abc import Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from connectors.base import Connector, DocumentError, Entry, Fetched, Listing, SourceUnavailable, Unlisted
+from connectors.base import (
+    Connector,
+    DocumentError,
+    Entry,
+    Fetched,
+    Listing,
+    SourceUnavailable,
+    Unlisted,
+    shortened,
+)
 from index.attachments import LEFT_OUT, WithAttachments
 from index.config import DeletionGuard
 from index.config import rules as ruling
@@ -23,6 +32,9 @@ from index.sync.source import Source, source_of
 from index.sync.unasked import endings, unasked
 from index.sync.withhold import redescribed, take_out
 from index.workspace import Workspace
+
+#: More documents than this that are left out are not named one by one.
+NAMED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +99,8 @@ def _survey(
         # A mail that cannot be read says so itself, unless documents stay that were attached to it.
         unlisted = [one for one in listing.unlisted if one.code != LEFT_OUT or one.uri in left]
         take_out(found, source, here.tombstones)
+        if (limit := ledger.uri_bytes) is not None:
+            unlisted += (_too_long(uri, limit) for uri in comparing.leave_out_long(found, limit)[:NAMED])
     except SourceUnavailable as error:
         return Survey(unasked(workspace, source, approved, trouble=redact(str(error))))
     partial = folders is not None
@@ -150,6 +164,16 @@ def _removed(workspace: Workspace, source: str, approved: str | None) -> Plan:
     found = comparing.compare(Listing(iter(())), workspace.ledger.documents.rows(source), Extraction({}))
     state, over = SourceState(source, removed=True), endings(workspace, source)
     return planning.decide(found, state, DeletionGuard(0, 0), endings=over, approved=approved)
+
+
+def _too_long(uri: str, limit: int) -> Unlisted:
+    return Unlisted(
+        uri,
+        "too-deep",
+        f"{shortened(uri)!r} has a path of {len(uri.encode(errors='surrogatepass')):,} bytes; the limit of a "
+        f"ledger on PostgreSQL is {limit:,}. It is not indexed. Give it or its folders shorter names, or "
+        "exclude it.",
+    )
 
 
 def _rerooted(source: str, before: str, now: str) -> str:

@@ -261,7 +261,7 @@ def test_a_damaged_encrypted_file_is_named(tmp_path: Path) -> None:
         path.write_bytes(content)
     first = lines.read(path, key)
     assert next(first) == b'"000000000"\n'
-    first.close()  # type: ignore[attr-defined]
+    first.close()
 
 
 def test_an_error_of_what_is_encrypted_is_raised_as_it_is(tmp_path: Path) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from index.checkpoints import checkpoint_of
+from index.errors import Refused
 from index.ledger import LogAction
+from index.ledger.copy import existing
 from index.model import State
 from index.parse import Parser
 from index.run import Run
@@ -111,8 +115,6 @@ def test_a_knowledge_base_that_was_never_synced_comes_back(
 def test_a_collection_of_another_instance_on_the_server_is_left_alone(
     full: Knowledge, tmp_path: Path, parser: Parser, held: bool
 ) -> None:
-    from index.errors import Refused
-
     manifest = made(full, tmp_path / "backup")
     server = place(full, tmp_path / "server", parser, Served)
     with server.workspace() as workspace:
@@ -156,3 +158,24 @@ def test_a_copy_on_the_server_of_the_original_has_collections_of_its_own(
         agrees(kb)
         assert hits(kb) == hits(full)
     assert original.ask(lambda workspace: workspace.store.collections()) == names
+
+
+def test_a_path_that_a_database_cannot_hold_is_named(
+    kb: Knowledge, other: Knowledge, tmp_path: Path, postgresql_url: str
+) -> None:
+    kb.write("page.md", "# Page\n\nAs it is.\n")
+    kb.sync()
+    # Databases compress what repeats itself.
+    uri = "".join(sha256(bytes([n])).hexdigest() for n in range(46))
+    with kb.workspace() as workspace:
+        (row,) = workspace.ledger.documents.find()
+        workspace.ledger.documents.put([replace(row, uri=uri)], [])
+    made(kb, tmp_path / "backup")
+    other.settings["ledger"] = postgresql_url
+    with pytest.raises(Refused, match=r"path of 2,944 bytes.*Restore with ledger: sqlite"):
+        restored(other, tmp_path / "backup")
+    assert existing(postgresql_url, other.home / ".freshkb") is None
+    assert not list((other.home / ".freshkb").glob("index/[!.]*"))
+    other.settings["ledger"] = "sqlite"
+    restored(other, tmp_path / "backup")
+    same_rows(kb, other)

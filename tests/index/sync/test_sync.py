@@ -28,6 +28,8 @@ from index.workspace import Workspace, require_collection
 from tests.holds import order
 from tests.knowledge import Knowledge, counts
 
+pytest_plugins = ["tests.postgres"]
+
 pytestmark = pytest.mark.usefixtures("examined_here")
 
 PAGE = """---
@@ -162,6 +164,20 @@ def test_a_touch_changes_the_date_and_nothing_else(kb: Knowledge) -> None:
     assert len(kb.parser.parsed) == parsed
     assert {p.payload["metadata"]["modified_at"] for p in kb.points().values()} == {"2001-09-09T01:46:40Z"}
     equal(kb)
+
+
+def test_a_path_that_postgresql_cannot_hold_is_left_out_and_named(kb: Knowledge, postgresql_url: str) -> None:
+    kb.settings["ledger"] = postgresql_url
+    kb.write("a.md", "# A\n\nShort.\n")
+    fits, long = (f"{'é' * 100}/" * folders + "x.md" for folders in (9, 10))
+    for uri in (fits, long):
+        kb.write(uri, "# B\n\nLong.\n")
+    assert counts(kb.sync()) == {"added": 2, "embedded": 2}
+    assert set(kb.documents()) == {"a.md", fits}
+    (finding,) = kb.ask(lambda workspace: workspace.ledger.sources.all())[0].findings
+    assert (finding["uri"], finding["code"]) == (long, "too-deep")
+    assert "has a path of 2,014 bytes; the limit of a ledger on PostgreSQL is 2,000" in finding["reason"]
+    assert counts(kb.sync()) == {"unchanged": 2, "embedded": 0}
 
 
 @pytest.mark.parametrize("seconds", [300_000_000_000, -70_000_000_000])
