@@ -35,8 +35,8 @@ def is_ours(workspace: Workspace, path: Path) -> bool:
 
 def staying(workspace: Workspace, traces: Traces, held: Mapping[Path, Collection[str]]) -> set[str]:
     """Those of the found pieces, {file: names of its pieces}, that stand in what stays: in payloads of
-    points, in the ledger, in files that have nothing of a document in them, or in the names of our files. All
-    of it is read for that."""
+    points, in the ledger, in the names of our files, or, of names, in files that have nothing of a document
+    in them. All of it is read for that."""
     names, folder = set[str]().union(*held.values()), workspace.config.state_dir
     search = Scan([trace for trace in traces.pieces() if trace.name in names])
     found = _in_points(workspace, search) | _in_ledger(workspace, search)
@@ -44,7 +44,9 @@ def staying(workspace: Workspace, traces: Traces, held: Mapping[Path, Collection
         if is_ours(workspace, path) and path.is_relative_to(folder):
             within = path.relative_to(folder)
             found |= search.within(os.fsencode(within))
-            found |= set(held[path]) if within.parts[0] in _WITHOUT else set()
+            if within.parts[0] in _WITHOUT:
+                # Words of ours. A text or a vector would be a leak there as anywhere.
+                found |= {name for name in held[path] if name.startswith("names:")}
     return {name for name in found if not name.startswith("ids:")}
 
 

@@ -388,6 +388,20 @@ def test_a_file_that_is_named_like_it_keeps_the_order_open(grown: Knowledge) -> 
     assert attempt(grown, report.order).done
 
 
+def test_a_text_in_a_file_of_ours_keeps_the_order_open(grown: Knowledge) -> None:
+    """Names may be words of ours; thirty bytes of a text are not."""
+    told = "The heron counts forty black stripes on its own left flank."
+    grown.write("heron.md", f"# Heron\n\n{told}\n")
+    grown.sync()
+    left = grown.home / ".freshkb" / "receipts" / "left.json"
+    left.parent.mkdir(exist_ok=True)
+    left.write_text(told)
+    report = erased(grown, "heron.md")
+    assert not report.done and "left.json" in report.error
+    left.unlink()
+    assert attempt(grown, report.order).done
+
+
 #: Words of the ledger's schema and of SQLite, of the names and the contents of our files, and one that stands
 #: across the source and the path of a document that stays.
 CONSTANT = [
