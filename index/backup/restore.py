@@ -86,28 +86,30 @@ def restore(
         proofs = checked(workspace, receipts, manifest.instance, keys) if receipts else []
         key = _key(folder, manifest, passphrase, identity)
 
-        def read() -> Generator[bytes]:
+        def ledger() -> Generator[bytes]:
             return lines.read(folder / manifest.ledger, key)
 
-        def rows(read: Iterator[bytes]) -> Iterator[Table]:
-            return renamed(tables_in(read), config.index.collection)
+        def rows(said: Iterator[bytes]) -> Iterator[Table]:
+            return renamed(tables_in(said), config.index.collection)
 
-        past, known = require_known(workspace, manifest, lambda: rows(read()), proofs)
+        past, known = require_known(workspace, manifest, lambda: rows(ledger()), proofs)
         facts = lost_since(workspace, manifest, past, known)
         try:
             _note(home, manifest)
             renewed = False
             for points in manifest.collections:
                 with workspace.waiting(f"writing {points.points:,} points"):
-                    renewed |= _write_points(workspace, folder, manifest, points, key, rows(read()))
+                    renewed |= _write_points(workspace, folder, manifest, points, key, rows(ledger()))
             # What fails half-way leaves the file open otherwise.
-            with workspace.waiting("writing the ledger"), closing(read()) as said:
+            with workspace.waiting("writing the ledger"), closing(ledger()) as said:
                 tables = _as_kept(workspace, rows(said)) if renewed else rows(said)
                 then = FirstMoment(workspace, manifest, facts, proofs)
                 try:
                     load(config.ledger, config.state_dir, home, manifest.schema, tables, then)
                 except LedgerError as error:
-                    raise _explained(error, rows(read())) from error
+                    if config.ledger == "sqlite":
+                        raise
+                    raise _explained(error, rows(ledger())) from error
         except BaseException:
             with suppress(FreshkbError):
                 _clear(workspace, home)
@@ -266,7 +268,7 @@ def _points(path: Path, key: Key | None) -> Iterator[Point]:
 
 
 def _explained(error: LedgerError, tables: Iterator[Table]) -> FreshkbError:
-    """The error, or the one that says which path a database cannot hold."""
+    """The error, or the one that says which path PostgreSQL cannot hold."""
     uri = longest(tables)
     if len(uri.encode()) <= URI_BYTES:
         return error

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from index.checkpoints import checkpoint_of
-from index.errors import Refused
+from index.errors import LedgerError, Refused
 from index.ledger import LogAction
 from index.ledger.copy import existing
 from index.model import State
@@ -161,7 +161,11 @@ def test_a_copy_on_the_server_of_the_original_has_collections_of_its_own(
 
 
 def test_a_path_that_a_database_cannot_hold_is_named(
-    kb: Knowledge, other: Knowledge, tmp_path: Path, postgresql_url: str
+    kb: Knowledge,
+    other: Knowledge,
+    tmp_path: Path,
+    postgresql_url: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     kb.write("page.md", "# Page\n\nAs it is.\n")
     kb.sync()
@@ -176,6 +180,13 @@ def test_a_path_that_a_database_cannot_hold_is_named(
         restored(other, tmp_path / "backup")
     assert existing(postgresql_url, other.home / ".freshkb") is None
     assert not list((other.home / ".freshkb").glob("index/[!.]*"))
+
+    def fail(*_: object) -> None:
+        raise LedgerError("The disk is full.")
+
     other.settings["ledger"] = "sqlite"
+    with monkeypatch.context() as full, pytest.raises(LedgerError, match=r"^The disk is full\.$"):
+        full.setattr("index.backup.restore.load", fail)
+        restored(other, tmp_path / "backup")
     restored(other, tmp_path / "backup")
     same_rows(kb, other)
