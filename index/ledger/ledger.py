@@ -131,8 +131,8 @@ class Ledger:
 
     @contextmanager
     def builder(self, command: str, sources: Collection[str]) -> Iterator[None]:
-        """Be the one who makes a collection that is to replace the one in use, as the writer of these
-        sources. Raises Locked when another builds, or writes a source that is none of these."""
+        """Hold the lock for making a collection that is to replace the one in use, as the writer of these
+        sources. Raises Locked when another process builds, or writes a source that is none of these."""
         with self.writer(BUILDER, command):
             for writer in self.writers():
                 if writer.source not in sources and not writer.source.startswith(":"):

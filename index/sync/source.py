@@ -112,7 +112,7 @@ def source_of(workspace: Workspace, name: str) -> Source:
     )
 
 
-def _looked_for(extraction: str, rules: Rules) -> str:
+def _fingerprint(extraction: str, rules: Rules) -> str:
     """The extraction fingerprint of a source with these rules. A row has no value of a field that no rule
     named when the document was read, but for dates: for other fields of freshness, documents are read again.
     """
@@ -132,7 +132,7 @@ def assembled(workspace: Workspace, name: str, connector: Connector, scratch: Ca
         return chunk(parsed, workspace.tokenizer, limit=workspace.identity.max_tokens)
 
     rules = Rules(settings, codeowners_of(connector))
-    extraction = {suffix: _looked_for(found, rules) for suffix, found in workspace.extraction.items()}
+    extraction = {suffix: _fingerprint(found, rules) for suffix, found in workspace.extraction.items()}
     return Source(
         settings=settings,
         connector=connector,

@@ -161,19 +161,13 @@ class QdrantStore:
         if former == collection:
             return
         require_own(self, name, self.instance(collection) or "")
+        here = models.CreateAlias(collection_name=collection, alias_name=name)
+        changes: list[models.AliasOperations] = [models.CreateAliasOperation(create_alias=here)]
+        if former is not None:
+            there = models.DeleteAlias(alias_name=name)
+            changes.insert(0, models.DeleteAliasOperation(delete_alias=there))
         with asking(self._url, f"give collection {collection!r} the name {name!r}"):
-            self._client.update_collection_aliases(
-                [
-                    *(
-                        models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=name))
-                        for _ in [former]
-                        if former is not None
-                    ),
-                    models.CreateAliasOperation(
-                        create_alias=models.CreateAlias(collection_name=collection, alias_name=name)
-                    ),
-                ]
-            )
+            self._client.update_collection_aliases(changes)
 
     def published(self, name: str) -> str | None:
         with asking(self._url, f"look for the name {name!r}"):
