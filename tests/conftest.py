@@ -6,7 +6,6 @@ import gc
 import os
 import shutil
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib import import_module
@@ -17,10 +16,7 @@ import pytest
 from hypothesis import settings
 
 from index.parse import Parser
-from index.store.base import Each
-from index.store.edge.store import EdgeStore
-from index.store.examine import faults
-from tests import forked_scan, forks
+from tests import examined, forked_scan, forks
 from tests.browser import Browser, started
 from tests.knowledge import Knowledge
 from tests.memory import roomy_memory
@@ -144,23 +140,16 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> None:
         conversion.ensure(identify(DEFAULT, tmp_path_factory.mktemp("hashes")))
 
 
-def _examined(
-    store: EdgeStore, collection: str, stop: threading.Event | None = None, each: Each | None = None
-) -> list[str]:
-    return faults(store, collection, lambda: stop is not None and stop.is_set(), each)
-
-
 @pytest.fixture
-def examined_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Verify examines collections in this process, as they are open. That it has a process of its own is for
-    those that are damaged: tests that verify again and again, and damage no file, would spend a third of
-    their time on its starts."""
-    monkeypatch.setattr(EdgeStore, "faults", _examined)
+def examined_here() -> Iterator[None]:
+    """Verify starts no process to examine collections."""
+    with examined.examined_here():
+        yield
 
 
 @pytest.fixture
 def scanned_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files are scanned by a fork of this process, for the same reason."""
+    """Files are scanned by a fork of this process."""
     monkeypatch.setattr("index.purge.apart.scanner", forked_scan.scanner)
 
 

@@ -59,9 +59,7 @@ from index.parse.parsing import Parsing
 from index.purge.purge import purge
 from index.run import Run
 from index.sizes import Sizes
-from index.store.base import Each
 from index.store.edge.store import EdgeStore
-from index.store.examine import faults
 from index.sync.sync import sync
 from index.upkeep import upkeep
 from index.verify.compare import verify
@@ -71,6 +69,7 @@ from tests import forked_scan
 from tests.commands import environment
 from tests.copies import copy
 from tests.embedders import HashEmbedder
+from tests.examined import examined
 from tests.holds import order
 from tests.knowledge import done
 from tests.promises.parts import Call, Part, interpose
@@ -335,10 +334,6 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _examined(store: EdgeStore, name: str, stop: Any = None, each: Each | None = None) -> list[str]:
-    return faults(store, name, lambda: stop is not None and stop.is_set(), each)
-
-
 def obey(order: Order) -> None:
     """In the child: act, and die on the way."""
     trap = Trap(order.at, order.occurrence)
@@ -355,7 +350,7 @@ def obey(order: Order) -> None:
         (index.store.edge.shards, "load", loaded),
         (index.purge.apart, "scanner", forked_scan.scanner),
         # As in the tests' own process: to start another one takes longer than the child does.
-        (EdgeStore, "faults", _examined),
+        (EdgeStore, "faults", examined),
     ]
     for module, name, value in patches:
         setattr(module, name, value)

@@ -22,6 +22,7 @@ from index.sync.sync import sync
 from index.verify.compare import verify
 from index.verify.repair import repair
 from index.workspace import Workspace
+from tests.examined import examined_here
 from tests.holds import order
 from tests.knowledge import Knowledge
 from tests.traces.crashes import Crash, Fuse
@@ -54,7 +55,7 @@ class Trial:
 
     def run(self, operations: Iterable[Operation]) -> None:
         """Carry out the operations. Raises Divergence, or whatever the engine raises."""
-        with binding():
+        with binding(), examined_here():
             try:
                 for operation in operations:
                     self._carry_out(operation)
