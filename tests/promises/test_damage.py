@@ -15,7 +15,7 @@ from tests.promises.wrecked import REVIEWED, Wrecked, files, wreck
 from tests.soak import LONG
 
 #: Damages of each kind of file in the long form.
-SEEDS_SOAK = 30
+SEEDS_SOAK = 20
 
 #: Files of which the short form damages one each: the others are like one of these.
 SOME = (

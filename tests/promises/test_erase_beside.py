@@ -28,11 +28,15 @@ from tests import forks
 from tests.commands import environment
 from tests.knowledge import Knowledge
 from tests.promises import bytes_left
+from tests.soak import LONG
 
 pytestmark = pytest.mark.usefixtures("examined_here", "scanned_here")
 
 #: Pages that are edited and synced all the while.
 PAGES = 12
+
+#: Knowledge bases of the long form, and documents that are erased in each.
+BASES, ERASED = 4, 250
 
 #: A page's text: number, version. The word says that it is to be found.
 PAGE = "# Page {0}\n\nWhat page{0} has to say in version {1}.\n"
@@ -113,8 +117,9 @@ def beside(home: Path, *programs: str) -> Iterator[list[subprocess.Popen[str]]]:
             child.communicate()
 
 
-def test_what_has_a_receipt_is_found_by_nothing(kb: Knowledge, soak: bool) -> None:
-    number = 1000 if soak else 3
+@pytest.mark.parametrize("base", [0, *(pytest.param(base, marks=LONG) for base in range(1, BASES))])
+def test_what_has_a_receipt_is_found_by_nothing(base: int, kb: Knowledge, soak: bool) -> None:
+    number = ERASED if soak else 3
     kb.source["delete"] = {"max_fraction": 1.0, "purge_within": "30d"}
     for page in range(PAGES):
         kb.write(f"{page}.md", PAGE.format(page, 0))

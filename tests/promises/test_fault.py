@@ -144,7 +144,7 @@ def each(scenario: Scenario, fault: Fault, picks: Sequence[Pick]) -> Counter[str
 
 
 @LONG
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_nor_does_it_harm_an_index_of_many_documents(seed: int, tmp_path: Path, parser: Parser) -> None:
     kb = Knowledge(tmp_path / "kb", parser)
     kb.sizes = SIZES
@@ -152,7 +152,7 @@ def test_nor_does_it_harm_an_index_of_many_documents(seed: int, tmp_path: Path, 
     fired = Counter[str]()
     for part in MODES:
         for mode in MODES[part]:
-            fired += tried(scenario, Fault(part, mode), 1 + seed % 3)
+            fired += tried(scenario, Fault(part, mode), 1 + seed)
     print(f"seed {seed}: {fired.total()} faults")
 
 

@@ -208,12 +208,12 @@ class Bench:
         )
 
     def chosen(self, points: Counter[Point]) -> list[tuple[Point, int]]:
-        """Points, and which time to be killed: the first, a middle one and the last."""
-        times = {point: (1, (often + 1) // 2, often) for point, often in points.items()}
+        """Points, and which time to be killed: the first, a middle one or the last, by turns of the seeds."""
+        times = {point: (1, (often + 1) // 2, often)[self.seed % 3] for point, often in points.items()}
         if self.soak:
-            return [(point, time) for point in times for time in sorted(set(times[point]))]
-        # Before each step that is not within one call of a part; the seeds take turns with the times, and
-        # with the steps that it may follow. Where another test kills this one does not.
+            return list(times.items())
+        # Before each step that is not within one call of a part; the seeds take turns with the steps that it
+        # may follow, too. Where another test kills this one does not.
         before: dict[str, list[Point]] = {}
         for point in times:
             before.setdefault(point[1], []).append(point)
@@ -223,7 +223,7 @@ class Bench:
             # In the middle of the work.
             others = [p for p in steps if p not in here]
             here += others[len(others) // 2 :][: _LEAST - len(here)]
-        return [(point, times[point][self.seed % 3]) for point in here]
+        return [(point, times[point]) for point in here]
 
     def sometimes(self, order: Order, point: Point, occurrence: int) -> int:
         """How a child ended that is killed at this point, when it gets there."""
