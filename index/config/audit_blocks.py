@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from index.config.block import Block, FilePath, Owners, Words, one_or_many
-from index.config.services import http, mail_address, mailbox, smtp_url
+from index.config.services import http, mail_address, mailbox, site, smtp_url
 from index.config.units import Duration
 from index.freshness.finding import CODES
 
@@ -36,7 +36,7 @@ class Ui(Block):
     machine alone."""
     proxies: tuple[Words, ...] = ("127.0.0.1", "::1")
     """Addresses of the proxies that may name users."""
-    address: Annotated[str, AfterValidator(http)] | None = None
+    address: Annotated[str, AfterValidator(site)] | None = None
     """Address under which owners reach the page, such as https://kb.example.org: digests link to it."""
 
 

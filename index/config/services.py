@@ -33,6 +33,14 @@ def http(text: str) -> str:
         raise ValueError(f'should be a url such as "http://localhost:6333": it {error}') from error
 
 
+def site(text: str) -> str:
+    """The address of a site, which paths are added to."""
+    http(text)
+    if "?" in text or "#" in text:
+        raise ValueError("should have no ? and no #, because paths are added to it")
+    return text
+
+
 def smtp_url(text: str) -> str:
     try:
         check_url(text, ("smtp", "smtps", "smtp+starttls"))

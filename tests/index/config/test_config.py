@@ -413,6 +413,14 @@ schedules: {sync: "*/70 * * * *", audit: "x"}
         (MINIMAL + "index: {store: qdrant}\n", "4: index: store: qdrant needs the url"),
         (MINIMAL + "index: {store: lance}\n", "4: index.store: 'lance' should be 'edge' or 'qdrant'"),
         (
+            MINIMAL + "ui: {address: 'https://kb.example.org/?of=docs'}\n",
+            "4: ui.address: 'https://kb.example.org/",
+        ),
+        (
+            MINIMAL + "ui: {address: 'https://kb.example.org/#docs'}\n",
+            "4: ui.address: 'https://kb.example.org/",
+        ),
+        (
             MINIMAL + "defaults: {freshness: {stale_after: 9d}}\n",
             "4: defaults.freshness: warn_after (90d) is longer",
         ),
