@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -117,6 +118,7 @@ def _read(file: Path, name: str, environ: Mapping[str, str], instead: bytes | No
 # ── Overrides ─────────────────────────────────────────────────────────────────────────────────────────
 
 
+@functools.cache
 def variables() -> dict[str, tuple[str, ...]]:
     """Every environment variable that overrides a setting, and the setting it overrides.
 
