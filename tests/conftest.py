@@ -24,6 +24,8 @@ from tests.ready import make_ready
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Less often than in a process that is to stay small: what tests import and collect is no garbage.
+    gc.set_threshold(50_000, 20, 20)
     # Enough for each kind of value that a property distinguishes.
     examples = 500 if config.getoption("--soak") else 50
     settings.register_profile("short", settings(), max_examples=examples)
@@ -100,11 +102,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """Imported modules live as long as the process: its garbage collector need not look at them each time,
-    nor as often as in a process that is to stay small."""
+    """Imported modules live as long as the process: its garbage collector need not look at them each time."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
