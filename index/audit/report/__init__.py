@@ -90,30 +90,32 @@ def write(audit: Audit, out: Path) -> list[Path]:
 
 
 def _page_names(audit: Audit) -> dict[str, str]:
-    """The page of each owner by its name, in each spelling, as rows have it."""
+    """The page of each owner by its name, in each spelling, as rows have it. An owner of no document has
+    none."""
+    known = {fold(summary.owner) for summary in audit.owners}
     spelled = {owner for result in audit.results for owner in result.owners}
-    nobody = {summary.owner for summary in audit.owners} & {""}
-    return {printable_line(owner): page_of(owner) for owner in sorted(spelled | nobody)}
+    spelled |= {finding.owner for finding in audit.findings} | {""}
+    return {printable_line(owner): page_of(owner) for owner in sorted(spelled) if fold(owner) in known}
 
 
 def _write_owners(audit: Audit, out: Path, shown: Iterable[Row], table: Table, names: dict[str, str]) -> None:
     """Write the owners' pages, and remove those of owners that are gone."""
-    by_owner: dict[str, list[Row]] = {}
+    by_page: dict[str, list[Row]] = {}
     for row in shown:
-        for owner in dict.fromkeys(map(fold, row.owners or ("",))):
-            by_owner.setdefault(owner, []).append(row)
+        for page in {names[owner]: None for owner in row.owners or ("",) if owner in names}:
+            by_page.setdefault(page, []).append(row)
     private_folder(out / FOLDER, inside=out)
     findings = findings_by_owner(audit)
     kept = set()
     for summary in audit.owners:
-        theirs = by_owner.get(fold(printable_line(summary.owner)), [])
+        page = page_of(summary.owner)
+        theirs = by_page.get(page, [])
         together = [
             owner for owners in dict.fromkeys(row.owners for row in theirs) for owner in owners or ("",)
         ]
         beside = {owner: names[owner].removeprefix(f"{FOLDER}/") for owner in together}
         part = owner_audit(audit, summary, findings.get(fold(summary.owner), ()))
-        path = out / page_of(summary.owner)
-        kept.add(_replace(path, html_page(part, theirs, table, beside, whole=False)))
+        kept.add(_replace(out / page, html_page(part, theirs, table, beside, whole=False)))
     for path in pages(out):
         if path not in kept and path.is_file() and _ours(path, _PAGE_SIGN):
             path.unlink(missing_ok=True)

@@ -217,6 +217,19 @@ def test_pages_of_owners_who_are_gone_are_removed_and_files_of_others_never(tmp_
     assert left == sorted([*kept, page_of("bo").removeprefix("owners/")])
 
 
+def test_a_source_is_on_the_page_of_its_owner_however_that_is_spelled(tmp_path: Path) -> None:
+    base = run(document("a.md", properties={"owner": "group:hr docs"}))
+    spelled = ["Group:HR docs", "group:hr  docs ", "group:hr\tdocs"]
+    findings = [replace(found("sync-lag", None), owner=owner) for owner in (*spelled, "user:bo", "")]
+    write(replace(base, findings=tuple(findings)), tmp_path)
+    (page,) = (tmp_path / "owners").iterdir()
+    for path, others in ((page, []), (tmp_path / "report.html", ["user:bo", "Nobody"])):
+        cells = etree.HTML(path.read_text()).xpath("//table[@id='rows']//td[@class='owner']/*")
+        linked = [cell.text for cell in cells if (cell.get("href") or "").endswith(page.name)]
+        assert sorted(linked) == sorted([*spelled[:2], "group:hr\\tdocs", "group:hr docs"])
+        assert [cell.text for cell in cells if cell.text not in linked] == others
+
+
 # ── CI ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
