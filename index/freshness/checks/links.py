@@ -71,7 +71,8 @@ class _Atlas:
 
     places: dict[str, Places] = field(default_factory=dict)
     templates: list[tuple[str, str, str, bool]] = field(default_factory=list)
-    """Source, the text before and after the placeholder of its template, and whether that is the stem."""
+    """Source, the text before and after the placeholder of its template, and whether that is the stem; the
+    longest text before it first."""
     urls: dict[str, Subject] = field(default_factory=dict)
     subjects: dict[tuple[str, str], Subject] = field(default_factory=dict)
 
@@ -81,14 +82,20 @@ class _Atlas:
         )
 
     def of_url(self, url: str) -> tuple[str, Place]:
-        """(source, place) of an absolute link; in doubt when it is external."""
+        """(source, place) of an absolute link; in doubt when it is external. Where the templates of several
+        sources fit it, as one site lies below another, it is dead only in all of them, and is told as the
+        first one's."""
         if known := self.urls.get(url.rstrip("/")):
             return known.document.source, Place(known.document.uri)
+        dead: list[tuple[str, Place]] = []
         for source, before, after, stem in self.templates:
             path = url.removeprefix(before)
             if path != url and path.endswith(after):
-                return source, self.places[source].at(path.removesuffix(after), stem=stem)
-        return "", IN_DOUBT
+                place = self.places[source].at(path.removesuffix(after), stem=stem)
+                if not place.dead:
+                    return source, place
+                dead.append((source, place))
+        return dead[0] if dead else ("", IN_DOUBT)
 
 
 def _atlas(base: Base) -> _Atlas:
@@ -108,6 +115,7 @@ def _atlas(base: Base) -> _Atlas:
             before, _, rest = state.template.partition("{")
             kind, _, after = rest.partition("}")
             atlas.templates.append((state.source, before, after, kind == "stem"))
+    atlas.templates.sort(key=lambda template: len(template[1]), reverse=True)
     return atlas
 
 

@@ -96,6 +96,20 @@ def test_links_by_the_addresses_of_a_source(kb: Knowledge) -> None:
     assert [(f.code, f.key) for f in findings(kb)] == [("dead-link", "docs\nguide/none")]
 
 
+def test_one_source_lies_below_the_address_of_another(kb: Knowledge) -> None:
+    kb.source["url"] = "https://wiki.example.org/{path}"
+    other = {"id": "hr", "type": "files", "root": "./hr", "url": "https://wiki.example.org/hr/{path}"}
+    kb.settings["sources"].append(other)
+    uris = ("pay.md", "Réunion.md", "form.zip", "none.md", "old/plan.zip")
+    kb.write("a.md", "".join(f"[{n}](https://wiki.example.org/hr/{uri})\n" for n, uri in enumerate(uris)))
+    kb.write("hr/old/plan.zip", "of the upper source, which no document of its own is")
+    (kb.home / "hr").mkdir()
+    for uri in uris[:3]:
+        (kb.home / "hr" / uri).write_text("Text.\n", encoding="utf-8")
+    kb.sync()
+    assert [(f.code, f.line, f.key) for f in findings(kb)] == [("dead-link", 4, "hr\nnone.md")]
+
+
 def test_a_text_is_as_old_as_its_words(kb: Knowledge) -> None:
     kb.write("a.md", "---\nowner: anna\n---\nSee [b](b.md).\n")
     kb.sync()
