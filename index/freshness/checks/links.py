@@ -136,7 +136,8 @@ def _of_document(base: Base, atlas: _Atlas, subject: Subject) -> Iterator[Findin
         path = url.partition("?")[0]
         if _WEB.match(target):
             source, place = atlas.of_url(path)
-            if not source and (days := base.gone(url)) and len(days) >= GONE_DAYS:
+            if not source and ("", url) not in told and len(days := base.gone(url)) >= GONE_DAYS:
+                told.add(("", url))
                 yield _gone(subject, url, line, days)
         else:
             source = document.source

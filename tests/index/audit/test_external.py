@@ -128,7 +128,9 @@ def test_an_audit_asks_only_when_it_is_switched_on(
     from index.audit.audit import audit_of
 
     monkeypatch.setattr("index.audit.external.gone.__defaults__", (here,))
-    kb.write("a.md", f"[x]({site.url}/404#part) [y]({site.url}/200)\n")
+    kb.write(
+        "a.md", f"[x]({site.url}/404#part) [y]({site.url}/200)\n\n[x]({site.url}/404#b) [x]({site.url}/404)\n"
+    )
     kb.sync()
     kb.ask(audit_of)
     assert not site.asked
