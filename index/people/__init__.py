@@ -14,7 +14,8 @@ An owner stands for
 - a person without an entry, when the name is a mail address;
 - nobody else.
 
-Names are compared without case and white space. Two names with one mail address are one person.
+Names are compared without case and white space. Two names with one mail address are one person, of whom each
+entry tells what the ones before leave out: a name, a manager, Apprise urls.
 
 `directory` (owners to persons, pure) · `read` (from the configuration or a CSV file, every error with its
 line and column).

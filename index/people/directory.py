@@ -16,7 +16,7 @@ class Person:
     """A person that can be told something."""
 
     owner: str
-    """The name under which the directory has them, else the mail address that names them."""
+    """The first name under which the directory has them, else the mail address that names them."""
     name: str = ""
     email: str = ""
     manager: str = ""
@@ -29,6 +29,16 @@ class Person:
         """The same for two names of one person."""
         return fold(self.email or self.owner)
 
+    def completed_by(self, other: Person) -> Person:
+        """The same person with what only their entry under another name tells."""
+        return Person(
+            self.owner,
+            self.name or other.name,
+            self.email or other.email,
+            self.manager or other.manager,
+            tuple(dict.fromkeys((*self.apprise, *other.apprise))),
+        )
+
 
 class Directory:
     """Persons and groups by the names of owners. `configured` says whether there is a directory at all:
@@ -40,28 +50,28 @@ class Directory:
     def __init__(self, entries: Mapping[str, Entry] | None = None) -> None:
         self.configured = entries is not None
         self._entries = {fold(owner): (owner, entry) for owner, entry in (entries or {}).items()}
-        self._by_address: dict[str, str] = {}
-        for name, (_, entry) in self._entries.items():
-            if entry.email and not entry.members:
-                self._by_address.setdefault(fold(entry.email), name)
+        self._people: dict[str, Person] = {}
+        for owner, entry in self._entries.values():
+            urls = tuple(url.get_secret_value() for url in entry.apprise)
+            if not entry.members and (entry.email or urls):
+                named = Person(owner, entry.name or "", entry.email or "", entry.manager or "", urls)
+                before = self._people.get(named.key)
+                self._people[named.key] = before.completed_by(named) if before is not None else named
         if circle := self.circle():
             raise ValueError(f"groups are members of each other: {' → '.join(circle)}")
 
     def person(self, owner: str, day: date) -> Person | None:
         """The person that is asked for an owner on a day (UTC); None when it stands for nobody."""
-        name = fold(owner)
-        known = self._entries.get(name) or self._entries.get(self._by_address.get(name, ""))
+        known = self._entries.get(fold(owner))
         if known is None:
-            return Person(owner, email=owner) if is_mail_address(owner) else None
+            named = Person(owner, email=owner) if is_mail_address(owner) else None
+            return self._people.get(fold(owner), named)
         owner, entry = known
         if entry.members:
             turn = _week(day) % len(entry.members) if entry.rota else 0
             members = entry.members[turn:] + entry.members[:turn]
             return next((found for one in members if (found := self.person(one, day))), None)
-        urls = tuple(url.get_secret_value() for url in entry.apprise)
-        if not (entry.email or urls):
-            return None
-        return Person(owner, entry.name or "", entry.email or "", entry.manager or "", urls)
+        return self._people.get(fold(entry.email or owner))
 
     def owners_of(self, name: str) -> set[str]:
         """The folded names of all owners that the person of this name may stand for: other names, the mail

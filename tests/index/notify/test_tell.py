@@ -393,6 +393,17 @@ def test_managers_are_told_what_is_left_open(post: Post, mailbox: Mailbox) -> No
     assert post.told() == []
 
 
+def test_another_name_of_a_person_keeps_nothing_from_their_manager(post: Post, mailbox: Mailbox) -> None:
+    post.settings["owners"]["an"] = {"email": "anna@example.org"}
+    post.settings["escalate_after"] = "7d"
+    post.page("0.md", "an")
+    post.kb.sync()
+    assert ("an", 3, {"mail": "sent"}) in post.told()
+    assert mailbox.mails[0]["To"] == "Anna Smith <anna@example.org>"
+    post.kb.clock.forward(days=7)
+    assert ("user:mia", 3, {"mail": "sent"}) in post.told()
+
+
 def test_hostile_words_stay_words(post: Post, mailbox: Mailbox) -> None:
     title = '<img src=x onerror=alert(1)>"\x1b[31m\u202e ' + "=1+1"
     post.page("evil.md", "user:bo", text=f"# {title}\n\nText.\n")

@@ -38,6 +38,22 @@ def test_an_owner_is_found_without_case_and_by_address() -> None:
     assert bo is not None and found.manager(bo, MONDAY) is None
 
 
+def test_entries_with_one_address_are_one_person() -> None:
+    told, other = "json://chat.example.org", "json://other.example.org"
+    found = directory(
+        user_an={"email": "Anna@example.org", "apprise": [told]},
+        user_anna=ANNA | {"manager": "user:bo", "apprise": [other, told]},
+        user_smith={"email": "anna@example.org", "name": "Dr Smith", "manager": "user:zoe"},
+        user_chat={"apprise": [told]},
+        user_none={"name": "Nobody"},
+    )
+    anna = Person("user:an", "Anna", "Anna@example.org", "user:bo", (told, other))
+    for owner in ("user:an", "user:anna", "User:Smith", "anna@example.org"):
+        assert found.person(owner, MONDAY) == anna
+    assert found.person("user:chat", MONDAY) == Person("user:chat", apprise=(told,))
+    assert found.person("user:none", MONDAY) is None
+
+
 def test_a_mail_address_is_a_person_without_a_directory() -> None:
     found = Directory()
     assert found.person("zoe@example.org", MONDAY) == Person("zoe@example.org", email="zoe@example.org")
