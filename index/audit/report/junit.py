@@ -1,4 +1,5 @@
-"""The audit as JUnit XML, which CI servers read: a suite for each source, a case for each document.
+"""The audit as JUnit XML, which CI servers read: a suite for each source, a case for each document
+and for what is about a source as a whole.
 
 A case has one failure with all that is wrong, since not every server reads a second one. Notes fail nothing.
 """
@@ -27,16 +28,20 @@ _MARKUP = re.compile('[&<>"]')
 
 def junit(audit: Audit) -> Iterator[str]:
     """The document in parts."""
-    found: dict[str | None, list[Finding]] = {}
+    found: dict[str, list[Finding]] = {}
+    places: dict[tuple[str, str], list[Finding]] = {}
     for finding in audit.findings:
-        found.setdefault(finding.document_id, []).append(finding)
+        if finding.document_id is None:
+            places.setdefault((finding.source, finding.place), []).append(finding)
+        else:
+            found.setdefault(finding.document_id, []).append(finding)
     suites: dict[str, list[str]] = {}
     failed: dict[str, int] = {}
     skipped: dict[str, int] = {}
-    for finding in found.pop(None, []):
-        case, fails = _case(finding.source, finding.place or "Knowledge base", [finding], False)
-        suites.setdefault(finding.source, []).append(case)
-        failed[finding.source] = failed.get(finding.source, 0) + fails
+    for (source, place), theirs in places.items():
+        case, fails = _case(source, place or "Knowledge base", theirs, False)
+        suites.setdefault(source, []).append(case)
+        failed[source] = failed.get(source, 0) + fails
     for result in audit.results:
         theirs = found.get(result.document_id, [])
         exempt = _exempt(result, theirs)

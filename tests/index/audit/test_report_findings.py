@@ -242,6 +242,7 @@ def test_junit_has_a_suite_for_each_source_and_a_case_for_each_document() -> Non
             *base.findings,
             found("dead-link", "a.md", hostile, line=3),
             found("sync-lag", None),
+            found("owner-unresolved", None),
         ),
     )
     text = "".join(junit(audited))
@@ -254,6 +255,7 @@ def test_junit_has_a_suite_for_each_source_and_a_case_for_each_document() -> Non
     }  # fmt: skip
     cases = {case.get("name"): case for case in suite}
     assert list(cases) == ["handbook", "a.md", "b.md", "c.md"]
+    assert cases["handbook"][0].get("message").endswith("(and 1 more)")
     (failure,) = cases["a.md"]
     assert failure.get("type") == "stale"
     assert failure.get("message").endswith("(and 1 more)")
