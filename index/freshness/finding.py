@@ -79,8 +79,8 @@ class Finding:
     line: int | None = None
     """Line of the document, from 1."""
     key: str = ""
-    """What tells it from other findings of its code in the same document, such as the target of a link. It
-    does not change while the finding stays the same."""
+    """What tells it from other findings of its code in the same document or source, such as the target of a
+    link. It does not change while the finding stays the same."""
     related: tuple[str, ...] = ()
     """Ids of other documents that it is about."""
     remedy: str = ""

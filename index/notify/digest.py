@@ -105,9 +105,8 @@ class Desks:
     """Findings whose owner stands for nobody, by owner."""
 
 
-def desks_of(audit: Audit, directory: Directory, owners: Mapping[str, str]) -> Desks:
-    """The findings of an audit by the persons that are asked for them. `owners` are those of sources as a
-    whole; they are asked about owners that stand for nobody. Snoozed documents are left out."""
+def desks_of(audit: Audit, directory: Directory) -> Desks:
+    """The findings of an audit by the persons that are asked for them. Snoozed documents are left out."""
     results = {result.document_id: result for result in audit.results}
     day = audit.generated_at.date()
     people: dict[str, Desk] = {}
@@ -117,8 +116,7 @@ def desks_of(audit: Audit, directory: Directory, owners: Mapping[str, str]) -> D
         result = results.get(finding.document_id or "")
         if result is not None and result.snooze is not None:
             continue
-        asked = owners.get(finding.source, "") if finding.code == "owner-unresolved" else finding.owner
-        person = directory.person(asked, day) if asked else None
+        person = directory.person(finding.owner, day) if finding.owner else None
         if person is None:
             name = names.setdefault(fold(finding.owner), finding.owner)
             nobody[name] = nobody.get(name, 0) + 1

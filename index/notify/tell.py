@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from index.audit.audit import audit_of
-from index.config.rules import Rules
 from index.errors import ConfigError, StoreError
 from index.freshness.owners import fold
 from index.ledger.notices import Notice, NoticeState
@@ -102,8 +101,7 @@ class _Telling:
 
     def _through(self, deliver: Deliver) -> NotifyReport:
         audit = audit_of(self._run.workspace)
-        owners = {source.id: Rules(source).owner for source in self._config.sources}
-        desks = desks_of(audit, self._directory, owners)
+        desks = desks_of(audit, self._directory)
         self._remember(desks.people.values())
         after = self._settings.escalate_after
         people = escalated(desks.people, self._directory, self._first_told, self._now, after)

@@ -95,9 +95,9 @@ def test_a_directory_that_is_wrong(freshkb: CommandLine, kb: Knowledge) -> None:
 def test_an_owner_without_a_person_is_a_finding(freshkb: CommandLine, kb: Knowledge) -> None:
     (kb.home / "owners.csv").write_text("owner;email\nuser:anna;anna@example.org\n")
     found = freshkb.json("audit", "--fail-on", "never")["findings"]
-    assert [(f["uri"], f["owner"]) for f in found if f["code"] == "owner-unresolved"] == [
-        ("bo.md", "user:bo")
-    ]
+    (unresolved,) = (f for f in found if f["code"] == "owner-unresolved")
+    assert (unresolved["source"], unresolved["document_id"], unresolved["owner"]) == ("docs", None, "")
+    assert unresolved["evidence"] == "Nobody can be told of bo.md: user:bo is not in the directory of owners."
     del kb.settings["notify"]["owners"]
     kb.config()
     found = freshkb.json("audit", "--fail-on", "never")["findings"]

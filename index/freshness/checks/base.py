@@ -122,9 +122,11 @@ class SourceState:
     hides: Callable[[str], bool] = lambda _: False
     """Whether something may be at a path of it, or is, although its listing does not show it."""
 
-    def finding(self, code: str, evidence: str, *, uri: str | None = None, remedy: str = "") -> Finding:
-        """A finding on it as a whole, or on a folder of it."""
-        return Finding(code, self.source, uri, None, self.owner, evidence, remedy=remedy)
+    def finding(
+        self, code: str, evidence: str, *, uri: str | None = None, key: str = "", remedy: str = ""
+    ) -> Finding:
+        """A finding on it as a whole, or on a folder of it, for its owner."""
+        return Finding(code, self.source, uri, None, self.owner, evidence, key=key, remedy=remedy)
 
 
 @dataclass(frozen=True, slots=True)

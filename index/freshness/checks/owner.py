@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from index.freshness.checks.base import Base, Subject
+from connectors.base import shortened
+from index.freshness.checks.base import Base, SourceState, Subject
 from index.freshness.finding import Finding
 from index.freshness.owners import fold
 from index.records import AnswerKind
@@ -32,20 +33,23 @@ def find(base: Base) -> Iterator[Finding]:
 
 
 def _unresolved(base: Base) -> Iterator[Finding]:
-    """One finding for each owner and source, on the first of the documents: a thousand documents of a group
-    have one fault."""
+    """One finding for each owner and source, on the source as a whole: a thousand documents of a group have
+    one fault, and which of them there are does not change it."""
+    states = {state.source: state for state in base.sources}
     owned: dict[tuple[str, str], list[Subject]] = {}
     for subject in base.subjects:
         if subject.governance.owner:
             owned.setdefault((subject.document.source, fold(subject.governance.owner)), []).append(subject)
-    for own in owned.values():
+    for (source, owner), own in owned.items():
         first = min(own, key=lambda subject: subject.document.uri)
         why = base.why_nobody(first.governance.owner)
         if not why:
             continue
-        more = f" So it is with {len(own) - 1:,} more documents of this source." if len(own) > 1 else ""
-        yield first.finding(
+        uri = shortened(first.document.uri)
+        more = f" and {len(own) - 1:,} more" if len(own) > 1 else ""
+        yield states.get(source, SourceState(source)).finding(
             "owner-unresolved",
-            f"Nobody can be told of it: {why}{more}",
+            f"Nobody can be told of {uri}{more}: {why}",
+            key=owner,
             remedy="Give the owner a mail address, or members, in the directory of owners (notify.owners).",
         )

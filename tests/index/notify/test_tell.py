@@ -20,8 +20,10 @@ from flows.ui.owners import Owners
 from index.audit import history
 from index.audit.audit import audit_of
 from index.errors import ConfigError
+from index.notify.digest import desks_of
 from index.notify.report import NotifyReport
 from index.notify.tell import KIND, tell
+from index.people import directory_of
 from index.records import AnswerKind
 from index.run import Run
 from index.signed.link import read
@@ -208,7 +210,7 @@ def test_a_mistyped_address_in_a_document_keeps_nobody_from_their_digest(
     post.kb.sync()
     report = post.notify()
     assert mailbox.to == ["anna@example.org", "bo@example.org", "zoe@example.org"]
-    assert report.outcome == "done" and dict(report.nobody) == {"carl.@example.org": 2}
+    assert report.outcome == "done" and dict(report.nobody) == {"": 1, "carl.@example.org": 1}
 
 
 def test_a_digest_that_cannot_be_written_is_not_sent_and_keeps_nobody_from_theirs(
@@ -371,7 +373,26 @@ def test_an_owner_that_is_nobody_is_told_to_the_owner_of_the_source(post: Post, 
     said = mailbox.mails[1].get_body(("plain",))
     assert mailbox.to[1] == "bo@example.org" and said is not None
     assert "Owner is no person" in said.get_content()
-    assert "group:gone is not in the directory of owners." in said.get_content()
+    told = "Nobody can be told of x.md and 1 more: group:gone is not in the directory of owners."
+    assert told in " ".join(said.get_content().split())
+
+
+def test_an_owner_that_is_nobody_is_one_fault_whichever_documents_there_are(post: Post) -> None:
+    post.kb.source["owner"] = "user:bo"
+    post.page("x.md", "group:gone")
+    post.kb.sync()
+    on_record(post)
+    post.kb.clock.forward(days=1)
+    post.page("w.md", "group:gone", days=1)
+    post.kb.sync()
+    with post.kb.workspace() as workspace:
+        until = post.kb.clock() + timedelta(days=30)
+        answer(Run(workspace, "review"), ["w.md"], AnswerKind.SNOOZE, "bo", until=until)
+    audit = post.kb.ask(audit_of)
+    assert [f.status for f in audit.findings if f.code == "owner-unresolved"] == ["open"]
+    assert audit.resolved == ()
+    desks = desks_of(audit, post.kb.ask(lambda w: directory_of(w.config)))
+    assert "owner-unresolved" in {item.finding.code for item in desks.people["bo@example.org"].items}
 
 
 def test_managers_are_told_what_is_left_open(post: Post, mailbox: Mailbox) -> None:
