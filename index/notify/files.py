@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
+from itertools import count
 from pathlib import Path
 
 from index.disk.private import private_file, private_folder
@@ -19,16 +19,17 @@ class Files:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._names: Counter[str] = Counter()
+        self._names: set[str] = set()
         self.written: list[Path] = []
 
     def write(self, owner: str, suffix: str, content: bytes) -> None:
         """Write a digest under the name of its person. Raises ConfigError when the folder cannot be used, and
         for a file of others in its place."""
         stem = re.sub(r"[^\w.@-]+", "-", owner).strip("-.")[:80] or "owner"
-        self._names[stem + suffix] += 1
-        number = self._names[stem + suffix]
-        path = self._folder / f"{stem}{f'-{number}' if number > 1 else ''}{suffix}"
+        names = (f"{stem}{f'-{number}' if number > 1 else ''}{suffix}" for number in count(1))
+        name = next(name for name in names if name not in self._names)
+        self._names.add(name)
+        path = self._folder / name
         try:
             private_folder(self._folder)
             if path.is_symlink() or (path.exists() and not _ours(path, suffix)):
