@@ -39,9 +39,11 @@ class Answers(Tables):
         self, now: datetime, document_ids: Collection[str] | None = None
     ) -> dict[str, dict[AnswerKind, Answer]]:
         """The last answer of each kind about each document (None: about all) that was not withdrawn and has
-        not ended. A review made since ends a snooze and a request for removal."""
+        not ended. A review made since ends a snooze and a request for removal, but for one that is dated in
+        the future, which no verdict uses either."""
         last = (
             sa.select(reviews.c.document_id, sa.func.max(reviews.c.at).label("at"))
+            .where(reviews.c.at <= now)
             .group_by(reviews.c.document_id)
             .subquery()
         )

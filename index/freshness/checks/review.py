@@ -16,7 +16,7 @@ _REVIEWS_MIN = 3
 
 def find(base: Base) -> Iterator[Finding]:
     for subject in base.subjects:
-        yield from _bumped(subject)
+        yield from _bumped(subject, base.now)
         review = subject.review
         if review is None:
             continue
@@ -33,10 +33,11 @@ def find(base: Base) -> Iterator[Finding]:
             )
 
 
-def _bumped(subject: Subject) -> Iterator[Finding]:
+def _bumped(subject: Subject, now: datetime) -> Iterator[Finding]:
     """A date that goes on while the text stays: by attested reviews, or by a field that names a review."""
     since = subject.extract.text_since if subject.extract is not None else None
-    same = [r for r in subject.reviews if r.content_hash == subject.document.content_hash]
+    made = (review for review in subject.reviews if review.at <= now)
+    same = [review for review in made if review.content_hash == subject.document.content_hash]
     if len(same) >= _REVIEWS_MIN:
         evidence = (
             f"It was reviewed {len(same)} times since {same[0].at:%Y-%m-%d}, and its text never changed."

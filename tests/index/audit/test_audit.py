@@ -269,6 +269,19 @@ def test_a_document_says_who_reviewed_it_and_whether_it_changed_since() -> None:
     ]
 
 
+def test_reviews_of_one_text_are_counted_but_for_those_in_the_future() -> None:
+    def told(*days: int) -> list[str]:
+        made = [Review("id-a.md", "anna", "", NOW + timedelta(days=day), "now") for day in days]
+        reviewed = document("a.md", content_hash="now", reviewed_at=made[-1].at)
+        found = audit([reviewed], {"handbook": SOURCE}, NOW, reviews={"id-a.md": made})
+        return [f.evidence for f in defects(found)]
+
+    assert told(9, -5, -3) == []
+    assert told(9, -5, -3, -1) == [
+        "It was reviewed 3 times since 2026-04-26, and its text never changed.",
+    ]
+
+
 def test_what_a_document_says_of_itself_and_is_none_is_found() -> None:
     broken: Any = {"code": "front-matter-invalid", "line": 3, "reason": "The front matter is not valid YAML."}
     found = run(

@@ -58,6 +58,20 @@ def test_a_snooze_lasts_until_its_date_or_a_review(asked: Knowledge) -> None:
     assert snoozed(asked) == {"a.md": None, "b.md": None}
 
 
+def test_a_review_by_a_clock_that_was_ahead_ends_no_answer(asked: Knowledge) -> None:
+    asked.clock.forward(days=400)
+    with asked.workspace() as workspace:
+        review(Run(workspace, "review"), ["a.md"], "anna")
+    asked.clock.forward(days=-399)
+    answered(asked, "a.md", AnswerKind.SNOOZE, until=asked.clock() + timedelta(days=9))
+    answered(asked, "a.md", AnswerKind.RETIRE)
+    assert snoozed(asked) == {"a.md": "2026-06-11T12:00:00Z", "b.md": None}
+    assert "retirement-asked" in {finding.code for finding in audited(asked).findings}
+    with asked.workspace() as workspace:
+        review(Run(workspace, "review"), ["a.md"], "anna")
+    assert snoozed(asked) == {"a.md": None, "b.md": None}
+
+
 def test_another_owner_is_in_rows_and_payloads_and_outlives_new_texts_and_rules(asked: Knowledge) -> None:
     before = counts_of(asked)
     answered(asked, "a.md", AnswerKind.REASSIGN, to="user:carl")
