@@ -76,7 +76,7 @@ _FORMATS: dict[Format, str] = {
         "markdown", "text/markdown", "markdown", 3, (*_MARKUP, "markdown-it-py", "PyYAML")
     ): "md markdown mdx",
     Format("text", "text/plain", "text", 1, _TEXT): "txt text log",
-    Format("html", "text/html", "html", 4, _MARKUP): "html htm xhtml",
+    Format("html", "text/html", "html", 5, _MARKUP): "html htm xhtml",
     Format(
         "pdf", "application/pdf", "pdf", 4, ("pypdfium2", "pypdf", *_SPACY), ("tesseract",), classifies=True
     ): "pdf",
@@ -116,14 +116,14 @@ _FORMATS: dict[Format, str] = {
     Format("xls", "application/vnd.ms-excel", "tables", 3, ("xlrd",)): "xls",
     Format("csv", "text/csv", "tables", 1, _TEXT): "csv",
     Format("tsv", "text/tab-separated-values", "tables", 1, _TEXT): "tsv",
-    Format("eml", "message/rfc822", "mail", 4, _MARKUP): "eml",
+    Format("eml", "message/rfc822", "mail", 5, _MARKUP): "eml",
     Format("msg", "application/vnd.ms-outlook", "mail", 4, (*_MARKUP, "python-oxmsg")): "msg",
     Format("epub", "application/epub+zip", "pandoc", 2, _PANDOC): "epub",
     Format("odt", "application/vnd.oasis.opendocument.text", "opendocument", 3, ("lxml",)): "odt",
     Format("rtf", "application/rtf", "rtf", 2): "rtf",
     Format("rst", "text/x-rst", "pandoc", 2, _PANDOC): "rst",
     Format("org", "text/org", "pandoc", 2, _PANDOC): "org",
-    Format("xml", "application/xml", "data", 1, _MARKUP): "xml",
+    Format("xml", "application/xml", "data", 2, _MARKUP): "xml",
     Format("json", "application/json", "data", 1, _TEXT): "json",
     Format("jsonl", "application/x-ndjson", "data", 1, _TEXT): "jsonl ndjson",
     Format("png", "image/png", "ocr", 1, (), ("tesseract",)): "png",

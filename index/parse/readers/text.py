@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import re
 from pathlib import Path
 
@@ -23,7 +24,25 @@ _MARKS = (
 )
 _DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""")
 #: Encodings that are meant by the names of smaller ones, as browsers take them: https://encoding.spec.whatwg.org
-_MEANT = {"iso8859-1": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874", "tis-620": "cp874"}
+_MEANT = {
+    "iso8859-1": "cp1252",
+    "iso8859-9": "cp1254",
+    "iso8859-11": "cp874",
+    "tis-620": "cp874",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "big5": "cp950",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+}
+#: Beginnings of the names of encodings that hold for all bytes or for none; strays in UTF-8 are read apart.
+_STRICT = ("utf", "punycode")
+#: Encodings of JIS X 0208, and the handler of errors for characters that Windows alone has in it.
+_JIS = frozenset({"iso2022_jp", "euc_jp"})
+_OR_WINDOWS = "freshkb.or_windows"
+_IN_JIS = re.compile(rb"[\x21-\x7e]{2}|[\xa1-\xfe]{2}")
+#: Only a declaration tells ISO 2022, in which all bytes are ASCII; its texts have this.
+_ISO2022 = b"\x1b$"
 #: Encodings of the last thirty years' office machines, where it is not UTF-8.
 _CODE_PAGES = [
     *(f"cp{page}" for page in (1252, 1250, 1251, 1253, 1254, 1255, 1256, 1257, 1258, 874, 932, 949)),
@@ -105,9 +124,35 @@ def marked(data: bytes) -> str | None:
 
 
 def decoded_as(data: bytes, charset: str) -> str:
-    """The text in the encoding that its author named. Raises LookupError, or ValueError where it is not."""
-    meant = _MEANT.get(codecs.lookup(charset).name)
-    return data.decode(meant, "replace") if meant else data.decode(charset)
+    """The text in the encoding that its author named, where some bytes may be of none. Raises LookupError, or
+    ValueError where these are more than its characters outside ASCII: that is another encoding.
+    """
+    name = codecs.lookup(charset.lower().removeprefix("x-")).name
+    encoding = _MEANT.get(name, name)
+    if encoding.startswith(_STRICT):
+        return data.decode(encoding)
+    text = data.decode(encoding, _OR_WINDOWS if encoding in _JIS else "replace")
+    strays = text.count("\ufffd")
+    if _outside_ascii(text) - strays < strays:
+        raise ValueError(f"The text is not in {charset}.")
+    return text
+
+
+def _or_windows(error: UnicodeError) -> tuple[str, int]:
+    """The character that Windows has in a place that JIS X 0208 leaves free: ①, ㈱, 髙."""
+    assert isinstance(error, UnicodeDecodeError)
+    pair = error.object[error.start : error.start + 2]
+    if _IN_JIS.fullmatch(pair):
+        first, second = (byte & 0x7F for byte in pair)
+        # Shift_JIS puts two rows of the table into one, and leaves the last sign of ASCII out.
+        lead = (first + 1) // 2 + (0x70 if first < 0x5F else 0xB0)
+        trail = second + (0x1F + (second >= 0x60) if first % 2 else 0x7E)
+        with contextlib.suppress(UnicodeDecodeError):
+            return bytes((lead, trail)).decode("cp932"), error.start + 2
+    return "\ufffd", error.end
+
+
+codecs.register_error(_OR_WINDOWS, _or_windows)
 
 
 def _decoded(data: bytes, markup: bool) -> str:
@@ -115,11 +160,13 @@ def _decoded(data: bytes, markup: bool) -> str:
         return text
     if b"\0" in data:
         return _unmarked_utf16(data)
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        pass
-    if markup and (declared := _DECLARED.search(data[:2048])):
+    declared = _DECLARED.search(data[:2048]) if markup else None
+    if declared is None or _ISO2022 not in data:
+        try:
+            return data.decode("utf-8")
+        except UnicodeDecodeError:
+            pass
+    if declared is not None:
         try:
             return decoded_as(data, declared[1].decode("ascii"))
         except (LookupError, ValueError):
@@ -142,13 +189,17 @@ def _mostly_utf8(data: bytes) -> str | None:
     text = data.decode("utf-8", "surrogateescape")
     whole = _CUT_OFF.sub("", text)
     strays = len("".join(_STRAYS.findall(whole)))
-    characters = len(whole) - len(whole.encode("ascii", "ignore")) - strays
+    characters = _outside_ascii(whole) - strays
     if not characters or characters < strays:
         return None
     # The strays are in a code page of their own, which the words around them tell.
     page = latin.code_page(_sample(_bytes(_OF_UTF8.sub(" ", whole)))) or "cp1252"
     found = _STRAYS.sub(lambda stray: _bytes(stray[0]).decode(page, "replace"), whole)
     return found if whole == text else found + "\ufffd"
+
+
+def _outside_ascii(text: str) -> int:
+    return len(text) - len(text.encode("ascii", "ignore"))
 
 
 def _bytes(text: str) -> bytes:
