@@ -117,7 +117,7 @@ _FORMATS: dict[Format, str] = {
     Format("csv", "text/csv", "tables", 1, _TEXT): "csv",
     Format("tsv", "text/tab-separated-values", "tables", 1, _TEXT): "tsv",
     Format("eml", "message/rfc822", "mail", 5, _MARKUP): "eml",
-    Format("msg", "application/vnd.ms-outlook", "mail", 4, (*_MARKUP, "python-oxmsg")): "msg",
+    Format("msg", "application/vnd.ms-outlook", "mail", 5, (*_MARKUP, "python-oxmsg")): "msg",
     Format("epub", "application/epub+zip", "pandoc", 2, _PANDOC): "epub",
     Format("odt", "application/vnd.oasis.opendocument.text", "opendocument", 3, ("lxml",)): "odt",
     Format("rtf", "application/rtf", "rtf", 2): "rtf",

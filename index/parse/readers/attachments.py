@@ -15,6 +15,7 @@ from typing import Any
 
 from index.model import ATTACHMENTS_MAX
 from index.parse.outline import Unreadable, squeeze
+from index.parse.readers import mime
 
 ENCRYPTED = "The message is encrypted."
 #: A forwarded mail in a multipart mail takes two or three levels.
@@ -58,10 +59,10 @@ def _leaves(part: Any, depth: int) -> Iterator[Any]:
         raise Unreadable(ENCRYPTED)
     if depth > DEPTH_MAX:
         return
-    if part.is_multipart():
-        for inner in part.iter_parts():
-            yield from _leaves(inner, depth + 1)
-    else:
+    inside = mime.parts(part)
+    for inner in inside:
+        yield from _leaves(inner, depth + 1)
+    if not inside:
         yield part
 
 

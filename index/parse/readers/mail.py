@@ -6,8 +6,6 @@ by `enclosed` and `content`.
 
 from __future__ import annotations
 
-import email
-import email.policy
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,7 +17,7 @@ from typing import Any
 from index.model import ATTACHMENTS_MAX, Attachment, Diagnostic, Enclosed, Parsed
 from index.parse.formats import Format
 from index.parse.outline import Outline, Unreadable, squeeze
-from index.parse.readers import html
+from index.parse.readers import html, mime
 from index.parse.readers.attachments import (
     DEPTH_MAX,
     ENCRYPTED,
@@ -85,7 +83,7 @@ def _message(path: Path) -> tuple[EmailMessage, bool]:
     recoded = marked(data)
     if recoded is not None:
         data = recoded.encode("utf-8", "surrogatepass")
-    message = email.message_from_bytes(data, policy=email.policy.default)
+    message = mime.message(data)
     if not message.keys():
         raise Unreadable("The document is damaged: it has no mail headers.")
     return message, recoded is not None
@@ -93,15 +91,20 @@ def _message(path: Path) -> tuple[EmailMessage, bool]:
 
 def _letter(body: _Body, subject: str, properties: Mapping[str, str]) -> Parsed:
     outline = Outline(letter=True)
-    sent = properties.get("sent", "")
-    shown = {**properties, "sent": sent[:16].replace("T", " ")}
-    lines = [f"{label}: {shown[name][:_LINE_MAX]}" for name, label in _SHOWN.items() if shown.get(name)]
-    outline.add("\n".join(lines), "Address")
+    outline.add(_head(properties), "Address")
     outline.extend(body.outline)
     reasons = dict.fromkeys(body.left_out)
     findings: list[Diagnostic] = [{"code": _LEFT_OUT, "line": None, "reason": why} for why in reasons]
     found = {name: value for name, value in properties.items() if value}
     return outline.parsed(title=subject, properties=found, findings=findings)
+
+
+def _head(properties: Mapping[str, str]) -> str:
+    """The lines above a mail."""
+    shown = {**properties, "sent": properties.get("sent", "")[:16].replace("T", " ")}
+    return "\n".join(
+        f"{label}: {shown[name][:_LINE_MAX]}" for name, label in _SHOWN.items() if shown.get(name)
+    )
 
 
 def _properties(message: EmailMessage, attachments: list[str]) -> dict[str, str]:
@@ -144,9 +147,10 @@ class _Body:
             self.left_out.append(f"Parts that are nested more than {DEPTH_MAX} levels deep were left out.")
         elif kind == "multipart/alternative" and part.is_multipart():
             self._alternative(list(part.iter_parts()), depth)
-        elif kind == "message/rfc822" and part.is_multipart():
-            for inner in part.iter_parts():
+        elif kind in mime.FORWARDED:
+            for inner in mime.parts(part):
                 self.outline.heading(_header(inner, "subject") or "Forwarded message", depth + 1)
+                self.outline.add(_head(_properties(inner, [])), "Address")
                 self.read(inner, depth + 1)
         elif part.is_multipart():
             for inner in part.iter_parts():
@@ -179,7 +183,7 @@ class _Body:
     def _decoded(self, part: Any) -> str:
         data = part.get_payload(decode=True) or b""
         # A payload that was encoded as ASCII is in the charset that is stated.
-        as_stated = str(part.get("content-transfer-encoding", "")).lower() in ("base64", "quoted-printable")
+        as_stated = mime.is_encoded(part)
         charset = part.get_content_charset("utf-8")
         try:
             if self._recoded and not as_stated:

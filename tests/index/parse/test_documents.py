@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import quopri
 import re
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,8 @@ import pytest
 
 from index.model import Failure, Parsed
 from index.parse import Parser
+from index.parse.formats import BY_SUFFIX
+from index.parse.readers import mail
 from tests import documents
 
 
@@ -693,10 +698,47 @@ def test_forwarded_and_encrypted_mails(parser: Parser, tmp_path: Path) -> None:
     assert shape(document) == [
         ("Address", "", "From: x@y.z"),
         ("Title", "Inner", "Inner"),
+        ("Address", "Inner", "From: a@b.c"),
         ("NarrativeText", "Inner", "Inner text."),
     ]
     secret = "From: x@y.z\nContent-Type: multipart/encrypted; boundary=b\n\n--b\n\nx\n--b--\n"
     assert "is encrypted" in failure(parser, written(tmp_path / "b.eml", secret))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "encode"),
+    [("base64", base64.encodebytes), ("quoted-printable", quopri.encodestring), ("8bit", bytes)],
+)
+def test_a_forwarded_mail_has_its_own_people_date_and_files(
+    parser: Parser, tmp_path: Path, encoding: str, encode: Callable[[bytes], bytes]
+) -> None:
+    inner = documents.eml(
+        tmp_path / "inner.eml",
+        subject="Größe",
+        text="Plain = w1.",
+        html="<p>Rich = é.</p>",
+        attachment="a.bin",
+    ).read_bytes()
+    head = f"From: x@y.z\nContent-Type: message/rfc822\nContent-Transfer-Encoding: {encoding}\n\n"
+    path = written(tmp_path / "a.eml", head.encode() + encode(inner))
+    assert shape(parsed(parser, path)) == [
+        ("Address", "", "From: x@y.z\nAttachments: a.bin"),
+        ("Title", "Größe", "Größe"),
+        (
+            "Address",
+            "Größe",
+            "From: Anna Sender <anna@example.com>\nTo: bert@example.com\nDate: 2024-03-05 10:30",
+        ),
+        ("NarrativeText", "Größe", "Rich = é."),
+    ]
+    enclosed = mail.enclosed(path, BY_SUFFIX[".eml"])
+    assert enclosed == replace(mail.enclosed(tmp_path / "inner.eml", BY_SUFFIX[".eml"]), sent="")
+
+
+def test_what_is_said_to_be_encoded_and_is_not_is_read(parser: Parser, tmp_path: Path) -> None:
+    head = "From: x@y.z\nContent-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n"
+    document = parsed(parser, written(tmp_path / "a.eml", f"{head}From: a@b.c\nSubject: Inner\n\nDéjà.\n"))
+    assert [e.text for e in document.elements[1:]] == ["Inner", "From: a@b.c", "Déjà."]
 
 
 @pytest.mark.parametrize(
