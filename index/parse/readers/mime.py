@@ -1,11 +1,16 @@
-"""Mails as MIME has them, and as programs write them: forwarded mails that are encoded once more."""
+"""Mails as MIME has them, and as programs write them: bytes of any encoding in headers, forwarded mails that
+are encoded once more."""
 
 from __future__ import annotations
 
 import email
 from email.message import EmailMessage
 from email.policy import EmailPolicy
+from functools import lru_cache
 from typing import Any
+
+from index.parse.outline import Unreadable
+from index.parse.readers.text import decode
 
 #: A mail inside of another one.
 FORWARDED = frozenset({"message/rfc822", "message/global"})
@@ -18,12 +23,27 @@ class _Mail(EmailMessage):
         return "application" if packed else super().get_content_maintype()
 
 
-_POLICY = EmailPolicy(message_factory=_Mail)
+class _Policy(EmailPolicy):
+    def header_fetch_parse(self, name: str, value: str) -> Any:
+        return super().header_fetch_parse(name, value if value.isascii() else _readable(value))
+
+
+@lru_cache(maxsize=100)
+def _readable(value: str) -> str:
+    """What the bytes of a header say, read as a text file is; as they are where they are no text."""
+    try:
+        return decode(value.encode("utf-8", "surrogateescape"))
+    except Unreadable:
+        return value
+
+
+_POLICY: Any = _Policy(message_factory=_Mail)
 
 
 def message(data: bytes) -> EmailMessage:
-    """A mail."""
-    return email.message_from_bytes(data, policy=_POLICY)
+    """A mail. Headers whose bytes are no ASCII are decoded as texts are."""
+    found: EmailMessage = email.message_from_bytes(data, policy=_POLICY)
+    return found
 
 
 def is_encoded(part: Any) -> bool:

@@ -741,6 +741,16 @@ def test_what_is_said_to_be_encoded_and_is_not_is_read(parser: Parser, tmp_path:
     assert [e.text for e in document.elements[1:]] == ["Inner", "From: a@b.c", "Déjà."]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_headers_whose_bytes_are_no_ascii_are_read_as_texts_are(
+    parser: Parser, tmp_path: Path, encoding: str
+) -> None:
+    head = 'From: Jürgen Müller <j@x.de>\nSubject: Kündigung\nContent-Type: a/b; name="Größe.b"\n\n'
+    document = parsed(parser, written(tmp_path / "a.eml", head.encode(encoding)))
+    assert document.title == "Kündigung"
+    assert document.elements[0].text == "From: Jürgen Müller <j@x.de>\nAttachments: Größe.b"
+
+
 @pytest.mark.parametrize(
     "name",
     ["Word Document", "Untitled spreadsheet", "PowerPoint Presentation", "Presentation (2)", "1st", "[Title]",
