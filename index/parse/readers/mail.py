@@ -32,8 +32,6 @@ from index.parse.readers.text import decode, decoded_as, marked, paragraphs
 
 #: Code of what the mail holds and its elements do not.
 _LEFT_OUT = "parts-left-out"
-#: Characters of a header's line: a list of recipients has no end.
-_LINE_MAX = 1000
 #: Alternatives of a body, the one that is read first; others are read where there is none of these.
 _RICHEST = ("text/html", "multipart/related", "multipart/mixed", "text/plain", "text/enriched")
 
@@ -100,11 +98,9 @@ def _letter(body: _Body, subject: str, properties: Mapping[str, str]) -> Parsed:
 
 
 def _head(properties: Mapping[str, str]) -> str:
-    """The lines above a mail."""
+    """The lines above a mail, whole: who is looked for may be the last of a thousand recipients."""
     shown = {**properties, "sent": properties.get("sent", "")[:16].replace("T", " ")}
-    return "\n".join(
-        f"{label}: {shown[name][:_LINE_MAX]}" for name, label in _SHOWN.items() if shown.get(name)
-    )
+    return "\n".join(f"{label}: {shown[name]}" for name, label in _SHOWN.items() if shown.get(name))
 
 
 def _properties(message: EmailMessage, attachments: list[str]) -> dict[str, str]:

@@ -751,6 +751,12 @@ def test_headers_whose_bytes_are_no_ascii_are_read_as_texts_are(
     assert document.elements[0].text == "From: Jürgen Müller <j@x.de>\nAttachments: Größe.b"
 
 
+def test_all_recipients_are_text(parser: Parser, tmp_path: Path) -> None:
+    names = [f"Person {number} <p{number}@example.org>" for number in range(300)]
+    document = parsed(parser, written(tmp_path / "a.eml", f"From: x@y.z\nTo: {', '.join(names)}\n\nText.\n"))
+    assert document.elements[0].text == f"From: x@y.z\nTo: {', '.join(names)}"
+
+
 @pytest.mark.parametrize(
     "name",
     ["Word Document", "Untitled spreadsheet", "PowerPoint Presentation", "Presentation (2)", "1st", "[Title]",
