@@ -24,6 +24,8 @@ DEPTH_MAX = 100
 _SIGNATURES = frozenset({
     "application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature",
 })  # fmt: skip
+#: What S/MIME calls encrypted.
+_ENVELOPES = frozenset({"enveloped-data", "authenveloped-data"})
 #: A picture by its Content-ID, as HTML refers to it.
 _SHOWN = re.compile(rb"cid:([^\"'\s>)]+)", re.IGNORECASE)
 #: Outlook's tags of an attachment: whether it is hidden, and its Content-ID.
@@ -41,8 +43,8 @@ class File:
 
 
 def encrypted(part: Any) -> bool:
-    kind, smime = part.get_content_type(), part.get_param("smime-type")
-    return bool(kind == "multipart/encrypted" or smime == "enveloped-data")
+    smime = str(part.get_param("smime-type", "")).lower()
+    return part.get_content_type() == "multipart/encrypted" or smime in _ENVELOPES
 
 
 def files(message: Any) -> list[File]:

@@ -32,6 +32,8 @@ from index.parse.readers.text import decode, decoded_as, marked, paragraphs
 
 #: Code of what the mail holds and its elements do not.
 _LEFT_OUT = "parts-left-out"
+#: What S/MIME packs into one file: a signed mail, text and all.
+_PACKED = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 #: Alternatives of a body, the one that is read first; others are read where there is none of these.
 _RICHEST = ("text/html", "multipart/related", "multipart/mixed", "text/plain", "text/enriched")
 
@@ -154,8 +156,11 @@ class _Body:
         elif kind.startswith("multipart/"):
             self._undivided(part)
         elif part.is_attachment() or not kind.startswith("text/") or kind == "text/calendar":
-            if name := part.get_filename():
-                self.attachments.append(squeeze(name))
+            name = squeeze(part.get_filename() or "")
+            if name:
+                self.attachments.append(name)
+            if kind in _PACKED:
+                self.left_out.append(f"What S/MIME has packed into {name or 'a part'} cannot be read.")
         else:
             add(self._decoded(part), kind, self.outline)
 

@@ -703,6 +703,11 @@ def test_forwarded_and_encrypted_mails(parser: Parser, tmp_path: Path) -> None:
     ]
     secret = "From: x@y.z\nContent-Type: multipart/encrypted; boundary=b\n\n--b\n\nx\n--b--\n"
     assert "is encrypted" in failure(parser, written(tmp_path / "b.eml", secret))
+    packed = "From: x@y.z\nContent-Type: application/pkcs7-mime; name=smime.p7m; smime-type={}\n\nMIIB\n"
+    sealed = written(tmp_path / "c.eml", packed.format("AuthEnveloped-Data"))
+    assert "is encrypted" in failure(parser, sealed)
+    (found,) = parsed(parser, written(tmp_path / "d.eml", packed.format("signed-data"))).findings
+    assert found["code"] == "parts-left-out" and "packed into smime.p7m" in found["reason"]
 
 
 @pytest.mark.parametrize(
