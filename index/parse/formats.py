@@ -112,7 +112,7 @@ _FORMATS: dict[Format, str] = {
         ("python-pptx", "lxml", "openpyxl"),
         ("soffice",),
     ): "ppt",
-    Format("xlsx", f"{_OFFICE}.spreadsheetml.sheet", "tables", 4, ("openpyxl", "lxml")): "xlsx",
+    Format("xlsx", f"{_OFFICE}.spreadsheetml.sheet", "tables", 5, ("openpyxl", "lxml")): "xlsx",
     Format("xls", "application/vnd.ms-excel", "tables", 3, ("xlrd",)): "xls",
     Format("csv", "text/csv", "tables", 1, _TEXT): "csv",
     Format("tsv", "text/tab-separated-values", "tables", 1, _TEXT): "tsv",

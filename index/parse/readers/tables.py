@@ -20,7 +20,7 @@ from index.parse.outline import Outline, Unreadable
 from index.parse.readers import ooxml
 from index.parse.readers.sheets import Sheet, sheets
 from index.parse.readers.text import decode
-from index.parse.readers.values import shown
+from index.parse.readers.values import shown, unescaped
 
 _SNIFFED = 16 * 1024
 _HIDDEN = " (hidden)"
@@ -72,7 +72,7 @@ def _xlsx(path: Path) -> Parsed:
             # The declared size of a sheet may be wrong in either direction.
             sheet.reset_dimensions()
             rows = (
-                [shown(cell.value, cell.number_format if styled else "") for cell in row]
+                [shown(unescaped(cell.value), cell.number_format if styled else "") for cell in row]
                 for row in sheet.iter_rows()
             )
         _sheet(outline, number, aside, rows)

@@ -11,6 +11,9 @@ _LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.|\[[^\]]*\]')
 #: A currency: [$€-407], "EUR", €.
 _CURRENCY = re.compile(r'\[\$([^\-\]]+)[^\]]*\]|"([A-Z]{3}|[€$£¥₹])"|([€$£¥₹])')
 _DIGIT = re.compile("[0#?]")
+#: A control character in Excel's text, or the underscore before what looks like one. Excel escapes no others,
+#: and openpyxl takes such underscores away in most cells: what else has this form is as its author wrote it.
+_ESCAPED = re.compile("_x(00[01][0-9A-F]|005F)_", re.IGNORECASE)
 
 
 def shown(value: Any, style: str = "") -> str:
@@ -33,6 +36,19 @@ def shown(value: Any, style: str = "") -> str:
     if isinstance(value, datetime.date | datetime.time):
         return value.isoformat()
     return str(value)
+
+
+def unescaped(value: Any) -> Any:
+    """A cell's value, its text as it was typed.
+
+    >>> unescaped("a_x000D_b"), unescaped("_x005F_x000D_"), unescaped("_x0041_")
+    ('a\\rb', '_x000D_', '_x0041_')
+    """
+    return _ESCAPED.sub(_character, value) if isinstance(value, str) and "_x" in value else value
+
+
+def _character(escaped: re.Match[str]) -> str:
+    return chr(int(escaped[1], 16))
 
 
 def shown_number(text: str, style: str) -> str:

@@ -143,6 +143,16 @@ def test_of_a_page_with_a_main_part_only_that_is_read(tmp_path: Path) -> None:
     assert whole == {"two", "small", "none"}
 
 
+@pytest.mark.parametrize("shared", [False, True])
+def test_breaks_that_excel_escapes_keep_words_apart(tmp_path: Path, shared: bool) -> None:
+    book = xlsxwriter.Workbook(str(tmp_path / "a.xlsx"), {"constant_memory": not shared})
+    # Strings in the sheet keep the escape of what looks like one; of shared ones openpyxl takes it away.
+    book.add_worksheet().write_row(0, 0, ["Anna\r\nMeier\rWien", "a\x0bb", "_x0041_"])
+    book.close()
+    found = tables.parse(tmp_path / "a.xlsx", BY_SUFFIX[".xlsx"])
+    assert table_of(found) == "Anna Meier Wien | a b | _x0041_"
+
+
 def test_hidden_rows_and_columns_of_sheets_are_marked(tmp_path: Path) -> None:
     book = xlsxwriter.Workbook(str(tmp_path / "a.xlsx"))
     sheet = book.add_worksheet()
