@@ -94,9 +94,9 @@ def _xml(path: Path, format: Format) -> Parsed:
     if etree.QName(root).localname == "html":
         return html.parse(path, format)
     outline = Outline()
-    title = next((squeeze("".join(node.itertext())) for node in root.iter("{*}title")), "")
+    title = next(map(_text, root.iter("{*}title")), "")
     for node in _blocks(root):
-        outline.add(squeeze("".join(node.itertext())), "UncategorizedText")
+        outline.add(_text(node), "UncategorizedText")
     return outline.parsed(fallback_title=title)
 
 
@@ -105,9 +105,32 @@ def _blocks(root: Any) -> Iterator[Any]:
     stack = [root]
     while stack:
         node = stack.pop()
-        children = [child for child in node if isinstance(child.tag, str)]
-        own = [node.text, *(child.tail for child in node)]
-        if not children or len(children) < len(node) or any(text and text.strip() for text in own):
-            yield node
+        if len(node) and not _has_words(node):
+            stack += reversed(node)
         else:
-            stack += reversed(children)
+            yield node
+
+
+def _has_words(node: Any) -> bool:
+    """Whether a node has text of its own, around its elements."""
+    own = (node.text, *(child.tail for child in node))
+    return any(text and text.strip() for text in own) or any(not isinstance(child.tag, str) for child in node)
+
+
+def _text(node: Any) -> str:
+    """All text below a node. Where elements without text, or with others in them, stand between words, they
+    part them: breaks, lists; others may mark a piece of a word."""
+    parts: list[str] = []
+    waiting: list[Any] = [node]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            parts.append(one)
+            continue
+        inside = [one.text or ""]
+        mixed = _has_words(one)
+        for child in one:
+            around = "" if mixed and child.text and not len(child) else " "
+            inside += [around, child, around, child.tail or ""]
+        waiting += reversed(inside)
+    return squeeze("".join(parts))

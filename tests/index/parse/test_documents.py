@@ -927,6 +927,26 @@ def test_xml_keeps_mixed_text_and_expands_nothing(parser: Parser, tmp_path: Path
     assert "not valid XML" in failure(parser, written(tmp_path / "c.xml", "<a><b></a>"))
 
 
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("<p>Anna<lb/>Meier<lb></lb>Wien</p>", "Anna Meier Wien"),
+        (
+            "<p>Staff:<list><item>Anna</item><item>Bo</item></list>and<n><f>Cy</f></n></p>",
+            "Staff: Anna Bo and Cy",
+        ),
+        ("<p>Staff:<item>A<b>n</b>na</item>Bo &e;<lb/>&e;&e;</p>", "Staff: Anna Bo &e; &e;&e;"),
+        ("<p><b>An</b>na <i>M</i><b>ei</b>er</p>", "Anna Meier"),
+    ],
+)
+def test_xml_elements_part_words_or_mark_pieces_of_them(
+    parser: Parser, tmp_path: Path, source: str, said: str
+) -> None:
+    source = f'<!DOCTYPE r [<!ENTITY e "lol">]><r>{source}</r>'
+    document = parsed(parser, written(tmp_path / "a.xml", source))
+    assert [e.text for e in document.elements] == [said]
+
+
 def test_a_bomb_is_refused_before_it_is_opened(parser: Parser, tmp_path: Path) -> None:
     zeros = bytes(1 << 20) * 150
     bomb = documents.zipped(tmp_path / "a.docx", {"word/document.xml": zeros})
