@@ -28,9 +28,10 @@ def parse(path: Path, format: Format) -> Parsed:
         else:
             value = _loaded(text) if text.strip() else []
             entries = value if isinstance(value, list) else [value]
-            if isinstance(value, dict):
-                entries = [{key: inner} for key, inner in value.items()]
-                title = value["title"] if isinstance(value.get("title"), str) else ""
+            if isinstance(value, tuple):
+                entries = [(pair,) for pair in value]
+                named = dict(value).get("title")
+                title = named if isinstance(named, str) else ""
         for entry in entries:
             outline.add("\n".join(_lines(entry, "")), "UncategorizedText")
     except json.JSONDecodeError as error:
@@ -41,22 +42,23 @@ def parse(path: Path, format: Format) -> Parsed:
 
 
 def _loaded(text: str) -> Any:
-    """Numbers stay as they are written: 1.50 is not 1.5 to a reader."""
-    return json.loads(text, parse_float=str, parse_int=str)
+    """An object is a tuple of its pairs, of which some may have the same key. Numbers stay as they are
+    written: 1.50 is not 1.5 to a reader."""
+    return json.loads(text, parse_float=str, parse_int=str, object_pairs_hook=tuple)
 
 
 def _lines(value: Any, indent: str) -> Iterator[str]:
     """An indented outline: each key and each value once, as it would look in YAML."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if isinstance(inner, dict | list) and inner:
+    if isinstance(value, tuple):
+        for key, inner in value:
+            if isinstance(inner, tuple | list) and inner:
                 yield f"{indent}{key}:"
                 yield from _lines(inner, indent + "  ")
             else:
                 yield f"{indent}{key}: {_shown(inner)}".rstrip()
     elif isinstance(value, list):
         for inner in value:
-            if isinstance(inner, dict | list) and inner:
+            if isinstance(inner, tuple | list) and inner:
                 first, *others = _lines(inner, indent + "  ")
                 yield f"{indent}- {first.strip()}"
                 yield from others
@@ -69,7 +71,7 @@ def _lines(value: Any, indent: str) -> Iterator[str]:
 def _shown(value: Any) -> str:
     if isinstance(value, str):
         return value
-    return "" if value in ([], {}) else json.dumps(value)
+    return "" if value in ([], ()) else json.dumps(value)
 
 
 def _xml(path: Path, format: Format) -> Parsed:

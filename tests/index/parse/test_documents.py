@@ -909,6 +909,9 @@ def test_json_has_each_key_and_value_once(parser: Parser, tmp_path: Path) -> Non
     ]
     lines = parsed(parser, written(tmp_path / "a.jsonl", '{"a": 1}\n\n{"a": 2}\n'))
     assert [e.text for e in lines.elements] == ["a: 1", "a: 2"]
+    twice = '{"a": 1, "b": {"c": "d", "c": {}, "c": ["e"]}, "a": 2}'
+    found = parsed(parser, written(tmp_path / "d.json", twice))
+    assert [e.text for e in found.elements] == ["a: 1", "b:\n  c: d\n  c:\n  c:\n    - e", "a: 2"]
     assert "not valid JSON" in failure(parser, written(tmp_path / "b.json", "{"))
     assert "too deeply" in failure(parser, written(tmp_path / "c.json", "[" * 100_000))
 
