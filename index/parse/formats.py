@@ -73,7 +73,7 @@ _SPACY = ("unstructured", "spacy")
 
 _FORMATS: dict[Format, str] = {
     Format(
-        "markdown", "text/markdown", "markdown", 3, (*_MARKUP, "markdown-it-py", "PyYAML")
+        "markdown", "text/markdown", "markdown", 4, (*_MARKUP, "markdown-it-py", "PyYAML")
     ): "md markdown mdx",
     Format("text", "text/plain", "text", 1, _TEXT): "txt text log",
     Format("html", "text/html", "html", 5, _MARKUP): "html htm xhtml",
@@ -118,11 +118,11 @@ _FORMATS: dict[Format, str] = {
     Format("tsv", "text/tab-separated-values", "tables", 1, _TEXT): "tsv",
     Format("eml", "message/rfc822", "mail", 5, _MARKUP): "eml",
     Format("msg", "application/vnd.ms-outlook", "mail", 5, (*_MARKUP, "python-oxmsg")): "msg",
-    Format("epub", "application/epub+zip", "pandoc", 2, _PANDOC): "epub",
+    Format("epub", "application/epub+zip", "pandoc", 3, _PANDOC): "epub",
     Format("odt", "application/vnd.oasis.opendocument.text", "opendocument", 3, ("lxml",)): "odt",
     Format("rtf", "application/rtf", "rtf", 2): "rtf",
-    Format("rst", "text/x-rst", "pandoc", 2, _PANDOC): "rst",
-    Format("org", "text/org", "pandoc", 2, _PANDOC): "org",
+    Format("rst", "text/x-rst", "pandoc", 3, _PANDOC): "rst",
+    Format("org", "text/org", "pandoc", 3, _PANDOC): "org",
     Format("xml", "application/xml", "data", 2, _MARKUP): "xml",
     Format("json", "application/json", "data", 2, _TEXT): "json",
     Format("jsonl", "application/x-ndjson", "data", 2, _TEXT): "jsonl ndjson",

@@ -29,6 +29,8 @@ _BLOCK_TAGS = """
 _BLOCKS = frozenset(_BLOCK_TAGS.split())
 _INVISIBLE_TAGS = "audio canvas datalist head iframe noscript object script style template video"
 INVISIBLE = frozenset(_INVISIBLE_TAGS.split())
+#: How the words of a `ruby` are read aloud, between their characters, as Word's reader leaves it out, too.
+_READINGS = frozenset({"rt", "rp", "rtc"})
 #: Elements that quote others, or are code, or are struck out; and the mark that stands for their text.
 _UNSAID = frozenset({"blockquote", "q", "cite", "code", "kbd", "samp", "tt", "del", "s", "strike"})
 _LEFT_OUT = " … "
@@ -243,9 +245,11 @@ def _tag(node: Any) -> str:
 
 
 def _is_hidden(node: Any) -> bool:
-    """Whether nobody sees the node, nor what is in it."""
+    """Whether nobody sees the node, nor what is in it; or it tells how the word around it is read aloud."""
+    tag = _tag(node)
     hidden = node.get("hidden") is not None or _HIDDEN.search(node.get("style") or "")
-    return bool(hidden) or _tag(node) in INVISIBLE
+    read = tag in _READINGS and node.xpath("boolean(ancestor::ruby)")
+    return bool(hidden or read) or tag in INVISIBLE
 
 
 def _cells(row: Any) -> Iterator[Any]:

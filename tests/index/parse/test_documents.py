@@ -339,6 +339,24 @@ def test_hidden_rows_and_words_in_tables_and_code_are_no_text(parser: Parser, tm
     assert [element.text for element in page.elements] == ["Plan", "a | b\ncd | e", "f\n  g"]
 
 
+@pytest.mark.parametrize(
+    "ruby",
+    [
+        "<ruby>田<rp>(</rp><rt>た</rt><rp>)</rp></ruby><ruby>中<rt>なか</rt></ruby>",
+        "<ruby>田<rt>た</rt>中<rt>なか</rt></ruby>",
+        "<ruby><rb>田中</rb><rp>(<rt>たなか<rp>)</ruby>",
+        "<ruby><rb>田<rb>中<rt>た<rt>なか<rtc>Tanaka</ruby>",
+    ],
+)
+@pytest.mark.parametrize("name", ["a.html", "a.md"])
+def test_how_a_word_is_read_aloud_does_not_break_it(
+    parser: Parser, tmp_path: Path, ruby: str, name: str
+) -> None:
+    around = "{}さん <rt>外</rt> <table><tr><td>{}<td>x</table>"
+    document = parsed(parser, written(tmp_path / name, around.format(ruby, ruby)))
+    assert "田中さん 外" in document.text and "田中 | x" in document.text
+
+
 def test_an_html_page_without_headings_has_its_own_title(parser: Parser, tmp_path: Path) -> None:
     page = parsed(parser, written(tmp_path / "a.htm", "<title>T</title><p>text"))
     assert page.title == "T"
