@@ -152,26 +152,39 @@ class Database:
         self, query: sa.Select[Any], given: Mapping[str, Any] | None = None
     ) -> Iterator[Sequence[Any]]:
         """A query's rows, few of them in memory at a time; `given` are its parameters."""
-        streaming = {"yield_per": STREAM_ROWS}
-        with (
-            self.reading() as connection,
-            # Closed here, because a server's cursor outlives an abandoned iteration.
-            connection.execute(query, given, execution_options=streaming) as result,
-        ):
-            yield from result
+        for batch in self.batches(query, given):
+            yield from batch
 
     def stream_plain(
         self, query: sa.Select[Any], given: Mapping[str, Any] | None = None
     ) -> Iterator[Sequence[Any]]:
         """The same for columns that need no conversion, or that `converter` converts: SQLite's rows as its
         driver gives them, as those of SQLAlchemy cost as much again."""
-        if not self.on_sqlite:
-            yield from self.stream(query, given)
-            return
-        with self.reading() as connection, connection.execute(query, given) as result:
-            cursor: Any = result.cursor
-            while rows := cursor.fetchmany(STREAM_ROWS):
-                yield from rows
+        for batch in self.batches(query, given, plain=True):
+            yield from batch
+
+    def batches(
+        self, query: sa.Select[Any], given: Mapping[str, Any] | None = None, *, plain: bool = False
+    ) -> Iterator[Sequence[Sequence[Any]]]:
+        """The rows of a stream in lists. A stream takes no place in the pool while it goes on: who reads it
+        asks for more meanwhile, and threads that all did so would wait for each other."""
+        plain = plain and self.on_sqlite
+        streaming = {} if plain else {"yield_per": STREAM_ROWS}
+        with (
+            self.reading() as connection,
+            # Closed here, because a server's cursor outlives an abandoned iteration.
+            connection.execute(query, given, execution_options=streaming) as result,
+        ):
+            rows: Any = result.cursor if plain else result
+            batch = rows.fetchmany(STREAM_ROWS)
+            if len(batch) == STREAM_ROWS:
+                if self._inside is None:
+                    connection.detach()
+                while batch:
+                    yield batch
+                    batch = rows.fetchmany(STREAM_ROWS)
+        if batch:
+            yield batch
 
     def converter(self, columns: Sequence[sa.Column[Any]]) -> Callable[[Sequence[Any]], list[Any]]:
         """The function that makes values of these columns of a row that `stream_plain` or `Prepared` gave."""

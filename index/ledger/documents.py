@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Sequence
 
 import sqlalchemy as sa
 
 from index.ledger import schema
-from index.ledger.database import STREAM_ROWS, Database, Tables
+from index.ledger.database import Database, Tables
 from index.ledger.entry import LogEntry
 from index.ledger.extracts import follow
 from index.ledger.holds import extend, kept, matching, under_hold
@@ -82,16 +81,9 @@ class Documents(Tables):
                 documents.c.uri + ""
             )
         new = tuple.__new__
-        with self._database.reading() as connection:
-            options = {} if self._database.on_sqlite else {"yield_per": STREAM_ROWS}
-            with connection.execute(query, execution_options=options) as result:
-                batches: Iterable[Sequence[Any]] = result.partitions()
-                if self._database.on_sqlite:
-                    # The driver's own cursor streams; SQLAlchemy's rows would cost half as much again.
-                    cursor: Any = result.cursor
-                    batches = iter(lambda: cursor.fetchmany(STREAM_ROWS), [])
-                for batch in batches:
-                    yield from [new(PlanRow, (*row[:-1], row[-1] != 0)) for row in batch]
+        # SQLAlchemy's rows would cost half as much again.
+        for batch in self._database.batches(query, plain=True):
+            yield from [new(PlanRow, (*row[:-1], row[-1] != 0)) for row in batch]
 
     def with_mails(self, source: str, folders: Collection[str]) -> list[str]:
         """These folders, and those below live documents in them: mails have documents below."""

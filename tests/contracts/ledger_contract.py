@@ -23,7 +23,7 @@ import sqlalchemy as sa
 
 from index.errors import LedgerError, Locked
 from index.ledger import HoldKind, Ledger, LogAction, LogEntry, PointRemoval
-from index.ledger.database import Database
+from index.ledger.database import STREAM_ROWS, Database
 from index.model import LIVE, Action, Cause, Item, State, point_id
 from index.records import (
     ChunkRecord,
@@ -493,6 +493,17 @@ print(heavy & set(sys.modules))
             tracemalloc.stop()
         assert count == number
         assert peak < 200 * number
+
+    def test_many_streams_leave_room_for_other_questions(self, ledger: Ledger) -> None:
+        """Each of so many threads reads a stream, and asks for more meanwhile."""
+        number = STREAM_ROWS + 1
+        ledger.documents.put([document(f"{i:06}.md", str(i)) for i in range(number)], [])
+        streams = [ledger.documents.find() for _ in range(20)]
+        begun = [next(stream).document_id for stream in streams]
+        assert begun == ["0"] * 20
+        assert ledger.holds.of(begun) == {}
+        ledger.documents.put([document("zzz.md", "late")], [])
+        assert [sum(1 for _ in stream) for stream in streams] == [number - 1] * 20
 
     def test_documents_may_swap_and_take_over_uris_in_one_write(self, ledger: Ledger) -> None:
         ledger.documents.put([document("a", "d1"), document("b", "d2"), document("c", "d3")], [])
