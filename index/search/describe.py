@@ -11,6 +11,7 @@ from index import payload
 from index.audit.audit import findings_of
 from index.audit.fields import review_fields
 from index.batched import batched
+from index.errors import StoreError
 from index.freshness.assess import NEVER, Assessment
 from index.freshness.checks.base import Subject
 from index.freshness.finding import Finding
@@ -132,7 +133,9 @@ def summaries(
 
 
 def describe(reader: Reader, document: Document) -> DocumentDetail:
-    """A document with its chunks, as the collection in use has them. Raises StoreError."""
+    """A document with its chunks, as the collection in use has them. A document that is written meanwhile is
+    described as it was before or after. Raises StoreError."""
+    ((document, chunks),) = with_chunks(reader, [document])
     now = reader.now()
     assessment = reader.verdicts.of(document, now)
     made = reader.ledger.reviews.of([document.document_id]).get(document.document_id, [])
@@ -148,7 +151,7 @@ def describe(reader: Reader, document: Document) -> DocumentDetail:
         assessment,
         made[-1] if made else None,
         tuple(findings),
-        _chunks(reader, document),
+        chunks,
         holds,
         expiry.at if expiry is not None and expiry.at < NEVER else None,
     )
@@ -165,18 +168,34 @@ def _hold_fields(hold: Hold) -> dict[str, Any]:
     }
 
 
-def _chunks(reader: Reader, document: Document) -> tuple[ChunkDetail, ...]:
-    collection = reader.ledger.collections.current()
+def with_chunks(
+    reader: Reader, documents: Sequence[Document]
+) -> list[tuple[Document, tuple[ChunkDetail, ...]]]:
+    """Documents with all their chunks, in order. Those that are written meanwhile are read again, until they
+    are whole, or what they lack is lost: then they are the same twice. Raises StoreError."""
+    before: list[tuple[Document, tuple[ChunkDetail, ...]]] = []
+    while True:
+        collection = reader.ledger.collections.current()
+        try:
+            read = _read(reader, collection, documents)
+        except StoreError:
+            # A reindex may have dropped the collection meanwhile.
+            if reader.ledger.collections.current() == collection:
+                raise
+            continue
+        if read == before or all(chunk.passage is not None for _, chunks in read for chunk in chunks):
+            return read
+        before, ids = read, [document.document_id for document in documents]
+        again = {d.document_id: d for d in reader.ledger.documents.find(document_ids=ids, states=list(State))}
+        documents = [again.get(document.document_id, document) for document in documents]
+
+
+def _read(
+    reader: Reader, collection: Collection | None, documents: Sequence[Document]
+) -> list[tuple[Document, tuple[ChunkDetail, ...]]]:
     if collection is None:
-        return ()
-    return details(reader, collection, [document.document_id])[document.document_id]
-
-
-def details(
-    reader: Reader, collection: Collection, document_ids: Sequence[str]
-) -> dict[str, tuple[ChunkDetail, ...]]:
-    """Each document's chunks in this collection, in order."""
-    records = reader.ledger.chunks.of(collection.name, document_ids)
+        return [(document, ()) for document in documents]
+    records = reader.ledger.chunks.of(collection.name, [document.document_id for document in documents])
     ids = [record.point_id for own in records.values() for record in own]
     points: dict[str, Point] = {}
     if ids:
@@ -187,4 +206,4 @@ def details(
         point = points.get(record.point_id)
         return ChunkDetail(record, payload.passage_in(point.payload) if point is not None else None)
 
-    return {name: tuple(detail(record) for record in own) for name, own in records.items()}
+    return [(document, tuple(map(detail, records[document.document_id]))) for document in documents]

@@ -15,19 +15,16 @@ from urllib.parse import unquote
 
 from index.batched import batched
 from index.disk.private import private_file, private_folder
-from index.errors import ConfigError, StoreDamaged, StoreError
+from index.errors import ConfigError, StoreDamaged
 from index.ledger import Ledger
 from index.model import LIVE, State
 from index.phrase import passages, strings
-from index.records import Collection as StoreCollection
 from index.records import Document
-from index.search.describe import ChunkDetail, details
+from index.search.describe import ChunkDetail, with_chunks
 from index.search.reader import Reader
 
 #: Documents whose chunks are read at once.
 _BATCH = 64
-#: Times that documents are read again which a sync is writing meanwhile.
-_READ_AGAIN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +76,14 @@ def find(
     for batch in batched(
         ledger.documents.find(source=source, states=states, document_ids=document_ids), _BATCH
     ):
-        for document, chunks in _texts(reader, batch):
+        read = with_chunks(reader, batch)
+        lost = [d for d, chunks in read if any(chunk.passage is None for chunk in chunks)]
+        if lost:
+            raise StoreDamaged(
+                f"The text of {len(lost)} documents cannot be read whole, {lost[0].document_id} first, so it "
+                "is not known whether they contain the phrase. See: freshkb verify"
+            )
+        for document, chunks in read:
             fields = tuple(name for name, text in _fields(document) if phrases.found(text))
             parts = phrases.parts(_parts(chunks))
             if fields or parts:
@@ -91,44 +95,6 @@ def unread(ledger: Ledger, source: str | None = None) -> int:
     """How many live documents have no text in the index, so that only their rows are looked at."""
     states = LIVE - {State.INDEXED}
     return sum(not d.version for d in ledger.documents.find(source=source, states=states))
-
-
-def _texts(
-    reader: Reader, documents: Sequence[Document]
-) -> Iterator[tuple[Document, tuple[ChunkDetail, ...]]]:
-    """Documents with all their chunks, in order."""
-    for attempt in range(_READ_AGAIN + 1):
-        collection = reader.ledger.collections.current()
-        try:
-            read = _read(reader, collection, documents)
-        except StoreError:
-            # A reindex may have dropped the collection meanwhile.
-            if reader.ledger.collections.current() == collection:
-                raise
-            continue
-        lost = [d for d, chunks in read if any(chunk.passage is None for chunk in chunks)]
-        if not lost:
-            yield from read
-            return
-        if attempt < _READ_AGAIN:
-            ids = [document.document_id for document in documents]
-            again = {
-                d.document_id: d for d in reader.ledger.documents.find(document_ids=ids, states=list(State))
-            }
-            documents = [again.get(document_id, d) for document_id, d in zip(ids, documents, strict=True)]
-    raise StoreDamaged(
-        f"The text of {len(lost)} documents cannot be read whole, {lost[0].document_id} first, so it is not "
-        "known whether they contain the phrase. See: freshkb verify"
-    )
-
-
-def _read(
-    reader: Reader, collection: StoreCollection | None, documents: Sequence[Document]
-) -> list[tuple[Document, tuple[ChunkDetail, ...]]]:
-    if collection is None:
-        return [(document, ()) for document in documents]
-    of = details(reader, collection, [document.document_id for document in documents])
-    return [(document, of[document.document_id]) for document in documents]
 
 
 def _fields(document: Document) -> Iterator[tuple[str, str]]:

@@ -18,6 +18,7 @@ from index.errors import ConfigError, StoreError
 from index.model import Action
 from index.parse import Parser
 from index.records import Document, Intent
+from index.reindex import reindex
 from index.run import Run
 from index.search.hits import SearchHit
 from index.sync.sync import sync
@@ -394,6 +395,44 @@ def test_two_sources_with_one_uri_have_to_be_told_apart(kb: Knowledge) -> None:
     with pytest.raises(ConfigError, match=r"several sources \(docs, more\)"):
         kb.ask(ask(None))
     assert kb.ask(ask("more"))["source"] == "more"
+
+
+@pytest.mark.parametrize("written", ["synced", "reindexed"])
+def test_a_document_is_shown_whole_while_it_is_written(kb: Knowledge, written: str) -> None:
+    page(kb, "a.md", "Four hours of leave.")
+    kb.sync()
+    with kb.workspace() as workspace:
+        asked = workspace.ledger.chunks.of
+        during: list[bool] = []
+
+        def of(*given: Any) -> Any:
+            records = asked(*given)
+            if not during:
+                during.append(True)
+                if written == "synced":
+                    page(kb, "a.md", "Five hours of leave.")
+                    sync(Run(workspace, "sync"))
+                else:
+                    kb.settings["embedding"] = {"dtype": "bfloat16"}
+                    kb.ask(lambda other: reindex(other, Run(other, "reindex")))
+            return records
+
+        workspace.ledger.chunks.of = of  # type: ignore[method-assign,assignment]
+        shown = KnowledgeBase(workspace).document("a.md")
+    assert shown is not None and during
+    (chunk,) = shown["chunks"]
+    version, hours = (2, "Five") if written == "synced" else (1, "Four")
+    assert (shown["version"], chunk["text"]) == (version, f"a.md\n\n{hours} hours of leave.\n\n")
+
+
+def test_a_text_that_the_store_has_lost_is_none(kb: Knowledge) -> None:
+    page(kb, "a.md", "Leave.")
+    kb.sync()
+    with kb.workspace() as workspace:
+        with workspace.store.session(require_collection(workspace).name) as session:
+            session.delete([point.id for point in session.scroll(vectors=False)])
+        shown = KnowledgeBase(workspace).document("a.md")
+    assert shown is not None and [chunk["text"] for chunk in shown["chunks"]] == [None]
 
 
 def test_a_sync_in_the_same_process_does_not_disturb_it(kb: Knowledge) -> None:
