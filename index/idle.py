@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from index.cores import cores
 
@@ -46,10 +47,14 @@ class Idle:
             return
         with self._lock:
             self._touched = self._clock()
-            begin, self._waiting = not self._waiting, True
-        if begin:
-            # A daemon: an interpreter that ends does not wait for it.
-            threading.Thread(target=self._wait, args=(self._seconds,), name="idle", daemon=True).start()
+            if self._waiting:
+                return
+            # A daemon: an interpreter that ends does not wait for it. Where none can be started, the next
+            # touch tries again.
+            waiting = threading.Thread(target=self._wait, args=(self._seconds,), name="idle", daemon=True)
+            with suppress(RuntimeError):
+                waiting.start()
+                self._waiting = True
 
     def _wait(self, seconds: float) -> None:
         while True:

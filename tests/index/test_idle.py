@@ -82,6 +82,22 @@ def test_a_use_after_a_release_begins_anew(clock: Clock) -> None:
     assert released.times == [110.0, 120.0, 130.0]
 
 
+def test_where_no_thread_can_be_started_the_next_use_tries_again(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    released = Released()
+    idle = Idle(10, released.at(clock), clock=clock, sleep=clock.sleep)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", without)
+        idle.touch()
+    idle.touch()
+    released.await_one()
+    assert released.times == [110.0]
+
+
 def test_without_a_time_nothing_is_released(clock: Clock) -> None:
     released = Released()
     Idle(None, released.at(clock), clock=clock, sleep=clock.sleep).touch()

@@ -133,7 +133,9 @@ class Shards:
         self._searches[collection] += 1
         if self._searches[collection] == MANY_SEARCHES and collection not in self._views:
             shard = self._folder / collection / "shard"
-            threading.Thread(target=read_ahead, args=(shard, ASKED), name=AHEAD, daemon=True).start()
+            # A search needs none of it.
+            with suppress(RuntimeError):
+                threading.Thread(target=read_ahead, args=(shard, ASKED), name=AHEAD, daemon=True).start()
 
     def require_write(self, collection: str = "") -> None:
         """Raises StoreError, naming the permission, when these files may only be read. The lock is held."""
@@ -172,14 +174,24 @@ class Shards:
 
     def _rest(self, sound: bool) -> None:
         """Stay open for a moment, unless a process waits, or a failure left the memory behind the files."""
-        if not sound or self._lock.wanted():
-            self._let_go()
-            return
+        rests = False
+        try:
+            # Without a file to look at or a thread to let go later, let go now.
+            with suppress(OSError, RuntimeError):
+                rests = sound and not self._lock.wanted() and self._idling()
+        finally:
+            if not rests:
+                self._let_go()
+
+    def _idling(self) -> bool:
+        """Idle from now on. Raises RuntimeError when no thread can be started for it."""
         self._rested = time.monotonic()
         self._until = self._rested + IDLE_SECONDS
         if self._idler is None:
-            self._idler = threading.Thread(target=self._idle, name="freshkb-store-idle", daemon=True)
-            self._idler.start()
+            idler = threading.Thread(target=self._idle, name="freshkb-store-idle", daemon=True)
+            idler.start()
+            self._idler = idler
+        return True
 
     def _idle(self) -> None:
         while True:

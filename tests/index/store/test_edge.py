@@ -429,11 +429,49 @@ def test_an_idle_store_lets_go_also_when_its_files_fail(
     assert contents(store) == []
 
 
+@pytest.mark.parametrize("lacking", ["files", "threads"])
+def test_a_store_that_cannot_idle_lets_go_at_once_and_idles_again_later(
+    store: VectorStore, folder: Path, monkeypatch: pytest.MonkeyPatch, lacking: str
+) -> None:
+    def without(*_: object) -> bool:
+        raise OSError("Too many open files") if lacking == "files" else RuntimeError("can't start new thread")
+
+    store.close()
+    idled(folder)
+    part: tuple[type, str] = (FolderLock, "wanted") if lacking == "files" else (threading.Thread, "start")
+    monkeypatch.setattr(*part, without)
+    for _ in range(shards.MANY_SEARCHES):
+        with store.session(NAME) as session:
+            assert session.search(mode="dense", dense=dense(0), sparse=None, limit=1, where=Filter()) == []
+        free(folder)
+    monkeypatch.undo()
+    contents(store)
+    assert any(thread.name == "freshkb-store-idle" for thread in threading.enumerate())
+    idled(folder)
+
+
+def test_a_search_goes_on_where_nothing_can_be_read_ahead_of_it(
+    store: VectorStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with store.session(NAME) as session:
+        monkeypatch.setattr(threading.Thread, "start", without)
+        for _ in range(shards.MANY_SEARCHES):
+            assert session.search(mode="dense", dense=dense(0), sparse=None, limit=1, where=Filter()) == []
+
+
 def idled(folder: Path) -> None:
     """Returns once the store has let go, without having been asked to."""
     for thread in threading.enumerate():
         if thread.name == "freshkb-store-idle":
             thread.join()
+    free(folder)
+
+
+def free(folder: Path) -> None:
+    """Nobody holds the store."""
     outside = FolderLock(folder)
     outside.acquire(0)
     outside.release()
@@ -446,17 +484,13 @@ def test_a_store_that_nobody_uses_any_more_is_closed(folder: Path, monkeypatch: 
     contents(store)
     del store
     gc.collect()
-    outside = FolderLock(folder)
-    outside.acquire(0)
-    outside.release()
+    free(folder)
 
 
 def test_after_an_error_the_store_is_let_go_at_once(store: VectorStore, folder: Path) -> None:
     with pytest.raises(ZeroDivisionError), store.session(NAME):
         raise ZeroDivisionError
-    outside = FolderLock(folder)
-    outside.acquire(0)
-    outside.release()
+    free(folder)
 
 
 def test_a_shard_that_cannot_be_opened_leaves_the_store_free(store: VectorStore, folder: Path) -> None:
@@ -464,9 +498,7 @@ def test_a_shard_that_cannot_be_opened_leaves_the_store_free(store: VectorStore,
     next((folder / NAME / "shard" / "segments").glob("*/segment.json")).write_text("{")
     with pytest.raises(StoreError, match="could not open collection 'kb-1'"):
         contents(store)
-    outside = FolderLock(folder)
-    outside.acquire(0)
-    outside.release()
+    free(folder)
 
 
 @pytest.mark.parametrize("cut", ["mkdir", "shard", "instance", "rename"])
