@@ -7,6 +7,7 @@ folder has its own outside of it.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -76,11 +77,16 @@ def clear(home: Path, prefix: str = "") -> None:
 
 
 def _lock(folder: Path) -> Lock | None:
-    """The folder's lock; None when another process holds it, when the folder is gone, or another user's."""
+    """The folder's lock; None when another process holds it, when the folder is gone, or another user's, or
+    when it is none. Opened as a folder alone: a pipe of this name would wait for its writer."""
     try:
-        lock = take(folder, os.O_RDONLY)
-    except (FileNotFoundError, PermissionError):
+        lock = take(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except (FileNotFoundError, PermissionError, NotADirectoryError):
         return None
+    except OSError as error:
+        if error.errno == errno.ELOOP:  # A link, as some systems say it.
+            return None
+        raise
     if lock is not None and not folder.exists():
         lock.release()
         return None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from index.disk import scratch
 from index.disk.flock import Lock
-from index.disk.scratch import Scratch, clear
+from index.disk.scratch import PREFIX, Scratch, clear
 from index.errors import ScratchError
 from tests import forks
 from tests.commands import environment
@@ -35,6 +37,21 @@ def test_the_folder_of_a_process_that_was_killed_goes_and_that_of_a_living_one_s
     living.close()
     living.close()
     assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_what_others_put_at_such_a_name_is_passed_over_and_stays(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / f"{PREFIX}pipe")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / f"{PREFIX}link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / f"{PREFIX}file").touch()
+    (tmp_path / f"{PREFIX}dead").mkdir()
+    before = sorted(tmp_path.iterdir())
+    clearing = threading.Thread(target=clear, args=(tmp_path, PREFIX), daemon=True)
+    clearing.start()
+    clearing.join(10)
+    assert not clearing.is_alive()
+    before.remove(tmp_path / f"{PREFIX}dead")
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_a_folder_that_is_taken_for_a_dead_ones_before_it_is_locked_is_made_again(
