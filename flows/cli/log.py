@@ -114,8 +114,10 @@ def _of_export(export: Path, checkpoint: Path | None, trusted: list[PublicKey]) 
 
     if checkpoint is not None and not trusted:
         raise typer.BadParameter("needs the key that has signed it: --key FILE", param_hint="--checkpoint")
+    # What is no text is no entry and no checkpoint, and said to be none.
+    note = checkpoint.read_text("utf-8", errors="replace") if checkpoint is not None else None
     with export.open(encoding="utf-8", errors="replace") as lines:
-        return verify_export(lines, checkpoint.read_text("utf-8") if checkpoint else None, trusted)
+        return verify_export(lines, note, trusted)
 
 
 def _names(workspace: Workspace, entries: list[LogEntry]) -> dict[str, str]:

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from index.signed import strict
 from index.signed.tree import HASH_BYTES, Frontier, leaf_hash
 
 #: The hash before the first entry.
@@ -74,13 +75,14 @@ def signed_line(line: str, hashed: str) -> str:
 
 def unsigned_line(text: str) -> tuple[int, str, str]:
     """(sequence, line, hash) of a line of an export, however its keys are ordered. Raises ValueError."""
-    found = json.loads(text)
-    if not isinstance(found, dict):
-        raise ValueError("it is no JSON object")
+    found = strict.loads(text)
     hashed, sequence = found.pop("hash", None), found.get("seq")
     if not isinstance(hashed, str) or not isinstance(sequence, int) or isinstance(sequence, bool):
         raise ValueError("it has no hash and no seq")
-    return sequence, _canonical(found), hashed
+    try:
+        return sequence, _canonical(found), hashed
+    except RecursionError as error:
+        raise ValueError(str(error)) from error
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from index.errors import SignatureError
+from index.signed import strict
 from index.signed.key import PublicKey, SigningKey
 
 
@@ -75,27 +76,9 @@ def strict_json(text: str | bytes, what: str) -> dict[str, Any]:
     """A JSON object in UTF-8 in which no key is there twice and every number is one. Raises SignatureError,
     with `what` it should have been."""
     try:
-        found = json.loads(
-            text.decode() if isinstance(text, bytes) else text,
-            object_pairs_hook=_unique,
-            parse_constant=_no_constant,
-        )
-    except (ValueError, RecursionError) as error:
+        return strict.loads(text)
+    except ValueError as error:
         raise SignatureError(f"This is no {what}: {error}.") from error
-    if not isinstance(found, dict):
-        raise SignatureError(f"This is no {what}: it is no JSON object.")
-    return found
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key is there twice")
-    return found
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number")
 
 
 def _not_an_envelope() -> SignatureError:

@@ -275,6 +275,7 @@ class LogContract(OpenLedger):
                 [*lines[:at], *lines[at + 1 :]] if at < SIZE - 1 else ["{}"],
                 [*lines[: at + 1], *lines[at:]],
                 [*lines[:at], "no JSON", *lines[at + 1 :]],
+                [*lines[:at], '{"actor":"b@host",' + lines[at][1:], *lines[at + 1 :]],
             ):
                 assert not verify_export(altered).ok, at
 

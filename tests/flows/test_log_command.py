@@ -109,11 +109,16 @@ def test_an_export_is_checked_without_configuration_and_state(
 
 
 def test_a_wrong_call_says_what_is_right(freshkb: CommandLine, kb: Knowledge) -> None:
-    export, checkpoint, _ = map(str, exported(freshkb, kb))
+    export, checkpoint, public = map(str, exported(freshkb, kb))
     assert "needs the key" in freshkb("log", "verify", export, "--checkpoint", checkpoint, code=2).stderr
     assert "belongs to an export" in freshkb("log", "verify", "--checkpoint", checkpoint, code=2).stderr
     assert "gone.pem cannot be read" in freshkb("log", "verify", "--key", "gone.pem", code=1).stderr
     assert "cannot be used" in freshkb("log", "verify", "gone.jsonl", code=1).stderr
+    Path("strange.jsonl").write_text(f"{'[' * 100_000}\n{json.dumps({'seq': 1, 'hash': ''})}\n")
+    assert "line 1 is no entry" in freshkb("log", "verify", "strange.jsonl", code=1).stdout
+    Path("strange").write_bytes(b"\xff\xfe\0")
+    asked = ("log", "verify", export, "--checkpoint", "strange", "--key", public)
+    assert "no signed note" in freshkb(*asked, code=1).stderr
     error = freshkb("log", "verify", "--key", "gone.pem", "--json", code=1).stderr
     assert json.loads(error.splitlines()[-1])["error"]["code"] == "signature_error"
     assert "verify" in freshkb("log", "--help").stdout
