@@ -13,6 +13,7 @@ from index.config import Config, load
 from index.errors import FreshkbError
 from index.lookup import unambiguous
 from index.model import State, utc_now
+from index.printable import storable
 from index.records import Collection
 from index.search.describe import describe, summaries
 from index.search.hits import SearchHit
@@ -135,6 +136,8 @@ class KnowledgeBase:
         Raises ConfigError when several sources have one and `source` is None, and for an unknown source.
         """
         self._require(source)
+        if storable(uri) != uri:  # No document has it, and PostgreSQL takes no such parameter.
+            return None
         found = unambiguous(list(self.workspace.ledger.documents.find(source=source, uris=[uri])))
         return describe(self.reader, found[0]).json() if found else None
 

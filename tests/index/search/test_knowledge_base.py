@@ -29,6 +29,8 @@ from tests.embedders import HashEmbedder
 from tests.holds import order
 from tests.knowledge import Knowledge
 
+pytest_plugins = ["tests.postgres"]
+
 MODES = ("hybrid", "dense", "sparse")
 
 
@@ -380,6 +382,12 @@ def test_a_document_of_a_source_that_was_taken_out_is_of_unknown_age(kb: Knowled
     (hit,) = search(kb, "leave")
     assert (hit.source, hit.verdict, hit.age_days) == ("docs", "unknown", None)
     assert kb.ask(lambda m: KnowledgeBase(m).status())["sources"][0]["configured"] is False
+
+
+@pytest.mark.parametrize("uri", ["caf\udce9.md", "a\0b"])
+def test_there_is_no_document_at_what_no_database_holds(kb: Knowledge, postgresql_url: str, uri: str) -> None:
+    kb.settings["ledger"] = postgresql_url
+    assert kb.ask(lambda workspace: KnowledgeBase(workspace).document(uri)) is None
 
 
 def test_two_sources_with_one_uri_have_to_be_told_apart(kb: Knowledge) -> None:
