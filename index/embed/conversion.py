@@ -92,7 +92,7 @@ def find(identity: ModelIdentity) -> Conversion | None:
 
 def ensure(identity: ModelIdentity) -> Conversion:
     """The conversion of this model for this processor; made by a child process when it is missing. When
-    another process makes it, waits for that. Raises Unavailable."""
+    another process makes it, waits for that. Raises Unavailable, ModelChanged."""
     folder = _folder(identity)
     found = _read(folder)
     if found is not None:
@@ -185,7 +185,8 @@ def _read(folder: Path) -> Conversion | None:
 
 
 def _convert(identity: ModelIdentity, folder: Path) -> Conversion:
-    """Raises OSError when the files cannot be written."""
+    """Raises OSError when the files cannot be written, ModelChanged when the folder holds another model."""
+    identity.require_unchanged()
     _sweep(folder.parent)
     log.info("Converting the model %s for this processor, once.", identity.model)
     begun = time.perf_counter()

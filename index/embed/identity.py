@@ -24,7 +24,7 @@ from index.disk.atomic import replacing
 from index.disk.cache import user_cache
 from index.disk.private import private_folder
 from index.embed.tokenizer import Tokenizer
-from index.errors import ConfigError, EmbedderError
+from index.errors import ConfigError, EmbedderError, ModelChanged
 from index.model import digest
 
 log = logging.getLogger("freshkb.models")
@@ -49,6 +49,9 @@ DOCUMENT_PROMPTS = ("document", "passage", "corpus")
 
 #: Files that a tokenizer is made of.
 _TOKENIZER = re.compile(r"token|vocab|merges|sentencepiece|\.model$")
+
+#: Size, time, inode and hash of each file that this process has read, by path.
+_read_before: dict[str, list[Any]] = {}
 
 _HUB_NAME = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)?")
 
@@ -79,6 +82,18 @@ class ModelIdentity:
                 converted = conversion.find(self)
                 folder = converted.folder if converted and not converted.refused else folder
         return _tokenizer(folder, self.document_prompt, self.tokenizer_fingerprint)
+
+    def require_unchanged(self) -> None:
+        """Raises ModelChanged when its folder holds other files by now: a process outlives them."""
+        hashes: dict[str, str] = {}
+        with suppress(OSError):
+            hashes = _hashes(self.folder, None)
+        if digest(hashes) != self.revision:
+            raise ModelChanged(
+                f"The model in {self.folder} was replaced while this process runs. Nothing was computed by "
+                "the new one: vectors of two models never share an index. Start freshkb again; to go on with "
+                "the new model, build the index anew with: freshkb reindex"
+            )
 
 
 @lru_cache(maxsize=2)
@@ -179,14 +194,15 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _hashes(folder: Path, cache_dir: Path | None) -> dict[str, str]:
-    """{name: sha256} of the model's files. Files with the same size, inode and time are not read again."""
+    """{name: sha256} of the model's files. Files with the same size, inode and time are not read again, by
+    this process also where it has no cache."""
     # A user without a home has no cache.
     with suppress(RuntimeError):
         cache_dir = cache_dir or user_cache() / "hashes"
     cache = cache_dir and cache_dir / f"{digest(str(folder))[:16]}.json"
-    noted = _json(cache) if cache else {}
-    known = noted.get("files")
-    if not isinstance(known, dict) or noted.get("check") != digest(known):
+    kept = _json(cache) if cache else {}
+    known = kept.get("files")
+    if not isinstance(known, dict) or kept.get("check") != digest(known):
         # The cache is damaged or missing.
         known = {}
     found: dict[str, str] = {}
@@ -194,10 +210,12 @@ def _hashes(folder: Path, cache_dir: Path | None) -> dict[str, str]:
     for path in _files(folder):
         stat = path.stat()
         stamp = [stat.st_size, stat.st_mtime_ns, stat.st_ino]
-        entry = known.get(str(path))
-        if not (isinstance(entry, list) and entry[:3] == stamp):
+        noted = (known.get(str(path)), _read_before.get(str(path)))
+        entry = next((each for each in noted if isinstance(each, list) and each[:3] == stamp), None)
+        if entry is None:
             with path.open("rb") as file:
                 entry = [*stamp, hashlib.file_digest(file, "sha256").hexdigest()]
+            _read_before[str(path)] = entry
         fresh[str(path)] = entry
         found[path.relative_to(folder).as_posix()] = entry[3]
     if cache and fresh != known:

@@ -99,7 +99,7 @@ class TorchModel:
 
     def __init__(self, identity: ModelIdentity, dtype: str, device: str | None = None) -> None:
         """On the GPU, where there is one, unless `device` names another. Raises EmbedderError when it cannot
-        be loaded."""
+        be loaded, ModelChanged when the folder holds another model by now."""
         prepare_environment()
         begun = time.perf_counter()
         try:
@@ -117,6 +117,8 @@ class TorchModel:
                 f"The model {identity.model!r} in {identity.folder} cannot be loaded "
                 f"({type(error).__name__}: {error})."
             ) from error
+        # What was read is what is there: one that was put there before or meanwhile is another.
+        identity.require_unchanged()
         log.debug("Model loaded by torch in %.1f s: %s.", time.perf_counter() - begun, dtype)
         size = model.get_embedding_dimension()
         if size != identity.dimension:

@@ -83,7 +83,8 @@ def describe(identity: ModelIdentity, dtype: str) -> str:
 
 
 def load(identity: ModelIdentity, dtype: str) -> Model:
-    """The model, ready to compute. Raises EmbedderError when it cannot be loaded."""
+    """The model, ready to compute. Raises EmbedderError when it cannot be loaded, ModelChanged when its
+    folder holds another one by now."""
     begun = time.perf_counter()
     for _ in range(2):
         way = choose(identity)

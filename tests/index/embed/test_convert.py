@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -9,11 +10,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from index.embed import conversion, convert, torch_model, way
 from index.embed.conversion import Conversion
@@ -23,7 +26,7 @@ from index.embed.identity import ModelIdentity, identify
 from index.embed.openvino_model import OpenVinoModel
 from index.embed.probes import PASSAGES
 from index.embed.torch_model import TorchModel
-from index.errors import EmbedderError
+from index.errors import EmbedderError, ModelChanged
 from index.run import Run
 from index.sync.sync import sync
 from index.workspace import Workspace
@@ -108,14 +111,12 @@ def test_bfloat16_is_faithful(identity: ModelIdentity, exact: TorchModel) -> Non
     assert cosines(short, exact.together(TEXTS[:5])).mean() > 0.9995
 
 
-def test_a_model_that_cannot_be_loaded_is_named(
-    identity: ModelIdentity, tmp_path: Path, cache: Path, here: None
-) -> None:
-    (tmp_path / "config.json").write_text('{"model_type": "bert"}', encoding="utf-8")
-    (tmp_path / "modules.json").write_text("[]", encoding="utf-8")
-    broken = ModelIdentity("broken", "r", tmp_path, 384, 256, "t", identity.tokenizer_folder)
-    with pytest.raises(EmbedderError, match=f"'broken' in {tmp_path} cannot be loaded"):
-        Embedder(broken, "float32").warm()
+def test_a_model_that_cannot_be_loaded_is_named(tmp_path: Path, cache: Path, here: None) -> None:
+    (folder := tmp_path / "broken").mkdir()
+    (folder / "config.json").write_text('{"model_type": "bert", "hidden_size": 384}', encoding="utf-8")
+    (folder / "modules.json").write_text("[]", encoding="utf-8")
+    with pytest.raises(EmbedderError, match=f"'{folder}' in {folder} cannot be loaded"):
+        Embedder(identify(str(folder)), "float32").warm()
 
 
 # ── Models of other kinds ─────────────────────────────────────────────────────────────────────────────
@@ -315,6 +316,36 @@ def test_a_model_that_cannot_be_converted_is_computed_by_torch_with_the_reason(
     assert f"by torch (precision float32), because OpenVINO cannot compute the model: {found.refused}" == (
         way.describe(model, "float32")
     )
+
+
+def test_a_model_that_is_replaced_while_a_process_runs_is_neither_computed_nor_converted(
+    small: ModelIdentity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    digested = hashlib.file_digest
+
+    def file_digest(file: BufferedReader, name: str) -> Any:
+        read.append(file.name)
+        return digested(file, name)
+
+    # Without a cache, so that torch computes.
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null/cache")
+    monkeypatch.setattr(hashlib, "file_digest", file_digest)
+    folder = Path(shutil.copytree(small.folder, tmp_path / "model"))
+    known = identify(str(folder))
+    embedder = Embedder(known, "float32")
+    embedder.warm()
+    assert len(read) == len(set(read)), "no file was read twice to be identified"
+    embedder.release()
+    weights = folder / "model.safetensors"
+    save_file({name: -tensor for name, tensor in load_file(weights).items()}, tmp_path / "new")
+    (tmp_path / "new").replace(weights)
+    with pytest.raises(ModelChanged, match="was replaced while this process runs"):
+        embedder.embed_query("How?")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with pytest.raises(ModelChanged, match="was replaced while this process runs"):
+        conversion.ensure(known)
+    assert not list((tmp_path / "cache").rglob("conversion.json"))
 
 
 def test_a_prompt_that_the_pooling_leaves_out_is_refused(tmp_path: Path, identity: ModelIdentity) -> None:
