@@ -78,7 +78,7 @@ _FORMATS: dict[Format, str] = {
     Format("text", "text/plain", "text", 1, _TEXT): "txt text log",
     Format("html", "text/html", "html", 5, _MARKUP): "html htm xhtml",
     Format(
-        "pdf", "application/pdf", "pdf", 4, ("pypdfium2", "pypdf", *_SPACY), ("tesseract",), classifies=True
+        "pdf", "application/pdf", "pdf", 5, ("pypdfium2", "pypdf", *_SPACY), ("tesseract",), classifies=True
     ): "pdf",
     Format(
         "docx",

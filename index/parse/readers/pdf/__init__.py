@@ -9,6 +9,7 @@ A PDF has no paragraphs, tables or headings, only glyphs in places.
 `lines`         the lines inside of the crop box with their places, cut at wide gaps and at rules
 `visible`       those that a reader sees: no invisible text, no printers' marks
 `heads`         running heads and feet, of which the first stays
+`folios`        numbers of pages, as the languages say them
 `columns`       lines that are read together; only prose makes columns
 `tables`        rows, and where they are a table
 `grids`         tables whose cells have rules around them
