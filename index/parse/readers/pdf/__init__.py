@@ -4,6 +4,7 @@ A PDF has no paragraphs, tables or headings, only glyphs in places.
 
 ==============  ==========================================================================================
 `layers`        the document without its hidden layers
+`typed`         fields of forms, free text and stamps, as parts of their pages
 `turning`       places on the page as it is shown
 `rules`         ruling lines, across and down
 `lines`         the lines inside of the crop box with their places, cut at wide gaps and at rules

@@ -16,7 +16,7 @@ from index.parse import archive, nlp
 from index.parse.formats import Format
 from index.parse.outline import Outline, Unreadable
 from index.parse.readers import ocr
-from index.parse.readers.pdf import headings, layers
+from index.parse.readers.pdf import headings, layers, typed
 from index.parse.readers.pdf.blocks import Block, continued
 from index.parse.readers.pdf.grids import Grid, grids
 from index.parse.readers.pdf.headings import Bookmark, mark
@@ -82,26 +82,32 @@ def parse(path: Path, format: Format) -> Parsed:
 
 
 def _blocks(document: Any, named: Mapping[int, Sequence[Bookmark]]) -> Iterator[Block]:
-    pictured: list[int] = []
-    texts = 0
+    pictured = texts = False
+    form = bool(document.get_formtype())
     for start in range(0, len(document), _WINDOW):
         pages: list[list[Line]] = []
         read: list[list[Block]] = []
         ruled: list[list[Grid]] = []
         sizes: list[float] = []
         for number in range(start, min(start + _WINDOW, len(document))):
-            page = _page(document, number)
+            page = document[number]
+            scanned: list[Block] | None = None
+            if form or typed.onto(page):
+                if _has_picture(page) and not _has_text(page):
+                    scanned = _recognised(page, number + 1, alone=True)
+                page = typed.part_of(page, document, number, form)
             sizes.append(page.get_height())
             turn = turning(page)
             drawn = rules(page, turn)
             found = visible(lines(page, turn, drawn.down), page, turn)
-            texts += bool(found)
+            if scanned is None and not found and _has_picture(page):
+                scanned = _recognised(page, number + 1)
+            # A stamp does not make a scan readable.
+            texts |= bool(found) and (scanned is None or form)
+            pictured |= scanned is not None
             pages.append(mark(found, named.get(number, ())))
             ruled.append(grids(drawn))
-            read.append([])
-            if not found and _has_picture(page):
-                pictured.append(number)
-                read[-1] = _recognised(page, number + 1)
+            read.append(scanned or [])
             page.close()
         for number, body in enumerate(without_heads(pages, sizes)):
             yield from blocks(body, start + number + 1, ruled[number])
@@ -110,21 +116,11 @@ def _blocks(document: Any, named: Mapping[int, Sequence[Bookmark]]) -> Iterator[
         raise Unreadable("The document holds only images of its pages and needs OCR; install tesseract.")
 
 
-def _page(document: Any, number: int) -> Any:
-    page = document[number]
-    if document.get_formtype():
-        # Text typed into a form is drawn above the page; this makes it part of the page.
-        page.flatten()
-        page.close()
-        page = document[number]
-    return page
-
-
-def _recognised(page: Any, number: int) -> list[Block]:
-    """The paragraphs that OCR reads from the picture of a page."""
+def _recognised(page: Any, number: int, *, alone: bool = False) -> list[Block]:
+    """The paragraphs that OCR reads from the picture of a page; `alone`: without what lies above it."""
     if not ocr.available():
         return []
-    text = ocr.recognise(_rendered(page)).replace("\f", "").strip()
+    text = ocr.recognise(_rendered(page, alone)).replace("\f", "").strip()
     paragraphs = (paragraph.strip() for paragraph in re.split(r"\n\s*\n", text))
     return [Block(number, paragraph.split("\n")) for paragraph in paragraphs if paragraph]
 
@@ -134,11 +130,19 @@ def _has_picture(page: Any) -> bool:
     return next(iter(page.get_objects(filter=kinds, max_depth=4)), None) is not None
 
 
-def _rendered(page: Any) -> Path:
+def _has_text(page: Any) -> bool:
+    textpage = page.get_textpage()
+    try:
+        return bool(textpage.count_chars())
+    finally:
+        textpage.close()
+
+
+def _rendered(page: Any, alone: bool) -> Path:
     scale = min(OCR_DPI / 72, OCR_SIDE_MAX / max(*page.get_size(), 1))
-    image = page.render(scale=scale, grayscale=True).to_pil()
+    drawn = page.render(scale=scale, grayscale=True, draw_annots=not alone, may_draw_forms=not alone)
     path = Path(tempfile.mkdtemp(), "page.png")
-    image.save(path)
+    drawn.to_pil().save(path)
     return path
 
 
