@@ -160,10 +160,11 @@ def drawn_pdf(
     resources: str = "",
     attributes: str = "",
     catalog: str = "",
+    every: str = "",
 ) -> Path:
     """A page with this content, whose font F1 is Helvetica. The objects, numbered from 1, are dictionaries,
-    or streams as (entries, data); the other arguments are entries of the page's resources, of the page and of
-    the catalog, which may name them."""
+    or streams as (entries, data); the other arguments are entries of the page's resources, of the page, of
+    the catalog and of all pages, which may name them."""
     file = _Pdf()
     for one in objects:
         if isinstance(one, str):
@@ -174,11 +175,12 @@ def drawn_pdf(
     tree = file.reserve()
     drawn = file.add_stream(content.encode("cp1252"))
     fonts = "" if "/Font" in resources else f"/Font<</F1 {font} 0 R>>"
+    size = "" if "/MediaBox" in every else "/MediaBox[0 0 612 792]"
     page = file.add(
-        f"<</Type/Page/Parent {tree} 0 R/MediaBox[0 0 612 792]{attributes}/Contents {drawn} 0 R"
+        f"<</Type/Page/Parent {tree} 0 R{size}{attributes}/Contents {drawn} 0 R"
         f"/Resources<<{fonts}{resources}>>>>"
     )
-    return file.save(path, tree, [page], catalog=catalog)
+    return file.save(path, tree, [page], catalog=catalog, every=every)
 
 
 def form_pdf(path: Path, printed: str, filled: Sequence[str], *, drawn: bool) -> Path:
@@ -281,10 +283,10 @@ class _Pdf:
         bookmarks: Sequence[tuple[str, int] | tuple[str, int, float]] = (),
         trailer: str = "",
         catalog: str = "",
+        every: str = "",
     ) -> Path:
-        self.objects[tree - 1] = (
-            f"<</Type/Pages/Count {len(kids)}/Kids[{' '.join(f'{kid} 0 R' for kid in kids)}]>>".encode()
-        )
+        listed = " ".join(f"{kid} 0 R" for kid in kids)
+        self.objects[tree - 1] = f"<</Type/Pages/Count {len(kids)}/Kids[{listed}]{every}>>".encode()
         root = f"<</Type/Catalog/Pages {tree} 0 R{catalog}"
         if bookmarks:
             outline = self.reserve()

@@ -114,6 +114,20 @@ def test_invisible_text_is_none_unless_a_picture_lies_below_it(tmp_path: Path) -
     assert read(path).text.strip() == "unseen words"
 
 
+@pytest.mark.parametrize("turn", ["", "/Rotate 90"])
+def test_a_page_has_the_size_of_all_pages_where_it_has_none(tmp_path: Path, turn: str) -> None:
+    content = (
+        said(820, "at the top") + "BT /F1 10 Tf 700 400 Td (far to the right) Tj ET " + said(20, "below")
+    )
+    path = documents.drawn_pdf(tmp_path / "a.pdf", content, every=f"/MediaBox[0 0 842 842]{turn}")
+    text = read(path).text
+    assert all(words in text for words in ("at the top", "far to the right", "below"))
+    path = documents.drawn_pdf(
+        tmp_path / "b.pdf", content, every=f"/MediaBox[0 0 842 842]/CropBox[0 100 600 842]{turn}"
+    )
+    assert read(path).text.split() == ["at", "the", "top"]
+
+
 def test_marks_outside_of_the_trimmed_page_are_no_text(tmp_path: Path) -> None:
     body = "".join(said(700 - 14 * n, f"Line {n} of the text that this page has") for n in range(12))
     slug = said(20, "book.indd 7  Cyan Magenta")

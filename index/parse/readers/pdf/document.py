@@ -90,7 +90,7 @@ def _blocks(document: Any, named: Mapping[int, Sequence[Bookmark]]) -> Iterator[
         ruled: list[list[Grid]] = []
         sizes: list[float] = []
         for number in range(start, min(start + _WINDOW, len(document))):
-            page = document[number]
+            page = _page(document, number)
             scanned: list[Block] | None = None
             if form or typed.onto(page):
                 if _has_picture(page) and not _has_text(page):
@@ -114,6 +114,14 @@ def _blocks(document: Any, named: Mapping[int, Sequence[Bookmark]]) -> Iterator[
             yield from read[number]
     if pictured and not texts and not ocr.available():
         raise Unreadable("The document holds only images of its pages and needs OCR; install tesseract.")
+
+
+def _page(document: Any, number: int) -> Any:
+    page = document[number]
+    if page.get_mediabox(fallback_ok=False) is None:
+        # Its size is that of all pages, which pdfium gives as a whole alone.
+        page.set_mediabox(*page.get_bbox())
+    return page
 
 
 def _recognised(page: Any, number: int, *, alone: bool = False) -> list[Block]:
