@@ -30,7 +30,20 @@ nlp.install()
 
 #: Wrappers whose content is part of the text around them, and content that is not.
 _TRANSPARENT = tuple(
-    map(qn, ("w:sdt", "w:sdtContent", "w:ins", "w:moveTo", "w:smartTag", "w:customXml", "w:fldSimple"))
+    map(
+        qn,
+        (
+            "w:bdo",
+            "w:customXml",
+            "w:dir",
+            "w:fldSimple",
+            "w:ins",
+            "w:moveTo",
+            "w:sdt",
+            "w:sdtContent",
+            "w:smartTag",
+        ),
+    )
 )
 _NOT_TEXT = tuple(map(qn, ("w:del", "w:moveFrom", "w:sdtPr", "w:sdtEndPr")))
 #: Styles that are a document's title, which their authors may place in its outline.
@@ -137,7 +150,7 @@ def _make_plain(body: Any) -> None:
         host.remove(spoken)
     for formula in body.findall(f".//{qn('m:oMath')}"):
         formula.getparent().replace(formula, _run("".join(formula.itertext(qn("m:t"), with_tail=False))))
-    for hidden in body.xpath(".//w:r[w:rPr/w:vanish[not(@w:val='0' or @w:val='false')]]"):
+    for hidden in body.xpath(".//w:r[w:rPr/w:vanish[not(@w:val='0' or @w:val='false' or @w:val='off')]]"):
         hidden.getparent().remove(hidden)
     # Word records where its pages ended when it last saved. Without that record, hard breaks are what is
     # known; with it they would count twice, and as a line break they still keep the words around them
@@ -145,6 +158,9 @@ def _make_plain(body: Any) -> None:
     recorded = body.find(f".//{qn('w:lastRenderedPageBreak')}") is not None
     for hard in body.xpath(".//w:br[@w:type='page']"):
         hard.getparent().replace(hard, OxmlElement("w:br" if recorded else "w:lastRenderedPageBreak"))
+    # python-docx takes no other break for one.
+    for other in body.xpath(".//w:br[@w:type='column']"):
+        other.getparent().replace(other, OxmlElement("w:br"))
 
 
 def _notes(part: Any) -> Iterable[str]:

@@ -524,6 +524,28 @@ def test_word_text_headings_pages_and_properties(parser: Parser, tmp_path: Path)
     assert pages["w16"] == (("w2", "w9"), 3)
 
 
+def test_word_text_in_a_direction_behind_a_column_break_and_shown_again(
+    parser: Parser, tmp_path: Path
+) -> None:
+    path = documents.docx(
+        tmp_path / "a.docx",
+        [
+            (
+                "xml",
+                f'<w:p {W}><w:r><w:t>w1 </w:t></w:r><w:dir w:val="rtl"><w:r><w:t>w2 </w:t></w:r></w:dir>'
+                '<w:bdo w:val="ltr"><w:r><w:t>w3</w:t></w:r></w:bdo></w:p>',
+            ),
+            ("xml", f'<w:p {W}><w:r><w:t>w4</w:t><w:br w:type="column"/><w:t>w5</w:t></w:r></w:p>'),
+            (
+                "xml",
+                f'<w:p {W}><w:r><w:rPr><w:vanish w:val="off"/></w:rPr><w:t>w6</w:t></w:r>'
+                '<w:r><w:rPr><w:vanish w:val="on"/></w:rPr><w:t>w7</w:t></w:r></w:p>',
+            ),
+        ],
+    )
+    assert [e.text for e in parsed(parser, path).elements] == ["w1 w2 w3", "w4\nw5", "w6"]
+
+
 def test_word_without_a_heading_has_the_title_of_its_properties(parser: Parser, tmp_path: Path) -> None:
     path = documents.docx(tmp_path / "a.docx", [("Normal", "text")], title="From the properties")
     assert parsed(parser, path).title == "From the properties"
