@@ -119,7 +119,7 @@ _FORMATS: dict[Format, str] = {
     Format("eml", "message/rfc822", "mail", 5, _MARKUP): "eml",
     Format("msg", "application/vnd.ms-outlook", "mail", 5, (*_MARKUP, "python-oxmsg")): "msg",
     Format("epub", "application/epub+zip", "pandoc", 3, _PANDOC): "epub",
-    Format("odt", "application/vnd.oasis.opendocument.text", "opendocument", 3, ("lxml",)): "odt",
+    Format("odt", "application/vnd.oasis.opendocument.text", "opendocument", 4, ("lxml",)): "odt",
     Format("rtf", "application/rtf", "rtf", 2): "rtf",
     Format("rst", "text/x-rst", "pandoc", 3, _PANDOC): "rst",
     Format("org", "text/org", "pandoc", 3, _PANDOC): "org",

@@ -16,21 +16,24 @@ from index.parse.outline import Outline, Unreadable, squeeze
 
 _INVISIBLE_TAGS = """
     alphabetical-index-source annotation annotation-end bibliography-source desc event-listeners forms
-    hidden-paragraph hidden-text illustration-index-source note-citation object-index-source sequence-decls
-    table-index-source table-of-content-source title tracked-changes user-field-decls user-index-source
-    variable-decls
+    hidden-paragraph hidden-text illustration-index-source note-citation object-index-source ruby-text
+    sequence-decls table-index-source table-of-content-source title tracked-changes user-field-decls
+    user-index-source variable-decls
 """
 _INVISIBLE = frozenset(_INVISIBLE_TAGS.split())
 _SPACES = re.compile(r"[ \t\r\n]+")
 _CHART = "{urn:oasis:names:tc:opendocument:xmlns:chart:1.0}"
 #: Of a chart; its axes have titles, too.
 _LABELS = (f"{_CHART}title", f"{_CHART}subtitle")
+_MATH = "{http://www.w3.org/1998/Math/MathML}"
+#: Signs of a formula that have no shape: a product's, a function's.
+_UNSEEN = re.compile("[\u2061-\u2064]")
 _STYLE = "{urn:oasis:names:tc:opendocument:xmlns:style:1.0}"
 _TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
 _TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 _REFERENCE = "{http://www.w3.org/1999/xlink}href"
-#: Cells and rows that are there more than once: sheets are filled up with empty ones.
-_REPEATED_MAX = 1000
+#: Cells, rows and blanks that are there more than once: sheets are filled up with empty ones.
+_COUNTED_MAX = 1000
 _PROPERTIES = {
     "author": "initial-creator",
     "last_modified_by": "creator",
@@ -47,12 +50,12 @@ def parse(path: Path, format: Format) -> Parsed:
         if manifest is not None and manifest.find(".//{*}encryption-data") is not None:
             raise Unreadable(archive.PROTECTED)
         content, meta = (_part(book, name) for name in ("content.xml", "meta.xml"))
-        charts = _charts(book, content)
+        objects = _objects(book, content)
     body = None if content is None else content.find("{*}body/{*}text")
     if body is None:
         raise Unreadable("The document is damaged: it is no ODT file.")
     outline = Outline()
-    _Walk(outline, _levels(content), charts).run(body)
+    _Walk(outline, _levels(content), objects).run(body)
     known = (
         {} if meta is None else {name: meta.findtext(f".//{{*}}{tag}") for name, tag in _PROPERTIES.items()}
     )
@@ -74,13 +77,17 @@ def _part(book: zipfile.ZipFile, name: str) -> Any | None:
         return None
 
 
-def _charts(book: zipfile.ZipFile, content: Any) -> dict[str, Any]:
-    """Charts by the reference with which their document holds them."""
+def _objects(book: zipfile.ZipFile, content: Any) -> dict[str, Any]:
+    """Charts and formulas by the reference with which their document holds them."""
     if content is None:
         return {}
     places = {node.get(_REFERENCE, "") for node in content.iter("{*}object")}
     parts = {place: _part(book, f"{place.removeprefix('./')}/content.xml") for place in places if place}
-    found = {place: part.find(".//{*}chart/{*}chart") for place, part in parts.items() if part is not None}
+    found = {
+        place: part if part.tag == f"{_MATH}math" else part.find(".//{*}chart/{*}chart")
+        for place, part in parts.items()
+        if part is not None
+    }
     return {place: node for place, node in found.items() if node is not None}
 
 
@@ -97,10 +104,10 @@ def _levels(content: Any) -> dict[str, int]:
 class _Walk:
     """One pass over start and end events; `inline` holds the text of the paragraph that is open."""
 
-    def __init__(self, outline: Outline, levels: dict[str, int], charts: dict[str, Any]) -> None:
+    def __init__(self, outline: Outline, levels: dict[str, int], objects: dict[str, Any]) -> None:
         self.outline = outline
         self.levels = levels
-        self.charts = charts
+        self.objects = objects
         self.page = 1
         self.paged = False
         self.inline: list[str] = []
@@ -141,13 +148,16 @@ class _Walk:
             self.notes += node.iterfind("{*}note-body")
             return False
         if tag == "object":
-            chart = self.charts.get(node.get(_REFERENCE))
-            self.drawn += [] if chart is None else [chart]
+            found = self.objects.get(node.get(_REFERENCE))
+            if found is not None and found.tag == f"{_MATH}math":
+                self.inline.append(_formula(found))
+            elif found is not None:
+                self.drawn.append(found)
             return False
         if tag in ("p", "h"):
             self._flush()
             styled = self.levels.get(node.get(f"{_TEXT}style-name"), 0)
-            self.level = int(node.get(f"{_TEXT}outline-level", 1)) if tag == "h" else styled
+            self.level = _counted(node, f"{_TEXT}outline-level") if tag == "h" else styled
         elif tag == "table" and node.find(".//{*}table/{*}table-row//{*}table") is None:
             self._flush()
             self._table(node)
@@ -196,28 +206,38 @@ class _Walk:
             for cell in row.iterchildren(f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell"):
                 # A cell that another one reaches over keeps its column, and has no text.
                 text = self._cell(cell) if cell.tag == f"{_TABLE}table-cell" else ""
-                cells += [text] * _repeated(cell, "number-columns-repeated")
-            rows += [cells] * (_repeated(row, "number-rows-repeated") if any(cells) else 1)
+                cells += [text] * _counted(cell, f"{_TABLE}number-columns-repeated")
+            rows += [cells] * (_counted(row, f"{_TABLE}number-rows-repeated") if any(cells) else 1)
         self.outline.table(rows, page)
 
     def _cell(self, cell: Any) -> str:
         """The text of a cell on one line; the notes in it are kept for the end."""
-        inner = _Walk(Outline(), {}, self.charts)
+        inner = _Walk(Outline(), {}, self.objects)
         inner._pass(cell)
         self.notes += inner.notes
         return " ".join(element.text for element in inner.outline.elements)
 
 
-def _repeated(node: Any, name: str) -> int:
-    number = node.get(f"{_TABLE}{name}", "1")
-    return min(int(number), _REPEATED_MAX) if number.isdecimal() else 1
+def _counted(node: Any, name: str) -> int:
+    """A number from 1 that an attribute holds; 1 where it holds none."""
+    try:
+        return min(max(int(node.get(name, "1")), 1), _COUNTED_MAX)
+    except ValueError:
+        return 1
 
 
 def _tag(node: Any) -> str:
     return etree.QName(node).localname if isinstance(node.tag, str) else ""
 
 
+def _formula(math: Any) -> str:
+    """Its signs, without what its program wrote about it."""
+    etree.strip_elements(math, f"{_MATH}annotation", f"{_MATH}annotation-xml", with_tail=False)
+    said = "".join(text for text in math.itertext() if text.strip())
+    return _SPACES.sub(" ", _UNSEEN.sub("", said))
+
+
 def _inline(node: Any, tag: str) -> str:
     if tag == "s":
-        return " " * int(node.get(f"{_TEXT}c", 1))
+        return " " * _counted(node, f"{_TEXT}c")
     return {"tab": " ", "line-break": "\n"}.get(tag, "")

@@ -88,6 +88,47 @@ def test_a_chart_stands_behind_its_paragraph(tmp_path: Path) -> None:
     assert texts == ["Before.", "Sales in 2025\nQuarter", "| North\nQ1 | 10\nQ2 | 20", "After."]
 
 
+def test_a_number_that_is_none_is_one(tmp_path: Path) -> None:
+    def numbered(number: str) -> str:
+        repeated = f'table:number-columns-repeated="{number}"'
+        return (
+            f'<text:h text:outline-level="{number}">Head</text:h>'
+            f'<text:p>Two<text:s text:c="{number}"/>words</text:p>'
+            f"<table:table><table:table-row>{cell('a', repeated)}{cell('b')}</table:table-row></table:table>"
+        )
+
+    for name, number in enumerate(("", "many", "-2", "9" * 5000)):
+        found = read(documents.odt(tmp_path / f"{name}.odt", numbered(number))).elements
+        assert [(one.kind, one.text) for one in found[:2]] == [
+            ("Title", "Head"),
+            ("NarrativeText", "Two words"),
+        ]
+        assert found[2].text == "a | b"
+
+
+def test_readings_beside_words_are_no_text(tmp_path: Path) -> None:
+    ruby = "<text:ruby><text:ruby-base>{}</text:ruby-base><text:ruby-text>{}</text:ruby-text></text:ruby>"
+    body = f"<text:p>{ruby.format('田', 'た')}{ruby.format('中', 'なか')}さん</text:p>"
+    (found,) = read(documents.odt(tmp_path / "a.odt", body)).elements
+    assert found.text == "田中さん"
+
+
+def test_a_formula_stands_in_its_sentence(tmp_path: Path) -> None:
+    formula = (
+        '<math xmlns="http://www.w3.org/1998/Math/MathML"><semantics>\n <mrow><mi>E</mi><mo>=</mo>\n'
+        "  <mi>m</mi><mo>\u2062</mo><msup><mi>c</mi><mn>2</mn></msup><mtext> if so</mtext></mrow>"
+        '<annotation encoding="StarMath 5.0">E = m c^2</annotation></semantics></math>'
+    )
+    held = (
+        f'<draw:frame xmlns:draw="{URN}:drawing:1.0"><draw:object'
+        ' xmlns:xlink="http://www.w3.org/1999/xlink" xlink:href="./Object 1"/></draw:frame>'
+    )
+    path = documents.odt(tmp_path / "a.odt", f"<text:p>That {held} holds, and {held} again.</text:p>")
+    with zipfile.ZipFile(path, "a") as book:
+        book.writestr("Object 1/content.xml", formula)
+    assert [one.text for one in read(path).elements] == ["That E=mc2 if so holds, and E=mc2 if so again."]
+
+
 def test_what_is_encrypted_says_so_before_it_is_read(tmp_path: Path) -> None:
     path = documents.odt(tmp_path / "a.odt", "", encrypted=True)
     with zipfile.ZipFile(path) as book:
