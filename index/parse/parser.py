@@ -141,9 +141,10 @@ class Parser:
             self._unfinished_bytes += job.bytes
             full = self._unfinished_bytes > self._lines * LINE_BYTES
             if full and self._lines < self.children_max:
-                self._lines += 1
                 # A daemon: an interpreter that ends does not wait for a document.
                 threading.Thread(target=self._serve, name="parse", daemon=True).start()
+                # Not if none could be started: `close` would wait for it.
+                self._lines += 1
         return job.result
 
     def parse(self, path: Path, format: str, timeout_seconds: float | None = None) -> Parsed | Failure:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -199,6 +200,24 @@ def test_closing_lets_a_document_end_and_gives_the_others_up(hall: Hall) -> None
     assert results[1].cancelled() and results[2].cancelled()
     assert text(hall.submit(parser, "text = 'again'")) == "again"
     parser.close()
+
+
+def test_a_parser_ends_although_no_thread_could_be_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    (tmp_path / "a.md").write_text("Text.")
+    parser = Parser(timeout_seconds=60)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", without)
+        with pytest.raises(RuntimeError, match="can't start"):
+            parser.submit(tmp_path / "a.md", ".md")
+    closing = threading.Thread(target=parser.close, daemon=True)
+    closing.start()
+    closing.join(10)
+    assert not closing.is_alive()
 
 
 def test_a_forked_process_leaves_the_children_to_its_parent(tmp_path: Path) -> None:
