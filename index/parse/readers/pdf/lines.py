@@ -155,8 +155,10 @@ class _Text:
         for first, end in spans[1:]:
             if not place(raw, first, at):
                 return None
-            left = box.left
-            if abs(min(box.bottom, box.top) - bottom) > jump or left <= before:
+            left, low, up = box.left, box.bottom, box.top
+            # No call of `min` and `abs` for each word.
+            low = low if low < up else up
+            if left <= before or not -jump <= low - bottom <= jump:
                 return None
             if left - before > narrow * length + gap:
                 place(raw, ended, at)
@@ -175,8 +177,8 @@ class _Text:
         hidden = self.invisible(begun)
         if hidden != self.invisible(last) or self.parted(begin + 1, right - 1, (bottom + top) / 2):
             return None
-        words = " ".join(self._said(first, end) for first, end in spans)
-        return Line(words, begin, bottom, right, top, bold, fixed, invisible=hidden)
+        words = " ".join([self.characters[first:end] for first, end in spans])
+        return Line(self._joined(words), begin, bottom, right, top, bold, fixed, invisible=hidden)
 
     def words(self, start: int, end: int) -> Iterator[tuple[str, Box, int, bool]]:
         """Each visible word with its place, the number of its first character, and whether it stands above or
@@ -218,8 +220,10 @@ class _Text:
         return any(low <= rule.place <= high and rule.start <= height <= rule.end for rule in self._down)
 
     def _said(self, first: int, end: int) -> str:
-        """Characters; pdfium gives those beyond 16 bits as two halves."""
-        said: str = self.characters[first:end]
+        return self._joined(self.characters[first:end])
+
+    def _joined(self, said: str) -> str:
+        """Characters beyond 16 bits, which pdfium gives as two halves, are one."""
         return (
             said.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace") if self._halves else said
         )
