@@ -14,7 +14,9 @@ BLOCK, PASSAGE, LINE, WORD, HEADING, ANYWHERE = range(6)
 Places = Sequence[tuple[int, re.Pattern[str]]]
 
 _BLANK_LINE = r"\n[^\S\n]*\n\s*"
-_SENTENCE_END = r"""(?<=[.!?…])["')\]»”’]*\s+|[。！？]+["」』）]*\s*"""
+#: Of the Latin, Greek, Cyrillic, Arabic, Indian, Armenian, Ethiopian, Burmese, Khmer and Tibetan scripts; the
+#: Chinese and the Japanese one set no space after it.
+_SENTENCE_END = r"""(?<=[.!?…؟۔।॥։።፧။។།])["')\]»”’]*\s+|[。！？｡]+["'”’」』）》〉】]*\s*"""
 _LINES: Places = ((PASSAGE, re.compile(_BLANK_LINE)), (LINE, re.compile(r"\n+")), (WORD, re.compile(r"\s+")))
 _PROSE: Places = ((PASSAGE, re.compile(f"{_SENTENCE_END}|{_BLANK_LINE}")), *_LINES[1:])
 _BY_KIND: dict[str, Places] = {"CodeSnippet": _LINES, "Table": _LINES}

@@ -6,7 +6,7 @@ from __future__ import annotations
 from index.model import digest
 
 #: Counts the changes of the algorithm that change chunks.
-VERSION = 2
+VERSION = 3
 
 #: No cut leaves less than this part of the room on one side, where there is another place to cut.
 FLOOR = 0.25

@@ -269,6 +269,26 @@ def test_long_prose_is_cut_between_sentences(tokenizer: Tokenizer) -> None:
         assert part.text.rstrip().endswith(".")
 
 
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "यह पाठ का एक वाक्य है। ",
+        "هل هذه جملة من النص؟ ",
+        "یہ متن کا ایک جملہ ہے۔ ",
+        "Սա տեքստի մի նախադասություն է։ ",
+        "ይህ የጽሑፉ አንድ ዓረፍተ ነገር ነው። ",
+        "ဒါက စာသားရဲ့ ဝါကျတစ်ကြောင်း ဖြစ်ပါတယ်။ ",
+        "នេះ ជា ប្រយោគ មួយ នៃ អត្ថបទ។ ",
+        "他说：“这是正文中的一句话。”",
+        "これは本文の一文です。",
+    ],
+)
+def test_sentences_end_as_their_script_ends_them(sentence: str) -> None:
+    characters = Greedy()
+    for part in check(Parsed((prose(sentence * 40),)), characters, 300):
+        assert part.text.replace(sentence.strip(), "").strip() == ""
+
+
 def test_no_cut_goes_through_what_a_reader_sees_as_one_character(tokenizer: Tokenizer) -> None:
     family = "👩‍👩‍👧‍👦"
     for part in check(Parsed((prose(family * 500),)), tokenizer):
