@@ -320,19 +320,24 @@ class _Pdf:
         return path
 
 
-def image(path: Path, text: str, format: str = "PNG") -> Path:
-    """A picture of a line of text."""
-    path.write_bytes(_picture(text, format))
+def image(path: Path, text: str, format: str = "PNG", *, lies: int = 0, shot: int = 1) -> Path:
+    """A picture of a text that lies so many degrees to the left; `shot`: what its file says of that, the
+    orientation of EXIF."""
+    path.write_bytes(_picture(text, format, lies, shot))
     return path
 
 
-def _picture(text: str, format: str) -> bytes:
+def _picture(text: str, format: str, lies: int = 0, shot: int = 1) -> bytes:
     from PIL import Image, ImageDraw, ImageFont
+    from PIL.ExifTags import Base
 
-    picture = Image.new("RGB", (1200, 200), "white")
+    height = 120 + 80 * len(text.splitlines())
+    picture = Image.new("RGB", (1200, height), "white")
     ImageDraw.Draw(picture).text((40, 60), text, fill="black", font=ImageFont.load_default(size=64))
+    exif = Image.Exif()
+    exif[Base.Orientation] = shot
     buffer = io.BytesIO()
-    picture.save(buffer, format)
+    picture.rotate(lies, expand=True).save(buffer, format, exif=exif)
     return buffer.getvalue()
 
 

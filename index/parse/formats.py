@@ -78,7 +78,7 @@ _FORMATS: dict[Format, str] = {
     Format("text", "text/plain", "text", 1, _TEXT): "txt text log",
     Format("html", "text/html", "html", 5, _MARKUP): "html htm xhtml",
     Format(
-        "pdf", "application/pdf", "pdf", 5, ("pypdfium2", "pypdf", *_SPACY), ("tesseract",), classifies=True
+        "pdf", "application/pdf", "pdf", 6, ("pypdfium2", "pypdf", *_SPACY), ("tesseract",), classifies=True
     ): "pdf",
     Format(
         "docx",
@@ -126,11 +126,11 @@ _FORMATS: dict[Format, str] = {
     Format("xml", "application/xml", "data", 2, _MARKUP): "xml",
     Format("json", "application/json", "data", 2, _TEXT): "json",
     Format("jsonl", "application/x-ndjson", "data", 2, _TEXT): "jsonl ndjson",
-    Format("png", "image/png", "ocr", 1, (), ("tesseract",)): "png",
-    Format("jpeg", "image/jpeg", "ocr", 1, (), ("tesseract",)): "jpg jpeg",
-    Format("tiff", "image/tiff", "ocr", 1, (), ("tesseract",)): "tif tiff",
-    Format("bmp", "image/bmp", "ocr", 1, (), ("tesseract",)): "bmp",
-    Format("webp", "image/webp", "ocr", 1, (), ("tesseract",)): "webp",
+    Format("png", "image/png", "ocr", 2, ("pillow",), ("tesseract",)): "png",
+    Format("jpeg", "image/jpeg", "ocr", 2, ("pillow",), ("tesseract",)): "jpg jpeg",
+    Format("tiff", "image/tiff", "ocr", 2, ("pillow",), ("tesseract",)): "tif tiff",
+    Format("bmp", "image/bmp", "ocr", 2, ("pillow",), ("tesseract",)): "bmp",
+    Format("webp", "image/webp", "ocr", 2, ("pillow",), ("tesseract",)): "webp",
 }
 
 #: Format by suffix, lower case, with its dot.

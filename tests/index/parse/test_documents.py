@@ -20,6 +20,7 @@ from index.parse import Parser
 from index.parse.formats import BY_SUFFIX
 from index.parse.readers import mail
 from tests import documents
+from tests.soak import LONG
 
 
 @pytest.fixture(scope="module")
@@ -669,6 +670,31 @@ def test_pictures_of_text_are_read_by_tesseract_or_say_what_they_need(parser: Pa
             assert "needs OCR; install tesseract" in failure(parser, path)
         else:
             assert "Hello scanned world" in parsed(parser, path).text
+
+
+@pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
+@pytest.mark.parametrize(
+    ("suffix", "format", "lies", "shot"),
+    [
+        ("jpg", "JPEG", 90, 6),
+        ("webp", "WEBP", 180, 3),
+        ("tif", "TIFF", 180, 3),
+        pytest.param("png", "PNG", 90, 6, marks=LONG),
+    ],
+)
+def test_a_photo_is_read_as_its_camera_was_held(
+    parser: Parser, tmp_path: Path, suffix: str, format: str, lies: int, shot: int
+) -> None:
+    path = documents.image(tmp_path / f"a.{suffix}", "Hello turned world", format, lies=lies, shot=shot)
+    assert "Hello turned world" in parsed(parser, path).text
+
+
+@pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
+@pytest.mark.parametrize("lies", [90, 180])
+def test_a_scan_that_lies_on_its_side_or_its_head_is_read(parser: Parser, tmp_path: Path, lies: int) -> None:
+    lines = "Keys are handed out at the front\nand returned there at night.\nNobody may enter rooms below\n"
+    path = documents.image(tmp_path / "a.png", lines * 3, lies=lies)
+    assert parsed(parser, path).text.count("and returned there at night.") == 3
 
 
 @pytest.mark.parametrize(("old", "new"), [("doc", "docx"), ("ppt", "pptx"), ("xls", "xlsx")])
