@@ -8,6 +8,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,7 +16,6 @@ from typing import Any
 
 import pytest
 
-from index.disk import scratch
 from index.errors import StoreError
 from index.ledger import sqlite
 from index.ledger.sqlite import SqliteFile
@@ -117,8 +117,14 @@ def files(folder: Path) -> dict[Path, bytes | None]:
     return {path: path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
 
 
-def copies() -> set[Path]:
-    return {found for place in scratch.PLACES for found in Path(place).glob(f"{scratch.PREFIX}*")}
+@pytest.fixture
+def copies(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where readers put their copies, whoever they are; other tests make some elsewhere meanwhile."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        monkeypatch.setenv("TMPDIR", name)
+        yield folder
 
 
 @contextmanager
@@ -148,7 +154,7 @@ def mounted(*arguments: str, at: Path) -> Iterator[None]:
 
 
 def test_another_user_reads_what_its_owner_does_and_writes_nothing(
-    freshkb: CommandLine, kb: Knowledge
+    freshkb: CommandLine, kb: Knowledge, copies: Path
 ) -> None:
     expected = told_by(freshkb)
     with shut(kb.home / ".freshkb"):
@@ -174,7 +180,7 @@ def test_another_user_reads_what_its_owner_does_and_writes_nothing(
     assert (code, "Name another folder with --out" in said) == (2, True)
     assert "cannot be written" in told["audit --json"][2]
     assert answers(told) == expected
-    assert copies() == set()
+    assert list(copies.iterdir()) == []
 
 
 def test_readers_see_what_a_living_writer_committed_and_what_a_killed_one_left(
@@ -268,7 +274,7 @@ def renumber(path: Path, number: int) -> None:
 
 @pytest.mark.parametrize("left", [False, True], ids=["closed", "killed"])
 def test_a_copy_that_a_writer_came_across_is_taken_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copies: Path, left: bool
 ) -> None:
     path = tmp_path / "ledger.db"
     numbered(path)
@@ -295,12 +301,13 @@ def test_a_copy_that_a_writer_came_across_is_taken_again(
     try:
         assert [file._take_copy() for _ in range(3)] == [False, False, True]
         assert file._copy is not None
+        assert [file._copy.folder] == list(copies.iterdir())
         with closing(sqlite3.connect(file._copy.folder / path.name)) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
             assert connection.execute("SELECT DISTINCT number FROM rows").fetchall() == [(3,)]
     finally:
         file.close()
-    assert copies() == set()
+    assert list(copies.iterdir()) == []
 
 
 def test_a_copy_never_holds_half_a_transaction(tmp_path: Path) -> None:
