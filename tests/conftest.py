@@ -54,11 +54,12 @@ def pytest_unconfigure() -> None:
 #: Files that take longest, those first that mostly wait: so that with several workers none is left with one
 #: of them when the others have come to their end.
 LONGEST = (
-    "test_schedules", "test_prefect_server", "test_prefect", "test_erase_beside", "test_history", "test_kill",
-    "test_secrets", "test_convert", "test_fault", "test_verify", "test_examples", "test_outages",
-    "test_hostile", "test_watch", "test_readers", "test_random", "test_traces", "test_benchmarks",
-    "test_mend", "test_reading", "test_status", "test_writers", "test_erase_canaries", "test_erase_fault",
-    "test_found", "test_readme", "test_compose", "test_private_api", "test_hostile_programs", "test_compare",
+    "test_schedules", "test_prefect_server", "test_prefect", "test_erase_beside", "test_history",
+    "test_words", "test_kill", "test_secrets", "test_convert", "test_fault", "test_verify", "test_examples",
+    "test_outages", "test_hostile", "test_watch", "test_readers", "test_random", "test_traces",
+    "test_benchmarks", "test_mend", "test_reading", "test_status", "test_writers", "test_erase_canaries",
+    "test_erase_fault", "test_found", "test_readme", "test_compose", "test_private_api",
+    "test_hostile_programs", "test_compare",
 )  # fmt: skip
 
 
