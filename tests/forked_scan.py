@@ -3,6 +3,7 @@ of their time on starting Python."""
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -31,6 +32,9 @@ def found(folders: Iterable[Path], traces: Iterable[Trace]) -> dict[Path, set[st
         child = os.fork()
     if not child:
         code = 1
+        # What it would end may wait for threads, which are not here: OpenVINO's models do, and tests before
+        # this one may have left some.
+        gc.disable()
         try:
             held = Scan(list(traces)).folders(folders)
             with os.fdopen(writing, "w") as answer:
