@@ -16,7 +16,7 @@ from index import payload
 from index.batched import batched
 from index.errors import StoreError
 from index.ledger import LogAction
-from index.model import Point, digest
+from index.model import Point, Sparse, digest
 from index.records import Collection
 from index.sync.collection import drop, entry
 from index.workspace import Workspace
@@ -81,5 +81,8 @@ def _same(point: Point, kept: Point, exact: bool) -> bool:
 def _can_be_written(point: Point, dimension: int) -> bool:
     if point.dense is not None and len(point.dense) != dimension:
         return False
-    words = point.sparse.values if point.sparse is not None else ()
-    return math.isfinite(sum(point.dense or ()) + sum(words))
+    words = point.sparse or Sparse((), ())
+    # The engine panics at an index without its value, and at what is written next.
+    if len(words.indices) != len(words.values):
+        return False
+    return math.isfinite(sum(point.dense or ()) + sum(words.values))

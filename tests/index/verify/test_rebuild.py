@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from index.errors import Locked
+from index.model import Point, Sparse
 from index.purge.copy import copied
+from index.records import Collection
 from index.run import Run
 from index.verify.compare import verify
 from index.verify.differences import Verification
 from index.verify.repair import repair
+from index.workspace import Workspace
 from tests.knowledge import Knowledge
 
 
@@ -39,6 +43,22 @@ def add_source(kb: Knowledge) -> None:
     folder.mkdir()
     (folder / "new.md").write_text("# New\n\nText of another source.\n")
     kb.settings["sources"].append({"id": "added", "type": "files", "root": "./added"})
+
+
+def test_words_without_their_weights_are_not_copied(
+    grown: Knowledge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a lost page of the store gives them: the engine would panic, and at the next write again."""
+    before = grown.texts()
+
+    def damaged(workspace: Workspace, into: Collection, points: Iterable[Point]) -> Iterator[list[str]]:
+        lost = (replace(p, sparse=Sparse(p.sparse.indices, ())) for p in points if p.sparse is not None)
+        return copied(workspace, into, lost)
+
+    monkeypatch.setattr("index.verify.rebuild.copied", damaged)
+    assert rebuilt(grown).errors == []
+    assert grown.texts() == before
+    assert grown.ask(lambda workspace: verify(workspace, deep=True)).ok
 
 
 def test_no_source_is_written_beside_a_rebuild_nor_one_that_it_does_not_know(
