@@ -27,8 +27,8 @@ from tests.promises.hostile import HOSTILE, SECRET, Hostile
 from tests.promises.stage import Stage, in_time, processes, without_privileges
 from tests.soak import LONG
 
-#: Bytes that the process that syncs may grow by; one that has run hundreds of tests grows by 74 MiB at times.
-GROWTH_MAX = 128 << 20
+#: Bytes that the process that syncs may grow by.
+GROWTH_MAX = 64 << 20
 #: Documents that share a sync: in the long form, whose documents are large, and in the short one.
 _TOGETHER = {True: 8, False: 20}
 #: To import them is to register what they make.
