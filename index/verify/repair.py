@@ -71,12 +71,14 @@ def _mend(workspace: Workspace, found: Verification, run: Run) -> dict[str, str]
         mending = Mending(workspace, run, target, wrong, again or ())
         mending.documents()
         if not run.stop.is_set():
+            mending.strangers.recall(run.run_id)
             mending.strangers.remove()
     sync(run, checksum=found.deep)
     if run.stop.is_set():
         return {}
     with _as_writer(workspace):
         mending.admit()
+        mending.strangers.remove()
         return mending.lost | mending.strangers.drop()
 
 

@@ -307,12 +307,9 @@ def mended(workspace: Workspace) -> list[str]:
 
 
 def test_points_that_are_all_that_is_left_of_it_stay(two: Knowledge) -> None:
-    document = two.documents()["held.md"]
     after_vanishing(two)
     before = two.points()
-    with two.workspace() as workspace, workspace.ledger.database.writing() as connection:
-        for table in ("documents", "chunks"):
-            connection.exec_driver_sql(f"DELETE FROM {table} WHERE document_id = '{document.document_id}'")
+    lose(two, "held.md")
     (said,) = two.ask(mended)
     assert said == (
         "docs:held.md: the ledger has lost it, and a hold stands on it. Nothing of it was removed. Restore "
@@ -323,6 +320,67 @@ def test_points_that_are_all_that_is_left_of_it_stay(two: Knowledge) -> None:
     two.ask(lambda m: release(m, hold.hold_id, "Settled."))
     (said,) = two.ask(mended)
     assert "all of its text is lost" in said and len(two.points()) == len(before) - 1
+
+
+def lose(kb: Knowledge, uri: str) -> Document:
+    """The ledger loses the document and its chunks. Returns its former row."""
+    document = kb.documents()[uri]
+    with kb.workspace() as workspace, workspace.ledger.database.writing() as connection:
+        for table in ("documents", "chunks"):
+            connection.exec_driver_sql(f"DELETE FROM {table} WHERE document_id = '{document.document_id}'")
+    return document
+
+
+def test_a_document_that_the_ledger_has_lost_keeps_its_id_and_its_hold(two: Knowledge) -> None:
+    document, before = lose(two, "held.md"), two.points()
+    assert two.ask(mended) == []
+    assert two.documents()["held.md"].document_id == document.document_id and two.points() == before
+    assert agrees(two)
+    after_vanishing(two)
+    assert state(two, "held.md") == (State.HELD, True)
+
+
+def test_it_keeps_them_also_where_its_text_is_another_now(two: Knowledge) -> None:
+    document = lose(two, "held.md")
+    two.write("held.md", "# Page\n\nOther words.\n")
+    assert two.ask(mended) == []
+    assert two.documents()["held.md"].document_id == document.document_id
+    assert "Other words" in two.texts()["held.md"] and len(two.points()) == 2
+    assert agrees(two)
+
+
+def test_points_of_a_lost_document_stay_until_its_source_can_be_read(two: Knowledge) -> None:
+    document, before = lose(two, "held.md"), two.points()
+    path = two.write("held.md", "")
+    path.write_bytes(b"\0" * 64)
+    for _ in range(2):
+        (said,) = two.ask(mended)
+        assert "a hold stands on it. Nothing of it was removed" in said
+        assert two.points() == before
+    page(two, "held.md")
+    assert two.ask(mended) == []
+    assert two.documents()["held.md"].document_id == document.document_id
+    assert two.points().keys() == before.keys() and agrees(two)
+
+
+def test_a_lost_document_keeps_its_review(two: Knowledge) -> None:
+    two.ask(lambda m: review(Run(m, "review"), ["free.md"], "anna"))
+    before = lose(two, "free.md")
+    assert two.ask(mended) == []
+    after = two.documents()["free.md"]
+    assert (after.document_id, after.reviewed_at) == (before.document_id, before.reviewed_at)
+    assert after.reviewed_at is not None and agrees(two)
+
+
+def test_two_lost_documents_of_one_place_do_not_take_it(two: Knowledge) -> None:
+    """The ledger cannot tell which of them the document at that place is."""
+    first = lose(two, "held.md")
+    two.sync()
+    held(two, "held.md")
+    second = lose(two, "held.md")
+    said = two.ask(mended)
+    assert len(said) == 2 and all("a hold stands on it. Nothing of it was removed" in one for one in said)
+    assert two.documents()["held.md"].document_id not in (first.document_id, second.document_id)
 
 
 # ── What a hold does not keep, and what it follows ────────────────────────────────────────────────────
