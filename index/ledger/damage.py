@@ -41,6 +41,7 @@ def faults(connection: sa.Connection) -> list[str]:
     lines = connection.exec_driver_sql(f"PRAGMA integrity_check({FAULTS_MAX})").scalars()
     found = [" ".join(line.split()) for line in lines if line != "ok"]
     driver: Any = connection.connection.dbapi_connection
+    found += [f"the columns of {name} are not as freshkb made them" for name in _altered(driver)]
     for table in metadata.sorted_tables:
         if wrong := unsound(driver, table):
             found.append(f"{wrong:,} rows of {table.name} hold what freshkb cannot have written")
@@ -50,6 +51,23 @@ def faults(connection: sa.Connection) -> list[str]:
         if not _has_tombstone_key(driver):
             found.append("the key of tombstones is lost")
     return found
+
+
+def _altered(driver: sqlite3.Connection) -> list[str]:
+    """The tables of which names, types, defaults or keys of columns have changed."""
+    engine = sa.create_engine("sqlite://")
+    with closing(engine.raw_connection()) as made:
+        metadata.create_all(engine)
+        intact: Any = made.dbapi_connection
+        tables = [table.name for table in metadata.sorted_tables]
+        found = [name for name in tables if _declared(driver, name) != _declared(intact, name)]
+    engine.dispose()
+    return found
+
+
+def _declared(driver: sqlite3.Connection, table: str) -> set[_Row]:
+    """The columns of a table, whose order depends on the schema that it was made in."""
+    return {row[1:] for row in driver.execute(f"PRAGMA table_info({table})")}
 
 
 def _has_head(driver: sqlite3.Connection) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -19,6 +20,8 @@ from index.ledger.types import Code, Json, Moment
 #: Rows whose columns are looked at together.
 READ_ROWS = 10_000
 _DIALECT = sqlite_dialect()
+#: The store refuses to look for a point of any other id.
+_POINT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _Row = tuple[Any, ...]
 
 
@@ -65,13 +68,14 @@ def reader(table: sa.Table, names: Sequence[str] = ()) -> Callable[[_Row], bool]
 def _column_reader(column: sa.Column[Any]) -> Callable[[Sequence[Any]], bool]:
     """The same for many values of a column at once, whose texts are UTF-8: of most columns only types are to
     be looked at, and of the others each value once."""
-    check, kind, process, packed = _check(column), _type_of(column), _process(column), _packed(column)
+    check, kind = _check(column), _type_of(column)
+    each = _process(column) or _packed(column) or _names_point(column)
     types = {kind, NoneType} if column.nullable else {kind}
 
     def sound(values: Sequence[Any]) -> bool:
         if not types.issuperset(map(type, values)):
             return False
-        return not (process or packed) or all(map(check, set(values)))
+        return not each or all(map(check, set(values)))
 
     return sound
 
@@ -90,9 +94,13 @@ def _packed(column: sa.Column[Any]) -> bool:
     return column.name == "payload"
 
 
+def _names_point(column: sa.Column[Any]) -> bool:
+    return column.name == "point_id"
+
+
 def _check(column: sa.Column[Any]) -> Callable[[Any], bool]:
     kind, nullable = _type_of(column), bool(column.nullable)
-    process, packed = _process(column), _packed(column)
+    process, packed, names_point = _process(column), _packed(column), _names_point(column)
 
     def check(value: Any) -> bool:
         if value is None:
@@ -106,6 +114,8 @@ def _check(column: sa.Column[Any]) -> Callable[[Any], bool]:
                 process(value)
             if packed and isinstance(value, str):
                 unpacked(json.loads(value))
+            if names_point:
+                return _POINT_ID.fullmatch(value) is not None
         except (LedgerDamaged, UnicodeEncodeError, ValueError, TypeError, KeyError, AttributeError):
             return False
         return True

@@ -67,3 +67,55 @@ def test_tombstones_without_their_key_are_torn(tmp_path: Path, key: str | None) 
     assert taken.torn == ["tombstones"] and taken.rows["tombstones"] == 0
     with Ledger.open("sqlite", new) as ledger:
         assert ledger.tombstones.keys() and ledger.tombstones.kinds() == set() and ledger.faults() == []
+
+
+@pytest.mark.parametrize(
+    "written, damaged, table",
+    [
+        ("TEXT DEFAULT 'present' NOT NULL", "TEXT DEFAUDT 'present' NOT NULL", "removals"),
+        ("page BIGINT", "page BIFINT", "chunks"),
+        ("TEXT DEFAULT 'present'", "TEXT DEFAULT 'presenu'", "removals"),
+    ],
+)
+def test_a_damaged_declaration_is_a_fault_and_its_rows_are_taken_over(
+    tmp_path: Path, written: str, damaged: str, table: str
+) -> None:
+    """SQLite's own check looks at pages and rows, and not at what the columns were declared as."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    with Ledger.open("sqlite", old) as ledger:
+        ledger.documents.put([document("a.md", "d1", size=1)], [])
+    path = old / "ledger.db"
+    content = path.read_bytes()
+    assert content.count(written.encode()) == 1
+    path.write_bytes(content.replace(written.encode(), damaged.encode()))
+    with Ledger.open("sqlite", old) as ledger:
+        assert ledger.faults() == [f"the columns of {table} are not as freshkb made them"]
+    Ledger.open("sqlite", new).close()
+    assert rescue(path, new / "ledger.db").rows["documents"] == 1
+    with Ledger.open("sqlite", new) as ledger:
+        assert ledger.faults() == [] and len(list(ledger.documents.find())) == 1
+
+
+@pytest.mark.parametrize("version", ["m001", "m004", "m008"])
+def test_a_ledger_that_began_with_an_earlier_schema_has_no_fault(tmp_path: Path, version: str) -> None:
+    database = Database("sqlite", tmp_path)
+    with database.writing() as connection:
+        upgrade(connection, version)
+    database.close()
+    with Ledger.open("sqlite", tmp_path) as ledger:
+        assert ledger.faults() == []
+
+
+@pytest.mark.parametrize("name", ["e6a1bd73-1418-5fkc-9908-e5dc1cf060cf", "", "1" * 36])
+def test_a_chunk_of_which_no_store_can_have_a_point_is_not_taken_over(tmp_path: Path, name: str) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    with Ledger.open("sqlite", old) as ledger:
+        ledger.documents.put([document("a.md", "d1", size=1)], [])
+        with ledger.database.writing() as connection:
+            for point in (name, "e6a1bd73-1418-5fac-9908-e5dc1cf060cf"):
+                connection.exec_driver_sql(
+                    f"INSERT INTO chunks VALUES ('kb-1', '{point}', 'd1', 0, 'h', 'p', 1, 1, 'v')"
+                )
+        assert ledger.faults() == ["1 rows of chunks hold what freshkb cannot have written"]
+    Ledger.open("sqlite", new).close()
+    assert rescue(old / "ledger.db", new / "ledger.db").rows["chunks"] == 1
