@@ -9,19 +9,20 @@ again, keeping each vector whose text stays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import chain
 
 from index.batched import batched
-from index.chunk.chunker import compose
+from index.chunk.chunker import compose, headers
 from index.errors import Refused
 from index.ledger import Ledger, LogAction
 from index.model import Action, Chunk, Point, State
 from index.outcome import RunReport
 from index.payload import Passage
 from index.proof import proven
-from index.records import Document
+from index.records import ChunkRecord, Document
 from index.run import Run
 from index.sync.apply import apply
 from index.sync.collection import create, drop, entry, retire
@@ -134,27 +135,42 @@ def _texts(
     points = read([record.point_id for own in records.values() for record in own])
     texts = []
     for document in documents:
-        found: dict[int, Chunk] = {}
-        exact = True
+        found: dict[int, tuple[Passage, ChunkRecord]] = {}
         for record in records[document.document_id]:
             passage = proven(record, points.get(record.point_id), document)
             if passage is not None:
-                chunk = _chunk(document, passage, record.tokens)
-                found[passage.chunk_index] = chunk
-                exact = exact and chunk.embedded_hash == record.embedded_hash
+                found[passage.chunk_index] = passage, record
+        in_order = [found[index] for index in sorted(found)]
+        chunks = tuple(_chunks(document.title, in_order))
+        exact = all(c.embedded_hash == r.embedded_hash for c, (_, r) in zip(chunks, in_order, strict=True))
         if len(found) < document.chunk_count:
             # The former collection has a part only: the source has the whole.
             document = replace(document, seen_extraction="", extraction_fingerprint="")
             exact = False
-        chunks = tuple(found[index] for index in sorted(found))
         texts.append((NewVersion(Action.REINDEX, document, chunks), exact))
     return texts
 
 
-def _chunk(document: Document, passage: Passage, tokens: int) -> Chunk:
+def _chunks(title: str, passages: Sequence[tuple[Passage, ChunkRecord]]) -> Iterator[Chunk]:
+    """Chunks in order, embedded as they were where their hashes tell: the header row of a table that a chunk
+    continues stands in the chunk before, or was that chunk's own."""
+    header = before = ""
+    for passage, record in passages:
+        for tried in chain(["", header], headers(before)):
+            chunk = _chunk(title, passage, record.tokens, tried)
+            if chunk.embedded_hash == record.embedded_hash:
+                header = tried or header
+                break
+        else:
+            chunk = _chunk(title, passage, record.tokens, "")
+        yield chunk
+        before = passage.text
+
+
+def _chunk(title: str, passage: Passage, tokens: int, header: str) -> Chunk:
     return Chunk(
         text=passage.text,
-        embedded_text=compose(document.title, passage.heading_path, passage.text),
+        embedded_text=compose(title, passage.heading_path, passage.text, header),
         heading_path=passage.heading_path,
         page=passage.page,
         tokens=tokens,

@@ -46,12 +46,17 @@ def chunk(document: Parsed, tokenizer: TokenCounter, *, limit: int) -> list[Chun
     return _Chunker(document, tokenizer, limit).chunks()
 
 
-def compose(title: str, heading_path: Sequence[str], text: str) -> str:
-    """The embedded text of a chunk whose document is not at hand: with its whole prefix, and without the
-    header row of a table that it continues."""
+def compose(title: str, heading_path: Sequence[str], text: str, header: str = "") -> str:
+    """The embedded text of a chunk whose document is not at hand: with its whole prefix, and with the header
+    row of a table that it continues as far as that is known."""
     title = _line(title)
-    lines = [line for line in (title, _trail(title, heading_path)) if line]
+    lines = [line for line in (title, _trail(title, heading_path), header) if line]
     return "\n".join(lines) + "\n\n" + text
+
+
+def headers(text: str) -> Iterator[str]:
+    """Header rows that the table at the end of this chunk may have, if the next chunk continues it."""
+    return map(_line, text.split("\n"))
 
 
 class _Chunker:

@@ -112,3 +112,21 @@ def test_documents_are_extracted_again_where_the_new_model_counts_other_tokens(
     assert grown.parser.parsed.count(".md") == 3
     assert grown.documents()["never.json"].state is State.QUARANTINED
     assert grown.ask(lambda m: verify(m, deep=True)).ok
+
+
+def test_a_long_table_is_embedded_with_its_header_row_again(kb: Knowledge) -> None:
+    """The texts of its later chunks do not have that row. Another table follows, and prose."""
+    tables = (
+        f"| {name} |  price |\n|---|---|\n"
+        + "".join(f"| {name} {n} of all | {n * 7} |\n" for n in range(150))
+        for name in ("part", "tool")
+    )
+    kb.write("a.md", "# Prices\n\n" + "\nAnd the others:\n\n".join(tables) + "\n\nNo more.\n")
+    kb.sync()
+    before = kb.points()
+    assert len(before) > 6
+    other_model(kb, Bar())
+    kb.settings["embedding"] = {"dtype": "float32"}
+    with kb.workspace() as workspace:
+        reindex(workspace, Run(workspace, "reindex"))
+    assert kb.points() == before
