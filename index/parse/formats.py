@@ -138,6 +138,8 @@ BY_SUFFIX: dict[str, Format] = {
     f".{suffix}": format for format, suffixes in _FORMATS.items() for suffix in suffixes.split()
 }
 
+CONTENT_TYPES = frozenset(format.content_type for format in _FORMATS)
+
 BY_NAME: dict[str, Format] = {format.name: format for format in _FORMATS}
 
 #: Other content types that sources give for a format.

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 from index import payload
 from index.ledger import LogEntry
 from index.model import LIVE, Point, State, digest, point_id
+from index.parse.formats import CONTENT_TYPES
 from index.records import ChunkRecord, Collection, Document, Review
 
 Kind = Literal["missing", "extra", "altered", "outdated"]
@@ -123,6 +124,8 @@ def judge_row(
         indexed and settled and document.seen_hash != document.content_hash,
         indexed and settled and document.seen_extraction not in ("", document.extraction_fingerprint),
         indexed and not settled and document.token is not None,
+        # Payloads have the type, too, and prove another that an older freshkb wrote.
+        committed and not document.chunk_count and document.content_type not in CONTENT_TYPES,
         not isinstance(document.properties, dict),
     )
     if any(contradictions):

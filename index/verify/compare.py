@@ -5,14 +5,13 @@ mended as a whole. Then three comparisons, whose checks are the pure functions o
 Ledger and store are merged point by point in order of id, as the examination of the collection reads them; a
 payload is compared with the digest that the ledger keeps, and also built again from the document's row, so
 that an altered row shows as well. Each document's row is checked against itself, its chunks, its reviews and
-holds, and the rules that govern it. The source is compared by planning for it. A sample covers a part of the
-points, and all of the rows and sources, which cost little beside them.
+holds, and the rules that govern it. The source is compared by planning for it. A sample is of points alone.
 
 Values without a second copy cannot be checked: the count of a document's versions, the time it was first
-seen, the words of a reason, its parser's findings, the number of a chunk's tokens, and the title of a
-document that has no text. Without `deep`, neither can the values of vectors, the size and inode that only a
-rename uses, the hash of a document in quarantine, nor a file that was changed and given its former size,
-times and inode.
+seen, the words of a reason, its parser's findings, the number of a chunk's tokens, and title, language and
+source of a document that has no text. Without `deep`, neither can the values of vectors, the size and inode
+that only a rename uses, the hash of a document in quarantine, nor a file that was changed and given its
+former size, times and inode.
 """
 
 from __future__ import annotations
@@ -239,7 +238,7 @@ def _settled_source(workspace: Workspace, source: str) -> Source | None:
 
 def _under_rules(workspace: Workspace, document: Document, here: Source | None) -> Document | None:
     """The row under the rules in force; None when its uri is none that the source can have."""
-    if here is None or not document.version or document.reason.startswith(WITHHELD):
+    if here is None or document.state is State.PENDING or document.reason.startswith(WITHHELD):
         # What is withheld may be what the rules say.
         return document
     try:
@@ -247,7 +246,7 @@ def _under_rules(workspace: Workspace, document: Document, here: Source | None) 
     except ValueError:
         return None
     # A date that lay in the future may have come since: compute the row at its own time.
-    return governed(now, here.rules, document.date_used or workspace.now())
+    return governed(now, here.rules, document.date_used or workspace.now()) if document.version else now
 
 
 # ── Source and ledger ─────────────────────────────────────────────────────────────────────────────────

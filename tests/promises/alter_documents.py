@@ -35,6 +35,9 @@ def _altered(index: Altered, document: Document, **columns: Any) -> None:
         index.sql(statement, value, document.document_id)
 
 
+#: Documents that their source still has, and that a hold or a review names.
+DECIDED = ("kept.md", "reviewed.md")
+
 #: Fields that only the row of a held document knew.
 UNTOLD = frozenset({"size", "seen_extraction", "properties"})
 
@@ -62,12 +65,13 @@ def document_swallowed_by_another(index: Altered, random: Random) -> Alteration:
 
 @kind
 def document_known_by_its_points_only(index: Altered, random: Random) -> Alteration:
-    document = index.by_uri[random.choice(["held.md", "broken.json", "long.txt"])]
+    document = index.by_uri[random.choice(["held.md", "broken.json", "long.txt", *DECIDED])]
     for table in ("chunks", "documents"):
         index.sql(f"DELETE FROM {table} WHERE document_id = ?", document.document_id)
     held = document.uri == "held.md"
     loses = document.uri in UNREADABLE and not held
-    return row_of(index, document, kinds="extra", new_id=True, loses=loses, left_alone=held)
+    new_id = document.uri not in DECIDED
+    return row_of(index, document, kinds="extra", new_id=new_id, loses=loses, left_alone=held)
 
 
 @kind
@@ -142,6 +146,19 @@ def state_changed_of_one_without_text(index: Altered, random: Random, uri: str) 
 def version_changed_of_one_without_text(index: Altered, random: Random, uri: str) -> Alteration:
     document = index.by_uri[uri]
     _altered(index, document, version=0 if document.version else 1)
+    return row_of(index, document, new_id=document.state is State.SKIPPED)
+
+
+@each(WITHOUT_TEXT)
+def row_changed_of_one_without_text(index: Altered, random: Random, uri: str) -> Alteration:
+    """Of the bits of a row that has no chunks, too, most stand for something that can be checked."""
+    document = index.by_uri[uri]
+    other = {"url": document.url.replace("file:///", "file://-")}
+    _altered(
+        index,
+        document,
+        **(other if document.url and uri != "empty.md" else {"content_type": "text/markdoun"}),
+    )
     return row_of(index, document, new_id=document.state is State.SKIPPED)
 
 

@@ -179,10 +179,11 @@ QUARANTINED = replace(
 )
 NEVER = Document("d", "docs", "a.json", State.QUARANTINED, "It broke.", seen_hash="h")
 SKIPPED = Document("d", "docs", "a.xyz", State.SKIPPED, "No such type.")
+EMPTY = replace(DOCUMENT, chunk_count=0)
 RETRIED = replace(DOCUMENT, reason="Not now.", token=None, seen_extraction="")
 
 
-@pytest.mark.parametrize("document", [DOCUMENT, QUARANTINED, NEVER, SKIPPED, RETRIED])
+@pytest.mark.parametrize("document", [DOCUMENT, QUARANTINED, NEVER, SKIPPED, EMPTY, RETRIED])
 def test_a_row_that_agrees_with_itself_has_no_defect(document: Document) -> None:
     assert judge_row(document, []) is None
 
@@ -204,6 +205,7 @@ def test_a_row_that_agrees_with_its_review_and_its_hold_has_no_defect() -> None:
         (DOCUMENT, {"properties": []}), (DOCUMENT, {"reason": "Without one."}),
         (NEVER, {"state": State.INDEXED}), (NEVER, {"version": 1}), (NEVER, {"content_hash": "c"}),
         (SKIPPED, {"state": State.INDEXED}), (SKIPPED, {"version": 1}), (QUARANTINED, {"version": 0}),
+        (EMPTY, {"content_type": "text/markdoun"}), (EMPTY, {"content_type": ""}),
     ],
 )  # fmt: skip
 def test_a_row_that_contradicts_itself(document: Document, columns: dict[str, Any]) -> None:
