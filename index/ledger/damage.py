@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from index.ledger import audit_tables, tombstone
 from index.ledger.chain import KEY, Head
 from index.ledger.schema import VERSION, held_documents, metadata
-from index.ledger.sound import any_text, reader, unsound
+from index.ledger.sound import any_text, is_uuid, reader, unsound
 
 #: Problems of a file that a message lists; one damaged page can cause thousands.
 FAULTS_MAX = 3
@@ -46,6 +46,8 @@ def faults(connection: sa.Connection) -> list[str]:
         if wrong := unsound(driver, table):
             found.append(f"{wrong:,} rows of {table.name} hold what freshkb cannot have written")
     with any_text(driver):
+        if not _has_instance(driver):
+            found.append("the instance id is lost")
         if not _has_head(driver):
             found.append("the log has lost its head")
         if not _has_tombstone_key(driver):
@@ -67,7 +69,14 @@ def _altered(driver: sqlite3.Connection) -> list[str]:
 
 def _declared(driver: sqlite3.Connection, table: str) -> set[_Row]:
     """The columns of a table, whose order depends on the schema that it was made in."""
-    return {row[1:] for row in driver.execute(f"PRAGMA table_info({table})")}
+    with any_text(driver), closing(driver.execute(f"PRAGMA table_info({table})")) as cursor:
+        return {row[1:] for row in cursor}
+
+
+def _has_instance(driver: sqlite3.Connection) -> bool:
+    """Whether the ledger says which collections belong to it."""
+    found = driver.execute("SELECT value FROM meta WHERE name = 'instance'").fetchall()
+    return len(found) == 1 and is_uuid(found[0][0])
 
 
 def _has_head(driver: sqlite3.Connection) -> bool:
@@ -234,13 +243,14 @@ def _by_number(old: sqlite3.Connection, select: str) -> Iterator[_Row | None]:
 def _behind(old: sqlite3.Connection, select: str, last: int) -> int | None:
     """The number of a row behind the hole that begins after this one; None when there is none."""
     for exponent in range(40):
+        beyond = last + (1 << exponent)
         try:
-            row = old.execute(
-                f"{select} WHERE rowid > ? ORDER BY rowid", (last + (1 << exponent),)
-            ).fetchone()
+            row = old.execute(f"{select} WHERE rowid > ? ORDER BY rowid", (beyond,)).fetchone()
         except _ERRORS:
             continue
-        return row[0] if row is not None and row[0] > last else None
+        # A page that stands in a wrong place leads back: what was read would be read again without end.
+        if row is None or row[0] > beyond:
+            return row[0] if row else None
     return None
 
 

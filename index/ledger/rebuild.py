@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,11 +21,7 @@ def rebuild_head(database: Database) -> None:
     it is made of the entries that are there, which keep their numbers and hashes. Entries that are lost
     stay visible to `check`."""
     with database.writing() as connection:
-        recorded = connection.execute(sa.select(meta.c.value).where(meta.c.name == KEY)).scalar()
-        if recorded is None:
-            recorded = secrets.token_hex(32)
-            connection.execute(sa.insert(meta), {"name": KEY, "value": recorded})
-        key = bytes.fromhex(recorded)
+        key = _key(connection)
         query = sa.select(log.c.sequence, log.c.hash, *RAW, log.c.id)
         query = query.where(log.c.sequence.is_not(None)).order_by(log.c.sequence)
         rows = connection.execute(query).all()
@@ -47,6 +44,19 @@ def rebuild_head(database: Database) -> None:
             made.hash = row[1] or hashed
         connection.execute(sa.delete(log_head))
         connection.execute(sa.insert(log_head), {"id": 1, **made.packed()})
+
+
+def _key(connection: sa.Connection) -> bytes:
+    """The key of the log; a new one where it is lost, by which former entries cannot be checked."""
+    here = meta.c.name == KEY
+    recorded = connection.execute(sa.select(meta.c.value).where(here)).scalar()
+    with suppress(ValueError):
+        if key := bytes.fromhex(recorded or ""):
+            return key
+    key = secrets.token_bytes(32)
+    connection.execute(sa.delete(meta).where(here))
+    connection.execute(sa.insert(meta), {"name": KEY, "value": key.hex()})
+    return key
 
 
 def _fits(head: Head, last: Sequence[Any] | None) -> bool:

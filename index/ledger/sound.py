@@ -20,8 +20,7 @@ from index.ledger.types import Code, Json, Moment
 #: Rows whose columns are looked at together.
 READ_ROWS = 10_000
 _DIALECT = sqlite_dialect()
-#: The store refuses to look for a point of any other id.
-_POINT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _Row = tuple[Any, ...]
 
 
@@ -42,6 +41,10 @@ def _sound_columns(cursor: sqlite3.Cursor, columns: Sequence[Callable[[Sequence[
         if not all(sound(values) for sound, values in zip(columns, zip(*rows, strict=True), strict=True)):
             return False
     return True
+
+
+def is_uuid(text: str) -> bool:
+    return _UUID.fullmatch(text) is not None
 
 
 @contextmanager
@@ -115,7 +118,8 @@ def _check(column: sa.Column[Any]) -> Callable[[Any], bool]:
             if packed and isinstance(value, str):
                 unpacked(json.loads(value))
             if names_point:
-                return _POINT_ID.fullmatch(value) is not None
+                # The store refuses to look for a point of any other id.
+                return is_uuid(value)
         except (LedgerDamaged, UnicodeEncodeError, ValueError, TypeError, KeyError, AttributeError):
             return False
         return True

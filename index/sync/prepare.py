@@ -136,7 +136,7 @@ def _work_of_document(item: Item, known: Document, source: Source) -> Work | Rea
             if entry is None:
                 return _unlisted_work(item, known, source)
             if not (known.version or source.extraction.of(entry)):
-                return _skipped_work(item, known, entry)
+                return _skipped_work(item, known, source, entry)
             return _quarantined_work(item, known, source, entry, None, Failure(redact(str(error))))
         found = _work_of_version(item, known, source, fetched, target)
         return found
@@ -161,7 +161,7 @@ def _work_of_version(
         return Withheld(order, source.id, item.uri, looked_at)
     if not (known.version or expected):
         # It failed while its type was supported.
-        return _skipped_work(item, known, entry)
+        return _skipped_work(item, known, source, entry)
     forced = item.cause in FORCED
     seen = replace(
         _with_properties(item, known, source, entry), **_version_of(entry), seen_hash=fetched.content_hash
@@ -230,9 +230,10 @@ def _diagnostic(notice: Notice) -> Diagnostic:
     return {"code": notice.code, "line": None, "reason": redact(notice.reason)}
 
 
-def _skipped_work(item: Item, known: Document, entry: Entry) -> Work:
+def _skipped_work(item: Item, known: Document, source: Source, entry: Entry) -> Work:
     why = formats.why_unsupported(formats.of(entry))
-    return RowOnly(replace(known, uri=item.uri, state=State.SKIPPED, reason=why, seen_extraction=""))
+    row = replace(known, uri=item.uri, state=State.SKIPPED, reason=why, seen_extraction="")
+    return RowOnly(linked(row, source.rules, source.connector))
 
 
 def _quarantined_work(
@@ -261,7 +262,7 @@ def _unread_work(item: Item, known: Document, source: Source, state: State, reas
     """It could not be read: the next sync tries again, because no token is recorded. Text that is in the
     index stays in search. No extraction is recorded either, or the next sync would skip the failure."""
     kept = State.INDEXED if known.version and state is State.PENDING else state
-    ruled = _governed_text(known, source)
+    ruled = _governed_text(linked(known, source.rules, source.connector), source)
     document = replace(ruled, state=kept, reason=reason, token=None, seen_extraction="")
     return metadata_work(item, known, ruled, document)
 

@@ -8,10 +8,10 @@ that an altered row shows as well. Each document's row is checked against itself
 holds, and the rules that govern it. The source is compared by planning for it. A sample is of points alone.
 
 Values without a second copy cannot be checked: the count of a document's versions, the time it was first
-seen, the words of a reason, its parser's findings, the number of a chunk's tokens, and title, language and
-source of a document that has no text. Without `deep`, neither can the values of vectors, the size and inode
-that only a rename uses, the hash of a document in quarantine, nor a file that was changed and given its
-former size, times and inode.
+seen, properties that no rule reads, the words of a reason, its parser's findings, the number of a chunk's
+tokens, and title, language and source of a document that has no text. Without `deep`, neither can the values
+of vectors, the size and inode that only a rename uses, the hash of a document in quarantine, nor a file that
+was changed and given its former size, times and inode.
 """
 
 from __future__ import annotations
@@ -238,7 +238,8 @@ def _settled_source(workspace: Workspace, source: str) -> Source | None:
 
 def _under_rules(workspace: Workspace, document: Document, here: Source | None) -> Document | None:
     """The row under the rules in force; None when its uri is none that the source can have."""
-    if here is None or document.state is State.PENDING or document.reason.startswith(WITHHELD):
+    unread = not document.version and not document.url
+    if here is None or unread or document.reason.startswith(WITHHELD):
         # What is withheld may be what the rules say.
         return document
     try:

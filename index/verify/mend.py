@@ -12,12 +12,13 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from index.errors import LedgerDamaged, Refused
 from index.ledger import Ledger, LogAction, LogEntry
 from index.ledger import file as ledger_file
 from index.ledger.damage import Rescued, rescue
+from index.ledger.sound import is_uuid
 from index.store.names import candidates
 from index.workspace import Workspace
 
@@ -143,17 +144,10 @@ def _settle_instance(workspace: Workspace, new: Path) -> None:
     """Give the new ledger the instance id of the old one, or else that of the store."""
     with closing(sqlite3.connect(new)) as database, database:
         recorded = database.execute("SELECT value FROM meta WHERE name = 'instance'").fetchone()
-        if recorded is not None and _is_uuid(recorded[0]):
+        if recorded is not None and is_uuid(recorded[0]):
             return
         store = workspace.store
         found = {store.instance(name) for name in candidates(store, workspace.config.index.collection)}
         instance = found.pop() if len(found) == 1 else None
         row = ("instance", instance or str(uuid4()))
         database.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", row)
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        return str(UUID(text)) == text
-    except ValueError:
-        return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,9 @@ from index.ledger.database import Database
 from index.ledger.migrations import upgrade
 from tests.contracts.ledger_contract import T0, document
 from tests.erasures import placed
+
+#: Bytes of a page.
+PAGE = 4096
 
 
 @pytest.mark.parametrize("holds", [0, 2])
@@ -75,6 +80,7 @@ def test_tombstones_without_their_key_are_torn(tmp_path: Path, key: str | None) 
         ("TEXT DEFAULT 'present' NOT NULL", "TEXT DEFAUDT 'present' NOT NULL", "removals"),
         ("page BIGINT", "page BIFINT", "chunks"),
         ("TEXT DEFAULT 'present'", "TEXT DEFAULT 'presenu'", "removals"),
+        ("TEXT DEFAULT 'present'", "TE\udcd8T DEFAULT 'present'", "removals"),
     ],
 )
 def test_a_damaged_declaration_is_a_fault_and_its_rows_are_taken_over(
@@ -87,7 +93,7 @@ def test_a_damaged_declaration_is_a_fault_and_its_rows_are_taken_over(
     path = old / "ledger.db"
     content = path.read_bytes()
     assert content.count(written.encode()) == 1
-    path.write_bytes(content.replace(written.encode(), damaged.encode()))
+    path.write_bytes(content.replace(written.encode(), damaged.encode("utf-8", "surrogateescape")))
     with Ledger.open("sqlite", old) as ledger:
         assert ledger.faults() == [f"the columns of {table} are not as freshkb made them"]
     Ledger.open("sqlite", new).close()
@@ -119,3 +125,45 @@ def test_a_chunk_of_which_no_store_can_have_a_point_is_not_taken_over(tmp_path: 
         assert ledger.faults() == ["1 rows of chunks hold what freshkb cannot have written"]
     Ledger.open("sqlite", new).close()
     assert rescue(old / "ledger.db", new / "ledger.db").rows["chunks"] == 1
+
+
+def inner_cells(path: Path, table: str) -> list[tuple[int, int]]:
+    """Of the table's inner page: where the page of each cell begins, and the last row number in it."""
+    with closing(sqlite3.connect(path)) as database:
+        query = "SELECT rootpage FROM sqlite_schema WHERE name = ?"
+        (root,) = database.execute(query, (table,)).fetchone()
+    page = path.read_bytes()[(root - 1) * PAGE : root * PAGE]
+    assert page[0] == 5
+    offsets = [int.from_bytes(page[at : at + 2]) for at in range(12, 12 + 2 * int.from_bytes(page[3:5]), 2)]
+    # The number is a varint, here of one byte or two.
+    keys = [page[at + 4 : at + 6] for at in offsets]
+    last = [((a & 127) << 7 | b) if a > 127 else a for a, b in keys]
+    return [
+        ((int.from_bytes(page[at : at + 4]) - 1) * PAGE, key) for at, key in zip(offsets, last, strict=True)
+    ]
+
+
+def test_a_page_of_which_a_part_is_left_does_not_make_it_read_without_end(tmp_path: Path) -> None:
+    """Rows of the lost part have the number 0. A leap over another page, by powers of two, leads there."""
+
+    def grown(folder: Path, first: int) -> Path:
+        with Ledger.open("sqlite", folder) as ledger:
+            ledger.documents.put([document("first.md", "d", size=1)], [])
+            with ledger.database.writing() as connection:
+                connection.exec_driver_sql(f"UPDATE documents SET rowid = {first}")
+            made = (document(f"{number:04}.md", f"d{number:04}", size=1) for number in range(200))
+            ledger.documents.put([*made], [])
+        return folder / "ledger.db"
+
+    _, (_, last), *_ = inner_cells(grown(tmp_path / "tried", 200), "documents")
+    path = grown(tmp_path / "old", 200 + 511 - last)
+    (lost, _), (_, last), (cut, _), *_ = inner_cells(path, "documents")
+    assert last == 511
+    content = bytearray(path.read_bytes())
+    content[lost] = 0
+    begins = cut + int.from_bytes(content[cut + 8 : cut + 10])
+    content[begins : cut + PAGE] = bytes(cut + PAGE - begins)
+    path.write_bytes(content)
+    Ledger.open("sqlite", tmp_path / "new").close()
+    taken = rescue(path, tmp_path / "new" / "ledger.db")
+    assert "documents" in taken.torn and taken.rows["documents"] > 100

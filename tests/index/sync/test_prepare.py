@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.base import connector_class
+from connectors.base import DocumentError, Fetched, connector_class
 from index.config import load
 from index.config.rules import Rules
 from index.ledger import Ledger
@@ -124,6 +124,15 @@ def time_out(desk: Desk) -> None:
     desk.outcome = lambda text: Failure("It took too long.", transient=True)
 
 
+def refuse(desk: Desk) -> None:
+    """Its disk does not give it."""
+
+    def failing(uri: str, into: Path | None) -> Fetched:
+        raise DocumentError("It cannot be read: Input/output error.")
+
+    desk.source.connector.fetch = failing  # type: ignore[method-assign]
+
+
 def unsupport(desk: Desk) -> None:
     desk.source = replace(desk.source, extraction=Extraction({}, limits="l1"))
 
@@ -137,6 +146,7 @@ def unsupport(desk: Desk) -> None:
         (Action.ADD, Cause.LISTING, None, outgrow, RowOnly, State.QUARANTINED, 0),
         (Action.ADD, Cause.LISTING, None, break_parser, RowOnly, State.QUARANTINED, 1),
         (Action.ADD, Cause.LISTING, None, unsupport, RowOnly, State.SKIPPED, 0),
+        (Action.ADD, Cause.LISTING, None, refuse, RowOnly, State.QUARANTINED, 0),
         # A known one: the same text is not parsed again, unless it is asked for.
         (Action.UPDATE, Cause.LISTING, KNOWN, nothing, NewMetadata, State.INDEXED, 0),
         (Action.UPDATE, Cause.REPAIR, KNOWN, nothing, NewVersion, State.INDEXED, 1),
@@ -179,6 +189,8 @@ def test_what_an_item_comes_to(
     if not isinstance(made, Skip | Withheld):
         assert made.document.state is state
         assert made.document.document_id == "d1"
+        # A person opens also what was never read.
+        assert known is not None or made.document.url == f"file://{desk.file}"
 
 
 def test_a_new_version_is_described_by_what_was_read(desk: Desk) -> None:

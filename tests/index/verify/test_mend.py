@@ -320,3 +320,28 @@ def test_a_log_without_its_head_is_damage_that_a_repair_mends(grown: Knowledge) 
     with grown.workspace() as workspace:
         assert workspace.ledger.log.check().ok
         assert workspace.ledger.log.head().size > before[0]
+
+
+@pytest.mark.parametrize(
+    "name, fault",
+    [
+        ("instance", "the instance id is lost"),
+        ("log key", "the log has lost its head"),
+        ("tombstone key", "the key of tombstones is lost"),
+    ],
+)
+def test_what_the_ledger_says_of_itself_is_made_anew_where_nobody_can_have_written_it(
+    grown: Knowledge, name: str, fault: str
+) -> None:
+    before = grown.points()
+    with closing(sqlite3.connect(ledger(grown))) as database, database:
+        database.execute(
+            "UPDATE meta SET value = substr(value, 1, 8) || 'm' || substr(value, 10) WHERE name = ?", (name,)
+        )
+    (said, *_) = mended(grown)
+    assert fault in said
+    grown.write("new.md", "# New\n\nText.\n")
+    grown.sync()
+    with grown.workspace() as workspace:
+        assert verify(workspace, deep=True).ok and workspace.ledger.faults() == []
+    assert before.items() <= grown.points().items()
