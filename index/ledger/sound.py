@@ -72,7 +72,7 @@ def _column_reader(column: sa.Column[Any]) -> Callable[[Sequence[Any]], bool]:
     """The same for many values of a column at once, whose texts are UTF-8: of most columns only types are to
     be looked at, and of the others each value once."""
     check, kind = _check(column), _type_of(column)
-    each = _process(column) or _packed(column) or _names_point(column)
+    each = _process(column) or _packed(column) or _named(column)
     types = {kind, NoneType} if column.nullable else {kind}
 
     def sound(values: Sequence[Any]) -> bool:
@@ -97,13 +97,19 @@ def _packed(column: sa.Column[Any]) -> bool:
     return column.name == "payload"
 
 
-def _names_point(column: sa.Column[Any]) -> bool:
-    return column.name == "point_id"
+def _named(column: sa.Column[Any]) -> Callable[[str], bool] | None:
+    """What holds of each id in the column. The store refuses to look for a point of another id, and a
+    document's is the name of a file while the document is read."""
+    return {"point_id": is_uuid, "document_id": _is_name}.get(column.name)
+
+
+def _is_name(text: str) -> bool:
+    return "/" not in text
 
 
 def _check(column: sa.Column[Any]) -> Callable[[Any], bool]:
     kind, nullable = _type_of(column), bool(column.nullable)
-    process, packed, names_point = _process(column), _packed(column), _names_point(column)
+    process, packed, named = _process(column), _packed(column), _named(column)
 
     def check(value: Any) -> bool:
         if value is None:
@@ -117,9 +123,8 @@ def _check(column: sa.Column[Any]) -> Callable[[Any], bool]:
                 process(value)
             if packed and isinstance(value, str):
                 unpacked(json.loads(value))
-            if names_point:
-                # The store refuses to look for a point of any other id.
-                return is_uuid(value)
+            if named is not None:
+                return named(value)
         except (LedgerDamaged, UnicodeEncodeError, ValueError, TypeError, KeyError, AttributeError):
             return False
         return True

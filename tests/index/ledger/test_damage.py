@@ -127,6 +127,17 @@ def test_a_chunk_of_which_no_store_can_have_a_point_is_not_taken_over(tmp_path: 
     assert rescue(old / "ledger.db", new / "ledger.db").rows["chunks"] == 1
 
 
+def test_a_document_of_which_the_id_is_no_name_of_a_file_is_not_taken_over(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    with Ledger.open("sqlite", old) as ledger:
+        ledger.documents.put(
+            [document("a.md", "43e7/85bc", size=1), document("b.md", "43e7-85bc", size=1)], []
+        )
+        assert ledger.faults() == ["1 rows of documents hold what freshkb cannot have written"]
+    Ledger.open("sqlite", new).close()
+    assert rescue(old / "ledger.db", new / "ledger.db").rows["documents"] == 1
+
+
 def inner_cells(path: Path, table: str) -> list[tuple[int, int]]:
     """Of the table's inner page: where the page of each cell begins, and the last row number in it."""
     with closing(sqlite3.connect(path)) as database:
