@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import tokenizers
 
 #: Characters handed to the tokenizer in one call; an encoding takes some hundred bytes a token.
-_SLAB = 1 << 20
+_SLAB = 1 << 17
 #: Characters that are counted here: to hand so few to the tokenizer's threads, and to wait for them, takes
 #: longer than their help saves.
 _ALONE = 8 << 10
