@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from secrets import token_bytes
 from typing import Any
@@ -57,14 +58,20 @@ def faults(connection: sa.Connection) -> list[str]:
 
 def _altered(driver: sqlite3.Connection) -> list[str]:
     """The tables of which names, types, defaults or keys of columns have changed."""
+    return [name for name, intact in _intact().items() if _declared(driver, name) != intact]
+
+
+@cache
+def _intact() -> dict[str, set[_Row]]:
+    """{table: its columns in a new ledger}. To make one takes 20 ms."""
     engine = sa.create_engine("sqlite://")
-    with closing(engine.raw_connection()) as made:
+    try:
         metadata.create_all(engine)
-        intact: Any = made.dbapi_connection
-        tables = [table.name for table in metadata.sorted_tables]
-        found = [name for name in tables if _declared(driver, name) != _declared(intact, name)]
-    engine.dispose()
-    return found
+        with closing(engine.raw_connection()) as made:
+            driver: Any = made.dbapi_connection
+            return {table.name: _declared(driver, table.name) for table in metadata.sorted_tables}
+    finally:
+        engine.dispose()
 
 
 def _declared(driver: sqlite3.Connection, table: str) -> set[_Row]:

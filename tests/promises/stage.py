@@ -125,8 +125,9 @@ class Stage:
         return peak - self.usual
 
     def _peak(self) -> int:
-        """The memory of this process during a sync, at most; not what it took to make the documents."""
-        give_back()
+        """The memory of this process during a sync, at most; not what it took to make large documents."""
+        if self.scene.large:
+            give_back()
         # 5 resets the peak.
         Path("/proc/self/clear_refs").write_text("5")
         with self.timed.noting():
